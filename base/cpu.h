@@ -1,0 +1,15 @@
+/*
+ * What the processor offers, and how many processors this process may use.
+ */
+#ifndef HEADRACE_CPU_H
+#define HEADRACE_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+bool hr__cpu_has_avx2(void);
+
+/* Processors this process may run on (affinity mask and cgroup CPU quota), at least 1. */
+uint32_t hr__cpu_count(void);
+
+#endif

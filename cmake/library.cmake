@@ -1,0 +1,27 @@
+# The folders together: libheadrace.so for users, and an archive of the same objects for tests,
+# fuzzers and benchmarks of internals.
+get_property(folders GLOBAL PROPERTY HEADRACE_FOLDERS)
+get_property(links GLOBAL PROPERTY HEADRACE_LINKS)
+list(REMOVE_DUPLICATES links)
+set(objects "")
+foreach(folder ${folders})
+    list(APPEND objects $<TARGET_OBJECTS:${folder}>)
+endforeach()
+
+add_library(headrace SHARED ${objects})
+set_target_properties(headrace PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0
+                      LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/headrace.map)
+target_link_options(headrace PRIVATE
+    -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/headrace.map -Wl,--no-undefined)
+target_include_directories(headrace INTERFACE
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_link_libraries(headrace PRIVATE ${links} $<BUILD_INTERFACE:headrace_flags>)
+
+add_library(headrace_internal STATIC ${objects})
+target_include_directories(headrace_internal PUBLIC ${PROJECT_SOURCE_DIR}/include)
+foreach(folder ${folders})
+    target_include_directories(headrace_internal PUBLIC
+        $<TARGET_PROPERTY:${folder},INTERFACE_INCLUDE_DIRECTORIES>)
+endforeach()
+target_link_libraries(headrace_internal PUBLIC ${links} headrace_flags m)

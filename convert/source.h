@@ -1,0 +1,73 @@
+/*
+ * Sources: arrays that can be converted. A source is one array: rows (samples) of one dtype and
+ * shape, handed out in canonical form (little-endian, C order, dtype of the design). Everything a
+ * file says is untrusted.
+ */
+#ifndef HEADRACE_SOURCE_H
+#define HEADRACE_SOURCE_H
+
+#include "budget.h"
+#include "headrace/convert.h"
+
+struct hr__source;
+struct hr__source_reader;
+
+/* What a source says of itself; valid until it is closed. */
+struct hr__source_info {
+    const char *path;         /* the file */
+    const char *member;       /* the path in the file (HDF5), or NULL */
+    const char *default_name; /* the field's name where none is given: file stem or member */
+    hr_dtype dtype;
+    uint32_t width_bytes;
+    uint32_t rank; /* of one sample */
+    uint64_t shape[HR_MAX_RANK];
+    uint64_t num_samples;
+    uint64_t sample_bytes;
+    uint64_t granule_samples;   /* rows that are decoded together in the source (chunk rows); 1 */
+    uint32_t max_readers;       /* readers that are useful side by side; 1 */
+    const char *numpy_dtype;    /* what an export should restore, e.g. "<U12"; NULL: by dtype */
+    const char *note;           /* one line for people, or NULL */
+    hr_source_fingerprint file; /* path as given */
+};
+
+struct hr__source_ops {
+    const char *name;
+    /* A reader for one thread. Blocks. */
+    hr_status (*open_reader)(struct hr__source *src, struct hr__budget *budget,
+                             struct hr__source_reader **out, hr_error *err);
+    /* Rows first .. first + n - 1 into dst (n x sample_bytes). Blocks. HR_ERR_DATA for values that
+     * cannot be converted (the message has the sample's index). */
+    hr_status (*read)(struct hr__source_reader *r, uint64_t first, uint64_t n, void *dst,
+                      hr_error *err);
+    void (*close_reader)(struct hr__source_reader *r); /* NULL is fine */
+    void (*close)(struct hr__source *src);             /* NULL is fine */
+};
+
+struct hr__source { /* the first member of each kind's own struct */
+    const struct hr__source_ops *ops;
+    struct hr__source_info info;
+};
+
+/* npy.c: .npy 1.0, 2.0, 3.0 in C order. */
+hr_status hr__npy_source_open(const char *path, struct hr__source **out, hr_error *err);
+
+/* raw.c: raw binary. dtype as "float32" or a NumPy name such as "<f4". */
+hr_status hr__raw_source_open(const char *path, const char *dtype, const uint64_t *shape,
+                              uint32_t rank, uint64_t skip_bytes, struct hr__source **out,
+                              hr_error *err);
+
+struct hr__hdf5_options {
+    int follow_external;
+    int64_t timeout_ns;    /* of silence */
+    uint64_t memory_bytes; /* address space of a helper */
+    uint32_t max_helpers;
+};
+
+/* hdf5_source.c: every data set under `member` (NULL: the root) that can be converted, in the
+ * file's natural order of names; *num_out sources in a malloc'ed array. A single data set that
+ * cannot be converted refuses the whole with its reason. Starts a helper process. */
+hr_status hr__hdf5_sources_open(const char *path, const char *member,
+                                const struct hr__hdf5_options *opts, struct hr__source ***out,
+                                uint32_t *num_out, hr_error *err);
+
+#endif

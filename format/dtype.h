@@ -1,0 +1,28 @@
+/*
+ * Data types (docs/format.md, 2.1).
+ */
+#ifndef HEADRACE_DTYPE_H
+#define HEADRACE_DTYPE_H
+
+#include "headrace/types.h"
+
+#include <stdbool.h>
+
+bool hr__dtype_valid(hr_dtype t);
+bool hr__dtype_is_variable(hr_dtype t);
+bool hr__dtype_is_fixed_width(hr_dtype t); /* HR_FIXED_* */
+bool hr__dtype_is_integer(hr_dtype t);     /* bool included */
+bool hr__dtype_is_signed(hr_dtype t);      /* signed integers */
+bool hr__dtype_is_real(hr_dtype t);        /* float16 .. float64 */
+bool hr__dtype_is_complex(hr_dtype t);
+/* What the byte shuffle of a field works on: 1, 2, 4, 8; 4 and 8 for the complex types. */
+uint32_t hr__dtype_shuffle_bytes(hr_dtype t);
+
+/* float16 and bfloat16 bits as a float, exactly. */
+float hr__float16_to_float(uint16_t bits);
+float hr__bfloat16_to_float(uint16_t bits);
+
+/* Well-formed UTF-8 (no overlong forms, no surrogates, at most U+10FFFF). */
+bool hr__utf8_valid(const void *text, size_t n_bytes);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * Footers (docs/format.md, 7). Input is untrusted.
+ */
+#ifndef HEADRACE_FOOTER_H
+#define HEADRACE_FOOTER_H
+
+#include "chunk_index.h"
+#include "schema.h"
+#include "superblock.h"
+
+#define HR__FOOTER_HEADER_BYTES 128u
+
+struct hr__index_page_ref {
+    uint64_t off;
+    uint64_t hash;
+};
+
+struct hr__footer {
+    uint8_t uuid[16];
+    uint64_t commit_seq;
+    uint64_t num_samples;
+    uint64_t num_chunks;
+    uint64_t dead_bytes;
+    uint32_t max_chunk_pages;
+    uint64_t num_segments;
+    struct hr__segment *segments;
+    uint64_t num_index_pages;
+    struct hr__index_page_ref *index_pages;
+    struct hr__schema schema;
+    char *json; /* the schema's text, ends with a zero; filled by decode */
+};
+
+/* Whole footer as malloc'ed bytes. */
+hr_status hr__footer_encode(const struct hr__footer *f, uint8_t **out, size_t *n_bytes,
+                            hr_error *err);
+/* bytes: as long as sb says; hash, header, JSON, layout hash, segments and index table are checked.
+ */
+hr_status hr__footer_decode(const uint8_t *bytes, size_t n_bytes, const struct hr__superblock *sb,
+                            struct hr__footer *out, hr_error *err);
+void hr__footer_free(struct hr__footer *f); /* a zeroed footer is fine */
+
+#endif

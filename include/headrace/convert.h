@@ -1,0 +1,122 @@
+/*
+ * Conversion: files of arrays (.npy, raw binary, HDF5) become one .hrd file, and back.
+ */
+#ifndef HEADRACE_CONVERT_H
+#define HEADRACE_CONVERT_H
+
+#include "dataset.h"
+#include "writer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Bits of hr_convert_options.flags. Unknown bits are refused. */
+#define HR_CONVERT_REPLACE 1u /**< replace an existing output */
+#define HR_CONVERT_RESUME  2u /**< go on with an interrupted conversion, if there is one */
+#define HR_CONVERT_FOLLOW_EXTERNAL                                                                 \
+    4u /**< HDF5 links that leave the input's own folder are followed */
+#define HR_CONVERT_NO_SPACE_CHECK 8u /**< do not estimate and check free disk space first */
+
+/** What a progress callback is told. */
+typedef struct hr_progress {
+    uint64_t done_samples, total_samples;
+    uint64_t done_bytes, total_bytes; /**< decoded */
+} hr_progress;
+
+/** One field said outright: NAME=SOURCE. */
+typedef struct hr_convert_field {
+    const char *name;   /**< of the field */
+    const char *source; /**< a path, or FILE:/path/in/file for HDF5 */
+} hr_convert_field;
+
+/** Options of hr_convert(). Zero means default, but for codec, filter and level: use the macro. */
+typedef struct hr_convert_options {
+    uint32_t struct_bytes;
+    uint32_t flags;
+    const char *const *inputs; /**< files, folders, patterns, or FILE:/path/in/file */
+    uint32_t num_inputs;
+    uint32_t num_fields;
+    const hr_convert_field *fields; /**< instead of, or besides, inputs */
+    const char *output;             /**< the .hrd file */
+    uint64_t budget_bytes;          /**< 0: default */
+    uint32_t num_threads;           /**< compression workers; 0: one per core */
+    uint32_t num_helpers;         /**< helper processes for one HDF5 file; 0: as many as threads */
+    uint64_t chunk_bytes;         /**< decoded; 0: 256 KiB */
+    int32_t codec, filter, level; /**< as hr_writer_options */
+    const char *raw_dtype;        /**< for raw binary inputs: "float32", "<f4", ... */
+    const uint64_t *raw_shape;    /**< of one sample */
+    uint32_t raw_rank;
+    uint32_t raw_skip_bytes;      /**< header to skip in each raw file */
+    int64_t helper_timeout_ns;    /**< longest silence of a helper; 0: 60 s */
+    uint64_t helper_memory_bytes; /**< address space of a helper; 0: default */
+    void *user;                   /**< handed to the callbacks */
+    /** Called about ten times a second from one thread; non-zero stops with HR_ERR_CANCELLED. */
+    int (*on_progress)(void *user, const hr_progress *progress);
+    /** A line for people: files found and their order, NaN found, notes. May be NULL. */
+    void (*on_note)(void *user, const char *line);
+} hr_convert_options;
+#define HR_CONVERT_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(hr_convert_options), 0, NULL, 0, 0, NULL, NULL, 0, 0, 0, 0, HR_CODEC_AUTO,          \
+            HR_FILTER_AUTO, HR_LEVEL_DEFAULT, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL             \
+    }
+
+/** What a conversion did. */
+typedef struct hr_convert_result {
+    uint32_t struct_bytes; /**< set by the caller */
+    uint32_t num_fields;
+    uint64_t num_samples;
+    uint64_t resumed_samples; /**< kept from an interrupted conversion */
+    uint64_t decoded_bytes;
+    uint64_t stored_bytes;
+    int64_t seconds_ns;
+    uint64_t num_nan, num_inf; /**< over all fields */
+} hr_convert_result;
+
+/**
+ * Convert. Blocks; starts and joins its own threads and helper processes; leaves SIGCHLD and
+ * SIGPIPE alone. On any failure the target is as it was; an interrupted job leaves TARGET.partial
+ * for HR_CONVERT_RESUME.
+ *
+ * @param result  NULL, or struct_bytes set by the caller and filled on HR_OK
+ * @return HR_OK, HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_UNSUPPORTED (a source that cannot be
+ *         converted: the message says why and what can be done), HR_ERR_DATA, HR_ERR_CORRUPT,
+ *         HR_ERR_HELPER, HR_ERR_CANCELLED, or as hr_writer_open() and hr_writer_commit()
+ * Threads: any. Fork: works in a child. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result,
+                                         hr_error *err);
+
+/** Options of hr_export_npy(). Zero means default. */
+typedef struct hr_export_options {
+    uint32_t struct_bytes;
+    uint32_t flags;            /**< HR_CONVERT_REPLACE */
+    const char *folder;        /**< where FIELD.npy files go; made if missing */
+    const char *const *fields; /**< names; NULL: all */
+    uint32_t num_fields;
+    uint32_t reserved;
+    uint64_t first_sample;
+    uint64_t num_samples;  /**< UINT64_MAX: to the end */
+    uint64_t budget_bytes; /**< 0: default */
+    void *user;
+    int (*on_progress)(void *user, const hr_progress *progress);
+    void (*on_note)(void *user, const char *line);
+} hr_export_options;
+#define HR_EXPORT_OPTIONS_INIT                                                                     \
+    { sizeof(hr_export_options), 0, NULL, NULL, 0, 0, 0, UINT64_MAX, 0, NULL, NULL, NULL }
+
+/**
+ * Write fields as .npy files, each complete or not there at all. A '/' in a field's name becomes
+ * "__" in the file's. Blocks.
+ * @return HR_OK, HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_EXISTS, HR_ERR_IO, HR_ERR_NO_SPACE,
+ *         HR_ERR_CORRUPT, HR_ERR_CANCELLED, HR_ERR_NO_MEMORY
+ * Threads: any. Fork: works in a child. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_export_npy(hr_dataset *ds, const hr_export_options *opts,
+                                            hr_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

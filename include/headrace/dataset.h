@@ -1,0 +1,206 @@
+/*
+ * Data sets: one .hrd file opened for reading. Random access is here; streams of batches are in
+ * loader.h.
+ */
+#ifndef HEADRACE_DATASET_H
+#define HEADRACE_DATASET_H
+
+#include "types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hr_dataset hr_dataset;
+
+/** How stored bytes are read. The numbers are frozen. */
+typedef enum hr_io {
+    HR_IO_AUTO = 0, /**< page cache for data that fit it, else direct (see docs/architecture.md) */
+    HR_IO_DIRECT = 1, /**< libaio on an O_DIRECT descriptor; refused where the file system cannot */
+    HR_IO_CACHED = 2  /**< through the page cache */
+} hr_io;
+
+/** Options of hr_dataset_open(). Zero means default. */
+typedef struct hr_open_options {
+    uint32_t struct_bytes;
+    uint32_t flags;        /**< none defined: 0 */
+    uint64_t budget_bytes; /**< for index and scratch; 0: default, see hr_default_budget() */
+} hr_open_options;
+#define HR_OPEN_OPTIONS_INIT                                                                       \
+    { sizeof(hr_open_options), 0, 0 }
+
+/**
+ * Open a data set for reading. Blocks on I/O; starts no thread; touches no GPU. The data set is the
+ * commit that was newest at this moment, whatever is appended later.
+ *
+ * @param path  copied
+ * @param opts  NULL for defaults
+ * @param out   the data set on HR_OK, else NULL; release with hr_dataset_close()
+ * @param err   NULL, or filled on failure only
+ * @return HR_OK, HR_ERR_IO, HR_ERR_NOT_FOUND, HR_ERR_CORRUPT (a truncated file too),
+ *         HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_INVALID
+ * Threads: any; one data set may be read by many. Fork: reopens its file in the child.
+ * @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_open(const char *path, const hr_open_options *opts,
+                                              hr_dataset **out, hr_error *err);
+
+/**
+ * Close a data set. NULL is fine. Every loader made from it must be closed before.
+ * Threads: no other call may be in progress. Fork: in a child, frees only the child's memory.
+ * @since 0.1
+ */
+HR_API void hr_dataset_close(hr_dataset *ds);
+
+/** Number of samples. Does not block. Threads: any. Fork: works. @since 0.1 */
+HR_API uint64_t hr_dataset_num_samples(const hr_dataset *ds);
+
+/** Number of fields, at least 1. Does not block. Threads: any. Fork: works. @since 0.1 */
+HR_API uint32_t hr_dataset_num_fields(const hr_dataset *ds);
+
+/**
+ * Describe a field. Does not block.
+ * @param index  0 .. num_fields - 1, in the order of the schema
+ * @param out    filled on HR_OK; its pointers belong to the data set and live until it is closed
+ * @return HR_OK, HR_ERR_INVALID
+ * Threads: any. Fork: works. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_field(const hr_dataset *ds, uint32_t index, hr_field *out,
+                                               hr_error *err);
+
+/**
+ * Index of a field by name. Does not block.
+ * @return HR_OK, HR_ERR_NOT_FOUND (the message lists the fields), HR_ERR_INVALID
+ * Threads: any. Fork: works. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_find_field(const hr_dataset *ds, const char *name,
+                                                    uint32_t *out, hr_error *err);
+
+/** Decoded bytes of one sample of a field (UINT32_MAX: of all fields); 0 for no such field. @since
+ * 0.1 */
+HR_API uint64_t hr_dataset_sample_bytes(const hr_dataset *ds, uint32_t field);
+
+/**
+ * Statistics of a field. Does not block.
+ * @param out  struct_bytes set by the caller; the rest filled on HR_OK
+ * @return HR_OK, HR_ERR_INVALID
+ * Threads: any. Fork: works. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_statistics(const hr_dataset *ds, uint32_t field,
+                                                    hr_statistics *out, hr_error *err);
+
+/** What a data set is made of. */
+typedef struct hr_dataset_info {
+    uint32_t struct_bytes;      /**< set by the caller */
+    uint32_t samples_per_chunk; /**< S */
+    uint8_t uuid[16];           /**< made when the file was made; kept by appends */
+    uint64_t commit_seq;        /**< 1 for a new file, one more for each append */
+    uint64_t num_samples;
+    uint64_t num_chunks;
+    uint64_t num_segments;
+    uint64_t decoded_bytes;      /**< of all samples */
+    uint64_t file_bytes;         /**< the committed size of the file */
+    uint64_t dead_bytes;         /**< of file_bytes, no longer referred to */
+    uint64_t max_chunk_bytes;    /**< largest stored chunk, in whole pages */
+    uint64_t index_bytes;        /**< of the chunk index, in the file */
+    uint64_t index_loaded_bytes; /**< of these, held in memory now */
+} hr_dataset_info;
+
+/**
+ * Describe the file. Does not block.
+ * @param out  struct_bytes set by the caller; the rest filled on HR_OK
+ * @return HR_OK, HR_ERR_INVALID
+ * Threads: any. Fork: works. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_describe(const hr_dataset *ds, hr_dataset_info *out,
+                                                  hr_error *err);
+
+/**
+ * The footer's JSON: fields, codec choices with reasons, attributes, provenance, statistics (layout
+ * in docs/format.md). Does not block. Belongs to the data set until it is closed; ends with a zero.
+ * Threads: any. Fork: works. @since 0.1
+ */
+HR_API const char *hr_dataset_json(const hr_dataset *ds);
+
+/** The path the data set was opened by. Belongs to the data set. @since 0.1 */
+HR_API const char *hr_dataset_path(const hr_dataset *ds);
+
+/**
+ * Read samples first .. first + num_samples - 1 of one field. Blocks on I/O and decoding.
+ *
+ * @param dst        the caller's memory, C order, shape (num_samples, *field.shape)
+ * @param dst_bytes  at least num_samples * hr_dataset_sample_bytes(ds, field)
+ * @return HR_OK, HR_ERR_INVALID, HR_ERR_IO, HR_ERR_CORRUPT (dst is then undefined),
+ *         HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY
+ * Threads: any, side by side. Fork: works; reopens the file on first use in the child.
+ * @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, uint64_t first,
+                                              uint64_t num_samples, void *dst, size_t dst_bytes,
+                                              hr_error *err);
+
+/**
+ * Read any samples of one field, in any order, with repeats; each chunk is read once.
+ *
+ * @param indices    num_indices sample indices, each below hr_dataset_num_samples()
+ * @param dst        the caller's memory, C order, shape (num_indices, *field.shape)
+ * @param dst_bytes  at least num_indices * hr_dataset_sample_bytes(ds, field)
+ * @return as hr_dataset_read()
+ * Threads: any, side by side. Fork: works; reopens the file on first use in the child.
+ * @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field,
+                                                const uint64_t *indices, size_t num_indices,
+                                                void *dst, size_t dst_bytes, hr_error *err);
+
+/** One damaged place, as hr_dataset_verify() names it. Pointers are valid during the call only. */
+typedef struct hr_damage {
+    const char *what;      /**< "superblock slot 1", "chunk 17, field x", ... */
+    const char *detail;    /**< found and expected */
+    uint64_t file_off;     /**< in bytes */
+    uint64_t chunk;        /**< UINT64_MAX where it is no chunk */
+    uint32_t field;        /**< UINT32_MAX where it is no single field */
+    uint64_t first_sample; /**< samples that are lost; num_samples = 0: none */
+    uint64_t num_samples;
+} hr_damage;
+
+/** Callbacks and options of hr_dataset_verify(). Zero means default. */
+typedef struct hr_verify_options {
+    uint32_t struct_bytes;
+    uint32_t num_threads;                                   /**< 0: one per core */
+    uint64_t budget_bytes;                                  /**< 0: default */
+    void *user;                                             /**< handed to the callbacks */
+    void (*on_damage)(void *user, const hr_damage *damage); /**< one call at a time; may be NULL */
+    /** Bytes done and in all; non-zero stops with HR_ERR_CANCELLED. One call at a time; may be
+     * NULL. */
+    int (*on_progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);
+} hr_verify_options;
+#define HR_VERIFY_OPTIONS_INIT                                                                     \
+    { sizeof(hr_verify_options), 0, 0, NULL, NULL, NULL }
+
+/**
+ * Read and check every byte of a file: both superblocks, job record, padding, every frame of every
+ * chunk (decoded), footer and index. Blocks; starts and joins its own threads. Goes on after
+ * damage.
+ *
+ * @param path  of the file
+ * @param opts  NULL for defaults
+ * @return HR_OK: everything is whole; HR_ERR_CORRUPT: damage was found and reported; or as
+ *         hr_dataset_open(), HR_ERR_CANCELLED
+ * Threads: any. Fork: works. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_verify(const char *path, const hr_verify_options *opts,
+                                                hr_error *err);
+
+/**
+ * The memory budget that objects get which are given none: a quarter of the smallest of the cgroup
+ * limit (v2 or v1, ancestors included), available memory, and what is left of RLIMIT_AS and
+ * RLIMIT_DATA; at most 1 GiB. Reads /proc and /sys.
+ * Threads: any. Fork: works. @since 0.1
+ */
+HR_API uint64_t hr_default_budget(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,14 @@
+/*
+ * Headrace: streams training data too large for memory. This header is all of the C API.
+ */
+#ifndef HEADRACE_H
+#define HEADRACE_H
+
+#include "convert.h"
+#include "dataset.h"
+#include "loader.h"
+#include "status.h"
+#include "types.h"
+#include "writer.h"
+
+#endif

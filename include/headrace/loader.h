@@ -1,0 +1,214 @@
+/*
+ * Loaders: a data set and an order become a stream of batches in host memory.
+ */
+#ifndef HEADRACE_LOADER_H
+#define HEADRACE_LOADER_H
+
+#include "dataset.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hr_loader hr_loader;
+typedef struct hr_batch hr_batch;
+
+/** Bits of hr_loader_options.flags. Unknown bits are refused. */
+#define HR_LOADER_SHUFFLE   1u /**< order interleaved/1; otherwise sequential/1 */
+#define HR_LOADER_DROP_LAST 2u /**< leave out the last short batch of an epoch */
+
+/** Options of hr_loader_open(). Zero means default. */
+typedef struct hr_loader_options {
+    uint32_t struct_bytes;
+    uint32_t flags;
+    uint32_t batch_samples;    /**< global batch size; required, 1 or more */
+    uint32_t window_visits;    /**< W; 0: the default of docs/order.md */
+    uint64_t seed;             /**< of the shuffled order */
+    uint64_t first_epoch;      /**< the epoch to begin with */
+    uint64_t num_epochs;       /**< 0: no end; else nothing is read past the last one */
+    uint32_t num_streams;      /**< 0: world_size */
+    uint32_t rank;             /**< 0 .. world_size - 1 */
+    uint32_t world_size;       /**< 0: 1; must divide num_streams */
+    uint32_t max_held_batches; /**< batches a consumer holds at the same time; 0: 2 */
+    uint64_t budget_bytes;     /**< 0: default, see docs/architecture.md */
+    uint32_t num_threads;      /**< decode workers; 0: one per core */
+    hr_io io;                  /**< how to read; HR_IO_AUTO by default */
+    const char *const *fields; /**< names of the fields wanted, in this order; NULL: all */
+    uint32_t num_fields;       /**< entries of fields */
+    uint32_t reserved;         /**< 0 */
+    const void *resume_state;  /**< from hr_loader_state(), or NULL; sets epoch and next batch */
+    size_t resume_state_bytes;
+} hr_loader_options;
+#define HR_LOADER_OPTIONS_INIT                                                                     \
+    { sizeof(hr_loader_options) }
+
+/**
+ * Open a loader. Blocks briefly; allocates all its memory, starts its threads, and begins to read.
+ *
+ * @param ds    must outlive the loader
+ * @param opts  batch_samples is required; copied
+ * @param out   the loader on HR_OK, else NULL; release with hr_loader_close()
+ * @return HR_OK, HR_ERR_INVALID (also where no batch would come), HR_ERR_BUDGET (the message names
+ *         the smallest budget that works, and the largest window that this one allows),
+ *         HR_ERR_MISMATCH (the state belongs to other data or another order), HR_ERR_NO_MEMORY,
+ *         HR_ERR_IO, HR_ERR_UNSUPPORTED
+ * Threads: any. Fork: a loader belongs to the process that opened it.
+ * @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts,
+                                             hr_loader **out, hr_error *err);
+
+/**
+ * The next batch, in order. Blocks up to timeout_ns.
+ *
+ * @param timeout_ns  -1: wait for ever; 0: only what is ready
+ * @param out         the batch on HR_OK, else NULL; it is the caller's, and may be written to,
+ * until hr_batch_release()
+ * @return HR_OK; HR_TIMEOUT (nothing is lost, call again); HR_END_OF_EPOCH (once at each end, the
+ *         next call begins the next epoch; after the last epoch, for ever); HR_ERR_BUSY (the caller
+ *         holds max_held_batches already: release one); HR_ERR_FORKED; or the first failure of the
+ *         loader, which every later call repeats: HR_ERR_IO, HR_ERR_CORRUPT, HR_ERR_UNSUPPORTED
+ * Threads: any, one call at a time is served. Fork: HR_ERR_FORKED in a child.
+ * @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_loader_next(hr_loader *loader, int64_t timeout_ns, hr_batch **out,
+                                             hr_error *err);
+
+/**
+ * Close a loader at any time; NULL is fine. Waits until no I/O is in flight and its threads have
+ * ended, then frees everything; batches not yet released become invalid.
+ * Threads: no other call on the loader or its batches may be in progress. Fork: does nothing in a
+ * child. @since 0.1
+ */
+HR_API void hr_loader_close(hr_loader *loader);
+
+/** Largest state that hr_loader_state() writes. */
+#define HR_LOADER_STATE_BYTES 256
+
+/**
+ * The loader's place: what comes after the batches that hr_loader_next() has returned. A loader
+ * opened with it on the same data and order goes on with the very next batch, whatever its threads,
+ * budget, rank and world size (num_streams must be the same).
+ *
+ * @param state        HR_LOADER_STATE_BYTES bytes of the caller's
+ * @param state_bytes  set on HR_OK to the bytes used
+ * @return HR_OK, HR_ERR_INVALID, HR_ERR_FORKED
+ * Threads: any. Fork: HR_ERR_FORKED in a child. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_loader_state(hr_loader *loader, void *state, size_t *state_bytes,
+                                              hr_error *err);
+
+/** What a loader does, needs and has done. */
+typedef struct hr_loader_info {
+    uint32_t struct_bytes;  /**< set by the caller */
+    uint32_t window_visits; /**< W in use */
+    uint32_t num_streams;
+    uint32_t num_threads;
+    uint32_t batch_samples;       /**< global */
+    uint32_t local_batch_samples; /**< this rank's share */
+    hr_io io;                     /**< HR_IO_DIRECT or HR_IO_CACHED, as chosen */
+    uint32_t io_depth;            /**< reads in flight at most */
+    char io_backend[32];          /**< "libaio", "threads", "page cache" */
+    uint64_t batches_per_epoch;
+    uint64_t samples_per_epoch; /**< delivered to this rank */
+    uint64_t dropped_samples;   /**< of all ranks, in each epoch */
+    uint64_t budget_bytes;      /**< the contract */
+    uint64_t reserved_bytes;    /**< of it, in use from open to close */
+    uint64_t ring_bytes;        /**< of these, batch buffers */
+    double inflation;           /**< expected mixing, see docs/order.md; 1 is a true shuffle */
+    uint64_t batches_delivered;
+    uint64_t samples_delivered;
+    uint64_t delivered_bytes; /**< decoded */
+    uint64_t read_bytes;      /**< stored bytes read */
+    int64_t wait_io_ns;       /**< summed over workers: waiting for reads */
+    int64_t decode_ns;        /**< summed over workers: decoding and placing rows */
+    int64_t wait_ring_ns;     /**< summed over workers: no free batch, the consumer is slower */
+    int64_t wait_consumer_ns; /**< in hr_loader_next(), waiting for a batch */
+    int64_t first_batch_ns;   /**< from open until the first batch was ready; -1: not yet */
+} hr_loader_info;
+
+/**
+ * Describe a loader. Does not block.
+ * @param out  struct_bytes set by the caller; the rest filled on HR_OK
+ * @return HR_OK, HR_ERR_INVALID, HR_ERR_FORKED
+ * Threads: any. Fork: HR_ERR_FORKED in a child. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_loader_describe(hr_loader *loader, hr_loader_info *out,
+                                                 hr_error *err);
+
+/** What a loader with these options would need; made without starting one. */
+typedef struct hr_loader_plan {
+    uint32_t struct_bytes;          /**< set by the caller */
+    uint32_t window_visits;         /**< W that would be used */
+    uint64_t batches_per_epoch;     /**< of each rank */
+    uint64_t samples_per_epoch;     /**< of this rank */
+    uint64_t dropped_samples;       /**< of all ranks, in each epoch */
+    uint64_t peak_bytes;            /**< what the loader would reserve under this budget */
+    uint64_t budget_bytes;          /**< that would be used */
+    uint64_t smallest_budget_bytes; /**< that works with this window */
+    uint32_t largest_window_visits; /**< that the given budget allows */
+    uint32_t fits;                  /**< 1: hr_loader_open() would succeed */
+    double read_amplification;      /**< stored bytes read / stored bytes of the fields wanted */
+    double inflation;               /**< expected mixing; 1 is a true shuffle */
+    uint32_t labels_sorted;         /**< 1: a field looks like sorted labels */
+    uint32_t labels_field;          /**< which one */
+} hr_loader_plan;
+
+/**
+ * Plan a loader. Blocks on a few small reads; starts no thread.
+ * @param opts  as for hr_loader_open()
+ * @param out   struct_bytes set by the caller; the rest filled on HR_OK
+ * @return HR_OK (also where it does not fit: see fits), HR_ERR_INVALID, HR_ERR_IO, HR_ERR_CORRUPT
+ * Threads: any. Fork: works. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_loader_plan_open(hr_dataset *ds, const hr_loader_options *opts,
+                                                  hr_loader_plan *out, hr_error *err);
+
+/**
+ * Give a batch back; its memory is reused. NULL is fine. Batches may be released in any order.
+ * Threads: any. Fork: does nothing in a child. @since 0.1
+ */
+HR_API void hr_batch_release(hr_batch *batch);
+
+/** Samples in the batch: all its arrays have this length. Threads: any. @since 0.1 */
+HR_API uint32_t hr_batch_num_samples(const hr_batch *batch);
+
+/** The epoch the batch belongs to, and its number in it, from 0. Threads: any. @since 0.1 */
+HR_API uint64_t hr_batch_epoch(const hr_batch *batch);
+HR_API uint64_t hr_batch_number(const hr_batch *batch);
+
+/**
+ * A field's data: C order, shape (num_samples, *field.shape), aligned to 256 bytes. Valid until the
+ * batch is released. NULL for no such field, and in a forked child.
+ * @param field  index into the fields the loader delivers
+ * Threads: any. @since 0.1
+ */
+HR_API void *hr_batch_data(const hr_batch *batch, uint32_t field);
+
+/** hr_batch_data() by name. NULL for no such field. @since 0.1 */
+HR_API void *hr_batch_data_by_name(const hr_batch *batch, const char *name);
+
+/**
+ * Describe a field of the batch (one sample's shape; the batch adds num_samples in front).
+ * @param out  its pointers belong to the data set
+ * @return HR_OK, HR_ERR_INVALID
+ * Threads: any. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_batch_field(const hr_batch *batch, uint32_t field, hr_field *out,
+                                             hr_error *err);
+
+/** Fields in the batch. @since 0.1 */
+HR_API uint32_t hr_batch_num_fields(const hr_batch *batch);
+
+/**
+ * The sample index of each row. Computed at the call; does not block.
+ * @param out  num_samples entries of the caller's
+ * @return HR_OK, HR_ERR_FORKED
+ * Threads: any. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_batch_indices(const hr_batch *batch, uint64_t *out, hr_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

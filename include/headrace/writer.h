@@ -1,0 +1,138 @@
+/*
+ * Writers: rows of all fields become one .hrd file.
+ */
+#ifndef HEADRACE_WRITER_H
+#define HEADRACE_WRITER_H
+
+#include "types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hr_writer hr_writer;
+
+/** Codec and filter of a field. The numbers are those of the file format. */
+typedef enum hr_codec { HR_CODEC_AUTO = -1, HR_CODEC_RAW = 0, HR_CODEC_ZSTD = 1 } hr_codec;
+typedef enum hr_filter {
+    HR_FILTER_AUTO = -1,
+    HR_FILTER_NONE = 0,
+    HR_FILTER_BYTE_SHUFFLE = 1
+} hr_filter;
+
+/** zstd level meaning "the default" (level 1). */
+#define HR_LEVEL_DEFAULT INT32_MIN
+
+/** Bits of hr_writer_options.flags. Unknown bits are refused. */
+#define HR_WRITER_REPLACE 1u /**< an existing target is replaced at commit */
+#define HR_WRITER_RESUME  2u /**< go on with TARGET.partial where there is one of this very job */
+
+/** Where the data came from; kept in the file, and compared when a job is resumed. */
+typedef struct hr_source_fingerprint {
+    const char *path;
+    uint64_t size_bytes;
+    int64_t mtime_ns;
+} hr_source_fingerprint;
+
+/** Options of hr_writer_open(). Zero means default, but for codec, filter and level: use the macro.
+ */
+typedef struct hr_writer_options {
+    uint32_t struct_bytes;
+    uint32_t flags;
+    uint64_t budget_bytes;      /**< 0: default, see hr_default_budget() */
+    uint32_t num_threads;       /**< compression workers; 0: one per core */
+    uint32_t samples_per_chunk; /**< 0: from chunk_bytes; else 1..65,536 */
+    uint64_t chunk_bytes;       /**< decoded; 0: 256 KiB */
+    int32_t codec;  /**< hr_codec, for all fields; HR_CODEC_AUTO: tried on real chunks */
+    int32_t filter; /**< hr_filter, for all fields; HR_FILTER_AUTO: tried */
+    int32_t level;  /**< zstd's; HR_LEVEL_DEFAULT */
+    uint32_t num_sources;
+    const hr_source_fingerprint *sources; /**< num_sources entries; copied */
+    const char *attributes_json;          /**< of the data set: a JSON object as text, or NULL */
+    const char *provenance_json;          /**< a JSON object as text, or NULL */
+} hr_writer_options;
+#define HR_WRITER_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(hr_writer_options), 0, 0, 0, 0, 0, HR_CODEC_AUTO, HR_FILTER_AUTO, HR_LEVEL_DEFAULT, \
+            0, NULL, NULL, NULL                                                                    \
+    }
+
+/**
+ * Begin a new file. Writes TARGET.partial beside the target, under a lock; the target itself
+ * appears only at hr_writer_commit(). Starts num_threads threads.
+ *
+ * @param path    the target; copied
+ * @param fields  num_fields descriptions; copied
+ * @param opts    NULL for defaults
+ * @param out     the writer on HR_OK, else NULL; release with hr_writer_close()
+ * @return HR_OK, HR_ERR_INVALID, HR_ERR_EXISTS, HR_ERR_BUSY (another writer has it),
+ *         HR_ERR_MISMATCH (resume: the partial file is of another job; the message says what
+ * differs), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_NO_SPACE, HR_ERR_IO
+ * Threads: any. Fork: a writer belongs to the process that opened it.
+ * @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_writer_open(const char *path, const hr_field *fields,
+                                             uint32_t num_fields, const hr_writer_options *opts,
+                                             hr_writer **out, hr_error *err);
+
+/**
+ * Samples that the file holds so far: after a resume, those kept from the interrupted job; the
+ * caller goes on with the one after them.
+ * Threads: that of append. Fork: works. @since 0.1
+ */
+HR_API uint64_t hr_writer_num_samples(const hr_writer *writer);
+
+/**
+ * Append samples: any number, all fields. Blocks while the compression workers are behind.
+ *
+ * @param columns  one pointer per field, in the order of open: num_samples samples each, C order.
+ *                 The caller's; copied before the call returns
+ * @return HR_OK; HR_ERR_DATA (a bool that is neither 0 nor 1, text that is not UTF-8; nothing of
+ *         this call is written and the writer stays usable); HR_ERR_FORKED; or the first failure of
+ *         the writer, which every later call repeats: HR_ERR_IO, HR_ERR_NO_SPACE, HR_ERR_NO_MEMORY
+ * Threads: one at a time. Fork: HR_ERR_FORKED in a child. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_writer_append(hr_writer *writer, uint64_t num_samples,
+                                               const void *const *columns, hr_error *err);
+
+/**
+ * Finish: write what is left, the footer and the superblocks, each with fsync, and give the file
+ * its name. Afterwards the writer can only be closed.
+ * @return HR_OK; HR_ERR_EXISTS (somebody made the target meanwhile; the partial file is kept);
+ *         HR_ERR_UNCERTAIN (an fsync failed: the data set may or may not be on disk); else as
+ * append Threads: one at a time. Fork: HR_ERR_FORKED in a child. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_writer_commit(hr_writer *writer, hr_error *err);
+
+/**
+ * Close; NULL is fine. Without a commit the partial file stays, to be resumed.
+ * Threads: no other call may be in progress. Fork: does nothing in a child. @since 0.1
+ */
+HR_API void hr_writer_close(hr_writer *writer);
+
+/** What a writer chose and did. */
+typedef struct hr_writer_info {
+    uint32_t struct_bytes; /**< set by the caller */
+    uint32_t samples_per_chunk;
+    uint64_t num_samples;
+    uint64_t resumed_samples; /**< of these, kept from an interrupted job */
+    uint64_t decoded_bytes;
+    uint64_t stored_bytes; /**< of the file so far */
+    uint64_t budget_bytes;
+    uint64_t reserved_bytes;
+    uint32_t codecs_chosen; /**< 1: trials are over, ratio is valid */
+    double trial_ratio;     /**< decoded / stored of the chunks tried */
+} hr_writer_info;
+
+/**
+ * Describe a writer. Does not block.
+ * @return HR_OK, HR_ERR_INVALID, HR_ERR_FORKED
+ * Threads: that of append. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_writer_describe(hr_writer *writer, hr_writer_info *out,
+                                                 hr_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

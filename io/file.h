@@ -1,0 +1,65 @@
+/*
+ * The seam between Headrace and the file system, for whole buffers at positions. The POSIX table is
+ * the real one; tests put a faulty disk behind the same table.
+ *
+ * Blocking calls. No call moves a file position; reads and writes may run side by side. EINTR is
+ * handled inside. No call is retried after EIO.
+ */
+#ifndef HEADRACE_FILE_H
+#define HEADRACE_FILE_H
+
+#include "headrace/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct hr__file_ops {
+    const char *name;
+    /* Bytes read, less than n_bytes only at the end of the file; or -errno. */
+    int64_t (*read)(void *ctx, void *buf, size_t n_bytes, uint64_t off);
+    /* 0 when all n_bytes are written, or -errno. */
+    int (*write)(void *ctx, const void *buf, size_t n_bytes, uint64_t off);
+    /* fsync. 0 or -errno; after a failure the state of the disk is unknown: never call again. */
+    int (*sync)(void *ctx);
+    int (*truncate)(void *ctx, uint64_t n_bytes);
+    /* Size in bytes, or -errno. */
+    int64_t (*size)(void *ctx);
+    /* Write lock on the whole file (open file description). 0, -EAGAIN if another has it, -errno.
+     */
+    int (*lock)(void *ctx);
+    void (*close)(void *ctx);
+};
+
+struct hr__file {
+    const struct hr__file_ops *ops;
+    void *ctx;
+    char *path; /* for messages */
+};
+
+/* Folder operations, behind a table for the same reason. */
+struct hr__folder_ops {
+    const char *name;
+    /* flags: O_RDONLY, O_RDWR, O_CREAT, O_EXCL. *out is filled on 0; or -errno. */
+    int (*open)(void *ctx, const char *path, int flags, struct hr__file *out);
+    /* replace false: -EEXIST if to exists. */
+    int (*rename)(void *ctx, const char *from, const char *to, bool replace);
+    int (*unlink)(void *ctx, const char *path);
+    /* fsync of the folder that holds path. */
+    int (*sync_parent)(void *ctx, const char *path);
+    bool (*exists)(void *ctx, const char *path);
+    void *ctx;
+};
+
+extern const struct hr__folder_ops hr__posix_folder;
+
+void hr__file_close(struct hr__file *f); /* a zeroed file is fine */
+
+/* Reads exactly n_bytes; the end of the file before that is HR_ERR_CORRUPT ("truncated"). */
+hr_status hr__file_read_exact(const struct hr__file *f, void *buf, size_t n_bytes, uint64_t off,
+                              hr_error *err);
+hr_status hr__file_write_all(const struct hr__file *f, const void *buf, size_t n_bytes,
+                             uint64_t off, hr_error *err);
+/* HR_ERR_UNCERTAIN on failure. */
+hr_status hr__file_sync(const struct hr__file *f, hr_error *err);
+
+#endif
