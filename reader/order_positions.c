@@ -137,20 +137,19 @@ void hr__order_raised_positions(const struct hr__order_epoch *e, uint32_t stream
     raised_positions(e, stream, visit, first, count, out, &low, &high);
 }
 
-/* Entries of a sorted list that are below a value, looked for among first .. last. */
-static uint64_t count_below(const uint64_t *list, uint64_t first, uint64_t last, uint64_t value) {
-    while (first < last) {
-        const uint64_t middle = first + (last - first) / 2;
-        if (list[middle] < value)
-            first = middle + 1;
-        else
-            last = middle;
+/* Entries of a sorted list that are below a value; without a branch that could be mispredicted. */
+static inline uint64_t count_below(const uint64_t *list, uint64_t n, uint64_t value) {
+    const uint64_t *at = list;
+    while (n > 1) {
+        const uint64_t half = n / 2;
+        at += at[half - 1] < value ? half : 0;
+        n -= half;
     }
-    return first;
+    return (uint64_t)(at - list) + (n == 1 && *at < value);
 }
 
 uint64_t hr__order_padding_below(const struct hr__order_stream *s, uint64_t raised) {
-    return count_below(s->padding, 0, s->num_padding, raised);
+    return count_below(s->padding, s->num_padding, raised);
 }
 
 uint64_t hr__order_raise(const struct hr__order_stream *s, uint64_t position) {
@@ -173,14 +172,13 @@ uint32_t hr__order_visit_positions(const struct hr__order_epoch *e, uint32_t str
     uint64_t low, high;
     raised_positions(e, stream, visit, 0, count, positions, &low, &high);
     const uint64_t first = hr__order_padding_below(s, low);
-    const uint64_t last = count_below(s->padding, first, s->num_padding, high);
-    if (first == last) {
-        for (uint32_t r = 0; r < count && first > 0; r++)
-            positions[r] -= first;
+    const uint64_t near = hr__order_padding_below(s, high) - first;
+    for (uint32_t r = 0; r < count && first > 0; r++)
+        positions[r] -= first;
+    if (near == 0)
         return count;
-    }
     for (uint32_t r = 0; r < count; r++)
-        positions[r] -= count_below(s->padding, first, last, positions[r]);
+        positions[r] -= count_below(s->padding + first, near, positions[r] + first);
     return count;
 }
 
