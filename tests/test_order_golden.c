@@ -15,12 +15,12 @@
 
 #include <cmocka.h>
 
-#define GOLDEN       TEST_SOURCE_DIR "/golden/order/"
 #define MAX_SEGMENTS 8u
 
 static FILE *open_golden(const char *name) {
+    const char *source = getenv("HEADRACE_SOURCE");
     char path[4096];
-    snprintf(path, sizeof path, "%s%s", GOLDEN, name);
+    snprintf(path, sizeof path, "%s/tests/golden/order/%s", source != NULL ? source : ".", name);
     FILE *f = fopen(path, "r");
     if (f == NULL)
         fail_msg("cannot open %s", path);
