@@ -348,7 +348,7 @@ static hr_status start(struct hr__hdf5_reader *r, hr_error *err) {
     if (limits.memory_bytes == 0)
         limits.memory_bytes = DEFAULT_AS_BYTES + r->charged_bytes;
     HR_TRY(make_shared(r, &fd, err));
-    HR_TRY(hr__helper_start(NULL, r->subject, &limits, &r->helper, err));
+    HR_TRY(hr__helper_start(r->target->program, r->subject, &limits, &r->helper, err));
     HR_TRY(say_open(r, fd, err));
 done:
     if (fd >= 0)

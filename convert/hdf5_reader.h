@@ -11,6 +11,7 @@ struct hr__hdf5_target {
     const char *path;
     struct hr__helper_field field; /* as listed */
     struct hr__hdf5_options opts;
+    const char *program; /* NULL: the helper that belongs to this library */
 };
 
 struct hr__hdf5_reader;
