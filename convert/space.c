@@ -15,13 +15,20 @@
 #define PAGE_BYTES 4096u
 #define MIB        (1024.0 * 1024.0)
 
+/* Of a resumed job, which has no trial, what is there tells the ratio. */
+static double ratio_of(const hr_writer_info *info) {
+    double ratio = info->trial_ratio;
+    if (ratio <= 0 && info->resumed_samples > 0 && info->stored_bytes > 0)
+        ratio = (double)info->decoded_bytes / (double)info->stored_bytes;
+    return ratio >= 0.5 ? ratio : 1.0;
+}
+
 uint64_t hr__space_needed(const hr_writer_info *info, uint64_t total_bytes, uint64_t num_samples) {
     uint64_t left_bytes = total_bytes - hr__min_u64(total_bytes, info->decoded_bytes);
     uint64_t left_samples = num_samples - hr__min_u64(num_samples, info->num_samples);
     uint64_t chunks = hr__ceil_div(left_samples, hr__max_u64(info->samples_per_chunk, 1));
-    double ratio = info->trial_ratio >= 0.5 ? info->trial_ratio : 1.0;
     /* 2 % for chunks that compress worse than those tried; index entries of 8 bytes. */
-    double bytes = (double)left_bytes / ratio * 1.02 + (double)chunks * 8 + 4 * PAGE_BYTES;
+    double bytes = (double)left_bytes / ratio_of(info) * 1.02 + (double)chunks * 8 + 4 * PAGE_BYTES;
     if (total_bytes == 0)
         bytes += (double)chunks * PAGE_BYTES;
     return bytes < (double)INT64_MAX ? (uint64_t)bytes : INT64_MAX;
