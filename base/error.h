@@ -34,6 +34,9 @@ hr_status hr__error_os(hr_error *err, int os_errno, const char *format, ...)
 /* "out of memory (N bytes for WHAT)": HR_ERR_NO_MEMORY. */
 hr_status hr__error_no_memory(hr_error *err, size_t n_bytes, const char *what);
 
+/* The status in err, or `otherwise` where err is NULL: for functions that return a pointer. */
+hr_status hr__error_status(const hr_error *err, hr_status otherwise);
+
 /* Puts "PREFIX: " before the message that is there. */
 void hr__error_prefix(hr_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

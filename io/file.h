@@ -28,6 +28,10 @@ struct hr__file_ops {
      */
     int (*lock)(void *ctx);
     void (*close)(void *ctx);
+    /* The POSIX descriptor behind ctx, or -1. NULL: there is none. */
+    int (*descriptor)(void *ctx);
+    /* Asks for n_bytes at off to be read soon; never blocks, never fails. NULL: does nothing. */
+    void (*prefetch)(void *ctx, size_t n_bytes, uint64_t off);
 };
 
 struct hr__file {

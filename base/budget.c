@@ -1,0 +1,65 @@
+/*
+ * Memory budgets.
+ */
+#include "budget.h"
+
+#include "checked.h"
+#include "error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGN_BYTES 64u
+
+void hr__budget_init(struct hr__budget *b, uint64_t limit_bytes) {
+    b->limit_bytes = limit_bytes;
+    atomic_init(&b->reserved_bytes, 0);
+    atomic_init(&b->peak_bytes, 0);
+}
+
+static double mib(uint64_t n_bytes) {
+    return (double)n_bytes / 1048576.0;
+}
+
+hr_status hr__budget_reserve(struct hr__budget *b, uint64_t n_bytes, const char *what,
+                             hr_error *err) {
+    uint64_t was = atomic_load(&b->reserved_bytes);
+    do {
+        if (n_bytes > b->limit_bytes - was)
+            return hr__error_set(err, HR_ERR_BUDGET,
+                                 "%s needs %.1f MiB, and %.1f MiB of the budget of %.1f MiB are "
+                                 "left; give a larger budget",
+                                 what, mib(n_bytes), mib(b->limit_bytes - was),
+                                 mib(b->limit_bytes));
+    } while (!atomic_compare_exchange_weak(&b->reserved_bytes, &was, was + n_bytes));
+    uint64_t now = was + n_bytes, peak = atomic_load(&b->peak_bytes);
+    while (peak < now && !atomic_compare_exchange_weak(&b->peak_bytes, &peak, now))
+        ;
+    return HR_OK;
+}
+
+void hr__budget_release(struct hr__budget *b, uint64_t n_bytes) {
+    atomic_fetch_sub(&b->reserved_bytes, n_bytes);
+}
+
+void *hr__budget_alloc(struct hr__budget *b, size_t n_bytes, const char *what, hr_error *err) {
+    if (hr__budget_reserve(b, n_bytes, what, err) != HR_OK)
+        return NULL;
+    size_t size = n_bytes > SIZE_MAX - ALIGN_BYTES ? 0 : hr__round_up(n_bytes, ALIGN_BYTES);
+    void *p =
+        size > 0 || n_bytes == 0 ? aligned_alloc(ALIGN_BYTES, size > 0 ? size : ALIGN_BYTES) : NULL;
+    if (p == NULL) {
+        hr__budget_release(b, n_bytes);
+        hr__error_no_memory(err, n_bytes, what);
+        return NULL;
+    }
+    memset(p, 0, n_bytes);
+    return p;
+}
+
+void hr__budget_free(struct hr__budget *b, void *p, size_t n_bytes) {
+    if (p == NULL)
+        return;
+    free(p);
+    hr__budget_release(b, n_bytes);
+}

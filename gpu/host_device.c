@@ -1,0 +1,53 @@
+/*
+ * The host device: batches in ordinary memory. The ring is kept by a forked child (which may read a
+ * batch it was handed before), so it is not MADV_DONTFORK.
+ */
+#define _GNU_SOURCE
+#include "device.h"
+
+#include "checked.h"
+#include "error.h"
+
+#include <sys/mman.h>
+
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+#define PAGE_BYTES      ((size_t)4096)
+
+/* Below a few huge pages their rounding would cost more than they give. */
+static size_t granule(size_t n_bytes) {
+    return n_bytes >= 4 * HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : PAGE_BYTES;
+}
+
+static size_t host_ring_bytes(void *ctx, size_t n_bytes) {
+    (void)ctx;
+    return (size_t)hr__round_up(n_bytes, granule(n_bytes));
+}
+
+static hr_status host_ring_alloc(void *ctx, size_t n_bytes, void **out, hr_error *err) {
+    size_t size = host_ring_bytes(ctx, n_bytes), align = granule(n_bytes);
+    *out = NULL;
+    /* Address space for one granule more, so that the ring can begin on one; the rest goes back. */
+    uint8_t *p = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return hr__error_no_memory(err, size, "the batch ring");
+    uint8_t *ring = (uint8_t *)hr__round_up((uintptr_t)p, align);
+    if (ring > p)
+        munmap(p, (size_t)(ring - p));
+    if (ring < p + align)
+        munmap(ring + size, (size_t)(p + align - ring));
+    if (align == HUGE_PAGE_BYTES)
+        (void)madvise(ring, size, MADV_HUGEPAGE); /* advice: small pages do as well */
+    *out = ring;
+    return HR_OK;
+}
+
+static void host_ring_free(void *ctx, void *ring, size_t n_bytes) {
+    if (ring != NULL)
+        munmap(ring, host_ring_bytes(ctx, n_bytes));
+}
+
+static const struct hr__device_ops host_ops = {"host", host_ring_bytes, host_ring_alloc,
+                                               host_ring_free};
+
+const struct hr__device hr__host_device = {&host_ops, NULL};

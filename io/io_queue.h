@@ -1,0 +1,51 @@
+/*
+ * A queue of asynchronous reads of one file. One queue belongs to one thread.
+ *
+ * Invariants:
+ *  1. at most depth reads are in flight; submit beyond that returns -EAGAIN;
+ *  2. every submitted read is reaped exactly once, or drained by close;
+ *  3. a buffer belongs to the queue from submit until its read is reaped.
+ */
+#ifndef HEADRACE_IO_QUEUE_H
+#define HEADRACE_IO_QUEUE_H
+
+#include "file.h"
+
+struct hr__io_done {
+    uint64_t tag;
+    int64_t result; /* bytes read (less than asked for only at the end of the file), or -errno */
+};
+
+struct hr__io_ops {
+    const char *name;
+    /* 0; -EAGAIN: reap first; -errno. Offset, length and buffer are multiples of align_bytes. */
+    int (*submit)(void *ctx, uint64_t tag, void *buf, size_t n_bytes, uint64_t off);
+    /* Number of reads reaped, at least 1 if any is in flight; or -errno. Blocks for the first. */
+    int (*reap)(void *ctx, struct hr__io_done *out, uint32_t max);
+    void (*close)(void *ctx); /* waits for what is in flight */
+};
+
+struct hr__io_queue {
+    const struct hr__io_ops *ops;
+    void *ctx;
+    uint32_t align_bytes; /* of offset, length and buffer; 1: no rule */
+};
+
+/* Reads through the page cache: submit asks the kernel to read ahead, reap copies. Works on every
+ * hr__file. The file must outlive the queue. */
+hr_status hr__cached_queue_open(const struct hr__file *file, uint32_t depth,
+                                struct hr__io_queue *out, hr_error *err);
+
+/* libaio on fd, which was opened with O_DIRECT and must outlive the queue. HR_ERR_UNSUPPORTED where
+ * the system refuses a context. */
+hr_status hr__aio_queue_open(int fd, uint32_t align_bytes, uint32_t depth, struct hr__io_queue *out,
+                             hr_error *err);
+
+void hr__io_queue_close(struct hr__io_queue *q); /* a zeroed queue is fine */
+
+/* The file again, with O_DIRECT. *align_bytes: of offset, length and buffer. The descriptor, or
+ * -errno where the file system cannot. */
+int hr__direct_open(const struct hr__file *file, uint32_t *align_bytes);
+void hr__direct_close(int fd);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * What a consumer sees of a batch it holds. Nothing here takes a lock: a held batch belongs to the
+ * consumer.
+ */
+#include "error.h"
+#include "loader.h"
+
+#include <string.h>
+#include <unistd.h>
+
+uint32_t hr_batch_num_samples(const hr_batch *b) {
+    return b->num_samples;
+}
+
+uint64_t hr_batch_epoch(const hr_batch *b) {
+    return b->epoch->epoch;
+}
+
+uint64_t hr_batch_number(const hr_batch *b) {
+    return b->batch;
+}
+
+uint32_t hr_batch_num_fields(const hr_batch *b) {
+    return b->loader->config.num_fields;
+}
+
+void *hr_batch_data(const hr_batch *b, uint32_t field) {
+    if (field >= b->loader->config.num_fields || b->loader->pid != getpid())
+        return NULL;
+    return b->base + b->loader->config.field_offs[field];
+}
+
+void *hr_batch_data_by_name(const hr_batch *b, const char *name) {
+    const struct hr__loader_config *c = &b->loader->config;
+    for (uint32_t i = 0; i < c->num_fields; i++)
+        if (strcmp(c->ds->footer.schema.fields[c->fields[i]].name, name) == 0)
+            return hr_batch_data(b, i);
+    return NULL;
+}
+
+hr_status hr_batch_field(const hr_batch *b, uint32_t field, hr_field *out, hr_error *err) {
+    const struct hr__loader_config *c = &b->loader->config;
+    if (field >= c->num_fields)
+        return hr__error_set(err, HR_ERR_INVALID, "field %u asked for, the batch has 0 to %u",
+                             field, c->num_fields - 1);
+    return hr_dataset_field(c->ds, c->fields[field], out, err);
+}
+
+hr_status hr_batch_indices(const hr_batch *b, uint64_t *out, hr_error *err) {
+    const struct hr__loader_config *c = &b->loader->config;
+    const struct hr__footer *f = &c->ds->footer;
+    if (b->loader->pid != getpid())
+        return hr__error_set(err, HR_ERR_FORKED,
+                             "the batch was made before fork(); open a loader in the child");
+    for (uint32_t s = c->first_stream; s < c->first_stream + c->num_streams; s++) {
+        uint32_t n = hr__order_epoch_batch_samples(b->epoch->order, s, b->batch);
+        for (uint32_t i = 0; i < n; i++) {
+            uint64_t chunk, first;
+            uint32_t place, samples;
+            hr__order_position_sample(b->epoch->order, s, b->batch * c->stream_batch_samples + i,
+                                      &chunk, &place);
+            hr__segment_chunk(f->segments, f->num_segments, f->schema.samples_per_chunk, chunk,
+                              &first, &samples);
+            *out++ = first + place;
+        }
+    }
+    return HR_OK;
+}

@@ -1,0 +1,118 @@
+/*
+ * Reading a chunk's header and single frames (docs/format.md, 6). The file is untrusted.
+ */
+#include "chunk_fetch.h"
+
+#include "checked.h"
+#include "error.h"
+#include "headrace/writer.h" /* hr_filter */
+
+#include <string.h>
+
+/* Enough for the header of an ordinary chunk, and the labels behind it. */
+#define HEAD_BYTES ((size_t)64 << 10)
+
+hr_status hr__chunk_fetch_init(struct hr__chunk_fetch *f, const hr_dataset *ds,
+                               struct hr__budget *budget, hr_error *err) {
+    hr_status st;
+    *f = (struct hr__chunk_fetch){.ds = ds, .budget = budget, .chunk = UINT64_MAX};
+    HR_TRY(hr__frame_decoder_init(&f->decoder, err));
+    f->head_room_bytes = HEAD_BYTES;
+    st = HR_ERR_BUDGET;
+    f->head = hr__budget_alloc(budget, HEAD_BYTES, "a chunk header", err);
+    if (f->head == NULL)
+        goto done;
+    f->stored = hr__budget_alloc(budget, HR__MAX_STORED_FRAME_BYTES, "a stored frame", err);
+    if (f->stored == NULL)
+        goto done;
+    f->decoded = hr__budget_alloc(budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
+    if (f->decoded == NULL)
+        goto done;
+    return HR_OK;
+done:
+    if (err != NULL && err->status != HR_OK)
+        st = err->status;
+    hr__chunk_fetch_free(f);
+    return st;
+}
+
+void hr__chunk_fetch_free(struct hr__chunk_fetch *f) {
+    if (f->budget != NULL) {
+        hr__budget_free(f->budget, f->head, f->head_room_bytes);
+        hr__budget_free(f->budget, f->stored, HR__MAX_STORED_FRAME_BYTES);
+        hr__budget_free(f->budget, f->decoded, HR__MAX_FRAME_BYTES);
+    }
+    hr__frame_decoder_free(&f->decoder);
+    hr__index_cache_free(&f->index);
+    *f = (struct hr__chunk_fetch){0};
+}
+
+/* The header may be larger than the room for it, in chunks of very many frames. */
+static hr_status head_grow(struct hr__chunk_fetch *f, size_t n_bytes, hr_error *err) {
+    uint8_t *head = hr__budget_alloc(f->budget, n_bytes, "a chunk header", err);
+    if (head == NULL)
+        return hr__error_status(err, HR_ERR_NO_MEMORY);
+    hr__budget_free(f->budget, f->head, f->head_room_bytes);
+    f->head = head;
+    f->head_room_bytes = n_bytes;
+    return HR_OK;
+}
+
+static hr_status head_read(struct hr__chunk_fetch *f, struct hr__index_entry entry, hr_error *err) {
+    hr_status st;
+    uint64_t stored_bytes = (uint64_t)entry.pages * HR__PAGE_BYTES;
+    f->chunk_off = entry.page * HR__PAGE_BYTES;
+    f->head_bytes = (size_t)hr__min_u64(f->head_room_bytes, stored_bytes);
+    HR_TRY(hr__file_read_exact(&f->ds->file, f->head, f->head_bytes, f->chunk_off, err));
+    uint32_t header_bytes = hr__chunk_header_peek(f->head, f->head_bytes);
+    if (header_bytes > f->head_bytes && header_bytes <= stored_bytes) {
+        HR_TRY(head_grow(f, header_bytes, err));
+        f->head_bytes = header_bytes;
+        HR_TRY(hr__file_read_exact(&f->ds->file, f->head, f->head_bytes, f->chunk_off, err));
+    }
+    return HR_OK;
+done:
+    return st;
+}
+
+hr_status hr__chunk_fetch_open(struct hr__chunk_fetch *f, uint64_t chunk, hr_error *err) {
+    hr_status st;
+    struct hr__index_entry entry;
+    if (f->chunk == chunk)
+        return HR_OK;
+    f->chunk = UINT64_MAX;
+    st = hr__dataset_locate(f->ds, chunk, &f->index, &entry, err);
+    if (st != HR_OK)
+        return st;
+    HR_TRY(head_read(f, entry, err));
+    struct hr__chunk_expected expected = hr__dataset_expect(f->ds, chunk, entry);
+    HR_TRY(hr__chunk_header_decode(f->head, f->head_bytes, &expected, &f->view, err));
+    f->chunk = chunk;
+done:
+    return hr__dataset_blame(f->ds, chunk, UINT32_MAX, st, err);
+}
+
+static hr_status stored_bytes(struct hr__chunk_fetch *f, const struct hr__frame *frame,
+                              const uint8_t **out, hr_error *err) {
+    if (hr__range_within(frame->off, frame->stored_bytes, f->head_bytes)) {
+        *out = f->head + frame->off;
+        return HR_OK;
+    }
+    *out = f->stored;
+    return hr__file_read_exact(&f->ds->file, f->stored, frame->stored_bytes,
+                               f->chunk_off + frame->off, err);
+}
+
+hr_status hr__chunk_fetch_frame(struct hr__chunk_fetch *f, uint32_t field,
+                                const struct hr__frame *frame, uint8_t *dst, hr_error *err) {
+    hr_status st;
+    const uint8_t *stored;
+    bool shuffled = frame->filter != HR_FILTER_NONE;
+    HR_TRY(stored_bytes(f, frame, &stored, err));
+    HR_TRY(hr__frame_decode(&f->decoder, frame, stored, f->ds->superblock.required,
+                            shuffled ? f->decoded : dst, err));
+    if (shuffled)
+        hr__byte_unshuffle(f->decoded, frame->decoded_bytes, frame->element_bytes, dst);
+done:
+    return hr__dataset_blame(f->ds, f->chunk, field, st, err);
+}

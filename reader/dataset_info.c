@@ -1,0 +1,124 @@
+/*
+ * What a data set says of itself: fields, statistics, sizes.
+ */
+#include "dataset.h"
+
+#include "checked.h"
+#include "error.h"
+
+#include <string.h>
+
+uint64_t hr_dataset_num_samples(const hr_dataset *ds) {
+    return ds->footer.num_samples;
+}
+
+uint32_t hr_dataset_num_fields(const hr_dataset *ds) {
+    return ds->footer.schema.num_fields;
+}
+
+static hr_status check_field(const hr_dataset *ds, uint32_t field, hr_error *err) {
+    if (field >= ds->footer.schema.num_fields)
+        return hr__error_set(err, HR_ERR_INVALID, "%s: field %u asked for, it has fields 0 to %u",
+                             ds->file.path, field, ds->footer.schema.num_fields - 1);
+    return HR_OK;
+}
+
+hr_status hr_dataset_field(const hr_dataset *ds, uint32_t index, hr_field *out, hr_error *err) {
+    hr_status st = check_field(ds, index, err);
+    if (st != HR_OK)
+        return st;
+    const struct hr__schema_field *f = &ds->footer.schema.fields[index];
+    *out = (hr_field){.name = f->name,
+                      .dtype = f->dtype,
+                      .width_bytes = f->width_bytes,
+                      .rank = f->rank,
+                      .shape = f->shape,
+                      .attributes_json = f->attributes_json};
+    return HR_OK;
+}
+
+hr_status hr_dataset_find_field(const hr_dataset *ds, const char *name, uint32_t *out,
+                                hr_error *err) {
+    const struct hr__schema *s = &ds->footer.schema;
+    for (uint32_t f = 0; f < s->num_fields; f++)
+        if (strcmp(s->fields[f].name, name) == 0) {
+            *out = f;
+            return HR_OK;
+        }
+    char list[256] = "";
+    size_t used = 0;
+    for (uint32_t f = 0; f < s->num_fields; f++) {
+        size_t n = strlen(s->fields[f].name);
+        if (used + n + 8 > sizeof(list)) {
+            memcpy(list + used, ", ...", 6);
+            break;
+        }
+        if (f > 0) {
+            memcpy(list + used, ", ", 2);
+            used += 2;
+        }
+        memcpy(list + used, s->fields[f].name, n + 1);
+        used += n;
+    }
+    return hr__error_set(err, HR_ERR_NOT_FOUND, "%s: no field \"%s\"; it has: %s", ds->file.path,
+                         name, list);
+}
+
+uint64_t hr_dataset_sample_bytes(const hr_dataset *ds, uint32_t field) {
+    const struct hr__schema *s = &ds->footer.schema;
+    if (field == UINT32_MAX)
+        return s->sample_bytes;
+    return field < s->num_fields ? s->fields[field].sample_bytes : 0;
+}
+
+hr_status hr_dataset_statistics(const hr_dataset *ds, uint32_t field, hr_statistics *out,
+                                hr_error *err) {
+    hr_status st = check_field(ds, field, err);
+    if (st != HR_OK)
+        return st;
+    if (out->struct_bytes != sizeof(*out))
+        return hr__error_set(err, HR_ERR_INVALID, "hr_statistics.struct_bytes is %u, expected %zu",
+                             out->struct_bytes, sizeof(*out));
+    const struct hr__statistics *s = ds->footer.schema.fields[field].statistics;
+    *out = (hr_statistics){.struct_bytes = sizeof(*out),
+                           .first_nan_sample = UINT64_MAX,
+                           .first_inf_sample = UINT64_MAX};
+    if (s != NULL)
+        hr__statistics_get(s, out);
+    return HR_OK;
+}
+
+hr_status hr_dataset_describe(const hr_dataset *ds, hr_dataset_info *out, hr_error *err) {
+    if (out->struct_bytes != sizeof(*out))
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "hr_dataset_info.struct_bytes is %u, expected %zu", out->struct_bytes,
+                             sizeof(*out));
+    const struct hr__footer *f = &ds->footer;
+    uint64_t decoded_bytes = UINT64_MAX; /* a lying footer may claim more than fits */
+    (void)hr__mul_u64(f->num_samples, f->schema.sample_bytes, &decoded_bytes);
+    *out = (hr_dataset_info){
+        .struct_bytes = sizeof(*out),
+        .samples_per_chunk = f->schema.samples_per_chunk,
+        .commit_seq = f->commit_seq,
+        .num_samples = f->num_samples,
+        .num_chunks = f->num_chunks,
+        .num_segments = f->num_segments,
+        .decoded_bytes = decoded_bytes,
+        .file_bytes = ds->superblock.file_bytes,
+        .dead_bytes = f->dead_bytes,
+        .max_chunk_bytes = (uint64_t)f->max_chunk_pages * HR__PAGE_BYTES,
+        .index_loaded_bytes = ds->num_index_pages * HR__INDEX_PAGE_BYTES,
+    };
+    for (uint64_t p = 0; p < f->num_index_pages; p++)
+        out->index_bytes += hr__index_page_bytes(f->num_chunks, p);
+    memcpy(out->uuid, f->uuid, sizeof(out->uuid));
+    return HR_OK;
+}
+
+const char *hr_dataset_json(const hr_dataset *ds) {
+    return ds->footer.json;
+}
+
+const char *hr_dataset_path(const hr_dataset *ds) {
+    return ds->file.path;
+}

@@ -1,0 +1,291 @@
+/*
+ * Random access: ranges and lists of samples of one field. Each chunk that is touched is opened
+ * once, each frame decoded once.
+ */
+#include "chunk_fetch.h"
+
+#include "checked.h"
+#include "error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The last frame that was not decoded straight into the caller's memory: the next run of rows often
+ * lies in the same one. */
+struct frame_cache {
+    uint8_t *bytes; /* HR__MAX_FRAME_BYTES */
+    uint64_t chunk; /* UINT64_MAX: empty */
+    uint32_t frame;
+};
+
+/* Which rows of one chunk are wanted, and where they go. */
+struct rows {
+    const struct hr__schema_field *field;
+    uint32_t field_index;
+    uint32_t first, count;   /* a run of places in the chunk, ... */
+    const uint64_t *targets; /* ... whose rows go one after the other (NULL) or each to its own */
+    uint8_t *dst;
+};
+
+static uint8_t *row_of(const struct rows *rows, uint32_t i) {
+    uint64_t target = rows->targets != NULL ? rows->targets[i] : i;
+    return rows->dst + target * rows->field->sample_bytes;
+}
+
+static hr_status cache_frame(struct hr__chunk_fetch *f, uint32_t field, uint32_t number,
+                             const struct hr__frame *frame, struct frame_cache *cache,
+                             hr_error *err) {
+    if (cache->chunk == f->chunk && cache->frame == number)
+        return HR_OK;
+    cache->chunk = UINT64_MAX;
+    hr_status st = hr__chunk_fetch_frame(f, field, frame, cache->bytes, err);
+    if (st == HR_OK) {
+        cache->chunk = f->chunk;
+        cache->frame = number;
+    }
+    return st;
+}
+
+/* Frames that hold many samples: those that overlap first .. first + count - 1. */
+static hr_status rows_from_frames(struct hr__chunk_fetch *f, const struct rows *rows,
+                                  struct frame_cache *cache, hr_error *err) {
+    uint64_t sample_bytes = rows->field->sample_bytes, off;
+    uint32_t first_frame, num_frames, begin = 0, end = rows->first + rows->count;
+    hr__chunk_view_block(&f->view, &f->ds->footer.schema, rows->field_index, &first_frame,
+                         &num_frames, &off);
+    for (uint32_t i = 0; i < num_frames && begin < end; i++) {
+        struct hr__frame frame;
+        hr__chunk_view_frame(&f->view, first_frame + i, off, &frame);
+        off += frame.stored_bytes;
+        uint32_t n = (uint32_t)(frame.decoded_bytes / sample_bytes);
+        uint32_t from = begin > rows->first ? begin : rows->first;
+        uint32_t to = begin + n < end ? begin + n : end;
+        begin += n;
+        if (from >= to)
+            continue;
+        bool whole = rows->targets == NULL && to - from == n;
+        hr_status st = whole
+                           ? hr__chunk_fetch_frame(f, rows->field_index, &frame,
+                                                   row_of(rows, from - rows->first), err)
+                           : cache_frame(f, rows->field_index, first_frame + i, &frame, cache, err);
+        if (st != HR_OK)
+            return st;
+        for (uint32_t r = from; r < to && !whole; r++)
+            memcpy(row_of(rows, r - rows->first), cache->bytes + (r - (begin - n)) * sample_bytes,
+                   sample_bytes);
+    }
+    return HR_OK;
+}
+
+/* Frames that are pieces of one sample: decoded where they belong. */
+static hr_status rows_from_pieces(struct hr__chunk_fetch *f, const struct rows *rows,
+                                  hr_error *err) {
+    uint64_t sample_bytes = rows->field->sample_bytes, off, at = 0;
+    uint64_t begin = rows->first * sample_bytes, end = (rows->first + rows->count) * sample_bytes;
+    uint32_t first_frame, num_frames;
+    hr__chunk_view_block(&f->view, &f->ds->footer.schema, rows->field_index, &first_frame,
+                         &num_frames, &off);
+    for (uint32_t i = 0; i < num_frames && at < end; i++) {
+        struct hr__frame frame;
+        hr__chunk_view_frame(&f->view, first_frame + i, off, &frame);
+        off += frame.stored_bytes;
+        if (at >= begin) {
+            uint32_t place = (uint32_t)(at / sample_bytes);
+            uint8_t *dst = row_of(rows, place - rows->first) + at % sample_bytes;
+            hr_status st = hr__chunk_fetch_frame(f, rows->field_index, &frame, dst, err);
+            if (st != HR_OK)
+                return st;
+        }
+        at += frame.decoded_bytes;
+    }
+    return HR_OK;
+}
+
+static hr_status rows_fetch(struct hr__chunk_fetch *f, uint64_t chunk, const struct rows *rows,
+                            struct frame_cache *cache, hr_error *err) {
+    if (rows->field->sample_bytes == 0)
+        return HR_OK;
+    hr_status st = hr__chunk_fetch_open(f, chunk, err);
+    if (st != HR_OK)
+        return st;
+    if (rows->field->sample_bytes > HR__MAX_FRAME_BYTES)
+        return rows_from_pieces(f, rows, err);
+    return rows_from_frames(f, rows, cache, err);
+}
+
+static hr_status check_call(const hr_dataset *ds, uint32_t field, uint64_t num_samples,
+                            const void *dst, size_t dst_bytes, hr_error *err) {
+    const struct hr__schema *s = &ds->footer.schema;
+    uint64_t needed = 0;
+    if (field >= s->num_fields)
+        return hr__error_set(err, HR_ERR_INVALID, "%s: field %u asked for, it has fields 0 to %u",
+                             ds->file.path, field, s->num_fields - 1);
+    if (!hr__mul_u64(num_samples, s->fields[field].sample_bytes, &needed) || needed > dst_bytes)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "%s: dst has %zu bytes, %llu samples of field %s need %llu",
+                             ds->file.path, dst_bytes, (unsigned long long)num_samples,
+                             s->fields[field].name, (unsigned long long)needed);
+    if (dst == NULL && needed > 0)
+        return hr__error_set(err, HR_ERR_INVALID, "%s: dst must not be NULL", ds->file.path);
+    return HR_OK;
+}
+
+/* A call has a budget of its own, so that calls of many threads do not refuse each other. */
+struct access {
+    struct hr__budget budget;
+    struct hr__chunk_fetch fetch;
+    struct frame_cache cache;
+};
+
+static hr_status access_begin(struct access *a, const hr_dataset *ds, hr_error *err) {
+    *a = (struct access){.cache = {.chunk = UINT64_MAX}};
+    hr__budget_init(&a->budget, ds->budget.limit_bytes);
+    hr_status st = hr__chunk_fetch_init(&a->fetch, ds, &a->budget, err);
+    if (st != HR_OK)
+        return st;
+    a->cache.bytes = hr__budget_alloc(&a->budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
+    return a->cache.bytes != NULL ? HR_OK : hr__error_status(err, HR_ERR_NO_MEMORY);
+}
+
+static void access_end(struct access *a) {
+    hr__budget_free(&a->budget, a->cache.bytes, HR__MAX_FRAME_BYTES);
+    hr__chunk_fetch_free(&a->fetch);
+}
+
+hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, uint64_t first, uint64_t num_samples,
+                          void *dst, size_t dst_bytes, hr_error *err) {
+    struct access a;
+    hr_status st = check_call(ds, field, num_samples, dst, dst_bytes, err);
+    if (st != HR_OK)
+        return st;
+    if (!hr__range_within(first, num_samples, ds->footer.num_samples))
+        return hr__error_set(err, HR_ERR_INVALID, "%s: samples %llu to %llu asked for, it has %llu",
+                             ds->file.path, (unsigned long long)first,
+                             (unsigned long long)(first + num_samples),
+                             (unsigned long long)ds->footer.num_samples);
+    st = access_begin(&a, ds, err);
+    uint8_t *at = dst;
+    while (st == HR_OK && num_samples > 0) {
+        uint64_t chunk, chunk_first;
+        uint32_t place, chunk_samples;
+        hr__segment_locate(ds->footer.segments, ds->footer.num_segments,
+                           ds->footer.schema.samples_per_chunk, first, &chunk, &place);
+        hr__segment_chunk(ds->footer.segments, ds->footer.num_segments,
+                          ds->footer.schema.samples_per_chunk, chunk, &chunk_first, &chunk_samples);
+        struct rows rows = {.field = &ds->footer.schema.fields[field],
+                            .field_index = field,
+                            .first = place,
+                            .count = (uint32_t)hr__min_u64(num_samples, chunk_samples - place),
+                            .dst = at};
+        st = rows_fetch(&a.fetch, chunk, &rows, &a.cache, err);
+        at += rows.count * rows.field->sample_bytes;
+        first += rows.count;
+        num_samples -= rows.count;
+    }
+    access_end(&a);
+    return st;
+}
+
+struct wanted {
+    uint64_t sample;
+    uint64_t target;
+};
+
+static int by_sample(const void *a, const void *b) {
+    const struct wanted *x = a, *y = b;
+    if (x->sample != y->sample)
+        return x->sample < y->sample ? -1 : 1;
+    return x->target < y->target ? -1 : x->target > y->target;
+}
+
+static hr_status wanted_make(const hr_dataset *ds, struct hr__budget *budget,
+                             const uint64_t *indices, size_t n, struct wanted **out,
+                             hr_error *err) {
+    uint64_t n_bytes;
+    if (!hr__mul_u64(n, sizeof(**out), &n_bytes))
+        return hr__error_set(err, HR_ERR_INVALID, "%zu indices are too many", n);
+    for (size_t i = 0; i < n; i++)
+        if (indices[i] >= ds->footer.num_samples)
+            return hr__error_set(err, HR_ERR_INVALID,
+                                 "%s: index %zu is sample %llu, it has %llu samples", ds->file.path,
+                                 i, (unsigned long long)indices[i],
+                                 (unsigned long long)ds->footer.num_samples);
+    struct wanted *w = hr__budget_alloc(budget, (size_t)n_bytes, "a sorted list of indices", err);
+    if (w == NULL)
+        return hr__error_status(err, HR_ERR_NO_MEMORY);
+    for (size_t i = 0; i < n; i++)
+        w[i] = (struct wanted){indices[i], i};
+    qsort(w, n, sizeof(*w), by_sample);
+    *out = w;
+    return HR_OK;
+}
+
+/* Copies of a sample that was asked for more than once: entries w[1 .. same-1] repeat w[0]. */
+static void repeat_row(const struct wanted *w, size_t same, uint8_t *dst, uint64_t sample_bytes) {
+    for (size_t i = 1; i < same; i++)
+        memcpy(dst + w[i].target * sample_bytes, dst + w[0].target * sample_bytes, sample_bytes);
+}
+
+/* The next run of consecutive samples within one chunk, at most RUN_SAMPLES: entries used. */
+#define RUN_SAMPLES 256
+
+static size_t next_run(const struct wanted *w, size_t n, uint64_t room, uint64_t *targets,
+                       uint32_t *count) {
+    size_t used = 0;
+    uint64_t limit = hr__min_u64(room, RUN_SAMPLES);
+    *count = 0;
+    while (used < n && w[used].sample == w[0].sample + *count && *count < limit) {
+        targets[(*count)++] = w[used].target;
+        uint64_t sample = w[used].sample;
+        while (used < n && w[used].sample == sample)
+            used++;
+    }
+    return used;
+}
+
+static hr_status gather_sorted(hr_dataset *ds, struct access *a, uint32_t field,
+                               const struct wanted *w, size_t n, uint8_t *dst, hr_error *err) {
+    const struct hr__footer *f = &ds->footer;
+    uint64_t targets[RUN_SAMPLES];
+    hr_status st = HR_OK;
+    while (n > 0 && st == HR_OK) {
+        uint64_t chunk, first;
+        uint32_t place, num_samples;
+        hr__segment_locate(f->segments, f->num_segments, f->schema.samples_per_chunk, w[0].sample,
+                           &chunk, &place);
+        hr__segment_chunk(f->segments, f->num_segments, f->schema.samples_per_chunk, chunk, &first,
+                          &num_samples);
+        struct rows rows = {.field = &f->schema.fields[field],
+                            .field_index = field,
+                            .first = place,
+                            .targets = targets,
+                            .dst = dst};
+        size_t used = next_run(w, n, num_samples - place, targets, &rows.count);
+        st = rows_fetch(&a->fetch, chunk, &rows, &a->cache, err);
+        for (size_t i = 0, same; i < used && st == HR_OK; i += same) {
+            for (same = 1; i + same < used && w[i + same].sample == w[i].sample; same++)
+                ;
+            repeat_row(w + i, same, dst, rows.field->sample_bytes);
+        }
+        w += used;
+        n -= used;
+    }
+    return st;
+}
+
+hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field, const uint64_t *indices,
+                            size_t num_indices, void *dst, size_t dst_bytes, hr_error *err) {
+    struct access a;
+    struct wanted *w = NULL;
+    hr_status st = check_call(ds, field, num_indices, dst, dst_bytes, err);
+    if (st != HR_OK || num_indices == 0)
+        return st;
+    st = access_begin(&a, ds, err);
+    if (st == HR_OK)
+        st = wanted_make(ds, &a.budget, indices, num_indices, &w, err);
+    if (st == HR_OK)
+        st = gather_sorted(ds, &a, field, w, num_indices, dst, err);
+    hr__budget_free(&a.budget, w, num_indices * sizeof(*w));
+    access_end(&a);
+    return st;
+}

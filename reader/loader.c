@@ -1,0 +1,266 @@
+/*
+ * Loaders: the public interface, and their life from open to close.
+ */
+#include "loader.h"
+
+#include "clock.h"
+#include "error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool forked(const struct hr_loader *l) {
+    return l->pid != getpid();
+}
+
+static hr_status forked_error(hr_error *err) {
+    return hr__error_set(err, HR_ERR_FORKED,
+                         "the loader was opened before fork(); open one in the child");
+}
+
+static hr_status ring_make(struct hr_loader *l, hr_error *err) {
+    const struct hr__loader_config *c = &l->config;
+    l->device = hr__host_device;
+    l->ring_bytes = (size_t)(c->num_slots * c->slot_bytes);
+    hr_status st = l->device.ops->ring_alloc(l->device.ctx, l->ring_bytes, (void **)&l->ring, err);
+    if (st != HR_OK)
+        return st;
+    l->slots = calloc(c->num_slots, sizeof(*l->slots));
+    l->free_slots = calloc(c->num_slots, sizeof(*l->free_slots));
+    l->by_number = calloc(c->num_slots, sizeof(*l->by_number));
+    l->complete = calloc(HR__MAX_OUTSTANDING, 1);
+    if (l->slots == NULL || l->free_slots == NULL || l->by_number == NULL || l->complete == NULL)
+        return hr__error_no_memory(err, (size_t)c->num_slots * sizeof(*l->slots), "batches");
+    for (uint64_t i = c->num_slots; i-- > 0;) {
+        l->slots[i].loader = l;
+        l->slots[i].base = l->ring + i * c->slot_bytes;
+        l->free_slots[l->num_free_slots++] = (uint32_t)i;
+    }
+    return HR_OK;
+}
+
+static hr_status locks_make(struct hr_loader *l, hr_error *err) {
+    hr_status st;
+    HR_TRY(hr__mutex_init(&l->lock, err));
+    l->lock_made = true;
+    HR_TRY(hr__cond_init(&l->batch_ready, err));
+    l->ready_made = true;
+    HR_TRY(hr__cond_init(&l->may_admit, err));
+    l->admit_made = true;
+done:
+    return st;
+}
+
+static hr_status workers_start(struct hr_loader *l, hr_error *err) {
+    const struct hr__loader_config *c = &l->config;
+    l->workers = calloc(c->num_threads, sizeof(*l->workers));
+    if (l->workers == NULL)
+        return hr__error_no_memory(err, c->num_threads * sizeof(*l->workers), "workers");
+    l->num_workers = c->num_threads;
+    for (uint32_t i = 0; i < c->num_threads; i++) {
+        uint32_t depth = c->io_depth / c->num_threads;
+        hr_status st = hr__worker_open(&l->workers[i], l, depth > 0 ? depth : 1, err);
+        if (st != HR_OK)
+            return st;
+    }
+    for (uint32_t i = 0; i < c->num_threads; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "hr-decode-%u", i % 1000);
+        hr_status st =
+            hr__thread_start(&l->workers[i].thread, name, hr__worker_run, &l->workers[i], err);
+        if (st != HR_OK)
+            return st;
+    }
+    return HR_OK;
+}
+
+/* How much of a chunk the wanted fields take is known only from a chunk: until the first has been
+ * seen, one page more than its header is read. */
+static void prefix_begin(struct hr_loader *l) {
+    atomic_store(&l->prefix_bytes, 2 * HR__PAGE_BYTES);
+}
+
+static hr_status plan(struct hr_loader *l, const hr_loader_options *opts, hr_error *err) {
+    hr_status st;
+    uint64_t epoch = opts->first_epoch, batch = 0;
+    struct hr__budget unlimited;
+    hr__budget_init(&unlimited, UINT64_MAX);
+    HR_TRY(hr__loader_io_choose(l, opts->io, err));
+    if (l->io == HR_IO_CACHED)
+        l->config.io_depth = l->config.num_threads * 4; /* copies are made at reap: stay in L2 */
+    HR_TRY(hr__order_make(&l->config.order_params, &unlimited, &l->order, err));
+    HR_TRY(hr__loader_config_fit(&l->config, l->order, err));
+    hr__budget_init(&l->budget, l->config.budget_bytes);
+    HR_TRY(hr__budget_reserve(&l->budget, hr__loader_config_bytes(&l->config), "the loader", err));
+    if (opts->resume_state != NULL)
+        HR_TRY(
+            hr__state_decode(l, opts->resume_state, opts->resume_state_bytes, &epoch, &batch, err));
+    HR_TRY(hr__admit_begin(l, epoch, batch, err));
+done:
+    return st;
+}
+
+hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loader **out,
+                         hr_error *err) {
+    hr_status st;
+    if (ds == NULL || out == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "hr_loader_open: ds and out must not be NULL");
+    *out = NULL;
+    struct hr_loader *l = calloc(1, sizeof(*l));
+    if (l == NULL)
+        return hr__error_no_memory(err, sizeof(*l), "a loader");
+    l->ds = ds;
+    l->pid = getpid();
+    l->direct_fd = -1;
+    l->opened_ns = hr__now_ns();
+    l->first_batch_ns = -1;
+    HR_TRY(locks_make(l, err));
+    HR_TRY(hr__loader_config_make(ds, opts, &l->config, err));
+    HR_TRY(plan(l, opts, err));
+    HR_TRY(ring_make(l, err));
+    prefix_begin(l);
+    HR_TRY(workers_start(l, err));
+    *out = l;
+    l = NULL;
+done:
+    if (st != HR_OK)
+        hr__error_prefix(err, "%s", hr_dataset_path(ds));
+    hr_loader_close(l);
+    return st;
+}
+
+static void slots_free(struct hr_loader *l) {
+    for (uint64_t i = 0; l->slots != NULL && i < l->config.num_slots; i++)
+        if (l->slots[i].state != HR__SLOT_FREE)
+            hr__epoch_release(l, l->slots[i].epoch);
+    hr__epoch_release(l, l->admit_epoch);
+    free(l->slots);
+    free(l->free_slots);
+    free(l->by_number);
+    free(l->complete);
+}
+
+void hr_loader_close(hr_loader *l) {
+    if (l == NULL || forked(l))
+        return;
+    if (l->admit_made) {
+        pthread_mutex_lock(&l->lock);
+        l->stopping = true;
+        pthread_cond_broadcast(&l->may_admit);
+        pthread_mutex_unlock(&l->lock);
+    }
+    for (uint32_t i = 0; i < l->num_workers; i++)
+        hr__thread_join(&l->workers[i].thread);
+    for (uint32_t i = 0; i < l->num_workers; i++)
+        hr__worker_close(&l->workers[i]);
+    free(l->workers);
+    slots_free(l);
+    hr__order_free(l->order);
+    if (l->ring != NULL)
+        l->device.ops->ring_free(l->device.ctx, l->ring, l->ring_bytes);
+    hr__direct_close(l->direct_fd);
+    hr__loader_config_free(&l->config);
+    if (l->admit_made)
+        pthread_cond_destroy(&l->may_admit);
+    if (l->ready_made)
+        pthread_cond_destroy(&l->batch_ready);
+    if (l->lock_made)
+        pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+/* HR_END_OF_EPOCH is due: all batches of an epoch are delivered, and it was not told yet. */
+static bool at_epoch_end(const struct hr_loader *l) {
+    return l->next_deliver > 0 && l->next_deliver % l->num_batches == 0 && !l->epoch_end_told;
+}
+
+static bool at_last_end(const struct hr_loader *l) {
+    return l->config.num_epochs != 0 && l->next_deliver == l->config.num_epochs * l->num_batches;
+}
+
+static hr_status deliver(struct hr_loader *l, hr_batch **out) {
+    struct hr_batch *b = l->by_number[l->next_deliver % l->config.num_slots];
+    b->state = HR__SLOT_HELD;
+    l->next_deliver++;
+    l->epoch_end_told = false;
+    l->num_held++;
+    l->batches_delivered++;
+    l->samples_delivered += b->num_samples;
+    *out = b;
+    return HR_OK;
+}
+
+static hr_status next_locked(struct hr_loader *l, int64_t timeout_ns, hr_batch **out,
+                             hr_error *err) {
+    int64_t began_ns = hr__now_ns();
+    int64_t deadline_ns =
+        timeout_ns < 0 || timeout_ns > INT64_MAX - began_ns ? -1 : began_ns + timeout_ns;
+    bool in_time = true;
+    while (l->failure.status == HR_OK && l->next_deliver == l->next_ready && in_time)
+        in_time = hr__cond_wait_until(&l->batch_ready, &l->lock, deadline_ns);
+    l->wait_consumer_ns += hr__now_ns() - began_ns;
+    if (l->failure.status != HR_OK) {
+        if (err != NULL)
+            *err = l->failure;
+        return l->failure.status;
+    }
+    if (l->next_deliver == l->next_ready)
+        return HR_TIMEOUT;
+    return deliver(l, out);
+}
+
+hr_status hr_loader_next(hr_loader *l, int64_t timeout_ns, hr_batch **out, hr_error *err) {
+    hr_status st;
+    *out = NULL;
+    if (forked(l))
+        return forked_error(err);
+    pthread_mutex_lock(&l->lock);
+    if (l->failure.status == HR_OK && (at_last_end(l) || at_epoch_end(l))) {
+        l->epoch_end_told = true;
+        st = HR_END_OF_EPOCH;
+    } else if (l->failure.status == HR_OK && l->num_held >= l->config.max_held_batches) {
+        st = hr__error_set(err, HR_ERR_BUSY,
+                           "%u batches are held, as many as max_held_batches says; release one, "
+                           "or open the loader with more",
+                           l->num_held);
+    } else {
+        st = next_locked(l, timeout_ns, out, err);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return st;
+}
+
+hr_status hr_loader_state(hr_loader *l, void *state, size_t *state_bytes, hr_error *err) {
+    if (forked(l))
+        return forked_error(err);
+    if (state == NULL || state_bytes == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "hr_loader_state: state must not be NULL");
+    pthread_mutex_lock(&l->lock);
+    uint64_t epochs = l->next_deliver / l->num_batches, batch = l->next_deliver % l->num_batches;
+    if (batch == 0 && l->next_deliver > 0 && !l->epoch_end_told) {
+        epochs--; /* the end of the epoch is still to be told */
+        batch = l->num_batches;
+    }
+    hr__state_encode(l, l->config.first_epoch + epochs, batch, state);
+    pthread_mutex_unlock(&l->lock);
+    *state_bytes = HR_LOADER_STATE_BYTES;
+    return HR_OK;
+}
+
+void hr_batch_release(hr_batch *b) {
+    if (b == NULL || forked(b->loader))
+        return;
+    struct hr_loader *l = b->loader;
+    pthread_mutex_lock(&l->lock);
+    if (b->state == HR__SLOT_HELD) {
+        b->state = HR__SLOT_FREE;
+        hr__epoch_release(l, b->epoch);
+        b->epoch = NULL;
+        l->free_slots[l->num_free_slots++] = (uint32_t)(b - l->slots);
+        l->num_held--;
+        pthread_cond_broadcast(&l->may_admit);
+    }
+    pthread_mutex_unlock(&l->lock);
+}

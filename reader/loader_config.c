@@ -1,0 +1,278 @@
+/*
+ * Options of a loader against a data set: what is asked for, and whether the budget allows it.
+ */
+#include "loader_config.h"
+
+#include "checked.h"
+#include "cpu.h"
+#include "default_budget.h"
+#include "device.h"
+#include "dtype.h"
+#include "error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FIELD_ALIGN_BYTES 256u
+#define DEFAULT_HELD      2u
+#define DEFAULT_DEPTH     64u
+#define MAX_THREADS       1024u
+#define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
+#define PER_SAMPLE_BYTES  24u /* of a chunk, in a worker: position, key, slot, row */
+#define PER_SLOT_BYTES    128u
+#define KNOWN_FLAGS       (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST)
+#define UNLIMITED_BYTES   UINT64_MAX
+
+static hr_status check_options(const hr_loader_options *o, hr_error *err) {
+    if (o == NULL || o->struct_bytes != sizeof(*o))
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "hr_loader_options.struct_bytes is %u, expected %zu; use "
+                             "HR_LOADER_OPTIONS_INIT",
+                             o != NULL ? o->struct_bytes : 0, sizeof(*o));
+    if ((o->flags & ~KNOWN_FLAGS) != 0 || o->reserved != 0)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "hr_loader_options has unknown flags %#x or a reserved value",
+                             o->flags & ~KNOWN_FLAGS);
+    if (o->batch_samples == 0)
+        return hr__error_set(err, HR_ERR_INVALID, "batch_samples is 0, expected 1 or more");
+    if (o->num_threads > MAX_THREADS)
+        return hr__error_set(err, HR_ERR_INVALID, "num_threads is %u, at most %u", o->num_threads,
+                             MAX_THREADS);
+    if (o->num_fields > 0 && o->fields == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "num_fields is %u, but fields is NULL",
+                             o->num_fields);
+    if (o->io != HR_IO_AUTO && o->io != HR_IO_DIRECT && o->io != HR_IO_CACHED)
+        return hr__error_set(err, HR_ERR_INVALID, "io is %d, expected an hr_io", (int)o->io);
+    return HR_OK;
+}
+
+static hr_status resolve_ranks(const hr_loader_options *o, struct hr__loader_config *c,
+                               hr_error *err) {
+    uint32_t world = o->world_size != 0 ? o->world_size : 1;
+    uint32_t streams = o->num_streams != 0 ? o->num_streams : world;
+    if (o->rank >= world)
+        return hr__error_set(err, HR_ERR_INVALID, "rank is %u, expected 0 to %u (world size %u)",
+                             o->rank, world - 1, world);
+    if (streams % world != 0)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "world size %u does not divide the %u streams; choose a number of "
+                             "streams that every world size you will use divides",
+                             world, streams);
+    if (o->batch_samples % streams != 0)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "the batch of %u samples is not a multiple of the %u streams; %u and "
+                             "%u are",
+                             o->batch_samples, streams, o->batch_samples / streams * streams,
+                             (o->batch_samples / streams + 1) * streams);
+    c->num_streams = streams / world;
+    c->first_stream = o->rank * c->num_streams;
+    c->stream_batch_samples = o->batch_samples / streams;
+    c->local_batch_samples = c->stream_batch_samples * c->num_streams;
+    c->order_params.num_streams = streams;
+    return HR_OK;
+}
+
+static hr_status resolve_fields(const hr_loader_options *o, struct hr__loader_config *c,
+                                hr_error *err) {
+    const struct hr__schema *s = &c->ds->footer.schema;
+    c->num_fields = o->num_fields != 0 ? o->num_fields : s->num_fields;
+    c->fields = calloc(c->num_fields, sizeof(*c->fields));
+    c->field_offs = calloc(c->num_fields, sizeof(*c->field_offs));
+    if (c->fields == NULL || c->field_offs == NULL)
+        return hr__error_no_memory(err, c->num_fields * sizeof(*c->field_offs), "a loader");
+    for (uint32_t i = 0; i < c->num_fields; i++) {
+        c->fields[i] = i;
+        hr_status st = HR_OK;
+        if (o->num_fields != 0)
+            st = hr_dataset_find_field(c->ds, o->fields[i], &c->fields[i], err);
+        if (st != HR_OK)
+            return st;
+        const struct hr__schema_field *f = &s->fields[c->fields[i]];
+        if (hr__dtype_is_variable(f->dtype))
+            return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                                 "field %s has values of variable length, which loaders of this "
+                                 "version cannot deliver; leave it out of the fields",
+                                 f->name);
+        if (c->fields[i] == s->block_order[s->num_fields - 1])
+            c->all_fields = true;
+        uint64_t bytes = 0;
+        bool fits = hr__mul_u64(f->sample_bytes, c->local_batch_samples, &bytes) &&
+                    bytes <= UINT64_MAX / 4 && c->slot_bytes <= UINT64_MAX / 4;
+        if (!fits)
+            return hr__error_set(err, HR_ERR_BUDGET,
+                                 "a batch of %u samples of field %s does not fit any memory; use "
+                                 "a smaller batch",
+                                 c->local_batch_samples, f->name);
+        c->field_offs[i] = c->slot_bytes;
+        c->slot_bytes += hr__round_up(bytes, FIELD_ALIGN_BYTES);
+    }
+    c->slot_bytes = hr__max_u64(c->slot_bytes, FIELD_ALIGN_BYTES);
+    return HR_OK;
+}
+
+hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o,
+                                 struct hr__loader_config *out, hr_error *err) {
+    hr_status st = check_options(o, err);
+    *out = (struct hr__loader_config){.ds = ds};
+    if (st != HR_OK)
+        return st;
+    const struct hr__footer *f = &ds->footer;
+    out->order_params = (struct hr__order_params){
+        .kind = (o->flags & HR_LOADER_SHUFFLE) != 0 ? HR__ORDER_INTERLEAVED : HR__ORDER_SEQUENTIAL,
+        .segments = f->segments,
+        .num_segments = f->num_segments,
+        .samples_per_chunk = f->schema.samples_per_chunk,
+        .batch_samples = o->batch_samples,
+        .window_visits = o->window_visits,
+        .sample_bytes = f->schema.sample_bytes,
+        .seed = o->seed,
+        .drop_last = (o->flags & HR_LOADER_DROP_LAST) != 0};
+    HR_TRY(resolve_ranks(o, out, err));
+    HR_TRY(resolve_fields(o, out, err));
+    out->max_held_batches = o->max_held_batches != 0 ? o->max_held_batches : DEFAULT_HELD;
+    out->seed = o->seed;
+    out->first_epoch = o->first_epoch;
+    out->num_epochs = o->num_epochs;
+    out->budget_bytes = o->budget_bytes;
+    out->num_threads = o->num_threads != 0 ? o->num_threads : hr__cpu_count();
+    out->io_depth = DEFAULT_DEPTH;
+    out->io_buffer_bytes = (uint64_t)f->max_chunk_pages * HR__PAGE_BYTES;
+    return HR_OK;
+done:
+    hr__loader_config_free(out);
+    return st;
+}
+
+void hr__loader_config_free(struct hr__loader_config *c) {
+    free(c->fields);
+    free(c->field_offs);
+    *c = (struct hr__loader_config){0};
+}
+
+/* Slots that every visit can be decoded into whole, with slack_bytes more; never more than a whole
+ * epoch needs. */
+static uint64_t slots_for(const struct hr__loader_config *c, const struct hr__order *order,
+                          uint64_t slack_bytes) {
+    uint64_t rows = 0;
+    for (uint32_t s = 0; s < c->num_streams; s++)
+        rows = hr__max_u64(rows, hr__order_live_rows(order, c->first_stream + s));
+    uint64_t live = hr__ceil_div(rows, c->stream_batch_samples) + 2;
+    uint64_t slack = hr__max_u64(1, hr__ceil_div(slack_bytes, c->slot_bytes));
+    uint64_t epoch = hr__order_num_batches(order) + 1;
+    return hr__min_u64(live + slack, epoch) + c->max_held_batches;
+}
+
+static uint64_t saturating_mul(uint64_t a, uint64_t b) {
+    uint64_t out = UINT64_MAX / 4;
+    return hr__mul_u64(a, b, &out) ? hr__min_u64(out, UINT64_MAX / 4) : UINT64_MAX / 4;
+}
+
+uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
+    uint64_t ring = saturating_mul(c->num_slots, c->slot_bytes);
+    if (ring < UINT64_MAX / 8)
+        ring = hr__host_device.ops->ring_bytes(hr__host_device.ctx, (size_t)ring);
+    uint64_t per_worker =
+        HR__WORKER_SCRATCH_BYTES + (uint64_t)c->order_params.samples_per_chunk * PER_SAMPLE_BYTES;
+    return ring + saturating_mul(c->num_threads, per_worker) +
+           saturating_mul(c->io_depth, c->io_buffer_bytes) + c->num_slots * PER_SLOT_BYTES +
+           hr__order_bytes(&c->order_params) + c->ds->budget.reserved_bytes;
+}
+
+static void smallest(struct hr__loader_config *c, const struct hr__order *order) {
+    c->num_threads = 1;
+    c->io_depth = 1;
+    c->num_slots = slots_for(c, order, 0);
+}
+
+hr_status hr__loader_smallest_bytes(const struct hr__loader_config *c, uint32_t window_visits,
+                                    uint64_t *out, hr_error *err) {
+    struct hr__budget unlimited;
+    struct hr__order *order = NULL;
+    struct hr__loader_config probe = *c;
+    hr__budget_init(&unlimited, UNLIMITED_BYTES);
+    probe.order_params.window_visits = window_visits;
+    hr_status st = hr__order_make(&probe.order_params, &unlimited, &order, err);
+    if (st != HR_OK)
+        return st;
+    smallest(&probe, order);
+    *out = hr__loader_config_bytes(&probe);
+    hr__order_free(order);
+    return HR_OK;
+}
+
+uint32_t hr__loader_largest_window(const struct hr__loader_config *c) {
+    uint32_t streams = c->order_params.num_streams;
+    uint64_t chunks = hr__ceil_div(c->ds->footer.num_chunks, streams);
+    uint32_t lo = 0, hi = (uint32_t)hr__min_u64(chunks, (UINT32_MAX / 2) / streams);
+    while (lo < hi) {
+        uint32_t mid = hi - (hi - lo) / 2;
+        uint64_t bytes = UINT64_MAX;
+        hr_status st = hr__loader_smallest_bytes(c, mid * streams, &bytes, NULL);
+        if (st == HR_OK && bytes <= c->budget_bytes)
+            lo = mid;
+        else
+            hi = mid - 1;
+    }
+    return lo * streams;
+}
+
+/* The default budget stretches to what the window needs, up to half of the smallest limit. */
+static void resolve_budget(struct hr__loader_config *c, uint64_t needed) {
+    if (c->budget_bytes != 0)
+        return;
+    c->budget_bytes = hr_default_budget();
+    if (needed > c->budget_bytes)
+        c->budget_bytes = hr__min_u64(needed, hr__max_u64(c->budget_bytes, hr__stretched_budget()));
+}
+
+/* Gives up, in this order: depth of reading, slack of the ring, threads. */
+static bool shrink(struct hr__loader_config *c, const struct hr__order *order, uint64_t *slack) {
+    if (c->io_depth > 2 * c->num_threads)
+        c->io_depth /= 2;
+    else if (*slack > MIN_SLACK_BYTES)
+        *slack = MIN_SLACK_BYTES;
+    else if (c->num_threads > 1)
+        c->num_threads /= 2, c->io_depth = 2 * c->num_threads;
+    else if (c->io_depth > 1)
+        c->io_depth = 1;
+    else if (*slack > 0)
+        *slack = 0;
+    else
+        return false;
+    c->num_slots = slots_for(c, order, *slack);
+    return true;
+}
+
+static hr_status refuse(const struct hr__loader_config *c, uint64_t needed, hr_error *err) {
+    uint32_t window = hr__loader_largest_window(c);
+    char advice[96] = "no window works with this batch";
+    if (window > 0)
+        snprintf(advice, sizeof(advice), "or use a window of at most %u", window);
+    return hr__error_set(err, HR_ERR_BUDGET,
+                         "the budget of %.1f MiB is too small: batches of %u samples with a window "
+                         "of %u visits need %.1f MiB; give that much, %s",
+                         (double)c->budget_bytes / 1048576.0, c->order_params.batch_samples,
+                         c->order_params.window_visits, (double)needed / 1048576.0 + 0.05, advice);
+}
+
+hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__order *order,
+                                hr_error *err) {
+    c->order_params.window_visits = hr__order_window(order);
+    uint64_t chunk_rows_bytes = saturating_mul(c->order_params.samples_per_chunk,
+                                               c->slot_bytes / c->local_batch_samples + 1);
+    struct hr__loader_config least = *c;
+    smallest(&least, order);
+    uint64_t needed = hr__loader_config_bytes(&least);
+    resolve_budget(c, needed);
+    if (needed > c->budget_bytes)
+        return refuse(c, needed, err);
+    uint64_t chunks = hr__max_u64(1, c->ds->footer.num_chunks);
+    c->io_depth = (uint32_t)hr__min_u64(hr__max_u64(c->io_depth, 2 * c->num_threads),
+                                        hr__max_u64(chunks, 2 * c->num_threads));
+    uint64_t slack = hr__max_u64(MIN_SLACK_BYTES, saturating_mul(c->io_depth, chunk_rows_bytes));
+    c->num_slots = slots_for(c, order, slack);
+    while (hr__loader_config_bytes(c) > c->budget_bytes)
+        if (!shrink(c, order, &slack))
+            break;
+    return HR_OK;
+}

@@ -1,0 +1,54 @@
+/*
+ * A loader's options resolved against a data set: fields, order, ranks, sizes, memory.
+ */
+#ifndef HEADRACE_LOADER_CONFIG_H
+#define HEADRACE_LOADER_CONFIG_H
+
+#include "dataset.h"
+#include "headrace/loader.h"
+#include "order.h"
+
+/* Decoded frame and decoder of one worker. */
+#define HR__WORKER_SCRATCH_BYTES ((uint64_t)HR__MAX_FRAME_BYTES + (256u << 10))
+
+struct hr__loader_config {
+    hr_dataset *ds;
+    struct hr__order_params order_params;
+    uint32_t num_fields;
+    uint32_t *fields;                   /* num_fields schema indices, in the consumer's order */
+    uint64_t *field_offs;               /* where each begins in a slot; multiples of 256 */
+    uint32_t first_stream, num_streams; /* those of this rank */
+    uint32_t stream_batch_samples;      /* B_s */
+    uint32_t local_batch_samples;
+    uint32_t max_held_batches;
+    uint64_t seed, first_epoch, num_epochs;
+    uint64_t slot_bytes;
+    bool all_fields; /* the last block is wanted: whole chunks are read */
+
+    /* Chosen so that all of it fits the budget. */
+    uint64_t budget_bytes;
+    uint32_t num_threads;
+    uint32_t io_depth; /* of all threads together */
+    uint64_t num_slots;
+    uint64_t io_buffer_bytes;
+};
+
+/* Everything but the memory. opts is checked. HR_ERR_INVALID, HR_ERR_NOT_FOUND. */
+hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *opts,
+                                 struct hr__loader_config *out, hr_error *err);
+void hr__loader_config_free(struct hr__loader_config *c); /* a zeroed one is fine */
+
+/* Threads, depth and slots for this order within budget_bytes. HR_ERR_BUDGET names the smallest
+ * budget that works. */
+hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__order *order,
+                                hr_error *err);
+
+/* Bytes that a loader of this configuration reserves, and the least that one with this order can.
+ */
+uint64_t hr__loader_config_bytes(const struct hr__loader_config *c);
+hr_status hr__loader_smallest_bytes(const struct hr__loader_config *c, uint32_t window_visits,
+                                    uint64_t *out, hr_error *err);
+/* The largest window (a multiple of num_streams) whose smallest need fits budget_bytes; 0: none. */
+uint32_t hr__loader_largest_window(const struct hr__loader_config *c);
+
+#endif

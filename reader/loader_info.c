@@ -1,0 +1,179 @@
+/*
+ * What a loader does and would need.
+ */
+#include "checked.h"
+#include "chunk_fetch.h"
+#include "error.h"
+#include "loader.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static uint64_t rank_samples(const struct hr__loader_config *c, const struct hr__order_epoch *e) {
+    uint64_t n = 0;
+    for (uint32_t s = 0; s < c->num_streams; s++)
+        n += hr__order_epoch_samples(e, c->first_stream + s);
+    return n;
+}
+
+/* Samples of all ranks that an epoch leaves out. */
+static uint64_t dropped(const struct hr__loader_config *c, const struct hr__order *order) {
+    uint64_t total = c->ds->footer.num_samples;
+    uint64_t full = hr__order_num_batches(order) * c->order_params.batch_samples;
+    return full < total ? total - full : 0;
+}
+
+static void counters_add(const struct hr_loader *l, hr_loader_info *out) {
+    for (uint32_t i = 0; i < l->num_workers; i++) {
+        const struct hr__counters *k = &l->workers[i].counters;
+        out->wait_io_ns += atomic_load_explicit(&k->wait_io_ns, memory_order_relaxed);
+        out->decode_ns += atomic_load_explicit(&k->decode_ns, memory_order_relaxed);
+        out->wait_ring_ns += atomic_load_explicit(&k->wait_ring_ns, memory_order_relaxed);
+        out->read_bytes += atomic_load_explicit(&k->read_bytes, memory_order_relaxed);
+    }
+}
+
+static uint64_t wanted_sample_bytes(const struct hr__loader_config *c) {
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < c->num_fields; i++)
+        n += c->ds->footer.schema.fields[c->fields[i]].sample_bytes;
+    return n;
+}
+
+hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
+    const struct hr__loader_config *c = &l->config;
+    if (out->struct_bytes != sizeof(*out))
+        return hr__error_set(err, HR_ERR_INVALID, "hr_loader_info.struct_bytes is %u, expected %zu",
+                             out->struct_bytes, sizeof(*out));
+    if (l->pid != getpid())
+        return hr__error_set(err, HR_ERR_FORKED,
+                             "the loader was opened before fork(); open one in the child");
+    pthread_mutex_lock(&l->lock);
+    *out = (hr_loader_info){
+        .struct_bytes = sizeof(*out),
+        .window_visits = c->order_params.window_visits,
+        .num_streams = c->order_params.num_streams,
+        .num_threads = c->num_threads,
+        .batch_samples = c->order_params.batch_samples,
+        .local_batch_samples = c->local_batch_samples,
+        .io = l->io,
+        .io_depth = c->io_depth,
+        .batches_per_epoch = l->num_batches,
+        .samples_per_epoch = l->num_samples,
+        .dropped_samples = dropped(c, l->order),
+        .budget_bytes = c->budget_bytes,
+        .reserved_bytes = hr__loader_config_bytes(c),
+        .ring_bytes = l->ring_bytes,
+        .inflation = hr__order_inflation(l->order),
+        .batches_delivered = l->batches_delivered,
+        .samples_delivered = l->samples_delivered,
+        .delivered_bytes = l->samples_delivered * wanted_sample_bytes(c),
+        .wait_consumer_ns = l->wait_consumer_ns,
+        .first_batch_ns = l->first_batch_ns,
+    };
+    pthread_mutex_unlock(&l->lock);
+    snprintf(out->io_backend, sizeof(out->io_backend), "%s",
+             l->io == HR_IO_DIRECT ? "libaio" : "page cache");
+    counters_add(l, out);
+    return HR_OK;
+}
+
+static void block_range(const struct hr__chunk_view *v, const struct hr__schema *schema,
+                        uint32_t field, uint64_t *begin, uint64_t *end) {
+    uint32_t first, count;
+    hr__chunk_view_block(v, schema, field, &first, &count, begin);
+    *end = *begin;
+    for (uint32_t i = 0; i < count; i++) {
+        struct hr__frame frame;
+        hr__chunk_view_frame(v, first + i, *end, &frame);
+        *end += frame.stored_bytes;
+    }
+}
+
+/* Stored bytes read for each stored byte wanted, as the first chunk has it: fields that lie before
+ * the last wanted one are read with it, and pages are read whole. */
+static hr_status read_amplification(const struct hr__loader_config *c, double *out, hr_error *err) {
+    struct hr__budget unlimited;
+    struct hr__chunk_fetch fetch = {0};
+    double wanted = 0, read = 0;
+    *out = 1;
+    hr__budget_init(&unlimited, UINT64_MAX);
+    if (c->ds->footer.num_chunks == 0)
+        return HR_OK;
+    hr_status st = hr__chunk_fetch_init(&fetch, c->ds, &unlimited, err);
+    if (st == HR_OK)
+        st = hr__chunk_fetch_open(&fetch, 0, err);
+    for (uint32_t i = 0; st == HR_OK && i < c->num_fields; i++) {
+        uint64_t begin, end;
+        block_range(&fetch.view, &c->ds->footer.schema, c->fields[i], &begin, &end);
+        wanted += (double)(end - begin);
+        read = (double)end > read ? (double)end : read;
+    }
+    if (c->all_fields && st == HR_OK)
+        read = (double)fetch.view.header.chunk_bytes;
+    if (wanted > 0)
+        *out = (double)hr__round_up((uint64_t)read, HR__PAGE_BYTES) / wanted;
+    hr__chunk_fetch_free(&fetch);
+    return st;
+}
+
+static void find_sorted_labels(const hr_dataset *ds, hr_loader_plan *out) {
+    for (uint32_t f = 0; f < ds->footer.schema.num_fields; f++) {
+        hr_statistics s = {.struct_bytes = sizeof(s)};
+        if (hr_dataset_statistics(ds, f, &s, NULL) == HR_OK && s.looks_sorted) {
+            out->labels_sorted = 1;
+            out->labels_field = f;
+            return;
+        }
+    }
+}
+
+static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *order,
+                           hr_loader_plan *out, hr_error *err) {
+    struct hr__budget unlimited;
+    struct hr__order_epoch *epoch = NULL;
+    hr__budget_init(&unlimited, UINT64_MAX);
+    hr_status st = hr__order_epoch_make(order, c->first_epoch, c->first_stream, c->num_streams,
+                                        &unlimited, &epoch, err);
+    if (st != HR_OK)
+        return st;
+    out->batches_per_epoch = hr__order_num_batches(order);
+    out->samples_per_epoch = rank_samples(c, epoch);
+    hr__order_epoch_free(epoch);
+    out->dropped_samples = dropped(c, order);
+    out->inflation = hr__order_inflation(order);
+    out->window_visits = hr__order_window(order);
+    st = hr__loader_smallest_bytes(c, out->window_visits, &out->smallest_budget_bytes, err);
+    if (st != HR_OK)
+        return st;
+    hr_error refused;
+    st = hr__loader_config_fit(c, order, &refused);
+    out->fits = st == HR_OK;
+    out->budget_bytes = c->budget_bytes;
+    out->peak_bytes = out->fits ? hr__loader_config_bytes(c) : out->smallest_budget_bytes;
+    out->largest_window_visits = hr__loader_largest_window(c);
+    return HR_OK;
+}
+
+hr_status hr_loader_plan_open(hr_dataset *ds, const hr_loader_options *opts, hr_loader_plan *out,
+                              hr_error *err) {
+    struct hr__loader_config c;
+    struct hr__order *order = NULL;
+    struct hr__budget unlimited;
+    if (out == NULL || out->struct_bytes != sizeof(*out))
+        return hr__error_set(err, HR_ERR_INVALID, "hr_loader_plan.struct_bytes is %u, expected %zu",
+                             out != NULL ? out->struct_bytes : 0, sizeof(*out));
+    *out = (hr_loader_plan){.struct_bytes = sizeof(*out)};
+    hr__budget_init(&unlimited, UINT64_MAX);
+    hr_status st = hr__loader_config_make(ds, opts, &c, err);
+    if (st != HR_OK)
+        return st;
+    HR_TRY(hr__order_make(&c.order_params, &unlimited, &order, err));
+    HR_TRY(plan_fill(&c, order, out, err));
+    HR_TRY(read_amplification(&c, &out->read_amplification, err));
+    find_sorted_labels(ds, out);
+done:
+    hr__order_free(order);
+    hr__loader_config_free(&c);
+    return st;
+}

@@ -1,0 +1,107 @@
+/*
+ * The loader's state: where it is, and all that its order depends on (docs/order.md, "State"). A
+ * state that was read back is untrusted.
+ */
+#include "bytes.h"
+#include "error.h"
+#include "frame_codec.h" /* hr__hash */
+#include "loader.h"
+
+#include <string.h>
+
+#define STATE_BYTES 120u
+#define NAME_BYTES  24u
+
+static const char magic[8] = {'H', 'R', 'D', 'S', 'T', 'A', 'T', '1'};
+
+static const char *order_name(enum hr__order_kind kind) {
+    return kind == HR__ORDER_INTERLEAVED ? "interleaved/1" : "sequential/1";
+}
+
+void hr__state_encode(const struct hr_loader *l, uint64_t epoch, uint64_t batch,
+                      uint8_t out[HR_LOADER_STATE_BYTES]) {
+    const struct hr__order_params *p = &l->config.order_params;
+    const struct hr__footer *f = &l->ds->footer;
+    memset(out, 0, HR_LOADER_STATE_BYTES);
+    memcpy(out, magic, sizeof(magic));
+    memcpy(out + 8, order_name(p->kind), strlen(order_name(p->kind)));
+    memcpy(out + 32, f->uuid, sizeof(f->uuid));
+    hr__put_u64(out + 48, f->commit_seq);
+    hr__put_u32(out + 56, p->samples_per_chunk);
+    hr__put_u32(out + 60, p->window_visits);
+    hr__put_u32(out + 64, p->batch_samples);
+    hr__put_u32(out + 68, p->num_streams);
+    hr__put_u64(out + 72, p->seed);
+    hr__put_u64(out + 80, epoch);
+    hr__put_u64(out + 88, batch);
+    hr__put_u64(out + 96, f->num_samples);
+    hr__put_u32(out + 104, p->drop_last);
+    hr__put_u64(out + 112, hr__hash(out, 112));
+}
+
+struct figure {
+    const char *name;
+    uint32_t off;
+    uint32_t n_bytes;
+};
+
+static const struct figure figures[] = {
+    {"commit", 48, 8},
+    {"samples per chunk", 56, 4},
+    {"window", 60, 4},
+    {"batch size", 64, 4},
+    {"number of streams", 68, 4},
+    {"seed", 72, 8},
+    {"number of samples", 96, 8},
+    {"drop-last option", 104, 4},
+};
+
+static uint64_t figure_get(const uint8_t *state, const struct figure *f) {
+    return f->n_bytes == 8 ? hr__get_u64(state + f->off) : hr__get_u32(state + f->off);
+}
+
+static hr_status compare(const uint8_t *theirs, const uint8_t *ours, hr_error *err) {
+    if (memcmp(theirs + 32, ours + 32, 16) != 0)
+        return hr__error_set(err, HR_ERR_MISMATCH,
+                             "the state was saved with another data set (another UUID); resume "
+                             "with that one, or begin anew without a state");
+    if (memcmp(theirs + 8, ours + 8, NAME_BYTES) != 0)
+        return hr__error_set(err, HR_ERR_MISMATCH,
+                             "the state was saved in the order %.24s, this loader's is %.24s; "
+                             "shuffle as before, or begin anew without a state",
+                             (const char *)theirs + 8, (const char *)ours + 8);
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+        uint64_t was = figure_get(theirs, &figures[i]), is = figure_get(ours, &figures[i]);
+        if (was != is)
+            return hr__error_set(err, HR_ERR_MISMATCH,
+                                 "the state was saved with %s %llu, this loader has %llu; use the "
+                                 "same, or begin anew without a state",
+                                 figures[i].name, (unsigned long long)was, (unsigned long long)is);
+    }
+    return HR_OK;
+}
+
+hr_status hr__state_decode(const struct hr_loader *l, const void *state, size_t n_bytes,
+                           uint64_t *epoch, uint64_t *batch, hr_error *err) {
+    const uint8_t *theirs = state;
+    uint8_t ours[HR_LOADER_STATE_BYTES];
+    if (n_bytes < STATE_BYTES || memcmp(theirs, magic, sizeof(magic)) != 0 ||
+        hr__get_u64(theirs + 112) != hr__hash(theirs, 112) || theirs[8 + NAME_BYTES - 1] != 0)
+        return hr__error_set(err, HR_ERR_CORRUPT,
+                             "this is no loader state, or a damaged one (%zu bytes); pass what "
+                             "hr_loader_state() gave, or begin anew without a state",
+                             n_bytes);
+    hr__state_encode(l, 0, 0, ours);
+    hr_status st = compare(theirs, ours, err);
+    if (st != HR_OK)
+        return st;
+    *epoch = hr__get_u64(theirs + 80);
+    *batch = hr__get_u64(theirs + 88);
+    if (*batch > hr__order_num_batches(l->order))
+        return hr__error_set(err, HR_ERR_CORRUPT,
+                             "the state is at batch %llu, the epoch has %llu; begin anew without "
+                             "a state",
+                             (unsigned long long)*batch,
+                             (unsigned long long)hr__order_num_batches(l->order));
+    return HR_OK;
+}

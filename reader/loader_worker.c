@@ -1,0 +1,145 @@
+/*
+ * A worker: takes items, keeps several reads of its own in flight, decodes what has arrived. All
+ * its memory is made by open; the loop allocates nothing.
+ */
+#define _GNU_SOURCE
+#include "loader.h"
+
+#include "checked.h"
+#include "clock.h"
+#include "error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define REAP_AT_ONCE 8u
+
+static hr_status buffers_make(struct hr__worker *w, hr_error *err) {
+    size_t n_bytes = (size_t)(w->depth * w->loader->config.io_buffer_bytes);
+    void *p = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return hr__error_no_memory(err, n_bytes, "read buffers");
+    /* A fork during a direct read into private memory would lose the data. */
+    (void)madvise(p, n_bytes, MADV_DONTFORK);
+    w->buffers = p;
+    return HR_OK;
+}
+
+hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth,
+                          hr_error *err) {
+    hr_status st;
+    size_t samples = l->config.order_params.samples_per_chunk;
+    w->loader = l;
+    w->depth = depth;
+    HR_TRY(hr__frame_decoder_init(&w->decoder, err));
+    HR_TRY(hr__loader_io_queue(l, depth, &w->queue, err));
+    HR_TRY(buffers_make(w, err));
+    w->reads = calloc(depth, sizeof(*w->reads));
+    w->free_reads = calloc(depth, sizeof(*w->free_reads));
+    w->decoded = malloc(HR__MAX_FRAME_BYTES);
+    w->positions = calloc(samples, sizeof(*w->positions));
+    w->keys = calloc(samples, sizeof(*w->keys));
+    w->targets.slot = calloc(samples, sizeof(*w->targets.slot));
+    w->targets.row = calloc(samples, sizeof(*w->targets.row));
+    if (w->reads == NULL || w->free_reads == NULL || w->decoded == NULL || w->positions == NULL ||
+        w->keys == NULL || w->targets.slot == NULL || w->targets.row == NULL)
+        return hr__error_no_memory(err, HR__MAX_FRAME_BYTES, "a worker");
+    for (uint32_t i = 0; i < depth; i++) {
+        w->reads[i].buf = w->buffers + i * l->config.io_buffer_bytes;
+        w->free_reads[w->num_free++] = depth - 1 - i;
+    }
+done:
+    return st;
+}
+
+void hr__worker_close(struct hr__worker *w) {
+    hr__io_queue_close(&w->queue); /* first: the buffers belong to it until then */
+    if (w->buffers != NULL)
+        munmap(w->buffers, (size_t)(w->depth * w->loader->config.io_buffer_bytes));
+    hr__index_cache_free(&w->index);
+    hr__frame_decoder_free(&w->decoder);
+    free(w->reads);
+    free(w->free_reads);
+    free(w->decoded);
+    free(w->positions);
+    free(w->keys);
+    free(w->targets.slot);
+    free(w->targets.row);
+}
+
+/* Submits reads for as many items as may be admitted; waits only if nothing is in flight. */
+static enum hr__admission submit_reads(struct hr__worker *w, hr_status *st, hr_error *err) {
+    enum hr__admission a = HR__ADMITTED;
+    *st = HR_OK;
+    while (w->num_free > 0 && *st == HR_OK) {
+        uint32_t number = w->free_reads[w->num_free - 1];
+        struct hr__read *r = &w->reads[number];
+        bool idle = w->num_free == w->depth;
+        a = hr__admit_next(w->loader, idle, &r->item, &w->counters);
+        if (a != HR__ADMITTED)
+            break;
+        w->num_free--;
+        *st = hr__read_submit(w, r, number, err);
+    }
+    return a;
+}
+
+static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *done, hr_error *err) {
+    struct hr__read *r = &w->reads[done->tag];
+    int64_t began_ns = hr__now_ns();
+    hr_status st = hr__read_check(w, r, done->result, err);
+    if (st == HR_OK)
+        st = hr__visit_decode(w, r, err);
+    if (st == HR_OK) {
+        hr__rows_fence();
+        hr__item_complete(w->loader, &r->item);
+        w->free_reads[w->num_free++] = (uint32_t)done->tag;
+    }
+    atomic_fetch_add_explicit(&w->counters.decode_ns, hr__now_ns() - began_ns,
+                              memory_order_relaxed);
+    return st;
+}
+
+static hr_status reap_reads(struct hr__worker *w, hr_error *err) {
+    struct hr__io_done done[REAP_AT_ONCE];
+    hr_status st = HR_OK;
+    int64_t began_ns = hr__now_ns();
+    int n = w->queue.ops->reap(w->queue.ctx, done, REAP_AT_ONCE);
+    atomic_fetch_add_explicit(&w->counters.wait_io_ns, hr__now_ns() - began_ns,
+                              memory_order_relaxed);
+    if (n < 0)
+        return hr__error_os(err, -n, "%s: waiting for reads failed", w->loader->ds->file.path);
+    for (int i = 0; i < n && st == HR_OK; i++)
+        st = finish_read(w, &done[i], err);
+    return st;
+}
+
+static bool stopping(struct hr_loader *l) {
+    pthread_mutex_lock(&l->lock);
+    bool stop = l->stopping || l->failure.status != HR_OK;
+    pthread_mutex_unlock(&l->lock);
+    return stop;
+}
+
+void *hr__worker_run(void *worker) {
+    struct hr__worker *w = worker;
+    hr_error err = {0};
+    hr_status st = HR_OK;
+    for (;;) {
+        enum hr__admission a = submit_reads(w, &st, &err);
+        if (st == HR_OK && w->num_free < w->depth)
+            st = a == HR__ADMIT_NO_MORE && stopping(w->loader) ? HR_ERR_CANCELLED
+                                                               : reap_reads(w, &err);
+        else if (st == HR_OK && a == HR__ADMIT_NO_MORE)
+            break;
+        if (st != HR_OK)
+            break;
+    }
+    if (st != HR_OK && st != HR_ERR_CANCELLED) {
+        pthread_mutex_lock(&w->loader->lock);
+        hr__loader_fail(w->loader, st, &err);
+        pthread_mutex_unlock(&w->loader->lock);
+    }
+    return NULL;
+}
