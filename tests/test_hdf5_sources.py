@@ -1,6 +1,6 @@
 """HDF5 sources, read through the helper and compared with h5py: every type, layout and filter that is
 promised, everything that is refused, links, damaged files, limits. Uses the program tool_hdf5_dump
-from $HEADRACE_BUILD_DIR (default: build/release)."""
+of the build that $HEADRACE_BIN is the bin folder of (default: build/release/bin)."""
 import hashlib
 import json
 import multiprocessing
@@ -17,13 +17,13 @@ h5py = pytest.importorskip("h5py")
 hdf5_expected = pytest.importorskip("hdf5_expected")
 
 HERE = Path(__file__).resolve().parent
-BUILD = Path(os.environ.get("HEADRACE_BUILD_DIR", HERE.parent / "build" / "release"))
+BUILD = Path(os.environ.get("HEADRACE_BIN", HERE.parent / "build" / "release" / "bin")).parent
 SHARED = Path(os.environ.get("HEADRACE_SHARED", HERE.parent.parent / "shared" / "data"))
 LIMIT_S = 60
 
 
 def find_tool():
-    for folder in ("bin", "tests"):
+    for folder in ("tests", "bin"):
         if (BUILD / folder / "tool_hdf5_dump").exists():
             return str(BUILD / folder / "tool_hdf5_dump")
     return None
