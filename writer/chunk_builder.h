@@ -1,0 +1,49 @@
+/*
+ * The rows of one chunk, one column for each field, and the sizes that follow from a schema.
+ * Rows are a caller's: bool and text are checked before they are taken.
+ */
+#ifndef HEADRACE_CHUNK_BUILDER_H
+#define HEADRACE_CHUNK_BUILDER_H
+
+#include "budget.h"
+#include "frame_codec.h"
+
+/* Sizes of a full chunk of a schema; the same for every chunk of a writer. */
+struct hr__chunk_plan {
+    const struct hr__schema *schema;
+    uint64_t *column_off;     /* num_fields: where a field's column begins in a row buffer */
+    uint64_t decoded_bytes;   /* of a row buffer */
+    uint64_t stored_bytes;    /* most that a chunk takes on disk, and one frame more to encode in */
+    uint64_t max_frame_bytes; /* decoded, of the largest frame; at least 1 */
+    uint32_t max_frames;
+};
+
+/* HR_ERR_INVALID: a chunk would be larger than the format allows. */
+hr_status hr__chunk_plan_make(const struct hr__schema *schema, struct hr__chunk_plan *out,
+                              hr_error *err);
+void hr__chunk_plan_free(struct hr__chunk_plan *plan); /* a zeroed plan is fine */
+
+/* Bytes of the header of a chunk of num_samples. */
+uint64_t hr__chunk_plan_header_bytes(const struct hr__chunk_plan *plan, uint32_t num_samples);
+/* Decoded bytes of the frame that begins at `done` of a block of block_bytes. */
+uint64_t hr__chunk_plan_frame_bytes(uint64_t sample_bytes, uint64_t block_bytes, uint64_t done);
+
+/* A row buffer. */
+struct hr__chunk_rows {
+    uint8_t *bytes; /* plan.decoded_bytes */
+    uint64_t number;
+    uint64_t first_sample;
+    uint32_t num_samples;
+    struct hr__chunk_rows *next;
+};
+
+/* Copies rows skip .. of the columns until the chunk is full or n are taken; how many it took. */
+uint64_t hr__chunk_rows_add(const struct hr__chunk_plan *plan, struct hr__chunk_rows *rows,
+                            const void *const *columns, uint64_t skip, uint64_t n);
+
+/* HR_ERR_DATA with field and sample (first_sample + row) for a bool that is neither 0 nor 1 or text
+ * that is not UTF-8. */
+hr_status hr__rows_check(const struct hr__schema *schema, const void *const *columns, uint64_t n,
+                         uint64_t first_sample, hr_error *err);
+
+#endif

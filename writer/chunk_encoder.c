@@ -1,0 +1,169 @@
+/*
+ * Chunk encoding (docs/format.md, 6).
+ */
+#include "chunk_encoder.h"
+
+#include "checked.h"
+#include "error.h"
+#include "superblock.h"
+#include "writer_memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A zstd context for frames of at most 1 MiB, measured at its largest. */
+static uint64_t zstd_bytes(const struct hr__chunk_plan *plan, int32_t level) {
+    if (level <= 4)
+        return UINT64_C(3) << 20;
+    return plan->max_frame_bytes <= (UINT64_C(1) << 18) ? UINT64_C(8) << 20 : UINT64_C(24) << 20;
+}
+
+static uint64_t other_bytes(const struct hr__chunk_plan *plan, int32_t level) {
+    const struct hr__schema *s = plan->schema;
+    uint64_t n = HR__MAX_FRAME_BYTES + zstd_bytes(plan, level);
+    for (uint32_t f = 0; f < s->num_fields; f++)
+        n += hr__statistics_bytes(s, f, s->samples_per_chunk);
+    return n;
+}
+
+static size_t frames_bytes(const struct hr__chunk_plan *plan) {
+    return (plan->max_frames + (size_t)1) * sizeof(struct hr__frame);
+}
+
+static size_t per_field_bytes(const struct hr__chunk_plan *plan, size_t one) {
+    return plan->schema->num_fields * one;
+}
+
+uint64_t hr__chunk_encoder_bytes(const struct hr__chunk_plan *plan, int32_t level) {
+    return plan->stored_bytes + frames_bytes(plan) + per_field_bytes(plan, sizeof(uint32_t)) +
+           per_field_bytes(plan, sizeof(void *)) + other_bytes(plan, level);
+}
+
+static hr_status make_buffers(struct hr__chunk_encoder *e, hr_error *err) {
+    const struct hr__chunk_plan *plan = e->plan;
+    struct hr__budget *b = e->budget;
+    hr_status st = HR_OK;
+    e->stored = hr__writer_alloc(b, (size_t)plan->stored_bytes, "a stored chunk", &st, err);
+    if (st == HR_OK)
+        e->frames = hr__writer_alloc(b, frames_bytes(plan), "a table of frames", &st, err);
+    if (st == HR_OK)
+        e->frames_per_block = hr__writer_alloc(b, per_field_bytes(plan, sizeof(uint32_t)),
+                                               "a table of blocks", &st, err);
+    if (st == HR_OK)
+        e->statistics = hr__writer_alloc(b, per_field_bytes(plan, sizeof(void *)),
+                                         "a table of statistics", &st, err);
+    return st;
+}
+
+hr_status hr__chunk_encoder_init(struct hr__chunk_encoder *e, const struct hr__chunk_plan *plan,
+                                 int32_t level, struct hr__budget *budget, hr_error *err) {
+    hr_status st;
+    *e = (struct hr__chunk_encoder){.plan = plan, .budget = budget};
+    const uint64_t other = other_bytes(plan, level);
+    HR_TRY(hr__budget_reserve(budget, other, "a compression context", err));
+    e->other_bytes = other;
+    HR_TRY(make_buffers(e, err));
+    HR_TRY(hr__statistics_make_all(plan->schema, e->statistics, err));
+    HR_TRY(hr__frame_encoder_init(&e->frame_encoder, err));
+    return HR_OK;
+done:
+    hr__chunk_encoder_free(e);
+    return st;
+}
+
+static void give_back(const struct hr__chunk_encoder *e, void *p, size_t n_bytes) {
+    if (p != NULL)
+        hr__budget_free(e->budget, p, n_bytes);
+}
+
+void hr__chunk_encoder_free(struct hr__chunk_encoder *e) {
+    if (e->plan == NULL)
+        return;
+    const struct hr__chunk_plan *plan = e->plan;
+    hr__frame_encoder_free(&e->frame_encoder);
+    for (uint32_t f = 0; e->statistics != NULL && f < plan->schema->num_fields; f++)
+        hr__statistics_free(e->statistics[f]);
+    give_back(e, e->statistics, per_field_bytes(plan, sizeof(void *)));
+    give_back(e, e->frames_per_block, per_field_bytes(plan, sizeof(uint32_t)));
+    give_back(e, e->frames, frames_bytes(plan));
+    give_back(e, e->stored, (size_t)plan->stored_bytes);
+    hr__budget_release(e->budget, e->other_bytes);
+    *e = (struct hr__chunk_encoder){0};
+}
+
+hr_status hr__chunk_encoder_measure(struct hr__chunk_encoder *e, const struct hr__chunk_rows *rows,
+                                    hr_error *err) {
+    const struct hr__schema *s = e->plan->schema;
+    hr_status st = HR_OK;
+    for (uint32_t f = 0; f < s->num_fields && st == HR_OK; f++) {
+        if (e->statistics[f] == NULL)
+            continue;
+        hr__statistics_reset(e->statistics[f]);
+        st = hr__statistics_add(e->statistics[f], rows->bytes + e->plan->column_off[f],
+                                rows->first_sample, rows->num_samples, s->fields[f].num_elements,
+                                err);
+    }
+    return st;
+}
+
+/* One block at *at of e->stored; its frames behind the *num_frames that are there. */
+static hr_status encode_block(struct hr__chunk_encoder *e, uint32_t field, const uint8_t *column,
+                              uint32_t num_samples, uint64_t *at, uint32_t *num_frames,
+                              hr_error *err) {
+    const struct hr__schema_field *f = &e->plan->schema->fields[field];
+    const uint64_t block_bytes = f->sample_bytes * num_samples;
+    hr_status st = HR_OK;
+    for (uint64_t done = 0; done < block_bytes && st == HR_OK;) {
+        const uint64_t n = hr__chunk_plan_frame_bytes(f->sample_bytes, block_bytes, done);
+        struct hr__frame *frame = &e->frames[*num_frames];
+        st = hr__frame_encode(&e->frame_encoder, &f->storage, column + done, (uint32_t)n,
+                              e->stored + *at, (size_t)(e->plan->stored_bytes - *at), frame, err);
+        frame->off = *at;
+        *at += frame->stored_bytes;
+        *num_frames += 1;
+        done += n;
+    }
+    return st;
+}
+
+static hr_status encode_blocks(struct hr__chunk_encoder *e, const struct hr__chunk_rows *rows,
+                               uint64_t *at, uint32_t *num_frames, hr_error *err) {
+    const struct hr__schema *s = e->plan->schema;
+    for (uint32_t b = 0; b < s->num_fields; b++) {
+        const uint32_t field = s->block_order[b];
+        const uint32_t before = *num_frames;
+        const hr_status st = encode_block(e, field, rows->bytes + e->plan->column_off[field],
+                                          rows->num_samples, at, num_frames, err);
+        if (st != HR_OK)
+            return st;
+        e->frames_per_block[b] = *num_frames - before;
+    }
+    return HR_OK;
+}
+
+hr_status hr__chunk_encode(struct hr__chunk_encoder *e, const struct hr__chunk_identity *identity,
+                           const struct hr__chunk_rows *rows, uint32_t *pages, hr_error *err) {
+    const struct hr__schema *s = e->plan->schema;
+    struct hr__chunk_header header = {
+        .header_bytes = (uint32_t)hr__chunk_plan_header_bytes(e->plan, rows->num_samples),
+        .num_samples = rows->num_samples,
+        .commit_seq = identity->commit_seq,
+        .layout_hash = s->layout_hash,
+        .chunk_number = rows->number,
+        .num_blocks = s->num_fields,
+    };
+    hr_status st = hr__chunk_encoder_measure(e, rows, err);
+    uint64_t at = header.header_bytes;
+    if (st == HR_OK)
+        st = encode_blocks(e, rows, &at, &header.num_frames, err);
+    if (st != HR_OK)
+        return st;
+    memcpy(header.uuid, identity->uuid, sizeof header.uuid);
+    memcpy(header.job_id, identity->job_id, sizeof header.job_id);
+    header.chunk_bytes = at;
+    hr__chunk_header_encode(&header, s, e->frames_per_block, e->frames, e->stored);
+    const uint64_t end = hr__round_up(at, HR__PAGE_BYTES);
+    memset(e->stored + at, 0, (size_t)(end - at));
+    *pages = (uint32_t)(end / HR__PAGE_BYTES);
+    return HR_OK;
+}

@@ -1,0 +1,114 @@
+/*
+ * The commit (docs/format.md, 4): data and footer, fsync; slot 0, fsync; slot 1, fsync.
+ */
+#include "commit.h"
+
+#include "checked.h"
+#include "error.h"
+#include "footer.h"
+#include "superblock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t features_of(const struct hr__schema *s) {
+    uint32_t features = 0;
+    for (uint32_t f = 0; f < s->num_fields; f++) {
+        if (s->fields[f].storage.codec == HR_CODEC_ZSTD)
+            features |= HR__FEATURE_ZSTD;
+        if (s->fields[f].storage.filter == HR_FILTER_BYTE_SHUFFLE)
+            features |= HR__FEATURE_BYTE_SHUFFLE;
+    }
+    return features;
+}
+
+static hr_status encode_footer(const struct hr__job *job, const struct hr__chunk_sink *sink,
+                               uint8_t **out, size_t *n_bytes, hr_error *err) {
+    struct hr__segment segment = {.num_chunks = sink->num_chunks, .num_samples = sink->num_samples};
+    struct hr__footer footer = {
+        .commit_seq = job->identity.commit_seq,
+        .num_samples = sink->num_samples,
+        .num_chunks = sink->num_chunks,
+        .max_chunk_pages = sink->max_chunk_pages,
+        .num_segments = sink->num_chunks > 0 ? 1 : 0,
+        .segments = &segment,
+        .num_index_pages = sink->index.num_refs,
+        .index_pages = sink->index.refs,
+        .schema = *sink->schema,
+    };
+    memcpy(footer.uuid, job->identity.uuid, sizeof footer.uuid);
+    return hr__footer_encode(&footer, out, n_bytes, err);
+}
+
+static hr_status write_footer(struct hr__chunk_sink *sink, const uint8_t *bytes, size_t n_bytes,
+                              hr_error *err) {
+    static const uint8_t zeros[HR__PAGE_BYTES];
+    const uint64_t end = sink->end_off + n_bytes;
+    const uint64_t file_bytes = hr__round_up(end, HR__PAGE_BYTES);
+    hr_status st = hr__file_write_all(sink->file, bytes, n_bytes, sink->end_off, err);
+    if (st == HR_OK && file_bytes > end)
+        st = hr__file_write_all(sink->file, zeros, (size_t)(file_bytes - end), end, err);
+    return st;
+}
+
+static hr_status write_superblocks(const struct hr__file *file, const struct hr__superblock *sb,
+                                   hr_error *err) {
+    uint8_t page[HR__PAGE_BYTES];
+    hr_status st;
+    hr__superblock_encode(sb, page);
+    HR_TRY(hr__file_write_all(file, page, sizeof page, 0, err));
+    HR_TRY(hr__file_sync(file, err));
+    HR_TRY(hr__file_write_all(file, page, sizeof page, HR__SLOT1_OFF, err));
+    HR_TRY(hr__file_sync(file, err));
+done:
+    return st;
+}
+
+hr_status hr__commit_file(const struct hr__job *job, struct hr__chunk_sink *sink, hr_error *err) {
+    uint8_t *footer = NULL;
+    size_t n_bytes = 0;
+    hr_status st;
+    HR_TRY(hr__index_builder_flush(&sink->index, sink->file, &sink->end_off, err));
+    HR_TRY(encode_footer(job, sink, &footer, &n_bytes, err));
+    HR_TRY(write_footer(sink, footer, n_bytes, err));
+    HR_TRY(hr__file_sync(sink->file, err));
+    struct hr__superblock sb = {
+        .commit_seq = job->identity.commit_seq,
+        .footer_off = sink->end_off,
+        .footer_bytes = n_bytes,
+        .footer_hash = hr__hash(footer, n_bytes),
+        .file_bytes = hr__round_up(sink->end_off + n_bytes, HR__PAGE_BYTES),
+        .required = features_of(sink->schema),
+    };
+    memcpy(sb.uuid, job->identity.uuid, sizeof sb.uuid);
+    HR_TRY(write_superblocks(sink->file, &sb, err));
+    sink->end_off = sb.file_bytes;
+    atomic_store(&sink->stored_bytes, sb.file_bytes);
+done:
+    free(footer);
+    return st;
+}
+
+hr_status hr__commit_name(const struct hr__folder_ops *folder, const char *partial,
+                          const char *target, bool replace, hr_error *err) {
+    int rc = folder->rename(folder->ctx, partial, target, replace);
+    if (rc == -EEXIST)
+        return hr__error_os(err, EEXIST,
+                            "%s was made by somebody else meanwhile; the new data set is complete "
+                            "in %s: rename it, or ask for the target to be replaced",
+                            target, partial);
+    if (rc != 0)
+        return hr__error_os(err, -rc, "cannot rename %s to %s", partial, target);
+    rc = folder->sync_parent(folder->ctx, target);
+    if (rc == 0)
+        return HR_OK;
+    hr_error os = {.status = HR_OK};
+    (void)hr__error_os(&os, -rc, "cannot synchronise the folder");
+    (void)hr__error_set(err, HR_ERR_UNCERTAIN,
+                        "%s is complete, but its name may not survive a power cut: %.300s", target,
+                        os.message);
+    if (err != NULL)
+        err->os_errno = -rc;
+    return HR_ERR_UNCERTAIN;
+}

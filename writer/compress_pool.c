@@ -1,0 +1,270 @@
+/*
+ * The compression pool. Lock order: there is one lock, held for bookkeeping only.
+ */
+#include "compress_pool.h"
+
+#include "error.h"
+#include "writer_memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct hr__compress_worker {
+    struct hr__compress_pool *pool;
+    struct hr__chunk_encoder encoder;
+    struct hr__thread thread;
+};
+
+static void keep_failure(struct hr__compress_pool *pool, const hr_error *why) {
+    if (pool->failure.status == HR_OK)
+        pool->failure = *why;
+}
+
+/* The oldest submitted buffer, or NULL at the end. *failed: the pool has failed before. */
+static struct hr__chunk_rows *next_rows(struct hr__compress_pool *pool, bool *failed) {
+    pthread_mutex_lock(&pool->lock);
+    while (pool->first_submitted == NULL && !pool->ending)
+        (void)hr__cond_wait_until(&pool->work, &pool->lock, -1);
+    struct hr__chunk_rows *rows = pool->first_submitted;
+    if (rows != NULL) {
+        pool->first_submitted = rows->next;
+        rows->next = NULL;
+    }
+    if (pool->first_submitted == NULL)
+        pool->last_submitted = NULL;
+    *failed = pool->failure.status != HR_OK;
+    pthread_mutex_unlock(&pool->lock);
+    return rows;
+}
+
+/* Waits for the turn of a chunk; whether the pool still works then. */
+static bool wait_turn(struct hr__compress_pool *pool, uint64_t number) {
+    pthread_mutex_lock(&pool->lock);
+    while (pool->turn != number)
+        (void)hr__cond_wait_until(&pool->turned, &pool->lock, -1);
+    const bool works = pool->failure.status == HR_OK;
+    pthread_mutex_unlock(&pool->lock);
+    return works;
+}
+
+static void pass_turn(struct hr__compress_pool *pool, hr_status st, const hr_error *why) {
+    pthread_mutex_lock(&pool->lock);
+    if (st != HR_OK)
+        keep_failure(pool, why);
+    pool->turn++;
+    pthread_cond_broadcast(&pool->turned);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void put_back(struct hr__compress_pool *pool, struct hr__chunk_rows *rows, hr_status st,
+                     const hr_error *why) {
+    pthread_mutex_lock(&pool->lock);
+    if (st != HR_OK)
+        keep_failure(pool, why);
+    rows->next = pool->free_rows;
+    pool->free_rows = rows;
+    pool->num_busy--;
+    pthread_cond_broadcast(&pool->freed);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void write_chunk(struct hr__compress_worker *w, struct hr__chunk_rows *rows, bool failed) {
+    struct hr__compress_pool *pool = w->pool;
+    hr_error why = {.status = HR_OK};
+    hr_status st = HR_OK;
+    uint32_t pages = 0;
+    uint64_t off = 0;
+    if (!failed)
+        st = hr__chunk_encode(&w->encoder, &pool->identity, rows, &pages, &why);
+    failed |= st != HR_OK;
+    const bool works = wait_turn(pool, rows->number) && !failed;
+    if (works)
+        st = hr__chunk_sink_take(pool->sink, pages, rows->num_samples, w->encoder.statistics, &off,
+                                 &why);
+    pass_turn(pool, st, &why);
+    if (works && st == HR_OK)
+        st = hr__file_write_all(pool->sink->file, w->encoder.stored, (size_t)pages * HR__PAGE_BYTES,
+                                off, &why);
+    put_back(pool, rows, st, &why);
+}
+
+static void *worker_run(void *arg) {
+    struct hr__compress_worker *w = arg;
+    struct hr__chunk_rows *rows;
+    bool failed = false;
+    while ((rows = next_rows(w->pool, &failed)) != NULL)
+        write_chunk(w, rows, failed);
+    return NULL;
+}
+
+static hr_status init_locks(struct hr__compress_pool *pool, hr_error *err) {
+    hr_status st = hr__mutex_init(&pool->lock, err);
+    if (st != HR_OK)
+        return st;
+    if ((st = hr__cond_init(&pool->work, err)) != HR_OK)
+        goto no_work;
+    if ((st = hr__cond_init(&pool->freed, err)) != HR_OK)
+        goto no_freed;
+    if ((st = hr__cond_init(&pool->turned, err)) != HR_OK)
+        goto no_turned;
+    pool->locks_ready = true;
+    return HR_OK;
+no_turned:
+    pthread_cond_destroy(&pool->freed);
+no_freed:
+    pthread_cond_destroy(&pool->work);
+no_work:
+    pthread_mutex_destroy(&pool->lock);
+    return st;
+}
+
+static size_t rows_bytes(const struct hr__compress_pool *pool) {
+    return pool->plan->decoded_bytes > 64 ? (size_t)pool->plan->decoded_bytes : 64;
+}
+
+static hr_status make_rows(struct hr__compress_pool *pool, uint32_t num_rows, hr_error *err) {
+    pool->rows = calloc(num_rows, sizeof *pool->rows);
+    if (pool->rows == NULL)
+        return hr__error_no_memory(err, num_rows * sizeof *pool->rows, "row buffers");
+    pool->num_rows = num_rows;
+    for (uint32_t i = 0; i < num_rows; i++) {
+        struct hr__chunk_rows *rows = &pool->rows[i];
+        hr_status st = HR_OK;
+        rows->bytes = hr__writer_alloc(pool->budget, rows_bytes(pool), "a row buffer", &st, err);
+        if (rows->bytes == NULL)
+            return st;
+        rows->next = pool->free_rows;
+        pool->free_rows = rows;
+    }
+    return HR_OK;
+}
+
+static hr_status start_workers(struct hr__compress_pool *pool, uint32_t num_threads, int32_t level,
+                               hr_error *err) {
+    pool->workers = calloc(num_threads, sizeof *pool->workers);
+    if (pool->workers == NULL)
+        return hr__error_no_memory(err, num_threads * sizeof *pool->workers, "workers");
+    pool->num_workers = num_threads;
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; i < num_threads && st == HR_OK; i++) {
+        pool->workers[i].pool = pool;
+        st =
+            hr__chunk_encoder_init(&pool->workers[i].encoder, pool->plan, level, pool->budget, err);
+    }
+    for (uint32_t i = 0; i < num_threads && st == HR_OK; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "hr-write-%u", i % 1000);
+        st = hr__thread_start(&pool->workers[i].thread, name, worker_run, &pool->workers[i], err);
+    }
+    return st;
+}
+
+hr_status hr__compress_pool_open(struct hr__compress_pool *pool, const struct hr__chunk_plan *plan,
+                                 struct hr__chunk_sink *sink, int32_t level, uint32_t num_threads,
+                                 uint32_t num_rows, struct hr__budget *budget, hr_error *err) {
+    *pool = (struct hr__compress_pool){.plan = plan, .sink = sink, .budget = budget};
+    hr_status st;
+    HR_TRY(init_locks(pool, err));
+    HR_TRY(make_rows(pool, num_rows, err));
+    HR_TRY(start_workers(pool, num_threads, level, err));
+    return HR_OK;
+done:
+    hr__compress_pool_close(pool);
+    return st;
+}
+
+static hr_status copy_failure(const struct hr__compress_pool *pool, hr_error *err) {
+    if (pool->failure.status != HR_OK && err != NULL)
+        *err = pool->failure;
+    return pool->failure.status;
+}
+
+hr_status hr__compress_pool_take(struct hr__compress_pool *pool, struct hr__chunk_rows **out,
+                                 hr_error *err) {
+    *out = NULL;
+    pthread_mutex_lock(&pool->lock);
+    while (pool->free_rows == NULL && pool->failure.status == HR_OK)
+        (void)hr__cond_wait_until(&pool->freed, &pool->lock, -1);
+    const hr_status st = copy_failure(pool, err);
+    if (st == HR_OK) {
+        *out = pool->free_rows;
+        pool->free_rows = (*out)->next;
+        (*out)->next = NULL;
+        (*out)->num_samples = 0;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return st;
+}
+
+void hr__compress_pool_submit(struct hr__compress_pool *pool, struct hr__chunk_rows *rows) {
+    pthread_mutex_lock(&pool->lock);
+    rows->next = NULL;
+    if (pool->last_submitted != NULL)
+        pool->last_submitted->next = rows;
+    else
+        pool->first_submitted = rows;
+    pool->last_submitted = rows;
+    pool->num_busy++;
+    pthread_cond_signal(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void hr__compress_pool_return(struct hr__compress_pool *pool, struct hr__chunk_rows *rows) {
+    pthread_mutex_lock(&pool->lock);
+    rows->next = pool->free_rows;
+    pool->free_rows = rows;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+hr_status hr__compress_pool_drain(struct hr__compress_pool *pool, hr_error *err) {
+    pthread_mutex_lock(&pool->lock);
+    while (pool->num_busy > 0)
+        (void)hr__cond_wait_until(&pool->freed, &pool->lock, -1);
+    const hr_status st = copy_failure(pool, err);
+    pthread_mutex_unlock(&pool->lock);
+    return st;
+}
+
+hr_status hr__compress_pool_failure(struct hr__compress_pool *pool, hr_error *err) {
+    pthread_mutex_lock(&pool->lock);
+    const hr_status st = copy_failure(pool, err);
+    pthread_mutex_unlock(&pool->lock);
+    return st;
+}
+
+struct hr__chunk_encoder *hr__compress_pool_idle_encoder(struct hr__compress_pool *pool) {
+    return &pool->workers[0].encoder;
+}
+
+void hr__compress_pool_skip_to(struct hr__compress_pool *pool, uint64_t number) {
+    pthread_mutex_lock(&pool->lock);
+    pool->turn = number;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void join_workers(struct hr__compress_pool *pool) {
+    pthread_mutex_lock(&pool->lock);
+    pool->ending = true;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    for (uint32_t i = 0; pool->workers != NULL && i < pool->num_workers; i++)
+        hr__thread_join(&pool->workers[i].thread);
+}
+
+void hr__compress_pool_close(struct hr__compress_pool *pool) {
+    if (pool->locks_ready) {
+        join_workers(pool);
+        pthread_cond_destroy(&pool->turned);
+        pthread_cond_destroy(&pool->freed);
+        pthread_cond_destroy(&pool->work);
+        pthread_mutex_destroy(&pool->lock);
+    }
+    for (uint32_t i = 0; pool->workers != NULL && i < pool->num_workers; i++)
+        hr__chunk_encoder_free(&pool->workers[i].encoder);
+    for (uint32_t i = 0; pool->rows != NULL && i < pool->num_rows; i++)
+        if (pool->rows[i].bytes != NULL)
+            hr__budget_free(pool->budget, pool->rows[i].bytes, rows_bytes(pool));
+    free(pool->workers);
+    free(pool->rows);
+    *pool = (struct hr__compress_pool){0};
+}

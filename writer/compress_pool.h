@@ -1,0 +1,70 @@
+/*
+ * Worker threads that take full row buffers, encode them and write them.
+ *
+ * Invariants:
+ *  1. row buffers are submitted with consecutive numbers; a worker that has encoded number k waits
+ *     for its turn (k), takes its place in the sink, passes the turn on, and only then writes: so
+ *     places are in ascending order and writes run side by side;
+ *  2. the oldest chunk that has not had its turn is always held by a worker, since buffers are
+ *     handed out in the order in which they were submitted: the turn cannot stand still;
+ *  3. after the first failure no chunk is encoded or placed any more, but every buffer still comes
+ *     back: nobody waits for ever;
+ *  4. every row buffer is in exactly one place: free, submitted, with a worker, or with the caller.
+ */
+#ifndef HEADRACE_COMPRESS_POOL_H
+#define HEADRACE_COMPRESS_POOL_H
+
+#include "chunk_encoder.h"
+#include "chunk_sink.h"
+#include "thread.h"
+
+struct hr__compress_worker;
+
+struct hr__compress_pool {
+    const struct hr__chunk_plan *plan;
+    struct hr__chunk_sink *sink;
+    struct hr__budget *budget;
+    struct hr__chunk_identity identity; /* set before the first submit */
+
+    struct hr__compress_worker *workers;
+    uint32_t num_workers;
+    struct hr__chunk_rows *rows;
+    uint32_t num_rows;
+
+    bool locks_ready;
+    hr__mutex lock; /* over all that follows */
+    hr__cond work;  /* something was submitted, or the end */
+    hr__cond freed; /* a buffer came back */
+    hr__cond turned;
+    struct hr__chunk_rows *free_rows;
+    struct hr__chunk_rows *first_submitted;
+    struct hr__chunk_rows *last_submitted;
+    uint32_t num_busy; /* submitted and not yet back */
+    uint64_t turn;
+    bool ending;
+    hr_error failure; /* status HR_OK: none */
+};
+
+/* Starts the threads. Buffers and contexts are charged to the budget. */
+hr_status hr__compress_pool_open(struct hr__compress_pool *pool, const struct hr__chunk_plan *plan,
+                                 struct hr__chunk_sink *sink, int32_t level, uint32_t num_threads,
+                                 uint32_t num_rows, struct hr__budget *budget, hr_error *err);
+/* An empty row buffer. Blocks until one is free. Or the pool's first failure. */
+hr_status hr__compress_pool_take(struct hr__compress_pool *pool, struct hr__chunk_rows **out,
+                                 hr_error *err);
+/* Hands a row buffer over to be written as chunk rows->number. */
+void hr__compress_pool_submit(struct hr__compress_pool *pool, struct hr__chunk_rows *rows);
+/* Gives a buffer back unwritten. */
+void hr__compress_pool_return(struct hr__compress_pool *pool, struct hr__chunk_rows *rows);
+/* Waits until all that was submitted is written. The first failure, if there was one. */
+hr_status hr__compress_pool_drain(struct hr__compress_pool *pool, hr_error *err);
+/* The first failure so far. Does not block. */
+hr_status hr__compress_pool_failure(struct hr__compress_pool *pool, hr_error *err);
+/* The encoder of a thread that has nothing to do: only while nothing is submitted. */
+struct hr__chunk_encoder *hr__compress_pool_idle_encoder(struct hr__compress_pool *pool);
+/* Chunks up to this number are written already (resume). Only while nothing is submitted. */
+void hr__compress_pool_skip_to(struct hr__compress_pool *pool, uint64_t number);
+/* Drains, joins, frees; a zeroed pool is fine. */
+void hr__compress_pool_close(struct hr__compress_pool *pool);
+
+#endif

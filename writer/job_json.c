@@ -1,0 +1,138 @@
+/*
+ * What a job says in JSON (docs/format.md, 5 and 7.1). The caller's texts are checked.
+ */
+#define _GNU_SOURCE
+#include "job.h"
+
+#include "error.h"
+#include "writer_options.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXACT_INTEGER (INT64_C(1) << 53)
+
+/* As a number where every JSON reader carries it exactly, else as a string. */
+static json_t *json_from_int(int64_t v) {
+    char text[32];
+    if (v >= -EXACT_INTEGER && v <= EXACT_INTEGER)
+        return json_integer((json_int_t)v);
+    (void)snprintf(text, sizeof text, "%" PRId64, v);
+    return json_string(text);
+}
+
+static json_t *json_from_uint(uint64_t v) {
+    char text[32];
+    if (v <= (uint64_t)EXACT_INTEGER)
+        return json_integer((json_int_t)v);
+    (void)snprintf(text, sizeof text, "%" PRIu64, v);
+    return json_string(text);
+}
+
+static hr_status dump(json_t *json, char **out, hr_error *err) {
+    *out = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    json_decref(json);
+    return *out != NULL ? HR_OK : hr__error_no_memory(err, 0, "a JSON text");
+}
+
+static const char *codec_text(int32_t codec) {
+    return codec == HR_CODEC_RAW ? "raw" : codec == HR_CODEC_ZSTD ? "zstd" : "auto";
+}
+
+static const char *filter_text(int32_t filter) {
+    return filter == HR_FILTER_NONE           ? "none"
+           : filter == HR_FILTER_BYTE_SHUFFLE ? "byte-shuffle"
+                                              : "auto";
+}
+
+/* Samples per chunk are in the record itself. */
+hr_status hr__job_options_json(const hr_writer_options *opts, char **out, hr_error *err) {
+    return dump(json_pack("{s:s, s:s, s:i}", "codec", codec_text(opts->codec), "filter",
+                          filter_text(opts->filter), "level", (int)opts->level),
+                out, err);
+}
+
+/* Path names need not be UTF-8; one that is not keeps its ASCII, so that the text stays JSON. */
+static json_t *json_from_path(const char *path) {
+    json_t *json = json_string(path);
+    if (json != NULL)
+        return json;
+    const size_t n = strlen(path);
+    char *mended = malloc(n + 1);
+    if (mended == NULL)
+        return NULL;
+    for (size_t i = 0; i <= n; i++)
+        mended[i] = (unsigned char)path[i] < 0x80 ? path[i] : '?';
+    json = json_string(mended);
+    free(mended);
+    return json;
+}
+
+hr_status hr__job_sources_json(const hr_writer_options *opts, char **out, hr_error *err) {
+    json_t *list = json_array();
+    for (uint32_t i = 0; list != NULL && i < opts->num_sources; i++) {
+        const hr_source_fingerprint *s = &opts->sources[i];
+        json_t *one =
+            json_pack("{s:o, s:o, s:o}", "path", json_from_path(s->path), "size_bytes",
+                      json_from_uint(s->size_bytes), "mtime_ns", json_from_int(s->mtime_ns));
+        if (one == NULL || json_array_append_new(list, one) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return dump(list, out, err);
+}
+
+static hr_status load_object(const char *json, const char *what, json_t **out, hr_error *err) {
+    json_error_t why;
+    *out = json_loads(json, JSON_REJECT_DUPLICATES, &why);
+    if (*out != NULL && json_is_object(*out))
+        return HR_OK;
+    const bool parsed = *out != NULL;
+    json_decref(*out);
+    *out = NULL;
+    if (!parsed && json_error_code(&why) == json_error_out_of_memory)
+        return hr__error_no_memory(err, strlen(json), what);
+    return hr__error_set(err, HR_ERR_INVALID, "%s must be a JSON object: %s", what,
+                         parsed ? "it is another kind of value" : why.text);
+}
+
+hr_status hr__job_copy_object(const char *json, const char *what, char **out, hr_error *err) {
+    *out = NULL;
+    if (json == NULL)
+        return HR_OK;
+    json_t *object;
+    const hr_status st = load_object(json, what, &object, err);
+    if (st != HR_OK)
+        return st;
+    json_decref(object);
+    *out = strdup(json);
+    return *out != NULL ? HR_OK : hr__error_no_memory(err, strlen(json), what);
+}
+
+/* The caller's object, with "program" and "sources" where it has none. */
+hr_status hr__job_provenance_json(const hr_writer_options *opts, const char *sources_json,
+                                  char **out, hr_error *err) {
+    *out = NULL;
+    json_t *object = NULL;
+    const char *given = opts->provenance_json != NULL ? opts->provenance_json : "{}";
+    const hr_status st = load_object(given, "provenance_json", &object, err);
+    if (st != HR_OK)
+        return st;
+    char program[64];
+    (void)snprintf(program, sizeof program, "headrace %s", hr_version());
+    bool complete = true;
+    if (json_object_get(object, "program") == NULL)
+        complete = json_object_set_new(object, "program", json_string(program)) == 0;
+    if (json_object_get(object, "sources") == NULL)
+        complete = json_object_set_new(object, "sources", json_loads(sources_json, 0, NULL)) == 0 &&
+                   complete;
+    if (!complete) {
+        json_decref(object);
+        object = NULL;
+    }
+    return dump(object, out, err);
+}

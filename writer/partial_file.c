@@ -1,0 +1,109 @@
+/*
+ * The life of a partial file.
+ */
+#define _GNU_SOURCE
+#include "partial_file.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SUFFIX       ".partial"
+#define MAX_ATTEMPTS 100
+
+static hr_status make_names(struct hr__partial_file *p, const char *target, hr_error *err) {
+    const size_t n = strlen(target);
+    p->target = strdup(target);
+    p->path = malloc(n + sizeof SUFFIX);
+    if (p->target == NULL || p->path == NULL)
+        return hr__error_no_memory(err, n, "a path");
+    memcpy(p->path, target, n);
+    memcpy(p->path + n, SUFFIX, sizeof SUFFIX);
+    return HR_OK;
+}
+
+/* Between opening and locking, the writer that had the file may have renamed it to the target,
+ * which must not be touched. */
+static bool still_has_its_name(const struct hr__partial_file *p) {
+    struct stat by_fd;
+    struct stat by_name;
+    const struct hr__file *f = &p->file;
+    const int fd = f->ops->descriptor != NULL ? f->ops->descriptor(f->ctx) : -1;
+    if (fd < 0)
+        return true;
+    return fstat(fd, &by_fd) == 0 && stat(p->path, &by_name) == 0 &&
+           by_fd.st_dev == by_name.st_dev && by_fd.st_ino == by_name.st_ino;
+}
+
+static hr_status open_and_lock(struct hr__partial_file *p, hr_error *err) {
+    int rc = p->folder->open(p->folder->ctx, p->path, O_RDWR | O_CREAT, &p->file);
+    if (rc != 0)
+        return hr__error_os(err, -rc, "cannot make %s", p->path);
+    rc = p->file.ops->lock(p->file.ctx);
+    if (rc == -EAGAIN || rc == -EACCES)
+        return hr__error_set(err, HR_ERR_BUSY,
+                             "another writer is at work on %s: wait for it, or choose another "
+                             "output",
+                             p->path);
+    if (rc != 0)
+        return hr__error_os(err, -rc, "cannot lock %s", p->path);
+    return HR_OK;
+}
+
+static hr_status check_target(const struct hr__partial_file *p, bool replace, hr_error *err) {
+    if (replace || !p->folder->exists(p->folder->ctx, p->target))
+        return HR_OK;
+    return hr__error_os(
+        err, EEXIST, "%s exists: choose another output, or ask for it to be replaced", p->target);
+}
+
+static hr_status look_inside(struct hr__partial_file *p, hr_error *err) {
+    const int64_t size = p->file.ops->size(p->file.ctx);
+    if (size < 0)
+        return hr__error_os(err, (int)-size, "%s: cannot tell its size", p->path);
+    p->in_use = size > 0;
+    return HR_OK;
+}
+
+hr_status hr__partial_file_open(const struct hr__folder_ops *folder, const char *target,
+                                bool replace, struct hr__partial_file *out, hr_error *err) {
+    *out = (struct hr__partial_file){.folder = folder};
+    hr_status st;
+    HR_TRY(make_names(out, target, err));
+    HR_TRY(check_target(out, replace, err));
+    for (int i = 0; i < MAX_ATTEMPTS; i++) {
+        HR_TRY(open_and_lock(out, err));
+        if (still_has_its_name(out)) {
+            out->locked = true;
+            /* The writer before may have finished while this one waited. */
+            HR_TRY(check_target(out, replace, err));
+            return look_inside(out, err);
+        }
+        hr__file_close(&out->file);
+    }
+    st = hr__error_set(err, HR_ERR_BUSY, "%s is renamed again and again by other writers",
+                       out->path);
+done:
+    return st;
+}
+
+hr_status hr__partial_file_empty(struct hr__partial_file *p, hr_error *err) {
+    const int rc = p->file.ops->truncate(p->file.ctx, 0);
+    if (rc != 0)
+        return hr__error_os(err, -rc, "cannot empty %s", p->path);
+    p->in_use = false;
+    return HR_OK;
+}
+
+void hr__partial_file_close(struct hr__partial_file *p) {
+    if (p->locked && !p->in_use)
+        (void)p->folder->unlink(p->folder->ctx, p->path);
+    hr__file_close(&p->file);
+    free(p->target);
+    free(p->path);
+    *p = (struct hr__partial_file){0};
+}

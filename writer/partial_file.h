@@ -1,0 +1,26 @@
+/*
+ * TARGET.partial: made, locked, emptied, and put away (docs/format.md, 4).
+ */
+#ifndef HEADRACE_PARTIAL_FILE_H
+#define HEADRACE_PARTIAL_FILE_H
+
+#include "file.h"
+
+struct hr__partial_file {
+    const struct hr__folder_ops *folder;
+    struct hr__file file;
+    char *target;
+    char *path; /* target + ".partial" */
+    bool locked;
+    bool in_use; /* it holds, or held before, something worth keeping */
+};
+
+/* HR_ERR_EXISTS (target, unless replace), HR_ERR_BUSY (another writer has the partial file). */
+hr_status hr__partial_file_open(const struct hr__folder_ops *folder, const char *target,
+                                bool replace, struct hr__partial_file *out, hr_error *err);
+/* Drops what an earlier writer left. */
+hr_status hr__partial_file_empty(struct hr__partial_file *p, hr_error *err);
+/* Closes; a file that nothing was written to is removed. A zeroed one is fine. */
+void hr__partial_file_close(struct hr__partial_file *p);
+
+#endif

@@ -1,0 +1,165 @@
+/*
+ * Resuming (docs/format.md, 5): every chunk that is kept was decoded once more, which verifies it
+ * and rebuilds the statistics. The file is untrusted.
+ */
+#include "resume.h"
+
+#include "bytes.h"
+#include "checked.h"
+#include "error.h"
+#include "superblock.h"
+#include "writer_memory.h"
+
+#include <string.h>
+
+struct resume {
+    const struct hr__job *job;
+    struct hr__chunk_sink *sink;
+    struct hr__chunk_encoder *encoder;
+    struct hr__chunk_rows *rows;
+    struct hr__frame_decoder decoder;
+    uint8_t *scratch; /* plan->max_frame_bytes */
+    struct hr__chunk_view view;
+    uint32_t pages;
+};
+
+/* Bytes n_bytes at off into the encoder's buffer; false where the file or the buffer is shorter. */
+static hr_status read_at(struct resume *r, uint64_t n_bytes, uint64_t off, bool *there,
+                         hr_error *err) {
+    const struct hr__file *file = r->sink->file;
+    *there = false;
+    if (n_bytes > r->encoder->plan->stored_bytes)
+        return HR_OK;
+    const int64_t got = file->ops->read(file->ctx, r->encoder->stored, (size_t)n_bytes, off);
+    if (got < 0)
+        return hr__error_os(err, (int)-got, "%s: cannot read at %llu", file->path,
+                            (unsigned long long)off);
+    *there = (uint64_t)got == n_bytes;
+    return HR_OK;
+}
+
+static bool is_ours(const struct resume *r, const struct hr__chunk_header *h) {
+    const struct hr__chunk_identity *id = &r->job->identity;
+    return memcmp(h->job_id, id->job_id, sizeof id->job_id) == 0 &&
+           h->commit_seq == id->commit_seq && h->num_samples == r->sink->schema->samples_per_chunk;
+}
+
+/* The chunk at the end of the sink into the encoder's buffer, its header decoded. */
+static hr_status load_chunk(struct resume *r, bool *whole, hr_error *err) {
+    const uint64_t off = r->sink->end_off;
+    const uint8_t *stored = r->encoder->stored;
+    const struct hr__chunk_expected expected = {.schema = r->sink->schema,
+                                                .uuid = r->job->identity.uuid,
+                                                .max_commit_seq = r->job->identity.commit_seq,
+                                                .chunk_number = r->sink->num_chunks};
+    hr_status st = read_at(r, HR__PAGE_BYTES, off, whole, err);
+    if (st != HR_OK || !*whole)
+        return st;
+    const uint32_t header_bytes = hr__chunk_header_peek(stored, HR__PAGE_BYTES);
+    *whole = false;
+    if (header_bytes == 0)
+        return HR_OK;
+    st = read_at(r, header_bytes, off, whole, err);
+    if (st != HR_OK || !*whole)
+        return st;
+    *whole = hr__chunk_header_decode(stored, header_bytes, &expected, &r->view, NULL) == HR_OK &&
+             is_ours(r, &r->view.header);
+    if (!*whole)
+        return HR_OK;
+    const uint64_t n_bytes = hr__round_up(r->view.header.chunk_bytes, HR__PAGE_BYTES);
+    r->pages = (uint32_t)(n_bytes / HR__PAGE_BYTES);
+    return read_at(r, n_bytes, off, whole, err);
+}
+
+static hr_status decode_frame(struct resume *r, const struct hr__frame *frame, uint8_t *dst) {
+    const uint32_t features = HR__FEATURE_ZSTD | HR__FEATURE_BYTE_SHUFFLE;
+    const uint8_t *stored = r->encoder->stored + frame->off;
+    if (frame->filter == HR_FILTER_NONE)
+        return hr__frame_decode(&r->decoder, frame, stored, features, dst, NULL);
+    if (frame->decoded_bytes > r->encoder->plan->max_frame_bytes)
+        return HR_ERR_CORRUPT;
+    const hr_status st = hr__frame_decode(&r->decoder, frame, stored, features, r->scratch, NULL);
+    if (st == HR_OK)
+        hr__byte_unshuffle(r->scratch, frame->decoded_bytes, frame->element_bytes, dst);
+    return st;
+}
+
+/* Every frame of the loaded chunk into the row buffer. */
+static bool decode_chunk(struct resume *r) {
+    const struct hr__schema *s = r->sink->schema;
+    r->rows->num_samples = r->view.header.num_samples;
+    r->rows->first_sample = r->sink->num_samples;
+    for (uint32_t field = 0; field < s->num_fields; field++) {
+        uint8_t *dst = r->rows->bytes + r->encoder->plan->column_off[field];
+        uint32_t first = 0;
+        uint32_t n = 0;
+        uint64_t off = 0;
+        hr__chunk_view_block(&r->view, s, field, &first, &n, &off);
+        for (uint32_t f = first; f < first + n; f++) {
+            struct hr__frame frame;
+            hr__chunk_view_frame(&r->view, f, off, &frame);
+            if (decode_frame(r, &frame, dst) != HR_OK)
+                return false;
+            dst += frame.decoded_bytes;
+            off += frame.stored_bytes;
+        }
+    }
+    const uint64_t end = r->view.header.chunk_bytes;
+    return hr__is_zero(r->encoder->stored + end,
+                       (size_t)(r->pages * (uint64_t)HR__PAGE_BYTES - end));
+}
+
+static hr_status take_chunks(struct resume *r, hr_error *err) {
+    for (;;) {
+        bool whole = false;
+        uint64_t off;
+        hr_status st = load_chunk(r, &whole, err);
+        if (st != HR_OK || !whole || !decode_chunk(r))
+            return st;
+        st = hr__chunk_encoder_measure(r->encoder, r->rows, err);
+        if (st == HR_OK)
+            st = hr__chunk_sink_take(r->sink, r->pages, r->rows->num_samples,
+                                     r->encoder->statistics, &off, err);
+        if (st != HR_OK)
+            return st;
+    }
+}
+
+static hr_status cut_file(const struct hr__chunk_sink *sink, hr_error *err) {
+    const struct hr__file *file = sink->file;
+    const int rc = file->ops->truncate(file->ctx, sink->end_off);
+    return rc == 0 ? HR_OK
+                   : hr__error_os(err, -rc, "%s: cannot cut it to %llu bytes", file->path,
+                                  (unsigned long long)sink->end_off);
+}
+
+/* A partial file may have been committed and not renamed: what its superblocks refer to goes. */
+static hr_status clear_superblocks(const struct hr__file *file, hr_error *err) {
+    const uint8_t zeros[HR__PAGE_BYTES] = {0};
+    hr_status st;
+    HR_TRY(hr__file_write_all(file, zeros, sizeof zeros, 0, err));
+    HR_TRY(hr__file_write_all(file, zeros, sizeof zeros, HR__SLOT1_OFF, err));
+    HR_TRY(hr__file_sync(file, err));
+done:
+    return st;
+}
+
+hr_status hr__resume_chunks(const struct hr__job *job, struct hr__chunk_sink *sink,
+                            struct hr__chunk_encoder *encoder, struct hr__chunk_rows *rows,
+                            hr_error *err) {
+    struct resume r = {.job = job, .sink = sink, .encoder = encoder, .rows = rows};
+    hr_status st = HR_OK;
+    const size_t n_bytes = (size_t)encoder->plan->max_frame_bytes;
+    sink->end_off = job->first_chunk_off;
+    r.scratch = hr__writer_alloc(encoder->budget, n_bytes, "a decoded frame", &st, err);
+    if (r.scratch == NULL)
+        return st;
+    HR_TRY(hr__frame_decoder_init(&r.decoder, err));
+    HR_TRY(clear_superblocks(sink->file, err));
+    HR_TRY(take_chunks(&r, err));
+    HR_TRY(cut_file(sink, err));
+done:
+    hr__frame_decoder_free(&r.decoder);
+    hr__budget_free(encoder->budget, r.scratch, n_bytes);
+    return st;
+}

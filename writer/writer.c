@@ -1,0 +1,386 @@
+/*
+ * Writers: life cycle and public calls (include/headrace/writer.h).
+ *
+ * Invariants:
+ *  1. the target's name is touched by hr__commit_name() only;
+ *  2. nothing is written before the job record, and the record only when storage is chosen: until
+ *     then full row buffers are held back for the trial;
+ *  3. the first failure is kept, and every later call returns it.
+ */
+#include "writer_internal.h"
+
+#include "checked.h"
+#include "commit.h"
+#include "default_budget.h"
+#include "error.h"
+#include "partial_file.h"
+#include "resume.h"
+#include "writer_memory.h"
+#include "writer_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_CHUNKS (UINT64_C(1) << 40)
+
+struct hr_writer {
+    pid_t pid;
+    bool replace;
+    bool begun; /* the job record is on disk, storage is chosen */
+    bool committed;
+    hr_error failure; /* status HR_OK: none */
+
+    struct hr__partial_file partial;
+    struct hr__budget budget;
+    struct hr__schema schema;
+    struct hr__trial_wishes wishes;
+    struct hr__chunk_plan plan;
+    struct hr__job job;
+    struct hr__chunk_sink sink;
+    struct hr__compress_pool pool;
+
+    struct hr__chunk_rows *filling; /* NULL: the next row takes a new buffer */
+    struct hr__chunk_rows *held[HR__TRIAL_CHUNKS];
+    uint32_t num_held;
+    uint32_t trial_chunks; /* begin with so many; 0: nothing is tried */
+
+    uint64_t num_chunks; /* numbers given so far */
+    uint64_t num_samples;
+    uint64_t resumed_samples;
+    double trial_ratio;
+};
+
+static hr_status fail(hr_writer *w, hr_status st, hr_error *why, hr_error *err) {
+    why->status = st;
+    if (w->failure.status == HR_OK)
+        w->failure = *why;
+    if (err != NULL)
+        *err = w->failure;
+    return w->failure.status;
+}
+
+/* May this call go on? */
+static hr_status check_usable(const hr_writer *w, hr_error *err) {
+    if (getpid() != w->pid)
+        return hr__error_set(err, HR_ERR_FORKED,
+                             "this writer was opened before fork(): it works only in the process "
+                             "that opened it");
+    if (w->failure.status != HR_OK) {
+        if (err != NULL)
+            *err = w->failure;
+        return w->failure.status;
+    }
+    if (w->committed)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "this writer is committed: it can only be closed");
+    return HR_OK;
+}
+
+/* ---- opening ---- */
+
+static hr_status make_schema(hr_writer *w, const hr_field *fields, uint32_t num_fields,
+                             const hr_writer_options *o, hr_error *err) {
+    uint32_t samples = o->samples_per_chunk;
+    hr_status st = hr__schema_make(fields, num_fields, samples > 0 ? samples : 1, &w->schema, err);
+    if (st != HR_OK || samples > 0)
+        return st;
+    samples = hr__samples_per_chunk(w->schema.sample_bytes, o->chunk_bytes);
+    hr__schema_free(&w->schema);
+    return hr__schema_make(fields, num_fields, samples, &w->schema, err);
+}
+
+static hr_status make_totals(hr_writer *w, hr_error *err) {
+    struct hr__statistics **all = calloc(w->schema.num_fields, sizeof *all);
+    if (all == NULL)
+        return hr__error_no_memory(err, w->schema.num_fields * sizeof *all, "statistics");
+    const hr_status st = hr__statistics_make_all(&w->schema, all, err);
+    for (uint32_t f = 0; f < w->schema.num_fields; f++)
+        w->schema.fields[f].statistics = all[f];
+    free(all);
+    return st;
+}
+
+/* The default grows to what all threads want, up to the stretched one. */
+static uint64_t default_budget(const hr_writer *w, uint32_t max_threads) {
+    struct hr__writer_memory m;
+    const uint64_t normal = hr_default_budget();
+    if (hr__writer_memory_plan(&w->plan, w->wishes.level, max_threads, normal, &m, NULL) == HR_OK)
+        return normal;
+    const uint64_t stretched = hr__stretched_budget();
+    return hr__max_u64(normal, hr__min_u64(hr__writer_memory_smallest(&m), stretched));
+}
+
+static hr_status make_memory(hr_writer *w, const hr_writer_options *o, hr_error *err) {
+    struct hr__writer_memory m;
+    const uint64_t limit =
+        o->budget_bytes > 0 ? o->budget_bytes : default_budget(w, o->num_threads);
+    hr_status st;
+    HR_TRY(hr__writer_memory_plan(&w->plan, w->wishes.level, o->num_threads, limit, &m, err));
+    hr__budget_init(&w->budget, limit);
+    HR_TRY(hr__budget_reserve(&w->budget, hr__writer_memory_totals(&w->plan), "statistics", err));
+    HR_TRY(make_totals(w, err));
+    HR_TRY(hr__index_builder_init(&w->sink.index, &w->budget, err));
+    HR_TRY(hr__compress_pool_open(&w->pool, &w->plan, &w->sink, w->wishes.level, m.num_threads,
+                                  m.num_rows, &w->budget, err));
+    if (hr__trial_needed(&w->schema, &w->wishes))
+        w->trial_chunks = (uint32_t)hr__min_u64(HR__TRIAL_CHUNKS, m.num_rows);
+done:
+    return st;
+}
+
+/* Goes on with the job that is in the partial file; *resumed false: there is none. */
+static hr_status resume(hr_writer *w, bool *resumed, hr_error *err) {
+    enum hr__job_found found;
+    struct hr__chunk_rows *rows = NULL;
+    hr_status st;
+    *resumed = false;
+    HR_TRY(hr__job_adopt(&w->job, &w->schema, &w->partial.file, &found, err));
+    if (found == HR__JOB_NONE)
+        return HR_OK;
+    HR_TRY(hr__compress_pool_take(&w->pool, &rows, err));
+    st = hr__resume_chunks(&w->job, &w->sink, hr__compress_pool_idle_encoder(&w->pool), rows, err);
+    hr__compress_pool_return(&w->pool, rows);
+    if (st != HR_OK)
+        goto done;
+    w->num_chunks = w->sink.num_chunks;
+    w->num_samples = w->resumed_samples = w->sink.num_samples;
+    hr__compress_pool_skip_to(&w->pool, w->num_chunks);
+    w->pool.identity = w->job.identity;
+    w->begun = *resumed = true;
+done:
+    return st;
+}
+
+static hr_status begin(hr_writer *w, hr_error *err);
+
+static hr_status open_job(hr_writer *w, const hr_writer_options *o, hr_error *err) {
+    bool resumed = false;
+    hr_status st = HR_OK;
+    if ((o->flags & HR_WRITER_RESUME) != 0)
+        st = resume(w, &resumed, err);
+    if (st != HR_OK || resumed)
+        return st;
+    HR_TRY(hr__partial_file_empty(&w->partial, err));
+    if (w->trial_chunks == 0)
+        st = begin(w, err);
+done:
+    return st;
+}
+
+static hr_status build(hr_writer *w, const struct hr__folder_ops *folder, const char *path,
+                       const hr_field *fields, uint32_t num_fields, const hr_writer_options *o,
+                       hr_error *err) {
+    hr_status st;
+    w->pid = getpid();
+    w->replace = (o->flags & HR_WRITER_REPLACE) != 0;
+    w->wishes = (struct hr__trial_wishes){o->codec, o->filter, o->level};
+    HR_TRY(make_schema(w, fields, num_fields, o, err));
+    HR_TRY(hr__job_make(o, &w->schema, &w->job, err));
+    HR_TRY(hr__chunk_plan_make(&w->schema, &w->plan, err));
+    w->sink.schema = &w->schema;
+    w->sink.file = &w->partial.file;
+    HR_TRY(make_memory(w, o, err));
+    HR_TRY(hr__partial_file_open(folder, path, w->replace, &w->partial, err));
+    HR_TRY(open_job(w, o, err));
+done:
+    return st;
+}
+
+hr_status hr__writer_open_in(const struct hr__folder_ops *folder, const char *path,
+                             const hr_field *fields, uint32_t num_fields,
+                             const hr_writer_options *opts, hr_writer **out, hr_error *err) {
+    hr_writer_options o;
+    if (out == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "out is NULL");
+    *out = NULL;
+    if (path == NULL || path[0] == '\0')
+        return hr__error_set(err, HR_ERR_INVALID, "the path of the target is empty");
+    hr_status st = hr__writer_options_resolve(opts, &o, err);
+    if (st != HR_OK)
+        return st;
+    hr_writer *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return hr__error_no_memory(err, sizeof *w, "a writer");
+    st = build(w, folder, path, fields, num_fields, &o, err);
+    if (st == HR_OK)
+        *out = w;
+    else
+        hr_writer_close(w);
+    return st;
+}
+
+hr_status hr_writer_open(const char *path, const hr_field *fields, uint32_t num_fields,
+                         const hr_writer_options *opts, hr_writer **out, hr_error *err) {
+    return hr__writer_open_in(&hr__posix_folder, path, fields, num_fields, opts, out, err);
+}
+
+/* ---- appending ---- */
+
+static void submit(hr_writer *w, struct hr__chunk_rows *rows) {
+    hr__compress_pool_submit(&w->pool, rows);
+}
+
+/* Chooses storage, writes the job record, and lets go what was held back. */
+static hr_status begin(hr_writer *w, hr_error *err) {
+    struct hr__chunk_rows *tried[HR__TRIAL_CHUNKS + 1];
+    uint32_t n = w->num_held;
+    hr_status st;
+    memcpy(tried, w->held, n * sizeof tried[0]);
+    if (n == 0 && w->filling != NULL)
+        tried[n++] = w->filling;
+    HR_TRY(hr__trial_choose(&w->schema, &w->wishes, hr__compress_pool_idle_encoder(&w->pool), tried,
+                            n, &w->trial_ratio, err));
+    HR_TRY(hr__job_write(&w->job, &w->schema, &w->partial.file, err));
+    w->partial.in_use = true;
+    w->sink.end_off = w->job.first_chunk_off;
+    atomic_store(&w->sink.stored_bytes, w->sink.end_off);
+    w->pool.identity = w->job.identity;
+    w->begun = true;
+    for (uint32_t i = 0; i < w->num_held; i++)
+        submit(w, w->held[i]);
+    w->num_held = 0;
+done:
+    return st;
+}
+
+/* The buffer being filled is complete. */
+static hr_status finish_rows(hr_writer *w, hr_error *err) {
+    struct hr__chunk_rows *rows = w->filling;
+    w->filling = NULL;
+    w->num_chunks++;
+    if (w->begun) {
+        submit(w, rows);
+        return HR_OK;
+    }
+    w->held[w->num_held++] = rows;
+    return w->num_held == w->trial_chunks ? begin(w, err) : HR_OK;
+}
+
+static hr_status next_rows(hr_writer *w, hr_error *err) {
+    if (w->num_chunks >= MAX_CHUNKS)
+        return hr__error_set(err, HR_ERR_INVALID, "a file holds at most 2^40 chunks");
+    const hr_status st = hr__compress_pool_take(&w->pool, &w->filling, err);
+    if (st != HR_OK)
+        return st;
+    w->filling->number = w->num_chunks;
+    w->filling->first_sample = w->num_samples;
+    return HR_OK;
+}
+
+static hr_status append_rows(hr_writer *w, uint64_t n, const void *const *columns, hr_error *err) {
+    hr_status st = hr__compress_pool_failure(&w->pool, err);
+    for (uint64_t done = 0; done < n && st == HR_OK;) {
+        if (w->filling == NULL && (st = next_rows(w, err)) != HR_OK)
+            break;
+        const uint64_t took = hr__chunk_rows_add(&w->plan, w->filling, columns, done, n - done);
+        done += took;
+        w->num_samples += took;
+        if (w->filling->num_samples == w->schema.samples_per_chunk)
+            st = finish_rows(w, err);
+    }
+    return st;
+}
+
+static hr_status check_columns(const hr_writer *w, uint64_t n, const void *const *columns,
+                               hr_error *err) {
+    if (columns == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "columns is NULL");
+    for (uint32_t f = 0; f < w->schema.num_fields; f++)
+        if (columns[f] == NULL && w->schema.fields[f].sample_bytes > 0)
+            return hr__error_set(err, HR_ERR_INVALID, "the column of field \"%s\" is NULL",
+                                 w->schema.fields[f].name);
+    return hr__rows_check(&w->schema, columns, n, w->num_samples, err);
+}
+
+hr_status hr_writer_append(hr_writer *w, uint64_t num_samples, const void *const *columns,
+                           hr_error *err) {
+    if (w == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "the writer is NULL");
+    hr_status st = check_usable(w, err);
+    if (st == HR_OK && num_samples > 0)
+        st = check_columns(w, num_samples, columns, err);
+    if (st != HR_OK || num_samples == 0)
+        return st;
+    hr_error why = {.status = HR_OK};
+    st = append_rows(w, num_samples, columns, &why);
+    return st == HR_OK ? HR_OK : fail(w, st, &why, err);
+}
+
+/* ---- the end ---- */
+
+static hr_status write_rest(hr_writer *w, hr_error *err) {
+    hr_status st = HR_OK;
+    if (!w->begun)
+        st = begin(w, err);
+    if (st != HR_OK)
+        return st;
+    if (w->filling != NULL)
+        st = finish_rows(w, err);
+    return st == HR_OK ? hr__compress_pool_drain(&w->pool, err) : st;
+}
+
+hr_status hr_writer_commit(hr_writer *w, hr_error *err) {
+    if (w == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "the writer is NULL");
+    hr_status st = check_usable(w, err);
+    if (st != HR_OK)
+        return st;
+    hr_error why = {.status = HR_OK};
+    HR_TRY(write_rest(w, &why));
+    HR_TRY(hr__commit_file(&w->job, &w->sink, &why));
+    HR_TRY(
+        hr__commit_name(w->partial.folder, w->partial.path, w->partial.target, w->replace, &why));
+    w->committed = true;
+    return HR_OK;
+done:
+    return fail(w, st, &why, err);
+}
+
+void hr_writer_close(hr_writer *w) {
+    /* In a child the threads are not there and the locks may be held: nothing can be given back. */
+    if (w == NULL || getpid() != w->pid)
+        return;
+    hr__compress_pool_close(&w->pool);
+    hr__index_builder_free(&w->sink.index);
+    hr__partial_file_close(&w->partial);
+    hr__chunk_plan_free(&w->plan);
+    hr__job_free(&w->job);
+    hr__schema_free(&w->schema);
+    free(w);
+}
+
+/* ---- what it is doing ---- */
+
+uint64_t hr_writer_num_samples(const hr_writer *w) {
+    return w != NULL ? w->num_samples : 0;
+}
+
+static void fill_info(hr_writer *w, hr_writer_info *out) {
+    *out = (hr_writer_info){
+        .struct_bytes = sizeof *out,
+        .samples_per_chunk = w->schema.samples_per_chunk,
+        .num_samples = w->num_samples,
+        .resumed_samples = w->resumed_samples,
+        .decoded_bytes = w->num_samples * w->schema.sample_bytes,
+        .stored_bytes = atomic_load(&w->sink.stored_bytes),
+        .budget_bytes = w->budget.limit_bytes,
+        .reserved_bytes = atomic_load(&w->budget.reserved_bytes),
+        .codecs_chosen = w->begun,
+        .trial_ratio = w->trial_ratio,
+    };
+}
+
+hr_status hr_writer_describe(hr_writer *w, hr_writer_info *out, hr_error *err) {
+    if (w == NULL || out == NULL || out->struct_bytes < sizeof out->struct_bytes)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "the writer or out is NULL, or struct_bytes is not set");
+    if (getpid() != w->pid)
+        return hr__error_set(err, HR_ERR_FORKED, "this writer was opened before fork()");
+    hr_writer_info info;
+    fill_info(w, &info);
+    const uint32_t theirs = out->struct_bytes;
+    memcpy(out, &info, theirs < sizeof info ? theirs : sizeof info);
+    out->struct_bytes = theirs;
+    return HR_OK;
+}

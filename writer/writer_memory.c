@@ -1,0 +1,119 @@
+/*
+ * The memory of a writer: nothing large is allocated that is not counted here.
+ */
+#include "writer_memory.h"
+
+#include "checked.h"
+#include "chunk_encoder.h"
+#include "dtype.h"
+#include "error.h"
+#include "index_builder.h"
+
+/* Fields with label figures beyond those of one byte: their distinct values may take 1.5 MB of the
+ * footer's 16 MiB each. */
+#define MAX_WIDE_LABEL_FIELDS 8u
+#define STATISTICS_BYTES      512u
+#define LABEL_BYTES           24u /* of one distinct value, with what a growing set leaves unused */
+#define MAX_LABELS            65536u
+#define DECODER_BYTES         (UINT64_C(256) << 10)
+
+static bool has_labels(const struct hr__schema_field *f) {
+    return hr__dtype_is_integer(f->dtype) && f->num_elements == 1;
+}
+
+bool hr__labels_wanted(const struct hr__schema *schema, uint32_t field) {
+    const struct hr__schema_field *f = &schema->fields[field];
+    if (!has_labels(f))
+        return false;
+    if (f->sample_bytes == 1)
+        return true;
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < field; i++)
+        before += has_labels(&schema->fields[i]) && schema->fields[i].sample_bytes > 1;
+    return before < MAX_WIDE_LABEL_FIELDS;
+}
+
+uint64_t hr__statistics_bytes(const struct hr__schema *schema, uint32_t field,
+                              uint64_t num_samples) {
+    const struct hr__schema_field *f = &schema->fields[field];
+    if (!hr__statistics_wanted(f->dtype))
+        return 0;
+    if (!hr__labels_wanted(schema, field))
+        return STATISTICS_BYTES;
+    const uint64_t distinct = hr__min_u64(num_samples, f->sample_bytes == 1 ? 256 : MAX_LABELS);
+    return STATISTICS_BYTES + LABEL_BYTES * distinct;
+}
+
+hr_status hr__statistics_make_all(const struct hr__schema *schema, struct hr__statistics **out,
+                                  hr_error *err) {
+    for (uint32_t f = 0; f < schema->num_fields; f++) {
+        out[f] = NULL;
+        if (!hr__statistics_wanted(schema->fields[f].dtype))
+            continue;
+        out[f] = hr__statistics_new(schema->fields[f].dtype, hr__labels_wanted(schema, f));
+        if (out[f] == NULL)
+            return hr__error_no_memory(err, STATISTICS_BYTES, "statistics");
+    }
+    return HR_OK;
+}
+
+uint64_t hr__writer_memory_smallest(const struct hr__writer_memory *m) {
+    return m->fixed_bytes + m->thread_bytes + m->rows_bytes;
+}
+
+void *hr__writer_alloc(struct hr__budget *budget, size_t n_bytes, const char *what, hr_status *st,
+                       hr_error *err) {
+    hr_error why = {.status = HR_ERR_NO_MEMORY};
+    void *p = hr__budget_alloc(budget, n_bytes, what, &why);
+    if (p != NULL)
+        return p;
+    *st = why.status;
+    if (err != NULL)
+        *err = why;
+    return NULL;
+}
+
+uint64_t hr__writer_memory_totals(const struct hr__chunk_plan *plan) {
+    uint64_t n = 0;
+    for (uint32_t f = 0; f < plan->schema->num_fields; f++)
+        n += hr__statistics_bytes(plan->schema, f, UINT64_MAX);
+    return n;
+}
+
+static uint64_t fixed_bytes(const struct hr__chunk_plan *plan) {
+    return hr__writer_memory_totals(plan) + HR__INDEX_BUILDER_BYTES + 2 * plan->max_frame_bytes +
+           DECODER_BYTES;
+}
+
+/* The most row buffers, from t + 2 down to 1 for one thread and to t for more, that fit. */
+static bool fits(struct hr__writer_memory *m, uint32_t t, uint64_t budget_bytes) {
+    for (uint32_t r = t + 2; r >= t; r--) {
+        if (m->fixed_bytes + t * m->thread_bytes + r * m->rows_bytes <= budget_bytes) {
+            m->num_threads = t;
+            m->num_rows = r;
+            return true;
+        }
+    }
+    return false;
+}
+
+hr_status hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t level,
+                                 uint32_t max_threads, uint64_t budget_bytes,
+                                 struct hr__writer_memory *out, hr_error *err) {
+    *out = (struct hr__writer_memory){
+        .fixed_bytes = fixed_bytes(plan),
+        .thread_bytes = hr__chunk_encoder_bytes(plan, level),
+        .rows_bytes = hr__max_u64(plan->decoded_bytes, 64),
+    };
+    for (uint32_t t = max_threads; t >= 1; t--)
+        if (fits(out, t, budget_bytes))
+            return HR_OK;
+    const uint64_t smallest = hr__writer_memory_smallest(out);
+    return hr__error_set(err, HR_ERR_BUDGET,
+                         "writing needs at least %llu bytes of memory (chunks of %u samples, %llu "
+                         "bytes decoded), the budget is %llu: give it at least %llu MiB, or use "
+                         "smaller chunks",
+                         (unsigned long long)smallest, plan->schema->samples_per_chunk,
+                         (unsigned long long)plan->decoded_bytes, (unsigned long long)budget_bytes,
+                         (unsigned long long)hr__ceil_div(smallest, UINT64_C(1) << 20));
+}

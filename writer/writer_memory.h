@@ -1,0 +1,44 @@
+/*
+ * What a writer's parts take from its budget, and how many threads and row buffers fit.
+ */
+#ifndef HEADRACE_WRITER_MEMORY_H
+#define HEADRACE_WRITER_MEMORY_H
+
+#include "chunk_builder.h"
+
+/* The field has label figures, which need memory and room in the footer: only the first few
+ * integer fields with one element per sample, whatever the budget. */
+bool hr__labels_wanted(const struct hr__schema *schema, uint32_t field);
+
+/* Most bytes of a field's statistics over num_samples samples. */
+uint64_t hr__statistics_bytes(const struct hr__schema *schema, uint32_t field,
+                              uint64_t num_samples);
+
+/* New, empty statistics for every field that has any; NULL for the others. */
+hr_status hr__statistics_make_all(const struct hr__schema *schema, struct hr__statistics **out,
+                                  hr_error *err);
+
+/* hr__budget_alloc() that also says why it failed: *st is set where NULL is returned. */
+void *hr__writer_alloc(struct hr__budget *budget, size_t n_bytes, const char *what, hr_status *st,
+                       hr_error *err);
+
+/* Most bytes of the statistics of all fields over any number of samples. */
+uint64_t hr__writer_memory_totals(const struct hr__chunk_plan *plan);
+
+struct hr__writer_memory {
+    uint32_t num_threads;
+    uint32_t num_rows;    /* row buffers */
+    uint64_t fixed_bytes; /* index, totals, trial */
+    uint64_t thread_bytes;
+    uint64_t rows_bytes; /* of one row buffer */
+};
+
+/* As many of max_threads threads as fit, with two row buffers more than threads if possible.
+ * HR_ERR_BUDGET names the smallest budget that works. */
+hr_status hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t level,
+                                 uint32_t max_threads, uint64_t budget_bytes,
+                                 struct hr__writer_memory *out, hr_error *err);
+/* The smallest budget that works. */
+uint64_t hr__writer_memory_smallest(const struct hr__writer_memory *m);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * Options of hr_writer_open().
+ */
+#include "writer_options.h"
+
+#include "bytes.h"
+#include "cpu.h"
+#include "error.h"
+#include "schema.h"
+
+#include <string.h>
+
+#define MIN_LEVEL (-131072)
+#define MAX_LEVEL 22
+
+static hr_status copy_options(const hr_writer_options *opts, hr_writer_options *out,
+                              hr_error *err) {
+    *out = (hr_writer_options)HR_WRITER_OPTIONS_INIT;
+    if (opts == NULL)
+        return HR_OK;
+    const size_t theirs = opts->struct_bytes;
+    if (theirs < offsetof(hr_writer_options, budget_bytes))
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "hr_writer_options.struct_bytes is %zu: initialise the options with "
+                             "HR_WRITER_OPTIONS_INIT",
+                             theirs);
+    if (theirs > sizeof *out &&
+        !hr__is_zero((const uint8_t *)opts + sizeof *out, theirs - sizeof *out))
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "hr_writer_options has options (%zu bytes) that this version of the "
+                             "library does not know (%zu bytes)",
+                             theirs, sizeof *out);
+    memcpy(out, opts, theirs < sizeof *out ? theirs : sizeof *out);
+    out->struct_bytes = sizeof *out;
+    return HR_OK;
+}
+
+static hr_status check_codec(const hr_writer_options *o, hr_error *err) {
+    if (o->codec != HR_CODEC_AUTO && o->codec != HR_CODEC_RAW && o->codec != HR_CODEC_ZSTD)
+        return hr__error_set(err, HR_ERR_INVALID, "codec %d is none of hr_codec", o->codec);
+    if (o->filter != HR_FILTER_AUTO && o->filter != HR_FILTER_NONE &&
+        o->filter != HR_FILTER_BYTE_SHUFFLE)
+        return hr__error_set(err, HR_ERR_INVALID, "filter %d is none of hr_filter", o->filter);
+    if (o->codec == HR_CODEC_RAW && o->filter == HR_FILTER_BYTE_SHUFFLE)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "the byte shuffle without a codec gains nothing: choose codec zstd, "
+                             "or filter none");
+    if (o->level < MIN_LEVEL || o->level > MAX_LEVEL)
+        return hr__error_set(err, HR_ERR_INVALID, "level %d is not a level of zstd: %d to %d",
+                             o->level, MIN_LEVEL, MAX_LEVEL);
+    return HR_OK;
+}
+
+static hr_status check_sizes(const hr_writer_options *o, hr_error *err) {
+    const uint32_t known = HR_WRITER_REPLACE | HR_WRITER_RESUME;
+    if ((o->flags & ~known) != 0)
+        return hr__error_set(err, HR_ERR_INVALID, "unknown flags 0x%x", o->flags & ~known);
+    if (o->samples_per_chunk > HR__MAX_SAMPLES_PER_CHUNK)
+        return hr__error_set(err, HR_ERR_INVALID, "samples_per_chunk is %u, at most %u",
+                             o->samples_per_chunk, HR__MAX_SAMPLES_PER_CHUNK);
+    if (o->num_threads > HR__WRITER_MAX_THREADS)
+        return hr__error_set(err, HR_ERR_INVALID, "num_threads is %u, at most %u", o->num_threads,
+                             HR__WRITER_MAX_THREADS);
+    if (o->num_sources > 0 && o->sources == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "num_sources is %u, but sources is NULL",
+                             o->num_sources);
+    for (uint32_t i = 0; i < o->num_sources; i++)
+        if (o->sources[i].path == NULL)
+            return hr__error_set(err, HR_ERR_INVALID, "sources[%u].path is NULL", i);
+    return HR_OK;
+}
+
+hr_status hr__writer_options_resolve(const hr_writer_options *opts, hr_writer_options *out,
+                                     hr_error *err) {
+    hr_status st = copy_options(opts, out, err);
+    if (st != HR_OK)
+        return st;
+    if (out->level == HR_LEVEL_DEFAULT)
+        out->level = HR__WRITER_DEFAULT_LEVEL;
+    if (out->chunk_bytes == 0)
+        out->chunk_bytes = HR__WRITER_DEFAULT_CHUNK_BYTES;
+    if (out->num_threads == 0) {
+        out->num_threads = hr__cpu_count();
+        if (out->num_threads > HR__WRITER_MAX_THREADS)
+            out->num_threads = HR__WRITER_MAX_THREADS;
+    }
+    st = check_codec(out, err);
+    return st == HR_OK ? check_sizes(out, err) : st;
+}
