@@ -76,9 +76,9 @@ uint32_t hr__order_epoch_batch_samples(const struct hr__order_epoch *e, uint32_t
 uint64_t hr__order_visit_chunk(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit);
 
 /* positions[r] for the chunk's real samples r = 0 .. num_samples-1 (num_samples as the segment
- * says; returned). positions and scratch have room for S entries each. */
+ * says; returned). positions has room for S entries. */
 uint32_t hr__order_visit_positions(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
-                                   uint64_t *positions, uint32_t *scratch);
+                                   uint64_t *positions);
 
 /* The highest batch that samples of visits 0 .. visit can go to; never beyond the last batch. Does
  * not descend with visit. Exact but for the ends of the epoch and whole-epoch permutations, where
