@@ -1,20 +1,15 @@
-"""What h5py reads from an HDF5 file, for test_hdf5_sources.py. A program of its own, because the
-HDF5 library inside h5py may crash on damaged files.
-
-    hdf5_expected.py FILE
-
-prints a JSON list: {"path", "kind": "yes" | "no" | "error", "why", "num_samples", "sha256"}, where
-"yes" means that Headrace promises to read the data set, and sha256 is that of its canonical bytes.
-"""
+"""What h5py reads from an HDF5 file, for test_hdf5_sources.py, which runs this in a process of its
+own: the HDF5 library inside h5py may crash on damaged files."""
 import hashlib
 import json
-import sys
+import math
 
 import h5py
 import numpy as np
 from h5py import h5d, h5s, h5t, h5z
 
 LARGEST_BYTES = 64 << 20
+LARGEST_SAMPLE_BYTES = 1 << 34
 
 
 def float_is_ieee(tid):
@@ -52,6 +47,9 @@ def refused(ds):
         return why
     if ds.id.get_space().get_simple_extent_type() != h5s.SIMPLE:
         return "no axis"
+    sample_bytes = math.prod(ds.shape[1:]) * ds.dtype.itemsize
+    if sample_bytes > LARGEST_SAMPLE_BYTES or sample_bytes * ds.shape[0] >= 1 << 63:
+        return "too large"
     plist = ds.id.get_create_plist()
     if plist.get_layout() == h5d.VIRTUAL or plist.get_external_count() > 0:
         return "elsewhere"
@@ -72,30 +70,35 @@ def canonical(ds):
 
 
 def describe(ds):
-    out = {"path": ds.name.lstrip("/")}
+    out = {"path": ds.name.lstrip("/"), "too_large": False}
     try:
         why = refused(ds)
         if why:
             return dict(out, kind="no", why=why)
         if ds.size * ds.dtype.itemsize > LARGEST_BYTES:
-            return dict(out, kind="error", why="too large to compare")
+            return dict(out, kind="error", too_large=True, why="too large to compare")
         data = canonical(ds)
-        return dict(out, kind="yes", num_samples=ds.shape[0], sha256=hashlib.sha256(data).hexdigest())
+        return dict(out, kind="yes", sha256=hashlib.sha256(data).hexdigest())
     except Exception as e:
         return dict(out, kind="error", why=str(e)[:200])
 
 
-def main():
+def describe_file(path):
+    """For each data set {"path", "too_large", "kind": "yes" | "no" | "error", "why", "sha256"}: "yes"
+    means that Headrace promises to read it, sha256 is that of its canonical bytes."""
     found = []
-    with h5py.File(sys.argv[1], "r") as f:
+    with h5py.File(path, "r") as f:
 
         def visit(_, thing):
             if isinstance(thing, h5py.Dataset):
                 found.append(describe(thing))
 
         f.visititems(visit)
-    print(json.dumps(found))
+    return found
 
 
-if __name__ == "__main__":
-    main()
+def write(path, out):
+    """describe_file() as JSON into the file `out`."""
+    answer = json.dumps(describe_file(path))
+    with open(out, "w") as f:
+        f.write(answer)

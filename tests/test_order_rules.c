@@ -136,7 +136,7 @@ static void default_window__as_the_specification_says(void **state) {
     assert_int_equal(default_window(10000, 333, 200, 1, 700), 333);    /* a lane */
     assert_int_equal(default_window(100, 128, 256, 1, 2048), 100);     /* every chunk */
     assert_int_equal(default_window(101, 128, 256, 4, 2048), 104);     /* ceil(101 / 4) each */
-    assert_int_equal(default_window(10000, 128, 256, 4, 2048), 512);   /* a lane of 128 each */
+    assert_int_equal(default_window(10000, 128, 256, 4, 2048), 256);   /* lanes of 64 */
     assert_int_equal(default_window(10000, 1, 256, 1, 150000), 1);
     assert_int_equal(default_window(10000, 1, 256, 8, 150000), 8);
     assert_int_equal(default_window(10000, 2, 8, 1, (uint64_t)1 << 30), 1);
