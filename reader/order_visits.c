@@ -62,9 +62,7 @@ void hr__order_batch_visits(const struct hr__order_epoch *e, uint32_t stream, ui
     const uint64_t from = hr__min_u64(low_tick, s->tail_tick); /* the tail is one permutation */
     if (low >= s->head_end && from > o->max_delay)
         *first = from - o->max_delay;
-    if (high >= s->tail_begin)
-        return;
     const uint64_t high_tick = hr__order_tick_of(o, s->num_visits, high);
     const uint64_t head_last = low < s->head_end ? o->shape.window / 2 - 1 : 0;
-    *last = hr__min_u64(*last, hr__max_u64(high_tick, head_last));
+    *last = hr__min_u64(*last, hr__max_u64(high_tick, head_last)); /* tail ticks are C or later */
 }

@@ -3,6 +3,7 @@
  * for parameters.
  */
 #include "order_cases.h"
+#include "order_internal.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -124,12 +125,26 @@ static void check_batch_visits(const struct laid_out *l, const struct order_case
         hr__order_batch_visits(l->epoch, stream, b, &first, &last);
         assert_true(first >= first_before && last >= last_before && first <= last);
         assert_true(last < hr__order_num_visits(l->order, stream));
-        const uint64_t end = b * B + hr__order_epoch_batch_samples(l->epoch, stream, b);
-        for (uint64_t p = b * B; p < end; p++)
+        const uint64_t n = hr__order_epoch_batch_samples(l->epoch, stream, b);
+        for (uint64_t p = b * B; p < b * B + n; p++)
             assert_true(l->visit_at[p] >= first && l->visit_at[p] <= last);
         first_before = first;
         last_before = last;
     }
+}
+
+/* Without padding, and where the visit reaches neither end, hr__order_visit_last_batch() is exact.
+ */
+static bool is_bound_exact(const struct laid_out *l, const struct order_case *c, uint32_t stream,
+                           uint64_t visit) {
+    const struct hr__order *o = l->order;
+    const struct hr__order_stream *s = hr__order_stream_of(l->epoch, stream);
+    if (c->num_samples != c->num_chunks * c->params.samples_per_chunk)
+        return false;
+    if (c->params.kind == HR__ORDER_SEQUENTIAL)
+        return true;
+    const uint64_t tick = visit + o->max_delay;
+    return !s->whole && tick < s->tail_tick && tick >= o->shape.window / 2;
 }
 
 /* The bound of every visit, and the rows between it and the first batch that is incomplete then. */
@@ -146,6 +161,8 @@ static void check_last_batch(const struct laid_out *l, const struct order_case *
         so_far = highest[v] > so_far ? highest[v] : so_far;
         const uint64_t bound = hr__order_visit_last_batch(l->epoch, stream, v);
         assert_true(bound >= so_far && bound >= before && bound < nb);
+        if (is_bound_exact(l, c, stream, v))
+            assert_int_equal(bound, so_far);
         for (uint64_t first, last; incomplete < nb; incomplete++) {
             hr__order_batch_visits(l->epoch, stream, incomplete, &first, &last);
             if (last >= v)
