@@ -185,7 +185,6 @@ static void convert__resumed_in_the_middle__has_the_same_data(void **state) {
     (void)state;
     hr_convert_options o = options();
     hr_convert_result result;
-    hr_error err = {0};
     hr_writer *writer = NULL;
     const uint64_t shape[] = {WIDTH};
     const hr_field fields[] = {{.name = "X", .dtype = HR_FLOAT32, .rank = 1, .shape = shape},
@@ -203,14 +202,16 @@ static void convert__resumed_in_the_middle__has_the_same_data(void **state) {
     }
     w.sources = files;
     w.num_sources = 2;
+    w.chunk_bytes = o.chunk_bytes = 16384; /* 40 samples */
     assert_int_equal(hr_writer_open("out.hrd", fields, 2, &w, &writer, NULL), HR_OK);
     assert_int_equal(hr_writer_append(writer, 4321, columns, NULL), HR_OK);
     hr_writer_close(writer);
     o.flags = HR_CONVERT_RESUME;
-    if (hr_convert(&o, NULL, &err) != HR_OK)
-        fail_msg("%s", err.message);
+    run(&o, &result);
     check_output();
-    (void)result;
+    assert_true(result.resumed_samples > 0 && result.resumed_samples <= 4320);
+    assert_int_equal(result.resumed_samples % 40, 0);
+    assert_non_null(strstr(notes, "resumed after"));
 }
 
 static void convert__nothing_to_resume__begins_anew_and_says_so(void **state) {
