@@ -4,12 +4,13 @@
 #define _GNU_SOURCE
 #include "made_dataset.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #define MAX_SAMPLES 20000u
 #define MAX_EPOCHS  4u
@@ -219,7 +220,7 @@ static void resume_everywhere(const struct made *m, hr_loader_options o) {
         hr_loader_options rest = o;
         rest.resume_state = bytes;
         rest.resume_state_bytes = state_after(ds, &o, b, bytes);
-        rest.num_threads = 1 + b % 3;
+        rest.num_threads = 1 + (uint32_t)(b % 3);
         bool in_second = b > per_epoch; /* the first end is told before its epoch is left */
         rest.num_epochs = in_second ? 1 : 2;
         struct sequence *s = run(ds, &rest, m);
