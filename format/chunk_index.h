@@ -6,6 +6,7 @@
 
 #include "headrace/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define HR__INDEX_PAGE_ENTRIES 8192u

@@ -85,12 +85,11 @@ static void prefix_begin(struct hr_loader *l) {
 static hr_status plan(struct hr_loader *l, const hr_loader_options *opts, hr_error *err) {
     hr_status st;
     uint64_t epoch = opts->first_epoch, batch = 0;
-    struct hr__budget unlimited;
-    hr__budget_init(&unlimited, UINT64_MAX);
+    hr__budget_init(&l->order_budget, UINT64_MAX);
     HR_TRY(hr__loader_io_choose(l, opts->io, err));
     if (l->io == HR_IO_CACHED)
         l->config.io_depth = l->config.num_threads * 4; /* copies are made at reap: stay in L2 */
-    HR_TRY(hr__order_make(&l->config.order_params, &unlimited, &l->order, err));
+    HR_TRY(hr__order_make(&l->config.order_params, &l->order_budget, &l->order, err));
     HR_TRY(hr__loader_config_fit(&l->config, l->order, err));
     hr__budget_init(&l->budget, l->config.budget_bytes);
     HR_TRY(hr__budget_reserve(&l->budget, hr__loader_config_bytes(&l->config), "the loader", err));

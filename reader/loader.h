@@ -89,14 +89,14 @@ struct hr__worker {
     uint8_t *buffers; /* depth x io_buffer_bytes */
     uint8_t *decoded; /* HR__MAX_FRAME_BYTES */
     uint64_t *positions;
-    uint32_t *keys; /* scratch of the order */
     struct hr__row_targets targets;
     struct hr__counters counters;
 };
 
 struct hr_loader {
     struct hr__loader_config config;
-    struct hr__budget budget;
+    struct hr__budget budget;       /* reserved whole at open */
+    struct hr__budget order_budget; /* tables of order and epochs: part of what is reserved */
     struct hr__order *order;
     hr_dataset *ds;
     pid_t pid;

@@ -29,7 +29,7 @@ static hr_status epoch_begin(struct hr_loader *l, uint64_t first_batch, hr_error
     e->first_seq = l->epochs_begun * l->num_items;
     e->first_batch = first_batch;
     hr_status st = hr__order_epoch_make(l->order, e->epoch, c->first_stream, c->num_streams,
-                                        &l->budget, &e->order, err);
+                                        &l->order_budget, &e->order, err);
     if (st != HR_OK) {
         free(e);
         return st;

@@ -18,7 +18,7 @@
 #define DEFAULT_DEPTH     64u
 #define MAX_THREADS       1024u
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
-#define PER_SAMPLE_BYTES  24u /* of a chunk, in a worker: position, key, slot, row */
+#define PER_SAMPLE_BYTES  20u /* of a chunk, in a worker: position, slot, row */
 #define PER_SLOT_BYTES    128u
 #define KNOWN_FLAGS       (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST)
 #define UNLIMITED_BYTES   UINT64_MAX

@@ -39,11 +39,10 @@ hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t de
     w->free_reads = calloc(depth, sizeof(*w->free_reads));
     w->decoded = malloc(HR__MAX_FRAME_BYTES);
     w->positions = calloc(samples, sizeof(*w->positions));
-    w->keys = calloc(samples, sizeof(*w->keys));
     w->targets.slot = calloc(samples, sizeof(*w->targets.slot));
     w->targets.row = calloc(samples, sizeof(*w->targets.row));
     if (w->reads == NULL || w->free_reads == NULL || w->decoded == NULL || w->positions == NULL ||
-        w->keys == NULL || w->targets.slot == NULL || w->targets.row == NULL)
+        w->targets.slot == NULL || w->targets.row == NULL)
         return hr__error_no_memory(err, HR__MAX_FRAME_BYTES, "a worker");
     for (uint32_t i = 0; i < depth; i++) {
         w->reads[i].buf = w->buffers + i * l->config.io_buffer_bytes;
@@ -63,7 +62,6 @@ void hr__worker_close(struct hr__worker *w) {
     free(w->free_reads);
     free(w->decoded);
     free(w->positions);
-    free(w->keys);
     free(w->targets.slot);
     free(w->targets.row);
 }

@@ -4,10 +4,12 @@
  *
  * Words: a *stream* s = 0 .. num_streams-1 owns visits v with v mod num_streams = s; its own visits
  * are numbered c = 0, 1, ... (v = c x num_streams + s). *Positions* are a stream's own, from 0,
- * without padding; row p mod B_s of the stream's slice of batch floor(p / B_s).
+ * without padding; row p mod B_s of the stream's slice of batch floor(p / B_s). Positions from
+ * hr__order_epoch_samples() on are of samples that are not delivered.
  *
- * An hr__order is immutable and shared; an hr__order_epoch belongs to one epoch and is immutable
- * after it was made. Threads: any. Nothing is allocated but by the two make functions.
+ * An hr__order is immutable and shared; an hr__order_epoch belongs to one epoch, is immutable after
+ * it was made, and must not outlive its order. Threads: any. Nothing is allocated but by the two
+ * make functions.
  */
 #ifndef HEADRACE_ORDER_H
 #define HEADRACE_ORDER_H
@@ -27,38 +29,43 @@ struct hr__order_params {
     uint32_t samples_per_chunk; /* S */
     uint32_t batch_samples;     /* B, of all streams together; num_streams divides it */
     uint32_t num_streams;
-    uint32_t window_visits; /* W, of all streams together; num_streams divides it; 0: default */
+    uint32_t window_visits; /* W, of all streams together; num_streams divides it; 0: default;
+                             * ignored for the sequential order */
     uint64_t sample_bytes;  /* decoded, over all fields of the data set: for the default window */
     uint64_t seed;
     bool drop_last; /* leave out a short last batch; always so for several streams */
 };
 
-struct hr__order; /* tables: the slots' offsets, Base, lanes */
+struct hr__order; /* tables: the slots' offsets, ends, lanes */
 struct hr__order_epoch;
 
 /* HR_ERR_INVALID (a rule of docs/order.md is violated, or no batch at all would come; the message
  * says which and what to do), HR_ERR_BUDGET, HR_ERR_NO_MEMORY. */
 hr_status hr__order_make(const struct hr__order_params *params, struct hr__budget *budget,
                          struct hr__order **out, hr_error *err);
-void hr__order_free(struct hr__order *o);
+void hr__order_free(struct hr__order *o); /* NULL is fine */
 
-/* The default window (all streams together), and bytes that make and two epochs will reserve. */
+/* The default window (all streams together), and the bytes that make and two epochs of all streams
+ * will reserve at most. */
 uint32_t hr__order_default_window(const struct hr__order_params *params);
 uint64_t hr__order_bytes(const struct hr__order_params *params);
 
 uint32_t hr__order_window(const struct hr__order *o); /* W in use, all streams together */
 uint64_t hr__order_num_visits(const struct hr__order *o, uint32_t stream);
-uint64_t hr__order_num_batches(const struct hr__order *o); /* the same for every stream */
-/* Rows that the ring must be able to hold for one stream so that every visit can be decoded whole:
- * W_s x S, or all positions where C_s <= W_s. */
+uint64_t hr__order_num_batches(const struct hr__order *o); /* the same for every stream and epoch */
+/* Rows that lie between the begin of the first batch that is not complete when visits 0 .. v-1 are
+ * done and the last row of visits 0 .. v, at most over all v, but for rounding to whole batches at
+ * both ends (docs/order.md, 5). */
 uint64_t hr__order_live_rows(const struct hr__order *o, uint32_t stream);
-/* Expected inflation (docs/order.md). */
+/* Expected inflation (docs/order.md, 6). */
 double hr__order_inflation(const struct hr__order *o);
 
+/* For the streams first_stream .. first_stream + num_streams - 1.
+ * HR_ERR_BUDGET, HR_ERR_NO_MEMORY. */
 hr_status hr__order_epoch_make(const struct hr__order *o, uint64_t epoch, uint32_t first_stream,
                                uint32_t num_streams, struct hr__budget *budget,
                                struct hr__order_epoch **out, hr_error *err);
-void hr__order_epoch_free(struct hr__order_epoch *e);
+void hr__order_epoch_free(struct hr__order_epoch *e); /* NULL is fine */
 
 /* Samples that a stream delivers in this epoch (positions below num_batches x B_s only). */
 uint64_t hr__order_epoch_samples(const struct hr__order_epoch *e, uint32_t stream);
@@ -69,12 +76,13 @@ uint32_t hr__order_epoch_batch_samples(const struct hr__order_epoch *e, uint32_t
 uint64_t hr__order_visit_chunk(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit);
 
 /* positions[r] for the chunk's real samples r = 0 .. num_samples-1 (num_samples as the segment
- * says; returned). positions and scratch have room for S entries each. */
+ * says; returned). positions has room for S entries. */
 uint32_t hr__order_visit_positions(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
-                                   uint64_t *positions, uint32_t *scratch);
+                                   uint64_t *positions);
 
-/* The highest batch that any sample of visits 0 .. visit may go to (an upper bound is fine where it
- * is at most one batch too high; never beyond the last batch). Does not descend with visit. */
+/* The highest batch that samples of visits 0 .. visit can go to; never beyond the last batch. Does
+ * not descend with visit. Exact but for the ends of the epoch and whole-epoch permutations, where
+ * the permutation is taken as unknown. */
 uint64_t hr__order_visit_last_batch(const struct hr__order_epoch *e, uint32_t stream,
                                     uint64_t visit);
 
@@ -83,7 +91,7 @@ uint64_t hr__order_visit_last_batch(const struct hr__order_epoch *e, uint32_t st
 void hr__order_batch_visits(const struct hr__order_epoch *e, uint32_t stream, uint64_t batch,
                             uint64_t *first, uint64_t *last);
 
-/* The inverse: chunk and place in it of the sample at a position. */
+/* The inverse: chunk and place in it of the sample at a position below the stream's samples. */
 void hr__order_position_sample(const struct hr__order_epoch *e, uint32_t stream, uint64_t position,
                                uint64_t *chunk, uint32_t *place);
 

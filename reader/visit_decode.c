@@ -40,8 +40,7 @@ static void aim(struct visit *v) {
     struct hr__item *item = &v->r->item;
     struct hr__epoch *e = item->epoch;
     uint64_t *positions = v->w->positions;
-    v->num_samples =
-        hr__order_visit_positions(e->order, item->stream, item->visit, positions, v->w->keys);
+    v->num_samples = hr__order_visit_positions(e->order, item->stream, item->visit, positions);
     uint64_t batch_samples = c->stream_batch_samples;
     uint64_t begin = e->first_batch * batch_samples, end = l->num_batches * batch_samples;
     uint64_t base = UINT64_MAX;

@@ -1,0 +1,189 @@
+/*
+ * Sources one after the other. A reader has one part open at a time, so that any number of parts
+ * can be read with few descriptors and helper processes.
+ */
+#include "concat_source.h"
+
+#include "checked.h"
+#include "error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct concat_source {
+    struct hr__source base;
+    uint32_t num_parts;
+    struct hr__source **parts;
+    uint64_t *starts; /* num_parts + 1: first sample of each part, and the end */
+};
+
+struct concat_reader {
+    const struct concat_source *src;
+    struct hr__budget *budget;
+    uint32_t part;                    /* that `open` belongs to */
+    struct hr__source_reader *reader; /* NULL: none is open */
+};
+
+static void close_part(struct concat_reader *r) {
+    if (r->reader != NULL)
+        r->src->parts[r->part]->ops->close_reader(r->reader);
+    r->reader = NULL;
+}
+
+static void close_reader(struct hr__source_reader *reader) {
+    struct concat_reader *r = (struct concat_reader *)reader;
+    if (r == NULL)
+        return;
+    close_part(r);
+    free(r);
+}
+
+static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
+                             struct hr__source_reader **out, hr_error *err) {
+    struct concat_reader *r = calloc(1, sizeof *r);
+    *out = NULL;
+    if (r == NULL)
+        return hr__error_no_memory(err, sizeof *r, "a reader of several files");
+    r->src = (const struct concat_source *)source;
+    r->budget = budget;
+    *out = (struct hr__source_reader *)r;
+    return HR_OK;
+}
+
+/* The last part that starts at or before the sample; with samples behind it, it is not empty. */
+static uint32_t part_of(const struct concat_source *src, uint64_t sample) {
+    uint32_t low = 0, high = src->num_parts - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low + 1) / 2;
+        if (src->starts[middle] <= sample)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+static hr_status open_part(struct concat_reader *r, uint32_t part, hr_error *err) {
+    if (r->reader != NULL && r->part == part)
+        return HR_OK;
+    close_part(r);
+    r->part = part;
+    struct hr__source *src = r->src->parts[part];
+    return src->ops->open_reader(src, r->budget, &r->reader, err);
+}
+
+static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
+                              void *dst, hr_error *err) {
+    struct concat_reader *r = (struct concat_reader *)reader;
+    const struct concat_source *src = r->src;
+    if (!hr__range_within(first, n, src->base.info.num_samples))
+        return hr__error_set(err, HR_ERR_INVALID, "the source has %llu samples only",
+                             (unsigned long long)src->base.info.num_samples);
+    uint8_t *to = dst;
+    while (n > 0) {
+        uint32_t part = part_of(src, first);
+        uint64_t here = hr__min_u64(n, src->starts[part + 1] - first);
+        hr_status st = open_part(r, part, err);
+        if (st == HR_OK)
+            st = src->parts[part]->ops->read(r->reader, first - src->starts[part], here, to, err);
+        if (st != HR_OK)
+            return st;
+        to += here * src->base.info.sample_bytes;
+        first += here;
+        n -= here;
+    }
+    return HR_OK;
+}
+
+static void free_shell(struct concat_source *src) {
+    free(src->parts);
+    free(src->starts);
+    free(src);
+}
+
+static void close_source(struct hr__source *source) {
+    struct concat_source *src = (struct concat_source *)source;
+    if (src == NULL)
+        return;
+    for (uint32_t i = 0; i < src->num_parts; i++)
+        src->parts[i]->ops->close(src->parts[i]);
+    free_shell(src);
+}
+
+static const struct hr__source_ops concat_ops = {
+    .name = "several files",
+    .open_reader = open_reader,
+    .read = read_samples,
+    .close_reader = close_reader,
+    .close = close_source,
+};
+
+/* "float32 (28, 28)", cut off where it is long. */
+static void print_type(const struct hr__source_info *info, char *out, size_t room) {
+    int n = snprintf(out, room, "%s", hr_dtype_name(info->dtype));
+    if (hr_dtype_bytes(info->dtype) == 0)
+        n += snprintf(out + n, room - (size_t)n, " of %u bytes", info->width_bytes);
+    n += snprintf(out + n, room - (size_t)n, " (");
+    for (uint32_t i = 0; i < info->rank && (size_t)n + 30 < room; i++)
+        n += snprintf(out + n, room - (size_t)n, i == 0 ? "%llu" : ", %llu",
+                      (unsigned long long)info->shape[i]);
+    snprintf(out + n, room - (size_t)n, ")");
+}
+
+static hr_status check_same(const struct hr__source_info *a, const struct hr__source_info *b,
+                            hr_error *err) {
+    if (a->dtype == b->dtype && a->width_bytes == b->width_bytes && a->rank == b->rank &&
+        memcmp(a->shape, b->shape, a->rank * sizeof a->shape[0]) == 0)
+        return HR_OK;
+    char type_a[120], type_b[120];
+    print_type(a, type_a, sizeof type_a);
+    print_type(b, type_b, sizeof type_b);
+    return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                         "these would be parts of one field, but differ: %.100s has samples of %s, "
+                         "%.100s of %s; if they are different fields, name them: NAME=FILE",
+                         a->path, type_a, b->path, type_b);
+}
+
+static hr_status add_parts(struct concat_source *src, struct hr__source *const *parts, uint32_t n,
+                           hr_error *err) {
+    struct hr__source_info *info = &src->base.info;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct hr__source_info *part = &parts[i]->info;
+        hr_status st = check_same(info, part, err);
+        if (st != HR_OK)
+            return st;
+        src->parts[i] = parts[i];
+        if (!hr__add_u64(src->starts[i], part->num_samples, &src->starts[i + 1]))
+            return hr__error_set(err, HR_ERR_UNSUPPORTED, "more than 2^64 samples in all");
+        if (part->granule_samples > info->granule_samples)
+            info->granule_samples = part->granule_samples;
+        if (part->max_readers > info->max_readers)
+            info->max_readers = part->max_readers;
+    }
+    info->num_samples = src->starts[n];
+    src->num_parts = n;
+    return HR_OK;
+}
+
+hr_status hr__concat_source_make(struct hr__source *const *parts, uint32_t n,
+                                 struct hr__source **out, hr_error *err) {
+    *out = NULL;
+    struct concat_source *src = calloc(1, sizeof *src);
+    if (src == NULL)
+        return hr__error_no_memory(err, sizeof *src, "a list of files");
+    src->base.ops = &concat_ops;
+    src->base.info = parts[0]->info;
+    src->base.info.note = NULL;
+    src->parts = calloc(n, sizeof *src->parts);
+    src->starts = calloc((size_t)n + 1, sizeof *src->starts);
+    hr_status st = src->parts == NULL || src->starts == NULL
+                       ? hr__error_no_memory(err, n * sizeof *src->parts, "a list of files")
+                       : add_parts(src, parts, n, err);
+    if (st != HR_OK) {
+        free_shell(src);
+        return st;
+    }
+    *out = &src->base;
+    return HR_OK;
+}

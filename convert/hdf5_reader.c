@@ -1,0 +1,389 @@
+/*
+ * Rows of one HDF5 data set through one helper. The helper and what it puts into the shared memory
+ * are untrusted.
+ *
+ * Invariants:
+ * 1. The shared memory is made, allocated and sealed here, and mapped for reading only: no helper
+ *    can shrink it under us, and the pages exist before it is handed over.
+ * 2. What is copied out of a slot is decided by what was asked for, never by what the helper says;
+ *    values are checked in the copy, where the helper cannot change them any more.
+ * 3. Slots and the helper's chunk cache are charged to the budget before they exist.
+ */
+#define _GNU_SOURCE
+#include "hdf5_reader.h"
+
+#include "checked.h"
+#include "dtype.h"
+#include "error.h"
+#include "helper_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define TARGET_SLOT_BYTES (UINT64_C(1) << 20)
+#define LARGE_SLOT_BYTES  (UINT64_C(16) << 20) /* for one row of chunks */
+#define PAGE_BYTES        4096u
+#define DEFAULT_AS_BYTES  (UINT64_C(512) << 20)
+#define NO_SAMPLE         UINT64_MAX
+
+enum slot_state { SLOT_EMPTY, SLOT_ASKED, SLOT_FULL, SLOT_FAILED };
+
+struct slot {
+    enum slot_state state;
+    uint64_t first, n;
+    hr_error error; /* SLOT_FAILED */
+};
+
+struct hr__hdf5_reader {
+    const struct hr__hdf5_target *target;
+    struct hr__budget *budget;
+    struct hr__helper *helper;
+    char *subject;
+    uint64_t charged_bytes;
+    uint64_t slot_bytes, cache_bytes;
+    uint64_t window_samples; /* what one slot holds */
+    uint8_t *shared;         /* MAP_FAILED is never kept here */
+    uint64_t shared_bytes;
+    struct slot slots[HR__HELPER_NUM_SLOTS];
+    uint32_t last_asked;
+    uint64_t next_sample; /* where a reader that goes straight on would continue */
+};
+
+/* --- how much ------------------------------------------------------------------------------- */
+
+/* Figures of the field were checked when it was decoded, so the product with rows fits. */
+static bool set_window(struct hr__hdf5_reader *r, uint64_t rows, uint64_t *total_bytes) {
+    const struct hr__helper_field *f = &r->target->field;
+    uint64_t bytes;
+    if (!hr__mul_u64(rows, f->sample_bytes, &bytes) || bytes > INT64_MAX / 4)
+        return false;
+    r->window_samples = rows;
+    r->slot_bytes = hr__round_up(bytes, PAGE_BYTES);
+    /* Windows of whole rows of chunks decode each chunk once without a cache. */
+    bool whole = rows % f->granule_samples == 0 || rows >= f->num_samples;
+    uint64_t cache = 0, both;
+    if (f->chunk_bytes != 0) {
+        uint64_t scratch;
+        if (!hr__mul_u64(f->chunk_bytes, 2, &scratch) ||
+            !hr__add_u64(scratch, whole ? 0 : f->chunk_row_bytes, &cache))
+            return false;
+        r->cache_bytes = whole ? 0 : f->chunk_row_bytes;
+    }
+    return hr__mul_u64(r->slot_bytes, HR__HELPER_NUM_SLOTS, &both) &&
+           hr__add_u64(both, cache, total_bytes) && *total_bytes <= INT64_MAX;
+}
+
+static uint64_t wanted_rows(const struct hr__helper_field *f) {
+    uint64_t granule = hr__min_u64(f->granule_samples, hr__max_u64(f->num_samples, 1));
+    uint64_t target = TARGET_SLOT_BYTES / f->sample_bytes;
+    uint64_t rows = target / granule * granule;
+    if (rows == 0 && granule <= LARGE_SLOT_BYTES / f->sample_bytes)
+        rows = granule;
+    if (rows == 0)
+        rows = target;
+    return hr__min_u64(hr__max_u64(rows, 1), hr__max_u64(f->num_samples, 1));
+}
+
+/* Halves the window until the budget takes it. */
+static hr_status choose_window(struct hr__hdf5_reader *r, hr_error *err) {
+    for (uint64_t rows = wanted_rows(&r->target->field);; rows /= 2) {
+        uint64_t bytes = 0;
+        if (!set_window(r, rows, &bytes))
+            return hr__error_set(err, HR_ERR_UNSUPPORTED, "%s: its chunks are too large",
+                                 r->subject);
+        hr_status st = hr__budget_reserve(r->budget, bytes, "reading HDF5", rows > 1 ? NULL : err);
+        if (st == HR_OK) {
+            r->charged_bytes = bytes;
+            return HR_OK;
+        }
+        if (rows <= 1) {
+            hr__error_prefix(err, "%s", r->subject);
+            return st;
+        }
+    }
+}
+
+/* --- the shared memory ---------------------------------------------------------------------- */
+
+static hr_status check_file_limit(uint64_t n_bytes, hr_error *err) {
+    struct rlimit lim;
+    /* Beyond this limit the system would not fail the call but send SIGXFSZ. */
+    if (getrlimit(RLIMIT_FSIZE, &lim) == 0 && lim.rlim_cur != RLIM_INFINITY &&
+        lim.rlim_cur < n_bytes)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "the limit on file sizes (ulimit -f, %" PRIu64 " bytes) is too small "
+                             "to share %" PRIu64 " bytes with the helper; raise it",
+                             (uint64_t)lim.rlim_cur, n_bytes);
+    return HR_OK;
+}
+
+static hr_status make_shared(struct hr__hdf5_reader *r, int *out_fd, hr_error *err) {
+    r->shared_bytes = r->slot_bytes * HR__HELPER_NUM_SLOTS;
+    hr_status st = check_file_limit(r->shared_bytes, err);
+    if (st != HR_OK)
+        return st;
+    *out_fd = memfd_create("headrace-rows", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (*out_fd < 0)
+        return hr__error_os(err, errno, "shared memory for the helper");
+    int rc;
+    do
+        rc = fallocate(*out_fd, 0, 0, (off_t)r->shared_bytes);
+    while (rc != 0 && errno == EINTR);
+    if (rc != 0)
+        return hr__error_os(err, errno, "%" PRIu64 " bytes of shared memory for the helper",
+                            r->shared_bytes);
+    if (fcntl(*out_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+        return hr__error_os(err, errno, "sealing shared memory");
+    void *p = mmap(NULL, (size_t)r->shared_bytes, PROT_READ, MAP_SHARED, *out_fd, 0);
+    if (p == MAP_FAILED)
+        return hr__error_os(err, errno, "mapping %" PRIu64 " bytes of shared memory",
+                            r->shared_bytes);
+    r->shared = p;
+    return HR_OK;
+}
+
+/* --- the conversation ----------------------------------------------------------------------- */
+
+static bool same_field(const struct hr__helper_field *a, const struct hr__helper_field *b) {
+    return a->dtype == b->dtype && a->width_bytes == b->width_bytes && a->rank == b->rank &&
+           a->num_samples == b->num_samples && a->sample_bytes == b->sample_bytes &&
+           memcmp(a->shape, b->shape, sizeof a->shape) == 0;
+}
+
+static hr_status say_open(struct hr__hdf5_reader *r, int fd, hr_error *err) {
+    const struct hr__hdf5_target *t = r->target;
+    struct hr__helper_message m = {.type = HR__HELPER_OPEN,
+                                   .flags =
+                                       t->opts.follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0,
+                                   .slot_bytes = r->slot_bytes,
+                                   .cache_bytes = r->cache_bytes,
+                                   .path = t->path,
+                                   .member = t->field.member};
+    hr_status st = hr__helper_send(r->helper, &m, fd, err);
+    if (st == HR_OK)
+        st = hr__helper_receive(r->helper, &m, err);
+    if (st != HR_OK)
+        return st;
+    if (m.type == HR__HELPER_ERROR)
+        return hr__helper_said(r->helper, &m, err);
+    if (m.type != HR__HELPER_OPENED)
+        return hr__helper_lied(r->helper, "an unasked answer", err);
+    if (!same_field(&m.field, &t->field))
+        return hr__error_set(err, HR_ERR_DATA,
+                             "%s: its shape or type changed since it was listed; convert it when "
+                             "nothing writes to it",
+                             r->subject);
+    return HR_OK;
+}
+
+static hr_status ask(struct hr__hdf5_reader *r, uint32_t slot, uint64_t first, hr_error *err) {
+    struct slot *s = &r->slots[slot];
+    s->first = first;
+    s->n = hr__min_u64(r->window_samples, r->target->field.num_samples - first);
+    s->state = SLOT_EMPTY;
+    struct hr__helper_message m = {
+        .type = HR__HELPER_READ, .slot = slot, .first = s->first, .n = s->n};
+    hr_status st = hr__helper_send(r->helper, &m, -1, err);
+    if (st == HR_OK) {
+        s->state = SLOT_ASKED;
+        r->last_asked = slot;
+    }
+    return st;
+}
+
+/* The slot whose answer comes next: answers come in the order of asking. */
+static uint32_t oldest_asked(const struct hr__hdf5_reader *r) {
+    uint32_t other = 1 - r->last_asked;
+    return r->slots[other].state == SLOT_ASKED ? other : r->last_asked;
+}
+
+static hr_status take_answer(struct hr__hdf5_reader *r, hr_error *err) {
+    struct slot *s = &r->slots[oldest_asked(r)];
+    struct hr__helper_message m;
+    hr_status st = hr__helper_receive(r->helper, &m, err);
+    if (st != HR_OK)
+        return st;
+    if (m.type == HR__HELPER_ERROR) {
+        s->state = SLOT_FAILED;
+        (void)hr__helper_said(r->helper, &m, &s->error);
+        return HR_OK;
+    }
+    if (m.type != HR__HELPER_ROWS || m.slot != (uint32_t)(s - r->slots) || m.first != s->first ||
+        m.n != s->n)
+        return hr__helper_lied(r->helper, "rows that were not asked for", err);
+    s->state = SLOT_FULL;
+    return HR_OK;
+}
+
+static bool holds(const struct slot *s, uint64_t sample) {
+    return s->state != SLOT_EMPTY && sample >= s->first && sample - s->first < s->n;
+}
+
+/* The slot that holds or will hold the window of `sample`; asks for it when there is none. */
+static hr_status slot_for(struct hr__hdf5_reader *r, uint64_t sample, uint32_t keep, uint32_t *out,
+                          hr_error *err) {
+    for (uint32_t i = 0; i < HR__HELPER_NUM_SLOTS; i++) {
+        if (holds(&r->slots[i], sample)) {
+            *out = i;
+            return HR_OK;
+        }
+    }
+    *out = keep < HR__HELPER_NUM_SLOTS ? 1 - keep : 1 - r->last_asked;
+    while (r->slots[*out].state == SLOT_ASKED) {
+        hr_status st = take_answer(r, err);
+        if (st != HR_OK)
+            return st;
+    }
+    return ask(r, *out, sample / r->window_samples * r->window_samples, err);
+}
+
+/* --- values --------------------------------------------------------------------------------- */
+
+static uint64_t first_bad_bool(const uint8_t *p, uint64_t n) {
+    for (uint64_t i = 0; i < n; i++) {
+        if (p[i] > 1)
+            return i;
+    }
+    return NO_SAMPLE;
+}
+
+static uint64_t first_bad_text(const uint8_t *p, uint64_t n, uint32_t width) {
+    for (uint64_t i = 0; i < n; i++) {
+        if (!hr__utf8_valid(p + i * width, width))
+            return i;
+    }
+    return NO_SAMPLE;
+}
+
+static hr_status check_values(const struct hr__hdf5_reader *r, uint64_t first, uint64_t n,
+                              const uint8_t *rows, hr_error *err) {
+    const struct hr__helper_field *f = &r->target->field;
+    uint64_t bytes = n * f->sample_bytes;
+    if (f->dtype == HR_BOOL) {
+        uint64_t bad = first_bad_bool(rows, bytes);
+        if (bad != NO_SAMPLE)
+            return hr__error_set(err, HR_ERR_DATA,
+                                 "%s: sample %" PRIu64 " holds %u where a bool is 0 or 1; write "
+                                 "the data set anew, or as uint8",
+                                 r->subject, first + bad / f->sample_bytes, rows[bad]);
+    } else if (f->dtype == HR_FIXED_UTF8) {
+        uint64_t bad = first_bad_text(rows, bytes / f->width_bytes, f->width_bytes);
+        if (bad != NO_SAMPLE)
+            return hr__error_set(err, HR_ERR_DATA,
+                                 "%s: sample %" PRIu64 " holds text that is not UTF-8; write the "
+                                 "data set anew with ASCII strings to keep its bytes",
+                                 r->subject, first + bad * f->width_bytes / f->sample_bytes);
+    }
+    return HR_OK;
+}
+
+/* --- the reader ----------------------------------------------------------------------------- */
+
+static hr_status read_part(struct hr__hdf5_reader *r, uint64_t first, uint64_t n, bool ahead,
+                           uint8_t *dst, uint64_t *done, hr_error *err) {
+    uint32_t slot = 0;
+    hr_status st = slot_for(r, first, HR__HELPER_NUM_SLOTS, &slot, err);
+    if (st != HR_OK)
+        return st;
+    struct slot *s = &r->slots[slot];
+    uint64_t next = s->first + s->n;
+    if (next < r->target->field.num_samples && (ahead || next < first + n)) {
+        uint32_t other;
+        HR_TRY(slot_for(r, next, slot, &other, err));
+    }
+    while (s->state == SLOT_ASKED)
+        HR_TRY(take_answer(r, err));
+    if (s->state == SLOT_FAILED) {
+        if (err != NULL)
+            *err = s->error;
+        return s->error.status;
+    }
+    uint64_t take = hr__min_u64(n, next - first);
+    uint64_t row = r->target->field.sample_bytes;
+    memcpy(dst, r->shared + slot * r->slot_bytes + (first - s->first) * row, take * row);
+    *done = take;
+    return check_values(r, first, take, dst, err);
+done:
+    return st;
+}
+
+hr_status hr__hdf5_reader_read(struct hr__hdf5_reader *r, uint64_t first, uint64_t n, void *dst,
+                               hr_error *err) {
+    const struct hr__helper_field *f = &r->target->field;
+    if (!hr__range_within(first, n, f->num_samples))
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "%s: samples %" PRIu64 " and %" PRIu64 " more of %" PRIu64, r->subject,
+                             first, n, f->num_samples);
+    if (f->sample_bytes == 0)
+        return HR_OK;
+    /* Only who reads straight on gets a window ahead: another range would not use it. */
+    bool ahead = first == r->next_sample && first != 0;
+    uint8_t *p = dst;
+    r->next_sample = first + n;
+    while (n > 0) {
+        uint64_t done = 0;
+        hr_status st = read_part(r, first, n, ahead, p, &done, err);
+        if (st != HR_OK)
+            return st;
+        first += done;
+        n -= done;
+        p += done * f->sample_bytes;
+    }
+    return HR_OK;
+}
+
+static hr_status start(struct hr__hdf5_reader *r, hr_error *err) {
+    hr_status st = HR_OK;
+    int fd = -1;
+    struct hr__helper_limits limits = {.timeout_ns = r->target->opts.timeout_ns,
+                                       .memory_bytes = r->target->opts.memory_bytes};
+    HR_TRY(choose_window(r, err));
+    if (limits.memory_bytes == 0)
+        limits.memory_bytes = DEFAULT_AS_BYTES + r->charged_bytes;
+    HR_TRY(make_shared(r, &fd, err));
+    HR_TRY(hr__helper_start(r->target->program, r->subject, &limits, &r->helper, err));
+    HR_TRY(say_open(r, fd, err));
+done:
+    if (fd >= 0)
+        (void)close(fd);
+    return st;
+}
+
+hr_status hr__hdf5_reader_open(const struct hr__hdf5_target *target, struct hr__budget *budget,
+                               struct hr__hdf5_reader **out, hr_error *err) {
+    *out = NULL;
+    struct hr__hdf5_reader *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return hr__error_no_memory(err, sizeof *r, "an HDF5 reader");
+    r->target = target;
+    r->budget = budget;
+    if (asprintf(&r->subject, "%s:/%s", target->path, target->field.member) < 0) {
+        free(r);
+        return hr__error_no_memory(err, strlen(target->path), "an HDF5 reader");
+    }
+    hr_status st = target->field.sample_bytes == 0 ? HR_OK : start(r, err);
+    if (st != HR_OK)
+        hr__hdf5_reader_close(r);
+    else
+        *out = r;
+    return st;
+}
+
+void hr__hdf5_reader_close(struct hr__hdf5_reader *r) {
+    if (r == NULL)
+        return;
+    hr__helper_close(r->helper);
+    if (r->shared != NULL)
+        (void)munmap(r->shared, (size_t)r->shared_bytes);
+    if (r->charged_bytes != 0)
+        hr__budget_release(r->budget, r->charged_bytes);
+    free(r->subject);
+    free(r);
+}

@@ -1,0 +1,27 @@
+/*
+ * One reader of one HDF5 data set: a helper process of its own and the memory its rows cross in.
+ */
+#ifndef HEADRACE_HDF5_READER_H
+#define HEADRACE_HDF5_READER_H
+
+#include "helper_protocol.h"
+#include "source.h"
+
+struct hr__hdf5_target {
+    const char *path;
+    struct hr__helper_field field; /* as listed */
+    struct hr__hdf5_options opts;
+    const char *program; /* NULL: the helper that belongs to this library */
+};
+
+struct hr__hdf5_reader;
+
+/* *target must outlive the reader. */
+hr_status hr__hdf5_reader_open(const struct hr__hdf5_target *target, struct hr__budget *budget,
+                               struct hr__hdf5_reader **out, hr_error *err);
+/* As hr__source_ops.read. */
+hr_status hr__hdf5_reader_read(struct hr__hdf5_reader *r, uint64_t first, uint64_t n, void *dst,
+                               hr_error *err);
+void hr__hdf5_reader_close(struct hr__hdf5_reader *r);
+
+#endif

@@ -1,0 +1,208 @@
+/*
+ * HDF5 data sets as sources. The file is listed by a helper process, which is then ended; each
+ * reader has a helper of its own (hdf5_reader.c). What helpers say is untrusted.
+ */
+#define _GNU_SOURCE
+#include "source.h"
+
+#include "checked.h"
+#include "error.h"
+#include "hdf5_reader.h"
+#include "helper_process.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LIST_AS_BYTES (UINT64_C(512) << 20)
+
+struct hdf5_source {
+    struct hr__source base;
+    struct hr__hdf5_target target;
+    char *path, *member, *name;
+};
+
+static void source_close(struct hr__source *src) {
+    struct hdf5_source *s = (struct hdf5_source *)src;
+    if (s == NULL)
+        return;
+    free(s->path);
+    free(s->member);
+    free(s->name);
+    free(s);
+}
+
+static hr_status open_reader(struct hr__source *src, struct hr__budget *budget,
+                             struct hr__source_reader **out, hr_error *err) {
+    struct hr__hdf5_reader *r = NULL;
+    hr_status st = hr__hdf5_reader_open(&((struct hdf5_source *)src)->target, budget, &r, err);
+    *out = (struct hr__source_reader *)r;
+    return st;
+}
+
+static hr_status read_rows(struct hr__source_reader *r, uint64_t first, uint64_t n, void *dst,
+                           hr_error *err) {
+    return hr__hdf5_reader_read((struct hr__hdf5_reader *)r, first, n, dst, err);
+}
+
+static void close_reader(struct hr__source_reader *r) {
+    hr__hdf5_reader_close((struct hr__hdf5_reader *)r);
+}
+
+static const struct hr__source_ops hdf5_ops = {.name = "hdf5",
+                                               .open_reader = open_reader,
+                                               .read = read_rows,
+                                               .close_reader = close_reader,
+                                               .close = source_close};
+
+static void fill_info(struct hdf5_source *s, const struct stat *file) {
+    const struct hr__helper_field *f = &s->target.field;
+    struct hr__source_info *info = &s->base.info;
+    info->path = s->path;
+    info->member = s->member;
+    info->default_name = s->name;
+    info->dtype = f->dtype;
+    info->width_bytes = f->width_bytes;
+    info->rank = f->rank;
+    memcpy(info->shape, f->shape, sizeof info->shape);
+    info->num_samples = f->num_samples;
+    info->sample_bytes = f->sample_bytes;
+    info->granule_samples = f->granule_samples;
+    info->max_readers = 1;
+    if ((f->flags & HR__HELPER_CHUNKED) != 0 && s->target.opts.max_helpers > 1)
+        info->max_readers = s->target.opts.max_helpers;
+    info->file.path = s->path;
+    info->file.size_bytes = (uint64_t)file->st_size;
+    info->file.mtime_ns = (int64_t)file->st_mtim.tv_sec * 1000000000 + file->st_mtim.tv_nsec;
+}
+
+static hr_status make_source(const char *path, const struct hr__helper_field *field,
+                             const struct hr__hdf5_options *opts, const struct stat *file,
+                             struct hr__source **out, hr_error *err) {
+    struct hdf5_source *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return hr__error_no_memory(err, sizeof *s, "an HDF5 source");
+    s->base.ops = &hdf5_ops;
+    s->path = strdup(path);
+    s->member = strdup(field->member);
+    s->name = strdup(field->name);
+    if (s->path == NULL || s->member == NULL || s->name == NULL) {
+        source_close(&s->base);
+        return hr__error_no_memory(err, strlen(path), "an HDF5 source");
+    }
+    s->target.path = s->path;
+    s->target.field = *field;
+    s->target.field.member = s->member;
+    s->target.field.name = s->name;
+    s->target.opts = *opts;
+    fill_info(s, file);
+    *out = &s->base;
+    return HR_OK;
+}
+
+struct list {
+    struct hr__source **sources;
+    uint32_t n, room;
+};
+
+static void list_close(struct list *l) {
+    for (uint32_t i = 0; i < l->n; i++)
+        l->sources[i]->ops->close(l->sources[i]);
+    free(l->sources);
+}
+
+static hr_status list_grow(struct list *l, hr_error *err) {
+    if (l->n < l->room)
+        return HR_OK;
+    uint32_t room = l->room == 0 ? 16 : l->room * 2;
+    struct hr__source **p = realloc(l->sources, room * sizeof *p);
+    if (p == NULL)
+        return hr__error_no_memory(err, room * sizeof *p, "a list of data sets");
+    l->sources = p;
+    l->room = room;
+    return HR_OK;
+}
+
+/* One FIELD message becomes a source at the end of the list. */
+static hr_status list_add(struct list *l, struct hr__helper *h, const struct hr__helper_field *f,
+                          const char *path, const struct hr__hdf5_options *opts,
+                          const struct stat *file, hr_error *err) {
+    if (l->n >= HR__HELPER_MAX_FIELDS)
+        return hr__helper_lied(h, "too many data sets", err);
+    hr_status st = list_grow(l, err);
+    if (st == HR_OK)
+        st = make_source(path, f, opts, file, &l->sources[l->n], err);
+    if (st == HR_OK)
+        l->n++;
+    return st;
+}
+
+static hr_status take_list(struct list *l, struct hr__helper *h, const char *path,
+                           const struct hr__hdf5_options *opts, const struct stat *file,
+                           hr_error *err) {
+    for (;;) {
+        struct hr__helper_message m;
+        hr_status st = hr__helper_receive(h, &m, err);
+        if (st != HR_OK)
+            return st;
+        if (m.type == HR__HELPER_ERROR)
+            return hr__helper_said(h, &m, err);
+        if (m.type == HR__HELPER_LIST_END)
+            return m.count == l->n ? HR_OK : hr__helper_lied(h, "a count that is wrong", err);
+        if (m.type != HR__HELPER_FIELD)
+            return hr__helper_lied(h, "an unasked answer", err);
+        st = list_add(l, h, &m.field, path, opts, file, err);
+        if (st != HR_OK)
+            return st;
+    }
+}
+
+static hr_status check_file(const char *path, struct stat *out, hr_error *err) {
+    if (stat(path, out) != 0)
+        return hr__error_os(err, errno, "%s", path);
+    if (!S_ISREG(out->st_mode))
+        return hr__error_set(err, HR_ERR_INVALID, "%s is not a file", path);
+    return HR_OK;
+}
+
+static hr_status list_file(struct list *l, struct hr__helper *h, const char *path,
+                           const char *member, const struct hr__hdf5_options *opts,
+                           const struct stat *file, hr_error *err) {
+    struct hr__helper_message m = {.type = HR__HELPER_LIST,
+                                   .flags = opts->follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0,
+                                   .path = path,
+                                   .member = member != NULL ? member : ""};
+    hr_status st = hr__helper_send(h, &m, -1, err);
+    if (st == HR_OK)
+        st = take_list(l, h, path, opts, file, err);
+    if (st == HR_OK && l->n == 0)
+        st = hr__error_set(err, HR_ERR_NOT_FOUND, "%s holds no data set%s%s", path,
+                           member != NULL ? " under " : "", member != NULL ? member : "");
+    return st;
+}
+
+hr_status hr__hdf5_sources_open(const char *path, const char *member,
+                                const struct hr__hdf5_options *opts, struct hr__source ***out,
+                                uint32_t *num_out, hr_error *err) {
+    struct list l = {0};
+    struct stat file;
+    struct hr__helper *h = NULL;
+    struct hr__helper_limits limits = {.timeout_ns = opts->timeout_ns,
+                                       .memory_bytes = opts->memory_bytes != 0 ? opts->memory_bytes
+                                                                               : LIST_AS_BYTES};
+    hr_status st = HR_OK;
+    *out = NULL;
+    *num_out = 0;
+    HR_TRY(check_file(path, &file, err));
+    HR_TRY(hr__helper_start(NULL, path, &limits, &h, err));
+    HR_TRY(list_file(&l, h, path, member, opts, &file, err));
+    *out = l.sources;
+    *num_out = l.n;
+    memset(&l, 0, sizeof l);
+done:
+    hr__helper_close(h);
+    list_close(&l);
+    return st;
+}

@@ -1,0 +1,134 @@
+/*
+ * What a data set is: type, shape, layout and filters. All of it is untrusted.
+ */
+#include "checked.h"
+#include "helper.h"
+
+#include <string.h>
+
+static hr_status check_filters(hid_t plist, hr_error *err) {
+    int n = H5Pget_nfilters(plist);
+    if (n < 0)
+        return h5_error(err, HR_ERR_CORRUPT, "its filters cannot be read");
+    for (unsigned i = 0; i < (unsigned)n; i++) {
+        char name[64] = "";
+        unsigned flags = 0, config = 0;
+        size_t num_values = 0;
+        H5Z_filter_t filter =
+            H5Pget_filter2(plist, i, &flags, &num_values, NULL, sizeof name - 1, name, &config);
+        if (filter < 0)
+            return h5_error(err, HR_ERR_CORRUPT, "its filters cannot be read");
+        /* Plugins are off, so this knows only what is built into the library. */
+        if (H5Zfilter_avail(filter) <= 0)
+            return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                                 "it is compressed by the filter %d (%s), which is not built into "
+                                 "HDF5; write it anew with gzip: h5repack -f GZIP=1, where that "
+                                 "filter is installed",
+                                 (int)filter, name[0] != '\0' ? name : "no name");
+    }
+    return HR_OK;
+}
+
+static hr_status check_storage(hid_t plist, bool follow_external, hr_error *err) {
+    int external = H5Pget_external_count(plist);
+    H5D_layout_t layout = H5Pget_layout(plist);
+    if (layout == H5D_VIRTUAL && !follow_external)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "it is a virtual data set made of other files; allow them with "
+                             "--follow-external, or write it anew with h5repack");
+    if (external > 0 && !follow_external)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "its rows lie in other files (external storage); allow them with "
+                             "--follow-external, or write it anew with h5repack");
+    if (layout < 0 || external < 0)
+        return h5_error(err, HR_ERR_CORRUPT, "its layout cannot be read");
+    return HR_OK;
+}
+
+static hr_status get_dims(hid_t dataset, hsize_t *dims, int *out_rank, hr_error *err) {
+    hid_t space = H5Dget_space(dataset);
+    if (space < 0)
+        return h5_error(err, HR_ERR_CORRUPT, "its shape cannot be read");
+    hr_status st = HR_OK;
+    H5S_class_t kind = H5Sget_simple_extent_type(space);
+    *out_rank = H5Sget_simple_extent_ndims(space);
+    if (kind == H5S_SCALAR || kind == H5S_NULL)
+        st = hr__error_set(err, HR_ERR_UNSUPPORTED,
+                           "it has no axis of samples (%s); convert the other data sets by their "
+                           "paths",
+                           kind == H5S_SCALAR ? "a single value" : "no values at all");
+    else if (*out_rank < 1 || *out_rank > HR_MAX_RANK ||
+             H5Sget_simple_extent_dims(space, dims, NULL) < 0)
+        st = h5_error(err, HR_ERR_CORRUPT, "its shape cannot be read");
+    (void)H5Sclose(space);
+    return st;
+}
+
+/* The figures of the chunks, where there are any. */
+static hr_status get_chunks(hid_t plist, const hsize_t *dims, int rank, uint64_t element_bytes,
+                            struct hr__helper_field *f, hr_error *err) {
+    hsize_t chunk[HR_MAX_RANK];
+    f->granule_samples = 1;
+    if (H5Pget_layout(plist) != H5D_CHUNKED)
+        return HR_OK;
+    if (H5Pget_chunk(plist, HR_MAX_RANK, chunk) != rank || chunk[0] == 0)
+        return h5_error(err, HR_ERR_CORRUPT, "its chunks cannot be read");
+    uint64_t bytes = element_bytes, across = 1;
+    bool fits = true;
+    for (int i = 0; i < rank; i++) {
+        fits = fits && chunk[i] != 0 && hr__mul_u64(bytes, chunk[i], &bytes);
+        if (fits && i > 0)
+            fits = hr__mul_u64(across, hr__ceil_div(dims[i], chunk[i]), &across);
+    }
+    if (!fits || !hr__mul_u64(bytes, across, &f->chunk_row_bytes))
+        return hr__error_set(err, HR_ERR_CORRUPT, "the size of its chunks is no size");
+    f->flags |= HR__HELPER_CHUNKED;
+    f->chunk_bytes = bytes;
+    f->granule_samples = chunk[0];
+    return HR_OK;
+}
+
+static hr_status set_shape(struct hr__helper_field *f, const hsize_t *dims, int rank,
+                           hr_error *err) {
+    f->num_samples = dims[0];
+    f->rank = (uint32_t)rank - 1;
+    f->sample_bytes = f->width_bytes != 0 ? f->width_bytes : hr_dtype_bytes(f->dtype);
+    bool fits = true, empty = false;
+    for (uint32_t i = 0; i < f->rank; i++) {
+        f->shape[i] = dims[i + 1];
+        empty = empty || f->shape[i] == 0;
+        fits = fits && hr__mul_u64(f->sample_bytes, f->shape[i], &f->sample_bytes);
+    }
+    if (empty)
+        f->sample_bytes = 0;
+    if (!(fits || empty) || !hr__helper_field_valid(f))
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "one sample is larger than 16 GiB, or all are larger than 8 EiB");
+    return HR_OK;
+}
+
+hr_status h5_describe(hid_t dataset, bool follow_external, struct hr__helper_field *out,
+                      hid_t *memory_type, hr_error *err) {
+    hr_status st = HR_OK;
+    hsize_t dims[HR_MAX_RANK];
+    int rank = 0;
+    memset(out, 0, sizeof *out);
+    *memory_type = -1;
+    hid_t type = H5Dget_type(dataset), plist = H5Dget_create_plist(dataset);
+    if (type < 0 || plist < 0) {
+        st = h5_error(err, HR_ERR_CORRUPT, "its description cannot be read");
+        goto done;
+    }
+    HR_TRY(h5_type(type, &out->dtype, &out->width_bytes, memory_type, err));
+    HR_TRY(get_dims(dataset, dims, &rank, err));
+    HR_TRY(check_storage(plist, follow_external, err));
+    HR_TRY(check_filters(plist, err));
+    HR_TRY(get_chunks(plist, dims, rank, H5Tget_size(type), out, err));
+    HR_TRY(set_shape(out, dims, rank, err));
+done:
+    if (type >= 0)
+        (void)H5Tclose(type);
+    if (plist >= 0)
+        (void)H5Pclose(plist);
+    return st;
+}

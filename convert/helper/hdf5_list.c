@@ -1,0 +1,235 @@
+/*
+ * All data sets below a group, each once, in natural order of names. Names are untrusted.
+ */
+#define _GNU_SOURCE
+#include "helper.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_OBJECTS 16384u /* groups and data sets looked at */
+#define MAX_DEPTH   64u
+
+struct object {
+    unsigned long file;
+    haddr_t address;
+};
+
+struct lister {
+    const struct h5_file *file;
+    h5_found found;
+    void *arg;
+    size_t name_at; /* where in a path the field's name begins */
+    struct object *seen;
+    uint32_t num_seen, num_found;
+};
+
+static size_t digits(const char *s) {
+    return strspn(s, "0123456789");
+}
+
+/* Numbers of any length: by value, then by leading zeros. */
+static int compare_numbers(const char *a, size_t na, const char *b, size_t nb) {
+    size_t za = strspn(a, "0"), zb = strspn(b, "0");
+    za = za < na ? za : na;
+    zb = zb < nb ? zb : nb;
+    if (na - za != nb - zb)
+        return na - za < nb - zb ? -1 : 1;
+    int c = memcmp(a + za, b + zb, na - za);
+    if (c != 0)
+        return c;
+    return za < zb ? -1 : za > zb;
+}
+
+int h5_natural_compare(const char *a, const char *b) {
+    for (;;) {
+        size_t na = digits(a), nb = digits(b);
+        if (na > 0 && nb > 0) {
+            int c = compare_numbers(a, na, b, nb);
+            if (c != 0)
+                return c;
+            a += na;
+            b += nb;
+        } else if (*a != *b || *a == '\0') {
+            return (unsigned char)*a < (unsigned char)*b ? -1 : *a != *b;
+        } else {
+            a++;
+            b++;
+        }
+    }
+}
+
+static int compare_names(const void *a, const void *b) {
+    return h5_natural_compare(*(char *const *)a, *(char *const *)b);
+}
+
+struct names {
+    char **names;
+    size_t n, room;
+    bool failed;
+};
+
+static herr_t collect(hid_t group, const char *name, const H5L_info_t *info, void *arg) {
+    struct names *l = arg;
+    (void)group;
+    (void)info;
+    if (l->n == l->room) {
+        size_t room = l->room == 0 ? 64 : l->room * 2;
+        char **p = room <= 2u * MAX_OBJECTS ? realloc(l->names, room * sizeof *p) : NULL;
+        if (p == NULL)
+            return -1;
+        l->names = p;
+        l->room = room;
+    }
+    l->names[l->n] = strdup(name);
+    if (l->names[l->n] == NULL)
+        return -1;
+    l->n++;
+    return 0;
+}
+
+static void names_free(struct names *l) {
+    for (size_t i = 0; i < l->n; i++)
+        free(l->names[i]);
+    free(l->names);
+}
+
+/* *again: the object was met before. */
+static hr_status remember(struct lister *l, hid_t object, bool *again, hr_error *err) {
+    H5O_info_t info;
+    if (H5Oget_info2(object, &info, H5O_INFO_BASIC) < 0)
+        return h5_error(err, HR_ERR_CORRUPT, "an object cannot be described");
+    for (uint32_t i = 0; i < l->num_seen; i++) {
+        if (l->seen[i].file == info.fileno && l->seen[i].address == info.addr) {
+            *again = true;
+            return HR_OK;
+        }
+    }
+    if (l->num_seen == MAX_OBJECTS)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "more than %u groups and data sets; name a group or the data sets",
+                             MAX_OBJECTS);
+    l->seen[l->num_seen++] = (struct object){info.fileno, info.addr};
+    *again = false;
+    return HR_OK;
+}
+
+static hr_status list_dataset(struct lister *l, hid_t dataset, const char *path, hr_error *err) {
+    struct hr__helper_field field;
+    hid_t memory_type = -1;
+    if (l->num_found == HR__HELPER_MAX_FIELDS)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "more than %u data sets; name a group or the data sets",
+                             HR__HELPER_MAX_FIELDS);
+    hr_status st = h5_describe(dataset, l->file->follow_external, &field, &memory_type, err);
+    if (memory_type >= 0)
+        (void)H5Tclose(memory_type);
+    field.member = path;
+    field.name = path + l->name_at;
+    if (st == HR_OK)
+        st = l->found(l->arg, &field, err);
+    l->num_found++;
+    return st;
+}
+
+static hr_status list_object(struct lister *l, hid_t object, const char *path, unsigned depth,
+                             hr_error *err);
+
+static hr_status list_child(struct lister *l, hid_t group, const char *path, const char *name,
+                            unsigned depth, hr_error *err) {
+    char child[HR__HELPER_PATH_BYTES];
+    int n = snprintf(child, sizeof child, "%s%s%s", path, path[0] != '\0' ? "/" : "", name);
+    if (n < 0 || (size_t)n >= sizeof child)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED, "%.100s...: its path is too long", path);
+    hid_t object = -1;
+    hr_status st = h5_walk(l->file, group, name, &object, err);
+    if (st != HR_OK) {
+        hr__error_prefix(err, "%s", child);
+        return st;
+    }
+    st = list_object(l, object, child, depth, err);
+    (void)H5Oclose(object);
+    return st;
+}
+
+static hr_status list_group(struct lister *l, hid_t group, const char *path, unsigned depth,
+                            hr_error *err) {
+    if (depth >= MAX_DEPTH)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED, "%.200s: groups nested deeper than %u", path,
+                             MAX_DEPTH);
+    struct names names = {0};
+    hr_status st = HR_OK;
+    if (H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, collect, &names) < 0)
+        st = h5_error(err, HR_ERR_CORRUPT, "the group /%.150s cannot be listed", path);
+    if (names.n > 0)
+        qsort(names.names, names.n, sizeof *names.names, compare_names);
+    for (size_t i = 0; st == HR_OK && i < names.n; i++)
+        st = list_child(l, group, path, names.names[i], depth + 1, err);
+    names_free(&names);
+    return st;
+}
+
+static hr_status list_object(struct lister *l, hid_t object, const char *path, unsigned depth,
+                             hr_error *err) {
+    H5I_type_t kind = H5Iget_type(object);
+    if (kind != H5I_GROUP && kind != H5I_DATASET) /* a named type */
+        return HR_OK;
+    bool again = false;
+    hr_status st = remember(l, object, &again, err);
+    if (st == HR_OK && !again && kind == H5I_DATASET)
+        st = list_dataset(l, object, path, err);
+    else if (st == HR_OK && !again)
+        return list_group(l, object, path, depth, err);
+    if (st != HR_OK)
+        hr__error_prefix(err, "/%.200s", path);
+    return st;
+}
+
+/* The path as its components joined by '/', without one at the ends. */
+static char *plain_path(const char *path) {
+    char *copy = strdup(path), *out = calloc(1, strlen(path) + 2), *rest = copy;
+    if (copy == NULL || out == NULL) {
+        free(copy);
+        free(out);
+        return NULL;
+    }
+    size_t n = 0;
+    for (char *name; (name = strsep(&rest, "/")) != NULL;) {
+        if (name[0] == '\0' || strcmp(name, ".") == 0)
+            continue;
+        if (n > 0)
+            out[n++] = '/';
+        size_t length = strlen(name);
+        memcpy(out + n, name, length + 1);
+        n += length;
+    }
+    free(copy);
+    return out;
+}
+
+hr_status h5_list(const struct h5_file *f, const char *member, h5_found found, void *arg,
+                  hr_error *err) {
+    hr_status st = HR_OK;
+    hid_t object = -1;
+    struct lister l = {.file = f, .found = found, .arg = arg};
+    char *path = plain_path(member);
+    l.seen = calloc(MAX_OBJECTS, sizeof *l.seen);
+    if (path == NULL || l.seen == NULL) {
+        st = hr__error_no_memory(err, MAX_OBJECTS * sizeof *l.seen, "a list of objects");
+        goto done;
+    }
+    HR_TRY(h5_walk(f, f->file, path, &object, err));
+    const char *slash = strrchr(path, '/');
+    if (H5Iget_type(object) == H5I_DATASET)
+        l.name_at = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+    else
+        l.name_at = path[0] != '\0' ? strlen(path) + 1 : 0;
+    st = list_object(&l, object, path, 0, err);
+done:
+    if (object >= 0)
+        (void)H5Oclose(object);
+    free(l.seen);
+    free(path);
+    return st;
+}

@@ -1,0 +1,198 @@
+/*
+ * Which HDF5 types are ours. Types are untrusted.
+ */
+#include "helper.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static hr_status refuse(hr_error *err, const char *what, const char *remedy) {
+    return hr__error_set(err, HR_ERR_UNSUPPORTED, "it holds %s, which cannot be converted; %s",
+                         what, remedy);
+}
+
+static hr_status accept(hid_t memory_type, hid_t *out, hr_error *err) {
+    *out = memory_type;
+    return memory_type >= 0 ? HR_OK : h5_error(err, HR_ERR_NO_MEMORY, "a type");
+}
+
+static hr_status integer_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
+    static const hr_dtype dtypes[2][4] = {{HR_UINT8, HR_UINT16, HR_UINT32, HR_UINT64},
+                                          {HR_INT8, HR_INT16, HR_INT32, HR_INT64}};
+    const hid_t types[2][4] = {{H5T_STD_U8LE, H5T_STD_U16LE, H5T_STD_U32LE, H5T_STD_U64LE},
+                               {H5T_STD_I8LE, H5T_STD_I16LE, H5T_STD_I32LE, H5T_STD_I64LE}};
+    size_t size = H5Tget_size(type);
+    H5T_order_t order = H5Tget_order(type);
+    bool plain = H5Tget_precision(type) == size * 8 && H5Tget_offset(type) == 0 &&
+                 (order == H5T_ORDER_LE || order == H5T_ORDER_BE);
+    int is_signed = H5Tget_sign(type) == H5T_SGN_2;
+    for (int log2 = 0; plain && log2 < 4; log2++) {
+        if (size == (size_t)1 << log2) {
+            *dtype = dtypes[is_signed][log2];
+            return accept(H5Tcopy(types[is_signed][log2]), memory, err);
+        }
+    }
+    return refuse(err, "integers of an odd size or with unused bits",
+                  "write it anew as integers of 1, 2, 4 or 8 bytes");
+}
+
+/* An IEEE-like type of two bytes, little-endian; HDF5 before 1.14.4 has none by name. */
+static hid_t two_byte_float(size_t exponent_bits, size_t mantissa_bits, size_t bias) {
+    hid_t t = H5Tcopy(H5T_IEEE_F32LE);
+    if (t < 0 || H5Tset_fields(t, 15, mantissa_bits, exponent_bits, 0, mantissa_bits) < 0 ||
+        H5Tset_size(t, 2) < 0 || H5Tset_ebias(t, bias) < 0)
+        return -1;
+    return t;
+}
+
+static hid_t float_type_of(hr_dtype dtype) {
+    switch (dtype) {
+    case HR_FLOAT16:
+        return two_byte_float(5, 10, 15);
+    case HR_BFLOAT16:
+        return two_byte_float(8, 7, 127);
+    case HR_FLOAT32:
+        return H5Tcopy(H5T_IEEE_F32LE);
+    default:
+        return H5Tcopy(H5T_IEEE_F64LE);
+    }
+}
+
+/* The same but for byte order. */
+static bool same_float(hid_t type, hid_t little) {
+    bool same = H5Tequal(type, little) > 0;
+    hid_t big = same ? -1 : H5Tcopy(little);
+    if (big >= 0) {
+        same = H5Tset_order(big, H5T_ORDER_BE) >= 0 && H5Tequal(type, big) > 0;
+        (void)H5Tclose(big);
+    }
+    return same;
+}
+
+static hr_status float_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
+    static const hr_dtype dtypes[] = {HR_FLOAT32, HR_FLOAT64, HR_FLOAT16, HR_BFLOAT16};
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
+        hid_t little = float_type_of(dtypes[i]);
+        if (little >= 0 && same_float(type, little)) {
+            *dtype = dtypes[i];
+            return accept(little, memory, err);
+        }
+        if (little >= 0)
+            (void)H5Tclose(little);
+    }
+    return refuse(err, "floating-point numbers that are not IEEE of 2, 4 or 8 bytes",
+                  "write it anew as float32 or float64");
+}
+
+static bool member_is(hid_t type, unsigned index, const char *name) {
+    char *found = H5Tget_member_name(type, index);
+    bool same = found != NULL && strcmp(found, name) == 0;
+    (void)H5free_memory(found);
+    return same;
+}
+
+/* The kind of both members, or 0: not {r, i} of equal float32 or float64. */
+static hr_dtype complex_part(hid_t type) {
+    if (H5Tget_nmembers(type) != 2 || !member_is(type, 0, "r") || !member_is(type, 1, "i"))
+        return (hr_dtype)0;
+    hr_dtype part[2] = {(hr_dtype)0, (hr_dtype)0};
+    for (unsigned i = 0; i < 2; i++) {
+        hid_t member = H5Tget_member_type(type, i), memory = -1;
+        if (member >= 0 && H5Tget_class(member) == H5T_FLOAT &&
+            float_type(member, &part[i], &memory, NULL) == HR_OK)
+            (void)H5Tclose(memory);
+        if (member >= 0)
+            (void)H5Tclose(member);
+    }
+    bool ok = part[0] == part[1] && (part[0] == HR_FLOAT32 || part[0] == HR_FLOAT64);
+    return ok ? part[0] : (hr_dtype)0;
+}
+
+static hr_status compound_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
+    hr_dtype part = complex_part(type);
+    if (part == (hr_dtype)0)
+        return refuse(err, "compounds (records)",
+                      "write each member as a data set of its own (complex numbers: a compound of "
+                      "r and i, float32 or float64)");
+    *dtype = part == HR_FLOAT32 ? HR_COMPLEX64 : HR_COMPLEX128;
+    hid_t member = part == HR_FLOAT32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE;
+    size_t n_bytes = hr_dtype_bytes(part);
+    hid_t t = H5Tcreate(H5T_COMPOUND, 2 * n_bytes);
+    if (t < 0 || H5Tinsert(t, "r", 0, member) < 0 || H5Tinsert(t, "i", n_bytes, member) < 0)
+        return h5_error(err, HR_ERR_NO_MEMORY, "a type");
+    *memory = t;
+    return HR_OK;
+}
+
+static bool enum_value_is(hid_t type, const char *name, uint8_t expected) {
+    uint8_t value = 0;
+    return H5Tenum_valueof(type, name, &value) >= 0 && value == expected;
+}
+
+static hr_status enum_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
+    bool is_bool = H5Tget_size(type) == 1 && H5Tget_nmembers(type) == 2 &&
+                   enum_value_is(type, "FALSE", 0) && enum_value_is(type, "TRUE", 1);
+    (void)H5Eclear2(H5E_DEFAULT);
+    if (!is_bool)
+        return refuse(err, "an enumeration other than FALSE = 0, TRUE = 1 of one byte",
+                      "write it anew as integers");
+    *dtype = HR_BOOL;
+    /* Read as what it is: a conversion would hide values that are neither. */
+    return accept(H5Tcopy(type), memory, err);
+}
+
+static hr_status string_type(hid_t type, hr_dtype *dtype, uint32_t *width, hid_t *memory,
+                             hr_error *err) {
+    htri_t variable = H5Tis_variable_str(type);
+    size_t n_bytes = H5Tget_size(type);
+    H5T_cset_t charset = H5Tget_cset(type);
+    if (variable != 0)
+        return refuse(err, "variable-length strings",
+                      "write it anew with fixed-length ones (h5py: dtype 'S<bytes>')");
+    if ((charset != H5T_CSET_ASCII && charset != H5T_CSET_UTF8) || n_bytes > INT32_MAX)
+        return refuse(err, "strings of an unknown character set, or too long ones",
+                      "write it anew as UTF-8");
+    *dtype = charset == H5T_CSET_UTF8 ? HR_FIXED_UTF8 : HR_FIXED_BYTES;
+    *width = (uint32_t)n_bytes;
+    hid_t t = H5Tcopy(H5T_C_S1);
+    /* HDF5 then cuts at the terminator, or the spaces, and pads with zeros. */
+    if (t < 0 || H5Tset_size(t, n_bytes) < 0 || H5Tset_strpad(t, H5T_STR_NULLPAD) < 0 ||
+        H5Tset_cset(t, charset) < 0)
+        return h5_error(err, HR_ERR_NO_MEMORY, "a type");
+    *memory = t;
+    return HR_OK;
+}
+
+hr_status h5_type(hid_t type, hr_dtype *dtype, uint32_t *width_bytes, hid_t *memory_type,
+                  hr_error *err) {
+    *width_bytes = 0;
+    *memory_type = -1;
+    switch (H5Tget_class(type)) {
+    case H5T_INTEGER:
+        return integer_type(type, dtype, memory_type, err);
+    case H5T_FLOAT:
+        return float_type(type, dtype, memory_type, err);
+    case H5T_STRING:
+        return string_type(type, dtype, width_bytes, memory_type, err);
+    case H5T_COMPOUND:
+        return compound_type(type, dtype, memory_type, err);
+    case H5T_ENUM:
+        return enum_type(type, dtype, memory_type, err);
+    case H5T_VLEN:
+        return refuse(err, "variable-length sequences",
+                      "write it anew padded to one length, with the lengths beside it");
+    case H5T_REFERENCE:
+        return refuse(err, "references to other objects", "leave it out");
+    case H5T_ARRAY:
+        return refuse(err, "arrays inside its elements",
+                      "write it anew with their dimensions as axes of the data set");
+    case H5T_BITFIELD:
+        return refuse(err, "bit fields", "write it anew as unsigned integers");
+    case H5T_OPAQUE:
+        return refuse(err, "opaque bytes", "write it anew as uint8 or with its real type");
+    case H5T_TIME:
+        return refuse(err, "times", "write it anew as int64");
+    default:
+        return refuse(err, "a type that this version does not know", "write it anew as numbers");
+    }
+}

@@ -1,0 +1,97 @@
+/*
+ * The parts of the program headrace-source, which reads HDF5 files for libheadrace in a process of
+ * its own. Files and messages are untrusted; a crash or hang of the HDF5 library ends or stops this
+ * process only.
+ */
+#ifndef HEADRACE_SOURCE_HELPER_H
+#define HEADRACE_SOURCE_HELPER_H
+
+#include "error.h"
+#include "helper_protocol.h"
+
+#include <hdf5.h>
+
+/* --- hdf5_error.c --------------------------------------------------------------------------- */
+
+/* The formatted message, then the innermost one of HDF5's error stack, which is cleared. A want of
+ * memory becomes HR_ERR_HELPER and says so. */
+hr_status h5_error(hr_error *err, hr_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* --- hdf5_link.c: from names to objects, under the rule for links ----------------------------- */
+
+/*
+ * No link is followed by the HDF5 library itself: each component of a path is looked at first, so
+ * that nothing outside the input's own folder is opened unless that was asked for.
+ */
+struct h5_file {
+    hid_t file;   /* -1: none */
+    hid_t access; /* file access list, for linked files too */
+    char *folder; /* real path of the input's folder, with a '/' at the end */
+    bool follow_external;
+};
+
+/* cache_bytes and cache_chunks: of the chunk cache of every data set. */
+hr_status h5_file_open(struct h5_file *f, const char *path, bool follow_external,
+                       uint64_t cache_bytes, uint64_t cache_chunks, hr_error *err);
+void h5_file_close(struct h5_file *f); /* {-1, -1, NULL} is fine */
+
+/* The object that `path` leads to, from `group`, or from the root of the file where it begins with
+ * '/'. Close with H5Oclose(). */
+hr_status h5_walk(const struct h5_file *f, hid_t group, const char *path, hid_t *out,
+                  hr_error *err);
+
+/* --- hdf5_types.c --------------------------------------------------------------------------- */
+
+/* The dtype of an HDF5 type and the type to read it as. HR_ERR_UNSUPPORTED says why not and what
+ * can be done. Close *memory_type with H5Tclose(). */
+hr_status h5_type(hid_t type, hr_dtype *dtype, uint32_t *width_bytes, hid_t *memory_type,
+                  hr_error *err);
+
+/* --- hdf5_describe.c ------------------------------------------------------------------------ */
+
+/* Fills all of *out but member and name. */
+hr_status h5_describe(hid_t dataset, bool follow_external, struct hr__helper_field *out,
+                      hid_t *memory_type, hr_error *err);
+
+/* --- hdf5_list.c ---------------------------------------------------------------------------- */
+
+typedef hr_status (*h5_found)(void *arg, const struct hr__helper_field *field, hr_error *err);
+
+/* Calls found for each data set below `member`, in natural order of names. The first that cannot
+ * be converted refuses the whole. */
+hr_status h5_list(const struct h5_file *f, const char *member, h5_found found, void *arg,
+                  hr_error *err);
+
+/* Order of names in which numbers in them count as numbers: "x2" before "x10". */
+int h5_natural_compare(const char *a, const char *b);
+
+/* --- hdf5_read.c ---------------------------------------------------------------------------- */
+
+struct h5_reader {
+    struct h5_file file;
+    hid_t dataset, memory_type;
+    struct hr__helper_field field;
+    uint8_t *shared;
+    uint64_t slot_bytes;
+};
+
+/* fd: the memory that rows go to; is mapped, and may be closed afterwards. memory_bytes: what this
+ * process may use. */
+hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *open, int fd,
+                         uint64_t memory_bytes, hr_error *err);
+hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uint64_t n,
+                         hr_error *err);
+
+/* --- serve.c -------------------------------------------------------------------------------- */
+
+/* Answers messages until the other side is gone. */
+void serve(int socket, uint64_t memory_bytes);
+
+/* --- limits.c ------------------------------------------------------------------------------- */
+
+void limits_set(uint64_t memory_bytes);
+/* Ends this process when the one that started it ends, whatever the main thread does then. */
+bool limits_watch_parent(int socket, int parent);
+
+#endif

@@ -1,0 +1,151 @@
+/*
+ * The conversation with libheadrace. Messages are untrusted.
+ */
+#define _GNU_SOURCE
+#include "helper.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct server {
+    int socket;
+    uint64_t memory_bytes;
+    uint32_t num_found;
+    struct h5_reader reader;
+};
+
+/* Ends the process when nobody listens any more. */
+static void say(struct server *s, const struct hr__helper_message *m) {
+    uint8_t buf[HR__HELPER_MESSAGE_BYTES];
+    size_t n_bytes = hr__helper_encode(m, buf, sizeof buf);
+    ssize_t rc;
+    do
+        rc = send(s->socket, buf, n_bytes, MSG_NOSIGNAL);
+    while (rc < 0 && errno == EINTR);
+    if (n_bytes == 0 || rc < 0)
+        _exit(5);
+}
+
+static void say_error(struct server *s, const hr_error *err) {
+    struct hr__helper_message m = {
+        .type = HR__HELPER_ERROR, .status = err->status, .text = err->message};
+    say(s, &m);
+}
+
+static hr_status found(void *arg, const struct hr__helper_field *field, hr_error *err) {
+    struct server *s = arg;
+    struct hr__helper_message m = {.type = HR__HELPER_FIELD, .field = *field};
+    (void)err;
+    say(s, &m);
+    s->num_found++;
+    return HR_OK;
+}
+
+static hr_status do_list(struct server *s, const struct hr__helper_message *m, hr_error *err) {
+    struct h5_file file = {.file = -1, .access = -1};
+    bool follow = (m->flags & HR__HELPER_FOLLOW_EXTERNAL) != 0;
+    s->num_found = 0;
+    hr_status st = h5_file_open(&file, m->path, follow, 0, 0, err);
+    if (st == HR_OK)
+        st = h5_list(&file, m->member, found, s, err);
+    h5_file_close(&file);
+    struct hr__helper_message end = {.type = HR__HELPER_LIST_END, .count = s->num_found};
+    if (st == HR_OK)
+        say(s, &end);
+    return st;
+}
+
+static hr_status do_open(struct server *s, const struct hr__helper_message *m, int fd,
+                         hr_error *err) {
+    if (s->reader.shared != NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "a data set is open already");
+    hr_status st = h5_reader_open(&s->reader, m, fd, s->memory_bytes, err);
+    struct hr__helper_message opened = {.type = HR__HELPER_OPENED, .field = s->reader.field};
+    opened.field.member = m->member;
+    opened.field.name = "";
+    if (st == HR_OK)
+        say(s, &opened);
+    return st;
+}
+
+static hr_status do_read(struct server *s, const struct hr__helper_message *m, hr_error *err) {
+    hr_status st = h5_reader_read(&s->reader, m->slot, m->first, m->n, err);
+    struct hr__helper_message rows = *m;
+    rows.type = HR__HELPER_ROWS;
+    if (st == HR_OK)
+        say(s, &rows);
+    return st;
+}
+
+static hr_status answer(struct server *s, const struct hr__helper_message *m, int fd,
+                        hr_error *err) {
+    switch (m->type) {
+    case HR__HELPER_LIST:
+        return do_list(s, m, err);
+    case HR__HELPER_OPEN:
+        return do_open(s, m, fd, err);
+    case HR__HELPER_READ:
+        return do_read(s, m, err);
+    default:
+        return hr__error_set(err, HR_ERR_INVALID, "an unexpected message");
+    }
+}
+
+/* Bytes received, or at most 0 for the end. *fd: what came along, or -1. */
+static ssize_t hear(int socket, uint8_t *buf, int *fd) {
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    memset(&control, 0, sizeof control);
+    struct iovec part = {.iov_base = buf, .iov_len = HR__HELPER_MESSAGE_BYTES};
+    struct msghdr msg = {.msg_iov = &part,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof control.room};
+    *fd = -1;
+    ssize_t n;
+    do
+        n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n > 0 && msg.msg_controllen >= CMSG_LEN(sizeof(int)) &&
+        control.head.cmsg_level == SOL_SOCKET && control.head.cmsg_type == SCM_RIGHTS)
+        memcpy(fd, CMSG_DATA(&control.head), sizeof *fd);
+    return n;
+}
+
+static void say_hello(struct server *s) {
+    char text[64];
+    unsigned major = 0, minor = 0, release = 0;
+    (void)H5get_libversion(&major, &minor, &release);
+    (void)snprintf(text, sizeof text, "HDF5 %u.%u.%u", major, minor, release);
+    struct hr__helper_message m = {.type = HR__HELPER_HELLO, .text = text};
+    say(s, &m);
+}
+
+void serve(int socket, uint64_t memory_bytes) {
+    struct server s = {.socket = socket, .memory_bytes = memory_bytes};
+    s.reader.file.file = s.reader.file.access = -1;
+    s.reader.dataset = s.reader.memory_type = -1;
+    uint8_t buf[HR__HELPER_MESSAGE_BYTES];
+    say_hello(&s);
+    for (;;) {
+        int fd;
+        ssize_t n = hear(socket, buf, &fd);
+        if (n <= 0)
+            return;
+        hr_error err;
+        memset(&err, 0, sizeof err);
+        struct hr__helper_message m;
+        hr_status st = hr__helper_decode(buf, (size_t)n, &m, &err);
+        if (st == HR_OK)
+            st = answer(&s, &m, fd, &err);
+        if (st != HR_OK)
+            say_error(&s, &err);
+        if (fd >= 0)
+            (void)close(fd);
+    }
+}

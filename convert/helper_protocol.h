@@ -1,0 +1,83 @@
+/*
+ * The messages between libheadrace and its source helper: one message is one packet on a
+ * SOCK_SEQPACKET pair. Both sides treat what they receive as untrusted; decoding is a pure function
+ * over a buffer, and what it accepts it would encode to the same bytes.
+ *
+ * A conversation: the helper says HELLO. LIST is answered by FIELD for each data set, then
+ * LIST_END. OPEN carries a sealed memfd and is answered by OPENED; READ by ROWS, in the order of
+ * asking. ERROR may come in the place of any answer. The end of file ends the conversation.
+ *
+ * A packet, little-endian: magic "HRSH", u16 version, u16 type, u32 body bytes, u32 zero, body.
+ * A text is u32 bytes, the bytes (none of them zero), one zero byte.
+ */
+#ifndef HEADRACE_HELPER_PROTOCOL_H
+#define HEADRACE_HELPER_PROTOCOL_H
+
+#include "headrace/types.h"
+
+#include <stdbool.h>
+
+#define HR__HELPER_VERSION       1u
+#define HR__HELPER_MESSAGE_BYTES 16384u /* no packet is larger */
+#define HR__HELPER_PATH_BYTES    4096u  /* longest text */
+#define HR__HELPER_MAX_FIELDS    4096u
+#define HR__HELPER_NUM_SLOTS     2u
+#define HR__HELPER_BASE_BYTES    (64ull << 20) /* address space of a helper that holds no data */
+
+enum hr__helper_type {
+    HR__HELPER_LIST = 1,
+    HR__HELPER_OPEN = 2,
+    HR__HELPER_READ = 3,
+    HR__HELPER_HELLO = 64,
+    HR__HELPER_FIELD = 65,
+    HR__HELPER_LIST_END = 66,
+    HR__HELPER_OPENED = 67,
+    HR__HELPER_ROWS = 68,
+    HR__HELPER_ERROR = 69
+};
+
+#define HR__HELPER_FOLLOW_EXTERNAL 1u /* flag of LIST and OPEN */
+#define HR__HELPER_CHUNKED         1u /* flag of a field: several readers are useful */
+
+/* A data set as the helper describes it. */
+struct hr__helper_field {
+    hr_dtype dtype;
+    uint32_t width_bytes; /* of one element, HR_FIXED_* only */
+    uint32_t rank;        /* of one sample */
+    uint32_t flags;
+    uint64_t shape[HR_MAX_RANK];
+    uint64_t num_samples;
+    uint64_t sample_bytes;
+    uint64_t granule_samples; /* at least 1 */
+    uint64_t chunk_bytes;     /* of one chunk of the file, decoded; 0: not chunked */
+    uint64_t chunk_row_bytes; /* of all chunks that one sample touches */
+    const char *member;       /* path from the root of the file, without the leading '/' */
+    const char *name;         /* the field's name where none is given */
+};
+
+struct hr__helper_message {
+    enum hr__helper_type type;
+    uint32_t flags;                /* LIST, OPEN */
+    uint32_t slot;                 /* READ, ROWS */
+    uint32_t count;                /* LIST_END */
+    hr_status status;              /* ERROR */
+    uint64_t slot_bytes;           /* OPEN: of each slot of the memfd */
+    uint64_t cache_bytes;          /* OPEN: what the chunk cache may hold */
+    uint64_t first, n;             /* READ, ROWS: samples */
+    const char *path;              /* LIST, OPEN */
+    const char *member;            /* LIST, OPEN; "": the root */
+    const char *text;              /* ERROR: the message; HELLO: the library's name and version */
+    struct hr__helper_field field; /* FIELD, OPENED */
+};
+
+/* Bytes written to buf, or 0: it does not fit, a text is too long, or a figure is out of range. */
+size_t hr__helper_encode(const struct hr__helper_message *m, uint8_t *buf, size_t cap_bytes);
+
+/* Texts in *out point into buf. HR_ERR_HELPER: the message says what is wrong with the packet. */
+hr_status hr__helper_decode(const uint8_t *buf, size_t n_bytes, struct hr__helper_message *out,
+                            hr_error *err);
+
+/* The figures of a field agree with each other and lie in the format's limits. */
+bool hr__helper_field_valid(const struct hr__helper_field *f);
+
+#endif

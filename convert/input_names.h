@@ -1,0 +1,16 @@
+/*
+ * The field's name that a numbered file stands for.
+ */
+#ifndef HEADRACE_INPUT_NAMES_H
+#define HEADRACE_INPUT_NAMES_H
+
+#include <stddef.h>
+
+/* Bytes of the common part of a numbered name: "X" of "X_12", "X-00012" and "X-00001-of-00010"; 0
+ * of "12". (size_t)-1: the name is not numbered. A number counts only behind '_', '-', '.' or a
+ * space, or by itself: "X1" and "X2" are names of their own. */
+size_t hr__numbered_name_base(const char *name);
+
+#define HR__NOT_NUMBERED ((size_t)-1)
+
+#endif

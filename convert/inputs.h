@@ -1,0 +1,30 @@
+/*
+ * The inputs of a conversion, opened: which files become which fields (docs/convert.md).
+ */
+#ifndef HEADRACE_INPUTS_H
+#define HEADRACE_INPUTS_H
+
+#include "source.h"
+
+struct hr__input_field {
+    char *name;
+    struct hr__source *source;
+};
+
+struct hr__inputs {
+    uint32_t num_fields;
+    struct hr__input_field *fields;
+    uint32_t num_files; /* every file once, in the order of use */
+    hr_source_fingerprint *files;
+};
+
+/* Opens everything that the options name, and tells on_note which files became a field, in which
+ * order. HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_UNSUPPORTED, or as the sources. */
+hr_status hr__inputs_open(const hr_convert_options *opts, struct hr__inputs *out, hr_error *err);
+
+void hr__inputs_close(struct hr__inputs *in); /* a zeroed one is fine */
+
+/* HR_ERR_DATA if a file is not what it was when it was opened. */
+hr_status hr__inputs_check_unchanged(const struct hr__inputs *in, hr_error *err);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * The division of a conversion's memory.
+ */
+#include "read_plan.h"
+
+#include "checked.h"
+
+#define TARGET_RANGE_BYTES (UINT64_C(4) << 20)
+#define MAX_RANGE_SAMPLES  (UINT64_C(1) << 20)
+#define FIELD_ALIGN_BYTES  64u
+
+uint64_t hr__read_plan_field_off(const struct hr__inputs *in, uint64_t range_samples,
+                                 uint32_t field) {
+    uint64_t off = 0;
+    for (uint32_t i = 0; i < field; i++)
+        off += hr__round_up(range_samples * in->fields[i].source->info.sample_bytes,
+                            FIELD_ALIGN_BYTES);
+    return off;
+}
+
+uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers) {
+    uint32_t most = 1, with_helper = 0;
+    for (uint32_t i = 0; i < in->num_fields; i++) {
+        const struct hr__source_info *info = &in->fields[i].source->info;
+        if (info->max_readers > most)
+            most = info->max_readers;
+        with_helper += info->member != NULL;
+    }
+    if (with_helper > 0)
+        most = (uint32_t)hr__min_u64(most, hr__max_u64(max_helpers / with_helper, 1));
+    return most;
+}
+
+uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in) {
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < in->num_fields; i++) {
+        const struct hr__source_info *info = &in->fields[i].source->info;
+        uint64_t granule_bytes, bytes;
+        if (info->member == NULL)
+            continue;
+        if (!hr__mul_u64(info->granule_samples, info->sample_bytes, &granule_bytes) ||
+            !hr__mul_u64(granule_bytes, 3, &bytes) ||
+            !hr__add_u64(bytes, 2 * hr__round_up(info->sample_bytes, 4096), &bytes) ||
+            !hr__add_u64(total, bytes, &total))
+            return UINT64_MAX;
+    }
+    return total;
+}
+
+static uint64_t largest_granule(const struct hr__inputs *in) {
+    uint64_t granule = 1;
+    for (uint32_t i = 0; i < in->num_fields; i++)
+        granule = hr__max_u64(granule, in->fields[i].source->info.granule_samples);
+    return granule;
+}
+
+/* Samples whose buffer has at most n_bytes, whole granules where one fits; 0: not even one. */
+static uint64_t fitting_samples(const struct hr__inputs *in, uint64_t sample_bytes,
+                                uint64_t granule, uint64_t n_bytes) {
+    uint64_t padding = (uint64_t)in->num_fields * FIELD_ALIGN_BYTES;
+    uint64_t samples = MAX_RANGE_SAMPLES;
+    if (n_bytes <= padding)
+        return 0;
+    if (sample_bytes > 0)
+        samples = hr__min_u64(samples, (n_bytes - padding) / sample_bytes);
+    return samples >= granule ? samples / granule * granule : samples;
+}
+
+void hr__read_plan_make(const struct hr__inputs *in, uint64_t budget_bytes, uint32_t max_readers,
+                        struct hr__read_plan *out) {
+    uint64_t granule = largest_granule(in);
+    *out = (struct hr__read_plan){.range_samples = 1, .num_readers = 1, .num_buffers = 1};
+    for (uint32_t i = 0; i < in->num_fields; i++)
+        out->sample_bytes += in->fields[i].source->info.sample_bytes;
+    /* Many readers are worth it only where each reads whole granules: else the pieces of one are
+     * decoded by several of them. */
+    for (uint32_t readers = max_readers; readers >= 1; readers--) {
+        uint64_t share = budget_bytes / (readers + 1);
+        uint64_t wanted = hr__max_u64(TARGET_RANGE_BYTES, out->sample_bytes);
+        uint64_t samples =
+            fitting_samples(in, out->sample_bytes, granule, hr__min_u64(share, wanted));
+        if (samples < granule)
+            samples = hr__min_u64(granule, fitting_samples(in, out->sample_bytes, granule, share));
+        if (samples == 0 || (readers > 1 && samples < granule))
+            continue;
+        out->range_samples = samples;
+        out->num_readers = readers;
+        out->num_buffers = readers + 1;
+        break;
+    }
+    out->buffer_bytes = hr__read_plan_field_off(in, out->range_samples, in->num_fields);
+}

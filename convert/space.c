@@ -1,0 +1,64 @@
+/*
+ * Free disk space, estimated from the chunks that were tried.
+ */
+#define _GNU_SOURCE
+#include "space.h"
+
+#include "checked.h"
+#include "error.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#define PAGE_BYTES 4096u
+#define MIB        (1024.0 * 1024.0)
+
+/* Of a resumed job, which has no trial, what is there tells the ratio. */
+static double ratio_of(const hr_writer_info *info) {
+    double ratio = info->trial_ratio;
+    if (ratio <= 0 && info->resumed_samples > 0 && info->stored_bytes > 0)
+        ratio = (double)info->decoded_bytes / (double)info->stored_bytes;
+    return ratio >= 0.5 ? ratio : 1.0;
+}
+
+uint64_t hr__space_needed(const hr_writer_info *info, uint64_t total_bytes, uint64_t num_samples) {
+    uint64_t left_bytes = total_bytes - hr__min_u64(total_bytes, info->decoded_bytes);
+    uint64_t left_samples = num_samples - hr__min_u64(num_samples, info->num_samples);
+    uint64_t chunks = hr__ceil_div(left_samples, hr__max_u64(info->samples_per_chunk, 1));
+    /* 2 % for chunks that compress worse than those tried; index entries of 8 bytes. */
+    double bytes = (double)left_bytes / ratio_of(info) * 1.02 + (double)chunks * 8 + 4 * PAGE_BYTES;
+    if (total_bytes == 0)
+        bytes += (double)chunks * PAGE_BYTES;
+    return bytes < (double)INT64_MAX ? (uint64_t)bytes : INT64_MAX;
+}
+
+/* The folder that a path is in, malloc'ed. */
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return strdup(".");
+    return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+hr_status hr__space_check(const char *path, uint64_t needed_bytes, hr_error *err) {
+    struct statvfs disk;
+    uint64_t free_bytes;
+    char *folder = folder_of(path);
+    if (folder == NULL)
+        return hr__error_no_memory(err, strlen(path), "the name of a folder");
+    int rc;
+    do
+        rc = statvfs(folder, &disk);
+    while (rc != 0 && errno == EINTR);
+    free(folder);
+    if (rc != 0 || disk.f_blocks == 0 ||
+        !hr__mul_u64((uint64_t)disk.f_bavail, (uint64_t)disk.f_frsize, &free_bytes) ||
+        free_bytes >= needed_bytes)
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_NO_SPACE,
+                         "%s needs about %.1f MiB more, and %.1f MiB are free on its disk; free "
+                         "some and resume, or convert to another disk",
+                         path, (double)needed_bytes / MIB, (double)free_bytes / MIB);
+}

@@ -1,0 +1,136 @@
+/*
+ * Frames: hash, codec, filter (docs/format.md, 6.3). Stored bytes are untrusted; they are hashed
+ * before they are decoded, and zstd is bounded by the room it is given.
+ */
+#include "frame_codec.h"
+
+#include "error.h"
+#include "headrace/writer.h" /* hr_codec, hr_filter */
+#include "superblock.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+#include <zstd.h>
+
+uint64_t hr__hash(const void *p, size_t n_bytes) {
+    return XXH3_64bits(p, n_bytes);
+}
+
+hr_status hr__frame_decoder_init(struct hr__frame_decoder *d, hr_error *err) {
+    d->zstd = ZSTD_createDCtx();
+    return d->zstd != NULL ? HR_OK : hr__error_no_memory(err, 0, "a zstd decoder");
+}
+
+void hr__frame_decoder_free(struct hr__frame_decoder *d) {
+    ZSTD_freeDCtx(d->zstd);
+    d->zstd = NULL;
+}
+
+hr_status hr__frame_check(const struct hr__frame *frame, const uint8_t *stored, hr_error *err) {
+    uint64_t hash = hr__hash(stored, frame->stored_bytes);
+    if (hash == frame->hash)
+        return HR_OK;
+    return hr__error_at(err, HR_ERR_CORRUPT, frame->off,
+                        "the frame at offset %llu of the chunk is damaged (hash %016llx, expected "
+                        "%016llx); run headrace verify, and convert anew",
+                        (unsigned long long)frame->off, (unsigned long long)hash,
+                        (unsigned long long)frame->hash);
+}
+
+static hr_status check_features(const struct hr__frame *frame, uint32_t features, hr_error *err) {
+    bool zstd = frame->codec != HR_CODEC_ZSTD || (features & HR__FEATURE_ZSTD) != 0;
+    bool shuffle =
+        frame->filter != HR_FILTER_BYTE_SHUFFLE || (features & HR__FEATURE_BYTE_SHUFFLE) != 0;
+    if (zstd && shuffle)
+        return HR_OK;
+    return hr__error_at(err, HR_ERR_CORRUPT, frame->off,
+                        "the frame at offset %llu of the chunk uses %s, which the superblock does "
+                        "not list",
+                        (unsigned long long)frame->off, zstd ? "byte-shuffle" : "zstd");
+}
+
+hr_status hr__frame_decode(struct hr__frame_decoder *d, const struct hr__frame *frame,
+                           const uint8_t *stored, uint32_t features, uint8_t *dst, hr_error *err) {
+    hr_status st;
+    HR_TRY(check_features(frame, features, err));
+    HR_TRY(hr__frame_check(frame, stored, err));
+    if (frame->codec == HR_CODEC_RAW) {
+        memcpy(dst, stored, frame->decoded_bytes);
+        return HR_OK;
+    }
+    /* Exactly one zstd frame: a second or skippable one behind it would be ignored data. */
+    bool one = ZSTD_findFrameCompressedSize(stored, frame->stored_bytes) == frame->stored_bytes;
+    size_t n =
+        one ? ZSTD_decompressDCtx(d->zstd, dst, frame->decoded_bytes, stored, frame->stored_bytes)
+            : 0;
+    if (!one || ZSTD_isError(n) || n != frame->decoded_bytes)
+        st = hr__error_at(err, HR_ERR_CORRUPT, frame->off,
+                          "the frame at offset %llu of the chunk does not decode to %u bytes (%s)",
+                          (unsigned long long)frame->off, frame->decoded_bytes,
+                          !one              ? "not one zstd frame"
+                          : ZSTD_isError(n) ? ZSTD_getErrorName(n)
+                                            : "fewer");
+done:
+    return st;
+}
+
+hr_status hr__frame_encoder_init(struct hr__frame_encoder *e, hr_error *err) {
+    e->zstd = ZSTD_createCCtx();
+    e->shuffled = malloc(HR__MAX_FRAME_BYTES);
+    if (e->zstd != NULL && e->shuffled != NULL)
+        return HR_OK;
+    hr__frame_encoder_free(e);
+    return hr__error_no_memory(err, HR__MAX_FRAME_BYTES, "a zstd encoder");
+}
+
+void hr__frame_encoder_free(struct hr__frame_encoder *e) {
+    ZSTD_freeCCtx(e->zstd);
+    free(e->shuffled);
+    *e = (struct hr__frame_encoder){0};
+}
+
+size_t hr__frame_bound(size_t n_bytes) {
+    size_t bound = ZSTD_compressBound(n_bytes);
+    return bound > n_bytes ? bound : n_bytes;
+}
+
+static void store_raw(const uint8_t *src, uint32_t n_bytes, uint8_t *dst, struct hr__frame *out) {
+    memcpy(dst, src, n_bytes);
+    *out = (struct hr__frame){.codec = HR_CODEC_RAW,
+                              .filter = HR_FILTER_NONE,
+                              .stored_bytes = n_bytes,
+                              .decoded_bytes = n_bytes};
+}
+
+hr_status hr__frame_encode(struct hr__frame_encoder *e, const struct hr__storage *storage,
+                           const uint8_t *src, uint32_t n_bytes, uint8_t *dst, size_t dst_bytes,
+                           struct hr__frame *out, hr_error *err) {
+    const uint8_t *in = src;
+    size_t n = n_bytes;
+    bool shuffle = storage->filter == HR_FILTER_BYTE_SHUFFLE && storage->element_bytes > 1 &&
+                   n_bytes % storage->element_bytes == 0;
+    if (dst_bytes < hr__frame_bound(n_bytes))
+        return hr__error_set(err, HR_ERR_INVALID, "no room for a frame of %u bytes in %zu", n_bytes,
+                             dst_bytes);
+    if (storage->codec == HR_CODEC_ZSTD) {
+        if (shuffle) {
+            hr__byte_shuffle(src, n_bytes, storage->element_bytes, e->shuffled);
+            in = e->shuffled;
+        }
+        n = ZSTD_compressCCtx(e->zstd, dst, dst_bytes, in, n_bytes, storage->level);
+        if (ZSTD_isError(n))
+            return hr__error_set(err, HR_ERR_NO_MEMORY, "zstd could not compress %u bytes (%s)",
+                                 n_bytes, ZSTD_getErrorName(n));
+    }
+    if (n >= n_bytes)
+        store_raw(src, n_bytes, dst, out);
+    else
+        *out = (struct hr__frame){.codec = HR_CODEC_ZSTD,
+                                  .filter = shuffle ? HR_FILTER_BYTE_SHUFFLE : HR_FILTER_NONE,
+                                  .element_bytes = shuffle ? storage->element_bytes : 0,
+                                  .stored_bytes = (uint32_t)n,
+                                  .decoded_bytes = n_bytes};
+    out->hash = hr__hash(dst, out->stored_bytes);
+    return HR_OK;
+}

@@ -1,0 +1,148 @@
+/*
+ * Making an order: the rules for its parameters and the tables of slots and ends (docs/order.md, 4
+ * and 5). Parameters come from a user; segments were checked when the data set was opened.
+ */
+#include "bytes.h"
+#include "checked.h"
+#include "error.h"
+#include "frame_codec.h"
+#include "order_shape.h"
+
+uint64_t hr__order_key(uint64_t seed, uint64_t epoch, enum hr__order_purpose purpose,
+                       uint64_t stream, uint64_t index) {
+    uint8_t tuple[40];
+    hr__put_u64(tuple, seed);
+    hr__put_u64(tuple + 8, epoch);
+    hr__put_u64(tuple + 16, (uint64_t)purpose);
+    hr__put_u64(tuple + 24, stream);
+    hr__put_u64(tuple + 32, index);
+    return hr__hash(tuple, sizeof tuple);
+}
+
+static void fill_shorts(struct hr__order *o, const struct hr__order_params *params) {
+    uint64_t k = 0;
+    for (uint64_t i = 0; i < params->num_segments; i++) {
+        const struct hr__segment *seg = &params->segments[i];
+        const uint64_t missing = hr__segment_padding(seg, params->samples_per_chunk);
+        if (missing == 0)
+            continue;
+        o->shorts[k].chunk = seg->first_chunk + seg->num_chunks - 1;
+        o->shorts[k].num_samples = params->samples_per_chunk - (uint32_t)missing;
+        k++;
+    }
+}
+
+/* Invariant 3 gives every lane's size; the delay of place i is floor(i x W / size). */
+static void fill_slots(struct hr__order *o) {
+    const struct hr__order_shape *sh = &o->shape;
+    const uint32_t S = o->samples_per_chunk;
+    uint32_t before = 0;
+    for (uint32_t q = 0; q < sh->num_lanes; q++) {
+        const uint32_t places = sh->lane_samples + (q < sh->num_long);
+        for (uint32_t i = 0; i < places; i++) {
+            const uint32_t slot = i * sh->num_lanes + q;
+            const uint32_t d = (uint32_t)((uint64_t)i * sh->window / places);
+            o->delay[slot] = d;
+            o->offset[slot] = d * S + before + i;
+            o->delay_sum += d;
+        }
+        before += places;
+    }
+    const uint64_t size = sh->lane_samples, longest = size + (sh->num_long > 0);
+    o->max_delay_short_lane = (uint32_t)((size - 1) * sh->window / size);
+    o->max_delay = (uint32_t)((longest - 1) * sh->window / longest);
+}
+
+/* Places of a lane with a delay of at most t, t < W. */
+static uint32_t places_held(uint64_t places, uint64_t window, uint64_t t) {
+    return (uint32_t)hr__min_u64(places, hr__ceil_div((t + 1) * places, window));
+}
+
+static void fill_ends(struct hr__order *o) {
+    const struct hr__order_shape *sh = &o->shape;
+    o->arrived[0] = 0;
+    for (uint64_t t = 0; t < sh->window; t++) {
+        o->held_long[t] = places_held((uint64_t)sh->lane_samples + 1, sh->window, t);
+        o->held_short[t] = places_held(sh->lane_samples, sh->window, t);
+        o->arrived[t + 1] = o->arrived[t] + (uint64_t)sh->num_long * o->held_long[t] +
+                            (uint64_t)(sh->num_lanes - sh->num_long) * o->held_short[t];
+    }
+}
+
+hr_status hr__order_make(const struct hr__order_params *params, struct hr__budget *budget,
+                         struct hr__order **out, hr_error *err) {
+    *out = NULL;
+    struct hr__order_shape shape;
+    hr_error unwanted;
+    err = err != NULL ? err : &unwanted;
+    const hr_status st = hr__order_shape_make(params, &shape, err);
+    if (st != HR_OK)
+        return st;
+    const uint64_t bytes = hr__order_tables_bytes(&shape, params->samples_per_chunk);
+    struct hr__order *o = hr__budget_alloc(budget, (size_t)bytes, "the order's tables", err);
+    if (o == NULL)
+        return err->status;
+    o->shape = shape;
+    o->kind = params->kind;
+    o->samples_per_chunk = params->samples_per_chunk;
+    o->num_streams = params->num_streams;
+    o->seed = params->seed;
+    o->budget = budget;
+    o->reserved_bytes = bytes;
+    o->arrived = (uint64_t *)(void *)(o + 1);
+    uint64_t *next = o->arrived + (shape.tables ? (uint64_t)shape.window + 1 : 0);
+    o->shorts = (struct hr__order_short *)(void *)next;
+    fill_shorts(o, params);
+    if (shape.tables) {
+        o->offset = (uint32_t *)(void *)(o->shorts + shape.num_shorts);
+        o->delay = o->offset + params->samples_per_chunk;
+        o->held_long = o->delay + params->samples_per_chunk;
+        o->held_short = o->held_long + shape.window;
+        fill_slots(o);
+        fill_ends(o);
+    }
+    o->num_batches = hr__order_count_batches(params, &shape);
+    *out = o;
+    return HR_OK;
+}
+
+void hr__order_free(struct hr__order *o) {
+    if (o != NULL)
+        hr__budget_free(o->budget, o, (size_t)o->reserved_bytes);
+}
+
+uint32_t hr__order_window(const struct hr__order *o) {
+    return o->shape.window * o->num_streams;
+}
+
+uint64_t hr__order_num_visits(const struct hr__order *o, uint32_t stream) {
+    return hr__order_stream_visits(o->shape.num_chunks, o->num_streams, stream);
+}
+
+uint64_t hr__order_num_batches(const struct hr__order *o) {
+    return o->num_batches;
+}
+
+uint64_t hr__order_live_rows(const struct hr__order *o, uint32_t stream) {
+    const uint64_t visits = hr__order_num_visits(o, stream);
+    return hr__min_u64(visits, o->shape.window) * o->samples_per_chunk;
+}
+
+/* The variance of a class's count in a batch of data sorted by class, over that of a true random
+ * permutation. */
+double hr__order_inflation(const struct hr__order *o) {
+    const struct hr__order_shape *sh = &o->shape;
+    const double S = o->samples_per_chunk, C = (double)sh->num_chunks;
+    const double batch = (double)sh->batch * o->num_streams;
+    if (o->kind == HR__ORDER_SEQUENTIAL)
+        return batch;
+    if (!sh->tables)
+        return 1;
+    const double window = (double)sh->window * o->num_streams;
+    const double lane = (double)sh->lane_samples + (sh->num_long > 0);
+    const double x = (sh->batch > lane ? sh->batch : lane) / sh->window;
+    double sum = 0;
+    for (double j = 1; j < S && j < x; j++)
+        sum += (1 - j / x) * (S - j) / S;
+    return (1 + 2 * sum) * (C - (batch < window ? batch : window)) / (C - 1);
+}

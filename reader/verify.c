@@ -1,0 +1,417 @@
+/*
+ * Checking every byte of a file (docs/format.md): superblocks, job record, paddings, footer, index,
+ * and every frame of every chunk. Goes on after damage, so that all of it is named. The file is
+ * untrusted.
+ *
+ * Threads share one cursor over the chunks; reports and progress go through one lock.
+ */
+#include "verify.h"
+
+#include "bytes.h"
+#include "checked.h"
+#include "chunk_fetch.h"
+#include "cpu.h"
+#include "default_budget.h"
+#include "error.h"
+#include "job_record.h"
+#include "json_text.h"
+#include "thread.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_THREADS 256u
+
+struct verify {
+    const hr_verify_options *opts;
+    struct hr__budget budget;
+    hr_dataset *ds;
+    hr__mutex lock;
+    uint64_t num_damaged; /* under lock */
+    uint64_t done_bytes;  /* under lock */
+    hr_status failure;    /* under lock: what ends the run early */
+    hr_error failure_error;
+    hr_error first; /* the first damage, for the summary */
+    _Atomic uint64_t next_chunk;
+    _Atomic uint64_t *pages; /* a bit for each page that something refers to */
+};
+
+static void report(struct verify *v, const char *what, const hr_error *err, uint64_t off,
+                   uint64_t chunk, uint32_t field, uint64_t first_sample, uint64_t num_samples) {
+    hr_damage d = {what, err->message, off, chunk, field, first_sample, num_samples};
+    pthread_mutex_lock(&v->lock);
+    if (v->num_damaged++ == 0)
+        v->first = *err;
+    if (v->opts->on_damage != NULL)
+        v->opts->on_damage(v->opts->user, &d);
+    pthread_mutex_unlock(&v->lock);
+}
+
+static void report_place(struct verify *v, const char *what, const hr_error *err, uint64_t off) {
+    report(v, what, err, off, UINT64_MAX, UINT32_MAX, 0, 0);
+}
+
+/* What cannot go on (no memory, no budget) against what is damage. */
+static bool is_damage(hr_status st) {
+    return st == HR_ERR_CORRUPT || st == HR_ERR_UNSUPPORTED || st == HR_ERR_IO;
+}
+
+static void fail(struct verify *v, hr_status st, const hr_error *err) {
+    pthread_mutex_lock(&v->lock);
+    if (v->failure == HR_OK) {
+        v->failure = st;
+        v->failure_error = *err;
+    }
+    pthread_mutex_unlock(&v->lock);
+}
+
+static bool advance(struct verify *v, uint64_t n_bytes) {
+    pthread_mutex_lock(&v->lock);
+    v->done_bytes += n_bytes;
+    if (v->failure == HR_OK && v->opts->on_progress != NULL &&
+        v->opts->on_progress(v->opts->user, v->done_bytes, v->ds->superblock.file_bytes) != 0)
+        v->failure = hr__error_set(&v->failure_error, HR_ERR_CANCELLED, "stopped as asked");
+    bool go_on = v->failure == HR_OK;
+    pthread_mutex_unlock(&v->lock);
+    return go_on;
+}
+
+/* ---- places outside the chunks ---- */
+
+static void check_zero(struct verify *v, const struct hr__file *f, const char *what, uint64_t begin,
+                       uint64_t end) {
+    uint8_t piece[4096];
+    for (uint64_t at = begin; at < end;) {
+        hr_error err = {0};
+        size_t n = (size_t)hr__min_u64(sizeof(piece), end - at);
+        hr_status st = hr__file_read_exact(f, piece, n, at, &err);
+        if (st == HR_OK && !hr__is_zero(piece, n))
+            st = hr__error_at(&err, HR_ERR_CORRUPT, at,
+                              "bytes that must be zero are not, from offset %llu on",
+                              (unsigned long long)at);
+        if (st != HR_OK) {
+            report_place(v, what, &err, at);
+            return;
+        }
+        at += n;
+    }
+}
+
+static void check_slots(struct verify *v, const struct hr__file *f) {
+    for (int slot = 0; slot < 2; slot++) {
+        uint8_t page[HR__PAGE_BYTES];
+        struct hr__superblock sb;
+        hr_error err = {0};
+        uint64_t off = slot == 0 ? 0 : HR__SLOT1_OFF;
+        hr_status st = hr__file_read_exact(f, page, sizeof(page), off, &err);
+        if (st == HR_OK && !hr__superblock_slot_valid(page))
+            st = hr__error_at(&err, HR_ERR_CORRUPT, off,
+                              "damaged (its hash is wrong); the other one is used");
+        if (st == HR_OK)
+            st = hr__superblock_decode(page, &sb, &err);
+        if (st == HR_OK && memcmp(&sb, &v->ds->superblock, sizeof(sb)) != 0)
+            st = hr__error_at(&err, HR_ERR_CORRUPT, off,
+                              "of commit %llu, the newest is %llu: a commit was interrupted",
+                              (unsigned long long)sb.commit_seq,
+                              (unsigned long long)v->ds->superblock.commit_seq);
+        if (st != HR_OK)
+            report_place(v, slot == 0 ? "superblock slot 0" : "superblock slot 1", &err, off);
+    }
+}
+
+static void pages_mark(struct verify *v, uint64_t off, uint64_t n_bytes, const char *what) {
+    uint64_t first = off / HR__PAGE_BYTES, count = hr__ceil_div(n_bytes, HR__PAGE_BYTES);
+    bool twice = false;
+    for (uint64_t p = first; p < first + count; p++) {
+        uint64_t bit = UINT64_C(1) << p % 64;
+        twice |= (atomic_fetch_or(&v->pages[p / 64], bit) & bit) != 0;
+    }
+    if (!twice)
+        return;
+    hr_error err = {0};
+    (void)hr__error_at(&err, HR_ERR_CORRUPT, off,
+                       "it shares pages with something else (offset %llu, %llu bytes)",
+                       (unsigned long long)off, (unsigned long long)n_bytes);
+    report_place(v, what, &err, off);
+}
+
+static hr_status job_json_check(struct verify *v, const struct hr__file *f,
+                                const struct hr__job_record *job, hr_error *err) {
+    hr_status st;
+    json_t *json = NULL;
+    size_t n_bytes = (size_t)job->json_bytes;
+    uint8_t *text = hr__budget_alloc(&v->budget, n_bytes, "the job record", err);
+    if (text == NULL)
+        return err->status;
+    HR_TRY(hr__file_read_exact(f, text, n_bytes, job->json_off, err));
+    if (hr__hash(text, n_bytes) != job->json_hash)
+        HR_TRY(hr__error_at(err, HR_ERR_CORRUPT, job->json_off, "the hash of its JSON is wrong"));
+    HR_TRY(hr__json_parse((const char *)text, n_bytes, &json, err));
+done:
+    json_decref(json);
+    hr__budget_free(&v->budget, text, n_bytes);
+    return st;
+}
+
+/* The record of the job that made the file, and the zeros around it. */
+static void check_job(struct verify *v, const struct hr__file *f) {
+    uint8_t bytes[HR__JOB_HEADER_BYTES];
+    struct hr__job_record job;
+    hr_error err = {0};
+    hr_status st = hr__file_read_exact(f, bytes, sizeof(bytes), HR__JOB_OFF, &err);
+    if (st == HR_OK)
+        st = hr__job_record_decode(bytes, HR__JOB_OFF, &job, &err);
+    if (st == HR_OK && (memcmp(job.uuid, v->ds->footer.uuid, sizeof(job.uuid)) != 0 ||
+                        job.layout_hash != v->ds->footer.schema.layout_hash))
+        st = hr__error_at(&err, HR_ERR_CORRUPT, HR__JOB_OFF,
+                          "it is of another data set (UUID or layout differ)");
+    if (st == HR_OK)
+        st = job_json_check(v, f, &job, &err);
+    if (st != HR_OK && !is_damage(st)) {
+        fail(v, st, &err);
+        return;
+    }
+    if (st != HR_OK) {
+        report_place(v, "job record", &err, HR__JOB_OFF);
+        return;
+    }
+    uint64_t end = job.json_off + job.json_bytes;
+    bool inside = job.json_off < HR__SLOT1_OFF;
+    check_zero(v, f, "padding of the job record", inside ? end : HR__JOB_OFF + HR__JOB_HEADER_BYTES,
+               HR__SLOT1_OFF);
+    if (!inside) {
+        check_zero(v, f, "padding of the job record", end, hr__round_up(end, HR__PAGE_BYTES));
+        pages_mark(v, job.json_off, job.json_bytes, "job record");
+    }
+}
+
+static void check_footer(struct verify *v, const struct hr__file *f) {
+    const struct hr__superblock *sb = &v->ds->superblock;
+    uint64_t end = sb->footer_off + sb->footer_bytes;
+    check_zero(v, f, "padding of the footer", end, hr__round_up(end, HR__PAGE_BYTES));
+    pages_mark(v, sb->footer_off, sb->footer_bytes, "footer");
+}
+
+static void check_index_page(struct verify *v, const struct hr__file *f, uint64_t p,
+                             uint8_t *page) {
+    const struct hr__index_page_ref *ref = &v->ds->footer.index_pages[p];
+    size_t n = hr__index_page_bytes(v->ds->footer.num_chunks, p);
+    uint64_t entries =
+        hr__min_u64(v->ds->footer.num_chunks - p * HR__INDEX_PAGE_ENTRIES, HR__INDEX_PAGE_ENTRIES);
+    hr_error err = {0};
+    hr_status st = hr__file_read_exact(f, page, n, ref->off, &err);
+    if (st == HR_OK && hr__hash(page, n) != ref->hash)
+        st = hr__error_at(&err, HR_ERR_CORRUPT, ref->off, "its hash is wrong");
+    if (st == HR_OK && !hr__is_zero(page + entries * 8, n - (size_t)entries * 8))
+        st = hr__error_at(&err, HR_ERR_CORRUPT, ref->off, "its padding is not zero");
+    pages_mark(v, ref->off, n, "index page");
+    if (st == HR_OK)
+        return;
+    char what[40];
+    snprintf(what, sizeof(what), "index page %llu", (unsigned long long)p);
+    report_place(v, what, &err, ref->off);
+}
+
+static void check_index(struct verify *v, const struct hr__file *f) {
+    hr_error err = {0};
+    uint8_t *page = hr__budget_alloc(&v->budget, HR__INDEX_PAGE_BYTES, "an index page", &err);
+    if (page == NULL) {
+        fail(v, err.status, &err);
+        return;
+    }
+    for (uint64_t p = 0; p < v->ds->footer.num_index_pages; p++) {
+        check_index_page(v, f, p, page);
+        if (!advance(v, hr__index_page_bytes(v->ds->footer.num_chunks, p)))
+            break;
+    }
+    hr__budget_free(&v->budget, page, HR__INDEX_PAGE_BYTES);
+}
+
+/* ---- chunks ---- */
+
+struct place { /* a chunk, for reports */
+    uint64_t chunk, first_sample;
+    uint32_t num_samples;
+};
+
+static void report_chunk(struct verify *v, const struct hr__chunk_fetch *f, const struct place *at,
+                         uint32_t field, uint64_t first, uint64_t count, const hr_error *err) {
+    char what[320];
+    if (field == UINT32_MAX)
+        snprintf(what, sizeof(what), "chunk %llu", (unsigned long long)at->chunk);
+    else
+        snprintf(what, sizeof(what), "chunk %llu, field %s", (unsigned long long)at->chunk,
+                 v->ds->footer.schema.fields[field].name);
+    report(v, what, err, f->chunk_off, at->chunk, field, at->first_sample + first, count);
+}
+
+static void check_field(struct verify *v, struct hr__chunk_fetch *f, const struct place *at,
+                        uint32_t field, uint8_t *scratch) {
+    uint32_t first_frame, num_frames;
+    uint64_t off, done = 0, sample_bytes = v->ds->footer.schema.fields[field].sample_bytes;
+    hr__chunk_view_block(&f->view, &v->ds->footer.schema, field, &first_frame, &num_frames, &off);
+    for (uint32_t i = 0; i < num_frames; i++) {
+        struct hr__frame frame;
+        hr_error err = {0};
+        hr__chunk_view_frame(&f->view, first_frame + i, off, &frame);
+        hr_status st = hr__chunk_fetch_frame(f, field, &frame, scratch, &err);
+        uint64_t first = sample_bytes > 0 ? done / sample_bytes : 0;
+        uint64_t last = sample_bytes > 0 ? (done + frame.decoded_bytes - 1) / sample_bytes
+                                         : at->num_samples - 1;
+        if (st != HR_OK && is_damage(st))
+            report_chunk(v, f, at, field, first, last - first + 1, &err);
+        else if (st != HR_OK)
+            fail(v, st, &err);
+        off += frame.stored_bytes;
+        done += frame.decoded_bytes;
+    }
+}
+
+static hr_status check_padding(const struct verify *v, const struct hr__chunk_fetch *f,
+                               hr_error *err) {
+    uint8_t page[HR__PAGE_BYTES];
+    uint64_t end = f->view.header.chunk_bytes;
+    size_t n = (size_t)(hr__round_up(end, HR__PAGE_BYTES) - end);
+    hr_status st = hr__file_read_exact(&v->ds->file, page, n, f->chunk_off + end, err);
+    if (st == HR_OK && !hr__is_zero(page, n))
+        st = hr__error_at(err, HR_ERR_CORRUPT, f->chunk_off + end, "its padding is not zero");
+    return st;
+}
+
+/* False: stop. */
+static bool check_chunk(struct verify *v, struct hr__chunk_fetch *f, uint64_t chunk,
+                        uint8_t *scratch) {
+    const struct hr__footer *footer = &v->ds->footer;
+    struct place at = {.chunk = chunk};
+    hr_error err = {0};
+    hr__segment_chunk(footer->segments, footer->num_segments, footer->schema.samples_per_chunk,
+                      chunk, &at.first_sample, &at.num_samples);
+    hr_status st = hr__chunk_fetch_open(f, chunk, &err);
+    if (st != HR_OK && is_damage(st)) {
+        report_chunk(v, f, &at, UINT32_MAX, 0, at.num_samples, &err);
+        return advance(v, 0);
+    }
+    if (st != HR_OK) {
+        fail(v, st, &err);
+        return false;
+    }
+    pages_mark(v, f->chunk_off, f->view.header.chunk_bytes, "chunk");
+    for (uint32_t i = 0; i < footer->schema.num_fields; i++)
+        check_field(v, f, &at, i, scratch);
+    if (check_padding(v, f, &err) != HR_OK)
+        report_chunk(v, f, &at, UINT32_MAX, 0, 0, &err);
+    return advance(v, f->view.header.chunk_bytes);
+}
+
+static void *check_chunks(void *arg) {
+    struct verify *v = arg;
+    struct hr__chunk_fetch f = {0};
+    hr_error err = {0};
+    hr_status st = hr__chunk_fetch_init(&f, v->ds, &v->budget, &err);
+    uint8_t *scratch = NULL;
+    if (st == HR_OK) {
+        scratch = hr__budget_alloc(&v->budget, HR__MAX_FRAME_BYTES, "a decoded frame", &err);
+        st = scratch != NULL ? HR_OK : err.status;
+    }
+    if (st != HR_OK)
+        fail(v, st, &err);
+    while (st == HR_OK) {
+        uint64_t chunk = atomic_fetch_add(&v->next_chunk, 1);
+        if (chunk >= v->ds->footer.num_chunks || !check_chunk(v, &f, chunk, scratch))
+            break;
+    }
+    hr__budget_free(&v->budget, scratch, HR__MAX_FRAME_BYTES);
+    hr__chunk_fetch_free(&f);
+    return NULL;
+}
+
+/* As many threads as asked for and as the budget has room for. */
+static hr_status run_threads(struct verify *v, hr_error *err) {
+    uint64_t each = (uint64_t)4 * HR__MAX_FRAME_BYTES + ((uint64_t)1 << 18);
+    uint64_t left = v->budget.limit_bytes - atomic_load(&v->budget.reserved_bytes);
+    uint64_t wanted = v->opts->num_threads != 0 ? v->opts->num_threads : hr__cpu_count();
+    uint32_t n =
+        (uint32_t)hr__max_u64(1, hr__min_u64(hr__min_u64(wanted, left / each), MAX_THREADS));
+    struct hr__thread *threads = calloc(n, sizeof(*threads));
+    if (threads == NULL)
+        return hr__error_no_memory(err, n * sizeof(*threads), "threads");
+    hr_status st = HR_OK;
+    for (uint32_t i = 1; i < n && st == HR_OK; i++)
+        st = hr__thread_start(&threads[i], "hr-verify", check_chunks, v, err);
+    check_chunks(v); /* threads that the system refused are done without */
+    for (uint32_t i = 1; i < n; i++)
+        hr__thread_join(&threads[i]);
+    free(threads);
+    return HR_OK;
+}
+
+static hr_status summary(const struct verify *v, const char *path, hr_error *err) {
+    if (v->failure != HR_OK) {
+        if (err != NULL)
+            *err = v->failure_error;
+        return v->failure;
+    }
+    if (v->num_damaged == 0)
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_CORRUPT,
+                         "%s: %llu damaged places (the first: %.200s); copy the file again, or "
+                         "convert anew",
+                         path, (unsigned long long)v->num_damaged, v->first.message);
+}
+
+static hr_status check_options(const hr_verify_options *opts, hr_error *err) {
+    if (opts->struct_bytes != sizeof(*opts))
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "hr_verify_options.struct_bytes is %u, expected %zu; use "
+                             "HR_VERIFY_OPTIONS_INIT",
+                             opts->struct_bytes, sizeof(*opts));
+    return HR_OK;
+}
+
+hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
+                        const hr_verify_options *opts, hr_error *err) {
+    hr_status st;
+    hr_verify_options defaults = HR_VERIFY_OPTIONS_INIT;
+    struct verify v = {.opts = opts != NULL ? opts : &defaults};
+    hr_open_options open_options = HR_OPEN_OPTIONS_INIT;
+    size_t map_bytes = 0;
+    bool locked = false;
+    hr_error local = {0};
+    hr_error *e = err != NULL ? err : &local;
+    if (path == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "hr_dataset_verify: path must not be NULL");
+    HR_TRY(check_options(v.opts, e));
+    uint64_t budget = v.opts->budget_bytes != 0 ? v.opts->budget_bytes : hr_default_budget();
+    open_options.budget_bytes = budget;
+    HR_TRY(hr__dataset_open_in(folder, path, &open_options, &v.ds, e));
+    hr__budget_init(&v.budget, budget - atomic_load(&v.ds->budget.reserved_bytes));
+    HR_TRY(hr__mutex_init(&v.lock, e));
+    locked = true;
+    map_bytes = (size_t)(v.ds->superblock.file_bytes / HR__PAGE_BYTES / 64 + 1) * 8;
+    v.pages = hr__budget_alloc(&v.budget, map_bytes, "a map of the file's pages", e);
+    if (v.pages == NULL) {
+        st = e->status;
+        goto done;
+    }
+    check_slots(&v, &v.ds->file);
+    check_job(&v, &v.ds->file);
+    check_zero(&v, &v.ds->file, "the room before the first chunk", HR__SLOT1_OFF + HR__PAGE_BYTES,
+               HR__DATA_OFF);
+    check_footer(&v, &v.ds->file);
+    check_index(&v, &v.ds->file);
+    HR_TRY(run_threads(&v, e));
+    st = summary(&v, path, e);
+done:
+    if (v.ds != NULL)
+        hr__budget_free(&v.budget, (void *)v.pages, map_bytes);
+    if (locked)
+        pthread_mutex_destroy(&v.lock);
+    hr_dataset_close(v.ds);
+    return st;
+}
+
+hr_status hr_dataset_verify(const char *path, const hr_verify_options *opts, hr_error *err) {
+    return hr__verify_in(&hr__posix_folder, path, opts, err);
+}

@@ -1,0 +1,286 @@
+"""The orders of docs/order.md, written from that page alone: plain, slow, and kept apart from the C code.
+
+`positions()` sorts samples as section 5.2 says, without the closed forms of 5.3.
+`python3 tests/order_reference.py` writes the golden files under tests/golden/order.
+"""
+
+import pathlib
+import struct
+
+M32 = 2**32 - 1
+M64 = 2**64 - 1
+
+# The first 64 bytes of XXH3's default secret: all that inputs of 40 bytes need.
+SECRET = bytes.fromhex(
+    "b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3671f"
+    "cb79e64eccc0e578825ad07dccff7221b8084674f743248ee03590e6813a264c"
+)
+
+
+def xxh3_40(data):
+    """XXH3-64, seed 0, of exactly 40 bytes (the branch for 33 to 64)."""
+    assert len(data) == 40
+
+    def word(source, at):
+        return struct.unpack_from("<Q", source, at)[0]
+
+    def mixed16(at, secret_at):
+        product = (word(data, at) ^ word(SECRET, secret_at)) * (
+            word(data, at + 8) ^ word(SECRET, secret_at + 8)
+        )
+        return (product & M64) ^ (product >> 64)
+
+    acc = 40 * 0x9E3779B185EBCA87
+    acc += mixed16(16, 32) + mixed16(40 - 32, 48)
+    acc += mixed16(0, 0) + mixed16(40 - 16, 16)
+    acc &= M64
+    acc ^= acc >> 37
+    acc = acc * 0x165667919E3779F9 & M64
+    return acc ^ acc >> 32
+
+
+def draws(key):
+    state = key
+    while True:
+        state = (state + 0x9E3779B97F4A7C15) & M64
+        z = state
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & M64
+        z = (z ^ z >> 27) * 0x94D049BB133111EB & M64
+        yield (z ^ z >> 31) >> 32
+
+
+def mix(x):
+    x &= M32
+    x = (x ^ x >> 16) * 0x7FEB352D & M32
+    x = (x ^ x >> 15) * 0x846CA68B & M32
+    return x ^ x >> 16
+
+
+def permutation(n, key):
+    """A function from 0 .. n-1 to 0 .. n-1."""
+    draw = draws(key)
+    if n <= 256:
+        table = list(range(n))
+        for i in range(n - 1, 0, -1):
+            j = next(draw) * (i + 1) >> 32
+            table[i], table[j] = table[j], table[i]
+        return table.__getitem__
+    a = 2
+    while a * a < n:
+        a += 2
+    b = -(-n // a)
+    keys = [next(draw) for _ in range(10 if n < 4096 else 8)]
+
+    def one_pass(x):
+        l, r = divmod(x, b)
+        for j, k in enumerate(keys):
+            if j % 2 == 0:
+                l = (l + (mix(r + k) * a >> 32)) % a
+            else:
+                r = (r + (mix(l + k) * b >> 32)) % b
+        return l * b + r
+
+    def image(x):
+        x = one_pass(x)
+        while x >= n:
+            x = one_pass(x)
+        return x
+
+    return image
+
+
+class Order:
+    """chunks: the number of samples of each chunk of the data set."""
+
+    def __init__(self, kind, chunks, S, B, num_streams=1, W=0, sample_bytes=1, seed=0, drop_last=False):
+        assert B % num_streams == 0 and W % num_streams == 0 and num_streams <= len(chunks)
+        self.kind, self.chunks, self.S, self.seed = kind, chunks, S, seed
+        self.num_streams, self.batch = num_streams, B // num_streams
+        self.lanes = max(1, S // self.batch)
+        if kind == "sequential/1":
+            self.window = 1
+        elif W:
+            self.window = W // num_streams
+        else:
+            self.window = self.default_window(sample_bytes)
+        self.num_batches = self.count_batches(drop_last)
+
+    def lane_size(self, q):
+        return -(-(self.S - q) // self.lanes)
+
+    def visits(self, stream):
+        return -(-(len(self.chunks) - stream) // self.num_streams)
+
+    def default_window(self, sample_bytes):
+        if self.S == 1:
+            return 1
+        chunk_bytes = max(1, self.S * sample_bytes)
+        x = max(self.batch, self.lane_size(0))
+        x = max(x, 67108864 // chunk_bytes // self.num_streams)
+        x = min(x, 268435456 // chunk_bytes // self.num_streams)
+        return max(1, min(x, self.visits(0)))
+
+    def count_batches(self, drop_last):
+        if self.num_streams == 1 and not drop_last:
+            return -(-sum(self.chunks) // self.batch)
+        fewest = len(self.chunks) // self.num_streams
+        missing = sorted((self.S - n for n in self.chunks), reverse=True)
+        return (fewest * self.S - sum(missing[:fewest])) // self.batch
+
+    def key(self, epoch, purpose, stream, index):
+        return xxh3_40(struct.pack("<5Q", self.seed, epoch, purpose, stream, index))
+
+    def chunk_of_visit(self, epoch, v):
+        if self.kind == "sequential/1":
+            return v
+        return permutation(len(self.chunks), self.key(epoch, 1, 0, 0))(v)
+
+    def raised(self, epoch, stream, chunk_numbers):
+        """{(visit, sample): raised position} for every sample as if no chunk were short."""
+        C, S, W = len(chunk_numbers), self.S, self.window
+        if self.kind == "sequential/1":
+            return {(c, r): c * S + r for c in range(C) for r in range(S)}
+        if C <= W:
+            rho = permutation(C * S, self.key(epoch, 3, stream, 0))
+            return {(c, r): rho(c * S + r) for c in range(C) for r in range(S)}
+        entries = []
+        for c, k in enumerate(chunk_numbers):
+            sigma = permutation(S, self.key(epoch, 2, 0, k))
+            for r in range(S):
+                i, q = divmod(sigma(r), self.lanes)
+                tick = c + i * W // self.lane_size(q)
+                entries.append((tick, q, i, c, r))
+        entries.sort()
+        h = W // 2
+        head = sum(e[0] < h for e in entries)
+        tail = sum(e[0] < C + W - 1 - h for e in entries)
+        permute_head = permutation(head, self.key(epoch, 4, stream, 0)) if head else None
+        permute_tail = permutation(C * S - tail, self.key(epoch, 5, stream, 0)) if tail < C * S else None
+        out = {}
+        for P, (_, _, _, c, r) in enumerate(entries):
+            if P < head:
+                P = permute_head(P)
+            elif P >= tail:
+                P = tail + permute_tail(P - tail)
+            out[c, r] = P
+        return out
+
+    def stream_samples(self, epoch, stream):
+        """(chunk, sample in it) by position, delivered or not."""
+        visits = range(stream, len(self.chunks), self.num_streams)
+        numbers = [self.chunk_of_visit(epoch, v) for v in visits]
+        at = {P: cr for cr, P in self.raised(epoch, stream, numbers).items()}
+        in_order = ((numbers[at[P][0]], at[P][1]) for P in range(len(at)))
+        return [(k, r) for k, r in in_order if r < self.chunks[k]]
+
+    def epoch_batches(self, epoch):
+        """The sample indices of every batch."""
+        first_samples = [0]
+        for n in self.chunks:
+            first_samples.append(first_samples[-1] + n)
+        streams = [
+            [first_samples[k] + r for k, r in self.stream_samples(epoch, s)]
+            for s in range(self.num_streams)
+        ]
+        b = self.batch
+        return [
+            [i for samples in streams for i in samples[n * b : (n + 1) * b]]
+            for n in range(self.num_batches)
+        ]
+
+
+def segment(num_samples, S):
+    """The chunks of one segment."""
+    full, rest = divmod(num_samples, S)
+    return [S] * full + ([rest] if rest else [])
+
+
+# name: (order, segments' samples, S, B, streams, W, sample bytes, seed, drop last, epochs)
+CASES = {
+    "sequential": ("sequential/1", [23, 9], 5, 4, 1, 0, 8, 0, False, [0, 1]),
+    "sequential_streams": ("sequential/1", [47], 4, 6, 3, 0, 8, 0, True, [0]),
+    "one_chunk": ("interleaved/1", [7], 8, 3, 1, 0, 8, 1, False, [0, 1]),
+    "interior": ("interleaved/1", [200], 5, 8, 1, 6, 8, 42, False, [0, 1, 2**64 - 1]),
+    "short_chunk": ("interleaved/1", [198], 7, 6, 1, 4, 8, 2**64 - 1, False, [0, 7]),
+    "segments": ("interleaved/1", [30, 33, 1, 58], 6, 7, 1, 5, 8, 3, True, [0, 1]),
+    "lanes": ("interleaved/1", [400], 23, 5, 1, 6, 8, 4, False, [0]),
+    "lanes_single": ("interleaved/1", [120], 6, 1, 1, 5, 8, 5, False, [0]),
+    "single_samples": ("interleaved/1", [150], 1, 10, 1, 0, 100, 6, False, [0, 1]),
+    "single_samples_window": ("interleaved/1", [60], 1, 4, 1, 9, 100, 7, False, [0]),
+    "streams": ("interleaved/1", [300], 6, 12, 3, 12, 8, 8, False, [0, 1]),
+    "streams_short": ("interleaved/1", [40, 51, 76], 7, 8, 2, 6, 8, 9, False, [0, 1, 2]),
+    "streams_mixed": ("interleaved/1", [124], 4, 6, 2, 30, 8, 10, False, [0]),
+    "whole": ("interleaved/1", [310], 8, 16, 1, 64, 8, 11, False, [0, 1]),
+    "feistel_chunks": ("interleaved/1", [599], 2, 16, 1, 12, 8, 12, False, [0]),
+    "feistel_samples": ("interleaved/1", [1500], 300, 100, 1, 2, 8, 13, False, [0]),
+    "feistel_large": ("interleaved/1", [4500], 1500, 900, 1, 3, 8, 14, False, [0]),
+    "default_window": ("interleaved/1", [900], 10, 12, 1, 0, 2000000, 15, False, [0]),
+}
+
+PERMUTATIONS = [
+    (1, 0), (2, 1), (3, 2), (8, 3), (100, 4), (256, 5), (257, 6), (272, 2**64 - 1), (333, 7),
+    (4095, 8), (4096, 9), (65536, 10), (2**32 - 1, 11), (2**32, 12), (10**12, 13), (2**40 + 1, 14),
+]
+
+
+def make_order(case):
+    kind, samples, S, B, streams, W, sample_bytes, seed, drop_last, epochs = case
+    chunks = [n for total in samples for n in segment(total, S)]
+    return Order(kind, chunks, S, B, streams, W, sample_bytes, seed, drop_last), epochs
+
+
+def order_text(case):
+    """What a C test reads with fscanf: parameters, then every batch of every epoch."""
+    order, epochs = make_order(case)
+    kind, samples, S, B, streams, W, sample_bytes, seed, drop_last, _ = case
+    lines = [
+        kind,
+        f"segments {len(samples)} {' '.join(map(str, samples))}",
+        f"S {S} B {B} streams {streams} W {W} sample_bytes {sample_bytes} seed {seed} drop {int(drop_last)}",
+        f"window {order.window * streams} batches {order.num_batches} epochs {len(epochs)}",
+    ]
+    for epoch in epochs:
+        lines.append(f"epoch {epoch}")
+        for batch in order.epoch_batches(epoch):
+            lines.append(f"{len(batch)} {' '.join(map(str, batch))}")
+    return "\n".join(lines) + "\n"
+
+
+def permutation_text():
+    """n, key, then 8 pairs: an element and its image."""
+    lines = []
+    for n, key in PERMUTATIONS:
+        image = permutation(n, key)
+        elements = [i * max(n - 1, 0) // 7 for i in range(8)]
+        pairs = " ".join(f"{i} {image(i)}" for i in elements)
+        lines.append(f"{n} {key} {pairs}")
+    return "\n".join(lines) + "\n"
+
+
+def keys_text():
+    """seed, epoch, purpose, stream, index, key."""
+    lines = []
+    tuples = [(0, 0, 1, 0, 0), (1, 2, 3, 4, 5), (M64, M64, 5, M32, M64), (42, 0, 2, 0, 123456789)]
+    for t in tuples:
+        lines.append(" ".join(map(str, (*t, xxh3_40(struct.pack("<5Q", *t))))))
+    return "\n".join(lines) + "\n"
+
+
+def golden_texts():
+    texts = {f"order_{name}.txt": order_text(case) for name, case in CASES.items()}
+    texts["permutations.txt"] = permutation_text()
+    texts["keys.txt"] = keys_text()
+    return texts
+
+
+GOLDEN = pathlib.Path(__file__).parent / "golden" / "order"
+
+
+def main():
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    for name, text in golden_texts().items():
+        (GOLDEN / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

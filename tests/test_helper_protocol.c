@@ -1,0 +1,241 @@
+/*
+ * Messages of the source helper: round trip, every truncation, every flipped bit.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "helper_protocol.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NUM_EXAMPLES 9
+
+static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
+    memset(m, 0, NUM_EXAMPLES * sizeof *m);
+    m[0] = (struct hr__helper_message){
+        .type = HR__HELPER_LIST, .flags = HR__HELPER_FOLLOW_EXTERNAL, .path = "a.h5", .member = ""};
+    m[1] = (struct hr__helper_message){.type = HR__HELPER_OPEN,
+                                       .slot_bytes = 1 << 20,
+                                       .cache_bytes = 4096,
+                                       .path = "/data/a.h5",
+                                       .member = "x/train"};
+    m[2] = (struct hr__helper_message){.type = HR__HELPER_READ, .slot = 1, .first = 7, .n = 9};
+    m[3] = (struct hr__helper_message){.type = HR__HELPER_HELLO, .text = "HDF5 1.10.8"};
+    m[4] = (struct hr__helper_message){.type = HR__HELPER_FIELD};
+    m[4].field = (struct hr__helper_field){.dtype = HR_FLOAT32,
+                                           .rank = 2,
+                                           .flags = HR__HELPER_CHUNKED,
+                                           .shape = {28, 3},
+                                           .num_samples = 1000,
+                                           .sample_bytes = 28 * 3 * 4,
+                                           .granule_samples = 64,
+                                           .chunk_bytes = 21504,
+                                           .chunk_row_bytes = 21504,
+                                           .member = "x/train",
+                                           .name = "train"};
+    m[5] = m[4];
+    m[5].type = HR__HELPER_OPENED;
+    m[6] = (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 3};
+    m[7] = (struct hr__helper_message){.type = HR__HELPER_ROWS, .slot = 0, .first = 0, .n = 9};
+    m[8] = (struct hr__helper_message){
+        .type = HR__HELPER_ERROR, .status = HR_ERR_UNSUPPORTED, .text = "it holds times"};
+}
+
+/* Decodes from memory of exactly that size, so that a sanitizer sees every byte too far. */
+static hr_status decode(const uint8_t *buf, size_t n_bytes, uint8_t **copy,
+                        struct hr__helper_message *out, hr_error *err) {
+    *copy = malloc(n_bytes > 0 ? n_bytes : 1);
+    assert_non_null(*copy);
+    memcpy(*copy, buf, n_bytes);
+    return hr__helper_decode(*copy, n_bytes, out, err);
+}
+
+static void assert_text_equal(const char *a, const char *b) {
+    assert_true((a == NULL) == (b == NULL));
+    if (a != NULL)
+        assert_string_equal(a, b);
+}
+
+static void protocol__every_message__round_trips(void **state) {
+    (void)state;
+    struct hr__helper_message m[NUM_EXAMPLES];
+    fill_examples(m);
+    for (size_t i = 0; i < NUM_EXAMPLES; i++) {
+        uint8_t buf[HR__HELPER_MESSAGE_BYTES], *copy;
+        struct hr__helper_message out;
+        size_t n = hr__helper_encode(&m[i], buf, sizeof buf);
+        assert_true(n > 0);
+        assert_int_equal(decode(buf, n, &copy, &out, NULL), HR_OK);
+        assert_int_equal(out.type, m[i].type);
+        assert_int_equal(out.flags, m[i].flags);
+        assert_int_equal(out.slot, m[i].slot);
+        assert_int_equal(out.count, m[i].count);
+        assert_int_equal(out.status, m[i].status);
+        assert_int_equal(out.first, m[i].first);
+        assert_int_equal(out.n, m[i].n);
+        assert_int_equal(out.slot_bytes, m[i].slot_bytes);
+        assert_int_equal(out.cache_bytes, m[i].cache_bytes);
+        assert_text_equal(out.path, m[i].path);
+        assert_text_equal(out.member, m[i].member);
+        assert_text_equal(out.text, m[i].text);
+        assert_text_equal(out.field.member, m[i].field.member);
+        assert_text_equal(out.field.name, m[i].field.name);
+        assert_memory_equal(out.field.shape, m[i].field.shape, sizeof out.field.shape);
+        assert_int_equal(out.field.chunk_row_bytes, m[i].field.chunk_row_bytes);
+        free(copy);
+    }
+}
+
+static void protocol__every_truncation__is_refused(void **state) {
+    (void)state;
+    struct hr__helper_message m[NUM_EXAMPLES];
+    fill_examples(m);
+    for (size_t i = 0; i < NUM_EXAMPLES; i++) {
+        uint8_t buf[HR__HELPER_MESSAGE_BYTES + 1] = {0}, *copy;
+        struct hr__helper_message out;
+        size_t n = hr__helper_encode(&m[i], buf, HR__HELPER_MESSAGE_BYTES);
+        for (size_t cut = 0; cut <= n + 1; cut++) {
+            if (cut == n)
+                continue;
+            hr_error err = {.status = HR_OK};
+            assert_int_equal(decode(buf, cut, &copy, &out, &err), HR_ERR_HELPER);
+            assert_true(err.message[0] != '\0');
+            free(copy);
+        }
+    }
+}
+
+/* The head's size made to fit, so that the cut is met inside the body. */
+static void protocol__every_truncated_body__is_refused(void **state) {
+    (void)state;
+    struct hr__helper_message m[NUM_EXAMPLES];
+    fill_examples(m);
+    for (size_t i = 0; i < NUM_EXAMPLES; i++) {
+        uint8_t buf[HR__HELPER_MESSAGE_BYTES], *copy;
+        struct hr__helper_message out;
+        size_t n = hr__helper_encode(&m[i], buf, sizeof buf);
+        for (size_t body = 0; body < n - 16; body++) {
+            buf[8] = (uint8_t)body;
+            buf[9] = (uint8_t)(body >> 8);
+            assert_int_equal(decode(buf, 16 + body, &copy, &out, NULL), HR_ERR_HELPER);
+            free(copy);
+        }
+    }
+}
+
+static void protocol__every_flipped_bit__is_refused_or_means_what_it_says(void **state) {
+    (void)state;
+    struct hr__helper_message m[NUM_EXAMPLES];
+    fill_examples(m);
+    for (size_t i = 0; i < NUM_EXAMPLES; i++) {
+        uint8_t buf[HR__HELPER_MESSAGE_BYTES], again[HR__HELPER_MESSAGE_BYTES], *copy;
+        struct hr__helper_message out;
+        size_t n = hr__helper_encode(&m[i], buf, sizeof buf);
+        for (size_t bit = 0; bit < 8 * n; bit++) {
+            buf[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            if (decode(buf, n, &copy, &out, NULL) == HR_OK) {
+                assert_true(bit / 8 >= 6); /* never with a damaged magic or version */
+                assert_int_equal(hr__helper_encode(&out, again, sizeof again), n);
+                assert_memory_equal(again, buf, n);
+            }
+            free(copy);
+            buf[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+    }
+}
+
+static void protocol__other_version__is_named(void **state) {
+    (void)state;
+    struct hr__helper_message m = {.type = HR__HELPER_LIST_END}, out;
+    uint8_t buf[64];
+    hr_error err = {.status = HR_OK};
+    size_t n = hr__helper_encode(&m, buf, sizeof buf);
+    buf[4] = 2;
+    assert_int_equal(hr__helper_decode(buf, n, &out, &err), HR_ERR_HELPER);
+    assert_non_null(strstr(err.message, "version 2, expected 1"));
+}
+
+static void protocol__too_little_room__encodes_nothing(void **state) {
+    (void)state;
+    struct hr__helper_message m[NUM_EXAMPLES];
+    fill_examples(m);
+    for (size_t i = 0; i < NUM_EXAMPLES; i++) {
+        uint8_t buf[HR__HELPER_MESSAGE_BYTES];
+        size_t n = hr__helper_encode(&m[i], buf, sizeof buf);
+        for (size_t room = 0; room < n; room++) {
+            uint8_t *small = malloc(room > 0 ? room : 1);
+            assert_non_null(small);
+            assert_int_equal(hr__helper_encode(&m[i], small, room), 0);
+            free(small);
+        }
+    }
+}
+
+static void protocol__text_at_and_above_the_limit__fits_and_does_not(void **state) {
+    (void)state;
+    char text[HR__HELPER_PATH_BYTES + 2];
+    uint8_t buf[HR__HELPER_MESSAGE_BYTES];
+    memset(text, 'a', sizeof text);
+    text[HR__HELPER_PATH_BYTES] = '\0';
+    struct hr__helper_message m = {.type = HR__HELPER_HELLO, .text = text};
+    assert_true(hr__helper_encode(&m, buf, sizeof buf) > HR__HELPER_PATH_BYTES);
+    text[HR__HELPER_PATH_BYTES] = 'a';
+    text[HR__HELPER_PATH_BYTES + 1] = '\0';
+    assert_int_equal(hr__helper_encode(&m, buf, sizeof buf), 0);
+}
+
+static void field__figures_that_disagree__are_invalid(void **state) {
+    (void)state;
+    struct hr__helper_message m[NUM_EXAMPLES];
+    fill_examples(m);
+    struct hr__helper_field f = m[4].field;
+    assert_true(hr__helper_field_valid(&f));
+    f.sample_bytes++;
+    assert_false(hr__helper_field_valid(&f));
+    f = m[4].field;
+    f.granule_samples = 0;
+    assert_false(hr__helper_field_valid(&f));
+    f = m[4].field;
+    f.num_samples = UINT64_MAX / f.sample_bytes + 1;
+    assert_false(hr__helper_field_valid(&f));
+    f = m[4].field;
+    f.shape[0] = UINT64_C(1) << 63;
+    assert_false(hr__helper_field_valid(&f));
+    f = m[4].field;
+    f.width_bytes = 4;
+    assert_false(hr__helper_field_valid(&f));
+    f.dtype = HR_VAR_UTF8;
+    assert_false(hr__helper_field_valid(&f));
+}
+
+static void field__empty_samples_of_huge_other_axes__are_valid(void **state) {
+    (void)state;
+    struct hr__helper_field f = {.dtype = HR_INT8,
+                                 .rank = 2,
+                                 .shape = {UINT64_MAX, 0},
+                                 .num_samples = UINT64_MAX,
+                                 .granule_samples = 1};
+    assert_true(hr__helper_field_valid(&f));
+    f.sample_bytes = 1;
+    assert_false(hr__helper_field_valid(&f));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(protocol__every_message__round_trips),
+        cmocka_unit_test(protocol__every_truncation__is_refused),
+        cmocka_unit_test(protocol__every_truncated_body__is_refused),
+        cmocka_unit_test(protocol__every_flipped_bit__is_refused_or_means_what_it_says),
+        cmocka_unit_test(protocol__other_version__is_named),
+        cmocka_unit_test(protocol__too_little_room__encodes_nothing),
+        cmocka_unit_test(protocol__text_at_and_above_the_limit__fits_and_does_not),
+        cmocka_unit_test(field__figures_that_disagree__are_invalid),
+        cmocka_unit_test(field__empty_samples_of_huge_other_axes__are_valid),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,213 @@
+/*
+ * Orders, permutations and keys against the golden files under tests/golden/order, which
+ * order_reference.py computed from docs/order.md. They must never change: a released order is a
+ * promise.
+ */
+#include "order_internal.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MAX_SEGMENTS 8u
+
+static FILE *open_golden(const char *name) {
+    const char *source = getenv("HEADRACE_SOURCE");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/tests/golden/order/%s", source != NULL ? source : ".", name);
+    FILE *f = fopen(path, "r");
+    if (f == NULL)
+        fail_msg("cannot open %s", path);
+    return f;
+}
+
+static uint64_t read_number(FILE *f) {
+    uint64_t n;
+    assert_int_equal(fscanf(f, "%" SCNu64, &n), 1);
+    return n;
+}
+
+static void skip_word(FILE *f, const char *expected) {
+    char word[32];
+    assert_int_equal(fscanf(f, "%31s", word), 1);
+    assert_string_equal(word, expected);
+}
+
+static uint64_t read_named(FILE *f, const char *name) {
+    skip_word(f, name);
+    return read_number(f);
+}
+
+static void read_segments(FILE *f, struct hr__segment *segments, struct hr__order_params *p) {
+    p->num_segments = read_named(f, "segments");
+    p->segments = segments;
+    assert_true(p->num_segments <= MAX_SEGMENTS);
+    uint64_t samples = 0;
+    for (uint64_t i = 0; i < p->num_segments; i++) {
+        segments[i].first_sample = samples;
+        segments[i].num_samples = read_number(f);
+        samples += segments[i].num_samples;
+    }
+    p->samples_per_chunk = (uint32_t)read_named(f, "S");
+    uint64_t chunks = 0;
+    for (uint64_t i = 0; i < p->num_segments; i++) {
+        segments[i].first_chunk = chunks;
+        segments[i].num_chunks =
+            (segments[i].num_samples + p->samples_per_chunk - 1) / p->samples_per_chunk;
+        chunks += segments[i].num_chunks;
+    }
+}
+
+static void read_params(FILE *f, struct hr__segment *segments, struct hr__order_params *p) {
+    char kind[32];
+    assert_int_equal(fscanf(f, "%31s", kind), 1);
+    p->kind = strcmp(kind, "sequential/1") == 0 ? HR__ORDER_SEQUENTIAL : HR__ORDER_INTERLEAVED;
+    read_segments(f, segments, p);
+    p->batch_samples = (uint32_t)read_named(f, "B");
+    p->num_streams = (uint32_t)read_named(f, "streams");
+    p->window_visits = (uint32_t)read_named(f, "W");
+    p->sample_bytes = read_named(f, "sample_bytes");
+    p->seed = read_named(f, "seed");
+    p->drop_last = read_named(f, "drop") != 0;
+}
+
+static uint64_t sample_index(const struct hr__order_params *p, uint64_t chunk, uint32_t place) {
+    uint64_t k = 0;
+    while (chunk >= p->segments[k].first_chunk + p->segments[k].num_chunks)
+        k++;
+    return p->segments[k].first_sample +
+           (chunk - p->segments[k].first_chunk) * p->samples_per_chunk + place;
+}
+
+/* The batch's samples by visiting, laid out as rows: index_at[stream x stride + position]. */
+static void lay_out(const struct hr__order_params *p, const struct hr__order *o,
+                    const struct hr__order_epoch *e, uint64_t *index_at, uint64_t stride) {
+    uint64_t *positions = malloc(p->samples_per_chunk * sizeof(uint64_t));
+    assert_non_null(positions);
+    for (uint32_t s = 0; s < p->num_streams; s++) {
+        for (uint64_t v = 0; v < hr__order_num_visits(o, s); v++) {
+            const uint64_t chunk = hr__order_visit_chunk(e, s, v);
+            const uint32_t n = hr__order_visit_positions(e, s, v, positions);
+            for (uint32_t r = 0; r < n; r++)
+                index_at[s * stride + positions[r]] = sample_index(p, chunk, r);
+        }
+    }
+    free(positions);
+}
+
+static void check_epoch(FILE *f, const struct hr__order_params *p, const struct hr__order *o,
+                        struct hr__budget *budget) {
+    struct hr__order_epoch *e;
+    const uint64_t number = read_named(f, "epoch");
+    assert_int_equal(hr__order_epoch_make(o, number, 0, p->num_streams, budget, &e, NULL), HR_OK);
+    const uint64_t stride = hr__order_num_visits(o, 0) * p->samples_per_chunk;
+    uint64_t *index_at = calloc((size_t)(stride * p->num_streams), sizeof(uint64_t));
+    assert_non_null(index_at);
+    lay_out(p, o, e, index_at, stride);
+    const uint32_t slice = p->batch_samples / p->num_streams;
+    for (uint64_t b = 0; b < hr__order_num_batches(o); b++) {
+        uint64_t left = read_number(f);
+        for (uint32_t s = 0; s < p->num_streams; s++) {
+            const uint32_t n = hr__order_epoch_batch_samples(e, s, b);
+            for (uint32_t row = 0; row < n; row++, left--)
+                assert_int_equal(read_number(f), index_at[s * stride + b * slice + row]);
+        }
+        assert_int_equal(left, 0);
+    }
+    free(index_at);
+    hr__order_epoch_free(e);
+}
+
+static void check_order(const char *name) {
+    FILE *f = open_golden(name);
+    struct hr__segment segments[MAX_SEGMENTS];
+    struct hr__order_params p = {0};
+    struct hr__budget budget;
+    struct hr__order *o;
+    read_params(f, segments, &p);
+    hr__budget_init(&budget, 1u << 30);
+    assert_int_equal(hr__order_make(&p, &budget, &o, NULL), HR_OK);
+    assert_int_equal(hr__order_window(o), read_named(f, "window"));
+    assert_int_equal(hr__order_num_batches(o), read_named(f, "batches"));
+    const uint64_t num_epochs = read_named(f, "epochs");
+    for (uint64_t k = 0; k < num_epochs; k++)
+        check_epoch(f, &p, o, &budget);
+    hr__order_free(o);
+    fclose(f);
+}
+
+static void order__golden_files__same_batches(void **state) {
+    (void)state;
+    static const char *const names[] = {"sequential",
+                                        "sequential_streams",
+                                        "one_chunk",
+                                        "interior",
+                                        "short_chunk",
+                                        "segments",
+                                        "lanes",
+                                        "lanes_single",
+                                        "single_samples",
+                                        "streams",
+                                        "single_samples_window",
+                                        "streams_short",
+                                        "streams_mixed",
+                                        "whole",
+                                        "feistel_chunks",
+                                        "feistel_samples",
+                                        "feistel_large",
+                                        "default_window"};
+    for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+        char file[64];
+        snprintf(file, sizeof file, "order_%s.txt", names[k]);
+        check_order(file);
+    }
+}
+
+static void permutation__golden_file__same_images(void **state) {
+    (void)state;
+    FILE *f = open_golden("permutations.txt");
+    uint64_t n;
+    uint32_t count = 0;
+    for (; fscanf(f, "%" SCNu64, &n) == 1; count++) {
+        struct hr__permutation p;
+        hr__permutation_init(&p, n, read_number(f));
+        for (int k = 0; k < 8; k++) {
+            const uint64_t element = read_number(f), image = read_number(f);
+            assert_int_equal(hr__permutation_apply(&p, element), image);
+            assert_int_equal(hr__permutation_invert(&p, image), element);
+        }
+    }
+    assert_int_equal(count, 16);
+    fclose(f);
+}
+
+static void order_key__golden_file__same_keys(void **state) {
+    (void)state;
+    FILE *f = open_golden("keys.txt");
+    uint64_t seed;
+    uint32_t count = 0;
+    for (; fscanf(f, "%" SCNu64, &seed) == 1; count++) {
+        const uint64_t epoch = read_number(f), purpose = read_number(f);
+        const uint64_t stream = read_number(f), index = read_number(f);
+        const uint64_t key =
+            hr__order_key(seed, epoch, (enum hr__order_purpose)purpose, stream, index);
+        assert_true(key == read_number(f));
+    }
+    assert_int_equal(count, 4);
+    fclose(f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(order__golden_files__same_batches),
+        cmocka_unit_test(permutation__golden_file__same_images),
+        cmocka_unit_test(order_key__golden_file__same_keys),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
