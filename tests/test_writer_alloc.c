@@ -58,7 +58,7 @@ char *__wrap_strdup(const char *s) {
 
 static char folder_path[] = "/tmp/hr-writer-alloc-XXXXXX";
 static char target[256];
-static char partial[256];
+static char partial[300];
 
 static void fill_columns(void *columns[ROWS_NUM_FIELDS]) {
     for (uint32_t f = 0; f < ROWS_NUM_FIELDS; f++) {

@@ -24,7 +24,7 @@
 
 static char folder_path[] = "/tmp/hr-writer-kill-XXXXXX";
 static char target[256];
-static char partial[256];
+static char partial[300];
 
 static hr_status write_all(uint32_t flags, uint64_t *kept, hr_error *err) {
     hr_writer_options o = HR_WRITER_OPTIONS_INIT;
