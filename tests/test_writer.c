@@ -242,6 +242,29 @@ static void writer__statistics__cover_all_samples(void **state) {
     fault_disk_free(d);
 }
 
+/* Label figures of many fields would not fit the footer: only the first few have them. */
+static void writer__many_label_fields__are_read_back(void **state) {
+    (void)state;
+    struct fault_disk *d = fault_disk_new();
+    struct hrd_image im;
+    hr_statistics s = {.struct_bytes = sizeof s};
+    hr_field fields[12];
+    char names[12][4];
+    for (int i = 0; i < 12; i++) {
+        (void)snprintf(names[i], sizeof names[i], "f%d", i);
+        fields[i] = (hr_field){.name = names[i], .dtype = HR_INT32};
+    }
+    write_rows(d, fields, 12, 1000, 100, NULL);
+    load(d, &im);
+    hr__statistics_get(im.footer.schema.fields[7].statistics, &s);
+    assert_int_equal(s.has_labels, 1);
+    hr__statistics_get(im.footer.schema.fields[8].statistics, &s);
+    assert_int_equal(s.has_labels, 0);
+    assert_int_equal(s.num_values, 1000);
+    hrd_image_free(&im);
+    fault_disk_free(d);
+}
+
 /* ---- refusals ---- */
 
 static void writer__bool_of_two__is_refused_and_nothing_is_taken(void **state) {
@@ -462,6 +485,7 @@ int main(void) {
         cmocka_unit_test(writer__one_and_four_threads__store_the_same_bytes),
         cmocka_unit_test(writer__many_chunks__fill_several_index_pages),
         cmocka_unit_test(writer__statistics__cover_all_samples),
+        cmocka_unit_test(writer__many_label_fields__are_read_back),
         cmocka_unit_test(writer__bool_of_two__is_refused_and_nothing_is_taken),
         cmocka_unit_test(writer__text_that_is_not_utf8__is_refused_with_its_sample),
         cmocka_unit_test(writer__existing_target__is_refused_unless_replaced),
