@@ -39,8 +39,8 @@ typedef struct hr_open_options {
  * @param err   NULL, or filled on failure only
  * @return HR_OK, HR_ERR_IO, HR_ERR_NOT_FOUND, HR_ERR_CORRUPT (a truncated file too),
  *         HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_INVALID
- * Threads: any; one data set may be read by many. Fork: works in the child: reads are positioned and
- * take no lock.
+ * Threads: any; one data set may be read by many. Fork: works in the child (reads are positioned
+ * and take no lock).
  * @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_dataset_open(const char *path, const hr_open_options *opts,
