@@ -107,6 +107,7 @@ hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loade
     if (ds == NULL || out == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "hr_loader_open: ds and out must not be NULL");
     *out = NULL;
+    hr_loader_options o;
     struct hr_loader *l = calloc(1, sizeof(*l));
     if (l == NULL)
         return hr__error_no_memory(err, sizeof(*l), "a loader");
@@ -116,8 +117,9 @@ hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loade
     l->opened_ns = hr__now_ns();
     l->first_batch_ns = -1;
     HR_TRY(locks_make(l, err));
-    HR_TRY(hr__loader_config_make(ds, opts, &l->config, err));
-    HR_TRY(plan(l, opts, err));
+    HR_TRY(hr__loader_options_resolve(opts, &o, err));
+    HR_TRY(hr__loader_config_make(ds, &o, &l->config, err));
+    HR_TRY(plan(l, &o, err));
     HR_TRY(ring_make(l, err));
     prefix_begin(l);
     HR_TRY(workers_start(l, err));

@@ -15,6 +15,7 @@
 #include "error.h"
 #include "job_record.h"
 #include "json_text.h"
+#include "options.h"
 #include "thread.h"
 
 #include <stdatomic.h>
@@ -361,20 +362,11 @@ static hr_status summary(const struct verify *v, const char *path, hr_error *err
                          path, (unsigned long long)v->num_damaged, v->first.message);
 }
 
-static hr_status check_options(const hr_verify_options *opts, hr_error *err) {
-    if (opts->struct_bytes != sizeof(*opts))
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_verify_options.struct_bytes is %u, expected %zu; use "
-                             "HR_VERIFY_OPTIONS_INIT",
-                             opts->struct_bytes, sizeof(*opts));
-    return HR_OK;
-}
-
 hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
                         const hr_verify_options *opts, hr_error *err) {
     hr_status st;
-    hr_verify_options defaults = HR_VERIFY_OPTIONS_INIT;
-    struct verify v = {.opts = opts != NULL ? opts : &defaults};
+    hr_verify_options o = HR_VERIFY_OPTIONS_INIT;
+    struct verify v = {.opts = &o};
     hr_open_options open_options = HR_OPEN_OPTIONS_INIT;
     size_t map_bytes = 0;
     bool locked = false;
@@ -382,7 +374,9 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
     hr_error *e = err != NULL ? err : &local;
     if (path == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "hr_dataset_verify: path must not be NULL");
-    HR_TRY(check_options(v.opts, e));
+    if (opts != NULL)
+        HR_TRY(hr__options_copy(opts, offsetof(hr_verify_options, budget_bytes), &o, sizeof(o),
+                                "hr_verify_options", e));
     uint64_t budget = v.opts->budget_bytes != 0 ? v.opts->budget_bytes : hr_default_budget();
     open_options.budget_bytes = budget;
     HR_TRY(hr__dataset_open_in(folder, path, &open_options, &v.ds, e));
