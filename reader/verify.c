@@ -313,7 +313,7 @@ static void *check_chunks(void *arg) {
     hr_status st = hr__chunk_fetch_init(&f, v->ds, &v->budget, &err);
     uint8_t *scratch = NULL;
     if (st == HR_OK) {
-        scratch = hr__budget_alloc(&v->budget, HR__MAX_FRAME_BYTES, "a decoded frame", &err);
+        scratch = hr__budget_alloc_raw(&v->budget, HR__MAX_FRAME_BYTES, "a decoded frame", &err);
         st = scratch != NULL ? HR_OK : err.status;
     }
     if (st != HR_OK)
