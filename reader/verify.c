@@ -160,6 +160,7 @@ done:
 static void check_job(struct verify *v, const struct hr__file *f) {
     uint8_t bytes[HR__JOB_HEADER_BYTES];
     struct hr__job_record job;
+    uint64_t committed = v->ds->superblock.file_bytes;
     hr_error err = {0};
     hr_status st = hr__file_read_exact(f, bytes, sizeof(bytes), HR__JOB_OFF, &err);
     if (st == HR_OK)
@@ -168,6 +169,11 @@ static void check_job(struct verify *v, const struct hr__file *f) {
                         job.layout_hash != v->ds->footer.schema.layout_hash))
         st = hr__error_at(&err, HR_ERR_CORRUPT, HR__JOB_OFF,
                           "it is of another data set (UUID or layout differ)");
+    if (st == HR_OK && !hr__range_within(job.json_off, job.json_bytes, committed))
+        st = hr__error_at(&err, HR_ERR_CORRUPT, HR__JOB_OFF,
+                          "its JSON (%llu bytes at %llu) ends beyond what was committed (%llu)",
+                          (unsigned long long)job.json_bytes, (unsigned long long)job.json_off,
+                          (unsigned long long)committed);
     if (st == HR_OK)
         st = job_json_check(v, f, &job, &err);
     if (st != HR_OK && !is_damage(st)) {
