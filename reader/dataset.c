@@ -44,6 +44,8 @@ static hr_status superblock_load(hr_dataset *ds, hr_error *err) {
         uint8_t magic[8] = {0};
         static const uint8_t expected[8] = {0x89, 'H', 'R', 'D', '\r', '\n', 0x1a, '\n'};
         int64_t n = ds->file.ops->read(ds->file.ctx, magic, sizeof(magic), 0);
+        if (n < 0)
+            return hr__error_os(err, (int)-n, "reading its first bytes failed");
         if (n < 8 || memcmp(magic, expected, sizeof(magic)) != 0)
             return hr__error_set(
                 err, HR_ERR_CORRUPT,
