@@ -493,6 +493,7 @@ class Chunk:
         check(n == samples, f"{self.what}: {n} samples, expected {samples}")
         self.blocks = self._parse_tables(num_blocks, num_frames, features)
         self._check_fixed_blocks()
+        check_zero(data[self.bytes:], f"{self.what}: padding")
 
     def _parse_tables(self, num_blocks, num_frames, features):
         order = expected_blocks(self.fields)
@@ -548,7 +549,6 @@ class Chunk:
         return [data[start:end] for start, end in zip([0] + ends[:-1], ends)]
 
     def check_all(self):
-        check_zero(self.data[self.bytes:], f"{self.what}: padding")
         for i, f in enumerate(self.fields):
             self.values(i) if f.variable else self.fixed(i)
 
