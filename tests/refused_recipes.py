@@ -6,7 +6,8 @@ verify must call damaged), tests/golden/derived.json files that must be read. Ea
     {"at": PLACE, "hex" | "text" | "u8" | "u16" | "u32" | "u64": VALUE}   overwrite bytes
     {"flip": PLACE, "bit": N}                                            flip one bit
     {"zero": PLACE, "bytes": N}        {"copy": PLACE, "to": PLACE, "bytes": N}
-    {"json": [OLD, NEW]}               replace text in the footer's JSON and make the footer whole again
+    {"json": [OLD, NEW]}               replace text in the footer's JSON and make the footer whole again; "fill": [[TEXT, N], ...] puts TEXT N
+                                       times where NEW has @@, each time with its number for #
     {"json_hex": [OLD, NEW]}           the same with bytes
     {"resize": BYTES}                  relative to the length now
     {"seal": [WHAT, ...]}              make hashes right again, in this order: frameC.F, chunkC, index, footer, slots,
@@ -161,7 +162,7 @@ class Patcher:
                 out += struct.pack("<H", len(name)) + name + struct.pack("<BBI", number, len(shape), width)
                 out += struct.pack(f"<{len(shape)}Q", *shape)
             return hash64(out)
-        except (ValueError, KeyError, TypeError, struct.error):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
             return None
 
     def seal(self, what):
@@ -205,6 +206,8 @@ class Patcher:
                 self.put(target, bytes(self.data[source:source + step["bytes"]]))
         elif "json" in step:
             old, new = step["json"]
+            for text, count in step.get("fill", []):
+                new = new.replace("@@", "".join(text.replace("#", str(i)) for i in range(count)), 1)
             self.replace_json(old.encode(), new.encode())
         elif "json_hex" in step:
             self.replace_json(*map(bytes.fromhex, step["json_hex"]))
