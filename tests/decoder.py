@@ -603,7 +603,6 @@ class DataSet:
         data = self._read(offset, index_page_bytes(p, self.footer.num_chunks))
         check(hash64(data) == expected, f"index page {p}: wrong hash")
         n = entries_in_index_page(p, self.footer.num_chunks)
-        check_zero(data[8 * n:], f"index page {p}: unused entries")
         self._index[p] = [self._entry(e, p * ENTRIES_PER_INDEX_PAGE + i)
                           for i, (e,) in enumerate(struct.iter_unpack("<Q", data[:8 * n]))]
         return self._index[p]
@@ -727,6 +726,12 @@ def verify_slots(ds, report):
         report.notes.append(f"{ds.actual_bytes - ds.superblock.file_bytes} bytes behind the last commit")
 
 
+def check_index_padding(ds, p):
+    n = entries_in_index_page(p, ds.footer.num_chunks)
+    data = ds._read(ds.footer.index_pages[p][0], index_page_bytes(p, ds.footer.num_chunks))
+    check_zero(data[8 * n:], f"index page {p}: unused entries")
+
+
 def check_extents(ds, extents):
     """No two live structures overlap, and what is between them is what the footer calls dead."""
     extents = sorted(extents)
@@ -750,6 +755,7 @@ def verify(path):
         extents.append((sb.footer_offset, pages(sb.footer_bytes) * PAGE, "the footer"))
         for p, (offset, _) in enumerate(footer.index_pages):
             extents.append((offset, index_page_bytes(p, footer.num_chunks), f"index page {p}"))
+            report.attempt(check_index_padding, ds, p)
             for i in range(len(report.attempt(ds.index_page, p) or ())):
                 number = p * ENTRIES_PER_INDEX_PAGE + i
                 extents.append((*ds.extent(number), f"chunk {number}"))
