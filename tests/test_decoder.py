@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import zstandard
 
 import decoder
 import refused_recipes as made
+import worked_example
 
 EXPECTED = json.loads((made.GOLDEN / "expected.json").read_text())
 DERIVED = made.recipes("derived.json")
@@ -152,3 +154,16 @@ def test_decompress__frame_of_known_bytes__is_decoded():
     for wrong in (299, 301):
         with pytest.raises(decoder.Corrupt):
             decoder.decompress(frame, wrong, "here")
+
+
+def test_document__worked_example__is_the_golden_file():
+    assert worked_example.section() == worked_example.worked_example()
+
+
+def test_document__bytes_of_the_layout_hash__give_that_hash():
+    """The bytes that the page spells out, hashed, are what the file carries."""
+    text = worked_example.DOC.read_text()
+    spelled = text[text.index("The layout hash is hash() of the"):text.index(worked_example.BEGIN)]
+    data = bytes.fromhex("".join(re.findall(r"`((?:[0-9a-f]{2} ?)+)`", spelled)))
+    with decoder.DataSet(made.GOLDEN / "raw_scalar.hrd") as ds:
+        assert decoder.hash64(data) == ds.footer.layout_hash
