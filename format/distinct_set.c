@@ -22,8 +22,12 @@ void hr__distinct_set_clear(struct hr__distinct_set *s) {
     s->has_zero = s->overflow = false;
 }
 
+/* Every bit of the value reaches the low bits of the result (both factors are odd), so labels that
+ * differ only in their upper bits spread like others. */
 static uint32_t home(uint64_t value, uint32_t capacity) {
-    uint64_t h = value * UINT64_C(0x9e3779b97f4a7c15); /* 2^64 / golden ratio: spreads runs */
+    uint64_t h = value;
+    h = (h ^ h >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+    h = (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
     return (uint32_t)(h >> 32) & (capacity - 1);
 }
 
