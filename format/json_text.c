@@ -83,6 +83,13 @@ hr_status hr__json_print(const json_t *json, char **out, size_t *n_bytes, hr_err
     }
     text[n] = '\n';
     text[n + 1] = 0;
+    if (!depth_ok(text, n)) { /* a reader would refuse it */
+        free(text);
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "the JSON would be nested deeper than %d levels; use attributes of "
+                             "fewer levels",
+                             MAX_DEPTH);
+    }
     *out = text;
     *n_bytes = n + 1;
     return HR_OK;
