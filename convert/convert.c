@@ -154,17 +154,21 @@ static hr_status try_plan(struct job *job, const hr_field *fields, uint64_t for_
     return open_writer_with(job, fields, for_writing, err);
 }
 
-/* A quarter of the budget is for reading; where the writer then lacks memory, only what reading
- * cannot do without. */
+/* A quarter of the budget is for reading; where the writer then lacks memory, half of that, and so
+ * on, down to what reading cannot do without. */
 static hr_status divide_memory(struct job *job, const hr_field *fields, hr_error *err) {
     const uint64_t budget_bytes = job->opts.budget_bytes;
     uint32_t readers = hr__read_plan_readers(&job->inputs, job->opts.num_helpers);
-    hr__read_plan_make(&job->inputs, budget_bytes / 8, readers, &job->plan);
-    hr_status st = try_plan(job, fields, hr__max_u64(budget_bytes / 4, reading_bytes(job)), err);
-    if (st != HR_ERR_BUDGET)
-        return st;
-    hr__read_plan_make(&job->inputs, 0, 1, &job->plan);
-    st = try_plan(job, fields, reading_bytes(job), err);
+    struct hr__read_plan least;
+    hr__read_plan_make(&job->inputs, 0, 1, &least);
+    for (uint64_t share = budget_bytes / 4; share / 2 > least.buffer_bytes; share /= 2) {
+        hr__read_plan_make(&job->inputs, share / 2, readers, &job->plan);
+        hr_status st = try_plan(job, fields, hr__max_u64(share, reading_bytes(job)), err);
+        if (st != HR_ERR_BUDGET)
+            return st;
+    }
+    job->plan = least;
+    hr_status st = try_plan(job, fields, reading_bytes(job), err);
     if (st == HR_ERR_BUDGET)
         hr__error_prefix(err,
                          "the budget is %llu bytes, of which reading the source takes %llu, and "

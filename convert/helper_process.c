@@ -124,15 +124,19 @@ static void finish(struct hr__helper *h, bool kill_now, char *how, size_t how_by
     close_fd(&h->pidfd);
 }
 
-static hr_status fail(struct hr__helper *h, bool kill_now, const char *what, hr_error *err) {
+#define ADVICE_DAMAGED                                                                             \
+    "the file may be damaged: check it with h5dump, or write it anew with h5repack"
+#define ADVICE_SLOW                                                                                \
+    "allow more time if the disk is slow; else the file may be damaged: check it with h5dump"
+
+/* what: NULL for how the process ended. */
+static hr_status fail(struct hr__helper *h, bool kill_now, const char *what, const char *advice,
+                      hr_error *err) {
     char how[128] = "ended";
     finish(h, kill_now, how, sizeof how);
-    const char *text = what != NULL ? what : how;
     h->failed =
-        hr__error_set(&h->failure, HR_ERR_HELPER,
-                      "%s: the helper that reads this file %s; the file may be damaged: check it "
-                      "with h5dump, or write it anew with h5repack",
-                      h->subject, text);
+        hr__error_set(&h->failure, HR_ERR_HELPER, "%s: the helper that reads this file %s; %s",
+                      h->subject, what != NULL ? what : how, advice);
     if (err != NULL)
         *err = h->failure;
     return h->failed;
@@ -146,7 +150,7 @@ hr_status hr__helper_lied(struct hr__helper *h, const char *what, hr_error *err)
     }
     char text[256];
     (void)snprintf(text, sizeof text, "broke its protocol (%s) and was stopped", what);
-    return fail(h, true, text, err);
+    return fail(h, true, text, ADVICE_DAMAGED, err);
 }
 
 static hr_status usable(const struct hr__helper *h, hr_error *err) {
@@ -194,7 +198,7 @@ hr_status hr__helper_send(struct hr__helper *h, const struct hr__helper_message 
     while (rc < 0 && errno == EINTR);
     if (rc == (ssize_t)n_bytes)
         return HR_OK;
-    return fail(h, rc < 0 && errno == EAGAIN, NULL, err);
+    return fail(h, rc < 0 && errno == EAGAIN, NULL, ADVICE_DAMAGED, err);
 }
 
 /* Waits until there is something to receive. False: the time is over. */
@@ -229,7 +233,7 @@ hr_status hr__helper_receive(struct hr__helper *h, struct hr__helper_message *ou
         (void)snprintf(text, sizeof text,
                        "said nothing for %" PRId64 ".%" PRId64 " s and was stopped",
                        h->limits.timeout_ns / 1000000000, h->limits.timeout_ns / 100000000 % 10);
-        return fail(h, true, text, err);
+        return fail(h, true, text, ADVICE_SLOW, err);
     }
     /* Without room for control data, descriptors that a helper sends along are dropped. */
     ssize_t n;
@@ -237,7 +241,7 @@ hr_status hr__helper_receive(struct hr__helper *h, struct hr__helper_message *ou
         n = recv(h->socket, h->packet, HR__HELPER_MESSAGE_BYTES, MSG_DONTWAIT | MSG_TRUNC);
     while (n < 0 && errno == EINTR);
     if (n <= 0)
-        return fail(h, false, NULL, err);
+        return fail(h, false, NULL, ADVICE_DAMAGED, err);
     hr_error why;
     memset(&why, 0, sizeof why);
     if (hr__helper_decode(h->packet, (size_t)n, out, &why) != HR_OK)

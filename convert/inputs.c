@@ -1,17 +1,15 @@
 /*
- * From options to fields: every file is opened, its sources get names, sources of the same name are
- * put one after the other.
+ * From options to named sources: every file is opened, and its sources get names.
  *
  * Invariants
  *   1. A source is owned by exactly one entry or one field.
- *   2. Entries are in the order in which the options name them; fields in the order of their first
- *      entry.
+ *   2. Entries are in the order in which the options name them.
  */
 #define _GNU_SOURCE
 #include "inputs.h"
 
-#include "concat_source.h"
 #include "error.h"
+#include "input_fields.h"
 #include "input_file.h"
 #include "input_names.h"
 #include "input_paths.h"
@@ -21,27 +19,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct entry {
-    char *name;
-    struct hr__source *source; /* NULL once a field owns it */
-    bool outright;             /* named by the caller, not by its file */
-};
-
-struct entries {
-    size_t n, room;
-    struct entry *list;
-};
-
 static void note(const hr_convert_options *opts, const char *line) {
     if (opts->on_note != NULL && line != NULL)
         opts->on_note(opts->user, line);
 }
 
-static hr_status add_entry(struct entries *e, const char *name, struct hr__source *source,
+static hr_status add_entry(struct hr__input_entries *e, const char *name, struct hr__source *source,
                            bool outright, hr_error *err) {
     if (e->n == e->room) {
         size_t room = e->room == 0 ? 16 : e->room * 2;
-        struct entry *grown = realloc(e->list, room * sizeof *grown);
+        struct hr__input_entry *grown = realloc(e->list, room * sizeof *grown);
         if (grown == NULL)
             return hr__error_no_memory(err, room * sizeof *grown, "a list of sources");
         e->list = grown;
@@ -50,11 +37,11 @@ static hr_status add_entry(struct entries *e, const char *name, struct hr__sourc
     char *copy = strdup(name);
     if (copy == NULL)
         return hr__error_no_memory(err, strlen(name), "the name of a field");
-    e->list[e->n++] = (struct entry){copy, source, outright};
+    e->list[e->n++] = (struct hr__input_entry){copy, source, outright};
     return HR_OK;
 }
 
-static void free_entries(struct entries *e) {
+static void free_entries(struct hr__input_entries *e) {
     for (size_t i = 0; i < e->n; i++) {
         free(e->list[i].name);
         if (e->list[i].source != NULL)
@@ -65,7 +52,7 @@ static void free_entries(struct entries *e) {
 
 /* A file's sources as entries. name: NULL, or the field's name said outright. */
 static hr_status open_file(const hr_convert_options *opts, const char *path, const char *member,
-                           const char *name, struct entries *e, hr_error *err) {
+                           const char *name, struct hr__input_entries *e, hr_error *err) {
     struct hr__source **sources = NULL;
     uint32_t n = 0;
     hr_status st;
@@ -94,7 +81,7 @@ done:
 }
 
 static hr_status open_input(const hr_convert_options *opts, const char *text, const char *name,
-                            struct entries *e, hr_error *err) {
+                            struct hr__input_entries *e, hr_error *err) {
     struct hr__input_paths paths;
     hr_status st = hr__input_paths_find(text, opts->raw_dtype != NULL, &paths, err);
     for (size_t i = 0; st == HR_OK && i < paths.n; i++)
@@ -103,7 +90,8 @@ static hr_status open_input(const hr_convert_options *opts, const char *text, co
     return st;
 }
 
-static hr_status open_all(const hr_convert_options *opts, struct entries *e, hr_error *err) {
+static hr_status open_all(const hr_convert_options *opts, struct hr__input_entries *e,
+                          hr_error *err) {
     for (uint32_t i = 0; i < opts->num_fields; i++) {
         const hr_convert_field *f = &opts->fields[i];
         if (f->name == NULL || f->source == NULL)
@@ -126,12 +114,12 @@ static hr_status open_all(const hr_convert_options *opts, struct entries *e, hr_
     return HR_OK;
 }
 
-static bool same_base(const struct entries *e, const size_t *bases, size_t i, size_t k) {
+static bool same_base(const struct hr__input_entries *e, const size_t *bases, size_t i, size_t k) {
     return bases[i] == bases[k] && strncmp(e->list[i].name, e->list[k].name, bases[i]) == 0;
 }
 
 /* Files that differ only in their number are parts of one field: they get its name. */
-static hr_status name_numbered_parts(struct entries *e, hr_error *err) {
+static hr_status name_numbered_parts(struct hr__input_entries *e, hr_error *err) {
     size_t *bases = malloc((e->n + 1) * sizeof *bases);
     bool *is_part = calloc(e->n + 1, sizeof *is_part);
     hr_status st = HR_OK;
@@ -161,127 +149,9 @@ done:
     return st;
 }
 
-/* The field an entry belongs to; a new one if there is none of that name. */
-static hr_status find_field(struct hr__inputs *in, const struct entries *e, size_t at,
-                            uint32_t *index, hr_error *err) {
-    uint32_t i = 0;
-    while (i < in->num_fields && strcmp(in->fields[i].name, e->list[at].name) != 0)
-        i++;
-    *index = i;
-    if (i < in->num_fields)
-        return HR_OK;
-    struct hr__input_field *grown = realloc(in->fields, ((size_t)i + 1) * sizeof *grown);
-    if (grown == NULL)
-        return hr__error_no_memory(err, sizeof *grown, "a list of fields");
-    in->fields = grown;
-    in->fields[i] = (struct hr__input_field){.name = strdup(e->list[at].name)};
-    if (in->fields[i].name == NULL)
-        return hr__error_no_memory(err, 1, "the name of a field");
-    in->num_fields++;
-    return HR_OK;
-}
-
-static hr_status check_parts(const char *name, const struct entry *const *parts, uint32_t n,
-                             hr_error *err) {
-    for (uint32_t i = 1; i < n; i++) {
-        const char *path = parts[i]->source->info.path;
-        if (parts[i]->outright != parts[0]->outright)
-            return hr__error_set(err, HR_ERR_INVALID,
-                                 "the field %s is named outright, and %s gives it too; leave one "
-                                 "of them out, or name the other: NAME=%s",
-                                 name, path, path);
-        for (uint32_t k = 0; k < i; k++)
-            if (strcmp(path, parts[k]->source->info.path) == 0)
-                return hr__error_set(err, HR_ERR_INVALID,
-                                     "%s is given twice for the field %s; leave one out", path,
-                                     name);
-    }
-    return HR_OK;
-}
-
-/* "x: 12 files in this order: a, b, c, ..., l" */
-static void note_order(const hr_convert_options *opts, const char *name,
-                       const struct entry *const *parts, uint32_t n) {
-    char line[HR_ERROR_MESSAGE_BYTES];
-    int at = snprintf(line, sizeof line, "%.100s: %u files in this order: ", name, n);
-    for (uint32_t i = 0; i < n; i++) {
-        if (n > 6 && i == 3) {
-            at += snprintf(line + at, sizeof line - (size_t)at, "..., ");
-            i = n - 1;
-        }
-        at += snprintf(line + at, sizeof line - (size_t)at, "%.60s%s", parts[i]->source->info.path,
-                       i + 1 < n ? ", " : "");
-    }
-    note(opts, line);
-}
-
-/* Puts the entries of one field together. */
-static hr_status join_parts(const hr_convert_options *opts, struct hr__input_field *field,
-                            struct entry **parts, uint32_t n, hr_error *err) {
-    hr_status st = check_parts(field->name, (const struct entry *const *)parts, n, err);
-    if (st != HR_OK)
-        return st;
-    if (n == 1) {
-        field->source = parts[0]->source;
-        parts[0]->source = NULL;
-        return HR_OK;
-    }
-    struct hr__source **sources = malloc(n * sizeof *sources);
-    if (sources == NULL)
-        return hr__error_no_memory(err, n * sizeof *sources, "a list of files");
-    for (uint32_t i = 0; i < n; i++)
-        sources[i] = parts[i]->source;
-    st = hr__concat_source_make(sources, n, &field->source, err);
-    free(sources);
-    if (st != HR_OK)
-        return st;
-    note_order(opts, field->name, (const struct entry *const *)parts, n);
-    for (uint32_t i = 0; i < n; i++)
-        parts[i]->source = NULL;
-    return HR_OK;
-}
-
-static hr_status make_fields(const hr_convert_options *opts, struct entries *e,
-                             struct hr__inputs *in, hr_error *err) {
-    hr_status st = HR_OK;
-    uint32_t *field_of = malloc((e->n + 1) * sizeof *field_of);
-    struct entry **parts = malloc((e->n + 1) * sizeof *parts);
-    if (field_of == NULL || parts == NULL) {
-        st = hr__error_no_memory(err, e->n * sizeof *parts, "a list of fields");
-        goto done;
-    }
-    for (size_t i = 0; i < e->n; i++)
-        HR_TRY(find_field(in, e, i, &field_of[i], err));
-    for (uint32_t f = 0; f < in->num_fields; f++) {
-        uint32_t n = 0;
-        for (size_t i = 0; i < e->n; i++)
-            if (field_of[i] == f)
-                parts[n++] = &e->list[i];
-        HR_TRY(join_parts(opts, &in->fields[f], parts, n, err));
-    }
-done:
-    free(parts);
-    free(field_of);
-    return st;
-}
-
-static hr_status check_lengths(const struct hr__inputs *in, hr_error *err) {
-    for (uint32_t i = 1; i < in->num_fields; i++) {
-        const struct hr__source_info *a = &in->fields[0].source->info;
-        const struct hr__source_info *b = &in->fields[i].source->info;
-        if (a->num_samples != b->num_samples)
-            return hr__error_set(err, HR_ERR_INVALID,
-                                 "every field must have the same number of samples, but %.64s has "
-                                 "%llu (%.100s) and %.64s has %llu (%.100s); leave one out, or if "
-                                 "they are parts of one field, say so: NAME='PATTERN'",
-                                 in->fields[0].name, (unsigned long long)a->num_samples, a->path,
-                                 in->fields[i].name, (unsigned long long)b->num_samples, b->path);
-    }
-    return HR_OK;
-}
-
 /* Every file once. The paths belong to the sources, which live as long. */
-static hr_status list_files(const struct entries *e, struct hr__inputs *in, hr_error *err) {
+static hr_status list_files(const struct hr__input_entries *e, struct hr__inputs *in,
+                            hr_error *err) {
     in->files = malloc((e->n + 1) * sizeof *in->files);
     if (in->files == NULL)
         return hr__error_no_memory(err, e->n * sizeof *in->files, "a list of files");
@@ -298,7 +168,7 @@ static hr_status list_files(const struct entries *e, struct hr__inputs *in, hr_e
 
 hr_status hr__inputs_open(const hr_convert_options *opts, struct hr__inputs *out, hr_error *err) {
     hr_status st;
-    struct entries e = {0};
+    struct hr__input_entries e = {0};
     *out = (struct hr__inputs){0};
     HR_TRY(open_all(opts, &e, err));
     if (e.n == 0) {
@@ -307,8 +177,7 @@ hr_status hr__inputs_open(const hr_convert_options *opts, struct hr__inputs *out
     }
     HR_TRY(list_files(&e, out, err));
     HR_TRY(name_numbered_parts(&e, err));
-    HR_TRY(make_fields(opts, &e, out, err));
-    HR_TRY(check_lengths(out, err));
+    HR_TRY(hr__input_fields_make(opts, &e, out, err));
 done:
     free_entries(&e);
     if (st != HR_OK)

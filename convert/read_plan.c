@@ -8,6 +8,7 @@
 #define TARGET_RANGE_BYTES (UINT64_C(4) << 20)
 #define MAX_RANGE_SAMPLES  (UINT64_C(1) << 20)
 #define FIELD_ALIGN_BYTES  64u
+#define MAX_READERS        64u
 
 uint64_t hr__read_plan_field_off(const struct hr__inputs *in, uint64_t range_samples,
                                  uint32_t field) {
@@ -28,7 +29,7 @@ uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers
     }
     if (with_helper > 0)
         most = (uint32_t)hr__min_u64(most, hr__max_u64(max_helpers / with_helper, 1));
-    return most;
+    return (uint32_t)hr__min_u64(most, MAX_READERS);
 }
 
 uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in) {

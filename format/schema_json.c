@@ -219,7 +219,9 @@ static hr_status statistics_parse(const json_t *o, struct hr__schema_field *f, h
     const json_t *statistics = json_object_get(o, "statistics");
     if (statistics == NULL || !hr__statistics_wanted(f->dtype))
         return HR_OK;
-    bool labels = hr__dtype_is_integer(f->dtype) && f->num_elements == 1;
+    /* A writer may leave the labels out: they are large where many fields have them. */
+    bool labels = hr__dtype_is_integer(f->dtype) && f->num_elements == 1 &&
+                  json_object_get(statistics, "labels") != NULL;
     hr_status st = hr__statistics_from_json(statistics, f->dtype, labels, &f->statistics, err);
     if (st != HR_OK)
         hr__error_prefix(err, "field %s", f->name);

@@ -133,8 +133,8 @@ done:
 static void slots_free(struct hr_loader *l) {
     for (uint64_t i = 0; l->slots != NULL && i < l->config.num_slots; i++)
         if (l->slots[i].state != HR__SLOT_FREE)
-            hr__epoch_release(l, l->slots[i].epoch);
-    hr__epoch_release(l, l->admit_epoch);
+            hr__epoch_release(l->slots[i].epoch);
+    hr__epoch_release(l->admit_epoch);
     free(l->slots);
     free(l->free_slots);
     free(l->by_number);
@@ -255,7 +255,7 @@ void hr_batch_release(hr_batch *b) {
     pthread_mutex_lock(&l->lock);
     if (b->state == HR__SLOT_HELD) {
         b->state = HR__SLOT_FREE;
-        hr__epoch_release(l, b->epoch);
+        hr__epoch_release(b->epoch);
         b->epoch = NULL;
         l->free_slots[l->num_free_slots++] = (uint32_t)(b - l->slots);
         l->num_held--;

@@ -147,7 +147,7 @@ enum hr__admission hr__admit_next(struct hr_loader *l, bool wait, struct hr__ite
                                   struct hr__counters *counters);
 void hr__item_complete(struct hr_loader *l, struct hr__item *item);
 void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err);
-void hr__epoch_release(struct hr_loader *l, struct hr__epoch *e);
+void hr__epoch_release(struct hr__epoch *e);
 
 /* loader_worker.c */
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth, hr_error *err);

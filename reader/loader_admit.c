@@ -9,8 +9,7 @@
 
 #include <stdlib.h>
 
-void hr__epoch_release(struct hr_loader *l, struct hr__epoch *e) {
-    (void)l;
+void hr__epoch_release(struct hr__epoch *e) {
     if (e == NULL || --e->refs > 0)
         return;
     hr__order_epoch_free(e->order);
@@ -139,7 +138,7 @@ static enum hr__admission try_admit(struct hr_loader *l, struct hr__item *out) {
             bool last = c->num_epochs != 0 && l->epochs_begun == c->num_epochs;
             hr_error err = {0};
             l->admit_epoch = NULL;
-            hr__epoch_release(l, e);
+            hr__epoch_release(e);
             hr_status st = last ? HR_OK : epoch_begin(l, 0, &err);
             if (st != HR_OK)
                 hr__loader_fail(l, st, &err);
@@ -188,7 +187,7 @@ void hr__item_complete(struct hr_loader *l, struct hr__item *item) {
     l->complete[item->seq % HR__MAX_OUTSTANDING] = 1;
     uint64_t before = l->watermark;
     raise_watermark(l);
-    hr__epoch_release(l, item->epoch);
+    hr__epoch_release(item->epoch);
     item->epoch = NULL;
     /* Whoever waited because too many items were outstanding may go on. */
     if (l->watermark != before && l->next_seq - before >= HR__MAX_OUTSTANDING)

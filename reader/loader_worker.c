@@ -56,6 +56,8 @@ void hr__worker_close(struct hr__worker *w) {
     hr__io_queue_close(&w->queue); /* first: the buffers belong to it until then */
     if (w->buffers != NULL)
         munmap(w->buffers, (size_t)(w->depth * w->loader->config.io_buffer_bytes));
+    for (uint32_t i = 0; w->reads != NULL && i < w->depth; i++)
+        hr__epoch_release(w->reads[i].item.epoch); /* of items that were never finished */
     hr__index_cache_free(&w->index);
     hr__frame_decoder_free(&w->decoder);
     free(w->reads);

@@ -322,6 +322,27 @@ static void convert__a_small_budget__works_or_names_what_would(void **state) {
     assert_true(worked && refused);
 }
 
+static void convert__the_budget_that_a_refusal_names__is_the_smallest(void **state) {
+    (void)state;
+    hr_convert_options o = options();
+    unsigned long long reading = 0, writing = 0;
+    hr_error err = {0};
+    write_inputs();
+    o.budget_bytes = 1;
+    assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_BUDGET);
+    const char *r = strstr(err.message, "reading the source takes ");
+    const char *w = strstr(err.message, "writing needs at least ");
+    assert_true(r != NULL && w != NULL);
+    assert_int_equal(sscanf(r, "reading the source takes %llu", &reading), 1);
+    assert_int_equal(sscanf(w, "writing needs at least %llu", &writing), 1);
+    o.budget_bytes = reading + writing - 1;
+    assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_BUDGET);
+    assert_int_equal(access("out.hrd.partial", F_OK), -1);
+    o.budget_bytes = reading + writing;
+    run(&o, NULL);
+    check_output();
+}
+
 static void convert__bad_options__are_refused(void **state) {
     (void)state;
     hr_convert_options o = options();
@@ -374,6 +395,7 @@ int main(void) {
         IN_FOLDER(convert__text__keeps_its_width_for_export),
         IN_FOLDER(convert__no_samples_and_no_bytes__are_fine),
         IN_FOLDER(convert__a_small_budget__works_or_names_what_would),
+        IN_FOLDER(convert__the_budget_that_a_refusal_names__is_the_smallest),
         IN_FOLDER(convert__bad_options__are_refused),
         IN_FOLDER(space__too_little__is_refused_with_both_figures),
     };

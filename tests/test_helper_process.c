@@ -339,6 +339,31 @@ static void reader__good_helper__gives_every_row(void **state) {
     }
 }
 
+static void reader__several_side_by_side__each_gives_its_rows(void **state) {
+    (void)state;
+    enum { NUM_READERS = 4, STEP = 500 };
+    struct hr__hdf5_target target = {.path = "some.h5",
+                                     .field = example_field(),
+                                     .opts = {.timeout_ns = 5 * SECOND_NS},
+                                     .program = program("good")};
+    struct hr__hdf5_reader *readers[NUM_READERS];
+    struct hr__budget budget;
+    hr__budget_init(&budget, UINT64_C(4) << 20);
+    for (unsigned k = 0; k < NUM_READERS; k++)
+        assert_int_equal(hr__hdf5_reader_open(&target, &budget, &readers[k], NULL), HR_OK);
+    for (uint64_t at = 0; at < NUM_SAMPLES; at += STEP) {
+        uint32_t rows[STEP];
+        assert_int_equal(
+            hr__hdf5_reader_read(readers[at / STEP % NUM_READERS], at, STEP, rows, NULL), HR_OK);
+        for (uint32_t i = 0; i < STEP; i++)
+            assert_int_equal(rows[i], at + i);
+    }
+    for (unsigned k = 0; k < NUM_READERS; k++)
+        hr__hdf5_reader_close(readers[k]);
+    assert_int_equal(budget.reserved_bytes, 0);
+    assert_no_child();
+}
+
 static void reader__budget_too_small__is_refused(void **state) {
     (void)state;
     assert_int_equal(read_all("good", 1000, 8192, NULL), HR_ERR_BUDGET);
@@ -408,6 +433,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(failure__every_later_call__returns_the_same),
         cmocka_unit_test(fork__helper_of_the_parent__is_refused_and_survives),
         cmocka_unit_test(reader__good_helper__gives_every_row),
+        cmocka_unit_test(reader__several_side_by_side__each_gives_its_rows),
         cmocka_unit_test(reader__budget_too_small__is_refused),
         cmocka_unit_test(reader__memory_is_sealed__resizing_fails),
         cmocka_unit_test(reader__bad_helpers__are_errors),

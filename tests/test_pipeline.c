@@ -248,6 +248,8 @@ static void plan__helpers__are_shared_by_the_fields(void **state) {
     assert_int_equal(hr__read_plan_readers(&inputs, 1), 1);
     x.base.info.max_readers = 1;
     assert_int_equal(hr__read_plan_readers(&inputs, 6), 1);
+    x.base.info.max_readers = UINT32_MAX;
+    assert_int_equal(hr__read_plan_readers(&inputs, UINT32_MAX), 64);
 }
 
 int main(void) {

@@ -129,6 +129,13 @@ done:
     return st;
 }
 
+/* The trial was that of the first run: what its chunks really took stands for it. */
+static double ratio_so_far(const hr_writer *w) {
+    const uint64_t stored_bytes = w->sink.end_off - w->job.first_chunk_off;
+    const uint64_t decoded_bytes = w->sink.num_samples * w->schema.sample_bytes;
+    return stored_bytes > 0 ? (double)decoded_bytes / (double)stored_bytes : 0.0;
+}
+
 /* Goes on with the job that is in the partial file; *resumed false: there is none. */
 static hr_status resume(hr_writer *w, bool *resumed, hr_error *err) {
     enum hr__job_found found;
@@ -143,6 +150,7 @@ static hr_status resume(hr_writer *w, bool *resumed, hr_error *err) {
     hr__compress_pool_return(&w->pool, rows);
     if (st != HR_OK)
         goto done;
+    w->trial_ratio = ratio_so_far(w);
     w->num_chunks = w->sink.num_chunks;
     w->num_samples = w->resumed_samples = w->sink.num_samples;
     hr__compress_pool_skip_to(&w->pool, w->num_chunks);

@@ -40,7 +40,10 @@ typedef struct hr_loader_options {
     size_t resume_state_bytes;
 } hr_loader_options;
 #define HR_LOADER_OPTIONS_INIT                                                                     \
-    { sizeof(hr_loader_options) }
+    {                                                                                              \
+        sizeof(hr_loader_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, HR_IO_AUTO, NULL, 0, 0,     \
+            NULL, 0                                                                                \
+    }
 
 /**
  * Open a loader. Blocks briefly; allocates all its memory, starts its threads, and begins to read.

@@ -53,7 +53,7 @@ typedef struct hr_field {
 } hr_field;
 
 /**
- * Name of a dtype as the format writes it: "float32", "bytes", "utf8", ... NULL for no dtype.
+ * Name of a dtype as the format writes it: "float32", "fixed_utf8", ... NULL for no dtype.
  * Valid for ever. Threads: any. @since 0.1
  */
 HR_API const char *hr_dtype_name(hr_dtype dtype);

@@ -1,0 +1,111 @@
+/*
+ * Data sets for tests, by the public writer.
+ */
+#define _GNU_SOURCE
+#include "made_dataset.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROWS 97 /* per append: no divisor of anything */
+
+static char folder[PATH_MAX];
+
+const char *made_path(const char *name) {
+    static char path[PATH_MAX + 64];
+    const char *tmp = getenv("TMPDIR");
+    if (folder[0] == 0) {
+        snprintf(folder, sizeof(folder), "%s/headrace-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
+        if (mkdtemp(folder) == NULL)
+            abort();
+    }
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return path;
+}
+
+void made_cleanup(void) {
+    char command[PATH_MAX + 16];
+    if (folder[0] == 0)
+        return;
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    if (system(command) != 0)
+        fprintf(stderr, "could not remove %s\n", folder);
+    folder[0] = 0;
+}
+
+void made_ok(hr_status st, const hr_error *err) {
+    if (st == HR_OK)
+        return;
+    fprintf(stderr, "%s: %s\n", hr_status_name(st), err->message);
+    abort();
+}
+
+uint8_t made_byte(uint64_t sample, uint32_t at) {
+    return (uint8_t)(sample * 7 + at * (sample % 5 + 1));
+}
+
+float made_word(uint64_t sample, uint32_t at) {
+    return (float)sample + (float)at * 0.25f;
+}
+
+static void rows_fill(const struct made *m, uint64_t first, uint64_t n, int64_t *y, uint8_t *x,
+                      float *w) {
+    for (uint64_t i = 0; i < n; i++) {
+        y[i] = (int64_t)(first + i);
+        for (uint32_t k = 0; k < m->row_bytes; k++)
+            x[i * m->row_bytes + k] = made_byte(first + i, k);
+        for (uint32_t k = 0; k < m->row_words; k++)
+            w[i * m->row_words + k] = made_word(first + i, k);
+    }
+}
+
+void made_write(const char *path, const struct made *m) {
+    hr_error err = {0};
+    uint64_t x_shape[1] = {m->row_bytes}, w_shape[1] = {m->row_words};
+    const hr_field fields[3] = {{"y", HR_INT64, 0, 0, NULL, NULL},
+                                {"x", HR_UINT8, 0, 1, x_shape, NULL},
+                                {"w", HR_FLOAT32, 0, 1, w_shape, NULL}};
+    hr_writer_options o = HR_WRITER_OPTIONS_INIT;
+    o.flags = HR_WRITER_REPLACE;
+    o.samples_per_chunk = m->samples_per_chunk;
+    o.num_threads = 2;
+    o.codec = m->codec;
+    o.filter = m->filter;
+    hr_writer *writer = NULL;
+    made_ok(hr_writer_open(path, fields, m->row_words > 0 ? 3 : 2, &o, &writer, &err), &err);
+    int64_t *y = calloc(ROWS, sizeof(*y));
+    uint8_t *x = calloc(ROWS, m->row_bytes + 1);
+    float *w = calloc(ROWS, (m->row_words + 1) * sizeof(*w));
+    for (uint64_t at = 0; at < m->num_samples; at += ROWS) {
+        uint64_t n = m->num_samples - at < ROWS ? m->num_samples - at : ROWS;
+        const void *columns[3] = {y, x, w};
+        rows_fill(m, at, n, y, x, w);
+        made_ok(hr_writer_append(writer, n, columns, &err), &err);
+    }
+    made_ok(hr_writer_commit(writer, &err), &err);
+    hr_writer_close(writer);
+    free(y);
+    free(x);
+    free(w);
+}
+
+bool made_batch_right(const hr_batch *b, const struct made *m) {
+    const int64_t *y = hr_batch_data_by_name(b, "y");
+    const uint8_t *x = hr_batch_data_by_name(b, "x");
+    const float *w = hr_batch_data_by_name(b, "w");
+    for (uint32_t i = 0; i < hr_batch_num_samples(b); i++) {
+        uint64_t sample = (uint64_t)y[i];
+        if (sample >= m->num_samples)
+            return false;
+        for (uint32_t k = 0; k < m->row_bytes; k++)
+            if (x[(size_t)i * m->row_bytes + k] != made_byte(sample, k))
+                return false;
+        for (uint32_t k = 0; k < m->row_words; k++)
+            if (w[(size_t)i * m->row_words + k] != made_word(sample, k))
+                return false;
+    }
+    return true;
+}

@@ -1,0 +1,36 @@
+/*
+ * Data sets for tests of reader and loader: every byte of every sample follows from its index, so a
+ * wrong one is seen wherever it turns up.
+ */
+#ifndef HEADRACE_MADE_DATASET_H
+#define HEADRACE_MADE_DATASET_H
+
+#include "headrace/headrace.h"
+
+#include <stdbool.h>
+
+struct made {
+    uint64_t num_samples;
+    uint32_t samples_per_chunk;
+    uint32_t row_bytes; /* of field "x": uint8 values */
+    uint32_t row_words; /* of field "w": float32 values; 0: no such field */
+    int32_t codec, filter;
+};
+
+/* Field "y": int64, the sample's index. Then "x", then "w". */
+void made_write(const char *path, const struct made *m);
+
+uint8_t made_byte(uint64_t sample, uint32_t at);
+float made_word(uint64_t sample, uint32_t at);
+
+/* All fields of a batch of `made` data hold what the samples in y say. */
+bool made_batch_right(const hr_batch *b, const struct made *m);
+
+/* A path in a fresh folder under $TMPDIR, removed by made_cleanup(). */
+const char *made_path(const char *name);
+void made_cleanup(void);
+
+/* Ends the test with the message unless st is HR_OK. */
+void made_ok(hr_status st, const hr_error *err);
+
+#endif

@@ -1,0 +1,352 @@
+/*
+ * headrace convert: drives hr_convert().
+ */
+#include "args.h"
+#include "commands.h"
+#include "exit_codes.h"
+#include "interrupt.h"
+#include "json_out.h"
+#include "options.h"
+#include "progress.h"
+#include "report.h"
+#include "sizes.h"
+
+#include "headrace/convert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "Usage: headrace convert IN... -o OUT.hrd [OPTIONS]\n"
+    "Inputs: .npy, raw binary, HDF5 (FILE:/path/in/file), folders, patterns.\n"
+    "\n"
+    "  -o, --output FILE       the file to make\n"
+    "      --field NAME=SRC    one field said outright; may be repeated\n"
+    "      --force             replace OUT.hrd\n"
+    "      --resume            go on with an interrupted conversion\n"
+    "      --codec C           raw, zstd or auto (default: tried on real chunks)\n"
+    "      --filter F          none, shuffle or auto;  --level N  zstd's level\n"
+    "      --chunk-bytes SIZE  decoded size of a chunk (default 256K)\n"
+    "      --dtype D --shape S --skip-bytes N   raw inputs: float32, 28,28, 16\n"
+    "      --follow-external   follow HDF5 links that leave the input's folder\n"
+    "      --no-space-check    do not look for free disk space first\n"
+    "      --budget SIZE       memory (default: a quarter of what there is)\n"
+    "      --threads N         workers;  --helpers N  HDF5 helper processes\n"
+    "      --helper-timeout T  longest silence of a helper (default 60s)\n"
+    "      --json  --quiet  -h, --help\n"
+    "\n"
+    "Example:\n"
+    "  headrace convert --field x=X.npy --field y=y.npy -o train.hrd\n";
+
+enum {
+    OPT_FIELD = OPTIONS_LONG,
+    OPT_FORCE,
+    OPT_RESUME,
+    OPT_CODEC,
+    OPT_FILTER,
+    OPT_LEVEL,
+    OPT_CHUNK_BYTES,
+    OPT_DTYPE,
+    OPT_SHAPE,
+    OPT_SKIP_BYTES,
+    OPT_FOLLOW_EXTERNAL,
+    OPT_NO_SPACE_CHECK,
+    OPT_BUDGET,
+    OPT_THREADS,
+    OPT_HELPERS,
+    OPT_HELPER_TIMEOUT,
+    OPT_JSON,
+    OPT_QUIET
+};
+
+static const struct option table[] = {
+    {"output", required_argument, NULL, 'o'},
+    {"field", required_argument, NULL, OPT_FIELD},
+    {"force", no_argument, NULL, OPT_FORCE},
+    {"resume", no_argument, NULL, OPT_RESUME},
+    {"codec", required_argument, NULL, OPT_CODEC},
+    {"filter", required_argument, NULL, OPT_FILTER},
+    {"level", required_argument, NULL, OPT_LEVEL},
+    {"chunk-bytes", required_argument, NULL, OPT_CHUNK_BYTES},
+    {"dtype", required_argument, NULL, OPT_DTYPE},
+    {"shape", required_argument, NULL, OPT_SHAPE},
+    {"skip-bytes", required_argument, NULL, OPT_SKIP_BYTES},
+    {"follow-external", no_argument, NULL, OPT_FOLLOW_EXTERNAL},
+    {"no-space-check", no_argument, NULL, OPT_NO_SPACE_CHECK},
+    {"budget", required_argument, NULL, OPT_BUDGET},
+    {"threads", required_argument, NULL, OPT_THREADS},
+    {"helpers", required_argument, NULL, OPT_HELPERS},
+    {"helper-timeout", required_argument, NULL, OPT_HELPER_TIMEOUT},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+typedef struct convert_job {
+    hr_convert_options opts;
+    hr_convert_field *fields;
+    uint64_t shape[HR_MAX_RANK];
+    bool json, quiet, help;
+    progress bar;
+} convert_job;
+
+static bool take_field(const options *o, convert_job *job) {
+    char *equals = strchr(optarg, '=');
+    if (equals == NULL || equals == optarg || equals[1] == '\0') {
+        report_usage(o->command, "--field: '%s' is not NAME=SOURCE", optarg);
+        return false;
+    }
+    *equals = '\0'; /* restored by take_back_fields() */
+    job->fields[job->opts.num_fields++] = (hr_convert_field){optarg, equals + 1};
+    return true;
+}
+
+/* The argument vector is printed again after Ctrl-C. */
+static void take_back_fields(const convert_job *job) {
+    for (uint32_t i = 0; i < job->opts.num_fields; i++) {
+        char *source = (char *)(uintptr_t)job->fields[i].source;
+        source[-1] = '=';
+    }
+}
+
+static bool take_choice(const options *o, int value, convert_job *job) {
+    static const char *const codecs[] = {"auto", "raw", "zstd"};
+    static const char *const filters[] = {"auto", "none", "shuffle"};
+    const bool codec = value == OPT_CODEC;
+    size_t place = 0;
+    if (!options_word(o, codec ? "codec" : "filter", codec ? codecs : filters, 3, &place)) {
+        return false;
+    }
+    /* Both enumerations begin at -1, with auto. */
+    *(codec ? &job->opts.codec : &job->opts.filter) = (int32_t)place - 1;
+    return true;
+}
+
+static bool take_level(const options *o, convert_job *job) {
+    args_error err;
+    int64_t level = 0;
+    if (!args_int(optarg, -131072, 22, &level, &err)) {
+        report_usage(o->command, "--level: %s", err.message);
+        return false;
+    }
+    job->opts.level = (int32_t)level;
+    return true;
+}
+
+static bool take_raw(const options *o, int value, convert_job *job) {
+    hr_convert_options *opts = &job->opts;
+    args_error err;
+    switch (value) {
+    case OPT_DTYPE:
+        opts->raw_dtype = optarg;
+        return true;
+    case OPT_SHAPE:
+        opts->raw_shape = job->shape;
+        if (!args_shape(optarg, job->shape, HR_MAX_RANK, &opts->raw_rank, &err)) {
+            report_usage(o->command, "--shape: %s", err.message);
+            return false;
+        }
+        return true;
+    default:
+        return options_uint32(o, "skip-bytes", 0, UINT32_MAX, &opts->raw_skip_bytes);
+    }
+}
+
+static bool take_resource(const options *o, int value, hr_convert_options *opts) {
+    switch (value) {
+    case OPT_CHUNK_BYTES:
+        return options_size(o, "chunk-bytes", &opts->chunk_bytes);
+    case OPT_BUDGET:
+        return options_size(o, "budget", &opts->budget_bytes);
+    case OPT_THREADS:
+        return options_uint32(o, "threads", 1, 1024, &opts->num_threads);
+    case OPT_HELPERS:
+        return options_uint32(o, "helpers", 1, 1024, &opts->num_helpers);
+    default:
+        return options_duration(o, "helper-timeout", &opts->helper_timeout_ns);
+    }
+}
+
+static bool take_flag(int value, convert_job *job) {
+    switch (value) {
+    case OPT_FORCE:
+        job->opts.flags |= HR_CONVERT_REPLACE;
+        return true;
+    case OPT_RESUME:
+        job->opts.flags |= HR_CONVERT_RESUME;
+        return true;
+    case OPT_FOLLOW_EXTERNAL:
+        job->opts.flags |= HR_CONVERT_FOLLOW_EXTERNAL;
+        return true;
+    case OPT_NO_SPACE_CHECK:
+        job->opts.flags |= HR_CONVERT_NO_SPACE_CHECK;
+        return true;
+    case OPT_JSON:
+        job->json = true;
+        return true;
+    case OPT_QUIET:
+        job->quiet = true;
+        return true;
+    case 'h':
+        job->help = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool take_option(const options *o, int value, convert_job *job) {
+    if (take_flag(value, job)) {
+        return true;
+    }
+    switch (value) {
+    case 'o':
+        job->opts.output = optarg;
+        return true;
+    case OPT_FIELD:
+        return take_field(o, job);
+    case OPT_CODEC:
+    case OPT_FILTER:
+        return take_choice(o, value, job);
+    case OPT_LEVEL:
+        return take_level(o, job);
+    case OPT_DTYPE:
+    case OPT_SHAPE:
+    case OPT_SKIP_BYTES:
+        return take_raw(o, value, job);
+    default:
+        return take_resource(o, value, &job->opts);
+    }
+}
+
+static bool take_arguments(const options *o, convert_job *job) {
+    for (int value; (value = options_next(o)) != OPTIONS_END;) {
+        if (value == OPTIONS_BAD || !take_option(o, value, job)) {
+            return false;
+        }
+        if (job->help) {
+            return true;
+        }
+    }
+    job->opts.inputs = (const char *const *)(o->argv + optind);
+    job->opts.num_inputs = (uint32_t)(o->argc - optind);
+    job->opts.fields = job->fields;
+    const char *missing = job->opts.num_inputs + job->opts.num_fields == 0 ? "an input is missing"
+                          : job->opts.output == NULL ? "the output is missing: -o OUT.hrd"
+                                                     : NULL;
+    if (missing != NULL) {
+        report_usage(o->command, "%s", missing);
+    }
+    return missing == NULL;
+}
+
+static int on_progress(void *user, const hr_progress *now) {
+    convert_job *job = user;
+    progress_draw(&job->bar, now->done_bytes, now->total_bytes);
+    return interrupt_seen();
+}
+
+static void on_note(void *user, const char *line) {
+    convert_job *job = user;
+    if (!job->quiet) {
+        progress_clear(&job->bar);
+        fprintf(stderr, "%s\n", line);
+    }
+}
+
+static void print_quoted(const char *word) {
+    if (word[0] != '\0' && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                             "0123456789_-+=./:,@%")] == '\0') {
+        fprintf(stderr, " %s", word);
+        return;
+    }
+    fputs(" '", stderr);
+    for (; *word != '\0'; word++) {
+        if (*word == '\'') {
+            fputs("'\\''", stderr);
+        } else {
+            fputc(*word, stderr);
+        }
+    }
+    fputc('\'', stderr);
+}
+
+/* --resume comes first, because everything after a "--" would be an input. */
+static int report_interrupted(const convert_job *job, int argc, char **argv) {
+    fputs("headrace convert: interrupted; go on with: headrace convert", stderr);
+    if ((job->opts.flags & HR_CONVERT_RESUME) == 0) {
+        fputs(" --resume", stderr);
+    }
+    for (int i = 1; i < argc; i++) {
+        print_quoted(argv[i]);
+    }
+    fputc('\n', stderr);
+    return EXIT_INTERRUPTED;
+}
+
+static int print_json(const convert_job *job, const hr_convert_result *result) {
+    const double seconds = (double)result->seconds_ns / 1e9;
+    const double decoded = (double)result->decoded_bytes;
+    return json_out_print(
+        "convert",
+        json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "output",
+                  job->opts.output, "fields", (json_int_t)result->num_fields, "samples",
+                  json_out_uint(result->num_samples), "resumed_samples",
+                  json_out_uint(result->resumed_samples), "decoded_bytes",
+                  json_out_uint(result->decoded_bytes), "stored_bytes",
+                  json_out_uint(result->stored_bytes), "ratio",
+                  json_out_real(decoded / (double)result->stored_bytes), "seconds",
+                  json_out_real(seconds), "bytes_per_s", json_out_real(decoded / seconds), "nan",
+                  json_out_uint(result->num_nan), "inf", json_out_uint(result->num_inf)));
+}
+
+static int print_result(const convert_job *job, const hr_convert_result *result) {
+    if (job->json) {
+        return print_json(job, result);
+    }
+    if (!job->quiet) {
+        const double seconds = (double)result->seconds_ns / 1e9;
+        const double decoded = (double)result->decoded_bytes;
+        const double stored = (double)result->stored_bytes;
+        printf("%s: %s samples, %s -> %s (ratio %.2f), %s, %s\n", job->opts.output,
+               sizes_count(result->num_samples).text, sizes_bytes(result->decoded_bytes).text,
+               sizes_bytes(result->stored_bytes).text, stored > 0 ? decoded / stored : 0.0,
+               sizes_duration(result->seconds_ns).text,
+               sizes_rate(seconds > 0 ? decoded / seconds : 0.0).text);
+    }
+    return EXIT_DONE;
+}
+
+static int run_job(convert_job *job, int argc, char **argv) {
+    hr_convert_result result = {.struct_bytes = sizeof result};
+    hr_error err = {.message = ""};
+    job->opts.user = job;
+    job->opts.on_progress = on_progress;
+    job->opts.on_note = on_note;
+    job->bar = progress_begin("convert", job->quiet);
+    interrupt_watch();
+    const hr_status st = hr_convert(&job->opts, &result, &err);
+    progress_clear(&job->bar);
+    if (st == HR_ERR_CANCELLED) {
+        take_back_fields(job);
+        return report_interrupted(job, argc, argv);
+    }
+    return st == HR_OK ? print_result(job, &result) : report_status("convert", st, &err);
+}
+
+int cmd_convert(int argc, char **argv) {
+    const options o = {"convert", argc, argv, table, ":o:h"};
+    convert_job job = {.opts = HR_CONVERT_OPTIONS_INIT};
+    job.fields = calloc((size_t)argc, sizeof *job.fields);
+    if (job.fields == NULL) {
+        return report_failure("convert", "not enough memory");
+    }
+    int code = EXIT_USAGE;
+    if (take_arguments(&o, &job)) {
+        code = job.help ? (fputs(help, stdout), EXIT_DONE) : run_job(&job, argc, argv);
+    }
+    free(job.fields);
+    return code;
+}

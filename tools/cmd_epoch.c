@@ -1,0 +1,352 @@
+/*
+ * headrace epoch: drives a loader as a training loop would, and reports.
+ */
+#define _GNU_SOURCE
+#include "commands.h"
+#include "dataset_text.h"
+#include "exit_codes.h"
+#include "index_file.h"
+#include "interrupt.h"
+#include "json_out.h"
+#include "loader_args.h"
+#include "progress.h"
+#include "report.h"
+#include "sizes.h"
+#include "state_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+static const char help[] =
+    "Usage: headrace epoch FILE [OPTIONS]\n"
+    "Reads as a training loop would, and reports.\n"
+    "\n"
+    "      --batch N         samples per batch, of all ranks (default 256)\n"
+    "      --shuffle         shuffled order;  --seed N;  --window W\n"
+    "      --epochs N        how many (default 1);  --max-batches N  stop early\n"
+    "      --streams N       streams;  --rank R  --world-size N\n"
+    "      --drop-last       leave out the last short batch\n"
+    "      --fields A,B      only these\n"
+    "      --resume FILE     go on from a saved state\n"
+    "      --save-state FILE the state after the last batch delivered\n"
+    "      --index FILE.npy  sample indices in the order delivered\n"
+    "      --force           replace FILE.npy\n"
+    "      --budget SIZE     memory;  --threads N  decode workers\n"
+    "      --io HOW          auto, direct or cached\n"
+    "      --consume-ns N    pretend that a training step takes N ns\n"
+    "      --json  --quiet  -h, --help\n"
+    "\n"
+    "Example:\n"
+    "  headrace epoch train.hrd --batch 256 --shuffle --epochs 2\n";
+
+enum {
+    OPT_EPOCHS = OPTIONS_LONG,
+    OPT_MAX_BATCHES,
+    OPT_RESUME,
+    OPT_SAVE_STATE,
+    OPT_INDEX,
+    OPT_FORCE,
+    OPT_CONSUME_NS,
+    OPT_JSON,
+    OPT_QUIET
+};
+
+static const struct option table[] = {
+    LOADER_ARGS_TABLE,
+    {"epochs", required_argument, NULL, OPT_EPOCHS},
+    {"max-batches", required_argument, NULL, OPT_MAX_BATCHES},
+    {"resume", required_argument, NULL, OPT_RESUME},
+    {"save-state", required_argument, NULL, OPT_SAVE_STATE},
+    {"index", required_argument, NULL, OPT_INDEX},
+    {"force", no_argument, NULL, OPT_FORCE},
+    {"consume-ns", required_argument, NULL, OPT_CONSUME_NS},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+#define POLL_NS 100000000
+
+typedef struct epoch_job {
+    loader_args loader;
+    const char *resume_path, *save_path, *index_path;
+    uint64_t max_batches, consume_ns;
+    bool force, json, quiet, help;
+    unsigned char state[HR_LOADER_STATE_BYTES];
+    index_file index;
+    uint64_t *indices;
+    progress bar;
+    uint64_t total_bytes, epochs;
+    int64_t took_ns;
+    hr_loader_info info;
+} epoch_job;
+
+static bool take_option(const options *o, int value, epoch_job *job) {
+    switch (value) {
+    case OPT_EPOCHS:
+        return options_uint(o, "epochs", 1, UINT64_MAX, &job->loader.opts.num_epochs);
+    case OPT_MAX_BATCHES:
+        return options_uint(o, "max-batches", 1, UINT64_MAX, &job->max_batches);
+    case OPT_CONSUME_NS:
+        return options_uint(o, "consume-ns", 0, INT64_MAX, &job->consume_ns);
+    case OPT_RESUME:
+        job->resume_path = optarg;
+        return true;
+    case OPT_SAVE_STATE:
+        job->save_path = optarg;
+        return true;
+    case OPT_INDEX:
+        job->index_path = optarg;
+        return true;
+    case OPT_FORCE:
+    case OPT_JSON:
+    case OPT_QUIET:
+    case 'h':
+        job->force |= value == OPT_FORCE;
+        job->json |= value == OPT_JSON;
+        job->quiet |= value == OPT_QUIET;
+        job->help |= value == 'h';
+        return true;
+    default:
+        return loader_args_take(o, value, &job->loader);
+    }
+}
+
+static const char *take_arguments(const options *o, epoch_job *job) {
+    for (int value; (value = options_next(o)) != OPTIONS_END;) {
+        if (value == OPTIONS_BAD || !take_option(o, value, job)) {
+            return NULL;
+        }
+        if (job->help) {
+            return "";
+        }
+    }
+    return options_single(o, "FILE");
+}
+
+static uint64_t peak_rss_bytes(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+static void consume(const epoch_job *job) {
+    if (job->consume_ns > 0) {
+        const struct timespec step = {(time_t)(job->consume_ns / 1000000000),
+                                      (long)(job->consume_ns % 1000000000)};
+        nanosleep(&step, NULL);
+    }
+}
+
+static hr_status use_batch(epoch_job *job, hr_batch *batch, hr_error *err, bool *written) {
+    hr_status st = HR_OK;
+    *written = true;
+    if (job->index.file != NULL) {
+        st = hr_batch_indices(batch, job->indices, err);
+        *written = st != HR_OK ||
+                   index_file_add(&job->index, "epoch", job->indices, hr_batch_num_samples(batch));
+    }
+    consume(job);
+    hr_batch_release(batch);
+    return st;
+}
+
+/* After the last epoch the end comes for ever, so two ends without a batch between are the last. */
+static int drive(epoch_job *job, hr_loader *loader) {
+    hr_error err = {.message = ""};
+    uint64_t batches = 0, in_epoch = 0, bytes = 0;
+    bool ended = false;
+    while (job->max_batches == 0 || batches < job->max_batches) {
+        hr_batch *batch = NULL;
+        hr_status st =
+            interrupt_seen() ? HR_ERR_CANCELLED : hr_loader_next(loader, POLL_NS, &batch, &err);
+        if (st == HR_TIMEOUT) {
+            continue;
+        }
+        if (st == HR_ERR_CANCELLED) {
+            progress_clear(&job->bar);
+            report_failure("epoch", "interrupted after %s batches", sizes_count(batches).text);
+            return EXIT_INTERRUPTED;
+        }
+        if (st == HR_END_OF_EPOCH) {
+            if (ended) {
+                break;
+            }
+            ended = true;
+            job->epochs += in_epoch > 0;
+            in_epoch = 0;
+            continue;
+        }
+        bool written = true;
+        const uint64_t samples = st == HR_OK ? hr_batch_num_samples(batch) : 0;
+        st = st == HR_OK ? use_batch(job, batch, &err, &written) : st;
+        if (st != HR_OK || !written) {
+            progress_clear(&job->bar);
+            return st != HR_OK ? report_status("epoch", st, &err) : EXIT_FAILED;
+        }
+        ended = false;
+        batches++;
+        in_epoch++;
+        bytes += samples * job->total_bytes;
+        progress_draw(&job->bar, bytes,
+                      job->info.samples_per_epoch * job->loader.opts.num_epochs * job->total_bytes);
+    }
+    return EXIT_DONE;
+}
+
+static int print_json(const epoch_job *job, const char *path) {
+    const hr_loader_info *i = &job->info;
+    const double seconds = (double)job->took_ns / 1e9;
+    json_t *wait =
+        json_pack("{s:o, s:o, s:o, s:o}", "io", json_out_seconds(i->wait_io_ns), "decode",
+                  json_out_seconds(i->decode_ns), "consumer", json_out_seconds(i->wait_consumer_ns),
+                  "ring", json_out_seconds(i->wait_ring_ns));
+    json_t *root = json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", path, "samples",
+        json_out_uint(i->samples_delivered), "batches", json_out_uint(i->batches_delivered),
+        "epochs", json_out_uint(job->epochs), "bytes", json_out_uint(i->delivered_bytes), "seconds",
+        json_out_real(seconds), "bytes_per_s", json_out_real((double)i->delivered_bytes / seconds),
+        "first_batch_s", i->first_batch_ns < 0 ? json_null() : json_out_seconds(i->first_batch_ns),
+        "peak_rss_bytes", json_out_uint(peak_rss_bytes()), "budget_bytes",
+        json_out_uint(i->budget_bytes), "wait_s", wait);
+    json_t *more =
+        json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:s}", "reserved_bytes",
+                  json_out_uint(i->reserved_bytes), "read_bytes", json_out_uint(i->read_bytes),
+                  "window", (json_int_t)i->window_visits, "streams", (json_int_t)i->num_streams,
+                  "batch", (json_int_t)i->batch_samples, "threads", (json_int_t)i->num_threads,
+                  "inflation", json_out_real(i->inflation), "io", i->io_backend);
+    json_object_update(root, more);
+    json_decref(more);
+    return json_out_print("epoch", root);
+}
+
+static int print_result(const epoch_job *job, const char *path) {
+    const hr_loader_info *i = &job->info;
+    if (job->json) {
+        return print_json(job, path);
+    }
+    if (!job->quiet) {
+        const double seconds = (double)job->took_ns / 1e9;
+        printf("%s samples in %s batches, %s in %s, %s\n", sizes_count(i->samples_delivered).text,
+               sizes_count(i->batches_delivered).text, sizes_bytes(i->delivered_bytes).text,
+               sizes_duration(job->took_ns).text,
+               sizes_rate((double)i->delivered_bytes / seconds).text);
+        printf("first batch after %s; waited %s for data; reads by %s\n",
+               sizes_duration(i->first_batch_ns).text, sizes_duration(i->wait_consumer_ns).text,
+               i->io_backend);
+        printf("memory: peak %s of the process, %s reserved of a budget of %s\n",
+               sizes_bytes(peak_rss_bytes()).text, sizes_bytes(i->reserved_bytes).text,
+               sizes_bytes(i->budget_bytes).text);
+        printf("window %u, inflation %.3f\n", i->window_visits, i->inflation);
+    }
+    return EXIT_DONE;
+}
+
+static bool save_state(const epoch_job *job, hr_loader *loader) {
+    unsigned char state[HR_LOADER_STATE_BYTES];
+    size_t bytes = 0;
+    hr_error err = {.message = ""};
+    if (job->save_path == NULL) {
+        return true;
+    }
+    const hr_status st = hr_loader_state(loader, state, &bytes, &err);
+    if (st != HR_OK) {
+        report_status("epoch", st, &err);
+        return false;
+    }
+    return state_file_write("epoch", job->save_path, state, bytes);
+}
+
+/* An interrupted run keeps its state and the indices so far: both are true as they stand. */
+static int run_loader(epoch_job *job, hr_loader *loader, const char *path, int64_t start_ns) {
+    hr_error err = {.message = ""};
+    job->info.struct_bytes = sizeof job->info;
+    hr_status st = hr_loader_describe(loader, &job->info, &err);
+    if (st != HR_OK) {
+        return report_status("epoch", st, &err);
+    }
+    job->indices = calloc(job->info.local_batch_samples, sizeof *job->indices);
+    if (job->indices == NULL) {
+        return report_failure("epoch", "not enough memory");
+    }
+    const int code = drive(job, loader);
+    job->took_ns = progress_now_ns() - start_ns;
+    progress_clear(&job->bar);
+    if (code != EXIT_DONE && code != EXIT_INTERRUPTED) {
+        return code;
+    }
+    const bool kept = save_state(job, loader);
+    if (!kept || (job->index.file != NULL && !index_file_finish(&job->index, "epoch"))) {
+        return EXIT_FAILED;
+    }
+    st = hr_loader_describe(loader, &job->info, &err);
+    if (st != HR_OK) {
+        return report_status("epoch", st, &err);
+    }
+    const int printed = print_result(job, path);
+    return code == EXIT_DONE ? printed : code;
+}
+
+/* Bytes of one sample over the fields asked for; a name that is not there, the loader reports. */
+static uint64_t sample_bytes(const hr_dataset *ds, const hr_loader_options *opts) {
+    uint64_t bytes = 0;
+    if (opts->fields == NULL) {
+        return hr_dataset_sample_bytes(ds, UINT32_MAX);
+    }
+    for (uint32_t i = 0; i < opts->num_fields; i++) {
+        uint32_t field = 0;
+        if (hr_dataset_find_field(ds, opts->fields[i], &field, NULL) == HR_OK) {
+            bytes += hr_dataset_sample_bytes(ds, field);
+        }
+    }
+    return bytes;
+}
+
+static int run(epoch_job *job, const char *path) {
+    hr_loader_options *opts = &job->loader.opts;
+    int code = EXIT_FAILED;
+    if (job->resume_path != NULL) {
+        if (!state_file_read("epoch", job->resume_path, job->state, sizeof job->state,
+                             &opts->resume_state_bytes)) {
+            return EXIT_FAILED;
+        }
+        opts->resume_state = job->state;
+    }
+    hr_dataset *ds = dataset_open_or_report("epoch", path, 0, &code);
+    if (ds == NULL) {
+        return code;
+    }
+    if (job->index_path == NULL ||
+        index_file_open(&job->index, "epoch", job->index_path, job->force)) {
+        hr_error err = {.message = ""};
+        hr_loader *loader = NULL;
+        interrupt_watch();
+        job->bar = progress_begin("epoch", job->quiet);
+        job->total_bytes = sample_bytes(ds, opts);
+        const int64_t start_ns = progress_now_ns();
+        const hr_status st = hr_loader_open(ds, opts, &loader, &err);
+        code = st == HR_OK ? run_loader(job, loader, path, start_ns)
+                           : report_status("epoch", st, &err);
+        hr_loader_close(loader);
+    }
+    index_file_close(&job->index);
+    hr_dataset_close(ds);
+    return code;
+}
+
+int cmd_epoch(int argc, char **argv) {
+    const options o = {"epoch", argc, argv, table, ":h"};
+    epoch_job job = {0};
+    loader_args_init(&job.loader);
+    job.loader.opts.num_epochs = 1;
+    const char *path = take_arguments(&o, &job);
+    if (path == NULL || job.help) {
+        fputs(path == NULL ? "" : help, stdout);
+        return path == NULL ? EXIT_USAGE : EXIT_DONE;
+    }
+    const int code = run(&job, path);
+    free(job.indices);
+    return code;
+}

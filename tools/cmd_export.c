@@ -1,0 +1,186 @@
+/*
+ * headrace export: drives hr_export_npy().
+ */
+#include "args.h"
+#include "commands.h"
+#include "dataset_text.h"
+#include "exit_codes.h"
+#include "interrupt.h"
+#include "json_out.h"
+#include "options.h"
+#include "progress.h"
+#include "report.h"
+#include "sizes.h"
+
+#include "headrace/convert.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char help[] = "Usage: headrace export FILE -o DIR [OPTIONS]\n"
+                           "Writes DIR/FIELD.npy for each field.\n"
+                           "\n"
+                           "  -o, --output DIR    the folder, made if missing\n"
+                           "      --fields A,B    only these\n"
+                           "      --samples A:B   a part: from A up to, without, B\n"
+                           "      --force         replace files that are there\n"
+                           "      --budget SIZE   memory\n"
+                           "      --json          the result as JSON\n"
+                           "      --quiet\n"
+                           "  -h, --help\n"
+                           "\n"
+                           "Example:\n"
+                           "  headrace export train.hrd -o arrays --fields y --samples 0:1000\n";
+
+enum { OPT_FIELDS = OPTIONS_LONG, OPT_SAMPLES, OPT_FORCE, OPT_BUDGET, OPT_JSON, OPT_QUIET };
+
+static const struct option table[] = {
+    {"output", required_argument, NULL, 'o'},
+    {"fields", required_argument, NULL, OPT_FIELDS},
+    {"samples", required_argument, NULL, OPT_SAMPLES},
+    {"force", no_argument, NULL, OPT_FORCE},
+    {"budget", required_argument, NULL, OPT_BUDGET},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+typedef struct export_job {
+    hr_export_options opts;
+    const char *fields[ARGS_MAX_LIST];
+    uint64_t end_sample;
+    bool json, quiet, help;
+    progress bar;
+} export_job;
+
+static bool take_option(const options *o, int value, export_job *job) {
+    args_error err;
+    switch (value) {
+    case 'o':
+        job->opts.folder = optarg;
+        return true;
+    case OPT_FIELDS:
+        job->opts.fields = job->fields;
+        if (!args_list(optarg, job->fields, ARGS_MAX_LIST, &job->opts.num_fields, &err)) {
+            report_usage(o->command, "--fields: %s", err.message);
+            return false;
+        }
+        return true;
+    case OPT_SAMPLES:
+        if (!args_range(optarg, &job->opts.first_sample, &job->end_sample, &err)) {
+            report_usage(o->command, "--samples: %s", err.message);
+            return false;
+        }
+        return true;
+    case OPT_FORCE:
+        job->opts.flags |= HR_CONVERT_REPLACE;
+        return true;
+    case OPT_BUDGET:
+        return options_size(o, "budget", &job->opts.budget_bytes);
+    default:
+        job->json |= value == OPT_JSON;
+        job->quiet |= value == OPT_QUIET;
+        job->help |= value == 'h';
+        return true;
+    }
+}
+
+static const char *take_arguments(const options *o, export_job *job) {
+    for (int value; (value = options_next(o)) != OPTIONS_END;) {
+        if (value == OPTIONS_BAD || !take_option(o, value, job)) {
+            return NULL;
+        }
+        if (job->help) {
+            return "";
+        }
+    }
+    const char *path = options_single(o, "FILE");
+    if (path != NULL && job->opts.folder == NULL) {
+        report_usage(o->command, "the folder is missing: -o DIR");
+        return NULL;
+    }
+    return path;
+}
+
+static int on_progress(void *user, const hr_progress *now) {
+    export_job *job = user;
+    progress_draw(&job->bar, now->done_bytes, now->total_bytes);
+    return interrupt_seen();
+}
+
+static void on_note(void *user, const char *line) {
+    export_job *job = user;
+    if (!job->quiet) {
+        progress_clear(&job->bar);
+        fprintf(stderr, "%s\n", line);
+    }
+}
+
+/* UINT64_MAX stands for "to the end" in both the option and the range. */
+static bool take_range(const hr_dataset *ds, export_job *job) {
+    const uint64_t total = hr_dataset_num_samples(ds);
+    const uint64_t end = job->end_sample == UINT64_MAX ? total : job->end_sample;
+    if (end > total || job->opts.first_sample > end) {
+        report_failure("export",
+                       "samples %" PRIu64 ":%" PRIu64 " were asked for, but %s has %" PRIu64,
+                       job->opts.first_sample, end, hr_dataset_path(ds), total);
+        return false;
+    }
+    job->opts.num_samples = end - job->opts.first_sample;
+    return true;
+}
+
+static int run_job(hr_dataset *ds, export_job *job) {
+    if (!take_range(ds, job)) {
+        return EXIT_FAILED;
+    }
+    hr_error err = {.message = ""};
+    job->opts.user = job;
+    job->opts.on_progress = on_progress;
+    job->opts.on_note = on_note;
+    job->bar = progress_begin("export", job->quiet);
+    interrupt_watch();
+    const int64_t start_ns = progress_now_ns();
+    const hr_status st = hr_export_npy(ds, &job->opts, &err);
+    const int64_t took_ns = progress_now_ns() - start_ns;
+    progress_clear(&job->bar);
+    if (st != HR_OK) {
+        return report_status("export", st, &err);
+    }
+    const uint32_t fields =
+        job->opts.fields != NULL ? job->opts.num_fields : hr_dataset_num_fields(ds);
+    if (job->json) {
+        return json_out_print("export",
+                              json_pack("{s:s, s:s, s:I, s:o, s:o}", "file", hr_dataset_path(ds),
+                                        "output", job->opts.folder, "fields", (json_int_t)fields,
+                                        "samples", json_out_uint(job->opts.num_samples), "seconds",
+                                        json_out_seconds(took_ns)));
+    }
+    if (!job->quiet) {
+        printf("%s: %s samples of %u field%s in %s\n", job->opts.folder,
+               sizes_count(job->opts.num_samples).text, fields, fields == 1 ? "" : "s",
+               sizes_duration(took_ns).text);
+    }
+    return EXIT_DONE;
+}
+
+int cmd_export(int argc, char **argv) {
+    const options o = {"export", argc, argv, table, ":o:h"};
+    export_job job = {.opts = HR_EXPORT_OPTIONS_INIT, .end_sample = UINT64_MAX};
+    const char *path = take_arguments(&o, &job);
+    if (path == NULL) {
+        return EXIT_USAGE;
+    }
+    if (job.help) {
+        fputs(help, stdout);
+        return EXIT_DONE;
+    }
+    int code = EXIT_FAILED;
+    hr_dataset *ds = dataset_open_or_report("export", path, job.opts.budget_bytes, &code);
+    if (ds != NULL) {
+        code = run_job(ds, &job);
+        hr_dataset_close(ds);
+    }
+    return code;
+}

@@ -1,0 +1,277 @@
+/*
+ * headrace info: what is in a file. Storage and reasons come from the footer's JSON.
+ */
+#include "commands.h"
+#include "dataset_text.h"
+#include "exit_codes.h"
+#include "json_out.h"
+#include "options.h"
+#include "report.h"
+#include "sizes.h"
+
+#include "headrace/loader.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+    "Usage: headrace info FILE [--json]\n"
+    "Shows fields, how they are stored and why, statistics, and what a loader needs.\n"
+    "\n"
+    "      --json   as JSON\n"
+    "  -h, --help\n"
+    "\n"
+    "Example:\n"
+    "  headrace info train.hrd\n";
+
+enum { OPT_JSON = OPTIONS_LONG };
+
+static const struct option table[] = {
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+typedef struct info_view {
+    hr_dataset *ds;
+    json_t *footer; /* parsed, or NULL */
+    hr_dataset_info info;
+    hr_loader_plan plan;
+    hr_status plan_status;
+    hr_error plan_error;
+} info_view;
+
+static json_t *footer_field(const info_view *v, uint32_t index) {
+    return json_array_get(json_object_get(v->footer, "fields"), index);
+}
+
+static const char *text_of(const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+static double ratio_of(const hr_dataset_info *i) {
+    return i->file_bytes > 0 ? (double)i->decoded_bytes / (double)i->file_bytes : 0;
+}
+
+static json_t *statistics_json(const hr_statistics *s) {
+    if (!s->valid) {
+        return json_null();
+    }
+    json_t *out = json_pack("{s:o, s:o, s:o, s:o}", "values", json_out_uint(s->num_values), "zeros",
+                            json_out_uint(s->num_zeros), "nan", json_out_uint(s->num_nan), "inf",
+                            json_out_uint(s->num_inf));
+    json_object_set_new(out, "first_nan_sample",
+                        s->num_nan > 0 ? json_out_uint(s->first_nan_sample) : json_null());
+    json_object_set_new(out, "first_inf_sample",
+                        s->num_inf > 0 ? json_out_uint(s->first_inf_sample) : json_null());
+    if (s->has_moments) {
+        json_object_set_new(out, "min", json_out_real(s->min));
+        json_object_set_new(out, "max", json_out_real(s->max));
+        json_object_set_new(out, "mean", json_out_real(s->mean));
+        json_object_set_new(out, "std", json_out_real(s->std));
+    }
+    if (s->has_labels) {
+        json_object_set_new(out, "longest_run_samples", json_out_uint(s->longest_run_samples));
+        json_object_set_new(out, "distinct", json_out_uint(s->num_distinct));
+        json_object_set_new(out, "distinct_overflow", json_boolean(s->distinct_overflow));
+        json_object_set_new(out, "looks_sorted", json_boolean(s->looks_sorted));
+    }
+    return out;
+}
+
+static json_t *field_json(const info_view *v, uint32_t index) {
+    hr_field field = {0};
+    hr_statistics stats = {.struct_bytes = sizeof stats};
+    if (hr_dataset_field(v->ds, index, &field, NULL) != HR_OK ||
+        hr_dataset_statistics(v->ds, index, &stats, NULL) != HR_OK) {
+        return NULL;
+    }
+    const json_t *in = footer_field(v, index);
+    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:O?, s:O?, s:o}", "name", field.name, "dtype",
+                     hr_dtype_name(field.dtype), "width_bytes", (json_int_t)field.width_bytes,
+                     "shape", dataset_shape_json(&field), "sample_bytes",
+                     json_out_uint(hr_dataset_sample_bytes(v->ds, index)), "storage",
+                     json_object_get(in, "storage"), "attributes",
+                     json_object_get(in, "attributes"), "statistics", statistics_json(&stats));
+}
+
+static int print_json(const info_view *v) {
+    const hr_dataset_info *i = &v->info;
+    char uuid[DATASET_UUID_BYTES];
+    dataset_uuid_text(i->uuid, uuid);
+    json_t *fields = json_array();
+    for (uint32_t k = 0; k < hr_dataset_num_fields(v->ds); k++) {
+        json_array_append_new(fields, field_json(v, k));
+    }
+    const hr_loader_plan *p = &v->plan;
+    json_t *loader =
+        v->plan_status != HR_OK
+            ? json_null()
+            : json_pack("{s:i, s:b, s:I, s:o, s:o, s:b, s:o}", "batch", 256, "shuffle", 1, "window",
+                        (json_int_t)p->window_visits, "peak_bytes", json_out_uint(p->peak_bytes),
+                        "smallest_budget_bytes", json_out_uint(p->smallest_budget_bytes), "fits",
+                        (int)p->fits, "inflation", json_out_real(p->inflation));
+    return json_out_print(
+        "info",
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O?, s:O?, s:o}",
+                  "file", hr_dataset_path(v->ds), "uuid", uuid, "commit",
+                  json_out_uint(i->commit_seq), "samples", json_out_uint(i->num_samples), "chunks",
+                  json_out_uint(i->num_chunks), "samples_per_chunk",
+                  (json_int_t)i->samples_per_chunk, "segments", json_out_uint(i->num_segments),
+                  "decoded_bytes", json_out_uint(i->decoded_bytes), "file_bytes",
+                  json_out_uint(i->file_bytes), "dead_bytes", json_out_uint(i->dead_bytes), "ratio",
+                  json_out_real(ratio_of(i)), "fields", fields, "attributes",
+                  json_object_get(v->footer, "attributes"), "provenance",
+                  json_object_get(v->footer, "provenance"), "loader", loader));
+}
+
+static int name_width(const info_view *v) {
+    size_t width = 5;
+    for (uint32_t k = 0; k < hr_dataset_num_fields(v->ds); k++) {
+        hr_field field = {0};
+        if (hr_dataset_field(v->ds, k, &field, NULL) == HR_OK && strlen(field.name) > width) {
+            width = strlen(field.name);
+        }
+    }
+    return (int)width;
+}
+
+static void print_fields(const info_view *v, int width) {
+    printf("\n%-*s  %-10s  %-16s  %10s  stored as\n", width, "field", "dtype", "shape", "decoded");
+    for (uint32_t k = 0; k < hr_dataset_num_fields(v->ds); k++) {
+        hr_field field = {0};
+        if (hr_dataset_field(v->ds, k, &field, NULL) != HR_OK) {
+            continue;
+        }
+        char shape[DATASET_SHAPE_BYTES];
+        dataset_shape_text(&field, shape);
+        const json_t *storage = json_object_get(footer_field(v, k), "storage");
+        const char *filter = text_of(storage, "filter");
+        const bool filtered = filter[0] != '\0' && strcmp(filter, "none") != 0;
+        const uint64_t bytes = hr_dataset_sample_bytes(v->ds, k) * v->info.num_samples;
+        printf("%-*s  %-10s  %-16s  %10s  %s%s%s", width, field.name, hr_dtype_name(field.dtype),
+               shape, sizes_bytes(bytes).text, text_of(storage, "codec"), filtered ? " + " : "",
+               filtered ? filter : "");
+        const char *reason = text_of(storage, "reason");
+        printf(reason[0] != '\0' ? " (%s)\n" : "%s\n", reason);
+    }
+}
+
+static void print_statistics(const info_view *v, int width) {
+    printf("\n%-*s  %12s  %12s  %12s  %12s  %12s  %10s  %10s\n", width, "field", "min", "max",
+           "mean", "std", "zeros", "NaN", "Inf");
+    for (uint32_t k = 0; k < hr_dataset_num_fields(v->ds); k++) {
+        hr_field field = {0};
+        hr_statistics s = {.struct_bytes = sizeof s};
+        if (hr_dataset_field(v->ds, k, &field, NULL) != HR_OK ||
+            hr_dataset_statistics(v->ds, k, &s, NULL) != HR_OK || !s.valid) {
+            continue;
+        }
+        printf("%-*s", width, field.name);
+        const double figures[] = {s.min, s.max, s.mean, s.std};
+        for (int f = 0; f < 4; f++) {
+            char text[32] = "-";
+            if (s.has_moments) {
+                snprintf(text, sizeof text, "%.6g", figures[f]);
+            }
+            printf("  %12s", text);
+        }
+        printf("  %12s  %10s  %10s\n", sizes_count(s.num_zeros).text, sizes_count(s.num_nan).text,
+               sizes_count(s.num_inf).text);
+    }
+}
+
+static void print_warnings(const info_view *v) {
+    for (uint32_t k = 0; k < hr_dataset_num_fields(v->ds); k++) {
+        hr_field field = {0};
+        hr_statistics s = {.struct_bytes = sizeof s};
+        if (hr_dataset_field(v->ds, k, &field, NULL) != HR_OK ||
+            hr_dataset_statistics(v->ds, k, &s, NULL) != HR_OK) {
+            continue;
+        }
+        if (s.num_nan > 0) {
+            printf("warning: '%s' has NaN, first in sample %" PRIu64 "\n", field.name,
+                   s.first_nan_sample);
+        }
+        if (s.num_inf > 0) {
+            printf("warning: '%s' has Inf, first in sample %" PRIu64 "\n", field.name,
+                   s.first_inf_sample);
+        }
+        if (s.looks_sorted) {
+            printf("warning: '%s' looks like sorted labels (%s values, longest run %s): train "
+                   "shuffled\n",
+                   field.name, sizes_count(s.num_distinct).text,
+                   sizes_count(s.longest_run_samples).text);
+        }
+    }
+}
+
+static int print_text(const info_view *v) {
+    const hr_dataset_info *i = &v->info;
+    const int width = name_width(v);
+    char uuid[DATASET_UUID_BYTES];
+    dataset_uuid_text(i->uuid, uuid);
+    printf("%s: %s samples in %s chunks of %s\n", hr_dataset_path(v->ds),
+           sizes_count(i->num_samples).text, sizes_count(i->num_chunks).text,
+           sizes_count(i->samples_per_chunk).text);
+    printf("%s decoded, %s in the file (ratio %.2f), %s dead\n", sizes_bytes(i->decoded_bytes).text,
+           sizes_bytes(i->file_bytes).text, ratio_of(i), sizes_bytes(i->dead_bytes).text);
+    printf("UUID %s, commit %" PRIu64 "\n", uuid, i->commit_seq);
+    print_fields(v, width);
+    print_statistics(v, width);
+    putchar('\n');
+    print_warnings(v);
+    if (v->plan_status == HR_OK) {
+        printf("a shuffled loader of batches of 256: window %u, %s of memory (at least %s), "
+               "inflation %.3f\n",
+               v->plan.window_visits, sizes_bytes(v->plan.peak_bytes).text,
+               sizes_bytes(v->plan.smallest_budget_bytes).text, v->plan.inflation);
+    } else {
+        printf("no loader: %s\n", v->plan_error.message);
+    }
+    return EXIT_DONE;
+}
+
+static int run(const char *path, bool json) {
+    int code = EXIT_FAILED;
+    info_view v = {.ds = dataset_open_or_report("info", path, 0, &code)};
+    if (v.ds == NULL) {
+        return code;
+    }
+    hr_error err = {.message = ""};
+    v.info.struct_bytes = sizeof v.info;
+    v.plan.struct_bytes = sizeof v.plan;
+    const hr_status st = hr_dataset_describe(v.ds, &v.info, &err);
+    if (st != HR_OK) {
+        code = report_status("info", st, &err);
+    } else {
+        hr_loader_options opts = {.struct_bytes = sizeof opts};
+        opts.batch_samples = 256;
+        opts.flags = HR_LOADER_SHUFFLE;
+        v.plan_status = hr_loader_plan_open(v.ds, &opts, &v.plan, &v.plan_error);
+        v.footer = json_loads(hr_dataset_json(v.ds), 0, NULL);
+        code = json ? print_json(&v) : print_text(&v);
+        json_decref(v.footer);
+    }
+    hr_dataset_close(v.ds);
+    return code;
+}
+
+int cmd_info(int argc, char **argv) {
+    const options o = {"info", argc, argv, table, ":h"};
+    bool json = false;
+    for (int value; (value = options_next(&o)) != OPTIONS_END;) {
+        if (value == OPTIONS_BAD) {
+            return EXIT_USAGE;
+        }
+        if (value == 'h') {
+            fputs(help, stdout);
+            return EXIT_DONE;
+        }
+        json |= value == OPT_JSON;
+    }
+    const char *path = options_single(&o, "FILE");
+    return path == NULL ? EXIT_USAGE : run(path, json);
+}

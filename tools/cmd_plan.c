@@ -1,0 +1,132 @@
+/*
+ * headrace plan: what a loader would need, by hr_loader_plan_open().
+ */
+#include "commands.h"
+#include "dataset_text.h"
+#include "exit_codes.h"
+#include "json_out.h"
+#include "loader_args.h"
+#include "report.h"
+#include "sizes.h"
+
+#include <stdio.h>
+
+static const char help[] =
+    "Usage: headrace plan FILE [OPTIONS]\n"
+    "Says what a training run would need, before it starts.\n"
+    "\n"
+    "      --batch N        samples per batch, of all ranks (default 256)\n"
+    "      --shuffle        shuffled order;  --seed N\n"
+    "      --window W       chunks mixed at a time (default: docs/order.md)\n"
+    "      --streams N      streams;  --rank R  --world-size N\n"
+    "      --drop-last      leave out the last short batch\n"
+    "      --fields A,B     only these\n"
+    "      --budget SIZE    memory;  --threads N  decode workers\n"
+    "      --io HOW         auto, direct or cached\n"
+    "      --json           as JSON\n"
+    "  -h, --help\n"
+    "\n"
+    "Example:\n"
+    "  headrace plan train.hrd --batch 512 --shuffle --budget 256M\n";
+
+enum { OPT_JSON = OPTIONS_LONG };
+
+static const struct option table[] = {
+    LOADER_ARGS_TABLE,
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static const char *labels_name(const hr_dataset *ds, const hr_loader_plan *plan, hr_field *field) {
+    const bool named =
+        plan->labels_sorted && hr_dataset_field(ds, plan->labels_field, field, NULL) == HR_OK;
+    return named ? field->name : NULL;
+}
+
+static int print_json(const hr_dataset *ds, const loader_args *a, const hr_loader_plan *p) {
+    hr_field field = {0};
+    return json_out_print(
+        "plan",
+        json_pack("{s:s, s:I, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:s?}",
+                  "file", hr_dataset_path(ds), "batch", (json_int_t)a->opts.batch_samples,
+                  "shuffle", (a->opts.flags & HR_LOADER_SHUFFLE) != 0, "window",
+                  (json_int_t)p->window_visits, "batches_per_epoch",
+                  json_out_uint(p->batches_per_epoch), "samples_per_epoch",
+                  json_out_uint(p->samples_per_epoch), "dropped_samples",
+                  json_out_uint(p->dropped_samples), "peak_bytes", json_out_uint(p->peak_bytes),
+                  "budget_bytes", json_out_uint(p->budget_bytes), "smallest_budget_bytes",
+                  json_out_uint(p->smallest_budget_bytes), "largest_window",
+                  (json_int_t)p->largest_window_visits, "fits", (int)p->fits, "read_amplification",
+                  json_out_real(p->read_amplification), "inflation", json_out_real(p->inflation),
+                  "sorted_labels", labels_name(ds, p, &field)));
+}
+
+static void print_text(const hr_dataset *ds, const loader_args *a, const hr_loader_plan *p) {
+    hr_field field = {0};
+    const bool shuffle = (a->opts.flags & HR_LOADER_SHUFFLE) != 0;
+    printf("order            %s", shuffle ? "shuffled" : "sequential");
+    if (shuffle) {
+        printf(", window of %u chunks", p->window_visits);
+    }
+    printf("\nepoch            %s batches, %s samples, %s dropped\n",
+           sizes_count(p->batches_per_epoch).text, sizes_count(p->samples_per_epoch).text,
+           sizes_count(p->dropped_samples).text);
+    printf("memory           %s of a budget of %s\n", sizes_bytes(p->peak_bytes).text,
+           sizes_bytes(p->budget_bytes).text);
+    printf("smallest budget  %s\n", sizes_bytes(p->smallest_budget_bytes).text);
+    printf("largest window   %u chunks in this budget\n", p->largest_window_visits);
+    printf("reading          %.3f times the stored bytes of the fields\n", p->read_amplification);
+    if (shuffle) {
+        printf("mixing           inflation %.3f (1 is a true shuffle)\n", p->inflation);
+    }
+    const char *labels = labels_name(ds, p, &field);
+    if (labels != NULL) {
+        printf("warning          '%s' looks like sorted labels%s\n", labels,
+               shuffle ? "" : ": train with --shuffle");
+    }
+    if (!p->fits) {
+        printf("does not fit     give --budget %llu, or a --window of at most %u\n",
+               (unsigned long long)p->smallest_budget_bytes, p->largest_window_visits);
+    }
+}
+
+static int run(const char *path, const loader_args *a, bool json) {
+    int code = EXIT_FAILED;
+    hr_dataset *ds = dataset_open_or_report("plan", path, 0, &code);
+    if (ds == NULL) {
+        return code;
+    }
+    hr_error err = {.message = ""};
+    hr_loader_plan plan = {.struct_bytes = sizeof plan};
+    const hr_status st = hr_loader_plan_open(ds, &a->opts, &plan, &err);
+    if (st != HR_OK) {
+        code = report_status("plan", st, &err);
+    } else if (json) {
+        code = print_json(ds, a, &plan);
+    } else {
+        print_text(ds, a, &plan);
+        code = EXIT_DONE;
+    }
+    hr_dataset_close(ds);
+    return code;
+}
+
+int cmd_plan(int argc, char **argv) {
+    const options o = {"plan", argc, argv, table, ":h"};
+    loader_args args;
+    loader_args_init(&args);
+    bool json = false;
+    for (int value; (value = options_next(&o)) != OPTIONS_END;) {
+        if (value == 'h') {
+            fputs(help, stdout);
+            return EXIT_DONE;
+        }
+        if (value == OPTIONS_BAD || (value != OPT_JSON && !loader_args_take(&o, value, &args))) {
+            return EXIT_USAGE;
+        }
+        json |= value == OPT_JSON;
+    }
+    const char *path = options_single(&o, "FILE");
+    return path == NULL ? EXIT_USAGE : run(path, &args, json);
+}

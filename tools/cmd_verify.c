@@ -1,0 +1,173 @@
+/*
+ * headrace verify: drives hr_dataset_verify() over files, and names what is damaged.
+ */
+#include "commands.h"
+#include "exit_codes.h"
+#include "interrupt.h"
+#include "json_out.h"
+#include "options.h"
+#include "progress.h"
+#include "report.h"
+#include "sizes.h"
+
+#include "headrace/dataset.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char help[] = "Usage: headrace verify FILE... [OPTIONS]\n"
+                           "Reads and checks every byte, and names what is damaged.\n"
+                           "\n"
+                           "      --budget SIZE   memory\n"
+                           "      --threads N     decoding threads (default: one per core)\n"
+                           "      --json          the findings as JSON\n"
+                           "      --quiet         only the exit code\n"
+                           "  -h, --help\n"
+                           "\n"
+                           "Exit code 0: whole. 3: damaged.\n"
+                           "\n"
+                           "Example:\n"
+                           "  headrace verify train.hrd\n";
+
+enum { OPT_BUDGET = OPTIONS_LONG, OPT_THREADS, OPT_JSON, OPT_QUIET };
+
+static const struct option table[] = {
+    {"budget", required_argument, NULL, OPT_BUDGET},
+    {"threads", required_argument, NULL, OPT_THREADS},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+typedef struct verify_job {
+    hr_verify_options opts;
+    bool json, quiet, help;
+    progress bar;
+    const char *path;
+    uint64_t num_damages;
+    uint64_t checked_bytes;
+    json_t *files, *damages;
+} verify_job;
+
+static void add_damage(json_t *damages, const hr_damage *d) {
+    json_t *one =
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "what", d->what, "detail", d->detail,
+                  "file_off", json_out_uint(d->file_off), "chunk",
+                  d->chunk == UINT64_MAX ? json_null() : json_out_uint(d->chunk), "field",
+                  d->field == UINT32_MAX ? json_null() : json_integer(d->field), "first_sample",
+                  json_out_uint(d->first_sample), "samples", json_out_uint(d->num_samples));
+    json_array_append_new(damages, one);
+}
+
+static void on_damage(void *user, const hr_damage *d) {
+    verify_job *job = user;
+    job->num_damages++;
+    if (job->json) {
+        add_damage(job->damages, d);
+        return;
+    }
+    if (job->quiet) {
+        return;
+    }
+    progress_clear(&job->bar);
+    printf("%s: damaged: %s, at byte %" PRIu64 ": %s", job->path, d->what, d->file_off, d->detail);
+    if (d->num_samples > 0) {
+        printf("; samples %" PRIu64 " to %" PRIu64 " are lost", d->first_sample,
+               d->first_sample + d->num_samples - 1);
+    }
+    putchar('\n');
+}
+
+static int on_progress(void *user, uint64_t done_bytes, uint64_t total_bytes) {
+    verify_job *job = user;
+    job->checked_bytes = done_bytes;
+    progress_draw(&job->bar, done_bytes, total_bytes);
+    return interrupt_seen();
+}
+
+static void add_file(verify_job *job, hr_status st, const hr_error *err) {
+    json_t *one = json_pack("{s:s, s:b, s:s, s:o, s:o}", "file", job->path, "whole", st == HR_OK,
+                            "status", hr_status_name(st), "message",
+                            st == HR_OK ? json_null() : json_string(err->message), "damages",
+                            json_incref(job->damages));
+    json_array_append_new(job->files, one);
+}
+
+static int verify_file(verify_job *job, const char *path) {
+    hr_error err = {.message = ""};
+    job->path = path;
+    job->num_damages = 0;
+    job->damages = json_array();
+    job->bar = progress_begin("verify", job->quiet);
+    const int64_t start_ns = progress_now_ns();
+    const hr_status st = hr_dataset_verify(path, &job->opts, &err);
+    progress_clear(&job->bar);
+    int code = report_exit_code(st);
+    if (st != HR_OK && !(job->quiet && st == HR_ERR_CORRUPT)) {
+        code = report_status("verify", st, &err);
+    } else if (st == HR_OK && !job->json && !job->quiet) {
+        printf("%s: whole, %s checked in %s\n", path, sizes_bytes(job->checked_bytes).text,
+               sizes_duration(progress_now_ns() - start_ns).text);
+    }
+    add_file(job, st, &err);
+    json_decref(job->damages);
+    return code;
+}
+
+static bool take_arguments(const options *o, verify_job *job) {
+    for (int value; (value = options_next(o)) != OPTIONS_END;) {
+        bool good = value != OPTIONS_BAD;
+        if (value == OPT_BUDGET) {
+            good = options_size(o, "budget", &job->opts.budget_bytes);
+        } else if (value == OPT_THREADS) {
+            good = options_uint32(o, "threads", 1, 1024, &job->opts.num_threads);
+        }
+        job->json |= value == OPT_JSON;
+        job->quiet |= value == OPT_QUIET;
+        job->help |= value == 'h';
+        if (!good || job->help) {
+            return good;
+        }
+    }
+    if (optind == o->argc) {
+        report_usage(o->command, "FILE is missing");
+        return false;
+    }
+    return true;
+}
+
+/* Being stopped outweighs damage, and damage outweighs a file that could not be read. */
+static int worse(int a, int b) {
+    if (a == EXIT_DAMAGED || b == EXIT_DAMAGED) {
+        return a == EXIT_INTERRUPTED || b == EXIT_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_DAMAGED;
+    }
+    return a > b ? a : b;
+}
+
+int cmd_verify(int argc, char **argv) {
+    const options o = {"verify", argc, argv, table, ":h"};
+    verify_job job = {.opts = HR_VERIFY_OPTIONS_INIT};
+    if (!take_arguments(&o, &job)) {
+        return EXIT_USAGE;
+    }
+    if (job.help) {
+        fputs(help, stdout);
+        return EXIT_DONE;
+    }
+    job.opts.user = &job;
+    job.opts.on_damage = on_damage;
+    job.opts.on_progress = on_progress;
+    job.files = json_array();
+    interrupt_watch();
+    int code = EXIT_DONE;
+    for (int i = optind; i < argc && !interrupt_seen(); i++) {
+        job.checked_bytes = 0;
+        code = worse(code, verify_file(&job, argv[i]));
+    }
+    if (!job.json) {
+        json_decref(job.files);
+        return code;
+    }
+    return worse(code, json_out_print("verify", json_pack("{s:o}", "files", job.files)));
+}

@@ -1,0 +1,15 @@
+/*
+ * The commands. Each takes its own argument vector (argv[0] is the command's name) and returns an
+ * exit code.
+ */
+#ifndef HEADRACE_COMMANDS_H
+#define HEADRACE_COMMANDS_H
+
+int cmd_convert(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_epoch(int argc, char **argv);
+
+#endif

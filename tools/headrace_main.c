@@ -1,0 +1,68 @@
+/*
+ * The `headrace` command: finds the command asked for and hands over to it.
+ */
+#include "commands.h"
+#include "exit_codes.h"
+#include "report.h"
+
+#include "headrace/status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"convert", cmd_convert}, {"info", cmd_info},     {"verify", cmd_verify},
+    {"plan", cmd_plan},       {"export", cmd_export}, {"epoch", cmd_epoch},
+};
+
+static const char help[] =
+    "Usage: headrace COMMAND ARGUMENTS...\n"
+    "Streams training data too large for memory.\n"
+    "\n"
+    "  convert   arrays (.npy, HDF5, raw binary) become one .hrd file\n"
+    "  info      what is in a file: fields, statistics, what a loader needs\n"
+    "  verify    read and check every byte\n"
+    "  plan      memory, mixing and reading of a training run, before it starts\n"
+    "  export    fields become .npy files\n"
+    "  epoch     read as a training loop would, and report\n"
+    "\n"
+    "  headrace COMMAND --help   the options of a command\n"
+    "  headrace --version        the version\n"
+    "\n"
+    "Sizes: 256M is 256 MiB. Exit codes: 0 done, 1 failed, 2 usage, 3 data are\n"
+    "damaged, 130 interrupted.\n"
+    "\n"
+    "Example:\n"
+    "  headrace convert X.npy y.npy -o train.hrd && headrace info train.hrd\n";
+
+/* A full disk or a closed descriptor shows only when the last bytes leave. */
+static int finish(int code) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_DONE) {
+        return report_failure("", "the output could not be written");
+    }
+    return code;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        return report_usage("", "a command is missing");
+    }
+    const char *word = argv[1];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+        fputs(help, stdout);
+        return finish(EXIT_DONE);
+    }
+    if (strcmp(word, "--version") == 0) {
+        printf("headrace %s\n", hr_version());
+        return finish(EXIT_DONE);
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(word, commands[i].name) == 0) {
+            return finish(commands[i].run(argc - 1, argv + 1));
+        }
+    }
+    return report_usage("", "there is no command '%s'", word);
+}

@@ -1,0 +1,53 @@
+/*
+ * The loader's options, as `plan` and `epoch` share them.
+ */
+#ifndef HEADRACE_LOADER_ARGS_H
+#define HEADRACE_LOADER_ARGS_H
+
+#include "args.h"
+#include "options.h"
+
+#include "headrace/loader.h"
+
+typedef struct loader_args {
+    hr_loader_options opts;
+    const char *fields[ARGS_MAX_LIST];
+} loader_args;
+
+enum {
+    LOADER_BATCH = OPTIONS_LONG + 100,
+    LOADER_SHUFFLE,
+    LOADER_SEED,
+    LOADER_WINDOW,
+    LOADER_STREAMS,
+    LOADER_RANK,
+    LOADER_WORLD_SIZE,
+    LOADER_DROP_LAST,
+    LOADER_FIELDS,
+    LOADER_BUDGET,
+    LOADER_THREADS,
+    LOADER_IO
+};
+
+#define LOADER_ARGS_TABLE                                                                          \
+    {"batch", required_argument, NULL, LOADER_BATCH},                                              \
+        {"shuffle", no_argument, NULL, LOADER_SHUFFLE},                                            \
+        {"seed", required_argument, NULL, LOADER_SEED},                                            \
+        {"window", required_argument, NULL, LOADER_WINDOW},                                        \
+        {"streams", required_argument, NULL, LOADER_STREAMS},                                      \
+        {"rank", required_argument, NULL, LOADER_RANK},                                            \
+        {"world-size", required_argument, NULL, LOADER_WORLD_SIZE},                                \
+        {"drop-last", no_argument, NULL, LOADER_DROP_LAST},                                        \
+        {"fields", required_argument, NULL, LOADER_FIELDS},                                        \
+        {"budget", required_argument, NULL, LOADER_BUDGET},                                        \
+        {"threads", required_argument, NULL, LOADER_THREADS}, {                                    \
+        "io", required_argument, NULL, LOADER_IO                                                   \
+    }
+
+/** Defaults: batches of 256. */
+void loader_args_init(loader_args *a);
+
+/** Take one option of LOADER_ARGS_TABLE; false after a report. */
+bool loader_args_take(const options *o, int value, loader_args *a);
+
+#endif

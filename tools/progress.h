@@ -1,0 +1,31 @@
+/*
+ * A progress bar on stderr: share done, rate, time left. Silent where stderr is no terminal.
+ */
+#ifndef HEADRACE_PROGRESS_H
+#define HEADRACE_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct progress {
+    const char *label;
+    bool on;
+    bool drawn;
+    int64_t start_ns, drawn_ns;
+    uint64_t start_bytes; /* done before this run: no part of its rate */
+    bool started;
+} progress;
+
+/** Begin; quiet leaves it off. */
+progress progress_begin(const char *label, bool quiet);
+
+/** Draw, at most ten times a second. total_bytes = 0: not known. */
+void progress_draw(progress *p, uint64_t done_bytes, uint64_t total_bytes);
+
+/** Take the bar off the screen, so that a line can be printed, or at the end. */
+void progress_clear(progress *p);
+
+/** Monotonic time. */
+int64_t progress_now_ns(void);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * Errors as the command prints them.
+ */
+#include "report.h"
+
+#include "exit_codes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void print_line(const char *command, const char *format, va_list values) {
+    fprintf(stderr, "headrace%s%s: ", command[0] == '\0' ? "" : " ", command);
+    vfprintf(stderr, format, values);
+    fputc('\n', stderr);
+}
+
+int report_usage(const char *command, const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    print_line(command, format, values);
+    va_end(values);
+    fprintf(stderr, "Try: headrace%s%s --help\n", command[0] == '\0' ? "" : " ", command);
+    return EXIT_USAGE;
+}
+
+int report_failure(const char *command, const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    print_line(command, format, values);
+    va_end(values);
+    return EXIT_FAILED;
+}
+
+int report_exit_code(hr_status status) {
+    switch (status) {
+    case HR_OK:
+        return EXIT_DONE;
+    case HR_ERR_CORRUPT:
+        return EXIT_DAMAGED;
+    case HR_ERR_CANCELLED:
+        return EXIT_INTERRUPTED;
+    default:
+        return EXIT_FAILED;
+    }
+}
+
+int report_status(const char *command, hr_status status, const hr_error *err) {
+    const char *message = err->message[0] != '\0' ? err->message : hr_status_name(status);
+    report_failure(command, "%s", message);
+    return report_exit_code(status);
+}
