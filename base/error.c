@@ -139,3 +139,8 @@ void hr__error_prefix(hr_error *err, const char *format, ...) {
     memcpy(err->message + used + 2, rest, kept);
     err->message[used + 2 + kept] = 0;
 }
+
+void hr__error_name_file(hr_error *err, const char *path) {
+    if (err != NULL && strncmp(err->message, path, strlen(path)) != 0)
+        hr__error_prefix(err, "%s", path);
+}

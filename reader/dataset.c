@@ -146,7 +146,7 @@ hr_status hr__dataset_open_in(const struct hr__folder_ops *folder, const char *p
     ds = NULL;
 done:
     if (st != HR_OK)
-        hr__error_prefix(e, "%s", path);
+        hr__error_name_file(e, path);
     hr_dataset_close(ds);
     return st;
 }

@@ -125,7 +125,7 @@ hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loade
     l = NULL;
 done:
     if (st != HR_OK)
-        hr__error_prefix(err, "%s", hr_dataset_path(ds));
+        hr__error_name_file(err, hr_dataset_path(ds));
     hr_loader_close(l);
     return st;
 }

@@ -167,12 +167,14 @@ hr_status hr_loader_plan_open(hr_dataset *ds, const hr_loader_options *opts, hr_
     hr__budget_init(&unlimited, UINT64_MAX);
     hr_status st = hr__loader_config_make(ds, opts, &c, err);
     if (st != HR_OK)
-        return st;
+        goto done;
     HR_TRY(hr__order_make(&c.order_params, &unlimited, &order, err));
     HR_TRY(plan_fill(&c, order, out, err));
     HR_TRY(read_amplification(&c, &out->read_amplification, err));
     find_sorted_labels(ds, out);
 done:
+    if (st != HR_OK)
+        hr__error_name_file(err, hr_dataset_path(ds));
     hr__order_free(order);
     hr__loader_config_free(&c);
     return st;

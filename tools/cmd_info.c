@@ -247,7 +247,7 @@ static int run(const char *path, bool json) {
     if (st != HR_OK) {
         code = report_status("info", st, &err);
     } else {
-        hr_loader_options opts = {.struct_bytes = sizeof opts};
+        hr_loader_options opts = HR_LOADER_OPTIONS_INIT;
         opts.batch_samples = 256;
         opts.flags = HR_LOADER_SHUFFLE;
         v.plan_status = hr_loader_plan_open(v.ds, &opts, &v.plan, &v.plan_error);
