@@ -153,7 +153,10 @@ int trainer_step(struct trainer *t, const void *x, const void *y, uint32_t n) {
     const int64_t *labels = as_labels(t, y, n);
     if (labels == NULL)
         return -1;
-    const struct mlp_result r = mlp_train(t->mlp, as_floats(t, x, n), labels, n, t->opts->rate);
+    /* Smaller steps towards the end find a better place. */
+    const uint64_t epochs_left = t->opts->epochs - t->total.epoch;
+    const float rate = t->opts->rate * (float)epochs_left / (float)t->opts->epochs;
+    const struct mlp_result r = mlp_train(t->mlp, as_floats(t, x, n), labels, n, rate);
     t->epoch.samples += n;
     t->epoch.bytes += n * t->sample_bytes;
     t->epoch.loss += r.loss;
