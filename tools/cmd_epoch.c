@@ -204,13 +204,14 @@ static int print_json(const epoch_job *job, const char *path) {
                   json_out_seconds(i->decode_ns), "consumer", json_out_seconds(i->wait_consumer_ns),
                   "ring", json_out_seconds(i->wait_ring_ns));
     json_t *root = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", path, "samples",
-        json_out_uint(i->samples_delivered), "batches", json_out_uint(i->batches_delivered),
-        "epochs", json_out_uint(job->epochs), "bytes", json_out_uint(i->delivered_bytes), "seconds",
-        json_out_real(seconds), "bytes_per_s", json_out_real((double)i->delivered_bytes / seconds),
-        "first_batch_s", i->first_batch_ns < 0 ? json_null() : json_out_seconds(i->first_batch_ns),
-        "peak_rss_bytes", json_out_uint(peak_rss_bytes()), "budget_bytes",
-        json_out_uint(i->budget_bytes), "wait_s", wait);
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", json_out_text(path),
+        "samples", json_out_uint(i->samples_delivered), "batches",
+        json_out_uint(i->batches_delivered), "epochs", json_out_uint(job->epochs), "bytes",
+        json_out_uint(i->delivered_bytes), "seconds", json_out_real(seconds), "bytes_per_s",
+        json_out_quotient((double)i->delivered_bytes, seconds), "first_batch_s",
+        i->first_batch_ns < 0 ? json_null() : json_out_seconds(i->first_batch_ns), "peak_rss_bytes",
+        json_out_uint(peak_rss_bytes()), "budget_bytes", json_out_uint(i->budget_bytes), "wait_s",
+        wait);
     json_t *more =
         json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:s}", "reserved_bytes",
                   json_out_uint(i->reserved_bytes), "read_bytes", json_out_uint(i->read_bytes),
@@ -219,7 +220,7 @@ static int print_json(const epoch_job *job, const char *path) {
                   "inflation", json_out_real(i->inflation), "io", i->io_backend);
     json_object_update(root, more);
     json_decref(more);
-    return json_out_print("epoch", root);
+    return json_out_print("epoch", root, JSON_OUT_MEASURED);
 }
 
 static int print_result(const epoch_job *job, const char *path) {

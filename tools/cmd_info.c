@@ -115,8 +115,8 @@ static int print_json(const info_view *v) {
                         (int)p->fits, "inflation", json_out_real(p->inflation));
     return json_out_print(
         "info",
-        json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O?, s:O?, s:o}",
-                  "file", hr_dataset_path(v->ds), "uuid", uuid, "commit",
+        json_pack("{s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O?, s:O?, s:o}",
+                  "file", json_out_text(hr_dataset_path(v->ds)), "uuid", uuid, "commit",
                   json_out_uint(i->commit_seq), "samples", json_out_uint(i->num_samples), "chunks",
                   json_out_uint(i->num_chunks), "samples_per_chunk",
                   (json_int_t)i->samples_per_chunk, "segments", json_out_uint(i->num_segments),
@@ -124,7 +124,8 @@ static int print_json(const info_view *v) {
                   json_out_uint(i->file_bytes), "dead_bytes", json_out_uint(i->dead_bytes), "ratio",
                   json_out_real(ratio_of(i)), "fields", fields, "attributes",
                   json_object_get(v->footer, "attributes"), "provenance",
-                  json_object_get(v->footer, "provenance"), "loader", loader));
+                  json_object_get(v->footer, "provenance"), "loader", loader),
+        JSON_OUT_EXACT);
 }
 
 static int name_width(const info_view *v) {
