@@ -330,7 +330,8 @@ static int run_job(convert_job *job, int argc, char **argv) {
     interrupt_watch();
     const hr_status st = hr_convert(&job->opts, &result, &err);
     progress_clear(&job->bar);
-    if (st == HR_ERR_CANCELLED) {
+    /* Ctrl-C reaches the helper processes too: they die of it, perhaps before it is seen here. */
+    if (st == HR_ERR_CANCELLED || (st == HR_ERR_HELPER && interrupt_seen())) {
         take_back_fields(job);
         return report_interrupted(job, argc, argv);
     }
