@@ -9,6 +9,7 @@
 #include "report.h"
 #include "sizes.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 static const char help[] =
@@ -76,7 +77,9 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
     printf("memory           %s of a budget of %s\n", sizes_bytes(p->peak_bytes).text,
            sizes_bytes(p->budget_bytes).text);
     printf("smallest budget  %s\n", sizes_bytes(p->smallest_budget_bytes).text);
-    printf("largest window   %u chunks in this budget\n", p->largest_window_visits);
+    if (shuffle) {
+        printf("largest window   %u chunks in this budget\n", p->largest_window_visits);
+    }
     printf("reading          %.3f times the stored bytes of the fields\n", p->read_amplification);
     if (shuffle) {
         printf("mixing           inflation %.3f (1 is a true shuffle)\n", p->inflation);
@@ -87,8 +90,11 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
                shuffle ? "" : ": train with --shuffle");
     }
     if (!p->fits) {
-        printf("does not fit     give --budget %llu, or a --window of at most %u\n",
-               (unsigned long long)p->smallest_budget_bytes, p->largest_window_visits);
+        printf("does not fit     give --budget %" PRIu64, p->smallest_budget_bytes);
+        if (shuffle && p->largest_window_visits > 0) {
+            printf(", or a --window of at most %u", p->largest_window_visits);
+        }
+        putchar('\n');
     }
 }
 
