@@ -53,7 +53,8 @@ typedef struct verify_job {
 static void add_damage(json_t *damages, const hr_damage *d) {
     json_t *one =
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "what", json_out_text(d->what), "detail",
-                  json_out_text(d->detail), "file_off", json_out_uint(d->file_off), "chunk",
+                  json_out_text(d->detail), "file_off",
+                  d->file_off == UINT64_MAX ? json_null() : json_out_uint(d->file_off), "chunk",
                   d->chunk == UINT64_MAX ? json_null() : json_out_uint(d->chunk), "field",
                   d->field == UINT32_MAX ? json_null() : json_integer(d->field), "first_sample",
                   json_out_uint(d->first_sample), "samples", json_out_uint(d->num_samples));
@@ -71,7 +72,11 @@ static void on_damage(void *user, const hr_damage *d) {
         return;
     }
     progress_clear(&job->bar);
-    printf("%s: damaged: %s, at byte %" PRIu64 ": %s", job->path, d->what, d->file_off, d->detail);
+    printf("%s: damaged: %s", job->path, d->what);
+    if (d->file_off != UINT64_MAX) {
+        printf(", at byte %" PRIu64, d->file_off);
+    }
+    printf(": %s", d->detail);
     if (d->num_samples > 0) {
         printf("; samples %" PRIu64 " to %" PRIu64 " are lost", d->first_sample,
                d->first_sample + d->num_samples - 1);
