@@ -16,18 +16,22 @@
 #include <string.h>
 
 static const char help[] =
-    "Usage: headrace info FILE [--json]\n"
+    "Usage: headrace info FILE [OPTIONS]\n"
     "Shows fields, how they are stored and why, statistics, and what a loader needs.\n"
     "\n"
-    "      --json   as JSON\n"
+    "      --budget SIZE   memory of the loader that is planned\n"
+    "      --threads N     its decode workers\n"
+    "      --json          as JSON\n"
     "  -h, --help\n"
     "\n"
     "Example:\n"
     "  headrace info train.hrd\n";
 
-enum { OPT_JSON = OPTIONS_LONG };
+enum { OPT_BUDGET = OPTIONS_LONG, OPT_THREADS, OPT_JSON };
 
 static const struct option table[] = {
+    {"budget", required_argument, NULL, OPT_BUDGET},
+    {"threads", required_argument, NULL, OPT_THREADS},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -235,7 +239,7 @@ static int print_text(const info_view *v) {
     return EXIT_DONE;
 }
 
-static int run(const char *path, bool json) {
+static int run(const char *path, const hr_loader_options *opts, bool json) {
     int code = EXIT_FAILED;
     info_view v = {.ds = dataset_open_or_report("info", path, 0, &code)};
     if (v.ds == NULL) {
@@ -248,10 +252,7 @@ static int run(const char *path, bool json) {
     if (st != HR_OK) {
         code = report_status("info", st, &err);
     } else {
-        hr_loader_options opts = {.struct_bytes = sizeof opts};
-        opts.batch_samples = 256;
-        opts.flags = HR_LOADER_SHUFFLE;
-        v.plan_status = hr_loader_plan_open(v.ds, &opts, &v.plan, &v.plan_error);
+        v.plan_status = hr_loader_plan_open(v.ds, opts, &v.plan, &v.plan_error);
         v.footer = json_loads(hr_dataset_json(v.ds), 0, NULL);
         code = json ? print_json(&v) : print_text(&v);
         json_decref(v.footer);
@@ -262,9 +263,18 @@ static int run(const char *path, bool json) {
 
 int cmd_info(int argc, char **argv) {
     const options o = {"info", argc, argv, table, ":h"};
+    hr_loader_options opts = HR_LOADER_OPTIONS_INIT;
+    opts.batch_samples = 256;
+    opts.flags = HR_LOADER_SHUFFLE;
     bool json = false;
     for (int value; (value = options_next(&o)) != OPTIONS_END;) {
-        if (value == OPTIONS_BAD) {
+        bool good = value != OPTIONS_BAD;
+        if (value == OPT_BUDGET) {
+            good = options_size(&o, "budget", &opts.budget_bytes);
+        } else if (value == OPT_THREADS) {
+            good = options_uint32(&o, "threads", 1, 1024, &opts.num_threads);
+        }
+        if (!good) {
             return EXIT_USAGE;
         }
         if (value == 'h') {
@@ -274,5 +284,5 @@ int cmd_info(int argc, char **argv) {
         json |= value == OPT_JSON;
     }
     const char *path = options_single(&o, "FILE");
-    return path == NULL ? EXIT_USAGE : run(path, json);
+    return path == NULL ? EXIT_USAGE : run(path, &opts, json);
 }
