@@ -55,6 +55,13 @@ static const char *text_of(const json_t *object, const char *key) {
     return text != NULL ? text : "";
 }
 
+/* Texts of a file go to a terminal without its control characters. */
+static void print_plain(const char *text) {
+    for (; *text != '\0'; text++) {
+        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+    }
+}
+
 static double ratio_of(const hr_dataset_info *i) {
     return i->file_bytes > 0 ? (double)i->decoded_bytes / (double)i->file_bytes : 0;
 }
@@ -156,11 +163,15 @@ static void print_fields(const info_view *v, int width) {
         const char *filter = text_of(storage, "filter");
         const bool filtered = filter[0] != '\0' && strcmp(filter, "none") != 0;
         const uint64_t bytes = hr_dataset_sample_bytes(v->ds, k) * v->info.num_samples;
-        printf("%-*s  %-10s  %-16s  %10s  %s%s%s", width, field.name, hr_dtype_name(field.dtype),
-               shape, sizes_bytes(bytes).text, text_of(storage, "codec"), filtered ? " + " : "",
-               filtered ? filter : "");
+        printf("%-*s  %-10s  %-16s  %10s  ", width, field.name, hr_dtype_name(field.dtype), shape,
+               sizes_bytes(bytes).text);
+        print_plain(text_of(storage, "codec"));
+        print_plain(filtered ? " + " : "");
+        print_plain(filtered ? filter : "");
         const char *reason = text_of(storage, "reason");
-        printf(reason[0] != '\0' ? " (%s)\n" : "%s\n", reason);
+        print_plain(reason[0] != '\0' ? " (" : "");
+        print_plain(reason);
+        puts(reason[0] != '\0' ? ")" : "");
     }
 }
 
