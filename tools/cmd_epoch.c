@@ -75,7 +75,7 @@ typedef struct epoch_job {
     const char *resume_path, *save_path, *index_path;
     uint64_t max_batches, consume_ns;
     bool force, json, quiet, help;
-    unsigned char state[HR_LOADER_STATE_BYTES];
+    unsigned char state[HR_LOADER_STATE_BYTES + 1]; /* one more, to see what is too long */
     index_file index;
     uint64_t *indices;
     progress bar;
