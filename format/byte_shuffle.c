@@ -21,6 +21,9 @@ void hr__byte_shuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes,
     case 8:
         gather(in, n_bytes / 8, 8, out);
         break;
+    case 16:
+        gather(in, n_bytes / 16, 16, out);
+        break;
     default:
         gather(in, n_bytes / element_bytes, element_bytes, out);
     }
@@ -42,6 +45,9 @@ void hr__byte_unshuffle(const uint8_t *in, size_t n_bytes, uint32_t element_byte
         break;
     case 8:
         spread(in, n_bytes / 8, 8, out);
+        break;
+    case 16:
+        spread(in, n_bytes / 16, 16, out);
         break;
     default:
         spread(in, n_bytes / element_bytes, element_bytes, out);

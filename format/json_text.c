@@ -34,6 +34,19 @@ static bool depth_ok(const char *text, size_t n_bytes) {
     return true;
 }
 
+/* What a tree takes, as a multiple of its text, and a little more. */
+#define TREE_FACTOR    16
+#define TREE_ADD_BYTES ((size_t)64 << 10)
+
+/* jansson calls some texts invalid, and cuts some strings short, when memory runs out meanwhile; so
+ * it is asked for beforehand. */
+static bool memory_ok(size_t n_bytes) {
+    void *p = malloc(n_bytes * TREE_FACTOR + TREE_ADD_BYTES);
+    bool ok = p != NULL;
+    free(p);
+    return ok;
+}
+
 hr_status hr__json_parse(const char *text, size_t n_bytes, json_t **out, hr_error *err) {
     json_error_t where;
     *out = NULL;
@@ -43,8 +56,11 @@ hr_status hr__json_parse(const char *text, size_t n_bytes, json_t **out, hr_erro
     if (!depth_ok(text, n_bytes))
         return hr__error_set(err, HR_ERR_CORRUPT, "its JSON is nested deeper than %d levels",
                              MAX_DEPTH);
+    if (!memory_ok(n_bytes))
+        return hr__error_no_memory(err, n_bytes * TREE_FACTOR + TREE_ADD_BYTES, "JSON");
     json_t *json = json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES, &where);
-    if (json == NULL && json_error_code(&where) == json_error_out_of_memory)
+    if (json == NULL &&
+        (json_error_code(&where) == json_error_out_of_memory || where.text[0] == '\0'))
         return hr__error_no_memory(err, n_bytes, "JSON");
     if (json == NULL)
         return hr__error_set(err, HR_ERR_CORRUPT, "its JSON is invalid at line %d, column %d: %s",
@@ -67,6 +83,13 @@ hr_status hr__json_print(const json_t *json, char **out, size_t *n_bytes, hr_err
     }
     text[n] = '\n';
     text[n + 1] = 0;
+    if (!depth_ok(text, n)) { /* a reader would refuse it */
+        free(text);
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "the JSON would be nested deeper than %d levels; use attributes of "
+                             "fewer levels",
+                             MAX_DEPTH);
+    }
     *out = text;
     *n_bytes = n + 1;
     return HR_OK;

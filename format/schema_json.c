@@ -174,6 +174,22 @@ static hr_status shape_parse(const json_t *shape, struct hr__schema_field *f, hr
     return HR_OK;
 }
 
+/* A job that is resumed encodes by what stands here, so it must be what a frame may hold. */
+static hr_status storage_numbers(const json_t *o, struct hr__storage *out, hr_error *err) {
+    const json_t *level = json_object_get(o, "level"), *bytes = json_object_get(o, "element_bytes");
+    int64_t n = 0;
+    if (level != NULL && (!hr__json_get_i64(level, &n) || n < INT32_MIN || n > INT32_MAX))
+        return bad_key(err, "level", "a 32-bit number");
+    out->level = (int32_t)n;
+    n = 0;
+    if (bytes != NULL && !hr__json_get_i64(bytes, &n))
+        return bad_key(err, "element_bytes", "a number");
+    if (out->filter == HR_FILTER_BYTE_SHUFFLE && n != 2 && n != 4 && n != 8 && n != 16)
+        return bad_key(err, "element_bytes", "2, 4, 8 or 16");
+    out->element_bytes = out->filter == HR_FILTER_NONE ? 0 : (uint8_t)n;
+    return HR_OK;
+}
+
 static hr_status storage_parse(const json_t *o, struct hr__storage *out, hr_error *err) {
     if (o == NULL)
         return HR_OK;
@@ -183,8 +199,9 @@ static hr_status storage_parse(const json_t *o, struct hr__storage *out, hr_erro
         return bad_key(err, "storage", "an object with codec and filter");
     out->codec = strcmp(codec, "zstd") == 0 ? HR_CODEC_ZSTD : HR_CODEC_RAW;
     out->filter = strcmp(filter, "byte-shuffle") == 0 ? HR_FILTER_BYTE_SHUFFLE : HR_FILTER_NONE;
-    out->level = (int32_t)json_integer_value(json_object_get(o, "level"));
-    out->element_bytes = (uint8_t)json_integer_value(json_object_get(o, "element_bytes"));
+    hr_status st = storage_numbers(o, out, err);
+    if (st != HR_OK)
+        return st;
     out->why_json = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));
     return out->why_json != NULL ? HR_OK : no_memory(err);
 }

@@ -19,13 +19,13 @@ hr_status hr__chunk_fetch_init(struct hr__chunk_fetch *f, const hr_dataset *ds,
     HR_TRY(hr__frame_decoder_init(&f->decoder, err));
     f->head_room_bytes = HEAD_BYTES;
     st = HR_ERR_BUDGET;
-    f->head = hr__budget_alloc(budget, HEAD_BYTES, "a chunk header", err);
+    f->head = hr__budget_alloc_raw(budget, HEAD_BYTES, "a chunk header", err);
     if (f->head == NULL)
         goto done;
-    f->stored = hr__budget_alloc(budget, HR__MAX_STORED_FRAME_BYTES, "a stored frame", err);
+    f->stored = hr__budget_alloc_raw(budget, HR__MAX_STORED_FRAME_BYTES, "a stored frame", err);
     if (f->stored == NULL)
         goto done;
-    f->decoded = hr__budget_alloc(budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
+    f->decoded = hr__budget_alloc_raw(budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
     if (f->decoded == NULL)
         goto done;
     return HR_OK;
@@ -49,7 +49,7 @@ void hr__chunk_fetch_free(struct hr__chunk_fetch *f) {
 
 /* The header may be larger than the room for it, in chunks of very many frames. */
 static hr_status head_grow(struct hr__chunk_fetch *f, size_t n_bytes, hr_error *err) {
-    uint8_t *head = hr__budget_alloc(f->budget, n_bytes, "a chunk header", err);
+    uint8_t *head = hr__budget_alloc_raw(f->budget, n_bytes, "a chunk header", err);
     if (head == NULL)
         return hr__error_status(err, HR_ERR_NO_MEMORY);
     hr__budget_free(f->budget, f->head, f->head_room_bytes);

@@ -31,8 +31,8 @@ hr_status hr__loader_io_choose(struct hr_loader *l, hr_io asked, hr_error *err) 
     int fd = hr__direct_open(&l->ds->file, &l->align_bytes);
     struct hr__io_queue probe = {0};
     hr_status st = HR_OK;
-    if (fd >= 0)
-        st = hr__aio_queue_open(fd, l->align_bytes, 1, &probe, err);
+    if (fd >= 0) /* where the page cache will do, a refusal is no error */
+        st = hr__aio_queue_open(fd, l->align_bytes, 1, &probe, asked == HR_IO_AUTO ? NULL : err);
     hr__io_queue_close(&probe);
     if (fd >= 0 && st == HR_OK) {
         l->direct_fd = fd;

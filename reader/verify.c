@@ -15,6 +15,7 @@
 #include "error.h"
 #include "job_record.h"
 #include "json_text.h"
+#include "options.h"
 #include "thread.h"
 
 #include <stdatomic.h>
@@ -159,6 +160,7 @@ done:
 static void check_job(struct verify *v, const struct hr__file *f) {
     uint8_t bytes[HR__JOB_HEADER_BYTES];
     struct hr__job_record job;
+    uint64_t committed = v->ds->superblock.file_bytes;
     hr_error err = {0};
     hr_status st = hr__file_read_exact(f, bytes, sizeof(bytes), HR__JOB_OFF, &err);
     if (st == HR_OK)
@@ -167,6 +169,11 @@ static void check_job(struct verify *v, const struct hr__file *f) {
                         job.layout_hash != v->ds->footer.schema.layout_hash))
         st = hr__error_at(&err, HR_ERR_CORRUPT, HR__JOB_OFF,
                           "it is of another data set (UUID or layout differ)");
+    if (st == HR_OK && !hr__range_within(job.json_off, job.json_bytes, committed))
+        st = hr__error_at(&err, HR_ERR_CORRUPT, HR__JOB_OFF,
+                          "its JSON (%llu bytes at %llu) ends beyond what was committed (%llu)",
+                          (unsigned long long)job.json_bytes, (unsigned long long)job.json_off,
+                          (unsigned long long)committed);
     if (st == HR_OK)
         st = job_json_check(v, f, &job, &err);
     if (st != HR_OK && !is_damage(st)) {
@@ -312,7 +319,7 @@ static void *check_chunks(void *arg) {
     hr_status st = hr__chunk_fetch_init(&f, v->ds, &v->budget, &err);
     uint8_t *scratch = NULL;
     if (st == HR_OK) {
-        scratch = hr__budget_alloc(&v->budget, HR__MAX_FRAME_BYTES, "a decoded frame", &err);
+        scratch = hr__budget_alloc_raw(&v->budget, HR__MAX_FRAME_BYTES, "a decoded frame", &err);
         st = scratch != NULL ? HR_OK : err.status;
     }
     if (st != HR_OK)
@@ -339,7 +346,7 @@ static hr_status run_threads(struct verify *v, hr_error *err) {
         return hr__error_no_memory(err, n * sizeof(*threads), "threads");
     hr_status st = HR_OK;
     for (uint32_t i = 1; i < n && st == HR_OK; i++)
-        st = hr__thread_start(&threads[i], "hr-verify", check_chunks, v, err);
+        st = hr__thread_start(&threads[i], "hr-verify", check_chunks, v, NULL);
     check_chunks(v); /* threads that the system refused are done without */
     for (uint32_t i = 1; i < n; i++)
         hr__thread_join(&threads[i]);
@@ -361,15 +368,6 @@ static hr_status summary(const struct verify *v, const char *path, hr_error *err
                          path, (unsigned long long)v->num_damaged, v->first.message);
 }
 
-static hr_status check_options(const hr_verify_options *opts, hr_error *err) {
-    if (opts->struct_bytes != sizeof(*opts))
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_verify_options.struct_bytes is %u, expected %zu; use "
-                             "HR_VERIFY_OPTIONS_INIT",
-                             opts->struct_bytes, sizeof(*opts));
-    return HR_OK;
-}
-
 /* Nothing can be looked at where what leads to it is damaged: one damage, and all is lost. */
 static void report_unopened(const hr_verify_options *opts, hr_status st, const hr_error *err) {
     const hr_damage d = {
@@ -381,8 +379,8 @@ static void report_unopened(const hr_verify_options *opts, hr_status st, const h
 hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
                         const hr_verify_options *opts, hr_error *err) {
     hr_status st;
-    hr_verify_options defaults = HR_VERIFY_OPTIONS_INIT;
-    struct verify v = {.opts = opts != NULL ? opts : &defaults};
+    hr_verify_options o = HR_VERIFY_OPTIONS_INIT;
+    struct verify v = {.opts = &o};
     hr_open_options open_options = HR_OPEN_OPTIONS_INIT;
     size_t map_bytes = 0;
     bool locked = false;
@@ -390,7 +388,9 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
     hr_error *e = err != NULL ? err : &local;
     if (path == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "hr_dataset_verify: path must not be NULL");
-    HR_TRY(check_options(v.opts, e));
+    if (opts != NULL)
+        HR_TRY(hr__options_copy(opts, offsetof(hr_verify_options, budget_bytes), &o, sizeof(o),
+                                "hr_verify_options", e));
     uint64_t budget = v.opts->budget_bytes != 0 ? v.opts->budget_bytes : hr_default_budget();
     open_options.budget_bytes = budget;
     st = hr__dataset_open_in(folder, path, &open_options, &v.ds, e);

@@ -13,6 +13,7 @@
 #include "commit.h"
 #include "default_budget.h"
 #include "error.h"
+#include "options.h"
 #include "partial_file.h"
 #include "resume.h"
 #include "writer_memory.h"
@@ -380,15 +381,16 @@ static void fill_info(hr_writer *w, hr_writer_info *out) {
 }
 
 hr_status hr_writer_describe(hr_writer *w, hr_writer_info *out, hr_error *err) {
-    if (w == NULL || out == NULL || out->struct_bytes < sizeof out->struct_bytes)
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "the writer or out is NULL, or struct_bytes is not set");
+    if (w == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "hr_writer_describe: the writer is NULL");
+    hr_status st = hr__result_check(out, offsetof(hr_writer_info, num_samples), sizeof *out,
+                                    "hr_writer_info", err);
+    if (st != HR_OK)
+        return st;
     if (getpid() != w->pid)
         return hr__error_set(err, HR_ERR_FORKED, "this writer was opened before fork()");
     hr_writer_info info;
     fill_info(w, &info);
-    const uint32_t theirs = out->struct_bytes;
-    memcpy(out, &info, theirs < sizeof info ? theirs : sizeof info);
-    out->struct_bytes = theirs;
+    hr__result_copy(out, &info, sizeof info);
     return HR_OK;
 }
