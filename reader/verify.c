@@ -397,6 +397,14 @@ static hr_status summary(const struct verify *v, const char *path, hr_error *err
                          path, (unsigned long long)v->num_damaged, v->first.message);
 }
 
+/* Nothing can be looked at where what leads to it is damaged: one damage, and all is lost. */
+static void report_unopened(const hr_verify_options *opts, hr_status st, const hr_error *err) {
+    const hr_damage d = {
+        "superblock or footer", err->message, err->file_off, UINT64_MAX, UINT32_MAX, 0, 0};
+    if (st == HR_ERR_CORRUPT && opts->on_damage != NULL)
+        opts->on_damage(opts->user, &d);
+}
+
 hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
                         const hr_verify_options *opts, hr_error *err) {
     hr_status st;
@@ -414,7 +422,11 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
                                 "hr_verify_options", e));
     uint64_t budget = v.opts->budget_bytes != 0 ? v.opts->budget_bytes : hr_default_budget();
     open_options.budget_bytes = budget;
-    HR_TRY(hr__dataset_open_bare(folder, path, &open_options, &v.ds, e));
+    st = hr__dataset_open_bare(folder, path, &open_options, &v.ds, e);
+    if (st != HR_OK) {
+        report_unopened(v.opts, st, e);
+        goto done;
+    }
     hr__budget_init(&v.budget, budget - atomic_load(&v.ds->budget.reserved_bytes));
     HR_TRY(hr__mutex_init(&v.lock, e));
     locked = true;
