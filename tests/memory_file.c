@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* 0, or what this operation fails with; *halve: it is to give less. */
 static int operation(struct memory_file *m, bool *halve) {
@@ -22,6 +23,8 @@ static int64_t memory_read(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
     struct memory_file *m = ctx;
     bool halve;
     int rc = operation(m, &halve);
+    while (atomic_load(&m->paused))
+        usleep(200);
     if (rc != 0)
         return rc;
     uint64_t left = off < m->n_bytes ? m->n_bytes - off : 0;

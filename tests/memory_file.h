@@ -16,6 +16,7 @@ struct memory_file {
     uint64_t room_bytes;
     atomic_long operations; /* open, size, read */
     long fail_at;           /* that operation fails (from 1); 0: none */
+    atomic_bool paused;     /* reads wait until it is not */
     int fail_errno;         /* 0: a read gives half of what there is */
 };
 
