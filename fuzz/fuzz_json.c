@@ -1,6 +1,7 @@
 /*
  * JSON texts: accepted and understood as jansson's own parser does, but for the limits on nesting
- * and on the length of numbers, which that one does not have.
+ * and on the length of numbers, which that one does not have, and for a zero byte, which it takes
+ * for the end.
  */
 #include "json_text.h"
 
@@ -23,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         abort();
     if (st != HR_OK && (st != HR_ERR_CORRUPT || json != NULL || err.status != st))
         abort();
-    if (st != HR_OK && expected != NULL && !is_limit(err.message))
+    bool zero = size > 0 && memchr(data, 0, size) != NULL;
+    if (st != HR_OK && expected != NULL && !zero && !is_limit(err.message))
         abort();
     json_decref(json);
     json_decref(expected);

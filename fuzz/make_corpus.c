@@ -137,6 +137,7 @@ static void json_texts(void) {
     static const char deep[] = "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]";
     store("json", "all", all, sizeof(all) - 1);
     store("json", "deep", deep, sizeof(deep) - 1);
+    store("json", "zero_behind", "\t0", 3);
 }
 
 static void index_pages(void) {
