@@ -120,8 +120,8 @@ static bool get_run(const struct hr__statistics *s, const json_t *json, struct h
            hr__json_get_u64(json_array_get(json, 1), &out->samples);
 }
 
-/* Ranges back into the set. They ascend and do not overlap, so a text cannot ask for more than
- * 65,536 insertions. *st: HR_ERR_NO_MEMORY. */
+/* Ranges back into the set. They ascend and do not overlap, so none of their values repeats.
+ * *st: HR_ERR_NO_MEMORY. */
 static bool get_ranges(struct hr__statistics *s, const json_t *ranges, hr_status *st,
                        hr_error *err) {
     size_t i;
@@ -132,11 +132,10 @@ static bool get_ranges(struct hr__statistics *s, const json_t *ranges, hr_status
     json_array_foreach(ranges, i, range) {
         if (json_array_size(range) != 2 || !integer_get(s, json_array_get(range, 0), &first) ||
             !integer_get(s, json_array_get(range, 1), &last) || precedes(s, last, first) ||
-            last - first >= HR__MAX_DISTINCT || (i > 0 && !precedes(s, before, first)))
+            (i > 0 && !precedes(s, before, first)))
             return false;
         before = last;
-        for (uint64_t k = 0; k <= last - first && *st == HR_OK; k++)
-            *st = hr__distinct_set_add(&s->distinct, first + k, err);
+        *st = hr__distinct_set_add_range(&s->distinct, first, last, err);
         if (*st != HR_OK || s->distinct.overflow)
             return *st != HR_OK;
     }

@@ -96,12 +96,65 @@ static void distinct_set__values_differ_in_some_bits__stays_fast(void **state) {
     }
 }
 
+/* Invariant 1: every number of values that fits leaves at most 1 MiB of slots. */
+static void distinct_set__full__takes_a_mebibyte(void **state) {
+    (void)state;
+    struct hr__distinct_set s = {0};
+    for (uint64_t v = 1; v <= HR__MAX_DISTINCT + 1; v++)
+        add(&s, v);
+    assert_true(s.overflow);
+    assert_int_equal(s.capacity * sizeof(*s.slots), 1 << 20);
+    hr__distinct_set_free(&s);
+}
+
+/* Invariant 2. */
+static void distinct_set__ranges__are_values_once_one_is_added(void **state) {
+    (void)state;
+    struct hr__distinct_set s = {0}, other = {0};
+    uint64_t out[8];
+    assert_int_equal(hr__distinct_set_add_range(&s, (uint64_t)-2, 1, NULL), HR_OK);
+    assert_int_equal(hr__distinct_set_add_range(&s, 5, 6, NULL), HR_OK);
+    assert_int_equal(hr__distinct_set_count(&s), 6);
+    assert_null(s.slots);
+    hr__distinct_set_sorted(&s, true, out);
+    for (int k = 0; k < 6; k++)
+        assert_int_equal((int64_t)out[k], k < 4 ? k - 2 : k + 1);
+    add(&other, 3);
+    assert_int_equal(hr__distinct_set_merge(&other, &s, NULL), HR_OK);
+    assert_int_equal(hr__distinct_set_count(&other), 7);
+    add(&s, 6);
+    assert_int_equal(hr__distinct_set_count(&s), 6);
+    add(&s, 7);
+    assert_int_equal(hr__distinct_set_count(&s), 7);
+    hr__distinct_set_clear(&s);
+    assert_int_equal(hr__distinct_set_count(&s), 0);
+    hr__distinct_set_free(&s);
+    hr__distinct_set_free(&other);
+}
+
+static void distinct_set__ranges_of_too_many_values__overflow(void **state) {
+    (void)state;
+    struct hr__distinct_set s = {0};
+    assert_int_equal(hr__distinct_set_add_range(&s, 1, HR__MAX_DISTINCT, NULL), HR_OK);
+    assert_false(s.overflow);
+    assert_int_equal(hr__distinct_set_count(&s), HR__MAX_DISTINCT);
+    assert_int_equal(hr__distinct_set_add_range(&s, 1u << 20, 1u << 20, NULL), HR_OK);
+    assert_true(s.overflow);
+    hr__distinct_set_clear(&s);
+    assert_int_equal(hr__distinct_set_add_range(&s, 0, UINT64_MAX, NULL), HR_OK);
+    assert_true(s.overflow);
+    hr__distinct_set_free(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(distinct_set__repeats__count_once),
         cmocka_unit_test(distinct_set__one_too_many__overflows),
         cmocka_unit_test(distinct_set__merge__is_the_union),
         cmocka_unit_test(distinct_set__sorted__by_sign),
+        cmocka_unit_test(distinct_set__full__takes_a_mebibyte),
+        cmocka_unit_test(distinct_set__ranges__are_values_once_one_is_added),
+        cmocka_unit_test(distinct_set__ranges_of_too_many_values__overflow),
         cmocka_unit_test(distinct_set__values_differ_in_some_bits__stays_fast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
