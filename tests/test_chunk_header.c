@@ -326,6 +326,49 @@ static void header__violated_rules__are_named(void **state) {
     with_u32(frame + 20, 1, HR_ERR_CORRUPT);
 }
 
+/* Tables that agree with each other but not with the fields: 2 samples of y are 8 bytes, not 4. */
+static void header__block_too_short__is_corrupt(void **state) {
+    (void)state;
+    struct example x;
+    example_make(&x, 2);
+    uint8_t *block = x.bytes + TABLES, *frame = block + 24 * 4;
+    hr__put_u32(frame, 4);
+    hr__put_u32(frame + 4, 4);
+    for (uint32_t b = 2; b < 4; b++)
+        hr__put_u64(block + 24 * b + 16, hr__get_u64(block + 24 * b + 16) - 4);
+    hr__put_u64(x.bytes + 72, x.header.chunk_bytes - 4);
+    seal(x.bytes, x.header.header_bytes);
+    x.expected.chunk_pages = 0;
+    assert_int_equal(decode(&x), HR_ERR_CORRUPT);
+    example_free(&x);
+}
+
+/* One frame more in the table than the blocks have, or one fewer. */
+static void header__frames_that_no_block_has__are_corrupt(void **state) {
+    (void)state;
+    struct example x;
+    example_make(&x, 2);
+    x.header.header_bytes += 24;
+    hr__put_u32(x.bytes + 8, x.header.header_bytes);
+    hr__put_u32(x.bytes + 84, x.header.num_frames + 1);
+    hr__put_u64(x.bytes + 72, x.header.chunk_bytes + 24);
+    for (uint32_t b = 0; b < 4; b++) {
+        uint8_t *off = x.bytes + TABLES + 24 * b + 16;
+        hr__put_u64(off, hr__get_u64(off) + 24);
+    }
+    memset(x.bytes + x.header.header_bytes - 32, 0, 24);
+    seal(x.bytes, x.header.header_bytes);
+    x.expected.chunk_pages = 0;
+    assert_int_equal(decode(&x), HR_ERR_CORRUPT);
+    example_free(&x);
+    example_make(&x, 2);
+    uint8_t *count = x.bytes + TABLES + 24 * 3 + 8; /* of the last block */
+    hr__put_u32(count, hr__get_u32(count) + 1);
+    seal(x.bytes, x.header.header_bytes);
+    assert_int_equal(decode(&x), HR_ERR_CORRUPT);
+    example_free(&x);
+}
+
 static void header__not_what_is_expected__is_corrupt(void **state) {
     (void)state;
     struct example x;
@@ -371,6 +414,8 @@ int main(void) {
         cmocka_unit_test(header__flipped_with_the_right_hash__keeps_the_invariants),
         cmocka_unit_test(header__mutated_with_the_right_hash__keeps_the_invariants),
         cmocka_unit_test(header__violated_rules__are_named),
+        cmocka_unit_test(header__block_too_short__is_corrupt),
+        cmocka_unit_test(header__frames_that_no_block_has__are_corrupt),
         cmocka_unit_test(header__not_what_is_expected__is_corrupt),
         cmocka_unit_test(frame_samples__sizes__as_specified),
     };

@@ -238,6 +238,20 @@ static void footer__violated_rules__are_corrupt(void **state) {
     with_u64(48, 0, UINT64_MAX, HR_ERR_CORRUPT);
 }
 
+/* 3 chunks of 10 hold 21 to 30 samples; the total is made to agree. */
+static void footer__segment_with_an_empty_chunk__is_corrupt(void **state) {
+    (void)state;
+    for (uint64_t samples = 20; samples <= 31; samples++) {
+        struct example x;
+        example_make(&x, 8193);
+        hr__put_u64(x.bytes + x.n_bytes - 64, samples);
+        hr__put_u64(x.bytes + 40, 81900 + samples);
+        seal(&x);
+        assert_int_equal(decode(&x), samples > 20 && samples < 31 ? HR_OK : HR_ERR_CORRUPT);
+        free(x.bytes);
+    }
+}
+
 static void footer__padding_behind_the_json__is_checked(void **state) {
     (void)state;
     uint32_t padded = 0;
@@ -266,6 +280,7 @@ int main(void) {
         cmocka_unit_test(footer__every_truncation__is_corrupt),
         cmocka_unit_test(footer__flipped_with_the_right_hash__is_consistent),
         cmocka_unit_test(footer__violated_rules__are_corrupt),
+        cmocka_unit_test(footer__segment_with_an_empty_chunk__is_corrupt),
         cmocka_unit_test(footer__padding_behind_the_json__is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
