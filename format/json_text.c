@@ -1,9 +1,10 @@
 /*
- * Printing JSON, and numbers that may be texts (docs/format.md, 7.1).
+ * JSON texts over jansson (docs/format.md, 7.1). Texts are untrusted.
  */
 #include "json_text.h"
 
 #include "error.h"
+#include "schema.h" /* HR__MAX_JSON_BYTES */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -30,6 +31,48 @@ static bool depth_ok(const char *text, size_t n_bytes) {
             depth--;
     }
     return true;
+}
+
+/* What a tree takes, as a multiple of its text, and a little more. */
+#define TREE_FACTOR    16
+#define TREE_ADD_BYTES ((size_t)64 << 10)
+
+/* Where memory runs out inside its parser, jansson calls a text invalid, cuts a string short, or
+ * fails an assertion. So what it may need is asked for beforehand. */
+static bool memory_ok(size_t n_bytes) {
+    void *p = malloc(n_bytes * TREE_FACTOR + TREE_ADD_BYTES);
+    bool ok = p != NULL;
+    free(p);
+    return ok;
+}
+
+hr_status hr__json_parse_value(const char *text, size_t n_bytes, json_t **out, hr_error *err) {
+    json_error_t where;
+    *out = NULL;
+    if (n_bytes > HR__MAX_JSON_BYTES)
+        return hr__error_set(err, HR_ERR_CORRUPT, "its JSON has %zu bytes, at most %llu", n_bytes,
+                             (unsigned long long)HR__MAX_JSON_BYTES);
+    if (!depth_ok(text, n_bytes))
+        return hr__error_set(err, HR_ERR_CORRUPT, "its JSON is nested deeper than %d levels",
+                             HR__JSON_MAX_DEPTH);
+    if (!memory_ok(n_bytes))
+        return hr__error_no_memory(err, n_bytes * TREE_FACTOR + TREE_ADD_BYTES, "JSON");
+    *out = json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
+    if (*out != NULL)
+        return HR_OK;
+    if (json_error_code(&where) == json_error_out_of_memory || where.text[0] == 0)
+        return hr__error_no_memory(err, n_bytes, "JSON");
+    return hr__error_set(err, HR_ERR_CORRUPT, "its JSON is invalid at line %d, column %d: %s",
+                         where.line, where.column, where.text);
+}
+
+hr_status hr__json_parse(const char *text, size_t n_bytes, json_t **out, hr_error *err) {
+    hr_status st = hr__json_parse_value(text, n_bytes, out, err);
+    if (st != HR_OK || json_is_object(*out))
+        return st;
+    json_decref(*out);
+    *out = NULL;
+    return hr__error_set(err, HR_ERR_CORRUPT, "its JSON is not an object");
 }
 
 hr_status hr__json_print(const json_t *json, char **out, size_t *n_bytes, hr_error *err) {

@@ -14,6 +14,9 @@
 /* 0, or what this operation fails with; *halve: it is to give less. */
 static int operation(struct memory_file *m, bool *halve) {
     long nth = atomic_fetch_add(&m->operations, 1) + 1;
+    *halve = false;
+    if (atomic_load(&m->broken))
+        return -EIO;
     bool hit = m->fail_at != 0 && nth == m->fail_at;
     *halve = hit && m->fail_errno == 0;
     return hit ? -m->fail_errno : 0;

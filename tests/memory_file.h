@@ -15,9 +15,10 @@ struct memory_file {
     uint64_t n_bytes; /* may be made smaller: a truncated file */
     uint64_t room_bytes;
     atomic_long operations; /* open, size, read */
-    long fail_at;           /* that operation fails (from 1); 0: none */
+    atomic_long fail_at;    /* that operation fails (from 1); 0: none */
+    atomic_bool broken;     /* every operation fails with EIO */
     atomic_bool paused;     /* reads wait until it is not */
-    int fail_errno;         /* 0: a read gives half of what there is */
+    atomic_int fail_errno;  /* 0: a read gives half of what there is */
 };
 
 /* Every path opens the file. bytes are copied, with room for extra_bytes more behind them. */

@@ -255,7 +255,9 @@ static int print_result(const epoch_job *job, const char *path) {
         printf("memory: peak %s of the process, %s reserved of a budget of %s\n",
                sizes_bytes(peak_rss_bytes()).text, sizes_bytes(i->reserved_bytes).text,
                sizes_bytes(i->budget_bytes).text);
-        printf("window %u, inflation %.3f\n", i->window_visits, i->inflation);
+        if ((job->loader.opts.flags & HR_LOADER_SHUFFLE) != 0) {
+            printf("window %u, inflation %.3f\n", i->window_visits, i->inflation);
+        }
     }
     return EXIT_DONE;
 }
