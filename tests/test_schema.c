@@ -78,6 +78,7 @@ static void make__types_and_shapes__by_the_rules(void **state) {
     (void)state;
     static const uint64_t image[] = {28, 28}, empty[] = {UINT64_C(1) << 40, 0, 7};
     static const uint64_t wide[] = {(UINT64_C(1) << 48) + 1}, huge[] = {UINT64_C(1) << 34};
+    static const uint64_t wide_empty[] = {(UINT64_C(1) << 48) + 1, 0};
     static const uint64_t overflow[] = {UINT64_C(1) << 32, UINT64_C(1) << 32};
     uint64_t ones[33];
     for (int i = 0; i < 33; i++)
@@ -88,6 +89,7 @@ static void make__types_and_shapes__by_the_rules(void **state) {
     invalid((hr_field){.name = "x", .dtype = HR_UINT16, .rank = 1, .shape = huge});
     invalid((hr_field){.name = "x", .dtype = HR_UINT8, .rank = 1, .shape = wide});
     invalid((hr_field){.name = "x", .dtype = HR_UINT8, .rank = 2, .shape = overflow});
+    invalid((hr_field){.name = "x", .dtype = HR_UINT8, .rank = 2, .shape = wide_empty});
     valid((hr_field){.name = "x", .dtype = HR_COMPLEX128, .rank = 32, .shape = ones}, 16);
     invalid((hr_field){.name = "x", .dtype = HR_COMPLEX128, .rank = 33, .shape = ones});
     invalid((hr_field){.name = "x", .dtype = (hr_dtype)0});
@@ -254,6 +256,22 @@ static void print__attributes_too_deep__are_refused(void **state) {
     free(deeper);
     invalid((hr_field){.name = "x", .dtype = HR_INT8, .attributes_json = "[1]"});
     invalid((hr_field){.name = "x", .dtype = HR_INT8, .attributes_json = "{"});
+}
+
+/* Brackets inside a text, behind an escaped quotation mark, are no levels. */
+static void print__brackets_in_a_text__are_no_levels(void **state) {
+    (void)state;
+    char attributes[128] = "{\"a\": \"\\\"";
+    memset(attributes + strlen(attributes), '[', 80);
+    strcat(attributes, "\"}");
+    hr_field f = {.name = "x", .dtype = HR_INT8, .attributes_json = attributes};
+    struct hr__schema s;
+    char *json = NULL;
+    size_t n = 0;
+    assert_int_equal(make(&f, 1, &s), HR_OK);
+    assert_int_equal(hr__schema_print(&s, &json, &n, NULL), HR_OK);
+    free(json);
+    hr__schema_free(&s);
 }
 
 #define FIELD(more) "{\"fields\": [{\"name\": \"x\", \"dtype\": \"int8\", \"shape\": []" more "}]}"
@@ -434,6 +452,7 @@ int main(void) {
         cmocka_unit_test(print__everything__parses_back_equal),
         cmocka_unit_test(print_job__has_options_and_sources_no_statistics),
         cmocka_unit_test(print__attributes_too_deep__are_refused),
+        cmocka_unit_test(print__brackets_in_a_text__are_no_levels),
         cmocka_unit_test(parse__rules__are_checked),
         cmocka_unit_test(parse__every_truncation__is_refused),
         cmocka_unit_test(parse__deep_or_large__is_refused),
