@@ -273,6 +273,30 @@ static hr_status describe(const struct reader *r, hr_error *err) {
                          line, column, r->wrong);
 }
 
+/* Measured with jansson 2.14 and glibc: an object, an array, an entry, and a member with its key.
+ */
+uint64_t hr__json_parse_bytes(const char *text, size_t n_bytes) {
+    uint64_t sum = 256 + 2 * (uint64_t)n_bytes; /* scratch and texts */
+    for (size_t i = 0; i < n_bytes; i++)
+        switch (text[i]) {
+        case '{':
+            sum += 240;
+            break;
+        case '[':
+            sum += 140;
+            break;
+        case ',':
+            sum += 112;
+            break;
+        case ':':
+            sum += 120;
+            break;
+        default:
+            break;
+        }
+    return sum;
+}
+
 hr_status hr__json_parse_value(const char *text, size_t n_bytes, json_t **out, hr_error *err) {
     struct reader r = {.text = text, .at = text, .end = text + n_bytes};
     hr_status st = HR_OK;
