@@ -1,0 +1,92 @@
+"""docs/cli.md is true: its examples run, and it has every option and every key of the command."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+np = pytest.importorskip("numpy")
+
+SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
+PLACE = pathlib.Path(os.environ.get("HEADRACE_BIN", "build/release/bin")).resolve()
+PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
+pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
+
+PAGE = (SOURCE / "docs" / "cli.md").read_text(encoding="utf-8")
+COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch"]
+BLOCKS = re.findall(r"^```sh tested\n(.*?)^```$", PAGE, re.M | re.S)
+SHARED = PAGE[PAGE.index("## What all") : PAGE.index("## convert")]
+
+
+def section(command):
+    return re.search(rf"^## {command}\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)[1]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What the examples speak of: X.npy, y.npy, images.bin; the first block makes train.hrd."""
+    place = tmp_path_factory.mktemp("docs")
+    rng = np.random.default_rng(1)
+    np.save(place / "X.npy", rng.integers(0, 9, (8000, 8, 8)).astype("float32"))
+    np.save(place / "y.npy", rng.integers(0, 10, 8000))
+    (place / "images.bin").write_bytes(bytes(16 + 50 * 3 * 32 * 32))
+    return place
+
+
+def run(script, folder):
+    env = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
+    return subprocess.run(["bash", "-e", "-c", script], cwd=folder, env=env, capture_output=True,
+                          text=True, timeout=100)
+
+
+def test_examples__there_are_some():
+    assert len(BLOCKS) >= 5
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split()[1])
+def test_examples__as_printed__run(block, folder):
+    done = run(block, folder)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options__of_the_help__are_all_documented(command, folder):
+    text = run(f"headrace {command} --help", folder).stdout
+    names = set(re.findall(r"--[a-z][a-z-]*", text))
+    assert "--json" in names
+    known = section(command) + SHARED + (section("epoch") if command == "plan" else "")
+    documented = set(re.findall(r"--[a-z][a-z-]*", known))
+    assert names - documented == set()
+    own = set(re.findall(r"^\| (.*?) \|", section(command), re.M))
+    for name in re.findall(r"--[a-z][a-z-]*", " ".join(own)):
+        assert name in names, f"{name} is documented, but {command} --help has it not"
+
+
+def keys(value):
+    if isinstance(value, dict):
+        return set(value).union(*map(keys, value.values()))
+    return set().union(*map(keys, value)) if isinstance(value, list) else set()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_json__of_the_page__has_the_keys_of_the_command(command, folder):
+    page = json.loads(re.search(r"^```json\n(.*?)^```$", section(command), re.M | re.S)[1])
+    spoil = "cp train.hrd bad.hrd; printf X | dd of=bad.hrd bs=1 seek=140000 conv=notrunc 2>/dev/null; "
+    line = {
+        "convert": "headrace convert X.npy -o keys.hrd --json",
+        "verify": spoil + "headrace verify bad.hrd --json || [ $? = 3 ]",
+        "export": "headrace export train.hrd -o keys --json",
+    }.get(command, f"headrace {command} train.hrd --json")
+    done = run(line, folder)
+    assert done.returncode == 0, done.stderr
+    out = json.loads(done.stdout)
+    if command == "info":
+        # What a file's own texts hold is format.md's; labels have figures of their own.
+        for document in (page, out):
+            document.pop("provenance")
+            document["fields"] = document["fields"][:1]
+            document["fields"][0].pop("storage")
+    assert keys(out) == keys(page)
