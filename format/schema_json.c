@@ -29,8 +29,13 @@ static hr_status no_memory(hr_error *err) {
 
 /* ---- printing: NULL everywhere means out of memory ---- */
 
+static json_t *value_of(const char *text) {
+    json_t *json = NULL;
+    return hr__json_parse_value(text, strlen(text), &json, NULL) == HR_OK ? json : NULL;
+}
+
 static json_t *object_of(const char *text) {
-    return text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : json_object();
+    return text != NULL ? value_of(text) : json_object();
 }
 
 static json_t *shape_json(const struct hr__schema_field *f) {
@@ -118,10 +123,10 @@ hr_status hr__schema_print_job(const struct hr__schema *s, const char *options_j
                                const char *sources_json, char **out, size_t *n_bytes,
                                hr_error *err) {
     json_t *o = schema_json(s, false);
-    if (o != NULL && (json_object_set_new(o, "options", object_of(options_json)) != 0 ||
-                      json_object_set_new(o, "sources",
-                                          sources_json != NULL ? json_loads(sources_json, 0, NULL)
-                                                               : json_array()) != 0)) {
+    if (o != NULL &&
+        (json_object_set_new(o, "options", object_of(options_json)) != 0 ||
+         json_object_set_new(o, "sources",
+                             sources_json != NULL ? value_of(sources_json) : json_array()) != 0)) {
         json_decref(o);
         o = NULL;
     }

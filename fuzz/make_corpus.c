@@ -130,6 +130,16 @@ static void footers(void) {
     hr__schema_free(&f.schema);
 }
 
+static void json_texts(void) {
+    static const char all[] =
+        "{\"a\": [1, -0, 2.5e-3, 9223372036854775807, true, false, null],\n"
+        " \"\\u00e4\\ud83d\\ude00\\n\": \"\\\"\\\\\\/\\b\\f\\r\\t\", \"\": {}}";
+    static const char deep[] = "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]";
+    store("json", "all", all, sizeof(all) - 1);
+    store("json", "deep", deep, sizeof(deep) - 1);
+    store("json", "zero_behind", "\t0", 3);
+}
+
 static void index_pages(void) {
     uint8_t input[12 + 3 * 4 + 4 * 8] = {0};
     hr__put_u32(input, 1000);
@@ -218,6 +228,7 @@ int main(int argc, char **argv) {
     superblocks();
     job_records();
     footers();
+    json_texts();
     index_pages();
     chunk_store(0, 64, "numbers");
     chunk_store(1, 2, "large_samples");

@@ -3,6 +3,7 @@
  */
 #include "chunk_fetch.h"
 
+#include "bytes.h"
 #include "checked.h"
 #include "error.h"
 #include "headrace/writer.h" /* hr_filter */
@@ -75,6 +76,16 @@ done:
     return st;
 }
 
+/* Of a chunk that was read whole the padding is there too, and is checked. */
+static hr_status head_padding(const struct hr__chunk_fetch *f, hr_error *err) {
+    uint64_t end = f->view.header.chunk_bytes;
+    if (f->head_bytes <= end || hr__is_zero(f->head + end, (size_t)(f->head_bytes - end)))
+        return HR_OK;
+    return hr__error_at(err, HR_ERR_CORRUPT, f->chunk_off + end,
+                        "the padding after the chunk is not zero; run headrace verify, and convert "
+                        "anew");
+}
+
 hr_status hr__chunk_fetch_open(struct hr__chunk_fetch *f, uint64_t chunk, hr_error *err) {
     hr_status st;
     struct hr__index_entry entry;
@@ -87,6 +98,7 @@ hr_status hr__chunk_fetch_open(struct hr__chunk_fetch *f, uint64_t chunk, hr_err
     HR_TRY(head_read(f, entry, err));
     struct hr__chunk_expected expected = hr__dataset_expect(f->ds, chunk, entry);
     HR_TRY(hr__chunk_header_decode(f->head, f->head_bytes, &expected, &f->view, err));
+    HR_TRY(head_padding(f, err));
     f->chunk = chunk;
 done:
     return hr__dataset_blame(f->ds, chunk, UINT32_MAX, st, err);

@@ -69,6 +69,16 @@ done:
     return st;
 }
 
+static hr_status check_variable(const hr_dataset *ds, hr_error *err) {
+    if ((ds->superblock.required & HR__FEATURE_VARLEN) == 0)
+        return HR_OK;
+    return hr__error_set(
+        err, HR_ERR_UNSUPPORTED,
+        "it has fields of variable length (feature \"varlen\"), which this version "
+        "(%s) does not read; use a newer Headrace",
+        hr_version());
+}
+
 static hr_status footer_load(hr_dataset *ds, hr_error *err) {
     hr_status st;
     size_t n_bytes = (size_t)ds->superblock.footer_bytes;
@@ -124,8 +134,8 @@ static hr_status index_load(hr_dataset *ds, hr_error *err) {
     return st;
 }
 
-hr_status hr__dataset_open_in(const struct hr__folder_ops *folder, const char *path,
-                              const hr_open_options *opts, hr_dataset **out, hr_error *err) {
+hr_status hr__dataset_open_bare(const struct hr__folder_ops *folder, const char *path,
+                                const hr_open_options *opts, hr_dataset **out, hr_error *err) {
     hr_status st;
     hr_error local = {0};
     hr_error *e = err != NULL ? err : &local; /* the prefix below needs one */
@@ -145,14 +155,30 @@ hr_status hr__dataset_open_in(const struct hr__folder_ops *folder, const char *p
         goto done;
     }
     HR_TRY(superblock_load(ds, e));
+    HR_TRY(check_variable(ds, e));
     HR_TRY(footer_load(ds, e));
-    HR_TRY(index_load(ds, e));
     *out = ds;
     ds = NULL;
 done:
     if (st != HR_OK)
         hr__error_name_file(e, path);
     hr_dataset_close(ds);
+    return st;
+}
+
+hr_status hr__dataset_open_in(const struct hr__folder_ops *folder, const char *path,
+                              const hr_open_options *opts, hr_dataset **out, hr_error *err) {
+    hr_error local = {0};
+    hr_error *e = err != NULL ? err : &local;
+    hr_status st = hr__dataset_open_bare(folder, path, opts, out, e);
+    if (st != HR_OK)
+        return st;
+    st = index_load(*out, e);
+    if (st != HR_OK) {
+        hr__error_name_file(e, path);
+        hr_dataset_close(*out);
+        *out = NULL;
+    }
     return st;
 }
 

@@ -281,6 +281,8 @@ hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field, const uint64_t *indi
     hr_status st = check_call(ds, field, num_indices, dst, dst_bytes, err);
     if (st != HR_OK || num_indices == 0)
         return st;
+    if (indices == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "%s: indices must not be NULL", ds->file.path);
     st = access_begin(&a, ds, err);
     if (st == HR_OK)
         st = wanted_make(ds, &a.budget, indices, num_indices, &w, err);

@@ -56,3 +56,11 @@ if [ -x "$HEADRACE_BIN/headrace" ]; then
     "$prefix/bin/headrace" --version
     ldd "$prefix/bin/headrace" | grep -F "$prefix/"
 fi
+if [ -x "$prefix/bin/headrace" ] && [ -x "$prefix/libexec/headrace/headrace-source" ] &&
+    command -v h5import >/dev/null; then
+    echo "the command with the helper"
+    echo "1 2 3 4" >"$work/x.txt"
+    h5import "$work/x.txt" -dims 4 -path x -type TEXTIN -size 32 -o "$work/x.h5"
+    (cd / && "$prefix/bin/headrace" convert "$work/x.h5" -o "$work/x.hrd")
+    "$prefix/bin/headrace" verify "$work/x.hrd"
+fi

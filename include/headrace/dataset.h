@@ -158,7 +158,7 @@ HR_API HR_NODISCARD hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field,
 typedef struct hr_damage {
     const char *what;      /**< "superblock slot 1", "chunk 17, field x", ... */
     const char *detail;    /**< found and expected */
-    uint64_t file_off;     /**< in bytes */
+    uint64_t file_off;     /**< in bytes; UINT64_MAX where it is no single place */
     uint64_t chunk;        /**< UINT64_MAX where it is no chunk */
     uint32_t field;        /**< UINT32_MAX where it is no single field */
     uint64_t first_sample; /**< samples that are lost; num_samples = 0: none */
