@@ -42,7 +42,7 @@ void hr__budget_release(struct hr__budget *b, uint64_t n_bytes) {
     atomic_fetch_sub(&b->reserved_bytes, n_bytes);
 }
 
-void *hr__budget_alloc(struct hr__budget *b, size_t n_bytes, const char *what, hr_error *err) {
+void *hr__budget_alloc_raw(struct hr__budget *b, size_t n_bytes, const char *what, hr_error *err) {
     if (hr__budget_reserve(b, n_bytes, what, err) != HR_OK)
         return NULL;
     size_t size = n_bytes > SIZE_MAX - ALIGN_BYTES ? 0 : hr__round_up(n_bytes, ALIGN_BYTES);
@@ -53,7 +53,13 @@ void *hr__budget_alloc(struct hr__budget *b, size_t n_bytes, const char *what, h
         hr__error_no_memory(err, n_bytes, what);
         return NULL;
     }
-    memset(p, 0, n_bytes);
+    return p;
+}
+
+void *hr__budget_alloc(struct hr__budget *b, size_t n_bytes, const char *what, hr_error *err) {
+    void *p = hr__budget_alloc_raw(b, n_bytes, what, err);
+    if (p != NULL)
+        memset(p, 0, n_bytes);
     return p;
 }
 

@@ -26,6 +26,8 @@ void hr__budget_release(struct hr__budget *b, uint64_t n_bytes);
 
 /* malloc'ed memory (64-byte aligned, zeroed) charged to a budget; NULL and err on failure. */
 void *hr__budget_alloc(struct hr__budget *b, size_t n_bytes, const char *what, hr_error *err);
+/* The same for a buffer that is written before it is read: its bytes are not set. */
+void *hr__budget_alloc_raw(struct hr__budget *b, size_t n_bytes, const char *what, hr_error *err);
 void hr__budget_free(struct hr__budget *b, void *p, size_t n_bytes);
 
 #endif

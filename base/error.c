@@ -53,6 +53,22 @@ const char *hr_status_name(hr_status status) {
     return "HR_ERR_UNKNOWN";
 }
 
+/* The bytes that are left when the first n of a longer text end between two characters of UTF-8. */
+static size_t cut_utf8(const char *text, size_t n) {
+    size_t lead = n;
+    while (lead > 0 && n - lead < 3 && ((unsigned char)text[lead - 1] & 0xc0) == 0x80)
+        lead--;
+    unsigned char first = lead > 0 ? (unsigned char)text[lead - 1] : 0;
+    size_t wanted = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+    return wanted > n - lead + 1 ? lead - 1 : n;
+}
+
+/* After a vsnprintf into a buffer of room bytes that may have been too small. */
+static void end_cut_text(char *text, size_t room) {
+    if (strlen(text) == room - 1)
+        text[cut_utf8(text, room - 1)] = 0;
+}
+
 static void fill(hr_error *err, hr_status status, int os_errno, uint64_t off, const char *format,
                  va_list args) {
     if (err == NULL)
@@ -61,6 +77,7 @@ static void fill(hr_error *err, hr_status status, int os_errno, uint64_t off, co
     err->os_errno = os_errno;
     err->file_off = off;
     vsnprintf(err->message, sizeof(err->message), format, args);
+    end_cut_text(err->message, sizeof(err->message));
 }
 
 hr_status hr__error_set(hr_error *err, hr_status status, const char *format, ...) {
@@ -128,14 +145,19 @@ void hr__error_prefix(hr_error *err, const char *format, ...) {
     vsnprintf(prefix, sizeof(prefix), format, args);
     va_end(args);
     memcpy(rest, err->message, sizeof(rest));
-    size_t used = strlen(prefix), room = sizeof(err->message);
-    if (used > room - 3)
-        used = room - 3;
-    size_t kept = strlen(rest);
-    if (kept > room - 3 - used)
-        kept = room - 3 - used;
+    end_cut_text(prefix, sizeof(prefix));
+    size_t used = strlen(prefix), kept = strlen(rest), room = sizeof(err->message) - 3;
+    if (used > room)
+        used = cut_utf8(prefix, room);
+    if (kept > room - used)
+        kept = cut_utf8(rest, room - used);
     memcpy(err->message, prefix, used);
     memcpy(err->message + used, ": ", 2);
     memcpy(err->message + used + 2, rest, kept);
     err->message[used + 2 + kept] = 0;
+}
+
+void hr__error_name_file(hr_error *err, const char *path) {
+    if (err != NULL && strncmp(err->message, path, strlen(path)) != 0)
+        hr__error_prefix(err, "%s", path);
 }

@@ -62,7 +62,18 @@ struct cgroup {
     char path[PATH_MAX / 2];
 };
 
-/* The line of /proc/self/cgroup that is about memory: "N:...memory...:/path" or "0::/path". */
+/* A name is in a list with commas between. */
+static bool lists(const char *names, const char *name) {
+    size_t n = strlen(name);
+    for (const char *at = names; at != NULL; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, name, n) == 0 && (at[n] == 0 || at[n] == ','))
+            return true;
+    }
+    return false;
+}
+
+/* The line of /proc/self/cgroup that is about memory: "N:...,memory,...:/path" or "0::/path". */
 static bool find_cgroup(const char *root, bool v1, struct cgroup *out) {
     char path[PATH_MAX], line[PATH_MAX / 2];
     bool found = false;
@@ -78,8 +89,8 @@ static bool find_cgroup(const char *root, bool v1, struct cgroup *out) {
             continue;
         *group++ = 0;
         controllers++;
-        found = v1 ? strstr(controllers, "memory") != NULL
-                   : strncmp(line, "0", 2) == 0 || controllers[0] == 0;
+        found =
+            v1 ? lists(controllers, "memory") : strncmp(line, "0", 2) == 0 || controllers[0] == 0;
         if (found) {
             out->v1 = v1;
             snprintf(out->path, sizeof(out->path), "%s", strcmp(group, "/") == 0 ? "" : group);

@@ -12,7 +12,10 @@ add_library(headrace SHARED ${objects})
 set_target_properties(headrace PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0
                       LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/headrace.map)
 target_link_options(headrace PRIVATE
-    -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/headrace.map -Wl,--no-undefined)
+    -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/headrace.map)
+if(NOT HEADRACE_SANITIZE) # clang keeps a sanitizer's symbols in the program
+    target_link_options(headrace PRIVATE -Wl,--no-undefined)
+endif()
 target_include_directories(headrace INTERFACE
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

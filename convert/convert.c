@@ -12,6 +12,7 @@
 #include "error.h"
 #include "input_file.h"
 #include "inputs.h"
+#include "options.h"
 #include "pipeline.h"
 #include "space.h"
 
@@ -270,11 +271,9 @@ hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result, 
     int64_t began_ns = hr__now_ns();
     hr_status st;
     HR_TRY(hr__convert_options_resolve(opts, &job.opts, err));
-    if (result != NULL && result->struct_bytes < offsetof(hr_convert_result, num_samples)) {
-        st = hr__error_set(err, HR_ERR_INVALID, "hr_convert_result.struct_bytes is %u",
-                           result->struct_bytes);
-        goto done;
-    }
+    if (result != NULL)
+        HR_TRY(hr__result_check(result, offsetof(hr_convert_result, num_samples), sizeof(*result),
+                                "hr_convert_result", err));
     HR_TRY(hr__inputs_open(&job.opts, &job.inputs, err));
     HR_TRY(check_output(&job, err));
     HR_TRY(measure(&job, err));
@@ -283,7 +282,7 @@ hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result, 
     HR_TRY(finish(&job, &done_so_far, err));
     done_so_far.seconds_ns = hr__now_ns() - began_ns;
     if (result != NULL)
-        hr__convert_result_copy(&done_so_far, result);
+        hr__result_copy(result, &done_so_far, sizeof(done_so_far));
 done:
     close_job(&job);
     return st;

@@ -3,33 +3,11 @@
  */
 #include "convert_options.h"
 
-#include "bytes.h"
 #include "cpu.h"
 #include "error.h"
-
-#include <string.h>
+#include "options.h"
 
 #define DEFAULT_TIMEOUT_NS INT64_C(60000000000)
-
-/* out has the defaults; what the caller has is put over them. */
-static hr_status copy(const void *opts, size_t least_bytes, void *out, size_t known_bytes,
-                      const char *name, hr_error *err) {
-    uint32_t given_bytes = 0;
-    if (opts != NULL)
-        memcpy(&given_bytes, opts, sizeof given_bytes);
-    if (given_bytes < least_bytes)
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "%s are missing or not initialised: struct_bytes is %u", name,
-                             given_bytes);
-    if (given_bytes > known_bytes &&
-        !hr__is_zero((const uint8_t *)opts + known_bytes, given_bytes - known_bytes))
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "%s have %u bytes with options that this version does not know; it "
-                             "knows %zu",
-                             name, given_bytes, known_bytes);
-    memcpy(out, opts, given_bytes < known_bytes ? given_bytes : known_bytes);
-    return HR_OK;
-}
 
 static hr_status check_convert(const hr_convert_options *o, hr_error *err) {
     const uint32_t known = HR_CONVERT_REPLACE | HR_CONVERT_RESUME | HR_CONVERT_FOLLOW_EXTERNAL |
@@ -50,8 +28,8 @@ static hr_status check_convert(const hr_convert_options *o, hr_error *err) {
 hr_status hr__convert_options_resolve(const hr_convert_options *opts, hr_convert_options *out,
                                       hr_error *err) {
     *out = (hr_convert_options)HR_CONVERT_OPTIONS_INIT;
-    hr_status st = copy(opts, offsetof(hr_convert_options, budget_bytes), out, sizeof *out,
-                        "hr_convert_options", err);
+    hr_status st = hr__options_copy(opts, offsetof(hr_convert_options, budget_bytes), out,
+                                    sizeof *out, "hr_convert_options", err);
     if (st != HR_OK)
         return st;
     if (out->budget_bytes == 0)
@@ -68,8 +46,8 @@ hr_status hr__convert_options_resolve(const hr_convert_options *opts, hr_convert
 hr_status hr__export_options_resolve(const hr_export_options *opts, hr_export_options *out,
                                      hr_error *err) {
     *out = (hr_export_options)HR_EXPORT_OPTIONS_INIT;
-    hr_status st = copy(opts, offsetof(hr_export_options, first_sample), out, sizeof *out,
-                        "hr_export_options", err);
+    hr_status st = hr__options_copy(opts, offsetof(hr_export_options, first_sample), out,
+                                    sizeof *out, "hr_export_options", err);
     if (st != HR_OK)
         return st;
     if ((out->flags & ~HR_CONVERT_REPLACE) != 0)

@@ -3,11 +3,9 @@
  */
 #include "convert_report.h"
 
-#include "checked.h"
 #include "error.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static void note_field(const hr_convert_options *opts, const char *name, const hr_statistics *s) {
     char line[512], inf[128] = "";
@@ -48,10 +46,4 @@ done:
     if (st != HR_OK)
         hr__error_prefix(err, "%s was made, but cannot be read", opts->output);
     return st;
-}
-
-void hr__convert_result_copy(const hr_convert_result *from, hr_convert_result *to) {
-    uint32_t struct_bytes = to->struct_bytes;
-    memcpy(to, from, hr__min_u64(struct_bytes, sizeof *from));
-    to->struct_bytes = struct_bytes;
 }

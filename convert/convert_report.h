@@ -10,7 +10,4 @@
 hr_status hr__convert_report(const hr_convert_options *opts, hr_convert_result *result,
                              hr_error *err);
 
-/* As much of `from` as the caller's struct_bytes says. */
-void hr__convert_result_copy(const hr_convert_result *from, hr_convert_result *to);
-
 #endif

@@ -82,6 +82,10 @@ uint32_t hr_dtype_bytes(hr_dtype dtype) {
 }
 
 hr_status hr_dtype_from_name(const char *name, hr_dtype *out, hr_error *err) {
+    if (name == NULL || out == NULL)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "hr_dtype_from_name needs a name and a place for "
+                             "the dtype; one of them is NULL");
     for (size_t i = 1; i < NUM_TYPES; i++)
         if (strcmp(types[i].name, name) == 0) {
             *out = (hr_dtype)i;

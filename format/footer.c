@@ -6,6 +6,7 @@
 
 #include "bytes.h"
 #include "checked.h"
+#include "dtype.h"
 #include "error.h"
 #include "frame_codec.h" /* hr__hash */
 
@@ -180,6 +181,17 @@ static hr_status json_keep(const uint8_t *p, uint64_t json_bytes, struct hr__foo
     return HR_OK;
 }
 
+static hr_status check_variable(const struct hr__schema *s, const struct hr__superblock *sb,
+                                hr_error *err) {
+    for (uint32_t i = 0; i < s->num_fields; i++)
+        if (hr__dtype_is_variable(s->fields[i].dtype) && (sb->required & HR__FEATURE_VARLEN) == 0)
+            return hr__error_set(err, HR_ERR_CORRUPT,
+                                 "field %s has values of variable length, and the superblock does "
+                                 "not list the feature varlen; copy the file again",
+                                 s->fields[i].name);
+    return HR_OK;
+}
+
 hr_status hr__footer_decode(const uint8_t *bytes, size_t n_bytes, const struct hr__superblock *sb,
                             struct hr__footer *out, hr_error *err) {
     hr_status st;
@@ -203,6 +215,7 @@ hr_status hr__footer_decode(const uint8_t *bytes, size_t n_bytes, const struct h
                             &out->schema, err));
     if (out->schema.layout_hash != layout_hash)
         HR_TRY(bad(err, "the layout hash", layout_hash, out->schema.layout_hash));
+    HR_TRY(check_variable(&out->schema, sb, err));
     HR_TRY(segments_decode(tables, out, err));
     HR_TRY(pages_decode(tables + SEGMENT_BYTES * out->num_segments, sb, out, err));
     HR_TRY(json_keep(json, json_bytes, out, err));

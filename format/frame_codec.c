@@ -4,6 +4,7 @@
  */
 #include "frame_codec.h"
 
+#include "bytes.h"
 #include "error.h"
 #include "headrace/writer.h" /* hr_codec, hr_filter */
 #include "superblock.h"
@@ -50,6 +51,13 @@ static hr_status check_features(const struct hr__frame *frame, uint32_t features
                         (unsigned long long)frame->off, zstd ? "byte-shuffle" : "zstd");
 }
 
+/* Exactly one: a second or skippable frame behind it would be ignored data. zstd also reads formats
+ * older than RFC 8878, which have other magic numbers. */
+static bool is_one_zstd_frame(const uint8_t *stored, size_t n_bytes) {
+    return n_bytes >= 4 && hr__get_u32(stored) == ZSTD_MAGICNUMBER &&
+           ZSTD_findFrameCompressedSize(stored, n_bytes) == n_bytes;
+}
+
 hr_status hr__frame_decode(struct hr__frame_decoder *d, const struct hr__frame *frame,
                            const uint8_t *stored, uint32_t features, uint8_t *dst, hr_error *err) {
     hr_status st;
@@ -59,8 +67,7 @@ hr_status hr__frame_decode(struct hr__frame_decoder *d, const struct hr__frame *
         memcpy(dst, stored, frame->decoded_bytes);
         return HR_OK;
     }
-    /* Exactly one zstd frame: a second or skippable one behind it would be ignored data. */
-    bool one = ZSTD_findFrameCompressedSize(stored, frame->stored_bytes) == frame->stored_bytes;
+    bool one = is_one_zstd_frame(stored, frame->stored_bytes);
     size_t n =
         one ? ZSTD_decompressDCtx(d->zstd, dst, frame->decoded_bytes, stored, frame->stored_bytes)
             : 0;

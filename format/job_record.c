@@ -62,9 +62,7 @@ hr_status hr__job_record_decode(const uint8_t bytes[HR__JOB_HEADER_BYTES], uint6
     if (hr__get_u64(bytes + 88) != hr__hash(bytes, 88))
         return damaged(err, record_off, "its hash is wrong");
     if (hr__get_u32(bytes + 8) != RECORD_VERSION)
-        return hr__error_at(err, HR_ERR_UNSUPPORTED, record_off,
-                            "the job record has version %u, expected %u; use a newer Headrace",
-                            hr__get_u32(bytes + 8), RECORD_VERSION);
+        return damaged(err, record_off, "another version of the record");
     if (out->samples_per_chunk == 0 || out->samples_per_chunk > HR__MAX_SAMPLES_PER_CHUNK)
         return damaged(err, record_off, "samples per chunk out of range");
     if (out->commit_seq == 0)

@@ -1,10 +1,9 @@
 /*
- * JSON texts (docs/format.md, 7.1).
+ * Printing JSON, and numbers that may be texts (docs/format.md, 7.1).
  */
 #include "json_text.h"
 
 #include "error.h"
-#include "schema.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,10 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH   64
 #define MAX_INTEGER (INT64_C(1) << 53)
 
-/* Brackets outside strings. jansson's own limit is far higher, and its parser recurses. */
+/* Brackets outside strings. */
 static bool depth_ok(const char *text, size_t n_bytes) {
     int depth = 0;
     bool quoted = false;
@@ -26,35 +24,12 @@ static bool depth_ok(const char *text, size_t n_bytes) {
             i++;
         else if (c == '"')
             quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '[') && ++depth > MAX_DEPTH)
+        else if (!quoted && (c == '{' || c == '[') && ++depth > HR__JSON_MAX_DEPTH)
             return false;
         else if (!quoted && (c == '}' || c == ']'))
             depth--;
     }
     return true;
-}
-
-hr_status hr__json_parse(const char *text, size_t n_bytes, json_t **out, hr_error *err) {
-    json_error_t where;
-    *out = NULL;
-    if (n_bytes > HR__MAX_JSON_BYTES)
-        return hr__error_set(err, HR_ERR_CORRUPT, "its JSON has %zu bytes, at most %llu", n_bytes,
-                             (unsigned long long)HR__MAX_JSON_BYTES);
-    if (!depth_ok(text, n_bytes))
-        return hr__error_set(err, HR_ERR_CORRUPT, "its JSON is nested deeper than %d levels",
-                             MAX_DEPTH);
-    json_t *json = json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES, &where);
-    if (json == NULL && json_error_code(&where) == json_error_out_of_memory)
-        return hr__error_no_memory(err, n_bytes, "JSON");
-    if (json == NULL)
-        return hr__error_set(err, HR_ERR_CORRUPT, "its JSON is invalid at line %d, column %d: %s",
-                             where.line, where.column, where.text);
-    if (!json_is_object(json)) {
-        json_decref(json);
-        return hr__error_set(err, HR_ERR_CORRUPT, "its JSON is not an object");
-    }
-    *out = json;
-    return HR_OK;
 }
 
 hr_status hr__json_print(const json_t *json, char **out, size_t *n_bytes, hr_error *err) {
@@ -67,6 +42,13 @@ hr_status hr__json_print(const json_t *json, char **out, size_t *n_bytes, hr_err
     }
     text[n] = '\n';
     text[n + 1] = 0;
+    if (!depth_ok(text, n)) { /* a reader would refuse it */
+        free(text);
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "the JSON would be nested deeper than %d levels; use attributes of "
+                             "fewer levels",
+                             HR__JSON_MAX_DEPTH);
+    }
     *out = text;
     *n_bytes = n + 1;
     return HR_OK;

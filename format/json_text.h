@@ -10,11 +10,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define HR__JSON_MAX_DEPTH 64
+
 /* One object, no duplicate keys, at most 64 levels, at most 16 MiB. HR_ERR_CORRUPT names line and
  * column. The result is the caller's (json_decref). */
 hr_status hr__json_parse(const char *text, size_t n_bytes, json_t **out, hr_error *err);
 
-/* Text for a person to read, ends with a newline and a zero (not counted). */
+/* The same for any value, an array say. */
+hr_status hr__json_parse_value(const char *text, size_t n_bytes, json_t **out, hr_error *err);
+
+/* Text for a person to read, ends with a newline and a zero (not counted). HR_ERR_INVALID: more
+ * levels than a reader takes. */
 hr_status hr__json_print(const json_t *json, char **out, size_t *n_bytes, hr_error *err);
 
 /* Integers: as numbers up to 2^53, as decimal strings beyond; both are read. NULL: out of memory.

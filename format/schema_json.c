@@ -29,8 +29,13 @@ static hr_status no_memory(hr_error *err) {
 
 /* ---- printing: NULL everywhere means out of memory ---- */
 
+static json_t *value_of(const char *text) {
+    json_t *json = NULL;
+    return hr__json_parse_value(text, strlen(text), &json, NULL) == HR_OK ? json : NULL;
+}
+
 static json_t *object_of(const char *text) {
-    return text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : json_object();
+    return text != NULL ? value_of(text) : json_object();
 }
 
 static json_t *shape_json(const struct hr__schema_field *f) {
@@ -118,10 +123,10 @@ hr_status hr__schema_print_job(const struct hr__schema *s, const char *options_j
                                const char *sources_json, char **out, size_t *n_bytes,
                                hr_error *err) {
     json_t *o = schema_json(s, false);
-    if (o != NULL && (json_object_set_new(o, "options", object_of(options_json)) != 0 ||
-                      json_object_set_new(o, "sources",
-                                          sources_json != NULL ? json_loads(sources_json, 0, NULL)
-                                                               : json_array()) != 0)) {
+    if (o != NULL &&
+        (json_object_set_new(o, "options", object_of(options_json)) != 0 ||
+         json_object_set_new(o, "sources",
+                             sources_json != NULL ? value_of(sources_json) : json_array()) != 0)) {
         json_decref(o);
         o = NULL;
     }
@@ -174,6 +179,22 @@ static hr_status shape_parse(const json_t *shape, struct hr__schema_field *f, hr
     return HR_OK;
 }
 
+/* A job that is resumed encodes by what stands here, so it must be what a frame may hold. */
+static hr_status storage_numbers(const json_t *o, struct hr__storage *out, hr_error *err) {
+    const json_t *level = json_object_get(o, "level"), *bytes = json_object_get(o, "element_bytes");
+    int64_t n = 0;
+    if (level != NULL && (!hr__json_get_i64(level, &n) || n < INT32_MIN || n > INT32_MAX))
+        return bad_key(err, "level", "a 32-bit number");
+    out->level = (int32_t)n;
+    n = 0;
+    if (bytes != NULL && !hr__json_get_i64(bytes, &n))
+        return bad_key(err, "element_bytes", "a number");
+    if (out->filter == HR_FILTER_BYTE_SHUFFLE && n != 2 && n != 4 && n != 8 && n != 16)
+        return bad_key(err, "element_bytes", "2, 4, 8 or 16");
+    out->element_bytes = out->filter == HR_FILTER_NONE ? 0 : (uint8_t)n;
+    return HR_OK;
+}
+
 static hr_status storage_parse(const json_t *o, struct hr__storage *out, hr_error *err) {
     if (o == NULL)
         return HR_OK;
@@ -183,8 +204,9 @@ static hr_status storage_parse(const json_t *o, struct hr__storage *out, hr_erro
         return bad_key(err, "storage", "an object with codec and filter");
     out->codec = strcmp(codec, "zstd") == 0 ? HR_CODEC_ZSTD : HR_CODEC_RAW;
     out->filter = strcmp(filter, "byte-shuffle") == 0 ? HR_FILTER_BYTE_SHUFFLE : HR_FILTER_NONE;
-    out->level = (int32_t)json_integer_value(json_object_get(o, "level"));
-    out->element_bytes = (uint8_t)json_integer_value(json_object_get(o, "element_bytes"));
+    hr_status st = storage_numbers(o, out, err);
+    if (st != HR_OK)
+        return st;
     out->why_json = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));
     return out->why_json != NULL ? HR_OK : no_memory(err);
 }
@@ -219,7 +241,9 @@ static hr_status statistics_parse(const json_t *o, struct hr__schema_field *f, h
     const json_t *statistics = json_object_get(o, "statistics");
     if (statistics == NULL || !hr__statistics_wanted(f->dtype))
         return HR_OK;
-    bool labels = hr__dtype_is_integer(f->dtype) && f->num_elements == 1;
+    /* A writer may leave the labels out: they are large where many fields have them. */
+    bool labels = hr__dtype_is_integer(f->dtype) && f->num_elements == 1 &&
+                  json_object_get(statistics, "labels") != NULL;
     hr_status st = hr__statistics_from_json(statistics, f->dtype, labels, &f->statistics, err);
     if (st != HR_OK)
         hr__error_prefix(err, "field %s", f->name);

@@ -1,7 +1,6 @@
 /*
- * Statistics of a field (docs/format.md, 7.3). Values go through blocks of doubles, so that one set
- * of loops serves every type and can be vectorised; integers keep their exact minimum and maximum
- * beside that. Everything is computed in a fixed order, so equal data give equal bits.
+ * Statistics of a field (docs/format.md, 7.3): labels and their runs, merging, and what is shown.
+ * Counts and moments are in statistics_moments.c.
  */
 #include "statistics_internal.h"
 
@@ -11,8 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define BLOCK 1024u
 
 bool hr__statistics_wanted(hr_dtype dtype) {
     return hr__dtype_is_integer(dtype) || hr__dtype_is_real(dtype) || hr__dtype_is_complex(dtype);
@@ -42,62 +39,6 @@ void hr__statistics_reset(struct hr__statistics *s) {
                                    .distinct = s->distinct};
     hr__distinct_set_clear(&empty.distinct);
     *s = empty;
-}
-
-/* out[i] = element i of data as a double, n <= BLOCK. */
-#define CONVERT(type)                                                                              \
-    do {                                                                                           \
-        const uint8_t *p = data;                                                                   \
-        for (size_t i = 0; i < n; i++) {                                                           \
-            type v;                                                                                \
-            memcpy(&v, p + i * sizeof(v), sizeof(v));                                              \
-            out[i] = (double)v;                                                                    \
-        }                                                                                          \
-    } while (0)
-
-static void to_doubles(hr_dtype dtype, const void *data, size_t n, double *out) {
-    const uint8_t *bytes = data;
-    switch (dtype) {
-    case HR_INT8:
-        CONVERT(int8_t);
-        break;
-    case HR_INT16:
-        CONVERT(int16_t);
-        break;
-    case HR_INT32:
-        CONVERT(int32_t);
-        break;
-    case HR_INT64:
-        CONVERT(int64_t);
-        break;
-    case HR_UINT16:
-        CONVERT(uint16_t);
-        break;
-    case HR_UINT32:
-        CONVERT(uint32_t);
-        break;
-    case HR_UINT64:
-        CONVERT(uint64_t);
-        break;
-    case HR_FLOAT32:
-    case HR_COMPLEX64:
-        CONVERT(float);
-        break;
-    case HR_FLOAT64:
-    case HR_COMPLEX128:
-        CONVERT(double);
-        break;
-    case HR_FLOAT16:
-    case HR_BFLOAT16:
-        for (size_t i = 0; i < n; i++) {
-            uint16_t bits = (uint16_t)(bytes[2 * i] | bytes[2 * i + 1] << 8);
-            out[i] = (double)(dtype == HR_FLOAT16 ? hr__float16_to_float(bits)
-                                                  : hr__bfloat16_to_float(bits));
-        }
-        break;
-    default:
-        CONVERT(uint8_t); /* bool, uint8 */
-    }
 }
 
 /* An integer element as 64 bits, sign-extended if its type is signed. */
@@ -133,152 +74,6 @@ static uint64_t integer_bits(hr_dtype dtype, const uint8_t *p) {
     }
 }
 
-static bool less(const struct hr__statistics *s, uint64_t a, uint64_t b) {
-    return hr__dtype_is_signed(s->dtype) ? (int64_t)a < (int64_t)b : a < b;
-}
-
-/* a := a followed by b, for counts and moments. */
-static void merge_moments(struct hr__statistics *a, const struct hr__statistics *b) {
-    if (b->finite > 0 && a->finite > 0) {
-        double na = (double)a->finite, nb = (double)b->finite, n = na + nb;
-        double d = b->mean - a->mean;
-        a->mean += d * nb / n;
-        a->m2 += b->m2 + d * d * na * nb / n;
-        a->min = b->min < a->min ? b->min : a->min;
-        a->max = b->max > a->max ? b->max : a->max;
-        a->min_bits = less(a, b->min_bits, a->min_bits) ? b->min_bits : a->min_bits;
-        a->max_bits = less(a, a->max_bits, b->max_bits) ? b->max_bits : a->max_bits;
-    } else if (b->finite > 0) {
-        a->mean = b->mean;
-        a->m2 = b->m2;
-        a->min = b->min;
-        a->max = b->max;
-        a->min_bits = b->min_bits;
-        a->max_bits = b->max_bits;
-    }
-    a->values += b->values;
-    a->zeros += b->zeros;
-    a->nan += b->nan;
-    a->inf += b->inf;
-    a->finite += b->finite;
-    a->first_nan = b->first_nan < a->first_nan ? b->first_nan : a->first_nan;
-    a->first_inf = b->first_inf < a->first_inf ? b->first_inf : a->first_inf;
-}
-
-/* Moments of n finite values, n > 0. Four sums side by side: the compiler may not reorder one. */
-static void block_moments(struct hr__statistics *b, const double *x, size_t n) {
-    double sum[4] = {0}, m2[4] = {0};
-    double min = x[0], max = x[0];
-    for (size_t i = 0; i + 4 <= n; i += 4)
-        for (size_t k = 0; k < 4; k++)
-            sum[k] += x[i + k];
-    for (size_t i = n & ~(size_t)3; i < n; i++)
-        sum[i & 3] += x[i];
-    b->mean = ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (double)n;
-    for (size_t i = 0; i + 4 <= n; i += 4)
-        for (size_t k = 0; k < 4; k++)
-            m2[k] += (x[i + k] - b->mean) * (x[i + k] - b->mean);
-    for (size_t i = n & ~(size_t)3; i < n; i++)
-        m2[i & 3] += (x[i] - b->mean) * (x[i] - b->mean);
-    b->m2 = (m2[0] + m2[1]) + (m2[2] + m2[3]);
-    for (size_t i = 0; i < n; i++) {
-        min = x[i] < min ? x[i] : min;
-        max = x[i] > max ? x[i] : max;
-    }
-    b->min = min;
-    b->max = max;
-    b->finite = n;
-}
-
-/* Counts NaN and Inf, and moves finite values to the front: their number. index: of x[0] among the
- * elements; elements: per sample. */
-static size_t keep_finite(struct hr__statistics *b, double *x, size_t n, uint64_t index,
-                          uint64_t elements, uint64_t first_sample) {
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t sample = first_sample + (index + i) / elements;
-        if (isnan(x[i])) {
-            b->nan++;
-            b->first_nan = sample < b->first_nan ? sample : b->first_nan;
-        } else if (isinf(x[i])) {
-            b->inf++;
-            b->first_inf = sample < b->first_inf ? sample : b->first_inf;
-        } else {
-            x[kept++] = x[i];
-        }
-    }
-    return kept;
-}
-
-static bool all_finite(const double *x, size_t n) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += x[i] * 0.0; /* NaN unless every value is finite */
-    return sum == 0.0;
-}
-
-static uint64_t count_zeros(const double *x, size_t n) {
-    uint64_t zeros = 0;
-    for (size_t i = 0; i < n; i++)
-        zeros += x[i] == 0.0;
-    return zeros;
-}
-
-static void block_bounds(struct hr__statistics *b, const uint8_t *data, size_t n, size_t size) {
-    b->min_bits = b->max_bits = integer_bits(b->dtype, data);
-    for (size_t i = 1; i < n; i++) {
-        uint64_t v = integer_bits(b->dtype, data + i * size);
-        b->min_bits = less(b, v, b->min_bits) ? v : b->min_bits;
-        b->max_bits = less(b, b->max_bits, v) ? v : b->max_bits;
-    }
-}
-
-static void add_real(struct hr__statistics *s, const uint8_t *data, uint64_t first_sample,
-                     uint64_t count, uint64_t elements) {
-    size_t size = hr_dtype_bytes(s->dtype);
-    double x[BLOCK];
-    for (uint64_t at = 0; at < count; at += BLOCK) {
-        size_t n = count - at < BLOCK ? (size_t)(count - at) : BLOCK, finite = n;
-        struct hr__statistics b = {
-            .dtype = s->dtype, .values = n, .first_nan = UINT64_MAX, .first_inf = UINT64_MAX};
-        to_doubles(s->dtype, data + at * size, n, x);
-        b.zeros = count_zeros(x, n);
-        if (hr__dtype_is_integer(s->dtype) && size == 8)
-            block_bounds(&b, data + at * size, n, size); /* a double would round them */
-        else if (!all_finite(x, n))
-            finite = keep_finite(&b, x, n, at, elements, first_sample);
-        if (finite > 0)
-            block_moments(&b, x, finite);
-        if (hr__dtype_is_integer(s->dtype) && size < 8) {
-            b.min_bits = (uint64_t)(int64_t)b.min;
-            b.max_bits = (uint64_t)(int64_t)b.max;
-        }
-        merge_moments(s, &b);
-    }
-}
-
-/* Complex elements are only counted: NaN if a part is, else Inf if a part is. */
-static void add_complex(struct hr__statistics *s, const uint8_t *data, uint64_t first_sample,
-                        uint64_t count, uint64_t elements) {
-    size_t size = hr_dtype_bytes(s->dtype);
-    for (uint64_t i = 0; i < count; i++) {
-        double parts[2];
-        uint64_t sample = first_sample + i / elements;
-        to_doubles(s->dtype, data + i * size, 2, parts);
-        s->values++;
-        if (isnan(parts[0]) || isnan(parts[1])) {
-            s->nan++;
-            s->first_nan = sample < s->first_nan ? sample : s->first_nan;
-        } else if (isinf(parts[0]) || isinf(parts[1])) {
-            s->inf++;
-            s->first_inf = sample < s->first_inf ? sample : s->first_inf;
-        } else {
-            s->finite++;
-            s->zeros += parts[0] == 0.0 && parts[1] == 0.0;
-        }
-    }
-}
-
 static void end_run(struct hr__statistics *s) {
     if (s->last_run.samples > s->longest_run)
         s->longest_run = s->last_run.samples;
@@ -311,10 +106,7 @@ hr_status hr__statistics_add(struct hr__statistics *s, const void *data, uint64_
     uint64_t count = num_samples * num_elements;
     if (count == 0)
         return HR_OK;
-    if (hr__dtype_is_complex(s->dtype))
-        add_complex(s, data, first_sample, count, num_elements);
-    else
-        add_real(s, data, first_sample, count, num_elements);
+    hr__moments_add(s, data, first_sample, count, num_elements);
     return s->labels ? add_labels(s, data, count, err) : HR_OK;
 }
 
@@ -344,7 +136,7 @@ static void merge_runs(struct hr__statistics *a, const struct hr__statistics *b)
 
 hr_status hr__statistics_merge(struct hr__statistics *a, const struct hr__statistics *b,
                                hr_error *err) {
-    merge_moments(a, b);
+    hr__moments_merge(a, b);
     if (!a->labels)
         return HR_OK;
     merge_runs(a, b);

@@ -26,4 +26,10 @@ struct hr__statistics {
     struct hr__distinct_set distinct;
 };
 
+/* Counts and moments of count elements, `elements` per sample; first_sample: of the first. */
+void hr__moments_add(struct hr__statistics *s, const uint8_t *data, uint64_t first_sample,
+                     uint64_t count, uint64_t elements);
+/* a := a followed by b, for counts and moments. */
+void hr__moments_merge(struct hr__statistics *a, const struct hr__statistics *b);
+
 #endif

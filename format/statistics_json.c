@@ -22,6 +22,11 @@ static bool integer_get(const struct hr__statistics *s, const json_t *json, uint
     return ok;
 }
 
+/* a < b as integers of the dtype. */
+static bool precedes(const struct hr__statistics *s, uint64_t a, uint64_t b) {
+    return hr__dtype_is_signed(s->dtype) ? (int64_t)a < (int64_t)b : a < b;
+}
+
 static json_t *index_json(uint64_t v) {
     return v == UINT64_MAX ? json_null() : hr__json_u64(v);
 }
@@ -115,20 +120,22 @@ static bool get_run(const struct hr__statistics *s, const json_t *json, struct h
            hr__json_get_u64(json_array_get(json, 1), &out->samples);
 }
 
-/* Ranges back into the set. *st: HR_ERR_NO_MEMORY. */
+/* Ranges back into the set. They ascend and do not overlap, so none of their values repeats.
+ * *st: HR_ERR_NO_MEMORY. */
 static bool get_ranges(struct hr__statistics *s, const json_t *ranges, hr_status *st,
                        hr_error *err) {
     size_t i;
     json_t *range;
+    uint64_t first, last, before = 0;
     if (!json_is_array(ranges))
         return false;
     json_array_foreach(ranges, i, range) {
-        uint64_t first, last;
         if (json_array_size(range) != 2 || !integer_get(s, json_array_get(range, 0), &first) ||
-            !integer_get(s, json_array_get(range, 1), &last) || last - first >= HR__MAX_DISTINCT)
+            !integer_get(s, json_array_get(range, 1), &last) || precedes(s, last, first) ||
+            (i > 0 && !precedes(s, before, first)))
             return false;
-        for (uint64_t k = 0; k <= last - first && *st == HR_OK; k++)
-            *st = hr__distinct_set_add(&s->distinct, first + k, err);
+        before = last;
+        *st = hr__distinct_set_add_range(&s->distinct, first, last, err);
         if (*st != HR_OK || s->distinct.overflow)
             return *st != HR_OK;
     }

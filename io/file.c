@@ -182,6 +182,12 @@ void hr__file_close(struct hr__file *f) {
     *f = (struct hr__file){0};
 }
 
+/* Where a file ends of which n_bytes were left at off. */
+static uint64_t end_of(const struct hr__file *f, uint64_t off, uint64_t n_bytes) {
+    int64_t size = n_bytes == 0 ? f->ops->size(f->ctx) : -1;
+    return size >= 0 && (uint64_t)size < off ? (uint64_t)size : off + n_bytes;
+}
+
 hr_status hr__file_read_exact(const struct hr__file *f, void *buf, size_t n_bytes, uint64_t off,
                               hr_error *err) {
     int64_t n = f->ops->read(f->ctx, buf, n_bytes, off);
@@ -192,12 +198,13 @@ hr_status hr__file_read_exact(const struct hr__file *f, void *buf, size_t n_byte
             err->file_off = off;
         return st;
     }
-    if ((size_t)n < n_bytes)
-        return hr__error_at(err, HR_ERR_CORRUPT, off + (uint64_t)n,
+    if ((size_t)n < n_bytes) {
+        uint64_t end = end_of(f, off, (uint64_t)n);
+        return hr__error_at(err, HR_ERR_CORRUPT, end,
                             "truncated: the file ends at offset %llu, %zu bytes at %llu were "
                             "expected; copy the file again",
-                            (unsigned long long)(off + (uint64_t)n), n_bytes,
-                            (unsigned long long)off);
+                            (unsigned long long)end, n_bytes, (unsigned long long)off);
+    }
     return HR_OK;
 }
 

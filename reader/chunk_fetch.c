@@ -3,6 +3,7 @@
  */
 #include "chunk_fetch.h"
 
+#include "bytes.h"
 #include "checked.h"
 #include "error.h"
 #include "headrace/writer.h" /* hr_filter */
@@ -19,13 +20,13 @@ hr_status hr__chunk_fetch_init(struct hr__chunk_fetch *f, const hr_dataset *ds,
     HR_TRY(hr__frame_decoder_init(&f->decoder, err));
     f->head_room_bytes = HEAD_BYTES;
     st = HR_ERR_BUDGET;
-    f->head = hr__budget_alloc(budget, HEAD_BYTES, "a chunk header", err);
+    f->head = hr__budget_alloc_raw(budget, HEAD_BYTES, "a chunk header", err);
     if (f->head == NULL)
         goto done;
-    f->stored = hr__budget_alloc(budget, HR__MAX_STORED_FRAME_BYTES, "a stored frame", err);
+    f->stored = hr__budget_alloc_raw(budget, HR__MAX_STORED_FRAME_BYTES, "a stored frame", err);
     if (f->stored == NULL)
         goto done;
-    f->decoded = hr__budget_alloc(budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
+    f->decoded = hr__budget_alloc_raw(budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
     if (f->decoded == NULL)
         goto done;
     return HR_OK;
@@ -49,7 +50,7 @@ void hr__chunk_fetch_free(struct hr__chunk_fetch *f) {
 
 /* The header may be larger than the room for it, in chunks of very many frames. */
 static hr_status head_grow(struct hr__chunk_fetch *f, size_t n_bytes, hr_error *err) {
-    uint8_t *head = hr__budget_alloc(f->budget, n_bytes, "a chunk header", err);
+    uint8_t *head = hr__budget_alloc_raw(f->budget, n_bytes, "a chunk header", err);
     if (head == NULL)
         return hr__error_status(err, HR_ERR_NO_MEMORY);
     hr__budget_free(f->budget, f->head, f->head_room_bytes);
@@ -75,6 +76,16 @@ done:
     return st;
 }
 
+/* Of a chunk that was read whole the padding is there too, and is checked. */
+static hr_status head_padding(const struct hr__chunk_fetch *f, hr_error *err) {
+    uint64_t end = f->view.header.chunk_bytes;
+    if (f->head_bytes <= end || hr__is_zero(f->head + end, (size_t)(f->head_bytes - end)))
+        return HR_OK;
+    return hr__error_at(err, HR_ERR_CORRUPT, f->chunk_off + end,
+                        "the padding after the chunk is not zero; run headrace verify, and convert "
+                        "anew");
+}
+
 hr_status hr__chunk_fetch_open(struct hr__chunk_fetch *f, uint64_t chunk, hr_error *err) {
     hr_status st;
     struct hr__index_entry entry;
@@ -87,6 +98,7 @@ hr_status hr__chunk_fetch_open(struct hr__chunk_fetch *f, uint64_t chunk, hr_err
     HR_TRY(head_read(f, entry, err));
     struct hr__chunk_expected expected = hr__dataset_expect(f->ds, chunk, entry);
     HR_TRY(hr__chunk_header_decode(f->head, f->head_bytes, &expected, &f->view, err));
+    HR_TRY(head_padding(f, err));
     f->chunk = chunk;
 done:
     return hr__dataset_blame(f->ds, chunk, UINT32_MAX, st, err);

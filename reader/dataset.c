@@ -8,6 +8,7 @@
 #include "default_budget.h"
 #include "error.h"
 #include "frame_codec.h" /* hr__hash */
+#include "options.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,17 +17,19 @@
 /* What parsing the JSON may take, as a multiple of the text. */
 #define JSON_FACTOR 16
 
-static hr_status check_options(const hr_open_options *opts, hr_error *err) {
-    if (opts == NULL)
-        return HR_OK;
-    if (opts->struct_bytes != sizeof(*opts))
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_open_options.struct_bytes is %u, expected %zu; use "
-                             "HR_OPEN_OPTIONS_INIT",
-                             opts->struct_bytes, sizeof(*opts));
-    if (opts->flags != 0)
+static hr_status resolve_options(const hr_open_options *opts, hr_open_options *out, hr_error *err) {
+    *out = (hr_open_options)HR_OPEN_OPTIONS_INIT;
+    hr_status st = HR_OK;
+    if (opts != NULL)
+        st = hr__options_copy(opts, offsetof(hr_open_options, budget_bytes), out, sizeof(*out),
+                              "hr_open_options", err);
+    if (st != HR_OK)
+        return st;
+    if (out->flags != 0)
         return hr__error_set(err, HR_ERR_INVALID, "hr_open_options.flags is %#x, expected 0",
-                             opts->flags);
+                             out->flags);
+    if (out->budget_bytes == 0)
+        out->budget_bytes = hr_default_budget();
     return HR_OK;
 }
 
@@ -41,6 +44,8 @@ static hr_status superblock_load(hr_dataset *ds, hr_error *err) {
         uint8_t magic[8] = {0};
         static const uint8_t expected[8] = {0x89, 'H', 'R', 'D', '\r', '\n', 0x1a, '\n'};
         int64_t n = ds->file.ops->read(ds->file.ctx, magic, sizeof(magic), 0);
+        if (n < 0)
+            return hr__error_os(err, (int)-n, "reading its first bytes failed");
         if (n < 8 || memcmp(magic, expected, sizeof(magic)) != 0)
             return hr__error_set(
                 err, HR_ERR_CORRUPT,
@@ -62,6 +67,16 @@ static hr_status superblock_load(hr_dataset *ds, hr_error *err) {
                            (long long)size, (unsigned long long)ds->superblock.file_bytes);
 done:
     return st;
+}
+
+static hr_status check_variable(const hr_dataset *ds, hr_error *err) {
+    if ((ds->superblock.required & HR__FEATURE_VARLEN) == 0)
+        return HR_OK;
+    return hr__error_set(
+        err, HR_ERR_UNSUPPORTED,
+        "it has fields of variable length (feature \"varlen\"), which this version "
+        "(%s) does not read; use a newer Headrace",
+        hr_version());
 }
 
 static hr_status footer_load(hr_dataset *ds, hr_error *err) {
@@ -119,35 +134,51 @@ static hr_status index_load(hr_dataset *ds, hr_error *err) {
     return st;
 }
 
-hr_status hr__dataset_open_in(const struct hr__folder_ops *folder, const char *path,
-                              const hr_open_options *opts, hr_dataset **out, hr_error *err) {
+hr_status hr__dataset_open_bare(const struct hr__folder_ops *folder, const char *path,
+                                const hr_open_options *opts, hr_dataset **out, hr_error *err) {
     hr_status st;
     hr_error local = {0};
     hr_error *e = err != NULL ? err : &local; /* the prefix below needs one */
     hr_dataset *ds = NULL;
+    hr_open_options o;
     if (out == NULL || path == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "hr_dataset_open: path and out must not be NULL");
     *out = NULL;
-    HR_TRY(check_options(opts, e));
+    HR_TRY(resolve_options(opts, &o, e));
     ds = calloc(1, sizeof(*ds));
     if (ds == NULL)
         return hr__error_no_memory(e, sizeof(*ds), "a data set");
-    uint64_t budget = opts != NULL ? opts->budget_bytes : 0;
-    hr__budget_init(&ds->budget, budget != 0 ? budget : hr_default_budget());
+    hr__budget_init(&ds->budget, o.budget_bytes);
     int rc = folder->open(folder->ctx, path, O_RDONLY, &ds->file);
     if (rc < 0) {
         st = hr__error_os(e, -rc, "cannot open the data set");
         goto done;
     }
     HR_TRY(superblock_load(ds, e));
+    HR_TRY(check_variable(ds, e));
     HR_TRY(footer_load(ds, e));
-    HR_TRY(index_load(ds, e));
     *out = ds;
     ds = NULL;
 done:
     if (st != HR_OK)
-        hr__error_prefix(e, "%s", path);
+        hr__error_name_file(e, path);
     hr_dataset_close(ds);
+    return st;
+}
+
+hr_status hr__dataset_open_in(const struct hr__folder_ops *folder, const char *path,
+                              const hr_open_options *opts, hr_dataset **out, hr_error *err) {
+    hr_error local = {0};
+    hr_error *e = err != NULL ? err : &local;
+    hr_status st = hr__dataset_open_bare(folder, path, opts, out, e);
+    if (st != HR_OK)
+        return st;
+    st = index_load(*out, e);
+    if (st != HR_OK) {
+        hr__error_name_file(e, path);
+        hr_dataset_close(*out);
+        *out = NULL;
+    }
     return st;
 }
 

@@ -27,6 +27,11 @@ struct hr_dataset {
 hr_status hr__dataset_open_in(const struct hr__folder_ops *folder, const char *path,
                               const hr_open_options *opts, hr_dataset **out, hr_error *err);
 
+/* The same without reading the index: its pages are read, and found damaged, when they are needed.
+ */
+hr_status hr__dataset_open_bare(const struct hr__folder_ops *folder, const char *path,
+                                const hr_open_options *opts, hr_dataset **out, hr_error *err);
+
 /* An index page that is not held in memory, kept by whoever looks up many chunks. */
 struct hr__index_cache {
     uint8_t *page;   /* HR__INDEX_PAGE_BYTES, or NULL: allocated at first need */

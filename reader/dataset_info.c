@@ -5,6 +5,7 @@
 
 #include "checked.h"
 #include "error.h"
+#include "options.h"
 
 #include <string.h>
 
@@ -76,28 +77,30 @@ hr_status hr_dataset_statistics(const hr_dataset *ds, uint32_t field, hr_statist
     hr_status st = check_field(ds, field, err);
     if (st != HR_OK)
         return st;
-    if (out->struct_bytes != sizeof(*out))
-        return hr__error_set(err, HR_ERR_INVALID, "hr_statistics.struct_bytes is %u, expected %zu",
-                             out->struct_bytes, sizeof(*out));
+    st = hr__result_check(out, offsetof(hr_statistics, num_values), sizeof(*out), "hr_statistics",
+                          err);
+    if (st != HR_OK)
+        return st;
     const struct hr__statistics *s = ds->footer.schema.fields[field].statistics;
-    *out = (hr_statistics){.struct_bytes = sizeof(*out),
+    hr_statistics found = {.struct_bytes = sizeof(found),
                            .first_nan_sample = UINT64_MAX,
                            .first_inf_sample = UINT64_MAX};
     if (s != NULL)
-        hr__statistics_get(s, out);
+        hr__statistics_get(s, &found);
+    hr__result_copy(out, &found, sizeof(found));
     return HR_OK;
 }
 
 hr_status hr_dataset_describe(const hr_dataset *ds, hr_dataset_info *out, hr_error *err) {
-    if (out->struct_bytes != sizeof(*out))
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_dataset_info.struct_bytes is %u, expected %zu", out->struct_bytes,
-                             sizeof(*out));
+    hr_status st = hr__result_check(out, offsetof(hr_dataset_info, uuid), sizeof(*out),
+                                    "hr_dataset_info", err);
+    if (st != HR_OK)
+        return st;
     const struct hr__footer *f = &ds->footer;
     uint64_t decoded_bytes = UINT64_MAX; /* a lying footer may claim more than fits */
     (void)hr__mul_u64(f->num_samples, f->schema.sample_bytes, &decoded_bytes);
-    *out = (hr_dataset_info){
-        .struct_bytes = sizeof(*out),
+    hr_dataset_info info = {
+        .struct_bytes = sizeof(info),
         .samples_per_chunk = f->schema.samples_per_chunk,
         .commit_seq = f->commit_seq,
         .num_samples = f->num_samples,
@@ -110,8 +113,9 @@ hr_status hr_dataset_describe(const hr_dataset *ds, hr_dataset_info *out, hr_err
         .index_loaded_bytes = ds->num_index_pages * HR__INDEX_PAGE_BYTES,
     };
     for (uint64_t p = 0; p < f->num_index_pages; p++)
-        out->index_bytes += hr__index_page_bytes(f->num_chunks, p);
-    memcpy(out->uuid, f->uuid, sizeof(out->uuid));
+        info.index_bytes += hr__index_page_bytes(f->num_chunks, p);
+    memcpy(info.uuid, f->uuid, sizeof(info.uuid));
+    hr__result_copy(out, &info, sizeof(info));
     return HR_OK;
 }
 

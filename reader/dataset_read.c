@@ -143,7 +143,7 @@ static hr_status access_begin(struct access *a, const hr_dataset *ds, hr_error *
     hr_status st = hr__chunk_fetch_init(&a->fetch, ds, &a->budget, err);
     if (st != HR_OK)
         return st;
-    a->cache.bytes = hr__budget_alloc(&a->budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
+    a->cache.bytes = hr__budget_alloc_raw(&a->budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
     return a->cache.bytes != NULL ? HR_OK : hr__error_status(err, HR_ERR_NO_MEMORY);
 }
 
@@ -210,7 +210,8 @@ static hr_status wanted_make(const hr_dataset *ds, struct hr__budget *budget,
                                  "%s: index %zu is sample %llu, it has %llu samples", ds->file.path,
                                  i, (unsigned long long)indices[i],
                                  (unsigned long long)ds->footer.num_samples);
-    struct wanted *w = hr__budget_alloc(budget, (size_t)n_bytes, "a sorted list of indices", err);
+    struct wanted *w =
+        hr__budget_alloc_raw(budget, (size_t)n_bytes, "a sorted list of indices", err);
     if (w == NULL)
         return hr__error_status(err, HR_ERR_NO_MEMORY);
     for (size_t i = 0; i < n; i++)
@@ -280,6 +281,8 @@ hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field, const uint64_t *indi
     hr_status st = check_call(ds, field, num_indices, dst, dst_bytes, err);
     if (st != HR_OK || num_indices == 0)
         return st;
+    if (indices == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "%s: indices must not be NULL", ds->file.path);
     st = access_begin(&a, ds, err);
     if (st == HR_OK)
         st = wanted_make(ds, &a.budget, indices, num_indices, &w, err);

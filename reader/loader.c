@@ -107,6 +107,7 @@ hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loade
     if (ds == NULL || out == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "hr_loader_open: ds and out must not be NULL");
     *out = NULL;
+    hr_loader_options o;
     struct hr_loader *l = calloc(1, sizeof(*l));
     if (l == NULL)
         return hr__error_no_memory(err, sizeof(*l), "a loader");
@@ -116,8 +117,9 @@ hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loade
     l->opened_ns = hr__now_ns();
     l->first_batch_ns = -1;
     HR_TRY(locks_make(l, err));
-    HR_TRY(hr__loader_config_make(ds, opts, &l->config, err));
-    HR_TRY(plan(l, opts, err));
+    HR_TRY(hr__loader_options_resolve(opts, &o, err));
+    HR_TRY(hr__loader_config_make(ds, &o, &l->config, err));
+    HR_TRY(plan(l, &o, err));
     HR_TRY(ring_make(l, err));
     prefix_begin(l);
     HR_TRY(workers_start(l, err));
@@ -125,7 +127,7 @@ hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loade
     l = NULL;
 done:
     if (st != HR_OK)
-        hr__error_prefix(err, "%s", hr_dataset_path(ds));
+        hr__error_name_file(err, hr_dataset_path(ds));
     hr_loader_close(l);
     return st;
 }
@@ -191,42 +193,40 @@ static hr_status deliver(struct hr_loader *l, hr_batch **out) {
     return HR_OK;
 }
 
-static hr_status next_locked(struct hr_loader *l, int64_t timeout_ns, hr_batch **out,
-                             hr_error *err) {
-    int64_t began_ns = hr__now_ns();
-    int64_t deadline_ns =
-        timeout_ns < 0 || timeout_ns > INT64_MAX - began_ns ? -1 : began_ns + timeout_ns;
-    bool in_time = true;
-    while (l->failure.status == HR_OK && l->next_deliver == l->next_ready && in_time)
-        in_time = hr__cond_wait_until(&l->batch_ready, &l->lock, deadline_ns);
-    l->wait_consumer_ns += hr__now_ns() - began_ns;
+/* What the loader can give at this moment; HR_TIMEOUT: nothing yet. */
+static hr_status next_now(struct hr_loader *l, hr_batch **out, hr_error *err) {
     if (l->failure.status != HR_OK) {
         if (err != NULL)
             *err = l->failure;
         return l->failure.status;
     }
-    if (l->next_deliver == l->next_ready)
-        return HR_TIMEOUT;
-    return deliver(l, out);
+    if (at_last_end(l) || at_epoch_end(l)) {
+        l->epoch_end_told = true;
+        return HR_END_OF_EPOCH;
+    }
+    if (l->num_held >= l->config.max_held_batches)
+        return hr__error_set(err, HR_ERR_BUSY,
+                             "%u batches are held, as many as max_held_batches says; release one, "
+                             "or open the loader with more",
+                             l->num_held);
+    return l->next_deliver == l->next_ready ? HR_TIMEOUT : deliver(l, out);
 }
 
 hr_status hr_loader_next(hr_loader *l, int64_t timeout_ns, hr_batch **out, hr_error *err) {
-    hr_status st;
     *out = NULL;
     if (forked(l))
         return forked_error(err);
+    int64_t began_ns = hr__now_ns();
+    int64_t deadline_ns =
+        timeout_ns < 0 || timeout_ns > INT64_MAX - began_ns ? -1 : began_ns + timeout_ns;
+    bool in_time = true;
     pthread_mutex_lock(&l->lock);
-    if (l->failure.status == HR_OK && (at_last_end(l) || at_epoch_end(l))) {
-        l->epoch_end_told = true;
-        st = HR_END_OF_EPOCH;
-    } else if (l->failure.status == HR_OK && l->num_held >= l->config.max_held_batches) {
-        st = hr__error_set(err, HR_ERR_BUSY,
-                           "%u batches are held, as many as max_held_batches says; release one, "
-                           "or open the loader with more",
-                           l->num_held);
-    } else {
-        st = next_locked(l, timeout_ns, out, err);
+    hr_status st = next_now(l, out, err);
+    while (st == HR_TIMEOUT && in_time) {
+        in_time = hr__cond_wait_until(&l->batch_ready, &l->lock, deadline_ns);
+        st = next_now(l, out, err); /* another thread may have taken the batch, or the end */
     }
+    l->wait_consumer_ns += hr__now_ns() - began_ns;
     pthread_mutex_unlock(&l->lock);
     return st;
 }

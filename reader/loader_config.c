@@ -9,6 +9,7 @@
 #include "device.h"
 #include "dtype.h"
 #include "error.h"
+#include "options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,12 +24,13 @@
 #define KNOWN_FLAGS       (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST)
 #define UNLIMITED_BYTES   UINT64_MAX
 
-static hr_status check_options(const hr_loader_options *o, hr_error *err) {
-    if (o == NULL || o->struct_bytes != sizeof(*o))
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_loader_options.struct_bytes is %u, expected %zu; use "
-                             "HR_LOADER_OPTIONS_INIT",
-                             o != NULL ? o->struct_bytes : 0, sizeof(*o));
+hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
+                                     hr_error *err) {
+    *o = (hr_loader_options)HR_LOADER_OPTIONS_INIT;
+    hr_status st = hr__options_copy(opts, offsetof(hr_loader_options, window_visits), o, sizeof(*o),
+                                    "hr_loader_options", err);
+    if (st != HR_OK)
+        return st;
     if ((o->flags & ~KNOWN_FLAGS) != 0 || o->reserved != 0)
         return hr__error_set(err, HR_ERR_INVALID,
                              "hr_loader_options has unknown flags %#x or a reserved value",
@@ -112,10 +114,8 @@ static hr_status resolve_fields(const hr_loader_options *o, struct hr__loader_co
 
 hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o,
                                  struct hr__loader_config *out, hr_error *err) {
-    hr_status st = check_options(o, err);
+    hr_status st;
     *out = (struct hr__loader_config){.ds = ds};
-    if (st != HR_OK)
-        return st;
     const struct hr__footer *f = &ds->footer;
     out->order_params = (struct hr__order_params){
         .kind = (o->flags & HR_LOADER_SHUFFLE) != 0 ? HR__ORDER_INTERLEAVED : HR__ORDER_SEQUENTIAL,

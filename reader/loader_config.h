@@ -33,7 +33,11 @@ struct hr__loader_config {
     uint64_t io_buffer_bytes;
 };
 
-/* Everything but the memory. opts is checked. HR_ERR_INVALID, HR_ERR_NOT_FOUND. */
+/* The caller's options as this version knows them, checked by themselves. HR_ERR_INVALID. */
+hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *out,
+                                     hr_error *err);
+
+/* Everything but the memory. opts is resolved. HR_ERR_INVALID, HR_ERR_NOT_FOUND. */
 hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *opts,
                                  struct hr__loader_config *out, hr_error *err);
 void hr__loader_config_free(struct hr__loader_config *c); /* a zeroed one is fine */

@@ -5,6 +5,7 @@
 #include "chunk_fetch.h"
 #include "error.h"
 #include "loader.h"
+#include "options.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -42,15 +43,16 @@ static uint64_t wanted_sample_bytes(const struct hr__loader_config *c) {
 
 hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
     const struct hr__loader_config *c = &l->config;
-    if (out->struct_bytes != sizeof(*out))
-        return hr__error_set(err, HR_ERR_INVALID, "hr_loader_info.struct_bytes is %u, expected %zu",
-                             out->struct_bytes, sizeof(*out));
+    hr_status st = hr__result_check(out, offsetof(hr_loader_info, num_streams), sizeof(*out),
+                                    "hr_loader_info", err);
+    if (st != HR_OK)
+        return st;
     if (l->pid != getpid())
         return hr__error_set(err, HR_ERR_FORKED,
                              "the loader was opened before fork(); open one in the child");
     pthread_mutex_lock(&l->lock);
-    *out = (hr_loader_info){
-        .struct_bytes = sizeof(*out),
+    hr_loader_info info = {
+        .struct_bytes = sizeof(info),
         .window_visits = c->order_params.window_visits,
         .num_streams = c->order_params.num_streams,
         .num_threads = c->num_threads,
@@ -72,9 +74,10 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .first_batch_ns = l->first_batch_ns,
     };
     pthread_mutex_unlock(&l->lock);
-    snprintf(out->io_backend, sizeof(out->io_backend), "%s",
+    snprintf(info.io_backend, sizeof(info.io_backend), "%s",
              l->io == HR_IO_DIRECT ? "libaio" : "page cache");
-    counters_add(l, out);
+    counters_add(l, &info);
+    hr__result_copy(out, &info, sizeof(info));
     return HR_OK;
 }
 
@@ -160,19 +163,27 @@ hr_status hr_loader_plan_open(hr_dataset *ds, const hr_loader_options *opts, hr_
     struct hr__loader_config c;
     struct hr__order *order = NULL;
     struct hr__budget unlimited;
-    if (out == NULL || out->struct_bytes != sizeof(*out))
-        return hr__error_set(err, HR_ERR_INVALID, "hr_loader_plan.struct_bytes is %u, expected %zu",
-                             out != NULL ? out->struct_bytes : 0, sizeof(*out));
-    *out = (hr_loader_plan){.struct_bytes = sizeof(*out)};
-    hr__budget_init(&unlimited, UINT64_MAX);
-    hr_status st = hr__loader_config_make(ds, opts, &c, err);
+    hr_loader_plan plan = {.struct_bytes = sizeof(plan)};
+    hr_loader_options o;
+    hr_status st = hr__result_check(out, offsetof(hr_loader_plan, batches_per_epoch), sizeof(*out),
+                                    "hr_loader_plan", err);
     if (st != HR_OK)
         return st;
+    hr__budget_init(&unlimited, UINT64_MAX);
+    st = hr__loader_options_resolve(opts, &o, err);
+    if (st != HR_OK)
+        return st;
+    st = hr__loader_config_make(ds, &o, &c, err);
+    if (st != HR_OK)
+        goto done;
     HR_TRY(hr__order_make(&c.order_params, &unlimited, &order, err));
-    HR_TRY(plan_fill(&c, order, out, err));
-    HR_TRY(read_amplification(&c, &out->read_amplification, err));
-    find_sorted_labels(ds, out);
+    HR_TRY(plan_fill(&c, order, &plan, err));
+    HR_TRY(read_amplification(&c, &plan.read_amplification, err));
+    find_sorted_labels(ds, &plan);
+    hr__result_copy(out, &plan, sizeof(plan));
 done:
+    if (st != HR_OK)
+        hr__error_name_file(err, hr_dataset_path(ds));
     hr__order_free(order);
     hr__loader_config_free(&c);
     return st;

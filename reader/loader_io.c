@@ -7,6 +7,7 @@
 #include "error.h"
 #include "memory_limit.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Data that fit half of what memory is left are read through the page cache, so that a second epoch
@@ -31,8 +32,8 @@ hr_status hr__loader_io_choose(struct hr_loader *l, hr_io asked, hr_error *err) 
     int fd = hr__direct_open(&l->ds->file, &l->align_bytes);
     struct hr__io_queue probe = {0};
     hr_status st = HR_OK;
-    if (fd >= 0)
-        st = hr__aio_queue_open(fd, l->align_bytes, 1, &probe, err);
+    if (fd >= 0) /* where the page cache will do, a refusal is no error */
+        st = hr__aio_queue_open(fd, l->align_bytes, 1, &probe, asked == HR_IO_AUTO ? NULL : err);
     hr__io_queue_close(&probe);
     if (fd >= 0 && st == HR_OK) {
         l->direct_fd = fd;
@@ -46,10 +47,11 @@ hr_status hr__loader_io_choose(struct hr_loader *l, hr_io asked, hr_error *err) 
         return HR_OK;
     if (st != HR_OK)
         return st;
+    if (fd == -ENOMEM || fd == -EMFILE || fd == -ENFILE)
+        return hr__error_os(err, -fd, "cannot open the file once more for direct reads");
     return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                         "%s: its file system refuses direct reads (%s); read through the page "
-                         "cache",
-                         l->ds->file.path, strerror(-fd));
+                         "its file system refuses direct reads (%s); read through the page cache",
+                         strerror(-fd));
 }
 
 hr_status hr__loader_io_queue(struct hr_loader *l, uint32_t depth, struct hr__io_queue *out,

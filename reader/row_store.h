@@ -22,7 +22,8 @@ struct hr__row_targets {
 void hr__rows_copy(const struct hr__row_targets *t, uint32_t first, uint32_t count,
                    uint64_t field_off, size_t row_bytes, const uint8_t *src);
 
-/* The same from a byte-shuffled frame of count x row_bytes bytes; element_bytes 2, 4, 8 or 16. */
+/* The same from a byte-shuffled frame of count x row_bytes bytes; element_bytes 2, 4, 8 or 16, a
+ * divisor of row_bytes. */
 void hr__rows_unshuffle(const struct hr__row_targets *t, uint32_t first, uint32_t count,
                         uint64_t field_off, size_t row_bytes, uint32_t element_bytes,
                         const uint8_t *src);

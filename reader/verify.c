@@ -14,7 +14,7 @@
 #include "default_budget.h"
 #include "error.h"
 #include "job_record.h"
-#include "json_text.h"
+#include "options.h"
 #include "thread.h"
 
 #include <stdatomic.h>
@@ -53,9 +53,9 @@ static void report_place(struct verify *v, const char *what, const hr_error *err
     report(v, what, err, off, UINT64_MAX, UINT32_MAX, 0, 0);
 }
 
-/* What cannot go on (no memory, no budget) against what is damage. */
+/* Damage, against what ends the run: no memory, no budget, something this version does not read. */
 static bool is_damage(hr_status st) {
-    return st == HR_ERR_CORRUPT || st == HR_ERR_UNSUPPORTED || st == HR_ERR_IO;
+    return st == HR_ERR_CORRUPT || st == HR_ERR_IO;
 }
 
 static void fail(struct verify *v, hr_status st, const hr_error *err) {
@@ -99,6 +99,7 @@ static void check_zero(struct verify *v, const struct hr__file *f, const char *w
     }
 }
 
+/* A valid slot of an older commit is what an append leaves that was cut short: no damage. */
 static void check_slots(struct verify *v, const struct hr__file *f) {
     for (int slot = 0; slot < 2; slot++) {
         uint8_t page[HR__PAGE_BYTES];
@@ -111,11 +112,6 @@ static void check_slots(struct verify *v, const struct hr__file *f) {
                               "damaged (its hash is wrong); the other one is used");
         if (st == HR_OK)
             st = hr__superblock_decode(page, &sb, &err);
-        if (st == HR_OK && memcmp(&sb, &v->ds->superblock, sizeof(sb)) != 0)
-            st = hr__error_at(&err, HR_ERR_CORRUPT, off,
-                              "of commit %llu, the newest is %llu: a commit was interrupted",
-                              (unsigned long long)sb.commit_seq,
-                              (unsigned long long)v->ds->superblock.commit_seq);
         if (st != HR_OK)
             report_place(v, slot == 0 ? "superblock slot 0" : "superblock slot 1", &err, off);
     }
@@ -140,7 +136,7 @@ static void pages_mark(struct verify *v, uint64_t off, uint64_t n_bytes, const c
 static hr_status job_json_check(struct verify *v, const struct hr__file *f,
                                 const struct hr__job_record *job, hr_error *err) {
     hr_status st;
-    json_t *json = NULL;
+    struct hr__schema schema = {0};
     size_t n_bytes = (size_t)job->json_bytes;
     uint8_t *text = hr__budget_alloc(&v->budget, n_bytes, "the job record", err);
     if (text == NULL)
@@ -148,25 +144,46 @@ static hr_status job_json_check(struct verify *v, const struct hr__file *f,
     HR_TRY(hr__file_read_exact(f, text, n_bytes, job->json_off, err));
     if (hr__hash(text, n_bytes) != job->json_hash)
         HR_TRY(hr__error_at(err, HR_ERR_CORRUPT, job->json_off, "the hash of its JSON is wrong"));
-    HR_TRY(hr__json_parse((const char *)text, n_bytes, &json, err));
+    HR_TRY(hr__schema_parse((const char *)text, n_bytes, job->samples_per_chunk, &schema, err));
+    if (schema.layout_hash != job->layout_hash)
+        st = hr__error_at(err, HR_ERR_CORRUPT, job->json_off,
+                          "the layout hash of its fields is %016llx, expected %016llx",
+                          (unsigned long long)schema.layout_hash,
+                          (unsigned long long)job->layout_hash);
 done:
-    json_decref(json);
+    hr__schema_free(&schema);
     hr__budget_free(&v->budget, text, n_bytes);
     return st;
+}
+
+static hr_status job_belongs(const struct verify *v, const struct hr__job_record *job,
+                             hr_error *err) {
+    const struct hr__footer *f = &v->ds->footer;
+    if (memcmp(job->uuid, f->uuid, sizeof(job->uuid)) != 0 ||
+        job->layout_hash != f->schema.layout_hash ||
+        job->samples_per_chunk != f->schema.samples_per_chunk || job->commit_seq != 1)
+        return hr__error_at(err, HR_ERR_CORRUPT, HR__JOB_OFF,
+                            "it is not the record of this data set's first commit (its UUID, "
+                            "layout, samples per chunk or commit number differ)");
+    return HR_OK;
 }
 
 /* The record of the job that made the file, and the zeros around it. */
 static void check_job(struct verify *v, const struct hr__file *f) {
     uint8_t bytes[HR__JOB_HEADER_BYTES];
     struct hr__job_record job;
+    uint64_t committed = v->ds->superblock.file_bytes;
     hr_error err = {0};
     hr_status st = hr__file_read_exact(f, bytes, sizeof(bytes), HR__JOB_OFF, &err);
     if (st == HR_OK)
         st = hr__job_record_decode(bytes, HR__JOB_OFF, &job, &err);
-    if (st == HR_OK && (memcmp(job.uuid, v->ds->footer.uuid, sizeof(job.uuid)) != 0 ||
-                        job.layout_hash != v->ds->footer.schema.layout_hash))
+    if (st == HR_OK)
+        st = job_belongs(v, &job, &err);
+    if (st == HR_OK && !hr__range_within(job.json_off, job.json_bytes, committed))
         st = hr__error_at(&err, HR_ERR_CORRUPT, HR__JOB_OFF,
-                          "it is of another data set (UUID or layout differ)");
+                          "its JSON (%llu bytes at %llu) ends beyond what was committed (%llu)",
+                          (unsigned long long)job.json_bytes, (unsigned long long)job.json_off,
+                          (unsigned long long)committed);
     if (st == HR_OK)
         st = job_json_check(v, f, &job, &err);
     if (st != HR_OK && !is_damage(st)) {
@@ -302,7 +319,7 @@ static bool check_chunk(struct verify *v, struct hr__chunk_fetch *f, uint64_t ch
         check_field(v, f, &at, i, scratch);
     if (check_padding(v, f, &err) != HR_OK)
         report_chunk(v, f, &at, UINT32_MAX, 0, 0, &err);
-    return advance(v, f->view.header.chunk_bytes);
+    return advance(v, hr__round_up(f->view.header.chunk_bytes, HR__PAGE_BYTES));
 }
 
 static void *check_chunks(void *arg) {
@@ -312,7 +329,7 @@ static void *check_chunks(void *arg) {
     hr_status st = hr__chunk_fetch_init(&f, v->ds, &v->budget, &err);
     uint8_t *scratch = NULL;
     if (st == HR_OK) {
-        scratch = hr__budget_alloc(&v->budget, HR__MAX_FRAME_BYTES, "a decoded frame", &err);
+        scratch = hr__budget_alloc_raw(&v->budget, HR__MAX_FRAME_BYTES, "a decoded frame", &err);
         st = scratch != NULL ? HR_OK : err.status;
     }
     if (st != HR_OK)
@@ -339,12 +356,31 @@ static hr_status run_threads(struct verify *v, hr_error *err) {
         return hr__error_no_memory(err, n * sizeof(*threads), "threads");
     hr_status st = HR_OK;
     for (uint32_t i = 1; i < n && st == HR_OK; i++)
-        st = hr__thread_start(&threads[i], "hr-verify", check_chunks, v, err);
+        st = hr__thread_start(&threads[i], "hr-verify", check_chunks, v, NULL);
     check_chunks(v); /* threads that the system refused are done without */
     for (uint32_t i = 1; i < n; i++)
         hr__thread_join(&threads[i]);
     free(threads);
     return HR_OK;
+}
+
+/* What no footer refers to any more must be as many bytes as the footer says. Pages marked twice or
+ * chunks that could not be read were reported already, and would only be counted wrongly. */
+static void check_dead_bytes(struct verify *v, size_t map_bytes) {
+    const struct hr__superblock *sb = &v->ds->superblock;
+    uint64_t live_pages = 0;
+    if (v->num_damaged > 0 || v->failure != HR_OK)
+        return;
+    for (size_t i = 0; i < map_bytes / 8; i++)
+        live_pages += (uint64_t)__builtin_popcountll(atomic_load(&v->pages[i]));
+    uint64_t dead = sb->file_bytes - HR__DATA_OFF - live_pages * HR__PAGE_BYTES;
+    if (dead == v->ds->footer.dead_bytes)
+        return;
+    hr_error err = {0};
+    (void)hr__error_at(&err, HR_ERR_CORRUPT, sb->footer_off,
+                       "it says %llu dead bytes, there are %llu",
+                       (unsigned long long)v->ds->footer.dead_bytes, (unsigned long long)dead);
+    report_place(v, "footer", &err, sb->footer_off);
 }
 
 static hr_status summary(const struct verify *v, const char *path, hr_error *err) {
@@ -361,20 +397,19 @@ static hr_status summary(const struct verify *v, const char *path, hr_error *err
                          path, (unsigned long long)v->num_damaged, v->first.message);
 }
 
-static hr_status check_options(const hr_verify_options *opts, hr_error *err) {
-    if (opts->struct_bytes != sizeof(*opts))
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_verify_options.struct_bytes is %u, expected %zu; use "
-                             "HR_VERIFY_OPTIONS_INIT",
-                             opts->struct_bytes, sizeof(*opts));
-    return HR_OK;
+/* Nothing can be looked at where what leads to it is damaged: one damage, and all is lost. */
+static void report_unopened(const hr_verify_options *opts, hr_status st, const hr_error *err) {
+    const hr_damage d = {
+        "superblock or footer", err->message, err->file_off, UINT64_MAX, UINT32_MAX, 0, 0};
+    if (st == HR_ERR_CORRUPT && opts->on_damage != NULL)
+        opts->on_damage(opts->user, &d);
 }
 
 hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
                         const hr_verify_options *opts, hr_error *err) {
     hr_status st;
-    hr_verify_options defaults = HR_VERIFY_OPTIONS_INIT;
-    struct verify v = {.opts = opts != NULL ? opts : &defaults};
+    hr_verify_options o = HR_VERIFY_OPTIONS_INIT;
+    struct verify v = {.opts = &o};
     hr_open_options open_options = HR_OPEN_OPTIONS_INIT;
     size_t map_bytes = 0;
     bool locked = false;
@@ -382,10 +417,16 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
     hr_error *e = err != NULL ? err : &local;
     if (path == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "hr_dataset_verify: path must not be NULL");
-    HR_TRY(check_options(v.opts, e));
+    if (opts != NULL)
+        HR_TRY(hr__options_copy(opts, offsetof(hr_verify_options, budget_bytes), &o, sizeof(o),
+                                "hr_verify_options", e));
     uint64_t budget = v.opts->budget_bytes != 0 ? v.opts->budget_bytes : hr_default_budget();
     open_options.budget_bytes = budget;
-    HR_TRY(hr__dataset_open_in(folder, path, &open_options, &v.ds, e));
+    st = hr__dataset_open_bare(folder, path, &open_options, &v.ds, e);
+    if (st != HR_OK) {
+        report_unopened(v.opts, st, e);
+        goto done;
+    }
     hr__budget_init(&v.budget, budget - atomic_load(&v.ds->budget.reserved_bytes));
     HR_TRY(hr__mutex_init(&v.lock, e));
     locked = true;
@@ -401,7 +442,9 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
                HR__DATA_OFF);
     check_footer(&v, &v.ds->file);
     check_index(&v, &v.ds->file);
-    HR_TRY(run_threads(&v, e));
+    if (advance(&v, HR__DATA_OFF + hr__round_up(v.ds->superblock.footer_bytes, HR__PAGE_BYTES)))
+        HR_TRY(run_threads(&v, e));
+    check_dead_bytes(&v, map_bytes);
     st = summary(&v, path, e);
 done:
     if (v.ds != NULL)

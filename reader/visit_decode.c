@@ -95,6 +95,18 @@ static hr_status decode_to(struct visit *v, const struct hr__frame *frame, uint8
                             v->w->loader->ds->superblock.required, dst, err);
 }
 
+/* A shuffled frame whose elements end across rows, which writers need not, but may, make: byte by
+ * byte. */
+static void rows_unshuffle_across(const struct visit *v, const struct field_plan *f,
+                                  const struct hr__frame *frame, uint32_t first, uint32_t count) {
+    size_t e = frame->element_bytes, plane = frame->decoded_bytes / e, at = 0;
+    for (uint32_t i = first; i < first + count; i++, at += (size_t)f->sample_bytes) {
+        uint8_t *row = row_at(v, f, i);
+        for (size_t k = 0; k < f->sample_bytes && row != NULL; k++)
+            row[k] = v->w->decoded[(at + k) % e * plane + (at + k) / e];
+    }
+}
+
 static hr_status frame_to_rows(struct visit *v, const struct field_plan *f,
                                const struct hr__frame *frame, uint32_t first, uint32_t count,
                                hr_error *err) {
@@ -113,6 +125,8 @@ static hr_status frame_to_rows(struct visit *v, const struct field_plan *f,
         return st;
     if (plain)
         hr__rows_copy(&v->w->targets, first, count, f->off, (size_t)f->sample_bytes, decoded);
+    else if (f->sample_bytes % frame->element_bytes != 0)
+        rows_unshuffle_across(v, f, frame, first, count);
     else
         hr__rows_unshuffle(&v->w->targets, first, count, f->off, (size_t)f->sample_bytes,
                            frame->element_bytes, decoded);

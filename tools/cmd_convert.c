@@ -291,15 +291,16 @@ static int print_json(const convert_job *job, const hr_convert_result *result) {
     const double decoded = (double)result->decoded_bytes;
     return json_out_print(
         "convert",
-        json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "output",
-                  job->opts.output, "fields", (json_int_t)result->num_fields, "samples",
-                  json_out_uint(result->num_samples), "resumed_samples",
+        json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "output",
+                  json_out_text(job->opts.output), "fields", (json_int_t)result->num_fields,
+                  "samples", json_out_uint(result->num_samples), "resumed_samples",
                   json_out_uint(result->resumed_samples), "decoded_bytes",
                   json_out_uint(result->decoded_bytes), "stored_bytes",
                   json_out_uint(result->stored_bytes), "ratio",
-                  json_out_real(decoded / (double)result->stored_bytes), "seconds",
-                  json_out_real(seconds), "bytes_per_s", json_out_real(decoded / seconds), "nan",
-                  json_out_uint(result->num_nan), "inf", json_out_uint(result->num_inf)));
+                  json_out_quotient(decoded, (double)result->stored_bytes), "seconds",
+                  json_out_real(seconds), "bytes_per_s", json_out_quotient(decoded, seconds), "nan",
+                  json_out_uint(result->num_nan), "inf", json_out_uint(result->num_inf)),
+        JSON_OUT_MEASURED);
 }
 
 static int print_result(const convert_job *job, const hr_convert_result *result) {
@@ -329,7 +330,8 @@ static int run_job(convert_job *job, int argc, char **argv) {
     interrupt_watch();
     const hr_status st = hr_convert(&job->opts, &result, &err);
     progress_clear(&job->bar);
-    if (st == HR_ERR_CANCELLED) {
+    /* Ctrl-C reaches the helper processes too: they die of it, perhaps before it is seen here. */
+    if (st == HR_ERR_CANCELLED || (st == HR_ERR_HELPER && interrupt_seen())) {
         take_back_fields(job);
         return report_interrupted(job, argc, argv);
     }

@@ -75,11 +75,13 @@ typedef struct epoch_job {
     const char *resume_path, *save_path, *index_path;
     uint64_t max_batches, consume_ns;
     bool force, json, quiet, help;
-    unsigned char state[HR_LOADER_STATE_BYTES];
+    unsigned char state[HR_LOADER_STATE_BYTES + 1]; /* one more, to see what is too long */
     index_file index;
     uint64_t *indices;
     progress bar;
-    uint64_t total_bytes, epochs;
+    uint64_t sample_bytes;            /* of the fields asked for */
+    uint64_t batches, epochs;         /* delivered; epochs: those whose last batch was */
+    uint64_t done_bytes, total_bytes; /* for the bar */
     int64_t took_ns;
     hr_loader_info info;
 } epoch_job;
@@ -140,58 +142,71 @@ static void consume(const epoch_job *job) {
     }
 }
 
-static hr_status use_batch(epoch_job *job, hr_batch *batch, hr_error *err, bool *written) {
+/* What is to come, from the first batch on: known only then where a state was resumed. */
+static void count_total(epoch_job *job, const hr_batch *first) {
+    const hr_loader_info *i = &job->info;
+    const uint64_t skipped = hr_batch_number(first) * i->local_batch_samples;
+    uint64_t samples = i->samples_per_epoch * job->loader.opts.num_epochs;
+    samples = samples > skipped ? samples - skipped : 0;
+    if (job->max_batches > 0 && job->max_batches < samples / i->local_batch_samples) {
+        samples = job->max_batches * i->local_batch_samples;
+    }
+    job->total_bytes = samples * job->sample_bytes;
+}
+
+/* EXIT_DONE, or an exit code after a report. Releases the batch. */
+static int take_batch(epoch_job *job, hr_batch *batch) {
+    hr_error err = {.message = ""};
+    const uint32_t samples = hr_batch_num_samples(batch);
+    if (job->batches++ == 0) {
+        count_total(job, batch);
+    }
+    job->epochs += hr_batch_number(batch) + 1 == job->info.batches_per_epoch;
+    job->done_bytes += samples * job->sample_bytes;
+    bool written = true;
     hr_status st = HR_OK;
-    *written = true;
     if (job->index.file != NULL) {
-        st = hr_batch_indices(batch, job->indices, err);
-        *written = st != HR_OK ||
-                   index_file_add(&job->index, "epoch", job->indices, hr_batch_num_samples(batch));
+        st = hr_batch_indices(batch, job->indices, &err);
+        written = st != HR_OK || index_file_add(&job->index, "epoch", job->indices, samples);
     }
     consume(job);
     hr_batch_release(batch);
-    return st;
+    if (st != HR_OK || !written) {
+        progress_clear(&job->bar);
+        return st != HR_OK ? report_status("epoch", st, &err) : EXIT_FAILED;
+    }
+    progress_draw(&job->bar, job->done_bytes, job->total_bytes);
+    return EXIT_DONE;
 }
 
 /* After the last epoch the end comes for ever, so two ends without a batch between are the last. */
 static int drive(epoch_job *job, hr_loader *loader) {
     hr_error err = {.message = ""};
-    uint64_t batches = 0, in_epoch = 0, bytes = 0;
     bool ended = false;
-    while (job->max_batches == 0 || batches < job->max_batches) {
+    while (job->max_batches == 0 || job->batches < job->max_batches) {
         hr_batch *batch = NULL;
-        hr_status st =
-            interrupt_seen() ? HR_ERR_CANCELLED : hr_loader_next(loader, POLL_NS, &batch, &err);
-        if (st == HR_TIMEOUT) {
-            continue;
-        }
-        if (st == HR_ERR_CANCELLED) {
+        if (interrupt_seen()) {
             progress_clear(&job->bar);
-            report_failure("epoch", "interrupted after %s batches", sizes_count(batches).text);
+            report_failure("epoch", "interrupted after %s batches", sizes_count(job->batches).text);
             return EXIT_INTERRUPTED;
         }
-        if (st == HR_END_OF_EPOCH) {
-            if (ended) {
-                break;
-            }
-            ended = true;
-            job->epochs += in_epoch > 0;
-            in_epoch = 0;
+        const hr_status st = hr_loader_next(loader, POLL_NS, &batch, &err);
+        if (st == HR_END_OF_EPOCH && ended) {
+            break;
+        }
+        if (st == HR_TIMEOUT || st == HR_END_OF_EPOCH) {
+            ended = ended || st == HR_END_OF_EPOCH;
             continue;
         }
-        bool written = true;
-        const uint64_t samples = st == HR_OK ? hr_batch_num_samples(batch) : 0;
-        st = st == HR_OK ? use_batch(job, batch, &err, &written) : st;
-        if (st != HR_OK || !written) {
+        if (st != HR_OK) {
             progress_clear(&job->bar);
-            return st != HR_OK ? report_status("epoch", st, &err) : EXIT_FAILED;
+            return report_status("epoch", st, &err);
         }
         ended = false;
-        batches++;
-        in_epoch++;
-        bytes += samples * job->total_bytes;
-        progress_draw(&job->bar, bytes,
-                      job->info.samples_per_epoch * job->loader.opts.num_epochs * job->total_bytes);
+        const int code = take_batch(job, batch);
+        if (code != EXIT_DONE) {
+            return code;
+        }
     }
     return EXIT_DONE;
 }
@@ -204,13 +219,14 @@ static int print_json(const epoch_job *job, const char *path) {
                   json_out_seconds(i->decode_ns), "consumer", json_out_seconds(i->wait_consumer_ns),
                   "ring", json_out_seconds(i->wait_ring_ns));
     json_t *root = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", path, "samples",
-        json_out_uint(i->samples_delivered), "batches", json_out_uint(i->batches_delivered),
-        "epochs", json_out_uint(job->epochs), "bytes", json_out_uint(i->delivered_bytes), "seconds",
-        json_out_real(seconds), "bytes_per_s", json_out_real((double)i->delivered_bytes / seconds),
-        "first_batch_s", i->first_batch_ns < 0 ? json_null() : json_out_seconds(i->first_batch_ns),
-        "peak_rss_bytes", json_out_uint(peak_rss_bytes()), "budget_bytes",
-        json_out_uint(i->budget_bytes), "wait_s", wait);
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", json_out_text(path),
+        "samples", json_out_uint(i->samples_delivered), "batches",
+        json_out_uint(i->batches_delivered), "epochs", json_out_uint(job->epochs), "bytes",
+        json_out_uint(i->delivered_bytes), "seconds", json_out_real(seconds), "bytes_per_s",
+        json_out_quotient((double)i->delivered_bytes, seconds), "first_batch_s",
+        i->first_batch_ns < 0 ? json_null() : json_out_seconds(i->first_batch_ns), "peak_rss_bytes",
+        json_out_uint(peak_rss_bytes()), "budget_bytes", json_out_uint(i->budget_bytes), "wait_s",
+        wait);
     json_t *more =
         json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:s}", "reserved_bytes",
                   json_out_uint(i->reserved_bytes), "read_bytes", json_out_uint(i->read_bytes),
@@ -219,7 +235,7 @@ static int print_json(const epoch_job *job, const char *path) {
                   "inflation", json_out_real(i->inflation), "io", i->io_backend);
     json_object_update(root, more);
     json_decref(more);
-    return json_out_print("epoch", root);
+    return json_out_print("epoch", root, JSON_OUT_MEASURED);
 }
 
 static int print_result(const epoch_job *job, const char *path) {
@@ -232,7 +248,7 @@ static int print_result(const epoch_job *job, const char *path) {
         printf("%s samples in %s batches, %s in %s, %s\n", sizes_count(i->samples_delivered).text,
                sizes_count(i->batches_delivered).text, sizes_bytes(i->delivered_bytes).text,
                sizes_duration(job->took_ns).text,
-               sizes_rate((double)i->delivered_bytes / seconds).text);
+               sizes_rate(seconds > 0 ? (double)i->delivered_bytes / seconds : 0).text);
         printf("first batch after %s; waited %s for data; reads by %s\n",
                sizes_duration(i->first_batch_ns).text, sizes_duration(i->wait_consumer_ns).text,
                i->io_backend);
@@ -277,8 +293,9 @@ static int run_loader(epoch_job *job, hr_loader *loader, const char *path, int64
     if (code != EXIT_DONE && code != EXIT_INTERRUPTED) {
         return code;
     }
-    const bool kept = save_state(job, loader);
-    if (!kept || (job->index.file != NULL && !index_file_finish(&job->index, "epoch"))) {
+    /* The indices first: a state that is ahead of them would lose some for ever. */
+    if ((job->index.file != NULL && !index_file_finish(&job->index, "epoch")) ||
+        !save_state(job, loader)) {
         return EXIT_FAILED;
     }
     st = hr_loader_describe(loader, &job->info, &err);
@@ -324,7 +341,7 @@ static int run(epoch_job *job, const char *path) {
         hr_loader *loader = NULL;
         interrupt_watch();
         job->bar = progress_begin("epoch", job->quiet);
-        job->total_bytes = sample_bytes(ds, opts);
+        job->sample_bytes = sample_bytes(ds, opts);
         const int64_t start_ns = progress_now_ns();
         const hr_status st = hr_loader_open(ds, opts, &loader, &err);
         code = st == HR_OK ? run_loader(job, loader, path, start_ns)

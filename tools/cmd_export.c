@@ -151,11 +151,13 @@ static int run_job(hr_dataset *ds, export_job *job) {
     const uint32_t fields =
         job->opts.fields != NULL ? job->opts.num_fields : hr_dataset_num_fields(ds);
     if (job->json) {
-        return json_out_print("export",
-                              json_pack("{s:s, s:s, s:I, s:o, s:o}", "file", hr_dataset_path(ds),
-                                        "output", job->opts.folder, "fields", (json_int_t)fields,
-                                        "samples", json_out_uint(job->opts.num_samples), "seconds",
-                                        json_out_seconds(took_ns)));
+        return json_out_print(
+            "export",
+            json_pack("{s:o, s:o, s:I, s:o, s:o}", "file", json_out_text(hr_dataset_path(ds)),
+                      "output", json_out_text(job->opts.folder), "fields", (json_int_t)fields,
+                      "samples", json_out_uint(job->opts.num_samples), "seconds",
+                      json_out_seconds(took_ns)),
+            JSON_OUT_MEASURED);
     }
     if (!job->quiet) {
         printf("%s: %s samples of %u field%s in %s\n", job->opts.folder,

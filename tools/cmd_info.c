@@ -16,18 +16,22 @@
 #include <string.h>
 
 static const char help[] =
-    "Usage: headrace info FILE [--json]\n"
+    "Usage: headrace info FILE [OPTIONS]\n"
     "Shows fields, how they are stored and why, statistics, and what a loader needs.\n"
     "\n"
-    "      --json   as JSON\n"
+    "      --budget SIZE   memory of the loader that is planned\n"
+    "      --threads N     its decode workers\n"
+    "      --json          as JSON\n"
     "  -h, --help\n"
     "\n"
     "Example:\n"
     "  headrace info train.hrd\n";
 
-enum { OPT_JSON = OPTIONS_LONG };
+enum { OPT_BUDGET = OPTIONS_LONG, OPT_THREADS, OPT_JSON };
 
 static const struct option table[] = {
+    {"budget", required_argument, NULL, OPT_BUDGET},
+    {"threads", required_argument, NULL, OPT_THREADS},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -49,6 +53,13 @@ static json_t *footer_field(const info_view *v, uint32_t index) {
 static const char *text_of(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
     return text != NULL ? text : "";
+}
+
+/* Texts of a file go to a terminal without its control characters. */
+static void print_plain(const char *text) {
+    for (; *text != '\0'; text++) {
+        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+    }
 }
 
 static double ratio_of(const hr_dataset_info *i) {
@@ -115,8 +126,8 @@ static int print_json(const info_view *v) {
                         (int)p->fits, "inflation", json_out_real(p->inflation));
     return json_out_print(
         "info",
-        json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O?, s:O?, s:o}",
-                  "file", hr_dataset_path(v->ds), "uuid", uuid, "commit",
+        json_pack("{s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O?, s:O?, s:o}",
+                  "file", json_out_text(hr_dataset_path(v->ds)), "uuid", uuid, "commit",
                   json_out_uint(i->commit_seq), "samples", json_out_uint(i->num_samples), "chunks",
                   json_out_uint(i->num_chunks), "samples_per_chunk",
                   (json_int_t)i->samples_per_chunk, "segments", json_out_uint(i->num_segments),
@@ -124,7 +135,8 @@ static int print_json(const info_view *v) {
                   json_out_uint(i->file_bytes), "dead_bytes", json_out_uint(i->dead_bytes), "ratio",
                   json_out_real(ratio_of(i)), "fields", fields, "attributes",
                   json_object_get(v->footer, "attributes"), "provenance",
-                  json_object_get(v->footer, "provenance"), "loader", loader));
+                  json_object_get(v->footer, "provenance"), "loader", loader),
+        JSON_OUT_EXACT);
 }
 
 static int name_width(const info_view *v) {
@@ -151,11 +163,15 @@ static void print_fields(const info_view *v, int width) {
         const char *filter = text_of(storage, "filter");
         const bool filtered = filter[0] != '\0' && strcmp(filter, "none") != 0;
         const uint64_t bytes = hr_dataset_sample_bytes(v->ds, k) * v->info.num_samples;
-        printf("%-*s  %-10s  %-16s  %10s  %s%s%s", width, field.name, hr_dtype_name(field.dtype),
-               shape, sizes_bytes(bytes).text, text_of(storage, "codec"), filtered ? " + " : "",
-               filtered ? filter : "");
+        printf("%-*s  %-10s  %-16s  %10s  ", width, field.name, hr_dtype_name(field.dtype), shape,
+               sizes_bytes(bytes).text);
+        print_plain(text_of(storage, "codec"));
+        print_plain(filtered ? " + " : "");
+        print_plain(filtered ? filter : "");
         const char *reason = text_of(storage, "reason");
-        printf(reason[0] != '\0' ? " (%s)\n" : "%s\n", reason);
+        print_plain(reason[0] != '\0' ? " (" : "");
+        print_plain(reason);
+        puts(reason[0] != '\0' ? ")" : "");
     }
 }
 
@@ -234,7 +250,7 @@ static int print_text(const info_view *v) {
     return EXIT_DONE;
 }
 
-static int run(const char *path, bool json) {
+static int run(const char *path, const hr_loader_options *opts, bool json) {
     int code = EXIT_FAILED;
     info_view v = {.ds = dataset_open_or_report("info", path, 0, &code)};
     if (v.ds == NULL) {
@@ -247,10 +263,7 @@ static int run(const char *path, bool json) {
     if (st != HR_OK) {
         code = report_status("info", st, &err);
     } else {
-        hr_loader_options opts = HR_LOADER_OPTIONS_INIT;
-        opts.batch_samples = 256;
-        opts.flags = HR_LOADER_SHUFFLE;
-        v.plan_status = hr_loader_plan_open(v.ds, &opts, &v.plan, &v.plan_error);
+        v.plan_status = hr_loader_plan_open(v.ds, opts, &v.plan, &v.plan_error);
         v.footer = json_loads(hr_dataset_json(v.ds), 0, NULL);
         code = json ? print_json(&v) : print_text(&v);
         json_decref(v.footer);
@@ -261,9 +274,18 @@ static int run(const char *path, bool json) {
 
 int cmd_info(int argc, char **argv) {
     const options o = {"info", argc, argv, table, ":h"};
+    hr_loader_options opts = HR_LOADER_OPTIONS_INIT;
+    opts.batch_samples = 256;
+    opts.flags = HR_LOADER_SHUFFLE;
     bool json = false;
     for (int value; (value = options_next(&o)) != OPTIONS_END;) {
-        if (value == OPTIONS_BAD) {
+        bool good = value != OPTIONS_BAD;
+        if (value == OPT_BUDGET) {
+            good = options_size(&o, "budget", &opts.budget_bytes);
+        } else if (value == OPT_THREADS) {
+            good = options_uint32(&o, "threads", 1, 1024, &opts.num_threads);
+        }
+        if (!good) {
             return EXIT_USAGE;
         }
         if (value == 'h') {
@@ -273,5 +295,5 @@ int cmd_info(int argc, char **argv) {
         json |= value == OPT_JSON;
     }
     const char *path = options_single(&o, "FILE");
-    return path == NULL ? EXIT_USAGE : run(path, json);
+    return path == NULL ? EXIT_USAGE : run(path, &opts, json);
 }

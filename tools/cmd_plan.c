@@ -9,6 +9,7 @@
 #include "report.h"
 #include "sizes.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 static const char help[] =
@@ -48,18 +49,19 @@ static int print_json(const hr_dataset *ds, const loader_args *a, const hr_loade
     hr_field field = {0};
     return json_out_print(
         "plan",
-        json_pack("{s:s, s:I, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:s?}",
-                  "file", hr_dataset_path(ds), "batch", (json_int_t)a->opts.batch_samples,
-                  "shuffle", (a->opts.flags & HR_LOADER_SHUFFLE) != 0, "window",
-                  (json_int_t)p->window_visits, "batches_per_epoch",
-                  json_out_uint(p->batches_per_epoch), "samples_per_epoch",
+        json_pack("{s:o, s:I, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:s?}",
+                  "file", json_out_text(hr_dataset_path(ds)), "batch",
+                  (json_int_t)a->opts.batch_samples, "shuffle",
+                  (a->opts.flags & HR_LOADER_SHUFFLE) != 0, "window", (json_int_t)p->window_visits,
+                  "batches_per_epoch", json_out_uint(p->batches_per_epoch), "samples_per_epoch",
                   json_out_uint(p->samples_per_epoch), "dropped_samples",
                   json_out_uint(p->dropped_samples), "peak_bytes", json_out_uint(p->peak_bytes),
                   "budget_bytes", json_out_uint(p->budget_bytes), "smallest_budget_bytes",
                   json_out_uint(p->smallest_budget_bytes), "largest_window",
                   (json_int_t)p->largest_window_visits, "fits", (int)p->fits, "read_amplification",
                   json_out_real(p->read_amplification), "inflation", json_out_real(p->inflation),
-                  "sorted_labels", labels_name(ds, p, &field)));
+                  "sorted_labels", labels_name(ds, p, &field)),
+        JSON_OUT_MEASURED);
 }
 
 static void print_text(const hr_dataset *ds, const loader_args *a, const hr_loader_plan *p) {
@@ -75,7 +77,9 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
     printf("memory           %s of a budget of %s\n", sizes_bytes(p->peak_bytes).text,
            sizes_bytes(p->budget_bytes).text);
     printf("smallest budget  %s\n", sizes_bytes(p->smallest_budget_bytes).text);
-    printf("largest window   %u chunks in this budget\n", p->largest_window_visits);
+    if (shuffle) {
+        printf("largest window   %u chunks in this budget\n", p->largest_window_visits);
+    }
     printf("reading          %.3f times the stored bytes of the fields\n", p->read_amplification);
     if (shuffle) {
         printf("mixing           inflation %.3f (1 is a true shuffle)\n", p->inflation);
@@ -86,8 +90,11 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
                shuffle ? "" : ": train with --shuffle");
     }
     if (!p->fits) {
-        printf("does not fit     give --budget %llu, or a --window of at most %u\n",
-               (unsigned long long)p->smallest_budget_bytes, p->largest_window_visits);
+        printf("does not fit     give --budget %" PRIu64, p->smallest_budget_bytes);
+        if (shuffle && p->largest_window_visits > 0) {
+            printf(", or a --window of at most %u", p->largest_window_visits);
+        }
+        putchar('\n');
     }
 }
 

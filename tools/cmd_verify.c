@@ -52,8 +52,9 @@ typedef struct verify_job {
 
 static void add_damage(json_t *damages, const hr_damage *d) {
     json_t *one =
-        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "what", d->what, "detail", d->detail,
-                  "file_off", json_out_uint(d->file_off), "chunk",
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "what", json_out_text(d->what), "detail",
+                  json_out_text(d->detail), "file_off",
+                  d->file_off == UINT64_MAX ? json_null() : json_out_uint(d->file_off), "chunk",
                   d->chunk == UINT64_MAX ? json_null() : json_out_uint(d->chunk), "field",
                   d->field == UINT32_MAX ? json_null() : json_integer(d->field), "first_sample",
                   json_out_uint(d->first_sample), "samples", json_out_uint(d->num_samples));
@@ -71,7 +72,11 @@ static void on_damage(void *user, const hr_damage *d) {
         return;
     }
     progress_clear(&job->bar);
-    printf("%s: damaged: %s, at byte %" PRIu64 ": %s", job->path, d->what, d->file_off, d->detail);
+    printf("%s: damaged: %s", job->path, d->what);
+    if (d->file_off != UINT64_MAX) {
+        printf(", at byte %" PRIu64, d->file_off);
+    }
+    printf(": %s", d->detail);
     if (d->num_samples > 0) {
         printf("; samples %" PRIu64 " to %" PRIu64 " are lost", d->first_sample,
                d->first_sample + d->num_samples - 1);
@@ -87,9 +92,9 @@ static int on_progress(void *user, uint64_t done_bytes, uint64_t total_bytes) {
 }
 
 static void add_file(verify_job *job, hr_status st, const hr_error *err) {
-    json_t *one = json_pack("{s:s, s:b, s:s, s:o, s:o}", "file", job->path, "whole", st == HR_OK,
-                            "status", hr_status_name(st), "message",
-                            st == HR_OK ? json_null() : json_string(err->message), "damages",
+    json_t *one = json_pack("{s:o, s:b, s:s, s:o, s:o}", "file", json_out_text(job->path), "whole",
+                            st == HR_OK, "status", hr_status_name(st), "message",
+                            st == HR_OK ? json_null() : json_out_text(err->message), "damages",
                             json_incref(job->damages));
     json_array_append_new(job->files, one);
 }
@@ -169,5 +174,6 @@ int cmd_verify(int argc, char **argv) {
         json_decref(job.files);
         return code;
     }
-    return worse(code, json_out_print("verify", json_pack("{s:o}", "files", job.files)));
+    return worse(
+        code, json_out_print("verify", json_pack("{s:o}", "files", job.files), JSON_OUT_MEASURED));
 }

@@ -30,9 +30,7 @@ static int terminal_columns(void) {
 }
 
 progress progress_begin(const char *label, bool quiet) {
-    progress p = {.label = label, .on = !quiet && isatty(STDERR_FILENO)};
-    p.start_ns = progress_now_ns();
-    return p;
+    return (progress){.label = label, .on = !quiet && isatty(STDERR_FILENO)};
 }
 
 void progress_clear(progress *p) {
@@ -75,6 +73,7 @@ void progress_draw(progress *p, uint64_t done_bytes, uint64_t total_bytes) {
     if (!p->started) {
         p->started = true;
         p->start_bytes = done_bytes;
+        p->start_ns = progress_now_ns();
     }
     const int64_t now = progress_now_ns();
     if (p->drawn && now - p->drawn_ns < DRAW_EVERY_NS) {

@@ -11,9 +11,9 @@ typedef struct progress {
     const char *label;
     bool on;
     bool drawn;
-    int64_t start_ns, drawn_ns;
-    uint64_t start_bytes; /* done before this run: no part of its rate */
     bool started;
+    int64_t start_ns, drawn_ns; /* start: of the first call of progress_draw() */
+    uint64_t start_bytes;       /* done before it: no part of the rate */
 } progress;
 
 /** Begin; quiet leaves it off. */

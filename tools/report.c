@@ -46,6 +46,7 @@ int report_exit_code(hr_status status) {
 
 int report_status(const char *command, hr_status status, const hr_error *err) {
     const char *message = err->message[0] != '\0' ? err->message : hr_status_name(status);
-    report_failure(command, "%s", message);
+    report_failure(command, "%s%s", message,
+                   status == HR_ERR_EXISTS ? " (--force replaces it)" : "");
     return report_exit_code(status);
 }

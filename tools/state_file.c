@@ -20,14 +20,11 @@ bool state_file_read(const char *command, const char *path, void *out, size_t ro
     }
     *bytes = fread(out, 1, room, file);
     const bool failed = ferror(file) != 0;
-    const bool longer = !failed && fgetc(file) != EOF;
     fclose(file);
-    if (failed || longer || *bytes == 0) {
-        report_failure(command, "%s: %s", path,
-                       failed ? "reading failed" : "is not a state saved by --save-state");
-        return false;
+    if (failed) {
+        report_failure(command, "%s: reading failed: %s", path, strerror(errno));
     }
-    return true;
+    return !failed;
 }
 
 static bool write_whole(const char *path, const void *state, size_t bytes) {

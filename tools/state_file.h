@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** Read at most room bytes; false after a report. What is inside, the library judges. */
+/** Read at most room bytes; false after a report. What they are, the library judges. */
 bool state_file_read(const char *command, const char *path, void *out, size_t room, size_t *bytes);
 
 /** Write by way of PATH.partial and a rename; false after a report. */

@@ -169,9 +169,8 @@ static const char *reason_of(const struct candidate *best, uint32_t num_candidat
         return "asked for";
     if (best->decoded_bytes == 0)
         return "there was nothing to try it on";
-    return best->codec == HR_CODEC_RAW
-               ? "compression does not make delivery faster"
-               : "fastest to deliver of those tried: the smallest that decodes fast enough";
+    return best->codec == HR_CODEC_RAW ? "compression does not make delivery faster"
+                                       : "the smallest of those that deliver fastest";
 }
 
 /* {"reason": ..., "candidates": [...]} */

@@ -145,7 +145,12 @@ hr_status hr__job_adopt(struct hr__job *job, struct hr__schema *schema, const st
     HR_TRY(hr__file_read_exact(file, header, sizeof header, HR__JOB_OFF, err));
     if (hr__is_zero(header, sizeof header))
         return HR_OK;
-    HR_TRY(hr__job_record_decode(header, HR__JOB_OFF, &record, err));
+    st = hr__job_record_decode(header, HR__JOB_OFF, &record, err);
+    /* A record that was cut off while it was written: no chunk can have followed. */
+    if (st == HR_ERR_CORRUPT && (uint64_t)size <= HR__DATA_OFF)
+        return HR_OK;
+    if (st != HR_OK)
+        goto done;
     HR_TRY(read_json(file, &record, &json, err));
     HR_TRY(compare(job, schema, file->path, &record, json, err));
     adopt_record(job, &record);

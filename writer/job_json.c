@@ -5,10 +5,10 @@
 #include "job.h"
 
 #include "error.h"
+#include "json_text.h"
 #include "writer_options.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,17 +87,13 @@ hr_status hr__job_sources_json(const hr_writer_options *opts, char **out, hr_err
 }
 
 static hr_status load_object(const char *json, const char *what, json_t **out, hr_error *err) {
-    json_error_t why;
-    *out = json_loads(json, JSON_REJECT_DUPLICATES, &why);
-    if (*out != NULL && json_is_object(*out))
-        return HR_OK;
-    const bool parsed = *out != NULL;
-    json_decref(*out);
-    *out = NULL;
-    if (!parsed && json_error_code(&why) == json_error_out_of_memory)
-        return hr__error_no_memory(err, strlen(json), what);
-    return hr__error_set(err, HR_ERR_INVALID, "%s must be a JSON object: %s", what,
-                         parsed ? "it is another kind of value" : why.text);
+    const hr_status st = hr__json_parse(json, strlen(json), out, err);
+    if (st == HR_OK || st == HR_ERR_NO_MEMORY)
+        return st;
+    hr__error_prefix(err, "%s must be a JSON object", what);
+    if (err != NULL)
+        err->status = HR_ERR_INVALID;
+    return HR_ERR_INVALID;
 }
 
 hr_status hr__job_copy_object(const char *json, const char *what, char **out, hr_error *err) {
@@ -127,9 +123,12 @@ hr_status hr__job_provenance_json(const hr_writer_options *opts, const char *sou
     bool complete = true;
     if (json_object_get(object, "program") == NULL)
         complete = json_object_set_new(object, "program", json_string(program)) == 0;
-    if (json_object_get(object, "sources") == NULL)
-        complete = json_object_set_new(object, "sources", json_loads(sources_json, 0, NULL)) == 0 &&
-                   complete;
+    if (json_object_get(object, "sources") == NULL) {
+        json_t *sources = NULL;
+        complete =
+            hr__json_parse_value(sources_json, strlen(sources_json), &sources, NULL) == HR_OK &&
+            json_object_set_new(object, "sources", sources) == 0 && complete;
+    }
     if (!complete) {
         json_decref(object);
         object = NULL;

@@ -13,6 +13,7 @@
 #include "commit.h"
 #include "default_budget.h"
 #include "error.h"
+#include "options.h"
 #include "partial_file.h"
 #include "resume.h"
 #include "writer_memory.h"
@@ -129,6 +130,13 @@ done:
     return st;
 }
 
+/* The trial was that of the first run: what its chunks really took stands for it. */
+static double ratio_so_far(const hr_writer *w) {
+    const uint64_t stored_bytes = w->sink.end_off - w->job.first_chunk_off;
+    const uint64_t decoded_bytes = w->sink.num_samples * w->schema.sample_bytes;
+    return stored_bytes > 0 ? (double)decoded_bytes / (double)stored_bytes : 0.0;
+}
+
 /* Goes on with the job that is in the partial file; *resumed false: there is none. */
 static hr_status resume(hr_writer *w, bool *resumed, hr_error *err) {
     enum hr__job_found found;
@@ -143,6 +151,7 @@ static hr_status resume(hr_writer *w, bool *resumed, hr_error *err) {
     hr__compress_pool_return(&w->pool, rows);
     if (st != HR_OK)
         goto done;
+    w->trial_ratio = ratio_so_far(w);
     w->num_chunks = w->sink.num_chunks;
     w->num_samples = w->resumed_samples = w->sink.num_samples;
     hr__compress_pool_skip_to(&w->pool, w->num_chunks);
@@ -372,15 +381,16 @@ static void fill_info(hr_writer *w, hr_writer_info *out) {
 }
 
 hr_status hr_writer_describe(hr_writer *w, hr_writer_info *out, hr_error *err) {
-    if (w == NULL || out == NULL || out->struct_bytes < sizeof out->struct_bytes)
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "the writer or out is NULL, or struct_bytes is not set");
+    if (w == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "hr_writer_describe: the writer is NULL");
+    hr_status st = hr__result_check(out, offsetof(hr_writer_info, num_samples), sizeof *out,
+                                    "hr_writer_info", err);
+    if (st != HR_OK)
+        return st;
     if (getpid() != w->pid)
         return hr__error_set(err, HR_ERR_FORKED, "this writer was opened before fork()");
     hr_writer_info info;
     fill_info(w, &info);
-    const uint32_t theirs = out->struct_bytes;
-    memcpy(out, &info, theirs < sizeof info ? theirs : sizeof info);
-    out->struct_bytes = theirs;
+    hr__result_copy(out, &info, sizeof info);
     return HR_OK;
 }

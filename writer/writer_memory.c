@@ -13,7 +13,7 @@
  * footer's 16 MiB each. */
 #define MAX_WIDE_LABEL_FIELDS 8u
 #define STATISTICS_BYTES      512u
-#define LABEL_BYTES           24u /* of one distinct value, with what a growing set leaves unused */
+#define LABEL_BYTES           32u /* of one distinct value, with what a growing set leaves unused */
 #define MAX_LABELS            65536u
 #define DECODER_BYTES         (UINT64_C(256) << 10)
 

@@ -3,9 +3,9 @@
  */
 #include "writer_options.h"
 
-#include "bytes.h"
 #include "cpu.h"
 #include "error.h"
+#include "options.h"
 #include "schema.h"
 
 #include <string.h>
@@ -18,21 +18,8 @@ static hr_status copy_options(const hr_writer_options *opts, hr_writer_options *
     *out = (hr_writer_options)HR_WRITER_OPTIONS_INIT;
     if (opts == NULL)
         return HR_OK;
-    const size_t theirs = opts->struct_bytes;
-    if (theirs < offsetof(hr_writer_options, budget_bytes))
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_writer_options.struct_bytes is %zu: initialise the options with "
-                             "HR_WRITER_OPTIONS_INIT",
-                             theirs);
-    if (theirs > sizeof *out &&
-        !hr__is_zero((const uint8_t *)opts + sizeof *out, theirs - sizeof *out))
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_writer_options has options (%zu bytes) that this version of the "
-                             "library does not know (%zu bytes)",
-                             theirs, sizeof *out);
-    memcpy(out, opts, theirs < sizeof *out ? theirs : sizeof *out);
-    out->struct_bytes = sizeof *out;
-    return HR_OK;
+    return hr__options_copy(opts, offsetof(hr_writer_options, budget_bytes), out, sizeof *out,
+                            "hr_writer_options", err);
 }
 
 static hr_status check_codec(const hr_writer_options *o, hr_error *err) {

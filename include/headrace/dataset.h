@@ -39,7 +39,8 @@ typedef struct hr_open_options {
  * @param err   NULL, or filled on failure only
  * @return HR_OK, HR_ERR_IO, HR_ERR_NOT_FOUND, HR_ERR_CORRUPT (a truncated file too),
  *         HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_INVALID
- * Threads: any; one data set may be read by many. Fork: reopens its file in the child.
+ * Threads: any; one data set may be read by many. Fork: works in the child (reads are positioned
+ * and take no lock).
  * @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_dataset_open(const char *path, const hr_open_options *opts,
@@ -132,7 +133,7 @@ HR_API const char *hr_dataset_path(const hr_dataset *ds);
  * @param dst_bytes  at least num_samples * hr_dataset_sample_bytes(ds, field)
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_IO, HR_ERR_CORRUPT (dst is then undefined),
  *         HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY
- * Threads: any, side by side. Fork: works; reopens the file on first use in the child.
+ * Threads: any, side by side. Fork: works.
  * @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, uint64_t first,
@@ -146,7 +147,7 @@ HR_API HR_NODISCARD hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, ui
  * @param dst        the caller's memory, C order, shape (num_indices, *field.shape)
  * @param dst_bytes  at least num_indices * hr_dataset_sample_bytes(ds, field)
  * @return as hr_dataset_read()
- * Threads: any, side by side. Fork: works; reopens the file on first use in the child.
+ * Threads: any, side by side. Fork: works.
  * @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field,
@@ -157,7 +158,7 @@ HR_API HR_NODISCARD hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field,
 typedef struct hr_damage {
     const char *what;      /**< "superblock slot 1", "chunk 17, field x", ... */
     const char *detail;    /**< found and expected */
-    uint64_t file_off;     /**< in bytes */
+    uint64_t file_off;     /**< in bytes; UINT64_MAX where it is no single place */
     uint64_t chunk;        /**< UINT64_MAX where it is no chunk */
     uint32_t field;        /**< UINT32_MAX where it is no single field */
     uint64_t first_sample; /**< samples that are lost; num_samples = 0: none */

@@ -176,8 +176,10 @@ HR_API void hr_batch_release(hr_batch *batch);
 /** Samples in the batch: all its arrays have this length. Threads: any. @since 0.1 */
 HR_API uint32_t hr_batch_num_samples(const hr_batch *batch);
 
-/** The epoch the batch belongs to, and its number in it, from 0. Threads: any. @since 0.1 */
+/** The epoch the batch belongs to, from 0. Threads: any. @since 0.1 */
 HR_API uint64_t hr_batch_epoch(const hr_batch *batch);
+
+/** The batch's number in its epoch, from 0. Threads: any. @since 0.1 */
 HR_API uint64_t hr_batch_number(const hr_batch *batch);
 
 /**

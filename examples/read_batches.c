@@ -1,0 +1,41 @@
+/*
+ * The shortest training loop: one epoch of shuffled batches of a data set of any size, in bounded
+ * memory. It expects the fields X (float32) and y (int64).
+ */
+#include <headrace/headrace.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* n samples: rows of X one after the other, and their labels. Both may be written to. */
+static void train_step(const float *x, const int64_t *y, uint32_t n) {
+    printf("%" PRIu32 " samples: the first begins with %g and is a %" PRId64 "\n", n, x[0], y[0]);
+}
+
+int main(int argc, char **argv) {
+    hr_dataset *data = NULL;
+    hr_loader *loader = NULL;
+    hr_batch *batch = NULL;
+    hr_error err = {0};
+
+    hr_loader_options opts = HR_LOADER_OPTIONS_INIT;
+    opts.flags = HR_LOADER_SHUFFLE;
+    opts.batch_samples = 128;
+    opts.seed = 1;
+    opts.budget_bytes = 256u << 20;
+
+    hr_status st = hr_dataset_open(argc > 1 ? argv[1] : "train.hrd", NULL, &data, &err);
+    if (st == HR_OK)
+        st = hr_loader_open(data, &opts, &loader, &err);
+    while (st == HR_OK && (st = hr_loader_next(loader, -1, &batch, &err)) == HR_OK) {
+        train_step(hr_batch_data_by_name(batch, "X"), hr_batch_data_by_name(batch, "y"),
+                   hr_batch_num_samples(batch));
+        hr_batch_release(batch);
+    }
+    if (st != HR_END_OF_EPOCH) /* once at the end of each epoch; the next call begins another */
+        fprintf(stderr, "%s\n", err.message);
+
+    hr_loader_close(loader);
+    hr_dataset_close(data);
+    return st == HR_END_OF_EPOCH ? 0 : 1;
+}

@@ -1,0 +1,458 @@
+"""Makes the golden files: a second writer, tiny, written from docs/format.md alone.
+
+    python tests/golden/make_golden.py [NAME ...]
+
+writes NAME.hrd (or, where it is little but zeros, NAME.spans.json) and expected.json beside itself. UUIDs and job ids are fixed, but zstd frames depend on the version of
+the library, so the files are committed and never made again in CI; new ones are added, old ones stay.
+"""
+
+import hashlib
+import json
+import math
+import re
+import struct
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xxhash
+import zstandard
+
+HERE = Path(__file__).parent
+PAGE = 4096
+MIB = 1 << 20
+DATA = 131072
+DTYPE_NUMBERS = {name: i + 1 for i, name in enumerate(
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64 complex128 "
+    "fixed_bytes fixed_utf8 bytes utf8".split())}
+
+
+def hash64(data):
+    return xxhash.xxh3_64_intdigest(data)
+
+
+def up(data, unit=PAGE):
+    return data + bytes(-len(data) % unit)
+
+
+def sealed(data):
+    return data + struct.pack("<Q", hash64(data))
+
+
+@dataclass
+class Column:
+    """A field and all its samples: an array, or for a variable-length field a list of bytes."""
+    name: str
+    dtype: str
+    data: object
+    width: int = 0
+    attributes: dict | None = None
+    element_bytes: int = 0  # of the shuffle
+    frame_samples: int = 0
+    statistics: dict | None = None
+
+    @property
+    def variable(self):
+        return self.dtype in ("bytes", "utf8")
+
+    @property
+    def shape(self):
+        return () if self.variable else self.data.shape[1:]
+
+    @property
+    def elem(self):
+        return 0 if self.variable else self.width or (0 if self.dtype.startswith("fixed") else self.data.itemsize)
+
+    @property
+    def sample_bytes(self):
+        return self.elem * math.prod(self.shape)
+
+    def rows(self, a, b):
+        return self.data[a:b].tobytes() if self.sample_bytes else b""
+
+    def canonical(self):
+        """What expected.json has the hash of; for variable-length fields each value behind its 8-byte length."""
+        if self.variable:
+            return b"".join(struct.pack("<Q", len(v)) + v for v in self.data)
+        return self.rows(0, len(self.data))
+
+
+class Writer:
+    """Puts one file together in memory."""
+
+    def __init__(self, name, columns, s, codec="raw", **options):
+        self.columns, self.s, self.codec = columns, s, codec
+        self.uuid = hashlib.md5(f"uuid of {name}".encode()).digest()
+        self.job_id = hashlib.md5(f"job 1 of {name}".encode()).digest()
+        self.attributes = options.get("attributes", {})
+        self.job_options = options.get("job_options", {})
+        self.out = bytearray(DATA)
+        self.entries, self.segments, self.dead, self.sequence = [], [], 0, 1
+
+    # sections 2.4 and 7.2
+
+    def layout(self):
+        text = struct.pack("<II", len(self.columns), self.s)
+        for c in self.columns:
+            name = c.name.encode()
+            text += struct.pack("<H", len(name)) + name
+            text += struct.pack("<BBI", DTYPE_NUMBERS[c.dtype], len(c.shape), c.elem)
+            text += struct.pack(f"<{len(c.shape)}Q", *c.shape)
+        return hash64(text)
+
+    def fields(self, with_statistics):
+        result = []
+        for c in self.columns:
+            f = {"name": c.name, "dtype": c.dtype, "shape": list(c.shape)}
+            if c.dtype.startswith("fixed"):
+                f["width"] = c.width
+            if c.attributes:
+                f["attributes"] = c.attributes
+            f["storage"] = {"codec": self.codec, "filter": "byte-shuffle" if c.element_bytes else "none"}
+            if c.element_bytes:
+                f["storage"]["element_bytes"] = c.element_bytes
+            if with_statistics and c.statistics:
+                f["statistics"] = c.statistics
+            result.append(f)
+        return result
+
+    def features(self):
+        names = ["zstd"] if self.codec == "zstd" else []
+        names += ["byte-shuffle"] if any(c.element_bytes for c in self.columns) else []
+        names += ["varlen"] if any(c.variable for c in self.columns) else []
+        return "".join(name + "\n" for name in sorted(names)).encode()
+
+    # section 5
+
+    def job_record(self, append=False):
+        """The record at 4,096, or at the end of the file for an append."""
+        job = {"fields": self.fields(False), "options": self.job_options, "sources": [],
+               "attributes": self.attributes, "provenance": {"program": "make_golden.py"}}
+        text = json.dumps(job).encode()
+        record = len(self.out) if append else PAGE
+        inside = append or 96 + len(text) <= 61440
+        offset = record + 96 if inside else DATA
+        head = sealed(struct.pack("<8sII16s16s5Q", b"HRDJOB\r\n", 1, self.s, self.uuid, self.job_id, self.sequence,
+                                  self.layout(), offset, len(text), hash64(text)))
+        if append:
+            self.out += up(head + text)
+            self.dead += len(up(head + text))
+        else:
+            self.out[record:record + 96] = head
+            if inside:
+                self.out[offset:offset + len(text)] = text
+            else:
+                self.out += up(text)
+
+    # section 6
+
+    def frame(self, data, element_bytes):
+        stored, codec, filter_ = data, 0, 0
+        if self.codec == "zstd":
+            plain = np.frombuffer(data, np.uint8).reshape(-1, element_bytes).T.tobytes() if element_bytes else data
+            packed = zstandard.ZstdCompressor(level=1).compress(plain)
+            if len(packed) < len(data):
+                stored, codec, filter_ = packed, 1, 1 if element_bytes else 0
+        entry = struct.pack("<IIQBBB5x", len(stored), len(data), hash64(stored), codec, filter_,
+                            element_bytes if filter_ else 0)
+        return entry, stored
+
+    def fixed_pieces(self, data, b, frame_samples):
+        step = min(b, MIB) if b > MIB else b * (frame_samples or max(1, 65536 // max(b, 1)))
+        if b <= MIB:
+            return [data[i:i + step] for i in range(0, len(data), step)] if b else []
+        return [data[i + j:i + min(j + MIB, b)] for i in range(0, len(data), b) for j in range(0, b, MIB)]
+
+    def value_pieces(self, values):
+        pieces, current = [], b""
+        for v in values:
+            if len(v) > MIB or len(current) + len(v) > 65536:
+                pieces += [current] if current else []
+                current = b""
+            if len(v) > MIB:
+                pieces += [v[i:i + MIB] for i in range(0, len(v), MIB)]
+            else:
+                current += v
+        return pieces + ([current] if current else [])
+
+    def blocks(self, a, b):
+        """(field, part, pieces, element bytes) in the order of section 6.2."""
+        fixed = sorted((i for i, c in enumerate(self.columns) if not c.variable),
+                       key=lambda i: self.columns[i].sample_bytes)
+        result = []
+        for i in fixed:
+            c = self.columns[i]
+            pieces = self.fixed_pieces(c.rows(a, b), c.sample_bytes, c.frame_samples)
+            result.append((i, 0, pieces, c.element_bytes))
+        for i, c in enumerate(self.columns):
+            if c.variable:
+                ends = np.cumsum([len(v) for v in c.data[a:b]]).astype("<u8").tobytes()
+                result.append((i, 1, self.fixed_pieces(ends, 8, 0), 0))
+                result.append((i, 0, self.value_pieces(c.data[a:b]), 0))
+        return result
+
+    def chunk(self, number, a, b):
+        """Appends chunk `number` with samples a to b - 1 and returns its index entry."""
+        blocks = self.blocks(a, b)
+        num_frames = sum(len(pieces) for _, _, pieces, _ in blocks)
+        header_bytes = 104 + 24 * len(blocks) + 24 * num_frames
+        block_table, frame_table, body = b"", b"", b""
+        for field, part, pieces, element_bytes in blocks:
+            block_table += struct.pack("<IIIIQ", field, part, len(pieces), 0, header_bytes + len(body))
+            for piece in pieces:
+                entry, stored = self.frame(piece, element_bytes)
+                frame_table += entry
+                body += stored
+        total = header_bytes + len(body)
+        header = struct.pack("<8sII16s16s4QII8x", b"HRDCHNK\n", header_bytes, b - a, self.uuid, self.job_id,
+                             self.sequence, self.layout(), number, total, len(blocks), num_frames)
+        entry = len(self.out) // PAGE | len(up(bytes(total))) // PAGE << 40
+        self.out += up(sealed(header + block_table + frame_table) + body)
+        return entry
+
+    def add(self, a, b):
+        """Samples a to b - 1 as further chunks, which the caller puts into a segment."""
+        n = len(self.entries)
+        for first in range(a, b, self.s):
+            self.entries.append(self.chunk(len(self.entries), first, min(first + self.s, b)))
+        return n, len(self.entries) - n, b - a
+
+    # sections 7 and 3
+
+    def footer(self):
+        """Appends index pages and footer; returns the superblock."""
+        tables = b"".join(struct.pack("<3Q", *segment) for segment in self.segments)
+        for p in range(0, len(self.entries), 8192):
+            entries = self.entries[p:p + 8192]
+            page = up(struct.pack(f"<{len(entries)}Q", *entries))
+            tables += struct.pack("<QQ", len(self.out), hash64(page))
+            self.out += page
+        schema = {"format": "headrace/1", "fields": self.fields(True), "attributes": self.attributes,
+                  "provenance": {"program": "make_golden.py", "sources": []}}
+        text = json.dumps(schema).encode()
+        samples = sum(segment[2] for segment in self.segments)
+        largest = max((entry >> 40 for entry in self.entries), default=0)
+        footer = struct.pack("<8sII16s7QI36x", b"HRDFOOT\n", 128, self.s, self.uuid, self.sequence, samples,
+                             len(self.entries), self.layout(), len(self.segments), len(text), self.dead, largest)
+        footer += up(text, 8) + tables
+        offset = len(self.out)
+        self.out += up(footer)
+        features = self.features()
+        return sealed(struct.pack("<8sII16s5QHH52x", b"\x89HRD\r\n\x1a\n", 1, PAGE, self.uuid, self.sequence, offset,
+                                  len(footer), hash64(footer), len(self.out), len(features), 0)
+                      + features.ljust(3960, b"\0"))
+
+    def commit(self):
+        slot = self.footer()
+        self.out[0:PAGE] = slot
+        self.out[65536:65536 + PAGE] = slot
+        return slot
+
+
+def write_once(name, columns, s, cuts=None, **options):
+    """A new file; `cuts` are the sample ranges of its segments."""
+    w = Writer(name, columns, s, **options)
+    w.job_record()
+    for a, b in cuts or [(0, len(columns[0].data))]:
+        if b > a:
+            w.segments.append(w.add(a, b))
+    w.commit()
+    return w
+
+
+# ---------------------------------------------------------------- section 7.3
+
+
+def statistics(c):
+    """By the definitions, over all elements at once; merging chunk by chunk differs in the last bits."""
+    x = c.data
+    parts = [x.real, x.imag] if np.iscomplexobj(x) else [x]
+    if c.dtype == "bfloat16":
+        parts = [(x.astype("<u4") << 16).view("<f4")]
+    floating = parts[0].dtype.kind == "f"
+    nan = np.any([np.isnan(p) for p in parts], axis=0) if floating else np.zeros(x.shape, bool)
+    inf = np.any([np.isinf(p) for p in parts], axis=0) & ~nan if floating else np.zeros(x.shape, bool)
+    zero = np.all([p == 0 for p in parts], axis=0)
+    s = {"values": x.size, "zeros": int(zero.sum()), "nan": int(nan.sum()), "inf": int(inf.sum()),
+         "finite": int((~nan & ~inf).sum()), "first_nan": first_sample(nan), "first_inf": first_sample(inf)}
+    finite = parts[0][~nan & ~inf]
+    if len(parts) == 1 and finite.size:
+        number = float if floating else json_integer
+        mean = finite.astype(float).mean()
+        s.update(min=number(finite.min()), max=number(finite.max()))
+        s.update(mean=float(mean), m2=float(((finite.astype(float) - mean) ** 2).sum()))
+    if x.ndim == 1 and x.dtype.kind in "biu" and c.dtype != "bfloat16":
+        s["labels"] = labels(x)
+    return s
+
+
+def first_sample(mask):
+    return int(np.argwhere(mask)[0][0]) if mask.any() else None
+
+
+def json_integer(value):
+    return int(value) if abs(int(value)) <= 1 << 53 else str(int(value))
+
+
+def labels(x):
+    runs = []
+    for v in map(int, x):
+        if runs and runs[-1][0] == v:
+            runs[-1][1] += 1
+        else:
+            runs.append([v, 1])
+    distinct, ranges = sorted({v for v, _ in runs}), []
+    for v in distinct:
+        if ranges and ranges[-1][1] == v - 1:
+            ranges[-1][1] = v
+        else:
+            ranges.append([v, v])
+    first, last = ([json_integer(v), n] for v, n in (runs[0], runs[-1]))
+    return {"runs": len(runs), "longest_run": max(n for _, n in runs), "first_run": first, "last_run": last,
+            "distinct": len(distinct), "overflow": False,
+            "ranges": [[json_integer(a), json_integer(b)] for a, b in ranges]}
+
+
+# ---------------------------------------------------------------- the files
+
+
+def mixed_columns(n=11):
+    """Every fixed dtype; ramps, so that zstd has something to do, with the edges of each type."""
+    rng = np.random.default_rng(7)
+    columns = [Column("label", "int64", np.sort(np.arange(n) % 3).astype("<i8")),
+               Column("image", "float32", (np.arange(n * 589) % 97 / 8).astype("<f4").reshape(n, 19, 31),
+                      element_bytes=4, frame_samples=2,
+                      attributes={"unit": "cd/m\u00b2", "nested": {"list": [1, "two", None]}})]
+    for name in ("int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64"):
+        x = np.arange(n * 4).astype("<" + np.dtype(name).str[1:]).reshape(n, 4)
+        x[1, 0], x[1, 1] = np.iinfo(x.dtype).min, np.iinfo(x.dtype).max
+        columns.append(Column(name, name, x, element_bytes=x.itemsize if x.itemsize > 1 else 0))
+    for name in ("float16", "float64"):
+        x = rng.standard_normal((n, 3)).astype("<" + np.dtype(name).str[1:])
+        x[2] = [np.nan, -0.0, np.inf]
+        columns.append(Column(name, name, x))
+    payload = np.full((n, 2), 0x3F80, "<u2")
+    payload[3] = [0x7FC1, 0xFF80]  # a NaN with a payload, -Inf
+    columns.append(Column("bfloat16", "bfloat16", payload, element_bytes=2))
+    z = (np.arange(n * 2) - 1j).reshape(n, 2)
+    z[4, 0] = complex(np.inf, np.nan)
+    columns += [Column("complex64", "complex64", z.astype("<c8"), element_bytes=8),
+                Column("complex128", "complex128", z.astype("<c16"), element_bytes=16),
+                Column("flag", "bool", np.arange(n) % 2 == 0)]
+    for c in columns:
+        c.statistics = statistics(c)
+    return columns
+
+
+def raw_scalar():
+    return write_once("raw_scalar", [Column("x", "uint8", np.array([[1, 2], [3, 4], [5, 6]], "u1"))], 65536)
+
+
+def mixed():
+    attributes = {"title": "mixed", "big": "9007199254740993"}
+    return write_once("mixed", mixed_columns(), 4, codec="zstd", attributes=attributes)
+
+
+def empty():
+    columns = [Column("x", "float32", np.zeros((0, 3), "<f4")), Column("y", "int64", np.zeros(0, "<i8"))]
+    return write_once("empty", columns, 100)
+
+
+def zero_bytes():
+    return write_once("zero_bytes", [Column("nothing", "float32", np.zeros((5, 0, 7), "<f4")),
+                                     Column("none", "fixed_bytes", np.zeros((5, 2), "S1"), width=0)], 3)
+
+
+def large_sample():
+    """Samples of 2 MiB + 300,000 bytes: two whole pieces and a shorter one; and one of exactly 2 MiB."""
+    x = (np.arange(2)[:, None] * 11 + np.arange(2 * MIB + 300_000) // 4096).astype("u1")
+    y = (np.arange(2)[:, None] * 5 + np.arange(MIB) // 4096).astype("<u2")
+    columns = [Column("x", "uint8", x), Column("y", "uint16", y, element_bytes=2)]
+    return write_once("large_sample", columns, 2, codec="zstd")
+
+
+def text():
+    words = ["", "a", "straße", "日本語", "naïve", "🙂🙂"]
+    fixed = np.array([w.encode() for w in words], "S12").reshape(6)
+    tags = np.array([[b"ab", b"\0c"], [b"", b"xyz"]] * 3, "S3")
+    word = Column("word", "fixed_utf8", fixed, width=12, attributes={"headrace:numpy_dtype": "<U12"})
+    return write_once("text", [word, Column("tag", "fixed_bytes", tags, width=3)], 4)
+
+
+def two_segments():
+    """As made by join: segments of 5 and 4 samples, each with a short last chunk."""
+    x = np.arange(9 * 3).astype("<i4").reshape(9, 3)
+    return write_once("two_segments", [Column("x", "int32", x)], 3, cuts=[(0, 5), (5, 9)])
+
+
+def appended():
+    """5 samples, then 6 more: chunk 1 was short and is written anew."""
+    columns = [Column("x", "int32", np.arange(11 * 3).astype("<i4").reshape(11, 3)),
+               Column("y", "uint8", (np.arange(11) % 2).astype("u1"))]
+    w = Writer("appended", columns, 3)
+    w.job_record()
+    w.segments = [w.add(0, 5)]
+    w.commit()
+    last_chunk = w.entries.pop() & ((1 << 40) - 1)
+    w.dead = len(w.out) - last_chunk * PAGE  # the short chunk, the index page and the footer follow each other
+    w.sequence, w.job_id = 2, hashlib.md5(b"job 2 of appended").digest()
+    w.job_record(append=True)
+    w.add(3, 11)
+    w.segments = [(0, len(w.entries), 11)]
+    w.commit()
+    return w
+
+
+def varlen():
+    """Empty values, chunks without any bytes, a value larger than 1 MiB."""
+    rng = np.random.default_rng(3)
+    blobs = [bytes(rng.integers(0, 4, int(n), "u1")) for n in (10, 0, 3)]
+    blobs += [b"ab" * 600_000, b"", b"end", b"", b"", b""]
+    words = [w.encode() for w in "zero one  drei četyři 五 six seven".split(" ")] + [b""]
+    columns = [Column("blob", "bytes", blobs), Column("word", "utf8", words),
+               Column("id", "int32", np.arange(9).astype("<i4"), element_bytes=4)]
+    return write_once("varlen", columns, 3, codec="zstd")
+
+
+def big_job():
+    x = Column("x", "int16", np.arange(4).astype("<i2"))
+    return write_once("big_job", [x], 3, job_options={"note": "long " * 12_400})
+
+
+FILES = [raw_scalar, mixed, empty, zero_bytes, large_sample, text, two_segments, appended, varlen, big_job]
+SPARSE = {"empty"}  # stored as the spans that are not zero, to keep the repository small
+
+
+def spans(data):
+    """The file as {"bytes": length, "spans": {offset: hex}}."""
+    result = {}
+    for offset in range(0, len(data), PAGE):
+        page = bytes(data[offset:offset + PAGE])
+        for match in re.finditer(rb"[^\0](?:\0{0,15}[^\0])*", page):
+            result[offset + match.start()] = match.group().hex()
+    return {"bytes": len(data), "spans": result}
+
+
+def describe(w):
+    fields = [{"name": c.name, "dtype": c.dtype, "shape": list(c.shape), "xxh3": f"{hash64(c.canonical()):016x}"}
+              for c in w.columns]
+    return {"samples": sum(segment[2] for segment in w.segments), "fields": fields}
+
+
+def main():
+    path = HERE / "expected.json"
+    expected = json.loads(path.read_text()) if path.exists() else {}
+    for make in FILES:
+        if len(sys.argv) == 1 or make.__name__ in sys.argv[1:]:
+            w = make()
+            if make.__name__ in SPARSE:
+                (HERE / f"{make.__name__}.spans.json").write_text(json.dumps(spans(w.out), indent=1) + "\n")
+            else:
+                (HERE / f"{make.__name__}.hrd").write_bytes(w.out)
+            expected[make.__name__] = describe(w)
+    path.write_text(json.dumps(expected, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,659 @@
+"""The `headrace` command as people and scripts use it: results, JSON layouts, exit codes, messages,
+signals, pipes, terminals."""
+
+import json
+import os
+import pathlib
+import pty
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+np = pytest.importorskip("numpy")
+
+PLACE = pathlib.Path(os.environ.get("HEADRACE_BIN", "build/release/bin")).resolve()
+PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
+pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
+
+COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch"]
+SAMPLES = 3000
+
+
+def headrace(*args, cwd=None, **options):
+    options = {"capture_output": True, "text": True, "timeout": 100, **options}
+    return subprocess.run([str(PROGRAM), *map(str, args)], cwd=cwd, **options)
+
+
+def good(*args, **options):
+    done = headrace(*args, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def figures(*args, **options):
+    return json.loads(good(*args, "--json", **options))
+
+
+def layout(value):
+    """The keys and types of a JSON value; a list is the layout of its entries, all alike."""
+    if isinstance(value, dict):
+        return {key: layout(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        kinds = [layout(entry) for entry in value]
+        assert all(kind == kinds[0] for kind in kinds), kinds
+        return [kinds[0]] if kinds else []
+    return type(value).__name__
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with arrays x (float32 images), y (labels, not sorted), and train.hrd of both."""
+    folder = tmp_path_factory.mktemp("made")
+    rng = np.random.default_rng(5)
+    np.save(folder / "x.npy", rng.integers(0, 9, (SAMPLES, 16, 16)).astype("float32"))
+    np.save(folder / "y.npy", rng.integers(0, 10, SAMPLES).astype("int64"))
+    good("convert", "x.npy", "y.npy", "-o", "train.hrd", "--chunk-bytes", "16K", cwd=folder)
+    return folder
+
+
+@pytest.fixture()
+def data(made):
+    return made / "train.hrd"
+
+
+# ---- help and usage ----
+
+
+@pytest.mark.parametrize("command", [[], *([c] for c in COMMANDS)], ids=lambda c: "-".join(c) or "headrace")
+def test_help__every_command__fits_a_screen_and_has_an_example(command):
+    for flag in ("--help", "-h"):
+        text = good(*command, flag)
+        lines = text.splitlines()
+        assert len(lines) <= 24 and max(map(len, lines)) <= 80
+        assert lines[0].startswith("Usage: headrace")
+        example = lines[lines.index("Example:") + 1]
+        assert example.startswith(" ".join(["  headrace", *command]))
+
+
+def test_help__after_other_options__is_shown(made):
+    assert good("epoch", "--batch", "3", "--help").startswith("Usage")
+
+
+def test_version__is_one_line():
+    assert good("--version").split()[0] == "headrace"
+
+
+USAGE_ERRORS = [
+    ([], "command is missing"),
+    (["melt"], "melt"),
+    (["convert"], "input"),
+    (["convert", "x.npy"], "-o OUT.hrd"),
+    (["convert", "x.npy", "-o"], "-o needs a value"),
+    (["convert", "x.npy", "-o", "a.hrd", "--colour"], "--colour"),
+    (["convert", "x.npy", "-o", "a.hrd", "-z"], "-z"),
+    (["convert", "x.npy", "-o", "a.hrd", "--force=1"], "takes no value"),
+    (["convert", "x.npy", "-o", "a.hrd", "--codec", "lzma"], "auto, raw, zstd"),
+    (["convert", "x.npy", "-o", "a.hrd", "--filter", "bit"], "auto, none, shuffle"),
+    (["convert", "x.npy", "-o", "a.hrd", "--level", "99"], "-131072 to 22"),
+    (["convert", "x.npy", "-o", "a.hrd", "--level", "high"], "'high'"),
+    (["convert", "x.npy", "-o", "a.hrd", "--budget", "many"], "--budget: 'many'"),
+    (["convert", "x.npy", "-o", "a.hrd", "--budget", "1MB"], "1MB"),
+    (["convert", "x.npy", "-o", "a.hrd", "--threads", "0"], "--threads: 0 is out of range"),
+    (["convert", "x.npy", "-o", "a.hrd", "--shape", "28,,28"], "--shape"),
+    (["convert", "x.npy", "-o", "a.hrd", "--helper-timeout", "soon"], "--helper-timeout"),
+    (["convert", "--field", "x.npy", "-o", "a.hrd"], "NAME=SOURCE"),
+    (["info"], "FILE is missing"),
+    (["info", "a.hrd", "b.hrd"], "b.hrd"),
+    (["info", "a.hrd", "--threads", "x"], "'x'"),
+    (["verify"], "FILE is missing"),
+    (["verify", "a.hrd", "--threads", "-1"], "'-1'"),
+    (["plan"], "FILE is missing"),
+    (["plan", "a.hrd", "--batch", "0"], "--batch: 0 is out of range"),
+    (["plan", "a.hrd", "--batch", "99999999999"], "out of range"),
+    (["plan", "a.hrd", "--window"], "--window needs a value"),
+    (["plan", "a.hrd", "--fields", "x,,y"], "--fields"),
+    (["export", "a.hrd"], "-o DIR"),
+    (["export", "-o", "arrays"], "FILE is missing"),
+    (["export", "a.hrd", "-o", "arrays", "--samples", "7"], "--samples: '7'"),
+    (["export", "a.hrd", "-o", "arrays", "--samples", "7:3"], "ends before"),
+    (["epoch"], "FILE is missing"),
+    (["epoch", "a.hrd", "--io", "fast"], "auto, direct, cached"),
+    (["epoch", "a.hrd", "--seed", "1e3"], "'1e3'"),
+    (["epoch", "a.hrd", "--epochs", "0"], "out of range"),
+]
+
+
+@pytest.mark.parametrize("args, words", USAGE_ERRORS, ids=lambda v: " ".join(v) if isinstance(v, list) else "")
+def test_usage__wrong_command_line__says_what_and_points_to_help(args, words, tmp_path):
+    done = headrace(*args, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    message, pointer = done.stderr.splitlines()
+    command = [args[0]] if args and args[0] in COMMANDS else []
+    assert message.startswith(" ".join(["headrace", *command]) + ": ") and words in message
+    assert pointer == " ".join(["Try: headrace", *command, "--help"])
+    assert not any(tmp_path.iterdir())
+
+
+# ---- failures ----
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_failure__file_that_is_not_there__exit_1_and_its_name(command, tmp_path):
+    options = {"convert": ["-o", "out.hrd"], "export": ["-o", "arrays"]}.get(command, [])
+    done = headrace(command, "missing.hrd", *options, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"headrace {command}: ") and "missing.hrd" in done.stderr
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["info", "verify", "plan", "export", "epoch"])
+def test_damage__footer__exit_3_and_what_is_damaged(command, data, tmp_path):
+    damaged = bytearray(data.read_bytes())
+    damaged[-4000] ^= 1
+    copy = tmp_path / "damaged.hrd"
+    copy.write_bytes(damaged)
+    done = headrace(command, copy, *(["-o", tmp_path / "arrays"] if command == "export" else []))
+    assert done.returncode == 3
+    assert "footer" in done.stderr and "damaged" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "what, spoil",
+    [
+        ("superblocks", lambda b: b[:16] + b"?" + b[17:65552] + b"?" + b[65553:]),
+        ("superblock", lambda b: bytes(4096) + b[4096:65536] + bytes(4096) + b[69632:]),
+        ("truncated", lambda b: b[:-4096]),
+        ("truncated", lambda b: b[:100]),
+        ("not a Headrace file", lambda b: b"hello"),
+        ("not a Headrace file", lambda b: b""),
+    ],
+)
+def test_verify__file_that_cannot_be_opened__exit_3_one_damage(what, spoil, data, tmp_path):
+    copy = tmp_path / "damaged.hrd"
+    copy.write_bytes(spoil(data.read_bytes()))
+    done = headrace("verify", copy, "--json")
+    assert done.returncode == 3 and what in done.stderr
+    (report,) = json.loads(done.stdout)["files"]
+    assert not report["whole"] and report["status"] == "HR_ERR_CORRUPT"
+    (damage,) = report["damages"]
+    assert what in damage["detail"]
+    text = headrace("verify", copy).stdout
+    assert what in text and "18446744073709551615" not in text
+
+
+def test_verify__damaged_frame__names_chunk_field_and_samples(data, made, tmp_path):
+    copy = tmp_path / "damaged.hrd"
+    good("convert", made / "x.npy", made / "y.npy", "-o", copy, "--codec", "raw", "--chunk-bytes", "16K")
+    damaged = bytearray(copy.read_bytes())
+    damaged[131072 + 3 * 16384 + 9000] ^= 1  # chunks of 15 samples on 4 pages each
+    copy.write_bytes(damaged)
+    done = headrace("verify", copy, data, "--json")
+    assert done.returncode == 3
+    first, second = json.loads(done.stdout)["files"]
+    (damage,) = first["damages"]
+    assert (damage["chunk"], damage["field"], second["whole"]) == (3, 0, True)
+    lost = range(damage["first_sample"], damage["first_sample"] + damage["samples"])
+    assert 3 * 15 + (9000 - 200 - 15 * 8) // 1024 in lost and set(lost) <= set(range(45, 60))
+    text = headrace("verify", copy).stdout
+    assert "chunk 3, field x" in text and f"samples {lost[0]} to {lost[-1]} are lost" in text
+    quiet = headrace("verify", copy, "--quiet")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (3, "", "")
+
+
+def test_output__exists__refused_without_force(made, tmp_path):
+    target = tmp_path / "out.hrd"
+    good("convert", made / "y.npy", "-o", target)
+    before = target.read_bytes()
+    done = headrace("convert", made / "x.npy", "-o", target)
+    assert done.returncode == 1 and "--force" in done.stderr
+    assert target.read_bytes() == before
+    good("convert", made / "x.npy", "-o", target, "--force")
+    assert figures("info", target)["fields"][0]["name"] == "x"
+
+    good("export", target, "-o", tmp_path / "arrays")
+    done = headrace("export", target, "-o", tmp_path / "arrays")
+    assert done.returncode == 1 and "--force" in done.stderr
+    good("export", target, "-o", tmp_path / "arrays", "--force")
+
+    index = tmp_path / "index.npy"
+    good("epoch", target, "--index", index)
+    done = headrace("epoch", target, "--index", index)
+    assert done.returncode == 1 and "--force" in done.stderr
+    good("epoch", target, "--index", index, "--force")
+
+
+# ---- what each command does, and its JSON ----
+
+WHOLE = "int"
+FIGURE = "float"
+
+
+def test_convert__json__has_the_documented_layout(made, tmp_path):
+    out = figures("convert", made / "x.npy", made / "y.npy", "-o", tmp_path / "a.hrd")
+    assert layout(out) == {
+        "output": "str", "fields": WHOLE, "samples": WHOLE, "resumed_samples": WHOLE,
+        "decoded_bytes": WHOLE, "stored_bytes": WHOLE, "ratio": FIGURE, "seconds": FIGURE,
+        "bytes_per_s": FIGURE, "nan": WHOLE, "inf": WHOLE,
+    }
+    assert (out["fields"], out["samples"]) == (2, SAMPLES)
+    assert out["decoded_bytes"] == SAMPLES * (16 * 16 * 4 + 8)
+
+
+def test_convert__no_samples__json_is_whole(tmp_path):
+    np.save(tmp_path / "none.npy", np.zeros((0, 3), "float32"))
+    out = figures("convert", "none.npy", "-o", "none.hrd", cwd=tmp_path)
+    assert (out["samples"], out["decoded_bytes"], out["ratio"]) == (0, 0, 0)
+    assert figures("info", "none.hrd", cwd=tmp_path)["samples"] == 0
+    assert figures("verify", "none.hrd", cwd=tmp_path)["files"][0]["whole"]
+    good("export", "none.hrd", "-o", "arrays", cwd=tmp_path)
+    assert np.load(tmp_path / "arrays" / "none.npy").shape == (0, 3)
+
+
+def test_convert__fields_said_outright__have_these_names(made, tmp_path):
+    target = tmp_path / "named.hrd"
+    good("convert", "--field", f"image={made / 'x.npy'}", "--field", f"label={made / 'y.npy'}", "-o", target)
+    assert [f["name"] for f in figures("info", target)["fields"]] == ["image", "label"]
+
+
+def test_convert__raw_input__needs_dtype_and_shape(made, tmp_path):
+    x = np.load(made / "x.npy")
+    (tmp_path / "x.bin").write_bytes(b"sixteen bytes ..." [:16] + x.tobytes())
+    raw = ["--dtype", "float32", "--shape", "16x16", "--skip-bytes", "16"]
+    good("convert", "x.bin", *raw, "-o", "raw.hrd", cwd=tmp_path)
+    good("export", "raw.hrd", "-o", "arrays", cwd=tmp_path)
+    assert np.array_equal(np.load(tmp_path / "arrays" / "x.npy"), x)
+    done = headrace("convert", "x.bin", "-o", "other.hrd", cwd=tmp_path)
+    assert done.returncode == 1 and "x.bin" in done.stderr
+
+
+def test_convert__hdf5__comes_back_equal(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    x = np.arange(4000, dtype="float64").reshape(500, 8)
+    with h5py.File(tmp_path / "train.h5", "w") as file:
+        file.create_dataset("images/train", data=x, chunks=(50, 8), compression="gzip")
+        file.create_dataset("labels", data=np.arange(500) % 3)
+    good("convert", "--field", "x=train.h5:/images/train", "--field", "y=train.h5:/labels",
+         "-o", "h.hrd", cwd=tmp_path)
+    good("export", "h.hrd", "-o", "arrays", cwd=tmp_path)
+    assert np.array_equal(np.load(tmp_path / "arrays" / "x.npy"), x)
+
+
+def test_convert__resume_with_nothing_to_pick_up__begins_anew_and_says_so(made, tmp_path):
+    done = headrace("convert", "--resume", made / "x.npy", "-o", tmp_path / "x.hrd")
+    assert done.returncode == 0 and "resume" in done.stderr
+    assert headrace("verify", tmp_path / "x.hrd").returncode == 0
+
+
+def test_info__json__has_the_documented_layout(data):
+    out = figures("info", data)
+    fields = out.pop("fields")
+    storage = [field.pop("storage") for field in fields]
+    provenance = out.pop("provenance")
+    assert isinstance(provenance, dict)
+    counts = {"values": WHOLE, "zeros": WHOLE, "nan": WHOLE, "inf": WHOLE,
+              "first_nan_sample": "NoneType", "first_inf_sample": "NoneType",
+              "min": FIGURE, "max": FIGURE, "mean": FIGURE, "std": FIGURE}
+    labels = {"longest_run_samples": WHOLE, "distinct": WHOLE, "distinct_overflow": "bool",
+              "looks_sorted": "bool"}
+    for field, shape, more in zip(fields, [["int"], []], [{}, labels]):
+        kinds = layout(field)
+        kinds.pop("attributes")
+        assert kinds == {"name": "str", "dtype": "str", "width_bytes": WHOLE, "shape": shape,
+                         "sample_bytes": WHOLE, "statistics": {**counts, **more}}
+    for entry in storage:
+        assert isinstance(entry["codec"], str) and isinstance(entry["reason"], str)
+    assert out.pop("attributes") in (None, {})
+    assert layout(out) == {
+        "file": "str", "uuid": "str", "commit": WHOLE, "samples": WHOLE, "chunks": WHOLE,
+        "samples_per_chunk": WHOLE, "segments": WHOLE, "decoded_bytes": WHOLE,
+        "file_bytes": WHOLE, "dead_bytes": WHOLE, "ratio": FIGURE,
+        "loader": {"batch": WHOLE, "shuffle": "bool", "window": WHOLE, "peak_bytes": WHOLE,
+                   "smallest_budget_bytes": WHOLE, "fits": "bool", "inflation": FIGURE},
+    }
+    assert out["file_bytes"] == data.stat().st_size
+
+
+def test_info__statistics__are_exact(data, made):
+    y = np.load(made / "y.npy")
+    stats = figures("info", data)["fields"][1]["statistics"]
+    assert (stats["min"], stats["max"], stats["distinct"]) == (y.min(), y.max(), len(np.unique(y)))
+    assert stats["mean"] == pytest.approx(y.mean(), rel=1e-12)
+    text = good("info", data)
+    assert "float32" in text and "(16, 16)" in text and "a shuffled loader" in text
+
+
+def test_info__sorted_labels_and_nan__are_warned_of(tmp_path):
+    x = np.zeros((3000, 2), "float32")
+    x[77, 1] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", np.arange(3000) // 300)
+    good("convert", "x.npy", "y.npy", "-o", "s.hrd", cwd=tmp_path)
+    text = good("info", "s.hrd", cwd=tmp_path)
+    assert "'x' has NaN, first in sample 77" in text and "'y' looks like sorted labels" in text
+    assert figures("plan", "s.hrd", cwd=tmp_path)["sorted_labels"] == "y"
+
+
+def test_verify__json__has_the_documented_layout(data):
+    out = figures("verify", data)
+    assert layout(out) == {"files": [{"file": "str", "whole": "bool", "status": "str",
+                                      "message": "NoneType", "damages": []}]}
+    assert "whole" in good("verify", data, "--threads", "2", "--budget", "64M")
+
+
+def test_plan__json__has_the_documented_layout(data):
+    out = figures("plan", data, "--shuffle", "--batch", "64", "--budget", "64M")
+    assert layout(out) == {
+        "file": "str", "batch": WHOLE, "shuffle": "bool", "window": WHOLE,
+        "batches_per_epoch": WHOLE, "samples_per_epoch": WHOLE, "dropped_samples": WHOLE,
+        "peak_bytes": WHOLE, "budget_bytes": WHOLE, "smallest_budget_bytes": WHOLE,
+        "largest_window": WHOLE, "fits": "bool", "read_amplification": FIGURE,
+        "inflation": FIGURE, "sorted_labels": "NoneType",
+    }
+    assert out["batches_per_epoch"] == -(-SAMPLES // 64) and out["fits"]
+
+
+def test_plan__smallest_budget__is_the_one_that_works(data):
+    options = [data, "--shuffle", "--batch", "64"]
+    plan = figures("plan", *options, "--budget", "100K")
+    assert not plan["fits"]
+    assert "does not fit" in good("plan", *options, "--budget", "100K")
+    smallest = plan["smallest_budget_bytes"]
+    assert figures("plan", *options, "--window", plan["window"], "--budget", smallest)["fits"]
+    done = headrace("epoch", *options, "--budget", "100K")
+    assert done.returncode == 1 and "budget" in done.stderr
+
+
+def test_export__json_and_part__are_right(data, made, tmp_path):
+    out = figures("export", data, "-o", "arrays", "--fields", "y", "--samples", "10:50", cwd=tmp_path)
+    assert layout(out) == {"file": "str", "output": "str", "fields": WHOLE, "samples": WHOLE,
+                           "seconds": FIGURE}
+    assert (out["fields"], out["samples"]) == (1, 40)
+    assert [p.name for p in (tmp_path / "arrays").iterdir()] == ["y.npy"]
+    assert np.array_equal(np.load(tmp_path / "arrays" / "y.npy"), np.load(made / "y.npy")[10:50])
+
+
+def test_export__all__comes_back_equal(data, made, tmp_path):
+    good("export", data, "-o", tmp_path)
+    for name in ("x.npy", "y.npy"):
+        assert (tmp_path / name).read_bytes()[-999:] == (made / name).read_bytes()[-999:]
+        assert np.array_equal(np.load(tmp_path / name), np.load(made / name))
+
+
+@pytest.mark.parametrize("args, words", [(["--samples", "0:3001"], "3000"), (["--fields", "z"], "z")])
+def test_export__part_that_is_not_there__is_refused(args, words, data, tmp_path):
+    done = headrace("export", data, "-o", tmp_path / "arrays", *args)
+    assert done.returncode == 1 and words in done.stderr
+
+
+# ---- epoch ----
+
+
+def test_epoch__json__has_the_documented_layout(data):
+    out = figures("epoch", data, "--shuffle", "--batch", "100", "--epochs", "2")
+    assert layout(out) == {
+        "file": "str", "samples": WHOLE, "batches": WHOLE, "epochs": WHOLE, "bytes": WHOLE,
+        "seconds": FIGURE, "bytes_per_s": FIGURE, "first_batch_s": FIGURE,
+        "peak_rss_bytes": WHOLE, "budget_bytes": WHOLE,
+        "wait_s": {"io": FIGURE, "decode": FIGURE, "consumer": FIGURE, "ring": FIGURE},
+        "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
+        "batch": WHOLE, "threads": WHOLE, "inflation": FIGURE, "io": "str",
+    }
+    assert (out["samples"], out["batches"], out["epochs"]) == (2 * SAMPLES, 60, 2)
+    assert out["bytes"] == 2 * SAMPLES * (16 * 16 * 4 + 8)
+
+
+def order_of(data, tmp_path, *args, name="order"):
+    index = tmp_path / f"{name}.npy"
+    out = figures("epoch", data, "--index", index, "--force", *args)
+    got = np.load(index)
+    assert got.dtype == np.int64 and got.shape == (out["samples"],)
+    return got
+
+
+def test_epoch__index__is_a_permutation_in_each_epoch(data, tmp_path):
+    plain = order_of(data, tmp_path, "--epochs", "2")
+    assert np.array_equal(plain, np.tile(np.arange(SAMPLES), 2))
+    mixed = order_of(data, tmp_path, "--shuffle", "--epochs", "3").reshape(3, SAMPLES)
+    assert all(np.array_equal(np.sort(epoch), np.arange(SAMPLES)) for epoch in mixed)
+    assert not np.array_equal(mixed[0], mixed[1]) and not np.array_equal(mixed[1], mixed[2])
+    other = order_of(data, tmp_path, "--shuffle", "--seed", "9")
+    assert not np.array_equal(other, mixed[0])
+    assert np.array_equal(order_of(data, tmp_path, "--shuffle", "--threads", "1"), mixed[0])
+
+
+def test_epoch__stopped_and_resumed_over_an_epochs_end__is_the_same_sequence(data, tmp_path):
+    state = tmp_path / "state"
+    order = ["--shuffle", "--batch", "128", "--seed", "3"]
+    whole = order_of(data, tmp_path, *order, "--epochs", "3")
+    parts = []
+    for number, (batches, threads) in enumerate([(10, 1), (14, 3), (10, 2), (37, 4)]):
+        resume = ["--resume", state] if number else []
+        parts.append(order_of(data, tmp_path, *order, "--epochs", "3", "--threads", threads, *resume,
+                              "--max-batches", batches, "--save-state", state, name=f"part{number}"))
+    got = np.concatenate(parts)
+    assert 2 * SAMPLES < len(got) <= len(whole)
+    assert np.array_equal(got, whole[: len(got)])
+
+
+@pytest.mark.parametrize("args", [["--batch", "64"], ["--seed", "4"], ["--window", "7"]])
+def test_epoch__state_of_another_order__is_refused(args, data, tmp_path):
+    state = tmp_path / "state"
+    order = ["--shuffle", "--batch", "128", "--seed", "3"]
+    good("epoch", data, *order, "--max-batches", "3", "--save-state", state)
+    done = headrace("epoch", data, *order, *args, "--resume", state)
+    assert done.returncode == 1 and done.stdout == ""
+
+
+@pytest.mark.parametrize("content", [b"", b"not a state", bytes(256), bytes(5000)])
+def test_epoch__file_that_is_no_state__is_refused(content, data, tmp_path):
+    (tmp_path / "state").write_bytes(content)
+    done = headrace("epoch", data, "--resume", tmp_path / "state")
+    assert done.returncode == 3 and "state" in done.stderr
+
+
+def test_epoch__ranks__share_the_samples(data, tmp_path):
+    order = ["--shuffle", "--batch", "120", "--streams", "4", "--drop-last"]
+    parts = [order_of(data, tmp_path, *order, "--rank", rank, "--world-size", "2") for rank in (0, 1)]
+    assert len(parts[0]) == len(parts[1])
+    assert len(np.unique(np.concatenate(parts))) == len(parts[0]) * 2
+    # A global batch is the ranks' slices side by side, whatever the world size is.
+    alone = order_of(data, tmp_path, *order)
+    assert np.array_equal(np.hstack([p.reshape(-1, 60) for p in parts]).ravel(), alone)
+    done = headrace("epoch", data, *order, "--rank", "2", "--world-size", "2")
+    assert done.returncode == 1 and "rank" in done.stderr
+
+
+def test_epoch__drop_last__leaves_the_short_batch_out(data):
+    assert figures("epoch", data, "--batch", "128")["samples"] == SAMPLES
+    out = figures("epoch", data, "--batch", "128", "--drop-last")
+    assert (out["samples"], out["batches"], out["epochs"]) == (SAMPLES // 128 * 128, SAMPLES // 128, 1)
+
+
+def test_epoch__fields__only_these_are_delivered(data):
+    assert figures("epoch", data, "--fields", "y")["bytes"] == SAMPLES * 8
+    done = headrace("epoch", data, "--fields", "y,z")
+    assert done.returncode == 1 and "z" in done.stderr
+
+
+def test_epoch__io__as_asked(data):
+    cached = figures("epoch", data, "--io", "cached")
+    assert cached["io"] not in ("libaio", "threads")
+    direct = headrace("epoch", data, "--io", "direct", "--json")
+    if direct.returncode != 0:
+        assert "direct" in direct.stderr.lower()
+        pytest.skip("no direct reads on this file system")
+    assert json.loads(direct.stdout)["io"] in ("libaio", "threads")
+
+
+def test_epoch__max_batches__counts_the_epoch_that_it_ends(data):
+    assert figures("epoch", data, "--batch", "1000", "--max-batches", "2")["epochs"] == 0
+    assert figures("epoch", data, "--batch", "1000", "--max-batches", "3")["epochs"] == 1
+
+
+def test_epoch__slow_consumer__takes_its_time(data):
+    out = figures("epoch", data, "--batch", "1000", "--consume-ns", "50000000")
+    assert out["seconds"] >= 0.15
+
+
+# ---- signals, pipes, terminals, locales ----
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """300 MB without bytes on the disk, and labels."""
+    folder = tmp_path_factory.mktemp("large")
+    array = np.lib.format.open_memmap(folder / "x.npy", "w+", "float32", (75000, 1000))
+    array[::1000, 0] = np.arange(75)
+    del array
+    yield folder
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.005)
+
+
+def test_convert__sigint__exit_130_and_resume_completes(large):
+    command = ["convert", "x.npy", "-o", "x.hrd", "--codec", "raw", "--threads", "1"]
+    partial = large / "x.hrd.partial"
+    child = subprocess.Popen([PROGRAM, *command], cwd=large, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: child.poll() is not None or (partial.exists() and partial.stat().st_size > 8e6))
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 130, (child.returncode, err)
+    assert out == "" and "interrupted" in err
+    assert partial.exists() and not (large / "x.hrd").exists()
+    # The line says how to go on.
+    hint = err[err.rindex("headrace convert"):].split()
+    assert hint[:3] == ["headrace", "convert", "--resume"]
+    assert sorted(hint[3:]) == sorted(command[1:])
+
+    resumed = figures(*hint[1:], cwd=large)
+    assert resumed["resumed_samples"] > 0 and not partial.exists()
+    good("verify", "x.hrd", cwd=large)
+    good("export", "x.hrd", "-o", "back", "--samples", "0:75000", cwd=large)
+    expected = np.load(large / "x.npy", mmap_mode="r")
+    back = np.load(large / "back" / "x.npy", mmap_mode="r")
+    assert np.array_equal(back, expected)
+    (large / "back" / "x.npy").unlink()
+    (large / "back").rmdir()
+
+
+def test_epoch__sigint__exit_130_and_the_state_is_true(data, tmp_path):
+    state, index = tmp_path / "state", tmp_path / "index.npy"
+    child = subprocess.Popen(
+        [PROGRAM, "epoch", data, "--shuffle", "--epochs", "1000", "--consume-ns", "5000000",
+         "--save-state", state, "--index", index, "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(0.7)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=30)
+    assert child.returncode == 130 and "interrupted" in err
+    first = np.load(index)
+    assert len(first) == json.loads(out)["samples"] > 0
+    second = order_of(data, tmp_path, "--shuffle", "--resume", state, "--max-batches", "5")
+    whole = order_of(data, tmp_path, "--shuffle", "--epochs", len(first) // SAMPLES + 2)
+    both = np.concatenate([first, second])
+    assert np.array_equal(both, whole[: len(both)])
+
+
+@pytest.mark.parametrize("args", [["info"], ["info", "--json"], ["plan", "--json"], ["epoch", "--json"]])
+def test_pipe__closed_by_its_reader__ends_without_a_crash(args, data):
+    line = f"'{PROGRAM}' {args[0]} '{data}' {' '.join(args[1:])} | head -1"
+    done = subprocess.run(["bash", "-c", line + '; echo "${PIPESTATUS[0]}"'], capture_output=True,
+                          text=True, timeout=60)
+    status = int(done.stdout.splitlines()[-1])
+    assert status in (0, 1, 128 + signal.SIGPIPE), done.stderr
+
+
+@pytest.mark.parametrize("args", [["info"], ["info", "--json"], ["verify"], ["plan"], ["plan", "--json"],
+                                  ["epoch"], ["epoch", "--json"], ["--help"], ["--version"]])
+def test_stdout__full_disk__is_a_failure(args, data):
+    words = [args[0], *([] if args[0].startswith("--") else [data]), *args[1:]]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1 and "written" in done.stderr
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "tr_TR.ISO-8859-9", "none.such"])
+def test_locale__not_utf8__changes_nothing(locale, tmp_path):
+    env = {**os.environ, "LC_ALL": locale, "LANG": locale}
+    np.save(tmp_path / "größe.npy", np.arange(12, dtype="float32") / 8)
+    good("convert", "größe.npy", "-o", "größe.hrd", cwd=tmp_path, env=env)
+    out = figures("info", "größe.hrd", cwd=tmp_path, env=env, encoding="utf-8")
+    assert out["fields"][0]["name"] == "größe" and out["fields"][0]["statistics"]["max"] == 1.375
+    good("export", "größe.hrd", "-o", "arrays", cwd=tmp_path, env=env)
+    assert (tmp_path / "arrays" / "größe.npy").exists()
+
+
+def test_path__not_utf8__json_is_still_json(data, tmp_path):
+    odd = os.path.join(os.fsencode(tmp_path), b"caf\xe9.hrd")
+    with open(odd, "wb") as file:
+        file.write(data.read_bytes())
+    for command in ("info", "verify", "plan", "epoch"):
+        done = subprocess.run([os.fsencode(PROGRAM), command.encode(), odd, b"--json"],
+                              capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        out = json.loads(done.stdout)
+        name = out["files"][0]["file"] if command == "verify" else out["file"]
+        assert name.endswith("caf\ufffd.hrd")
+
+
+def on_terminal(*args, cwd):
+    """stderr of a command that has a terminal for it."""
+    leader, follower = pty.openpty()
+    child = subprocess.Popen([PROGRAM, *map(str, args)], cwd=cwd, stdout=subprocess.PIPE, stderr=follower)
+    os.close(follower)
+    seen = b""
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        ready, _, _ = select.select([leader], [], [], 0.1)
+        if ready:
+            try:
+                piece = os.read(leader, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            seen += piece
+    child.communicate(timeout=60)
+    os.close(leader)
+    assert child.returncode == 0, seen
+    return seen.decode()
+
+
+def test_progress__on_a_terminal__share_rate_and_time_left(large):
+    seen = on_terminal("convert", "x.npy", "-o", "bar.hrd", "--force", cwd=large)
+    assert "convert [" in seen and "%" in seen and "iB/s" in seen and " left" in seen
+    lines = [line for line in seen.split("\r") if line.startswith("convert")]
+    assert all(len(line.replace("\x1b[K", "").rstrip("\n")) <= 80 for line in lines)
+    assert seen.rstrip("\n").endswith("\x1b[K") or "\r\x1b[K" in seen
+    assert "convert [" not in on_terminal("convert", "x.npy", "-o", "bar.hrd", "--force", "--quiet", cwd=large)
+
+
+def test_progress__resumed_with_few_batches__ends_at_100_percent(data, tmp_path):
+    good("epoch", data, "--batch", "100", "--max-batches", "12", "--save-state", "s", cwd=tmp_path)
+    slow = ["--consume-ns", "60000000"]
+    for options in (["--resume", "s"], ["--max-batches", "9"], ["--resume", "s", "--max-batches", "9"]):
+        seen = on_terminal("epoch", data, "--batch", "100", *slow, *options, cwd=tmp_path)
+        shares = [int(part.split()[-1]) for part in seen.split(" %")[:-1]]
+        assert shares == sorted(shares) and 85 <= shares[-1] <= 100, (options, shares)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_progress__stderr_is_no_terminal__silent(command, data, made, tmp_path):
+    args = {"convert": [made / "x.npy", "-o", tmp_path / "x.hrd"], "export": [data, "-o", tmp_path / "arrays"]}
+    done = headrace(command, *args.get(command, [data]))
+    assert done.returncode == 0
+    assert "\r" not in done.stderr and "\x1b" not in done.stderr
+    if command != "convert":
+        assert done.stderr == ""

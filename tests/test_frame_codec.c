@@ -1,0 +1,235 @@
+/*
+ * format/frame_codec.c: what is encoded comes back, and damage is an error.
+ */
+#include "frame_codec.h"
+#include "headrace/writer.h"
+#include "superblock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define N   65536u
+#define ALL (HR__FEATURE_ZSTD | HR__FEATURE_BYTE_SHUFFLE)
+
+struct codec {
+    struct hr__frame_encoder encoder;
+    struct hr__frame_decoder decoder;
+    uint8_t *src, *stored, *decoded, *plain;
+    size_t stored_room;
+};
+
+static int setup(void **state) {
+    struct codec *c = calloc(1, sizeof(*c));
+    c->stored_room = hr__frame_bound(N);
+    c->src = malloc(N);
+    c->stored = malloc(c->stored_room);
+    c->decoded = malloc(N);
+    c->plain = malloc(N);
+    for (uint32_t i = 0; i < N; i++) /* words that count up: the shuffle helps */
+        c->src[i] = (uint8_t)((i / 4) >> 8 * (i % 4));
+    *state = c;
+    return hr__frame_encoder_init(&c->encoder, NULL) != HR_OK ||
+           hr__frame_decoder_init(&c->decoder, NULL) != HR_OK;
+}
+
+static int teardown(void **state) {
+    struct codec *c = *state;
+    hr__frame_encoder_free(&c->encoder);
+    hr__frame_decoder_free(&c->decoder);
+    free(c->src);
+    free(c->stored);
+    free(c->decoded);
+    free(c->plain);
+    free(c);
+    return 0;
+}
+
+static struct hr__frame encode(struct codec *c, uint8_t codec, uint8_t e, uint32_t n) {
+    struct hr__storage storage = {.codec = codec,
+                                  .filter = e != 0 ? HR_FILTER_BYTE_SHUFFLE : HR_FILTER_NONE,
+                                  .element_bytes = e,
+                                  .level = 1};
+    struct hr__frame f = {0};
+    assert_int_equal(
+        hr__frame_encode(&c->encoder, &storage, c->src, n, c->stored, c->stored_room, &f, NULL),
+        HR_OK);
+    return f;
+}
+
+/* Decodes from memory of exactly the stored size, so that a sanitizer sees a read past it. */
+static hr_status decode(struct codec *c, const struct hr__frame *f, uint32_t features) {
+    hr_error err = {0};
+    uint8_t *exact = malloc(f->stored_bytes);
+    memcpy(exact, c->stored, f->stored_bytes);
+    hr_status st = hr__frame_decode(&c->decoder, f, exact, features, c->decoded, &err);
+    if (st != HR_OK) {
+        assert_int_equal(err.status, st);
+        assert_true(err.message[0] != 0);
+    }
+    free(exact);
+    return st;
+}
+
+static void frame__every_codec_and_filter__comes_back(void **state) {
+    struct codec *c = *state;
+    static const uint8_t filters[] = {0, 2, 4, 8, 16};
+    static const uint32_t sizes[] = {16, 48, 4096, N};
+    for (size_t k = 0; k < sizeof(filters); k++)
+        for (size_t i = 0; i < 4; i++) {
+            struct hr__frame f = encode(c, HR_CODEC_ZSTD, filters[k], sizes[i]);
+            assert_int_equal(f.decoded_bytes, sizes[i]);
+            assert_int_equal(decode(c, &f, ALL), HR_OK);
+            if (f.filter == HR_FILTER_BYTE_SHUFFLE)
+                hr__byte_unshuffle(c->decoded, sizes[i], f.element_bytes, c->plain);
+            else
+                memcpy(c->plain, c->decoded, sizes[i]);
+            assert_memory_equal(c->plain, c->src, sizes[i]);
+            assert_true(f.stored_bytes <= sizes[i]);
+        }
+    struct hr__frame raw = encode(c, HR_CODEC_RAW, 0, N);
+    assert_int_equal(raw.stored_bytes, N);
+    assert_int_equal(decode(c, &raw, 0), HR_OK);
+    assert_memory_equal(c->decoded, c->src, N);
+}
+
+static void frame__compression_does_not_help__is_raw(void **state) {
+    struct codec *c = *state;
+    uint32_t x = 1;
+    for (uint32_t i = 0; i < N; i++) {
+        x = x * 1664525u + 1013904223u;
+        c->src[i] = (uint8_t)(x >> 24);
+    }
+    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 4, N);
+    assert_int_equal(f.codec, HR_CODEC_RAW);
+    assert_int_equal(f.filter, HR_FILTER_NONE);
+    assert_int_equal(f.element_bytes, 0);
+    assert_int_equal(f.stored_bytes, N);
+    assert_memory_equal(c->stored, c->src, N);
+}
+
+static void frame__size_no_multiple_of_the_element__is_not_shuffled(void **state) {
+    struct codec *c = *state;
+    memset(c->src, 5, N);
+    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 8, 1001);
+    assert_int_equal(f.codec, HR_CODEC_ZSTD);
+    assert_int_equal(f.filter, HR_FILTER_NONE);
+    assert_int_equal(f.element_bytes, 0);
+}
+
+static void frame__any_bit_flipped__is_corrupt(void **state) {
+    struct codec *c = *state;
+    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 4, 512);
+    for (uint32_t bit = 0; bit < f.stored_bytes * 8; bit++) {
+        c->stored[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_int_equal(decode(c, &f, ALL), HR_ERR_CORRUPT);
+        c->stored[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    assert_int_equal(decode(c, &f, ALL), HR_OK);
+}
+
+/* With the hash made right again the codec stands alone: an error, or decoded_bytes bytes. */
+static void frame__flipped_with_the_right_hash__never_overruns(void **state) {
+    struct codec *c = *state;
+    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 4, 512);
+    for (uint32_t bit = 0; bit < f.stored_bytes * 8; bit++) {
+        c->stored[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        f.hash = hr__hash(c->stored, f.stored_bytes);
+        hr_status st = decode(c, &f, ALL);
+        assert_true(st == HR_OK || st == HR_ERR_CORRUPT);
+        c->stored[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+static void frame__other_decoded_size__is_corrupt(void **state) {
+    struct codec *c = *state;
+    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 0, 4096);
+    f.decoded_bytes = 4095;
+    assert_int_equal(decode(c, &f, ALL), HR_ERR_CORRUPT);
+    f.decoded_bytes = 4097;
+    assert_int_equal(decode(c, &f, ALL), HR_ERR_CORRUPT);
+}
+
+static void frame__every_truncation_with_the_right_hash__is_corrupt(void **state) {
+    struct codec *c = *state;
+    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 0, 512);
+    for (f.stored_bytes--; f.stored_bytes > 0; f.stored_bytes--) {
+        f.hash = hr__hash(c->stored, f.stored_bytes);
+        assert_int_equal(decode(c, &f, ALL), HR_ERR_CORRUPT);
+    }
+}
+
+/* A byte, a skippable frame, or a second frame behind the first would be data nobody reads. */
+static void frame__something_behind_the_zstd_frame__is_corrupt(void **state) {
+    struct codec *c = *state;
+    static const uint8_t skippable[] = {0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0};
+    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 0, 4096), longer = f;
+    c->stored[f.stored_bytes] = 0;
+    longer.stored_bytes = f.stored_bytes + 1;
+    longer.hash = hr__hash(c->stored, longer.stored_bytes);
+    assert_int_equal(decode(c, &longer, ALL), HR_ERR_CORRUPT);
+    memcpy(c->stored + f.stored_bytes, skippable, sizeof(skippable));
+    longer.stored_bytes = f.stored_bytes + (uint32_t)sizeof(skippable);
+    longer.hash = hr__hash(c->stored, longer.stored_bytes);
+    assert_int_equal(decode(c, &longer, ALL), HR_ERR_CORRUPT);
+}
+
+/* Frames of zstd 0.7: one raw block of 4 bytes. A program that follows RFC 8878 cannot read it. */
+static void frame__older_than_rfc_8878__is_corrupt(void **state) {
+    struct codec *c = *state;
+    static const uint8_t old[] = {0x27, 0xb5, 0x2f, 0xfd, 0x20, 4,    0x40, 0,
+                                  4,    'd',  'a',  't',  'a',  0xc0, 0,    0};
+    memcpy(c->stored, old, sizeof(old));
+    struct hr__frame f = {.codec = HR_CODEC_ZSTD, .stored_bytes = sizeof(old), .decoded_bytes = 4};
+    f.hash = hr__hash(c->stored, f.stored_bytes);
+    assert_int_equal(decode(c, &f, ALL), HR_ERR_CORRUPT);
+}
+
+static void frame__feature_not_listed__is_corrupt(void **state) {
+    struct codec *c = *state;
+    for (uint32_t i = 0; i < N; i++)
+        c->src[i] = (uint8_t)((i / 4) >> 8 * (i % 4));
+    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 4, 4096);
+    assert_int_equal(f.filter, HR_FILTER_BYTE_SHUFFLE);
+    assert_int_equal(decode(c, &f, ALL), HR_OK);
+    assert_int_equal(decode(c, &f, HR__FEATURE_ZSTD), HR_ERR_CORRUPT);
+    assert_int_equal(decode(c, &f, HR__FEATURE_BYTE_SHUFFLE), HR_ERR_CORRUPT);
+    assert_int_equal(decode(c, &f, 0), HR_ERR_CORRUPT);
+}
+
+static void frame__no_room__is_refused(void **state) {
+    struct codec *c = *state;
+    struct hr__storage storage = {.codec = HR_CODEC_ZSTD, .level = 1};
+    struct hr__frame f;
+    assert_int_equal(hr__frame_encode(&c->encoder, &storage, c->src, N, c->stored,
+                                      hr__frame_bound(N) - 1, &f, NULL),
+                     HR_ERR_INVALID);
+}
+
+/* The published test vectors of XXH3-64, seed 0: the hash is part of the format. */
+static void hash__known_inputs__known_values(void **state) {
+    (void)state;
+    assert_int_equal(hr__hash("", 0), UINT64_C(0x2d06800538d394c2));
+    assert_int_equal(hr__hash("abc", 3), UINT64_C(0x78af5f94892f3950));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frame__every_codec_and_filter__comes_back),
+        cmocka_unit_test(frame__any_bit_flipped__is_corrupt),
+        cmocka_unit_test(frame__flipped_with_the_right_hash__never_overruns),
+        cmocka_unit_test(frame__other_decoded_size__is_corrupt),
+        cmocka_unit_test(frame__every_truncation_with_the_right_hash__is_corrupt),
+        cmocka_unit_test(frame__something_behind_the_zstd_frame__is_corrupt),
+        cmocka_unit_test(frame__older_than_rfc_8878__is_corrupt),
+        cmocka_unit_test(frame__feature_not_listed__is_corrupt),
+        cmocka_unit_test(frame__compression_does_not_help__is_raw),
+        cmocka_unit_test(frame__size_no_multiple_of_the_element__is_not_shuffled),
+        cmocka_unit_test(frame__no_room__is_refused),
+        cmocka_unit_test(hash__known_inputs__known_values),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,91 @@
+"""`kill -9` of `headrace convert` at any instant: what was there stays, and the job resumes."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HEADRACE = Path(os.environ.get("HEADRACE_BIN", "")) / "headrace"
+pytestmark = pytest.mark.skipif(not HEADRACE.is_file(), reason="the headrace command is not built")
+
+KILLS = 50
+
+
+def run(*arguments):
+    command = [str(HEADRACE), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def make_inputs(folder, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 50, size=(60_000, 64)).astype(np.float32)
+    np.save(folder / "X.npy", x)
+    np.save(folder / "y.npy", np.arange(len(x), dtype=np.int64))
+    return [folder / "X.npy", folder / "y.npy"]
+
+
+def kill_after(arguments, delay_s):
+    """Whether the process was still there to be killed."""
+    process = subprocess.Popen([str(HEADRACE), *map(str, arguments)], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    time.sleep(delay_s)
+    alive = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return alive
+
+
+def check_target(target, inputs, folder):
+    assert run("verify", target).returncode == 0
+    out = folder / "exported"
+    assert run("export", target, "-o", out, "--force").returncode == 0
+    for source in inputs:
+        assert (out / source.name).read_bytes() == source.read_bytes()
+
+
+def test_convert_killed_at_any_instant_resumes(tmp_path):
+    inputs = make_inputs(tmp_path, 1)
+    options = ["--level", "12", "--threads", "2", "--chunk-bytes", "65536"]
+    begun = time.monotonic()
+    assert run("convert", *inputs, "-o", tmp_path / "whole.hrd", *options).returncode == 0
+    whole_s = time.monotonic() - begun
+    rng = random.Random(7)
+    killed = 0
+    for i in range(KILLS):
+        target = tmp_path / f"{i}.hrd"
+        partial = tmp_path / f"{i}.hrd.partial"
+        arguments = ["convert", *inputs, "-o", target, *options]
+        killed += kill_after(arguments, rng.uniform(0, 1.1 * whole_s))
+        if target.exists():
+            assert run("verify", target).returncode == 0
+        else:
+            assert run("info", target).returncode == 1
+            if partial.exists():  # never taken for a data set
+                assert run("verify", partial).returncode == 3
+            resumed = run(*arguments, "--resume")
+            assert resumed.returncode == 0, resumed.stderr
+        assert not partial.exists()
+        if i % 10 == 0:
+            check_target(target, inputs, tmp_path)
+        else:
+            assert run("verify", target).returncode == 0
+        target.unlink()
+    assert killed >= KILLS // 2
+
+
+def test_convert_killed_over_an_old_target_leaves_it(tmp_path):
+    old, new = make_inputs(tmp_path, 2), tmp_path / "new.npy"
+    target = tmp_path / "data.hrd"
+    assert run("convert", *old, "-o", target).returncode == 0
+    before = target.read_bytes()
+    np.save(new, np.random.default_rng(3).normal(size=(200_000, 16)))
+    rng = random.Random(8)
+    for _ in range(5):
+        arguments = ["convert", new, "-o", target, "--force", "--level", "12"]
+        if kill_after(arguments, rng.uniform(0.01, 0.2)):
+            assert target.read_bytes() == before

@@ -1,0 +1,236 @@
+/*
+ * Every allocation, mapping and thread of a reader is refused in turn (link-time --wrap):
+ * HR_ERR_NO_MEMORY, or success where it can do without; no leak, no hang, and the next try works.
+ * Allocations inside of jansson are not refused: it does not tell lack of memory from bad text.
+ */
+#define _GNU_SOURCE
+#include "reader_pass.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <zstd.h>
+
+static const struct made set = {130, 16, 24, 10, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE};
+
+static atomic_long until_refusal = -1; /* so many more succeed, then one is refused; -1: none is */
+static atomic_bool refused;
+static atomic_bool threads_only;
+
+static bool refuse(bool is_thread) {
+    if (atomic_load(&threads_only) && !is_thread)
+        return false;
+    if (atomic_load(&until_refusal) < 0)
+        return false;
+    if (atomic_fetch_sub(&until_refusal, 1) != 0)
+        return false;
+    atomic_store(&refused, true);
+    return true;
+}
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__real_aligned_alloc(size_t align, size_t n);
+int __real_posix_memalign(void **out, size_t align, size_t n);
+char *__real_strdup(const char *s);
+void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off);
+int __real_pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*run)(void *),
+                          void *arg);
+ZSTD_DCtx *__real_ZSTD_createDCtx(void);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+void *__wrap_aligned_alloc(size_t align, size_t n);
+int __wrap_posix_memalign(void **out, size_t align, size_t n);
+char *__wrap_strdup(const char *s);
+void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*run)(void *),
+                          void *arg);
+ZSTD_DCtx *__wrap_ZSTD_createDCtx(void);
+
+void *__wrap_malloc(size_t n) {
+    return refuse(false) ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size) {
+    return refuse(false) ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n) {
+    return refuse(false) ? NULL : __real_realloc(p, n);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t n) {
+    return refuse(false) ? NULL : __real_aligned_alloc(align, n);
+}
+
+int __wrap_posix_memalign(void **out, size_t align, size_t n) {
+    return refuse(false) ? ENOMEM : __real_posix_memalign(out, align, n);
+}
+
+char *__wrap_strdup(const char *s) {
+    return refuse(false) ? NULL : __real_strdup(s);
+}
+
+void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off) {
+    errno = ENOMEM;
+    return refuse(false) ? MAP_FAILED : __real_mmap(at, n, prot, flags, fd, off);
+}
+
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*run)(void *),
+                          void *arg) {
+    return refuse(true) ? EAGAIN : __real_pthread_create(t, attr, run, arg);
+}
+
+ZSTD_DCtx *__wrap_ZSTD_createDCtx(void) {
+    return refuse(false) ? NULL : __real_ZSTD_createDCtx();
+}
+
+enum { READ, GATHER, LOAD_CACHED, LOAD_DIRECT, PLAN, VERIFY, NUM_CALLS };
+
+static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
+    hr_loader_options o = HR_LOADER_OPTIONS_INIT;
+    hr_loader *l = NULL;
+    hr_batch *b = NULL;
+    o.flags = HR_LOADER_SHUFFLE;
+    o.batch_samples = 16;
+    o.num_threads = 3;
+    o.num_epochs = 2;
+    o.budget_bytes = (uint64_t)64 << 20;
+    o.io = io;
+    hr_status st = hr_loader_open(ds, &o, &l, err);
+    if (st == HR_ERR_UNSUPPORTED && io == HR_IO_DIRECT)
+        return hr_loader_open(ds, &o, &l, NULL) == HR_OK ? HR_ERR_INVALID : HR_OK;
+    for (int ends = 0; st == HR_OK && ends < 2;) {
+        st = hr_loader_next(l, -1, &b, err);
+        if (st == HR_OK && !made_batch_right(b, &set))
+            st = HR_ERR_INVALID;
+        hr_batch_release(b);
+        if (st == HR_END_OF_EPOCH) {
+            ends++;
+            st = HR_OK;
+        }
+    }
+    hr_loader_close(l);
+    return st;
+}
+
+static hr_status plan(hr_dataset *ds, hr_error *err) {
+    hr_loader_options o = HR_LOADER_OPTIONS_INIT;
+    hr_loader_plan p = {.struct_bytes = sizeof(p)};
+    o.flags = HR_LOADER_SHUFFLE;
+    o.batch_samples = 16;
+    o.budget_bytes = (uint64_t)64 << 20;
+    return hr_loader_plan_open(ds, &o, &p, err);
+}
+
+static hr_status call(const char *path, int which, hr_error *err) {
+    hr_dataset *ds = NULL;
+    hr_open_options o = HR_OPEN_OPTIONS_INIT;
+    hr_verify_options v = HR_VERIFY_OPTIONS_INIT;
+    v.budget_bytes = o.budget_bytes = (uint64_t)64 << 20;
+    v.num_threads = 3;
+    if (which == VERIFY)
+        return hr_dataset_verify(path, &v, err);
+    hr_status st = hr_dataset_open(path, &o, &ds, err);
+    if (st == HR_OK)
+        st = which == READ          ? pass_read(ds, &set, err)
+             : which == GATHER      ? pass_gather(ds, &set, err)
+             : which == LOAD_CACHED ? load(ds, HR_IO_CACHED, err)
+             : which == LOAD_DIRECT ? load(ds, HR_IO_DIRECT, err)
+                                    : plan(ds, err);
+    else if (ds != NULL)
+        st = HR_ERR_INVALID;
+    hr_dataset_close(ds);
+    return st;
+}
+
+/* Refuses the nth of each call in turn until a call needs fewer. */
+static void refuse_each(int which) {
+    const char *path = made_path("alloc.hrd");
+    for (long nth = 0;; nth++) {
+        hr_error err = {0};
+        atomic_store(&refused, false);
+        atomic_store(&until_refusal, nth);
+        hr_status st = call(path, which, &err);
+        atomic_store(&until_refusal, -1);
+        if (!atomic_load(&refused)) {
+            made_ok(st, &err);
+            assert_true(nth > (atomic_load(&threads_only) ? 1 : 10));
+            return;
+        }
+        if (st != HR_OK && (st != HR_ERR_NO_MEMORY || err.status != st || err.message[0] == 0))
+            fail_msg("call %d, refusal %ld: %s: %s", which, nth, hr_status_name(st), err.message);
+        assert_true(nth < 10000);
+    }
+}
+
+static void read__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(READ);
+}
+
+static void gather__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(GATHER);
+}
+
+static void loader__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(LOAD_CACHED);
+    refuse_each(LOAD_DIRECT);
+}
+
+static void plan__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(PLAN);
+}
+
+static void verify__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(VERIFY);
+}
+
+static void threads__each_refused__no_memory_or_done_without(void **state) {
+    (void)state;
+    atomic_store(&threads_only, true);
+    refuse_each(LOAD_CACHED);
+    refuse_each(VERIFY);
+    atomic_store(&threads_only, false);
+}
+
+static int setup(void **state) {
+    (void)state;
+    made_write(made_path("alloc.hrd"), &set);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    made_cleanup();
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(read__each_allocation_refused__no_memory),
+        cmocka_unit_test(gather__each_allocation_refused__no_memory),
+        cmocka_unit_test(loader__each_allocation_refused__no_memory),
+        cmocka_unit_test(plan__each_allocation_refused__no_memory),
+        cmocka_unit_test(verify__each_allocation_refused__no_memory),
+        cmocka_unit_test(threads__each_refused__no_memory_or_done_without),
+    };
+    alarm(100); /* a hang is a failure */
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
