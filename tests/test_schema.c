@@ -100,17 +100,6 @@ static void make__types_and_shapes__by_the_rules(void **state) {
     invalid((hr_field){.name = "x", .dtype = HR_VAR_UTF8, .rank = 2, .shape = image});
 }
 
-/* A dimension of 0 makes the others harmless, wherever it stands. */
-static void make__a_zero_among_huge_dimensions__is_no_bytes(void **state) {
-    static const uint64_t m = UINT64_C(1) << 48;
-    const uint64_t shapes[3][3] = {{0, m, m}, {m, 0, m}, {m, m, 0}}, none[3] = {m, m, m};
-    (void)state;
-    for (int i = 0; i < 3; i++)
-        valid((hr_field){.name = "x", .dtype = HR_INT64, .rank = 3, .shape = shapes[i]}, 0);
-    invalid((hr_field){.name = "x", .dtype = HR_INT64, .rank = 3, .shape = none});
-    invalid((hr_field){.name = "x", .dtype = HR_FIXED_BYTES, .rank = 3, .shape = none});
-}
-
 static void make__no_shape__is_refused(void **state) {
     (void)state;
     invalid((hr_field){.name = "x", .dtype = HR_INT64, .rank = 3});
@@ -444,7 +433,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(make__names__by_the_rules),
         cmocka_unit_test(make__types_and_shapes__by_the_rules),
-        cmocka_unit_test(make__a_zero_among_huge_dimensions__is_no_bytes),
         cmocka_unit_test(make__no_shape__is_refused),
         cmocka_unit_test(make__numbers_of_fields__by_the_rules),
         cmocka_unit_test(make__block_order__smallest_first_variable_last),
