@@ -21,8 +21,6 @@ ALLOWANCE_BYTES = 32 * MIB
 HELPER_BYTES = 16 * MIB
 INTERVAL_S = 0.01
 WITH_LIMIT = pathlib.Path(__file__).resolve().parent.parent / "script" / "with-memory-limit"
-# What puts a limit on the command is not the command.
-WRAPPERS = {"bash", "sh", "dash", "env", "prlimit", "sudo"}
 
 
 def parse_size(text):
@@ -55,13 +53,6 @@ def process_tree(pid):
     return tree
 
 
-def program_name(pid):
-    try:
-        return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
-    except OSError:
-        return ""
-
-
 def number_of(path, key):
     """The bytes of a line "Key:  N kB" of a file under /proc; 0 where the process has gone."""
     try:
@@ -83,18 +74,14 @@ class Peak:
         self.samples = 0
         self.hwm_bytes = {}
 
-    def sample(self, pid):
-        pss, processes = 0, 0
-        for member in process_tree(pid):
-            name = program_name(member)
-            if not name or name in WRAPPERS:
-                continue
+    def sample(self, members):
+        pss = 0
+        for member in members:
             pss += number_of(f"/proc/{member}/smaps_rollup", "Pss:")
             hwm = number_of(f"/proc/{member}/status", "VmHWM:")
             self.hwm_bytes[member] = max(hwm, self.hwm_bytes.get(member, 0))
-            processes += 1
         self.pss_bytes = max(self.pss_bytes, pss)
-        self.helpers = max(self.helpers, processes - 1)
+        self.helpers = max(self.helpers, len(members) - 1)
         self.samples += 1
 
 
@@ -102,13 +89,15 @@ def measure(command, limit_bytes=None):
     """Runs the command to its end. Its standard output is in the answer; its errors go where ours go."""
     command = [str(word) for word in command]
     if limit_bytes is not None:
-        command = [str(WITH_LIMIT), str(limit_bytes), *command]
+        command = [sys.executable, str(WITH_LIMIT), str(limit_bytes), *command]
     peak = Peak()
     start = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, stdout=output)
         while process.poll() is None:
-            peak.sample(process.pid)
+            tree = process_tree(process.pid)
+            # What sets the limit is not the command.
+            peak.sample(tree if limit_bytes is None else tree[1:])
             time.sleep(INTERVAL_S)
         output.seek(0)
         stdout = output.read()

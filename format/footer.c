@@ -9,6 +9,7 @@
 #include "dtype.h"
 #include "error.h"
 #include "frame_codec.h" /* hr__hash */
+#include "json_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -223,6 +224,14 @@ hr_status hr__footer_decode(const uint8_t *bytes, size_t n_bytes, const struct h
 done:
     hr__footer_free(out);
     return st;
+}
+
+uint64_t hr__footer_decode_bytes(const uint8_t *bytes, size_t n_bytes) {
+    if (n_bytes < HR__FOOTER_HEADER_BYTES)
+        return 0;
+    uint64_t json_bytes = hr__min_u64(hr__get_u64(bytes + 72), n_bytes - HR__FOOTER_HEADER_BYTES);
+    const char *json = (const char *)bytes + HR__FOOTER_HEADER_BYTES;
+    return n_bytes + hr__json_parse_bytes(json, (size_t)json_bytes);
 }
 
 void hr__footer_free(struct hr__footer *f) {

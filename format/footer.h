@@ -37,6 +37,9 @@ hr_status hr__footer_encode(const struct hr__footer *f, uint8_t **out, size_t *n
  */
 hr_status hr__footer_decode(const uint8_t *bytes, size_t n_bytes, const struct hr__superblock *sb,
                             struct hr__footer *out, hr_error *err);
+/* Most bytes that decoding takes beside `bytes` themselves: in proportion to them, but for the tree
+ * of the JSON text. */
+uint64_t hr__footer_decode_bytes(const uint8_t *bytes, size_t n_bytes);
 void hr__footer_free(struct hr__footer *f); /* a zeroed footer is fine */
 
 #endif

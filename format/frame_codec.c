@@ -117,9 +117,10 @@ hr_status hr__frame_encode(struct hr__frame_encoder *e, const struct hr__storage
     size_t n = n_bytes;
     bool shuffle = storage->filter == HR_FILTER_BYTE_SHUFFLE && storage->element_bytes > 1 &&
                    n_bytes % storage->element_bytes == 0;
-    if (dst_bytes < hr__frame_bound(n_bytes))
-        return hr__error_set(err, HR_ERR_INVALID, "no room for a frame of %u bytes in %zu", n_bytes,
-                             dst_bytes);
+    if (n_bytes > HR__MAX_FRAME_BYTES || dst_bytes < hr__frame_bound(n_bytes))
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "no room for a frame of %u bytes (at most %u) in %zu", n_bytes,
+                             HR__MAX_FRAME_BYTES, dst_bytes);
     if (storage->codec == HR_CODEC_ZSTD) {
         if (shuffle) {
             hr__byte_shuffle(src, n_bytes, storage->element_bytes, e->shuffled);

@@ -33,14 +33,28 @@ static bool depth_ok(const char *text, size_t n_bytes) {
     return true;
 }
 
-/* What a tree takes, as a multiple of its text, and a little more. */
-#define TREE_FACTOR    16
-#define TREE_ADD_BYTES ((size_t)64 << 10)
+/* Measured with jansson 2.14 and glibc: an object, an array, an entry, and a member with its key.
+ */
+#define OBJECT_BYTES 240u
+#define ARRAY_BYTES  140u
+#define ENTRY_BYTES  112u
+#define MEMBER_BYTES 120u
+
+uint64_t hr__json_parse_bytes(const char *text, size_t n_bytes) {
+    uint64_t sum = 256 + 2 * (uint64_t)n_bytes; /* the parser's buffers, and strings */
+    for (size_t i = 0; i < n_bytes; i++)
+        sum += text[i] == '{'   ? OBJECT_BYTES
+               : text[i] == '[' ? ARRAY_BYTES
+               : text[i] == ',' ? ENTRY_BYTES
+               : text[i] == ':' ? MEMBER_BYTES
+                                : 0;
+    return sum;
+}
 
 /* Where memory runs out inside its parser, jansson calls a text invalid, cuts a string short, or
  * fails an assertion. So what it may need is asked for beforehand. */
 static bool memory_ok(size_t n_bytes) {
-    void *p = malloc(n_bytes * TREE_FACTOR + TREE_ADD_BYTES);
+    void *p = malloc(n_bytes);
     bool ok = p != NULL;
     free(p);
     return ok;
@@ -55,8 +69,9 @@ hr_status hr__json_parse_value(const char *text, size_t n_bytes, json_t **out, h
     if (!depth_ok(text, n_bytes))
         return hr__error_set(err, HR_ERR_CORRUPT, "its JSON is nested deeper than %d levels",
                              HR__JSON_MAX_DEPTH);
-    if (!memory_ok(n_bytes))
-        return hr__error_no_memory(err, n_bytes * TREE_FACTOR + TREE_ADD_BYTES, "JSON");
+    uint64_t needed = hr__json_parse_bytes(text, n_bytes); /* at most 16 MiB x 242 */
+    if (!memory_ok((size_t)needed))
+        return hr__error_no_memory(err, (size_t)needed, "JSON");
     *out = json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
     if (*out != NULL)
         return HR_OK;

@@ -19,6 +19,9 @@ hr_status hr__json_parse(const char *text, size_t n_bytes, json_t **out, hr_erro
 /* The same for any value, an array say. */
 hr_status hr__json_parse_value(const char *text, size_t n_bytes, json_t **out, hr_error *err);
 
+/* Most bytes that parsing takes, the tree included: objects take 79 times their text at worst. */
+uint64_t hr__json_parse_bytes(const char *text, size_t n_bytes);
+
 /* Text for a person to read, ends with a newline and a zero (not counted). HR_ERR_INVALID: more
  * levels than a reader takes. */
 hr_status hr__json_print(const json_t *json, char **out, size_t *n_bytes, hr_error *err);

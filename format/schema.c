@@ -26,11 +26,11 @@ static hr_status check_name(const char *name, hr_error *err) {
         if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
             return hr__error_set(err, HR_ERR_INVALID,
                                  "a field's name has a control character (byte %zu); rename it", i);
+    if (!hr__utf8_valid(name, n))
+        return hr__error_set(err, HR_ERR_INVALID, "a field's name is not UTF-8; rename it");
     if (name[0] == '/' || name[n - 1] == '/')
         return hr__error_set(err, HR_ERR_INVALID,
                              "the field name \"%.64s\" begins or ends with '/'; rename it", name);
-    if (!hr__utf8_valid(name, n))
-        return hr__error_set(err, HR_ERR_INVALID, "a field's name is not UTF-8; rename it");
     return HR_OK;
 }
 
@@ -54,7 +54,7 @@ static hr_status check_type(const struct hr__schema_field *f, hr_error *err) {
 /* Sizes that follow from type and shape. */
 static hr_status measure(struct hr__schema_field *f, hr_error *err) {
     uint64_t elements = 1;
-    bool ok = true;
+    bool ok = true, none = false;
     if (hr__dtype_is_variable(f->dtype)) {
         f->width_bytes = 0;
         f->num_elements = 1;
@@ -62,17 +62,14 @@ static hr_status measure(struct hr__schema_field *f, hr_error *err) {
     }
     if (!hr__dtype_is_fixed_width(f->dtype))
         f->width_bytes = hr_dtype_bytes(f->dtype);
-    bool empty = f->width_bytes == 0;
     for (uint32_t i = 0; i < f->rank; i++) {
         ok = ok && f->shape[i] <= MAX_DIMENSION;
-        empty = empty || f->shape[i] == 0;
+        none = none || f->shape[i] == 0;
     }
     for (uint32_t i = 0; ok && i < f->rank; i++)
-        ok = f->shape[i] == 0 || elements == 0 || hr__mul_u64(elements, f->shape[i], &elements);
-    for (uint32_t i = 0; i < f->rank; i++)
-        elements = f->shape[i] == 0 ? 0 : elements;
-    f->num_elements = elements;
-    ok = ok && (empty || hr__mul_u64(elements, f->width_bytes, &f->sample_bytes));
+        ok = f->shape[i] == 0 || hr__mul_u64(elements, f->shape[i], &elements);
+    f->num_elements = none ? 0 : elements;
+    ok = ok && hr__mul_u64(f->num_elements, f->width_bytes, &f->sample_bytes);
     if (!ok || f->sample_bytes > HR__MAX_SAMPLE_BYTES)
         return hr__error_set(err, HR_ERR_INVALID,
                              "one sample of field %s is too large, at most %llu bytes; split it",
@@ -196,6 +193,9 @@ hr_status hr__schema_make(const hr_field *fields, uint32_t num_fields, uint32_t 
         f->dtype = fields[i].dtype;
         f->rank = fields[i].rank;
         f->width_bytes = fields[i].width_bytes;
+        if (f->rank > 0 && fields[i].shape == NULL)
+            HR_TRY(hr__error_set(err, HR_ERR_INVALID, "field %s has %u dimensions and no shape",
+                                 f->name, f->rank));
         for (uint32_t k = 0; k < f->rank && k < HR_MAX_RANK; k++)
             f->shape[k] = fields[i].shape[k];
         HR_TRY(copy_text(fields[i].attributes_json, &f->attributes_json, err));

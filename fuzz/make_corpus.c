@@ -220,7 +220,7 @@ int main(int argc, char **argv) {
     footers();
     index_pages();
     chunk_store(0, 64, "numbers");
-    chunk_store(1, 2, "large_samples");
+    chunk_store(1, 1, "large_samples");
     chunk_store(2, 50, "empty_samples");
     return 0;
 }

@@ -14,9 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What parsing the JSON may take, as a multiple of the text. */
-#define JSON_FACTOR 16
-
 static hr_status resolve_options(const hr_open_options *opts, hr_open_options *out, hr_error *err) {
     *out = (hr_open_options)HR_OPEN_OPTIONS_INIT;
     hr_status st = HR_OK;
@@ -88,7 +85,7 @@ static hr_status footer_load(hr_dataset *ds, hr_error *err) {
         return hr__error_status(err, HR_ERR_NO_MEMORY);
     HR_TRY(hr__file_read_exact(&ds->file, bytes, n_bytes, ds->superblock.footer_off, err));
     /* Segments and page table stay; the JSON text too, and its tree is there while it is parsed. */
-    parse_bytes = n_bytes + JSON_FACTOR * hr__min_u64(n_bytes, HR__MAX_JSON_BYTES);
+    parse_bytes = hr__footer_decode_bytes(bytes, n_bytes);
     st = hr__budget_reserve(&ds->budget, parse_bytes, "the schema", err);
     if (st != HR_OK)
         goto done;

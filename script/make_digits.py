@@ -107,9 +107,11 @@ def write_hdf5(path, blocks, num_samples):
     partial = path.with_suffix(".partial")
     with h5py.File(partial, "w") as file:
         x_set = file.create_dataset(
-            "X", (num_samples, SIDE, SIDE), "<f4", chunks=(64, SIDE, SIDE), **options
+            "X", (num_samples, SIDE, SIDE), "<f4", chunks=(min(64, num_samples), SIDE, SIDE), **options
         )
-        y_set = file.create_dataset("y", (num_samples,), "<i8", chunks=(8192,), **options)
+        y_set = file.create_dataset(
+            "y", (num_samples,), "<i8", chunks=(min(8192, num_samples),), **options
+        )
         first = 0
         for x, y in blocks:
             x_set[first : first + len(x)] = x

@@ -548,6 +548,26 @@ def test_convert__sigint__exit_130_and_resume_completes(large):
     (large / "back").rmdir()
 
 
+def test_convert__terminal_interrupt_during_hdf5__exit_130_and_resume_completes(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("x", (40000, 1000), "float32", chunks=(100, 1000), compression="gzip",
+                            compression_opts=1, fillvalue=1.5)
+        for first in range(0, 40000, 100):
+            file["x"][first : first + 100] = first
+    partial = tmp_path / "x.hrd.partial"
+    command = ["convert", "x.h5", "-o", "x.hrd", "--codec", "raw", "--helpers", "2"]
+    child = subprocess.Popen([PROGRAM, *command], cwd=tmp_path, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_until(lambda: child.poll() is not None or (partial.exists() and partial.stat().st_size > 4e6))
+    os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to the helpers too
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130, (child.returncode, err)
+    assert "interrupted; go on with" in err
+    assert figures(*command, "--resume", cwd=tmp_path)["samples"] == 40000
+    good("verify", "x.hrd", cwd=tmp_path)
+
+
 def test_epoch__sigint__exit_130_and_the_state_is_true(data, tmp_path):
     state, index = tmp_path / "state", tmp_path / "index.npy"
     child = subprocess.Popen(

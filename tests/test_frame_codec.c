@@ -207,6 +207,9 @@ static void frame__no_room__is_refused(void **state) {
     assert_int_equal(hr__frame_encode(&c->encoder, &storage, c->src, N, c->stored,
                                       hr__frame_bound(N) - 1, &f, NULL),
                      HR_ERR_INVALID);
+    assert_int_equal(hr__frame_encode(&c->encoder, &storage, c->src, HR__MAX_FRAME_BYTES + 1,
+                                      c->stored, SIZE_MAX, &f, NULL),
+                     HR_ERR_INVALID);
 }
 
 /* The published test vectors of XXH3-64, seed 0: the hash is part of the format. */

@@ -4,6 +4,7 @@
 #include "json_text.h"
 
 #include <locale.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +12,20 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+static size_t used_bytes, peak_bytes; /* by jansson */
+
+static void *counting_malloc(size_t n) {
+    void *p = malloc(n);
+    used_bytes += p != NULL ? malloc_usable_size(p) + sizeof(size_t) : 0;
+    peak_bytes = used_bytes > peak_bytes ? used_bytes : peak_bytes;
+    return p;
+}
+
+static void counting_free(void *p) {
+    used_bytes -= p != NULL ? malloc_usable_size(p) + sizeof(size_t) : 0;
+    free(p);
+}
 
 static json_t *parsed(const char *text) {
     json_t *json = NULL;
@@ -157,6 +172,35 @@ static void json__every_truncation__is_refused(void **state) {
     json_decref(json);
 }
 
+/* One unit over and over: no text takes more than was said. */
+static void json__any_text__takes_no_more_than_foretold(void **state) {
+    static const char *const units[] = {
+        "[],",  "{},",     "1,",        "\"\",",          "1.5,",
+        "[0],", "[0, 0],", "{\"\":0},", "{\"a\":\"b\"},", "[[[[]]]],"};
+    enum { TEXT_BYTES = 200000 };
+    char *text = malloc(TEXT_BYTES);
+    (void)state;
+    assert_non_null(text);
+    for (size_t u = 0; u <= sizeof(units) / sizeof(units[0]); u++) {
+        bool keys = u == sizeof(units) / sizeof(units[0]);
+        size_t n = 1;
+        text[0] = keys ? '{' : '[';
+        for (unsigned i = 0; n < TEXT_BYTES - 40; i++)
+            n += keys ? (size_t)snprintf(text + n, 40, "\"%x\":%u,", i, i)
+                      : (size_t)snprintf(text + n, 40, "%s", units[u]);
+        text[n - 1] = keys ? '}' : ']';
+        text[n] = 0;
+        used_bytes = peak_bytes = 0;
+        json_set_alloc_funcs(counting_malloc, counting_free);
+        json_decref(parsed(text));
+        json_set_alloc_funcs(malloc, free);
+        assert_int_equal(used_bytes, 0);
+        if (peak_bytes + n + 1 > hr__json_parse_bytes(text, n)) /* its scratch is not jansson's */
+            fail_msg("%.10s...: %zu", text, peak_bytes);
+    }
+    free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json__strings__are_decoded),
@@ -166,6 +210,7 @@ int main(void) {
         cmocka_unit_test(json__bad_numbers__are_refused),
         cmocka_unit_test(json__bad_structure__is_refused),
         cmocka_unit_test(json__64_levels__are_the_most),
+        cmocka_unit_test(json__any_text__takes_no_more_than_foretold),
         cmocka_unit_test(json__every_truncation__is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

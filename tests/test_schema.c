@@ -102,6 +102,11 @@ static void make__types_and_shapes__by_the_rules(void **state) {
     invalid((hr_field){.name = "x", .dtype = HR_VAR_UTF8, .rank = 2, .shape = image});
 }
 
+static void make__no_shape__is_refused(void **state) {
+    (void)state;
+    invalid((hr_field){.name = "x", .dtype = HR_INT64, .rank = 3});
+}
+
 static void make__numbers_of_fields__by_the_rules(void **state) {
     (void)state;
     struct hr__schema s;
@@ -446,6 +451,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(make__names__by_the_rules),
         cmocka_unit_test(make__types_and_shapes__by_the_rules),
+        cmocka_unit_test(make__no_shape__is_refused),
         cmocka_unit_test(make__numbers_of_fields__by_the_rules),
         cmocka_unit_test(make__block_order__smallest_first_variable_last),
         cmocka_unit_test(make__layout_hash__is_the_specified_one),
