@@ -59,11 +59,12 @@ def machine_text(about):
 def epoch_reason(row):
     """Why a share is below the promise: what the workers' time went into."""
     time = row["time"]
+    reading = "reads and copies out of the page cache" if row["backend"] == "page cache" else "waiting for reads"
     return (
         f"- {row['name']}: {percent(row['share']['median'])}, promised {percent(row['promised'])}. Of the workers' "
-        f"time {percent(time['decode'])} went into decoding and writing rows, {percent(time['io'])} into waiting for "
-        f"reads, {percent(time['ring'])} into waiting for room in the ring, {percent(time['rest'])} into starting, "
-        f"reading from the page cache, and planning; the first batch came after {1e3 * row['first_batch_s']:.0f} ms."
+        f"time {percent(time['decode'])} went into decoding and placing rows, {percent(time['io'])} into {reading}, "
+        f"{percent(time['ring'])} into waiting for free batches, {percent(time['rest'])} into planning, starting and "
+        f"not being run; the first batch came after {1e3 * row['first_batch_s']:.0f} ms."
     )
 
 
