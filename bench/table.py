@@ -51,8 +51,10 @@ def machine_text(about):
         ["data", f"{mib(about['size_bytes'])} of rows of 512 float32, normally distributed, in steps of 1/256"],
     ]
     text = "## Machine and data\n\n" + grid(["", ""], lines)
-    if m["load"] > 0.5:
-        text += f"\n**The machine was busy when this began (load {m['load']:.1f}): the figures are too low.**\n"
+    if m["busy"] > 0.05:
+        text += f"\n**Other programs used {percent(m['busy'])} of the processors when this began.**\n"
+    if about["stolen"] > 0.01:
+        text += f"\n**The hypervisor took {percent(about['stolen'])} of the processors' time meanwhile.**\n"
     return text
 
 
