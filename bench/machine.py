@@ -5,6 +5,7 @@ import pathlib
 import platform
 import re
 import subprocess
+import time
 
 
 def first_line(*command):
@@ -38,6 +39,27 @@ def disk(folder):
     return f"{kind.strip()} on {name}: {words[0]}, {' '.join([sort, *words[2:]])}"
 
 
+def processor_times():
+    """(busy, stolen by the hypervisor, all) since the machine was started, in ticks."""
+    words = pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:9]
+    user, nice, system, idle, iowait, irq, softirq, steal = map(int, words)
+    busy = user + nice + system + irq + softirq
+    return busy, steal, busy + idle + iowait + steal
+
+
+def processor_use(since):
+    """Shares of all processors' time: {"busy", "stolen"}."""
+    busy, steal, total = (now - then for now, then in zip(processor_times(), since))
+    return {"busy": busy / max(1, total), "stolen": steal / max(1, total)}
+
+
+def busy_with_others():
+    """Share of the processors that others use, before anything here runs."""
+    before = processor_times()
+    time.sleep(2)
+    return processor_use(before)["busy"]
+
+
 def describe(folder):
     return {
         "cpu": cpu_model(),
@@ -48,5 +70,5 @@ def describe(folder):
         "compiler": first_line("cc", "--version"),
         "zstd": first_line("pkg-config", "--modversion", "libzstd"),
         "hdf5": first_line("h5repack", "--version").rpartition(" ")[2],
-        "load": os.getloadavg()[0],
+        "busy": busy_with_others(),
     }

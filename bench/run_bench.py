@@ -114,7 +114,9 @@ def main():
         "size_bytes": args.size,
         "rounds": args.rounds,
     }
+    before = machine.processor_times()
     results = about | measure(args)
+    results["stolen"] = machine.processor_use(before)["stolen"]
     results["seconds"] = (datetime.datetime.now(datetime.timezone.utc) - begun).total_seconds()
     target = args.folder / "results.json"
     target.write_text(json.dumps(results, indent=2) + "\n")

@@ -51,19 +51,22 @@ def machine_text(about):
         ["data", f"{mib(about['size_bytes'])} of rows of 512 float32, normally distributed, in steps of 1/256"],
     ]
     text = "## Machine and data\n\n" + grid(["", ""], lines)
-    if m["load"] > 0.5:
-        text += f"\n**The machine was busy when this began (load {m['load']:.1f}): the figures are too low.**\n"
+    if m["busy"] > 0.05:
+        text += f"\n**Other programs used {percent(m['busy'])} of the processors when this began.**\n"
+    if about["stolen"] > 0.01:
+        text += f"\n**The hypervisor took {percent(about['stolen'])} of the processors' time meanwhile.**\n"
     return text
 
 
 def epoch_reason(row):
     """Why a share is below the promise: what the workers' time went into."""
     time = row["time"]
+    reading = "reads and copies out of the page cache" if row["backend"] == "page cache" else "waiting for reads"
     return (
         f"- {row['name']}: {percent(row['share']['median'])}, promised {percent(row['promised'])}. Of the workers' "
-        f"time {percent(time['decode'])} went into decoding and writing rows, {percent(time['io'])} into waiting for "
-        f"reads, {percent(time['ring'])} into waiting for room in the ring, {percent(time['rest'])} into starting, "
-        f"reading from the page cache, and planning; the first batch came after {1e3 * row['first_batch_s']:.0f} ms."
+        f"time {percent(time['decode'])} went into decoding and placing rows, {percent(time['io'])} into {reading}, "
+        f"{percent(time['ring'])} into waiting for free batches, {percent(time['rest'])} into planning, starting and "
+        f"not being run; the first batch came after {1e3 * row['first_batch_s']:.0f} ms."
     )
 
 
