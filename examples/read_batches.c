@@ -23,13 +23,14 @@ int main(int argc, char **argv) {
     opts.batch_samples = 128;
     opts.seed = 1;
     opts.budget_bytes = 256u << 20;
+    opts.fields = (const char *const[]){"X", "y"}; /* refused at open where one is missing */
+    opts.num_fields = 2;
 
     hr_status st = hr_dataset_open(argc > 1 ? argv[1] : "train.hrd", NULL, &data, &err);
     if (st == HR_OK)
         st = hr_loader_open(data, &opts, &loader, &err);
     while (st == HR_OK && (st = hr_loader_next(loader, -1, &batch, &err)) == HR_OK) {
-        train_step(hr_batch_data_by_name(batch, "X"), hr_batch_data_by_name(batch, "y"),
-                   hr_batch_num_samples(batch));
+        train_step(hr_batch_data(batch, 0), hr_batch_data(batch, 1), hr_batch_num_samples(batch));
         hr_batch_release(batch);
     }
     if (st != HR_END_OF_EPOCH) /* once at the end of each epoch; the next call begins another */

@@ -111,7 +111,7 @@ typedef struct hr_loader_info {
     uint32_t local_batch_samples; /**< this rank's share */
     hr_io io;                     /**< HR_IO_DIRECT or HR_IO_CACHED, as chosen */
     uint32_t io_depth;            /**< reads in flight at most */
-    char io_backend[32];          /**< "libaio", "threads", "page cache" */
+    char io_backend[32];          /**< "libaio" or "page cache" */
     uint64_t batches_per_epoch;
     uint64_t samples_per_epoch; /**< delivered to this rank */
     uint64_t dropped_samples;   /**< of all ranks, in each epoch */
