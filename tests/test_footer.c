@@ -252,6 +252,22 @@ static void footer__segment_with_an_empty_chunk__is_corrupt(void **state) {
     }
 }
 
+static void footer__variable_length_without_the_feature__is_corrupt(void **state) {
+    (void)state;
+    static const hr_field field = {.name = "text", .dtype = HR_VAR_UTF8};
+    struct example x = {.sb = {.commit_seq = 1, .file_bytes = FILE_BYTES}};
+    struct hr__footer f = {.commit_seq = 1};
+    assert_int_equal(hr__schema_make(&field, 1, 10, &f.schema, NULL), HR_OK);
+    assert_int_equal(hr__footer_encode(&f, &x.bytes, &x.n_bytes, NULL), HR_OK);
+    seal(&x);
+    x.sb.required = HR__FEATURE_ZSTD | HR__FEATURE_BYTE_SHUFFLE;
+    assert_int_equal(decode(&x), HR_ERR_CORRUPT);
+    x.sb.required = HR__FEATURE_VARLEN;
+    assert_int_equal(decode(&x), HR_OK);
+    hr__schema_free(&f.schema);
+    free(x.bytes);
+}
+
 static void footer__padding_behind_the_json__is_checked(void **state) {
     (void)state;
     uint32_t padded = 0;
@@ -281,6 +297,7 @@ int main(void) {
         cmocka_unit_test(footer__flipped_with_the_right_hash__is_consistent),
         cmocka_unit_test(footer__violated_rules__are_corrupt),
         cmocka_unit_test(footer__segment_with_an_empty_chunk__is_corrupt),
+        cmocka_unit_test(footer__variable_length_without_the_feature__is_corrupt),
         cmocka_unit_test(footer__padding_behind_the_json__is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
