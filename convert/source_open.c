@@ -7,6 +7,7 @@
 #include "input_file.h"
 #include "npy_header.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,16 @@ static hr_status refuse(const char *path, enum kind kind, hr_error *err) {
                          path);
 }
 
+/* What was said of raw binary files is not for files that describe themselves. */
+static void note_unused(const char *path, const hr_convert_options *opts) {
+    char line[512];
+    (void)snprintf(
+        line, sizeof line,
+        "%.400s is .npy: its own dtype and shape are used, not those given for raw files", path);
+    if (opts->on_note != NULL)
+        opts->on_note(opts->user, line);
+}
+
 /* .npy and raw binary: one source, no members. */
 static hr_status open_flat(const char *path, const char *member, enum kind kind,
                            const hr_convert_options *opts, struct hr__source ***out,
@@ -86,6 +97,8 @@ static hr_status open_flat(const char *path, const char *member, enum kind kind,
         return hr__error_set(err, HR_ERR_INVALID,
                              "%s holds a single array, so it has no member %s; leave that out",
                              path, member);
+    if (kind == KIND_NPY && opts->raw_dtype != NULL)
+        note_unused(path, opts);
     struct hr__source **list = calloc(1, sizeof *list);
     if (list == NULL)
         return hr__error_no_memory(err, sizeof *list, "a list of sources");
