@@ -407,7 +407,7 @@ static void close__at_any_moment__gives_everything_back(void **state) {
 
 /* TSan ends a child of a process with threads that starts one itself. */
 #ifdef __SANITIZE_THREAD__
-const char *__tsan_default_options(void);
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
 /* In the child the parent's threads are gone, which it calls a leak. */
 const char *__tsan_default_options(void) {
     return "report_thread_leaks=0";
