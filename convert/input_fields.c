@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_SHOWN_PATH 100u
+
 /* The field an entry belongs to; a new one if there is none of that name. */
 static hr_status find_field(struct hr__inputs *in, const struct hr__input_entries *e, size_t at,
                             uint32_t *index, hr_error *err) {
@@ -116,6 +118,12 @@ done:
     return st;
 }
 
+/* The end of a path, which tells files apart where two do not fit a message. */
+static const char *tail_of(const char *path) {
+    size_t n = strlen(path);
+    return n > MAX_SHOWN_PATH ? path + n - MAX_SHOWN_PATH : path;
+}
+
 static hr_status check_lengths(const struct hr__inputs *in, hr_error *err) {
     for (uint32_t i = 1; i < in->num_fields; i++) {
         const struct hr__source_info *a = &in->fields[0].source->info;
@@ -123,10 +131,11 @@ static hr_status check_lengths(const struct hr__inputs *in, hr_error *err) {
         if (a->num_samples != b->num_samples)
             return hr__error_set(err, HR_ERR_INVALID,
                                  "every field must have the same number of samples, but %.64s has "
-                                 "%llu (%.100s) and %.64s has %llu (%.100s); leave one out, or if "
+                                 "%llu (%s) and %.64s has %llu (%s); leave one out, or if "
                                  "they are parts of one field, say so: NAME='PATTERN'",
-                                 in->fields[0].name, (unsigned long long)a->num_samples, a->path,
-                                 in->fields[i].name, (unsigned long long)b->num_samples, b->path);
+                                 in->fields[0].name, (unsigned long long)a->num_samples,
+                                 tail_of(a->path), in->fields[i].name,
+                                 (unsigned long long)b->num_samples, tail_of(b->path));
     }
     return HR_OK;
 }
