@@ -79,9 +79,10 @@ hr_status hr__partial_file_open(const struct hr__folder_ops *folder, const char 
         HR_TRY(open_and_lock(out, err));
         if (still_has_its_name(out)) {
             out->locked = true;
+            out->in_use = true; /* until it is known to be empty: close must not remove it */
+            HR_TRY(look_inside(out, err));
             /* The writer before may have finished while this one waited. */
-            HR_TRY(check_target(out, replace, err));
-            return look_inside(out, err);
+            return check_target(out, replace, err);
         }
         hr__file_close(&out->file);
     }
