@@ -8,7 +8,7 @@ from programs import say
 
 PROMISED = {"memory": 0.92, "memory, 64-byte rows": 0.87, "disk": 0.85}
 MEMORY_EPOCHS = 3
-WAITS = ("io", "decode", "ring")
+WAITS = ("io", "decode", "consumer")
 
 
 def from_memory(path, *options, epochs=MEMORY_EPOCHS):

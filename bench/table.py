@@ -65,7 +65,7 @@ def epoch_reason(row):
     return (
         f"- {row['name']}: {percent(row['share']['median'])}, promised {percent(row['promised'])}. Of the workers' "
         f"time {percent(time['decode'])} went into decoding and placing rows, {percent(time['io'])} into {reading}, "
-        f"{percent(time['ring'])} into waiting for free batches, {percent(time['rest'])} into planning, starting and "
+        f"{percent(time['consumer'])} into waiting for free batches, {percent(time['rest'])} into planning, starting and "
         f"not being run; the first batch came after {1e3 * row['first_batch_s']:.0f} ms."
     )
 

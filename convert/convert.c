@@ -280,7 +280,7 @@ hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result, 
     HR_TRY(open_writer(&job, err));
     HR_TRY(copy_samples(&job, err));
     HR_TRY(finish(&job, &done_so_far, err));
-    done_so_far.seconds_ns = hr__now_ns() - began_ns;
+    done_so_far.elapsed_ns = hr__now_ns() - began_ns;
     if (result != NULL)
         hr__result_copy(result, &done_so_far, sizeof(done_so_far));
 done:

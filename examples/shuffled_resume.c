@@ -31,7 +31,7 @@ static hr_status train(hr_dataset *data, saved *state, int max_batches, hr_error
         }
     }
     if (st == HR_OK)
-        st = hr_loader_state(loader, state->bytes, &state->used, err);
+        st = hr_loader_state(loader, state->bytes, sizeof state->bytes, &state->used, err);
     hr_loader_close(loader);
     return st;
 }

@@ -89,7 +89,7 @@ static int train_on(struct trainer *t, hr_loader *loader) {
         hr_error err;
         const hr_status st = hr_loader_next(loader, -1, &batch, &err);
         if (st == HR_END_OF_EPOCH) {
-            const double all = 1e-9 * (double)loader_info(loader).wait_consumer_ns;
+            const double all = 1e-9 * (double)loader_info(loader).wait_batch_ns;
             if (trainer_epoch_end(t, seconds_now() - begin, all - waited) != 0)
                 return -1;
             waited = all;

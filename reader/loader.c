@@ -178,7 +178,9 @@ static bool at_epoch_end(const struct hr_loader *l) {
 }
 
 static bool at_last_end(const struct hr_loader *l) {
-    return l->config.num_epochs != 0 && l->next_deliver == l->config.num_epochs * l->num_batches;
+    /* Not as a product, which may not fit. */
+    return l->config.num_epochs != 0 && l->next_deliver % l->num_batches == 0 &&
+           l->next_deliver / l->num_batches == l->config.num_epochs;
 }
 
 static hr_status deliver(struct hr_loader *l, hr_batch **out) {
@@ -226,16 +228,22 @@ hr_status hr_loader_next(hr_loader *l, int64_t timeout_ns, hr_batch **out, hr_er
         in_time = hr__cond_wait_until(&l->batch_ready, &l->lock, deadline_ns);
         st = next_now(l, out, err); /* another thread may have taken the batch, or the end */
     }
-    l->wait_consumer_ns += hr__now_ns() - began_ns;
+    l->wait_batch_ns += hr__now_ns() - began_ns;
     pthread_mutex_unlock(&l->lock);
     return st;
 }
 
-hr_status hr_loader_state(hr_loader *l, void *state, size_t *state_bytes, hr_error *err) {
+hr_status hr_loader_state(hr_loader *l, void *state, size_t capacity_bytes, size_t *state_bytes,
+                          hr_error *err) {
     if (forked(l))
         return forked_error(err);
     if (state == NULL || state_bytes == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "hr_loader_state: state must not be NULL");
+    *state_bytes = HR_LOADER_STATE_BYTES;
+    if (capacity_bytes < HR_LOADER_STATE_BYTES)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "a loader's state takes %d bytes, there is room for %zu",
+                             HR_LOADER_STATE_BYTES, capacity_bytes);
     pthread_mutex_lock(&l->lock);
     uint64_t epochs = l->next_deliver / l->num_batches, batch = l->next_deliver % l->num_batches;
     if (batch == 0 && l->next_deliver > 0 && !l->epoch_end_told) {
@@ -244,7 +252,6 @@ hr_status hr_loader_state(hr_loader *l, void *state, size_t *state_bytes, hr_err
     }
     hr__state_encode(l, l->config.first_epoch + epochs, batch, state);
     pthread_mutex_unlock(&l->lock);
-    *state_bytes = HR_LOADER_STATE_BYTES;
     return HR_OK;
 }
 

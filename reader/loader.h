@@ -73,7 +73,7 @@ struct hr__read {
 };
 
 struct hr__counters { /* written by one worker, read by any */
-    _Atomic int64_t wait_io_ns, decode_ns, wait_ring_ns;
+    _Atomic int64_t wait_io_ns, decode_ns, wait_consumer_ns;
     _Atomic uint64_t read_bytes;
 };
 
@@ -132,7 +132,7 @@ struct hr_loader {
 
     int64_t opened_ns;
     int64_t first_batch_ns;
-    int64_t wait_consumer_ns;
+    int64_t wait_batch_ns;
     uint64_t batches_delivered, samples_delivered;
 
     uint32_t num_workers;

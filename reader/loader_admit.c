@@ -177,7 +177,7 @@ enum hr__admission hr__admit_next(struct hr_loader *l, bool wait, struct hr__ite
     }
     pthread_mutex_unlock(&l->lock);
     if (began_ns >= 0)
-        atomic_fetch_add_explicit(&counters->wait_ring_ns, hr__now_ns() - began_ns,
+        atomic_fetch_add_explicit(&counters->wait_consumer_ns, hr__now_ns() - began_ns,
                                   memory_order_relaxed);
     return a;
 }

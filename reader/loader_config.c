@@ -149,6 +149,17 @@ void hr__loader_config_free(struct hr__loader_config *c) {
     *c = (struct hr__loader_config){0};
 }
 
+/* A stream whose short chunks are behind it is ahead of the others by the samples that they lack:
+ * so many rows more must find room where several streams share the ring. */
+static uint64_t lag_rows(const struct hr__loader_config *c) {
+    uint64_t missing = 0;
+    for (uint64_t i = 0; c->num_streams > 1 && i < c->order_params.num_segments; i++) {
+        const struct hr__segment *s = &c->order_params.segments[i];
+        missing += s->num_chunks * c->order_params.samples_per_chunk - s->num_samples;
+    }
+    return missing;
+}
+
 /* Slots that every visit can be decoded into whole, with slack_bytes more; never more than a whole
  * epoch needs. */
 static uint64_t slots_for(const struct hr__loader_config *c, const struct hr__order *order,
@@ -156,6 +167,7 @@ static uint64_t slots_for(const struct hr__loader_config *c, const struct hr__or
     uint64_t rows = 0;
     for (uint32_t s = 0; s < c->num_streams; s++)
         rows = hr__max_u64(rows, hr__order_live_rows(order, c->first_stream + s));
+    rows += lag_rows(c);
     uint64_t live = hr__ceil_div(rows, c->stream_batch_samples) + 2;
     uint64_t slack = hr__max_u64(1, hr__ceil_div(slack_bytes, c->slot_bytes));
     uint64_t epoch = hr__order_num_batches(order) + 1;

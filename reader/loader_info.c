@@ -29,7 +29,7 @@ static void counters_add(const struct hr_loader *l, hr_loader_info *out) {
         const struct hr__counters *k = &l->workers[i].counters;
         out->wait_io_ns += atomic_load_explicit(&k->wait_io_ns, memory_order_relaxed);
         out->decode_ns += atomic_load_explicit(&k->decode_ns, memory_order_relaxed);
-        out->wait_ring_ns += atomic_load_explicit(&k->wait_ring_ns, memory_order_relaxed);
+        out->wait_consumer_ns += atomic_load_explicit(&k->wait_consumer_ns, memory_order_relaxed);
         out->read_bytes += atomic_load_explicit(&k->read_bytes, memory_order_relaxed);
     }
 }
@@ -70,7 +70,7 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .batches_delivered = l->batches_delivered,
         .samples_delivered = l->samples_delivered,
         .delivered_bytes = l->samples_delivered * wanted_sample_bytes(c),
-        .wait_consumer_ns = l->wait_consumer_ns,
+        .wait_batch_ns = l->wait_batch_ns,
         .first_batch_ns = l->first_batch_ns,
     };
     pthread_mutex_unlock(&l->lock);
@@ -158,7 +158,7 @@ static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *
     return HR_OK;
 }
 
-hr_status hr_loader_plan_open(hr_dataset *ds, const hr_loader_options *opts, hr_loader_plan *out,
+hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts, hr_loader_plan *out,
                               hr_error *err) {
     struct hr__loader_config c;
     struct hr__order *order = NULL;

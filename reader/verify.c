@@ -420,6 +420,10 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
     if (opts != NULL)
         HR_TRY(hr__options_copy(opts, offsetof(hr_verify_options, budget_bytes), &o, sizeof(o),
                                 "hr_verify_options", e));
+    if (o.flags != 0 || o.reserved != 0)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "hr_verify_options has unknown flags %#x or a reserved value",
+                             o.flags);
     uint64_t budget = v.opts->budget_bytes != 0 ? v.opts->budget_bytes : hr_default_budget();
     open_options.budget_bytes = budget;
     st = hr__dataset_open_bare(folder, path, &open_options, &v.ds, e);

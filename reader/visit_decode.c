@@ -60,14 +60,15 @@ static void aim(struct visit *v) {
             v->w->targets.slot[i] = NULL;
             continue;
         }
-        /* Live rows of a stream are far below 2^32: the ring would not fit any memory. */
-        uint32_t n = (uint32_t)(p - base);
-        uint32_t q = batch_samples > 1 ? fast_div(n, m) : n;
+        /* A whole epoch in the window may be 2^32 rows and more, where rows are small. */
+        uint64_t n = p - base;
+        uint64_t q =
+            n > UINT32_MAX || batch_samples == 1 ? n / batch_samples : fast_div((uint32_t)n, m);
         uint64_t at = base_slot + q;
         if (at >= c->num_slots)
             at %= c->num_slots;
         v->w->targets.slot[i] = l->by_number[at]->base;
-        v->w->targets.row[i] = stream_row + (n - q * (uint32_t)batch_samples);
+        v->w->targets.row[i] = stream_row + (uint32_t)(n - q * batch_samples);
     }
 }
 

@@ -398,7 +398,7 @@ def test_epoch__json__has_the_documented_layout(data):
         "file": "str", "samples": WHOLE, "batches": WHOLE, "epochs": WHOLE, "bytes": WHOLE,
         "seconds": FIGURE, "bytes_per_s": FIGURE, "first_batch_s": FIGURE,
         "peak_rss_bytes": WHOLE, "budget_bytes": WHOLE,
-        "wait_s": {"io": FIGURE, "decode": FIGURE, "consumer": FIGURE, "ring": FIGURE},
+        "wait_s": {"io": FIGURE, "decode": FIGURE, "consumer": FIGURE, "batch": FIGURE},
         "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
         "batch": WHOLE, "threads": WHOLE, "inflation": FIGURE, "io": "str",
     }

@@ -140,7 +140,7 @@ static void convert__two_arrays__are_a_data_set(void **state) {
     assert_int_equal(result.num_samples, SAMPLES);
     assert_int_equal(result.decoded_bytes, sizeof xs + sizeof ys);
     assert_true(result.stored_bytes > 0);
-    assert_true(result.seconds_ns > 0);
+    assert_true(result.elapsed_ns > 0);
     assert_int_equal(result.resumed_samples, 0);
     assert_true(progress_calls > 0);
     assert_int_equal(last_progress.done_samples, SAMPLES);

@@ -205,7 +205,7 @@ static size_t state_after(hr_dataset *ds, const hr_loader_options *o, uint64_t b
         hr_batch_release(b);
         batches--;
     }
-    made_ok(hr_loader_state(l, state, &n, &err), &err);
+    made_ok(hr_loader_state(l, state, HR_LOADER_STATE_BYTES, &n, &err), &err);
     hr_loader_close(l);
     return n;
 }
@@ -399,6 +399,50 @@ static void options__unknown_or_wrong__are_refused(void **state) {
     hr_dataset_close(ds);
 }
 
+/* A stream that has passed the short chunk is ahead of the other one: in the smallest ring, both
+ * must still find room. */
+static void next__streams_with_a_short_chunk__never_stall(void **state) {
+    (void)state;
+    const struct made m = {5901, 100, 3, 0, HR_CODEC_RAW, HR_FILTER_NONE};
+    hr_error err = {0};
+    hr_loader *l = NULL;
+    hr_batch *b = NULL;
+    hr_dataset *ds = make_and_open("stall.hrd", &m);
+    hr_loader_options o = shuffled(20);
+    o.num_streams = 2;
+    o.window_visits = 20;
+    o.max_held_batches = 1;
+    o.num_threads = 1;
+    o.num_epochs = 20;
+    hr_loader_plan plan = {.struct_bytes = sizeof(plan)};
+    made_ok(hr_loader_plan_make(ds, &o, &plan, &err), &err);
+    o.budget_bytes = plan.smallest_budget_bytes;
+    made_ok(hr_loader_open(ds, &o, &l, &err), &err);
+    for (uint64_t ends = 0; ends < o.num_epochs;) {
+        hr_status st = hr_loader_next(l, (int64_t)20000000000, &b, &err);
+        assert_int_not_equal(st, HR_TIMEOUT);
+        ends += st == HR_END_OF_EPOCH;
+        if (st == HR_OK)
+            hr_batch_release(b);
+    }
+    hr_loader_close(l);
+    hr_dataset_close(ds);
+}
+
+static void next__very_many_epochs__do_not_wrap(void **state) {
+    (void)state;
+    hr_error err = {0};
+    hr_loader *l = NULL;
+    hr_batch *b = NULL;
+    hr_dataset *ds = make_and_open("many.hrd", &usual);
+    hr_loader_options o = shuffled(100); /* ten batches: their number times 2^63 is 0 mod 2^64 */
+    o.num_epochs = UINT64_C(1) << 63;
+    made_ok(hr_loader_open(ds, &o, &l, &err), &err);
+    made_ok(hr_loader_next(l, -1, &b, &err), &err);
+    hr_loader_close(l);
+    hr_dataset_close(ds);
+}
+
 static int teardown(void **state) {
     (void)state;
     made_cleanup();
@@ -419,6 +463,8 @@ int main(void) {
         cmocka_unit_test(fields__a_subset__are_read_alone_and_in_their_order),
         cmocka_unit_test(indices__of_a_batch__are_the_samples),
         cmocka_unit_test(options__unknown_or_wrong__are_refused),
+        cmocka_unit_test(next__streams_with_a_short_chunk__never_stall),
+        cmocka_unit_test(next__very_many_epochs__do_not_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

@@ -320,7 +320,7 @@ static void budget__of_the_plan__opens_and_less_is_refused(void **state) {
         hr_batch *b = NULL;
         o.window_visits = window;
         o.budget_bytes = (uint64_t)1 << 30;
-        made_ok(hr_loader_plan_open(ds, &o, &plan, &err), &err);
+        made_ok(hr_loader_plan_make(ds, &o, &plan, &err), &err);
         assert_int_equal(plan.fits, 1);
         assert_true(plan.peak_bytes <= o.budget_bytes);
         o.budget_bytes = plan.smallest_budget_bytes;
@@ -335,7 +335,7 @@ static void budget__of_the_plan__opens_and_less_is_refused(void **state) {
         o.budget_bytes = plan.smallest_budget_bytes - 1;
         assert_int_equal(hr_loader_open(ds, &o, &l, &err), HR_ERR_BUDGET);
         assert_null(l);
-        made_ok(hr_loader_plan_open(ds, &o, &plan, &err), &err);
+        made_ok(hr_loader_plan_make(ds, &o, &plan, &err), &err);
         assert_int_equal(plan.fits, 0);
         assert_non_null(strstr(err.message, "give that much, "));
         assert_non_null(strstr(err.message, "window"));
@@ -448,7 +448,7 @@ static int in_child(hr_dataset *ds, hr_loader *l, hr_batch *held) {
     int64_t y[100];
     if (hr_loader_next(l, -1, &b, &err) != HR_ERR_FORKED || b != NULL)
         return 1;
-    if (hr_loader_state(l, state, &n, &err) != HR_ERR_FORKED)
+    if (hr_loader_state(l, state, sizeof(state), &n, &err) != HR_ERR_FORKED)
         return 2;
     if (hr_loader_describe(l, &info, &err) != HR_ERR_FORKED)
         return 3;

@@ -101,14 +101,14 @@ static void reader__newer_caller__is_served_unless_it_asks_for_more(void **state
     made_ok(hr_dataset_open(made_path("newer.hrd"), &open.it, &ds, &err), &err);
     made_ok(hr_loader_open(ds, &load.it, &l, &err), &err);
     hr_loader_close(l);
-    made_ok(hr_loader_plan_open(ds, &load.it, &plan, &err), &err);
+    made_ok(hr_loader_plan_make(ds, &load.it, &plan, &err), &err);
     made_ok(hr_dataset_verify(made_path("newer.hrd"), &verify.it, &err), &err);
     open.more = load.more = verify.more = 1;
     hr_dataset *none = NULL;
     assert_int_equal(hr_dataset_open(made_path("newer.hrd"), &open.it, &none, &err),
                      HR_ERR_INVALID);
     assert_int_equal(hr_loader_open(ds, &load.it, &l, &err), HR_ERR_INVALID);
-    assert_int_equal(hr_loader_plan_open(ds, &load.it, &plan, &err), HR_ERR_INVALID);
+    assert_int_equal(hr_loader_plan_make(ds, &load.it, &plan, &err), HR_ERR_INVALID);
     assert_int_equal(hr_dataset_verify(made_path("newer.hrd"), &verify.it, &err), HR_ERR_INVALID);
     assert_null(none);
     assert_null(l);
@@ -134,7 +134,7 @@ static void older_result(hr_dataset *ds, hr_loader *l, uint32_t bytes) {
         hr_status st = call == 0   ? hr_dataset_statistics(ds, 0, &out.statistics, &err)
                        : call == 1 ? hr_dataset_describe(ds, &out.info, &err)
                        : call == 2 ? hr_loader_describe(l, &out.loader, &err)
-                                   : hr_loader_plan_open(ds, &o, &out.plan, &err);
+                                   : hr_loader_plan_make(ds, &o, &out.plan, &err);
         made_ok(st, &err);
         assert_int_equal(out.struct_bytes, bytes);
         for (size_t i = bytes; i < sizeof(out.bytes); i++)
@@ -143,7 +143,7 @@ static void older_result(hr_dataset *ds, hr_loader *l, uint32_t bytes) {
         st = call == 0   ? hr_dataset_statistics(ds, 0, &out.statistics, &err)
              : call == 1 ? hr_dataset_describe(ds, &out.info, &err)
              : call == 2 ? hr_loader_describe(l, &out.loader, &err)
-                         : hr_loader_plan_open(ds, &o, &out.plan, &err);
+                         : hr_loader_plan_make(ds, &o, &out.plan, &err);
         assert_int_equal(st, HR_ERR_INVALID);
     }
 }

@@ -132,7 +132,7 @@ static hr_status plan(hr_dataset *ds, hr_error *err) {
     o.flags = HR_LOADER_SHUFFLE;
     o.batch_samples = 16;
     o.budget_bytes = (uint64_t)64 << 20;
-    return hr_loader_plan_open(ds, &o, &p, err);
+    return hr_loader_plan_make(ds, &o, &p, err);
 }
 
 static hr_status call(const char *path, int which, hr_error *err) {

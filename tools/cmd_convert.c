@@ -287,7 +287,7 @@ static int report_interrupted(const convert_job *job, int argc, char **argv) {
 }
 
 static int print_json(const convert_job *job, const hr_convert_result *result) {
-    const double seconds = (double)result->seconds_ns / 1e9;
+    const double seconds = (double)result->elapsed_ns / 1e9;
     const double decoded = (double)result->decoded_bytes;
     return json_out_print(
         "convert",
@@ -308,13 +308,13 @@ static int print_result(const convert_job *job, const hr_convert_result *result)
         return print_json(job, result);
     }
     if (!job->quiet) {
-        const double seconds = (double)result->seconds_ns / 1e9;
+        const double seconds = (double)result->elapsed_ns / 1e9;
         const double decoded = (double)result->decoded_bytes;
         const double stored = (double)result->stored_bytes;
         printf("%s: %s samples, %s -> %s (ratio %.2f), %s, %s\n", job->opts.output,
                sizes_count(result->num_samples).text, sizes_bytes(result->decoded_bytes).text,
                sizes_bytes(result->stored_bytes).text, stored > 0 ? decoded / stored : 0.0,
-               sizes_duration(result->seconds_ns).text,
+               sizes_duration(result->elapsed_ns).text,
                sizes_rate(seconds > 0 ? decoded / seconds : 0.0).text);
     }
     return EXIT_DONE;

@@ -228,7 +228,7 @@ static int print_json(const epoch_job *job, const char *path) {
     json_t *wait =
         json_pack("{s:o, s:o, s:o, s:o}", "io", json_out_seconds(i->wait_io_ns), "decode",
                   json_out_seconds(i->decode_ns), "consumer", json_out_seconds(i->wait_consumer_ns),
-                  "ring", json_out_seconds(i->wait_ring_ns));
+                  "batch", json_out_seconds(i->wait_batch_ns));
     json_t *root = json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", json_out_text(path),
         "samples", json_out_uint(i->samples_delivered), "batches",
@@ -261,7 +261,7 @@ static int print_result(const epoch_job *job, const char *path) {
                sizes_duration(job->took_ns).text,
                sizes_rate(seconds > 0 ? (double)i->delivered_bytes / seconds : 0).text);
         printf("first batch after %s; waited %s for data; reads by %s\n",
-               sizes_duration(i->first_batch_ns).text, sizes_duration(i->wait_consumer_ns).text,
+               sizes_duration(i->first_batch_ns).text, sizes_duration(i->wait_batch_ns).text,
                i->io_backend);
         printf("memory: peak %s of the process, %s reserved of a budget of %s\n",
                sizes_bytes(peak_rss_bytes()).text, sizes_bytes(i->reserved_bytes).text,
@@ -280,7 +280,7 @@ static bool save_state(const epoch_job *job, hr_loader *loader) {
     if (job->save_path == NULL) {
         return true;
     }
-    const hr_status st = hr_loader_state(loader, state, &bytes, &err);
+    const hr_status st = hr_loader_state(loader, state, sizeof state, &bytes, &err);
     if (st != HR_OK) {
         report_status("epoch", st, &err);
         return false;

@@ -263,7 +263,7 @@ static int run(const char *path, const hr_loader_options *opts, bool json) {
     if (st != HR_OK) {
         code = report_status("info", st, &err);
     } else {
-        v.plan_status = hr_loader_plan_open(v.ds, opts, &v.plan, &v.plan_error);
+        v.plan_status = hr_loader_plan_make(v.ds, opts, &v.plan, &v.plan_error);
         v.footer = json_loads(hr_dataset_json(v.ds), 0, NULL);
         code = json ? print_json(&v) : print_text(&v);
         json_decref(v.footer);

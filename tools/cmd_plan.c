@@ -1,5 +1,5 @@
 /*
- * headrace plan: what a loader would need, by hr_loader_plan_open().
+ * headrace plan: what a loader would need, by hr_loader_plan_make().
  */
 #include "commands.h"
 #include "dataset_text.h"
@@ -106,7 +106,7 @@ static int run(const char *path, const loader_args *a, bool json) {
     }
     hr_error err = {.message = ""};
     hr_loader_plan plan = {.struct_bytes = sizeof plan};
-    const hr_status st = hr_loader_plan_open(ds, &a->opts, &plan, &err);
+    const hr_status st = hr_loader_plan_make(ds, &a->opts, &plan, &err);
     if (st != HR_OK) {
         code = report_status("plan", st, &err);
     } else if (json) {

@@ -51,7 +51,8 @@ typedef struct hr_convert_options {
     int64_t helper_timeout_ns;    /**< longest silence of a helper; 0: 60 s */
     uint64_t helper_memory_bytes; /**< address space of a helper; 0: default */
     void *user;                   /**< handed to the callbacks */
-    /** Called about ten times a second from one thread; non-zero stops with HR_ERR_CANCELLED. */
+    /** Called about ten times a second on the calling thread, but for the time in which a resumed
+     * file is decoded; non-zero stops with HR_ERR_CANCELLED. */
     int (*on_progress)(void *user, const hr_progress *progress);
     /** A line for people: files found and their order, NaN found, notes. May be NULL. */
     void (*on_note)(void *user, const char *line);
@@ -70,14 +71,15 @@ typedef struct hr_convert_result {
     uint64_t resumed_samples; /**< kept from an interrupted conversion */
     uint64_t decoded_bytes;
     uint64_t stored_bytes;
-    int64_t seconds_ns;
+    int64_t elapsed_ns;
     uint64_t num_nan, num_inf; /**< over all fields */
 } hr_convert_result;
 
 /**
  * Convert. Blocks; starts and joins its own threads and helper processes; leaves SIGCHLD and
- * SIGPIPE alone. On any failure the target is as it was; an interrupted job leaves TARGET.partial
- * for HR_CONVERT_RESUME.
+ * SIGPIPE alone. On failure the target is as it was, unless the new one was already in its place:
+ * HR_ERR_UNCERTAIN, or a message that says so. An interrupted job leaves TARGET.partial for
+ * HR_CONVERT_RESUME; going on with one first decodes what it holds, which cannot be cancelled.
  *
  * @param result  NULL, or struct_bytes set by the caller and filled on HR_OK
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_UNSUPPORTED (a source that cannot be
@@ -88,7 +90,7 @@ typedef struct hr_convert_result {
 HR_API HR_NODISCARD hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result,
                                          hr_error *err);
 
-/** Options of hr_export_npy(). Zero means default. */
+/** Options of hr_export_npy(). Zero means default, but for num_samples: use the macro. */
 typedef struct hr_export_options {
     uint32_t struct_bytes;
     uint32_t flags;            /**< HR_CONVERT_REPLACE */

@@ -24,7 +24,8 @@ typedef enum hr_io {
 typedef struct hr_open_options {
     uint32_t struct_bytes;
     uint32_t flags;        /**< none defined: 0 */
-    uint64_t budget_bytes; /**< for index and scratch; 0: default, see hr_default_budget() */
+    uint64_t budget_bytes; /**< for the index, and again for the scratch of each read or gather in
+                            * progress; 0: see hr_default_budget() */
 } hr_open_options;
 #define HR_OPEN_OPTIONS_INIT                                                                       \
     { sizeof(hr_open_options), 0, 0 }
@@ -165,10 +166,13 @@ typedef struct hr_damage {
     uint64_t num_samples;
 } hr_damage;
 
-/** Callbacks and options of hr_dataset_verify(). Zero means default. */
+/** Callbacks and options of hr_dataset_verify(). Zero means default. The callbacks run on the
+ * threads that verify, under a lock: they must not call the library, nor block for long. */
 typedef struct hr_verify_options {
     uint32_t struct_bytes;
-    uint32_t num_threads;                                   /**< 0: one per core */
+    uint32_t flags;                                         /**< none defined: 0 */
+    uint32_t num_threads;                                   /**< 0: one per core; at most 256 */
+    uint32_t reserved;                                      /**< 0 */
     uint64_t budget_bytes;                                  /**< 0: default */
     void *user;                                             /**< handed to the callbacks */
     void (*on_damage)(void *user, const hr_damage *damage); /**< one call at a time; may be NULL */
@@ -177,7 +181,7 @@ typedef struct hr_verify_options {
     int (*on_progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);
 } hr_verify_options;
 #define HR_VERIFY_OPTIONS_INIT                                                                     \
-    { sizeof(hr_verify_options), 0, 0, NULL, NULL, NULL }
+    { sizeof(hr_verify_options), 0, 0, 0, 0, NULL, NULL, NULL }
 
 /**
  * Read and check every byte of a file: both superblocks, job record, padding, every frame of every
@@ -186,8 +190,8 @@ typedef struct hr_verify_options {
  *
  * @param path  of the file
  * @param opts  NULL for defaults
- * @return HR_OK: everything is whole; HR_ERR_CORRUPT: damage was found and reported; or as
- *         hr_dataset_open(), HR_ERR_CANCELLED
+ * @return HR_OK: everything is whole; HR_ERR_CORRUPT: damage, or a place that cannot be read, was
+ *         found and reported; HR_ERR_CANCELLED; or as hr_dataset_open()
  * Threads: any. Fork: works. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_dataset_verify(const char *path, const hr_verify_options *opts,
@@ -196,8 +200,9 @@ HR_API HR_NODISCARD hr_status hr_dataset_verify(const char *path, const hr_verif
 /**
  * The memory budget that objects get which are given none: a quarter of the smallest of the cgroup
  * limit (v2 or v1, ancestors included), available memory, and what is left of RLIMIT_AS and
- * RLIMIT_DATA; at most 1 GiB. Reads /proc and /sys.
- * Threads: any. Fork: works. @since 0.1
+ * RLIMIT_DATA; at least 16 MiB and at most 1 GiB. A loader or writer that needs more than this
+ * takes up to half of that smallest limit. Reads /proc and /sys. Threads: any. Fork: works. @since
+ * 0.1
  */
 HR_API uint64_t hr_default_budget(void);
 

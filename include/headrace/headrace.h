@@ -1,5 +1,7 @@
 /*
  * Headrace: streams training data too large for memory. This header is all of the C API.
+ *
+ * A pointer must not be NULL unless the function's comment says what NULL means.
  */
 #ifndef HEADRACE_H
 #define HEADRACE_H

@@ -25,12 +25,13 @@ typedef struct hr_loader_options {
     uint32_t window_visits;    /**< W; 0: the default of docs/order.md */
     uint64_t seed;             /**< of the shuffled order */
     uint64_t first_epoch;      /**< the epoch to begin with */
-    uint64_t num_epochs;       /**< 0: no end; else nothing is read past the last one */
+    uint64_t num_epochs;       /**< counted from the epoch that the loader begins with, that of
+                                * resume_state included; 0: no end; nothing is read past the last */
     uint32_t num_streams;      /**< 0: world_size */
     uint32_t rank;             /**< 0 .. world_size - 1 */
     uint32_t world_size;       /**< 0: 1; must divide num_streams */
     uint32_t max_held_batches; /**< batches a consumer holds at the same time; 0: 2 */
-    uint64_t budget_bytes;     /**< 0: default, see docs/architecture.md */
+    uint64_t budget_bytes;     /**< 0: see hr_default_budget() */
     uint32_t num_threads;      /**< decode workers; 0: one per core */
     hr_io io;                  /**< how to read; HR_IO_AUTO by default */
     const char *const *fields; /**< names of the fields wanted, in this order; NULL: all */
@@ -53,7 +54,8 @@ typedef struct hr_loader_options {
  * @param out   the loader on HR_OK, else NULL; release with hr_loader_close()
  * @return HR_OK, HR_ERR_INVALID (also where no batch would come), HR_ERR_BUDGET (the message names
  *         the smallest budget that works, and the largest window that this one allows),
- *         HR_ERR_MISMATCH (the state belongs to other data or another order), HR_ERR_NO_MEMORY,
+ *         HR_ERR_NOT_FOUND (no such field), HR_ERR_CORRUPT (a damaged state), HR_ERR_MISMATCH (the
+ *         state belongs to other data or another order), HR_ERR_NO_MEMORY,
  *         HR_ERR_IO, HR_ERR_UNSUPPORTED
  * Threads: any. Fork: a loader belongs to the process that opened it.
  * @since 0.1
@@ -70,7 +72,8 @@ HR_API HR_NODISCARD hr_status hr_loader_open(hr_dataset *ds, const hr_loader_opt
  * @return HR_OK; HR_TIMEOUT (nothing is lost, call again); HR_END_OF_EPOCH (once at each end, the
  *         next call begins the next epoch; after the last epoch, for ever); HR_ERR_BUSY (the caller
  *         holds max_held_batches already: release one); HR_ERR_FORKED; or the first failure of the
- *         loader, which every later call repeats: HR_ERR_IO, HR_ERR_CORRUPT, HR_ERR_UNSUPPORTED
+ *         loader, which every later call repeats: HR_ERR_IO, HR_ERR_CORRUPT, HR_ERR_UNSUPPORTED,
+ *         HR_ERR_NO_MEMORY
  * Threads: any, one call at a time is served. Fork: HR_ERR_FORKED in a child.
  * @since 0.1
  */
@@ -85,7 +88,7 @@ HR_API HR_NODISCARD hr_status hr_loader_next(hr_loader *loader, int64_t timeout_
  */
 HR_API void hr_loader_close(hr_loader *loader);
 
-/** Largest state that hr_loader_state() writes. */
+/** Bytes of a state of this version. */
 #define HR_LOADER_STATE_BYTES 256
 
 /**
@@ -93,13 +96,13 @@ HR_API void hr_loader_close(hr_loader *loader);
  * opened with it on the same data and order goes on with the very next batch, whatever its threads,
  * budget, rank and world size (num_streams must be the same).
  *
- * @param state        HR_LOADER_STATE_BYTES bytes of the caller's
- * @param state_bytes  set on HR_OK to the bytes used
- * @return HR_OK, HR_ERR_INVALID, HR_ERR_FORKED
+ * @param state           capacity_bytes of the caller's; HR_LOADER_STATE_BYTES are enough
+ * @param state_bytes     set to the bytes that a state takes, also where capacity_bytes are too few
+ * @return HR_OK, HR_ERR_INVALID (capacity_bytes are too few), HR_ERR_FORKED
  * Threads: any. Fork: HR_ERR_FORKED in a child. @since 0.1
  */
-HR_API HR_NODISCARD hr_status hr_loader_state(hr_loader *loader, void *state, size_t *state_bytes,
-                                              hr_error *err);
+HR_API HR_NODISCARD hr_status hr_loader_state(hr_loader *loader, void *state, size_t capacity_bytes,
+                                              size_t *state_bytes, hr_error *err);
 
 /** What a loader does, needs and has done. */
 typedef struct hr_loader_info {
@@ -125,9 +128,10 @@ typedef struct hr_loader_info {
     uint64_t read_bytes;      /**< stored bytes read */
     int64_t wait_io_ns;       /**< summed over workers: waiting for reads */
     int64_t decode_ns;        /**< summed over workers: decoding and placing rows */
-    int64_t wait_ring_ns;     /**< summed over workers: no free batch, the consumer is slower */
-    int64_t wait_consumer_ns; /**< in hr_loader_next(), waiting for a batch */
-    int64_t first_batch_ns;   /**< from open until the first batch was ready; -1: not yet */
+    int64_t
+        wait_consumer_ns;   /**< summed over workers: no free batch, so waiting for the consumer */
+    int64_t wait_batch_ns;  /**< in hr_loader_next(), waiting for a batch */
+    int64_t first_batch_ns; /**< from open until the first batch was ready; -1: not yet */
 } hr_loader_info;
 
 /**
@@ -146,11 +150,11 @@ typedef struct hr_loader_plan {
     uint64_t batches_per_epoch;     /**< of each rank */
     uint64_t samples_per_epoch;     /**< of this rank */
     uint64_t dropped_samples;       /**< of all ranks, in each epoch */
-    uint64_t peak_bytes;            /**< what the loader would reserve under this budget */
+    uint64_t peak_bytes;            /**< what the loader would reserve at most under this budget */
     uint64_t budget_bytes;          /**< that would be used */
     uint64_t smallest_budget_bytes; /**< that works with this window */
     uint32_t largest_window_visits; /**< that the given budget allows */
-    uint32_t fits;                  /**< 1: hr_loader_open() would succeed */
+    uint32_t fits;                  /**< 1: the budget suffices */
     double read_amplification;      /**< stored bytes read / stored bytes of the fields wanted */
     double inflation;               /**< expected mixing; 1 is a true shuffle */
     uint32_t labels_sorted;         /**< 1: a field looks like sorted labels */
@@ -161,10 +165,11 @@ typedef struct hr_loader_plan {
  * Plan a loader. Blocks on a few small reads; starts no thread.
  * @param opts  as for hr_loader_open()
  * @param out   struct_bytes set by the caller; the rest filled on HR_OK
- * @return HR_OK (also where it does not fit: see fits), HR_ERR_INVALID, HR_ERR_IO, HR_ERR_CORRUPT
+ * @return HR_OK (also where it does not fit: see fits), HR_ERR_INVALID, HR_ERR_NOT_FOUND,
+ *         HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_IO, HR_ERR_CORRUPT
  * Threads: any. Fork: works. @since 0.1
  */
-HR_API HR_NODISCARD hr_status hr_loader_plan_open(hr_dataset *ds, const hr_loader_options *opts,
+HR_API HR_NODISCARD hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts,
                                                   hr_loader_plan *out, hr_error *err);
 
 /**

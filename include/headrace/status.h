@@ -45,7 +45,8 @@ typedef enum hr_status {
 
 #define HR_ERROR_MESSAGE_BYTES 512
 
-/** Owned by the caller; filled on failure only. Any hr_error pointer may be NULL. */
+/** Owned by the caller; filled on failure only (HR_TIMEOUT and HR_END_OF_EPOCH are none). Any
+ * hr_error pointer may be NULL. */
 typedef struct hr_error {
     hr_status status;
     int32_t os_errno;  /**< errno of the failed system call, or 0 */

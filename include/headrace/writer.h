@@ -48,8 +48,8 @@ typedef struct hr_writer_options {
     int32_t level;  /**< zstd's; HR_LEVEL_DEFAULT */
     uint32_t num_sources;
     const hr_source_fingerprint *sources; /**< num_sources entries; copied */
-    const char *attributes_json;          /**< of the data set: a JSON object as text, or NULL */
-    const char *provenance_json;          /**< a JSON object as text, or NULL */
+    const char *attributes_json; /**< of the data set: a JSON object as text, or NULL; copied */
+    const char *provenance_json; /**< a JSON object as text, or NULL; copied */
 } hr_writer_options;
 #define HR_WRITER_OPTIONS_INIT                                                                     \
     {                                                                                              \
@@ -59,7 +59,8 @@ typedef struct hr_writer_options {
 
 /**
  * Begin a new file. Writes TARGET.partial beside the target, under a lock; the target itself
- * appears only at hr_writer_commit(). Starts num_threads threads.
+ * appears only at hr_writer_commit(). Starts num_threads threads. Blocks on I/O; with
+ * HR_WRITER_RESUME until all chunks of the partial file are decoded.
  *
  * @param path    the target; copied
  * @param fields  num_fields descriptions; copied
