@@ -8,11 +8,13 @@
 #include "checked.h"
 #include "clock.h"
 #include "convert_options.h"
+#include "cpu.h"
 #include "error.h"
 #include "export_values.h"
 #include "file.h"
 #include "npy_header.h"
 #include "numpy_elements.h"
+#include "parallel_read.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +24,9 @@
 #include <sys/stat.h>
 
 #define TARGET_RANGE_BYTES (UINT64_C(4) << 20)
-#define PROGRESS_NS        INT64_C(100000000)
+/* What hr_dataset_read() takes for itself: a thread more only where the budget has room for it. */
+#define READ_BYTES  (UINT64_C(5) << 20)
+#define PROGRESS_NS INT64_C(100000000)
 
 struct item { /* one field that is exported */
     uint32_t field;
@@ -38,6 +42,7 @@ struct job {
     uint32_t num_items;
     struct item *items;
     uint32_t samples_per_chunk;
+    uint32_t num_threads;
     struct hr__budget budget;
     hr_progress progress;
     int64_t told_ns;
@@ -157,7 +162,7 @@ static hr_status copy_range(struct job *job, const struct item *item, const stru
     const struct hr__export_type *t = &item->type;
     size_t in_bytes = (size_t)(n * t->num_elements * t->width_bytes);
     hr_status st;
-    HR_TRY(hr_dataset_read(job->ds, item->field, first, n, in, in_bytes, err));
+    HR_TRY(hr__parallel_read(job->ds, item->field, first, n, job->num_threads, in, err));
     if (t->text)
         HR_TRY(hr__utf8_to_ucs4(in, n * t->num_elements, t->width_bytes, t->num_chars, out, err));
     HR_TRY(hr__file_write_all(file, t->text ? out : in,
@@ -262,6 +267,9 @@ static hr_status prepare(struct job *job, const hr_export_options *opts, hr_erro
     HR_TRY(hr_dataset_describe(job->ds, &info, err));
     job->samples_per_chunk = info.samples_per_chunk > 0 ? info.samples_per_chunk : 1;
     hr__budget_init(&job->budget, job->opts.budget_bytes);
+    job->num_threads = job->opts.num_threads != 0 ? job->opts.num_threads : hr__cpu_count();
+    job->num_threads = (uint32_t)hr__min_u64(
+        job->num_threads, hr__max_u64(1, job->opts.budget_bytes / 2 / READ_BYTES));
     HR_TRY(choose_range(job, err));
     HR_TRY(choose_fields(job, err));
     HR_TRY(check_targets(job, err));

@@ -88,7 +88,7 @@ static hr_status plan(struct hr_loader *l, const hr_loader_options *opts, hr_err
     hr__budget_init(&l->order_budget, UINT64_MAX);
     HR_TRY(hr__loader_io_choose(l, opts->io, err));
     if (l->io == HR_IO_CACHED)
-        l->config.io_depth = l->config.num_threads * 4; /* copies are made at reap: stay in L2 */
+        l->config.io_depth = hr__wanted_depth(true, l->config.num_threads);
     HR_TRY(hr__order_make(&l->config.order_params, &l->order_budget, &l->order, err));
     HR_TRY(hr__loader_config_fit(&l->config, l->order, err));
     hr__budget_init(&l->budget, l->config.budget_bytes);

@@ -16,7 +16,8 @@
 
 #define FIELD_ALIGN_BYTES 256u
 #define DEFAULT_HELD      2u
-#define DEFAULT_DEPTH     64u
+#define DIRECT_DEPTH      64u
+#define CACHED_DEPTH      4u /* of each thread: copies are made at reap, and should stay in L2 */
 #define MAX_THREADS       1024u
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
 #define PER_SAMPLE_BYTES  20u /* of a chunk, in a worker: position, slot, row */
@@ -112,6 +113,10 @@ static hr_status resolve_fields(const hr_loader_options *o, struct hr__loader_co
     return HR_OK;
 }
 
+uint32_t hr__wanted_depth(bool cached, uint32_t num_threads) {
+    return cached ? CACHED_DEPTH * num_threads : DIRECT_DEPTH;
+}
+
 hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o,
                                  struct hr__loader_config *out, hr_error *err) {
     hr_status st;
@@ -135,7 +140,7 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o,
     out->num_epochs = o->num_epochs;
     out->budget_bytes = o->budget_bytes;
     out->num_threads = o->num_threads != 0 ? o->num_threads : hr__cpu_count();
-    out->io_depth = DEFAULT_DEPTH;
+    out->io_depth = hr__wanted_depth(hr__reads_cached(ds, o->io), out->num_threads);
     out->io_buffer_bytes = (uint64_t)f->max_chunk_pages * HR__PAGE_BYTES;
     return HR_OK;
 done:

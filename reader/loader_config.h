@@ -42,6 +42,11 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *opts,
                                  struct hr__loader_config *out, hr_error *err);
 void hr__loader_config_free(struct hr__loader_config *c); /* a zeroed one is fine */
 
+/* Whether a loader reads through the page cache where both ways are open to it. */
+bool hr__reads_cached(const hr_dataset *ds, hr_io asked);
+/* Reads in flight, of all threads together, before the budget has its say. */
+uint32_t hr__wanted_depth(bool cached, uint32_t num_threads);
+
 /* Threads, depth and slots for this order within budget_bytes. HR_ERR_BUDGET names the smallest
  * budget that works. */
 hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__order *order,

@@ -23,11 +23,15 @@ static bool fits_page_cache(const hr_dataset *ds) {
     return ds->superblock.file_bytes <= room / 2;
 }
 
+bool hr__reads_cached(const hr_dataset *ds, hr_io asked) {
+    return asked == HR_IO_CACHED || (asked == HR_IO_AUTO && fits_page_cache(ds));
+}
+
 hr_status hr__loader_io_choose(struct hr_loader *l, hr_io asked, hr_error *err) {
     l->direct_fd = -1;
     l->align_bytes = 1;
     l->io = HR_IO_CACHED;
-    if (asked == HR_IO_CACHED || (asked == HR_IO_AUTO && fits_page_cache(l->ds)))
+    if (hr__reads_cached(l->ds, asked))
         return HR_OK;
     int fd = hr__direct_open(&l->ds->file, &l->align_bytes);
     struct hr__io_queue probe = {0};

@@ -22,7 +22,7 @@ FILES = sorted(p for folder in ("hdf5", "hdf5-damaged") for p in (SHARED / folde
 
 def headrace(*arguments):
     return subprocess.run([str(HEADRACE), *map(str, arguments)], capture_output=True, text=True,
-                          errors="replace", timeout=60, check=False)
+                          errors="replace", timeout=300, check=False)
 
 
 def described(path, folder):

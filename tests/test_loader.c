@@ -399,6 +399,31 @@ static void options__unknown_or_wrong__are_refused(void **state) {
     hr_dataset_close(ds);
 }
 
+static void plan__peak__is_what_the_loader_reserves(void **state) {
+    (void)state;
+    const struct made m = {6000, 32, 100, 60, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE};
+    hr_error err = {0};
+    hr_dataset *ds = make_and_open("plan.hrd", &m);
+    for (uint32_t threads = 1; threads <= 4; threads *= 2)
+        for (int io = HR_IO_DIRECT; io <= HR_IO_CACHED; io++) {
+            hr_loader *l = NULL;
+            hr_loader_options o = shuffled(96);
+            o.num_threads = threads;
+            o.io = (hr_io)io;
+            hr_loader_plan plan = {.struct_bytes = sizeof(plan)};
+            hr_loader_info info = {.struct_bytes = sizeof(info)};
+            made_ok(hr_loader_plan_make(ds, &o, &plan, &err), &err);
+            hr_status st = hr_loader_open(ds, &o, &l, &err);
+            if (st == HR_ERR_UNSUPPORTED)
+                continue; /* this file system has no direct reads */
+            made_ok(st, &err);
+            made_ok(hr_loader_describe(l, &info, &err), &err);
+            assert_int_equal(plan.peak_bytes, info.reserved_bytes);
+            hr_loader_close(l);
+        }
+    hr_dataset_close(ds);
+}
+
 /* A stream that has passed the short chunk is ahead of the other one: in the smallest ring, both
  * must still find room. */
 static void next__streams_with_a_short_chunk__never_stall(void **state) {
@@ -463,6 +488,7 @@ int main(void) {
         cmocka_unit_test(fields__a_subset__are_read_alone_and_in_their_order),
         cmocka_unit_test(indices__of_a_batch__are_the_samples),
         cmocka_unit_test(options__unknown_or_wrong__are_refused),
+        cmocka_unit_test(plan__peak__is_what_the_loader_reserves),
         cmocka_unit_test(next__streams_with_a_short_chunk__never_stall),
         cmocka_unit_test(next__very_many_epochs__do_not_wrap),
     };

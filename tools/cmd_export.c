@@ -25,6 +25,7 @@ static const char help[] = "Usage: headrace export FILE -o DIR [OPTIONS]\n"
                            "      --samples A:B   a part: from A up to, without, B\n"
                            "      --force         replace files that are there\n"
                            "      --budget SIZE   memory\n"
+                           "      --threads N     decoding threads (default: one per core)\n"
                            "      --json          the result as JSON\n"
                            "      --quiet\n"
                            "  -h, --help\n"
@@ -32,7 +33,15 @@ static const char help[] = "Usage: headrace export FILE -o DIR [OPTIONS]\n"
                            "Example:\n"
                            "  headrace export train.hrd -o arrays --fields y --samples 0:1000\n";
 
-enum { OPT_FIELDS = OPTIONS_LONG, OPT_SAMPLES, OPT_FORCE, OPT_BUDGET, OPT_JSON, OPT_QUIET };
+enum {
+    OPT_FIELDS = OPTIONS_LONG,
+    OPT_SAMPLES,
+    OPT_FORCE,
+    OPT_BUDGET,
+    OPT_THREADS,
+    OPT_JSON,
+    OPT_QUIET
+};
 
 static const struct option table[] = {
     {"output", required_argument, NULL, 'o'},
@@ -40,6 +49,7 @@ static const struct option table[] = {
     {"samples", required_argument, NULL, OPT_SAMPLES},
     {"force", no_argument, NULL, OPT_FORCE},
     {"budget", required_argument, NULL, OPT_BUDGET},
+    {"threads", required_argument, NULL, OPT_THREADS},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, 'h'},
@@ -78,6 +88,8 @@ static bool take_option(const options *o, int value, export_job *job) {
         return true;
     case OPT_BUDGET:
         return options_size(o, "budget", &job->opts.budget_bytes);
+    case OPT_THREADS:
+        return options_uint32(o, "threads", 1, 1024, &job->opts.num_threads);
     default:
         job->json |= value == OPT_JSON;
         job->quiet |= value == OPT_QUIET;

@@ -97,7 +97,7 @@ typedef struct hr_export_options {
     const char *folder;        /**< where FIELD.npy files go; made if missing */
     const char *const *fields; /**< names; NULL: all */
     uint32_t num_fields;
-    uint32_t reserved;
+    uint32_t num_threads; /**< that read and decode; 0: one per core; at most 16 are used */
     uint64_t first_sample;
     uint64_t num_samples;  /**< UINT64_MAX: to the end */
     uint64_t budget_bytes; /**< 0: default */
