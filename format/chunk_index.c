@@ -21,7 +21,7 @@ hr_status hr__index_entry_decode(uint64_t bits, uint64_t file_bytes, uint32_t ma
         !hr__range_within(out->page, out->pages, file_bytes / HR__PAGE_BYTES))
         return hr__error_at(err, HR_ERR_CORRUPT, out->page * HR__PAGE_BYTES,
                             "its index entry is out of range (page %llu, %u pages; at most %u "
-                            "pages, in a file of %llu)",
+                            "pages, in a file of %llu); copy the file again, or convert anew",
                             (unsigned long long)out->page, out->pages, max_pages,
                             (unsigned long long)(file_bytes / HR__PAGE_BYTES));
     return HR_OK;

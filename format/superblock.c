@@ -141,8 +141,10 @@ static hr_status features_decode(const uint8_t *page, uint32_t *required, hr_err
     if (!area_decode(page + REQUIRED_OFF, hr__get_u16(page + 72), required, &unknown, &n) ||
         !area_decode(page + OPTIONAL_OFF, hr__get_u16(page + 74), &optional, &ignored,
                      &ignored_bytes))
-        return hr__error_at(err, HR_ERR_CORRUPT, REQUIRED_OFF,
-                            "the superblock's list of features is malformed");
+        return hr__error_at(
+            err, HR_ERR_CORRUPT, REQUIRED_OFF,
+            "the superblock's list of features is malformed; copy the file again, or "
+            "convert anew");
     if (unknown != NULL)
         return hr__error_at(err, HR_ERR_UNSUPPORTED, REQUIRED_OFF,
                             "it needs the feature \"%.*s\", which this version (%s) does not know; "
@@ -152,8 +154,11 @@ static hr_status features_decode(const uint8_t *page, uint32_t *required, hr_err
 }
 
 static hr_status out_of_range(hr_error *err, uint64_t off, const char *what, uint64_t found) {
-    return hr__error_at(err, HR_ERR_CORRUPT, off, "the superblock's %s is out of range (%llu)",
-                        what, (unsigned long long)found);
+    return hr__error_at(
+        err, HR_ERR_CORRUPT, off,
+        "the superblock's %s is out of range (%llu); copy the file again, or convert "
+        "anew",
+        what, (unsigned long long)found);
 }
 
 hr_status hr__superblock_decode(const uint8_t page[HR__PAGE_BYTES], struct hr__superblock *out,
@@ -183,7 +188,9 @@ hr_status hr__superblock_decode(const uint8_t page[HR__PAGE_BYTES], struct hr__s
         return out_of_range(err, 48, "footer size", out->footer_bytes);
     if (!hr__is_zero(page + 76, REQUIRED_OFF - 76) ||
         !hr__is_zero(page + TAIL_OFF, HASH_OFF - TAIL_OFF))
-        return hr__error_at(err, HR_ERR_CORRUPT, 76,
-                            "the superblock's reserved bytes are not zero");
+        return hr__error_at(
+            err, HR_ERR_CORRUPT, 76,
+            "the superblock's reserved bytes are not zero; copy the file again, or convert "
+            "anew");
     return features_decode(page, &out->required, err);
 }

@@ -1,6 +1,7 @@
 /*
  * A worker: takes items, keeps several reads of its own in flight, decodes what has arrived. All
- * its memory is made by open; the loop allocates nothing.
+ * its memory is made by open; the loop allocates no more than
+ * one index page, where the index is not all in memory.
  */
 #define _GNU_SOURCE
 #include "loader.h"
