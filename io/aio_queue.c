@@ -3,6 +3,12 @@
  *
  * A short result that is not the end of the file is continued here, so callers see whole reads. A
  * direct read can be cut at any multiple of the alignment.
+ *
+ * Invariants:
+ *  1. a request is free, in the kernel (num_in_kernel), or postponed: the kernel had no room for
+ * it;
+ *  2. in_flight = num_in_kernel + postponed ones. A postponed one goes to the kernel when another
+ *     has come back, and is read by pread where none is in the kernel that could.
  */
 #define _GNU_SOURCE
 #include "io_queue.h"
@@ -14,6 +20,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct request {
     struct iocb iocb;
@@ -22,19 +29,21 @@ struct request {
     size_t n_bytes;
     uint64_t off;
     size_t done_bytes;
-    struct request *next_free;
+    struct request *next; /* free or postponed */
 };
 
 struct aio_queue {
     io_context_t context;
     int fd;
     uint32_t align_bytes;
-    uint32_t depth, in_flight;
+    uint32_t depth, in_flight, num_in_kernel;
     struct request *free_list;
+    struct request *postponed;
     struct io_event *events;
     struct request requests[];
 };
 
+/* Asks the kernel for what is missing of r, or postpones it. 0 or -errno. */
 static int submit_rest(struct aio_queue *q, struct request *r) {
     struct iocb *iocb = &r->iocb;
     io_prep_pread(iocb, q->fd, r->buf + r->done_bytes, r->n_bytes - r->done_bytes,
@@ -44,7 +53,13 @@ static int submit_rest(struct aio_queue *q, struct request *r) {
     do
         n = io_submit(q->context, 1, &iocb);
     while (n == -EINTR);
-    return n == 1 ? 0 : n == 0 ? -EAGAIN : n;
+    if (n == 1) {
+        q->num_in_kernel++;
+    } else if (n == 0 || n == -EAGAIN) {
+        r->next = q->postponed;
+        q->postponed = r;
+    }
+    return n < 0 && n != -EAGAIN ? n : 0;
 }
 
 static int aio_submit(void *ctx, uint64_t tag, void *buf, size_t n_bytes, uint64_t off) {
@@ -52,54 +67,97 @@ static int aio_submit(void *ctx, uint64_t tag, void *buf, size_t n_bytes, uint64
     struct request *r = q->free_list;
     if (r == NULL)
         return -EAGAIN;
+    q->free_list = r->next;
     r->tag = tag;
     r->buf = buf;
     r->n_bytes = n_bytes;
     r->off = off;
     r->done_bytes = 0;
     int rc = submit_rest(q, r);
-    if (rc < 0)
+    if (rc < 0) {
+        r->next = q->free_list;
+        q->free_list = r;
         return rc;
-    q->free_list = r->next_free;
+    }
     q->in_flight++;
     return 0;
 }
 
-/* Takes one completion into account; true if its request is finished, with *result. */
-static bool finish(struct aio_queue *q, struct request *r, int64_t res, int64_t *result) {
-    if (res > 0) {
-        r->done_bytes += (size_t)res;
-        bool more = r->done_bytes < r->n_bytes && (uint64_t)res % q->align_bytes == 0;
-        int rc = more ? submit_rest(q, r) : 0;
-        if (more && rc == 0)
-            return false;
-        *result = more ? rc : (int64_t)r->done_bytes;
-    } else {
-        *result = res < 0 ? res : (int64_t)r->done_bytes;
-    }
-    r->next_free = q->free_list;
+static bool wants_more(const struct aio_queue *q, const struct request *r, int64_t n) {
+    return n > 0 && r->done_bytes < r->n_bytes && (uint64_t)n % q->align_bytes == 0;
+}
+
+/* Reads what is missing of r here and now. */
+static int64_t read_rest(const struct aio_queue *q, struct request *r) {
+    int64_t n;
+    uint32_t tries = 0;
+    do {
+        n = pread(q->fd, r->buf + r->done_bytes, r->n_bytes - r->done_bytes,
+                  (off_t)(r->off + r->done_bytes));
+        if (n < 0 && !hr__read_again(errno, &tries))
+            return -errno;
+        r->done_bytes += n > 0 ? (size_t)n : 0;
+    } while (n < 0 || wants_more(q, r, n));
+    return (int64_t)r->done_bytes;
+}
+
+static struct hr__io_done finish(struct aio_queue *q, struct request *r, int64_t result) {
+    struct hr__io_done done = {r->tag, result};
+    r->next = q->free_list;
     q->free_list = r;
     q->in_flight--;
+    return done;
+}
+
+/* Takes one answer of the kernel into account; true if its request is finished, with *done. */
+static bool take_answer(struct aio_queue *q, const struct io_event *e, struct hr__io_done *done) {
+    struct request *r = e->data;
+    int64_t n = (int64_t)e->res;
+    q->num_in_kernel--;
+    if (n > 0)
+        r->done_bytes += (size_t)n;
+    if (n == -EINTR || n == -EAGAIN) {
+        n = read_rest(q, r);
+    } else if (wants_more(q, r, n)) {
+        n = submit_rest(q, r);
+        if (n == 0)
+            return false;
+    } else if (n >= 0) {
+        n = (int64_t)r->done_bytes;
+    }
+    *done = finish(q, r, n);
     return true;
+}
+
+/* Goes on with one that was postponed; true if it is finished, with *done. */
+static bool retry_postponed(struct aio_queue *q, struct hr__io_done *done) {
+    struct request *r = q->postponed;
+    q->postponed = r->next;
+    int64_t n = q->num_in_kernel == 0 ? read_rest(q, r) : submit_rest(q, r);
+    bool finished = q->num_in_kernel == 0 || n < 0;
+    if (finished)
+        *done = finish(q, r, n);
+    return finished;
 }
 
 static int aio_reap(void *ctx, struct hr__io_done *out, uint32_t max) {
     struct aio_queue *q = ctx;
     int count = 0;
-    while (count == 0 && q->in_flight > 0) {
+    while (count == 0 && q->in_flight > 0 && max > 0) {
+        if (q->num_in_kernel == 0) {
+            count += retry_postponed(q, &out[0]);
+            continue;
+        }
         long want = max < q->depth ? (long)max : (long)q->depth;
         int n = io_getevents(q->context, 1, want, q->events, NULL);
         if (n == -EINTR)
             continue;
         if (n < 0)
             return n;
-        for (int i = 0; i < n; i++) {
-            struct request *r = q->events[i].data;
-            uint64_t tag = r->tag;
-            int64_t result;
-            if (finish(q, r, (int64_t)q->events[i].res, &result))
-                out[count++] = (struct hr__io_done){tag, result};
-        }
+        for (int i = 0; i < n; i++)
+            count += take_answer(q, &q->events[i], &out[count]);
+        for (int i = 0; i < n && q->postponed != NULL && (uint32_t)count < max; i++)
+            count += retry_postponed(q, &out[count]);
     }
     return count;
 }
@@ -130,7 +188,7 @@ hr_status hr__aio_queue_open(int fd, uint32_t align_bytes, uint32_t depth, struc
     q->align_bytes = align_bytes;
     q->depth = depth;
     for (uint32_t i = 0; i < depth; i++) {
-        q->requests[i].next_free = q->free_list;
+        q->requests[i].next = q->free_list;
         q->free_list = &q->requests[i];
     }
     int rc = io_setup((int)depth, &q->context);

@@ -22,7 +22,7 @@
 
 #include "device.h"
 #include "frame_codec.h"
-#include "io_queue.h"
+#include "io_backend.h"
 #include "loader_config.h"
 #include "row_store.h"
 #include "thread.h"
@@ -100,9 +100,7 @@ struct hr_loader {
     struct hr__order *order;
     hr_dataset *ds;
     pid_t pid;
-    hr_io io;
-    int direct_fd; /* -1: none */
-    uint32_t align_bytes;
+    struct hr__io_backend io;
     _Atomic uint64_t prefix_bytes; /* of a chunk that hold the fields wanted, as seen so far */
 
     struct hr__device device;
@@ -155,9 +153,8 @@ void hr__worker_close(struct hr__worker *w);
 void *hr__worker_run(void *worker);
 
 /* loader_io.c: how bytes are read, and one visit's read. */
-hr_status hr__loader_io_choose(struct hr_loader *l, hr_io asked, hr_error *err);
-hr_status hr__loader_io_queue(struct hr_loader *l, uint32_t depth, struct hr__io_queue *out,
-                              hr_error *err);
+hr_status hr__loader_io_choose(const hr_dataset *ds, hr_io asked, struct hr__io_backend *out,
+                               hr_error *err);
 hr_status hr__read_submit(struct hr__worker *w, struct hr__read *r, uint32_t number, hr_error *err);
 /* Whole bytes of the chunk from *chunk on, at least n_bytes; reads more where the first read did
  * not bring them. */

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "dtype.h"
 #include "error.h"
+#include "io_backend.h"
 #include "options.h"
 
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #define DEFAULT_HELD      2u
 #define DIRECT_DEPTH      64u
 #define CACHED_DEPTH      4u /* of each thread: copies are made at reap, and should stay in L2 */
+#define THREADS_DEPTH     16u
+#define MAX_DEPTH         4096u
 #define MAX_THREADS       1024u
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
 #define PER_SAMPLE_BYTES  20u /* of a chunk, in a worker: position, slot, row */
@@ -32,9 +35,8 @@ hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_op
                                     "hr_loader_options", err);
     if (st != HR_OK)
         return st;
-    if ((o->flags & ~KNOWN_FLAGS) != 0 || o->reserved != 0)
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_loader_options has unknown flags %#x or a reserved value",
+    if ((o->flags & ~KNOWN_FLAGS) != 0)
+        return hr__error_set(err, HR_ERR_INVALID, "hr_loader_options has unknown flags %#x",
                              o->flags & ~KNOWN_FLAGS);
     if (o->batch_samples == 0)
         return hr__error_set(err, HR_ERR_INVALID, "batch_samples is 0, expected 1 or more");
@@ -44,7 +46,11 @@ hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_op
     if (o->num_fields > 0 && o->fields == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "num_fields is %u, but fields is NULL",
                              o->num_fields);
-    if (o->io != HR_IO_AUTO && o->io != HR_IO_DIRECT && o->io != HR_IO_CACHED)
+    if (o->io_depth > MAX_DEPTH)
+        return hr__error_set(err, HR_ERR_INVALID, "io_depth is %u, at most %u", o->io_depth,
+                             MAX_DEPTH);
+    if (o->io != HR_IO_AUTO && o->io != HR_IO_DIRECT && o->io != HR_IO_CACHED &&
+        o->io != HR_IO_THREADS)
         return hr__error_set(err, HR_ERR_INVALID, "io is %d, expected an hr_io", (int)o->io);
     return HR_OK;
 }
@@ -113,14 +119,17 @@ static hr_status resolve_fields(const hr_loader_options *o, struct hr__loader_co
     return HR_OK;
 }
 
-uint32_t hr__wanted_depth(bool cached, uint32_t num_threads) {
-    return cached ? CACHED_DEPTH * num_threads : DIRECT_DEPTH;
+/* Reads in flight, of all threads together, before the budget has its say. */
+static uint32_t default_depth(hr_io io, uint32_t num_threads) {
+    return io == HR_IO_CACHED    ? CACHED_DEPTH * num_threads
+           : io == HR_IO_THREADS ? THREADS_DEPTH
+                                 : DIRECT_DEPTH;
 }
 
-hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o,
+hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_io io,
                                  struct hr__loader_config *out, hr_error *err) {
     hr_status st;
-    *out = (struct hr__loader_config){.ds = ds};
+    *out = (struct hr__loader_config){.ds = ds, .io = io};
     const struct hr__footer *f = &ds->footer;
     out->order_params = (struct hr__order_params){
         .kind = (o->flags & HR_LOADER_SHUFFLE) != 0 ? HR__ORDER_INTERLEAVED : HR__ORDER_SEQUENTIAL,
@@ -140,7 +149,7 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o,
     out->num_epochs = o->num_epochs;
     out->budget_bytes = o->budget_bytes;
     out->num_threads = o->num_threads != 0 ? o->num_threads : hr__cpu_count();
-    out->io_depth = hr__wanted_depth(hr__reads_cached(ds, o->io), out->num_threads);
+    out->io_depth = o->io_depth != 0 ? o->io_depth : default_depth(io, out->num_threads);
     out->io_buffer_bytes = (uint64_t)f->max_chunk_pages * HR__PAGE_BYTES;
     return HR_OK;
 done:
@@ -191,8 +200,10 @@ uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
     uint64_t per_worker =
         HR__WORKER_SCRATCH_BYTES + (uint64_t)c->order_params.samples_per_chunk * PER_SAMPLE_BYTES;
     return ring + saturating_mul(c->num_threads, per_worker) +
-           saturating_mul(c->io_depth, c->io_buffer_bytes) + c->num_slots * PER_SLOT_BYTES +
-           hr__order_bytes(&c->order_params) + c->ds->budget.reserved_bytes;
+           saturating_mul(c->io_depth, c->io_buffer_bytes) +
+           hr__io_backend_threads(c->io, c->io_depth) * HR__READ_THREAD_BYTES +
+           c->num_slots * PER_SLOT_BYTES + hr__order_bytes(&c->order_params) +
+           c->ds->budget.reserved_bytes;
 }
 
 static void smallest(struct hr__loader_config *c, const struct hr__order *order) {

@@ -58,7 +58,7 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .num_threads = c->num_threads,
         .batch_samples = c->order_params.batch_samples,
         .local_batch_samples = c->local_batch_samples,
-        .io = l->io,
+        .io = l->io.io,
         .io_depth = c->io_depth,
         .batches_per_epoch = l->num_batches,
         .samples_per_epoch = l->num_samples,
@@ -72,10 +72,10 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .delivered_bytes = l->samples_delivered * wanted_sample_bytes(c),
         .wait_batch_ns = l->wait_batch_ns,
         .first_batch_ns = l->first_batch_ns,
+        .num_read_threads = l->io.num_read_threads,
     };
     pthread_mutex_unlock(&l->lock);
-    snprintf(info.io_backend, sizeof(info.io_backend), "%s",
-             l->io == HR_IO_DIRECT ? "libaio" : "page cache");
+    snprintf(info.io_backend, sizeof(info.io_backend), "%s", hr__io_backend_name(l->io.io));
     counters_add(l, &info);
     hr__result_copy(out, &info, sizeof(info));
     return HR_OK;
@@ -155,12 +155,16 @@ static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *
     out->budget_bytes = c->budget_bytes;
     out->peak_bytes = out->fits ? hr__loader_config_bytes(c) : out->smallest_budget_bytes;
     out->largest_window_visits = hr__loader_largest_window(c);
+    out->io = c->io;
+    out->io_depth = c->io_depth;
+    snprintf(out->io_backend, sizeof(out->io_backend), "%s", hr__io_backend_name(c->io));
     return HR_OK;
 }
 
 hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts, hr_loader_plan *out,
                               hr_error *err) {
-    struct hr__loader_config c;
+    struct hr__loader_config c = {0};
+    struct hr__io_backend io = {0};
     struct hr__order *order = NULL;
     struct hr__budget unlimited;
     hr_loader_plan plan = {.struct_bytes = sizeof(plan)};
@@ -173,9 +177,8 @@ hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts, hr_
     st = hr__loader_options_resolve(opts, &o, err);
     if (st != HR_OK)
         return st;
-    st = hr__loader_config_make(ds, &o, &c, err);
-    if (st != HR_OK)
-        goto done;
+    HR_TRY(hr__loader_io_choose(ds, o.io, &io, err));
+    HR_TRY(hr__loader_config_make(ds, &o, io.io, &c, err));
     HR_TRY(hr__order_make(&c.order_params, &unlimited, &order, err));
     HR_TRY(plan_fill(&c, order, &plan, err));
     HR_TRY(read_amplification(&c, &plan.read_amplification, err));
@@ -186,5 +189,6 @@ done:
         hr__error_name_file(err, hr_dataset_path(ds));
     hr__order_free(order);
     hr__loader_config_free(&c);
+    hr__io_backend_close(&io);
     return st;
 }

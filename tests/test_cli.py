@@ -351,7 +351,7 @@ def test_plan__json__has_the_documented_layout(data):
         "batches_per_epoch": WHOLE, "samples_per_epoch": WHOLE, "dropped_samples": WHOLE,
         "peak_bytes": WHOLE, "budget_bytes": WHOLE, "smallest_budget_bytes": WHOLE,
         "largest_window": WHOLE, "fits": "bool", "read_amplification": FIGURE,
-        "inflation": FIGURE, "sorted_labels": "NoneType",
+        "inflation": FIGURE, "sorted_labels": "NoneType", "io": "str", "io_depth": WHOLE,
     }
     assert out["batches_per_epoch"] == -(-SAMPLES // 64) and out["fits"]
 
@@ -401,6 +401,7 @@ def test_epoch__json__has_the_documented_layout(data):
         "wait_s": {"io": FIGURE, "decode": FIGURE, "consumer": FIGURE, "batch": FIGURE},
         "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
         "batch": WHOLE, "threads": WHOLE, "inflation": FIGURE, "io": "str",
+        "io_depth": WHOLE, "read_threads": WHOLE,
     }
     assert (out["samples"], out["batches"], out["epochs"]) == (2 * SAMPLES, 60, 2)
     assert out["bytes"] == 2 * SAMPLES * (16 * 16 * 4 + 8)
@@ -481,12 +482,14 @@ def test_epoch__fields__only_these_are_delivered(data):
 
 def test_epoch__io__as_asked(data):
     cached = figures("epoch", data, "--io", "cached")
-    assert cached["io"] not in ("libaio", "threads")
+    assert (cached["io"], cached["read_threads"]) == ("page cache", 0)
+    threads = figures("epoch", data, "--io", "threads", "--io-depth", "5", "--threads", "2")
+    assert (threads["io"], threads["io_depth"], threads["read_threads"]) == ("threads", 5, 5)
     direct = headrace("epoch", data, "--io", "direct", "--json")
     if direct.returncode != 0:
         assert "direct" in direct.stderr.lower()
         pytest.skip("no direct reads on this file system")
-    assert json.loads(direct.stdout)["io"] in ("libaio", "threads")
+    assert json.loads(direct.stdout)["io"] == "libaio"
 
 
 def test_epoch__max_batches__counts_the_epoch_that_it_ends(data):

@@ -51,7 +51,8 @@ static hr_status read_all(struct memory_file *f, const struct made *m) {
     hr_dataset *ds = NULL;
     hr_status st = open_memory(f, &ds, &err);
     if (st == HR_OK) {
-        hr_status range = pass_read(ds, m, &err), loader = pass_loader(ds, m, 1, 1, &err);
+        hr_status range = pass_read(ds, m, &err),
+                  loader = pass_loader(ds, m, HR_IO_CACHED, 1, 1, &err);
         st = range != HR_OK ? range : loader;
     }
     hr_dataset_close(ds);
@@ -263,7 +264,7 @@ static void truncate__while_open__error_or_right_data(void **state) {
         made_ok(open_memory(&f, &ds, &err), &err);
         f.n_bytes = n;
         hr_status range = pass_read(ds, &shuffled, &err);
-        hr_status loader = pass_loader(ds, &shuffled, 1, 1, &err);
+        hr_status loader = pass_loader(ds, &shuffled, HR_IO_CACHED, 1, 1, &err);
         assert_true(range == HR_OK || range == HR_ERR_CORRUPT);
         assert_true(loader == HR_OK || loader == HR_ERR_CORRUPT);
         if (n < HR__DATA_OFF)
@@ -304,7 +305,7 @@ static void assert_refused(struct memory_file *f, const struct made *m, const ch
     hr_dataset *ds = NULL;
     made_ok(open_memory(f, &ds, &err), &err);
     assert_int_equal(pass_read(ds, m, &err), HR_ERR_CORRUPT);
-    assert_int_equal(pass_loader(ds, m, 1, 1, &second), HR_ERR_CORRUPT);
+    assert_int_equal(pass_loader(ds, m, HR_IO_CACHED, 1, 1, &second), HR_ERR_CORRUPT);
     if (strstr(err.message, word) == NULL || strstr(second.message, word) == NULL)
         fail_msg("\"%s\" is neither in \"%s\" nor \"%s\"", word, err.message, second.message);
     assert_non_null(strstr(second.message, "damaged.hrd"));

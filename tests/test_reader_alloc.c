@@ -97,7 +97,7 @@ ZSTD_DCtx *__wrap_ZSTD_createDCtx(void) {
     return refuse(false) ? NULL : __real_ZSTD_createDCtx();
 }
 
-enum { READ, GATHER, LOAD_CACHED, LOAD_DIRECT, PLAN, VERIFY, NUM_CALLS };
+enum { READ, GATHER, LOAD_CACHED, LOAD_DIRECT, LOAD_THREADS, PLAN, VERIFY, NUM_CALLS };
 
 static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
@@ -145,11 +145,12 @@ static hr_status call(const char *path, int which, hr_error *err) {
         return hr_dataset_verify(path, &v, err);
     hr_status st = hr_dataset_open(path, &o, &ds, err);
     if (st == HR_OK)
-        st = which == READ          ? pass_read(ds, &set, err)
-             : which == GATHER      ? pass_gather(ds, &set, err)
-             : which == LOAD_CACHED ? load(ds, HR_IO_CACHED, err)
-             : which == LOAD_DIRECT ? load(ds, HR_IO_DIRECT, err)
-                                    : plan(ds, err);
+        st = which == READ           ? pass_read(ds, &set, err)
+             : which == GATHER       ? pass_gather(ds, &set, err)
+             : which == LOAD_CACHED  ? load(ds, HR_IO_CACHED, err)
+             : which == LOAD_DIRECT  ? load(ds, HR_IO_DIRECT, err)
+             : which == LOAD_THREADS ? load(ds, HR_IO_THREADS, err)
+                                     : plan(ds, err);
     else if (ds != NULL)
         st = HR_ERR_INVALID;
     hr_dataset_close(ds);
@@ -190,6 +191,7 @@ static void loader__each_allocation_refused__no_memory(void **state) {
     (void)state;
     refuse_each(LOAD_CACHED);
     refuse_each(LOAD_DIRECT);
+    refuse_each(LOAD_THREADS);
 }
 
 static void plan__each_allocation_refused__no_memory(void **state) {
@@ -206,6 +208,7 @@ static void threads__each_refused__no_memory_or_done_without(void **state) {
     (void)state;
     atomic_store(&threads_only, true);
     refuse_each(LOAD_CACHED);
+    refuse_each(LOAD_THREADS);
     refuse_each(VERIFY);
     atomic_store(&threads_only, false);
 }

@@ -34,7 +34,7 @@ static const char help[] =
     "      --index FILE.npy  sample indices in the order delivered\n"
     "      --force           replace FILE.npy\n"
     "      --budget SIZE     memory;  --threads N  decode workers\n"
-    "      --io HOW          auto, direct or cached\n"
+    "      --io HOW          auto, direct, cached or threads;  --io-depth N  reads\n"
     "      --consume-ns N    pretend that a training step takes N ns\n"
     "      --json  --quiet  -h, --help\n"
     "\n"
@@ -239,11 +239,12 @@ static int print_json(const epoch_job *job, const char *path) {
         json_out_uint(peak_rss_bytes()), "budget_bytes", json_out_uint(i->budget_bytes), "wait_s",
         wait);
     json_t *more =
-        json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:s}", "reserved_bytes",
+        json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:s, s:I, s:I}", "reserved_bytes",
                   json_out_uint(i->reserved_bytes), "read_bytes", json_out_uint(i->read_bytes),
                   "window", (json_int_t)i->window_visits, "streams", (json_int_t)i->num_streams,
                   "batch", (json_int_t)i->batch_samples, "threads", (json_int_t)i->num_threads,
-                  "inflation", json_out_real(i->inflation), "io", i->io_backend);
+                  "inflation", json_out_real(i->inflation), "io", i->io_backend, "io_depth",
+                  (json_int_t)i->io_depth, "read_threads", (json_int_t)i->num_read_threads);
     json_object_update(root, more);
     json_decref(more);
     return json_out_print("epoch", root, JSON_OUT_MEASURED);

@@ -23,7 +23,7 @@ static const char help[] =
     "      --drop-last      leave out the last short batch\n"
     "      --fields A,B     only these\n"
     "      --budget SIZE    memory;  --threads N  decode workers\n"
-    "      --io HOW         auto, direct or cached\n"
+    "      --io HOW         auto, direct, cached or threads;  --io-depth N  reads\n"
     "      --json           as JSON\n"
     "  -h, --help\n"
     "\n"
@@ -49,7 +49,8 @@ static int print_json(const hr_dataset *ds, const loader_args *a, const hr_loade
     hr_field field = {0};
     return json_out_print(
         "plan",
-        json_pack("{s:o, s:I, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:s?}",
+        json_pack("{s:o, s:I, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:s?, "
+                  "s:s, s:I}",
                   "file", json_out_text(hr_dataset_path(ds)), "batch",
                   (json_int_t)a->opts.batch_samples, "shuffle",
                   (a->opts.flags & HR_LOADER_SHUFFLE) != 0, "window", (json_int_t)p->window_visits,
@@ -60,7 +61,8 @@ static int print_json(const hr_dataset *ds, const loader_args *a, const hr_loade
                   json_out_uint(p->smallest_budget_bytes), "largest_window",
                   (json_int_t)p->largest_window_visits, "fits", (int)p->fits, "read_amplification",
                   json_out_real(p->read_amplification), "inflation", json_out_real(p->inflation),
-                  "sorted_labels", labels_name(ds, p, &field)),
+                  "sorted_labels", labels_name(ds, p, &field), "io", p->io_backend, "io_depth",
+                  (json_int_t)p->io_depth),
         JSON_OUT_MEASURED);
 }
 
@@ -80,7 +82,8 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
     if (shuffle) {
         printf("largest window   %u chunks in this budget\n", p->largest_window_visits);
     }
-    printf("reading          %.3f times the stored bytes of the fields\n", p->read_amplification);
+    printf("reading          %.3f times the stored bytes of the fields, by %s, %u at a time\n",
+           p->read_amplification, p->io_backend, p->io_depth);
     if (shuffle) {
         printf("mixing           inflation %.3f (1 is a true shuffle)\n", p->inflation);
     }

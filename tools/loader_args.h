@@ -26,7 +26,8 @@ enum {
     LOADER_FIELDS,
     LOADER_BUDGET,
     LOADER_THREADS,
-    LOADER_IO
+    LOADER_IO,
+    LOADER_IO_DEPTH
 };
 
 #define LOADER_ARGS_TABLE                                                                          \
@@ -40,8 +41,9 @@ enum {
         {"drop-last", no_argument, NULL, LOADER_DROP_LAST},                                        \
         {"fields", required_argument, NULL, LOADER_FIELDS},                                        \
         {"budget", required_argument, NULL, LOADER_BUDGET},                                        \
-        {"threads", required_argument, NULL, LOADER_THREADS}, {                                    \
-        "io", required_argument, NULL, LOADER_IO                                                   \
+        {"threads", required_argument, NULL, LOADER_THREADS},                                      \
+        {"io", required_argument, NULL, LOADER_IO}, {                                              \
+        "io-depth", required_argument, NULL, LOADER_IO_DEPTH                                       \
     }
 
 /** Defaults: batches of 256. */

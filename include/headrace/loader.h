@@ -36,7 +36,10 @@ typedef struct hr_loader_options {
     hr_io io;                  /**< how to read; HR_IO_AUTO by default */
     const char *const *fields; /**< names of the fields wanted, in this order; NULL: all */
     uint32_t num_fields;       /**< entries of fields */
-    uint32_t reserved;         /**< 0 */
+    uint32_t io_depth;         /**< reads in flight at most, of all threads together, and reading
+                                * threads (up to 64) where io comes to HR_IO_THREADS; 0: 64 direct,
+                                * 4 for each thread cached, 16 by threads; raised to 2 for each
+                                * decode worker, lowered where the budget is small */
     const void *resume_state;  /**< from hr_loader_state(), or NULL; sets epoch and next batch */
     size_t resume_state_bytes;
 } hr_loader_options;
@@ -112,9 +115,9 @@ typedef struct hr_loader_info {
     uint32_t num_threads;
     uint32_t batch_samples;       /**< global */
     uint32_t local_batch_samples; /**< this rank's share */
-    hr_io io;                     /**< HR_IO_DIRECT or HR_IO_CACHED, as chosen */
+    hr_io io;                     /**< as chosen, never HR_IO_AUTO */
     uint32_t io_depth;            /**< reads in flight at most */
-    char io_backend[32];          /**< "libaio" or "page cache" */
+    char io_backend[32];          /**< "libaio", "page cache" or "threads" */
     uint64_t batches_per_epoch;
     uint64_t samples_per_epoch; /**< delivered to this rank */
     uint64_t dropped_samples;   /**< of all ranks, in each epoch */
@@ -132,6 +135,8 @@ typedef struct hr_loader_info {
         wait_consumer_ns;   /**< summed over workers: no free batch, so waiting for the consumer */
     int64_t wait_batch_ns;  /**< in hr_loader_next(), waiting for a batch */
     int64_t first_batch_ns; /**< from open until the first batch was ready; -1: not yet */
+    uint32_t num_read_threads; /**< that only read; 0 but for HR_IO_THREADS */
+    uint32_t reserved;         /**< 0 */
 } hr_loader_info;
 
 /**
@@ -159,6 +164,9 @@ typedef struct hr_loader_plan {
     double inflation;               /**< expected mixing; 1 is a true shuffle */
     uint32_t labels_sorted;         /**< 1: a field looks like sorted labels */
     uint32_t labels_field;          /**< which one */
+    hr_io io;                       /**< that would be used, never HR_IO_AUTO */
+    uint32_t io_depth;              /**< reads in flight at most */
+    char io_backend[32];            /**< "libaio", "page cache" or "threads" */
 } hr_loader_plan;
 
 /**
