@@ -1,9 +1,6 @@
 /*
  * Reads by libaio on a descriptor opened with O_DIRECT (on others its submit blocks).
  *
- * A short result that is not the end of the file is continued here, so callers see whole reads. A
- * direct read can be cut at any multiple of the alignment.
- *
  * Invariants:
  *  1. a request is free, in the kernel (num_in_kernel), or postponed: the kernel had no room for
  * it;
@@ -13,6 +10,7 @@
 #define _GNU_SOURCE
 #include "io_queue.h"
 
+#include "direct_read.h"
 #include "error.h"
 
 #include <errno.h>
@@ -20,15 +18,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct request {
     struct iocb iocb;
-    uint64_t tag;
-    uint8_t *buf;
-    size_t n_bytes;
-    uint64_t off;
-    size_t done_bytes;
+    struct hr__direct_read read;
     struct request *next; /* free or postponed */
 };
 
@@ -46,8 +39,9 @@ struct aio_queue {
 /* Asks the kernel for what is missing of r, or postpones it. 0 or -errno. */
 static int submit_rest(struct aio_queue *q, struct request *r) {
     struct iocb *iocb = &r->iocb;
-    io_prep_pread(iocb, q->fd, r->buf + r->done_bytes, r->n_bytes - r->done_bytes,
-                  (long long)(r->off + r->done_bytes));
+    const struct hr__direct_read *p = &r->read;
+    io_prep_pread(iocb, q->fd, p->buf + p->done_bytes, p->n_bytes - p->done_bytes,
+                  (long long)(p->off + p->done_bytes));
     iocb->data = r;
     int n;
     do
@@ -68,11 +62,7 @@ static int aio_submit(void *ctx, uint64_t tag, void *buf, size_t n_bytes, uint64
     if (r == NULL)
         return -EAGAIN;
     q->free_list = r->next;
-    r->tag = tag;
-    r->buf = buf;
-    r->n_bytes = n_bytes;
-    r->off = off;
-    r->done_bytes = 0;
+    r->read = (struct hr__direct_read){.tag = tag, .buf = buf, .n_bytes = n_bytes, .off = off};
     int rc = submit_rest(q, r);
     if (rc < 0) {
         r->next = q->free_list;
@@ -83,26 +73,8 @@ static int aio_submit(void *ctx, uint64_t tag, void *buf, size_t n_bytes, uint64
     return 0;
 }
 
-static bool wants_more(const struct aio_queue *q, const struct request *r, int64_t n) {
-    return n > 0 && r->done_bytes < r->n_bytes && (uint64_t)n % q->align_bytes == 0;
-}
-
-/* Reads what is missing of r here and now. */
-static int64_t read_rest(const struct aio_queue *q, struct request *r) {
-    int64_t n;
-    uint32_t tries = 0;
-    do {
-        n = pread(q->fd, r->buf + r->done_bytes, r->n_bytes - r->done_bytes,
-                  (off_t)(r->off + r->done_bytes));
-        if (n < 0 && !hr__read_again(errno, &tries))
-            return -errno;
-        r->done_bytes += n > 0 ? (size_t)n : 0;
-    } while (n < 0 || wants_more(q, r, n));
-    return (int64_t)r->done_bytes;
-}
-
 static struct hr__io_done finish(struct aio_queue *q, struct request *r, int64_t result) {
-    struct hr__io_done done = {r->tag, result};
+    struct hr__io_done done = {r->read.tag, result};
     r->next = q->free_list;
     q->free_list = r;
     q->in_flight--;
@@ -112,20 +84,14 @@ static struct hr__io_done finish(struct aio_queue *q, struct request *r, int64_t
 /* Takes one answer of the kernel into account; true if its request is finished, with *done. */
 static bool take_answer(struct aio_queue *q, const struct io_event *e, struct hr__io_done *done) {
     struct request *r = e->data;
-    int64_t n = (int64_t)e->res;
+    int64_t result;
     q->num_in_kernel--;
-    if (n > 0)
-        r->done_bytes += (size_t)n;
-    if (n == -EINTR || n == -EAGAIN) {
-        n = read_rest(q, r);
-    } else if (wants_more(q, r, n)) {
-        n = submit_rest(q, r);
-        if (n == 0)
+    if (hr__direct_read_answer(&r->read, q->fd, q->align_bytes, (int64_t)e->res, &result)) {
+        result = submit_rest(q, r);
+        if (result == 0)
             return false;
-    } else if (n >= 0) {
-        n = (int64_t)r->done_bytes;
     }
-    *done = finish(q, r, n);
+    *done = finish(q, r, result);
     return true;
 }
 
@@ -133,11 +99,11 @@ static bool take_answer(struct aio_queue *q, const struct io_event *e, struct hr
 static bool retry_postponed(struct aio_queue *q, struct hr__io_done *done) {
     struct request *r = q->postponed;
     q->postponed = r->next;
-    int64_t n = q->num_in_kernel == 0 ? read_rest(q, r) : submit_rest(q, r);
-    bool finished = q->num_in_kernel == 0 || n < 0;
-    if (finished)
+    bool here = q->num_in_kernel == 0;
+    int64_t n = here ? hr__direct_read_rest(&r->read, q->fd, q->align_bytes) : submit_rest(q, r);
+    if (here || n < 0)
         *done = finish(q, r, n);
-    return finished;
+    return here || n < 0;
 }
 
 static int aio_reap(void *ctx, struct hr__io_done *out, uint32_t max) {

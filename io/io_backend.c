@@ -49,13 +49,19 @@ static hr_status try_direct(struct hr__io_backend *b, hr_error *err) {
     int fd = hr__direct_open(b->file, &align_bytes);
     if (fd < 0)
         return direct_refused(-fd, err);
-    hr_status st = hr__aio_queue_open(fd, align_bytes, PROBE_DEPTH, &probe, err);
+    hr_status st = HR_ERR_UNSUPPORTED;
+    if (b->io != HR_IO_LIBAIO)
+        st = hr__uring_queue_open(fd, align_bytes, PROBE_DEPTH, NULL, 0, &probe, NULL);
+    b->uring = st == HR_OK;
+    if (!b->uring)
+        st = hr__aio_queue_open(fd, align_bytes, PROBE_DEPTH, &probe, err);
     hr__io_queue_close(&probe);
     if (st != HR_OK) {
         hr__direct_close(fd);
         return st;
     }
-    b->io = HR_IO_DIRECT;
+    if (b->io == HR_IO_AUTO)
+        b->io = HR_IO_DIRECT;
     b->direct_fd = fd;
     b->align_bytes = align_bytes;
     return HR_OK;
@@ -64,7 +70,7 @@ static hr_status try_direct(struct hr__io_backend *b, hr_error *err) {
 hr_status hr__io_backend_choose(const struct hr__file *file, hr_io asked, bool prefer_direct,
                                 struct hr__io_backend *out, hr_error *err) {
     *out = (struct hr__io_backend){.io = asked, .file = file, .align_bytes = 1, .direct_fd = -1};
-    if (asked == HR_IO_DIRECT)
+    if (asked == HR_IO_DIRECT || asked == HR_IO_LIBAIO)
         return try_direct(out, err);
     if (asked != HR_IO_AUTO)
         return HR_OK;
@@ -88,9 +94,13 @@ hr_status hr__io_backend_start(struct hr__io_backend *b, uint32_t io_depth, hr_e
     return hr__read_pool_open(b->file, b->num_read_threads, &b->pool, err);
 }
 
-hr_status hr__io_backend_queue(const struct hr__io_backend *b, uint32_t depth,
-                               struct hr__io_queue *out, hr_error *err) {
-    if (b->io == HR_IO_DIRECT)
+hr_status hr__io_backend_queue(const struct hr__io_backend *b, uint32_t depth, void *buffers,
+                               size_t buffers_bytes, struct hr__io_queue *out, hr_error *err) {
+    /* A ring is a descriptor: where one more is refused, libaio does. */
+    if (b->uring && hr__uring_queue_open(b->direct_fd, b->align_bytes, depth, buffers,
+                                         buffers_bytes, out, NULL) == HR_OK)
+        return HR_OK;
+    if (b->direct_fd >= 0)
         return hr__aio_queue_open(b->direct_fd, b->align_bytes, depth, out, err);
     if (b->io == HR_IO_THREADS)
         return hr__thread_queue_open(b->pool, depth, out, err);
@@ -104,6 +114,9 @@ void hr__io_backend_close(struct hr__io_backend *b) {
     *b = (struct hr__io_backend){0};
 }
 
-const char *hr__io_backend_name(hr_io io) {
-    return io == HR_IO_DIRECT ? "libaio" : io == HR_IO_THREADS ? "threads" : "page cache";
+const char *hr__io_backend_name(const struct hr__io_backend *b) {
+    return b->uring                 ? "io_uring"
+           : b->direct_fd >= 0      ? "libaio"
+           : b->io == HR_IO_THREADS ? "threads"
+                                    : "page cache";
 }

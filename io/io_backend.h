@@ -12,7 +12,8 @@
 #define HR__READ_THREAD_BYTES (UINT64_C(64) << 10)
 
 struct hr__io_backend {
-    hr_io io; /* HR_IO_DIRECT, HR_IO_CACHED or HR_IO_THREADS */
+    hr_io io;   /* never HR_IO_AUTO */
+    bool uring; /* direct reads by io_uring, not libaio */
     const struct hr__file *file;
     uint32_t align_bytes; /* of offset, length and buffer of every read; 1: no rule */
     int direct_fd;        /* -1: none */
@@ -33,12 +34,13 @@ uint32_t hr__io_backend_threads(hr_io io, uint32_t io_depth);
 /* Starts the reading threads, if there are to be any. HR_ERR_NO_MEMORY. */
 hr_status hr__io_backend_start(struct hr__io_backend *b, uint32_t io_depth, hr_error *err);
 
-hr_status hr__io_backend_queue(const struct hr__io_backend *b, uint32_t depth,
-                               struct hr__io_queue *out, hr_error *err);
+/* buffers: where its reads will go. They must outlive it. */
+hr_status hr__io_backend_queue(const struct hr__io_backend *b, uint32_t depth, void *buffers,
+                               size_t buffers_bytes, struct hr__io_queue *out, hr_error *err);
 
 /* After its queues. A zeroed one is fine. */
 void hr__io_backend_close(struct hr__io_backend *b);
 
-const char *hr__io_backend_name(hr_io io);
+const char *hr__io_backend_name(const struct hr__io_backend *b);
 
 #endif

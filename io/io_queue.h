@@ -1,6 +1,6 @@
 /*
- * A queue of asynchronous reads of one file. One queue belongs to one thread. Its back ends: libaio
- * past the page cache, the page cache, and a pool of reading threads.
+ * A queue of asynchronous reads of one file. One queue belongs to one thread. Its back ends:
+ * io_uring and libaio past the page cache, the page cache, and a pool of reading threads.
  *
  * Invariants:
  *  1. at most depth reads are in flight; submit beyond that returns -EAGAIN, and only then;
@@ -43,6 +43,12 @@ hr_status hr__cached_queue_open(const struct hr__file *file, uint32_t depth,
  * the system refuses a context. */
 hr_status hr__aio_queue_open(int fd, uint32_t align_bytes, uint32_t depth, struct hr__io_queue *out,
                              hr_error *err);
+
+/* io_uring on such a descriptor. buffers: where all reads will go, or NULL; they are registered if
+ * the system lets them be, and must outlive the queue. HR_ERR_UNSUPPORTED where the system refuses
+ * a ring, or is older than Linux 5.12. */
+hr_status hr__uring_queue_open(int fd, uint32_t align_bytes, uint32_t depth, void *buffers,
+                               size_t buffers_bytes, struct hr__io_queue *out, hr_error *err);
 
 /* Threads that read one file for any number of queues, first come, first served. The file must
  * outlive the pool. HR_ERR_NO_MEMORY. */

@@ -49,8 +49,7 @@ hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_op
     if (o->io_depth > MAX_DEPTH)
         return hr__error_set(err, HR_ERR_INVALID, "io_depth is %u, at most %u", o->io_depth,
                              MAX_DEPTH);
-    if (o->io != HR_IO_AUTO && o->io != HR_IO_DIRECT && o->io != HR_IO_CACHED &&
-        o->io != HR_IO_THREADS)
+    if ((int)o->io < HR_IO_AUTO || (int)o->io > HR_IO_LIBAIO)
         return hr__error_set(err, HR_ERR_INVALID, "io is %d, expected an hr_io", (int)o->io);
     return HR_OK;
 }

@@ -75,7 +75,7 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .num_read_threads = l->io.num_read_threads,
     };
     pthread_mutex_unlock(&l->lock);
-    snprintf(info.io_backend, sizeof(info.io_backend), "%s", hr__io_backend_name(l->io.io));
+    snprintf(info.io_backend, sizeof(info.io_backend), "%s", hr__io_backend_name(&l->io));
     counters_add(l, &info);
     hr__result_copy(out, &info, sizeof(info));
     return HR_OK;
@@ -157,7 +157,6 @@ static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *
     out->largest_window_visits = hr__loader_largest_window(c);
     out->io = c->io;
     out->io_depth = c->io_depth;
-    snprintf(out->io_backend, sizeof(out->io_backend), "%s", hr__io_backend_name(c->io));
     return HR_OK;
 }
 
@@ -181,6 +180,7 @@ hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts, hr_
     HR_TRY(hr__loader_config_make(ds, &o, io.io, &c, err));
     HR_TRY(hr__order_make(&c.order_params, &unlimited, &order, err));
     HR_TRY(plan_fill(&c, order, &plan, err));
+    snprintf(plan.io_backend, sizeof(plan.io_backend), "%s", hr__io_backend_name(&io));
     HR_TRY(read_amplification(&c, &plan.read_amplification, err));
     find_sorted_labels(ds, &plan);
     hr__result_copy(out, &plan, sizeof(plan));

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <libaio.h>
+#include <liburing.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +19,16 @@ int __real_io_setup(int n, io_context_t *out);
 int __real_io_submit(io_context_t c, long n, struct iocb *list[]);
 int __real_io_getevents(io_context_t c, long min, long max, struct io_event *out,
                         struct timespec *timeout);
+int __real_io_uring_queue_init(unsigned n, struct io_uring *ring, unsigned flags);
+int __real_io_uring_register_buffers(struct io_uring *ring, const struct iovec *v, unsigned n);
+int __real_io_uring_submit_and_wait(struct io_uring *ring, unsigned wait);
+unsigned __real_io_uring_peek_batch_cqe(struct io_uring *ring, struct io_uring_cqe **out,
+                                        unsigned max);
+int __wrap_io_uring_queue_init(unsigned n, struct io_uring *ring, unsigned flags);
+int __wrap_io_uring_register_buffers(struct io_uring *ring, const struct iovec *v, unsigned n);
+int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned wait);
+unsigned __wrap_io_uring_peek_batch_cqe(struct io_uring *ring, struct io_uring_cqe **out,
+                                        unsigned max);
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t off);
 ssize_t __wrap_preadv2(int fd, const struct iovec *v, int n, off_t off, int flags);
 int __wrap_io_setup(int n, io_context_t *out);
@@ -75,11 +86,38 @@ int __wrap_io_setup(int n, io_context_t *out) {
     return fault_answers.setup_errno != 0 ? -fault_answers.setup_errno : __real_io_setup(n, out);
 }
 
-int __wrap_io_submit(io_context_t c, long n, struct iocb *list[]) {
+static bool submit_is_hit(void) {
     long nth = ++fault_answers.submits;
-    bool hit = fault_answers.submit_at > 0 && nth >= fault_answers.submit_at &&
-               nth - fault_answers.submit_at < fault_answers.submit_times;
-    return hit ? -fault_answers.submit_errno : __real_io_submit(c, n, list);
+    return fault_answers.submit_at > 0 && nth >= fault_answers.submit_at &&
+           nth - fault_answers.submit_at < fault_answers.submit_times;
+}
+
+int __wrap_io_submit(io_context_t c, long n, struct iocb *list[]) {
+    return submit_is_hit() ? -fault_answers.submit_errno : __real_io_submit(c, n, list);
+}
+
+int __wrap_io_uring_queue_init(unsigned n, struct io_uring *ring, unsigned flags) {
+    return fault_answers.ring_errno != 0 ? -fault_answers.ring_errno
+                                         : __real_io_uring_queue_init(n, ring, flags);
+}
+
+int __wrap_io_uring_register_buffers(struct io_uring *ring, const struct iovec *v, unsigned n) {
+    return fault_answers.no_locked_memory ? -ENOMEM : __real_io_uring_register_buffers(ring, v, n);
+}
+
+int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned wait) {
+    return submit_is_hit() ? -fault_answers.submit_errno
+                           : __real_io_uring_submit_and_wait(ring, wait);
+}
+
+unsigned __wrap_io_uring_peek_batch_cqe(struct io_uring *ring, struct io_uring_cqe **out,
+                                        unsigned max) {
+    unsigned n = __real_io_uring_peek_batch_cqe(ring, out, max);
+    for (unsigned i = 0; i < n; i++)
+        if (out[i]->res >= 0 && next_is_hit())
+            out[i]->res = fault_answers.os_errno != 0 ? -fault_answers.os_errno
+                                                      : (int)cut((size_t)out[i]->res);
+    return n;
 }
 
 int __wrap_io_getevents(io_context_t c, long min, long max, struct io_event *out,

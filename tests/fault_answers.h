@@ -18,11 +18,13 @@ struct fault_answers {
     atomic_llong delay_ns;   /* before each pread and preadv2 */
     atomic_bool cannot_tell; /* preadv2 is not supported */
 
-    long submit_at, submit_times; /* io_submit, in the same way */
+    long submit_at, submit_times; /* io_submit and io_uring_submit_and_wait, in the same way */
     int submit_errno;
     long submits;
-    int wait_errno;  /* the next waiting for completions fails with this, once */
-    int setup_errno; /* every io_setup fails with this */
+    int wait_errno;        /* the next waiting for completions fails with this, once */
+    int setup_errno;       /* every io_setup fails with this */
+    int ring_errno;        /* every io_uring_queue_init fails with this */
+    bool no_locked_memory; /* nothing can be registered with a ring */
 };
 
 extern struct fault_answers fault_answers;

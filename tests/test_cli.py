@@ -489,7 +489,8 @@ def test_epoch__io__as_asked(data):
     if direct.returncode != 0:
         assert "direct" in direct.stderr.lower()
         pytest.skip("no direct reads on this file system")
-    assert json.loads(direct.stdout)["io"] == "libaio"
+    assert json.loads(direct.stdout)["io"] in ("io_uring", "libaio")
+    assert figures("epoch", data, "--io", "libaio")["io"] == "libaio"
 
 
 def test_epoch__max_batches__counts_the_epoch_that_it_ends(data):

@@ -26,7 +26,7 @@
 #define FILE_BYTES (NUM_READS * READ_BYTES + 1234u)
 #define DEPTH      8u
 
-static const hr_io ios[] = {HR_IO_DIRECT, HR_IO_CACHED, HR_IO_THREADS};
+static const hr_io ios[] = {HR_IO_DIRECT, HR_IO_LIBAIO, HR_IO_CACHED, HR_IO_THREADS};
 #define NUM_IOS (sizeof(ios) / sizeof(ios[0]))
 
 static char path[64];
@@ -44,12 +44,13 @@ static bool queue_open(hr_io io) {
     hr_error err = {0};
     memset(&fault_answers, 0, sizeof(fault_answers));
     hr_status st = hr__io_backend_choose(&file, io, true, &backend, &err);
-    if (st == HR_ERR_UNSUPPORTED && io == HR_IO_DIRECT)
+    if (st == HR_ERR_UNSUPPORTED && (io == HR_IO_DIRECT || io == HR_IO_LIBAIO))
         return false;
     assert_int_equal(st, HR_OK);
     assert_int_equal(hr__io_backend_start(&backend, 2, &err), HR_OK);
-    assert_int_equal(hr__io_backend_queue(&backend, DEPTH, &queue, &err), HR_OK);
-    assert_string_equal(queue.ops->name, hr__io_backend_name(io));
+    assert_int_equal(
+        hr__io_backend_queue(&backend, DEPTH, buffers, DEPTH * READ_BYTES, &queue, &err), HR_OK);
+    assert_string_equal(queue.ops->name, hr__io_backend_name(&backend));
     memset(buffers, 0xee, DEPTH * READ_BYTES);
     memset(&fault_answers, 0, sizeof(fault_answers)); /* opening reads, too */
     return true;
@@ -285,42 +286,70 @@ static void close__slow_reader__takes_no_longer_than_one_read(void **state) {
     }
 }
 
-/* ---- libaio alone ---- */
+/* ---- direct reads alone ---- */
 
-static void aio_submit__no_room_in_the_kernel__read_all_the_same(void **state) {
+static const hr_io directs[] = {HR_IO_DIRECT, HR_IO_LIBAIO};
+
+static void direct_reap__no_room_in_the_kernel__read_all_the_same(void **state) {
     (void)state;
-    for (long times = 1; times <= 1000; times *= 10) {
-        if (!queue_open(HR_IO_DIRECT))
+    static const int errnos[] = {EAGAIN, EINTR};
+    for (size_t i = 0; i < 2; i++)
+        for (long times = 1; times <= 100; times *= 10) {
+            if (!queue_open(directs[i]))
+                skip();
+            fault_answers.submit_at = 3;
+            fault_answers.submit_times = times;
+            fault_answers.submit_errno = errnos[times == 10];
+            assert_all_whole();
+            assert_true(fault_answers.submits >= 3);
+            queue_close();
+        }
+}
+
+static void direct_reap__nothing_is_taken__ends_with_an_error_or_pread(void **state) {
+    (void)state;
+    struct hr__io_done done;
+    for (size_t i = 0; i < 2; i++) {
+        if (!queue_open(directs[i]))
             skip();
-        fault_answers.submit_at = 3;
-        fault_answers.submit_times = times;
+        fault_answers.submit_at = 1;
+        fault_answers.submit_times = 1000000;
         fault_answers.submit_errno = EAGAIN;
-        assert_all_whole();
+        assert_int_equal(submit(3), 0);
+        int n = queue.ops->reap(queue.ctx, &done, 1);
+        if (backend.uring)
+            assert_int_equal(n, -EAGAIN);
+        else
+            assert_right(3, n == 1 ? (uint64_t)done.result : UINT64_MAX);
         queue_close();
     }
 }
 
-static void aio_submit__interrupted__is_tried_again(void **state) {
+static void uring__nothing_can_be_registered__reads_all_the_same(void **state) {
     (void)state;
-    if (!queue_open(HR_IO_DIRECT))
+    assert_int_equal(hr__io_backend_choose(&file, HR_IO_AUTO, true, &backend, NULL), HR_OK);
+    if (!backend.uring) {
+        hr__io_backend_close(&backend);
         skip();
-    fault_answers.submit_at = 2;
-    fault_answers.submit_times = 3;
-    fault_answers.submit_errno = EINTR;
+    }
+    fault_answers.no_locked_memory = true;
+    assert_int_equal(
+        hr__io_backend_queue(&backend, DEPTH, buffers, DEPTH * READ_BYTES, &queue, NULL), HR_OK);
+    assert_string_equal(queue.ops->name, "io_uring");
     assert_all_whole();
     queue_close();
 }
 
 static void aio_submit__refused__is_told_and_the_queue_goes_on(void **state) {
     (void)state;
-    if (!queue_open(HR_IO_DIRECT))
+    struct hr__io_done done;
+    if (!queue_open(HR_IO_LIBAIO))
         skip();
     fault_answers.submit_at = 2;
     fault_answers.submit_times = 1;
     fault_answers.submit_errno = EBADF;
     assert_int_equal(submit(0), 0);
     assert_int_equal(submit(1), -EBADF);
-    struct hr__io_done done;
     assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 1);
     assert_int_equal(done.tag, 0);
     assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 0);
@@ -328,18 +357,26 @@ static void aio_submit__refused__is_told_and_the_queue_goes_on(void **state) {
     queue_close();
 }
 
-static void aio_reap__waiting_fails__is_told_and_close_drains(void **state) {
+static void direct_reap__waiting_fails__is_told_and_close_drains(void **state) {
     (void)state;
     struct hr__io_done done;
-    if (!queue_open(HR_IO_DIRECT))
-        skip();
-    fault_answers.wait_errno = EINTR;
-    assert_all_whole();
-    fault_answers.wait_errno = EFAULT;
-    for (uint64_t k = 0; k < DEPTH; k++)
-        assert_int_equal(submit(k), 0);
-    assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), -EFAULT);
-    queue_close();
+    for (size_t i = 0; i < 2; i++) {
+        if (!queue_open(directs[i]))
+            skip();
+        if (backend.uring) { /* waits as it sends */
+            fault_answers.submit_at = 1;
+            fault_answers.submit_times = 1;
+            fault_answers.submit_errno = EFAULT;
+        } else {
+            fault_answers.wait_errno = EINTR;
+            assert_all_whole();
+            fault_answers.wait_errno = EFAULT;
+        }
+        for (uint64_t k = 0; k < DEPTH; k++)
+            assert_int_equal(submit(k), 0);
+        assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), -EFAULT);
+        queue_close();
+    }
 }
 
 /* ---- the page cache alone ---- */
@@ -398,6 +435,7 @@ static hr_io chosen(const struct hr__file *f, bool prefer_direct) {
     struct hr__io_backend b;
     assert_int_equal(hr__io_backend_choose(f, HR_IO_AUTO, prefer_direct, &b, NULL), HR_OK);
     hr_io io = b.io;
+    assert_true(!b.uring || fault_answers.ring_errno == 0);
     hr__io_backend_close(&b);
     return io;
 }
@@ -411,6 +449,8 @@ static void choose__auto__as_the_file_system_can(void **state) {
     if (memory)
         skip();
     assert_int_equal(chosen(&file, false), HR_IO_THREADS);
+    assert_int_equal(chosen(&file, true), direct ? HR_IO_DIRECT : HR_IO_THREADS);
+    fault_answers.ring_errno = EPERM; /* io_uring is often forbidden in containers */
     assert_int_equal(chosen(&file, true), direct ? HR_IO_DIRECT : HR_IO_THREADS);
     fault_answers.setup_errno = EAGAIN; /* the system has no context to spare */
     assert_int_equal(chosen(&file, true), HR_IO_THREADS);
@@ -429,6 +469,7 @@ static void choose__direct_without_a_context__says_what_to_do(void **state) {
     if (!direct)
         skip();
     fault_answers.setup_errno = EAGAIN;
+    fault_answers.ring_errno = EPERM;
     assert_int_equal(hr__io_backend_choose(&file, HR_IO_DIRECT, true, &backend, &err),
                      HR_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "aio-max-nr"));
@@ -488,10 +529,11 @@ int main(void) {
         cmocka_unit_test(read__file_truncated_meanwhile__short_and_right),
         cmocka_unit_test(close__reads_in_flight__nothing_is_written_afterwards),
         cmocka_unit_test(close__slow_reader__takes_no_longer_than_one_read),
-        cmocka_unit_test(aio_submit__no_room_in_the_kernel__read_all_the_same),
-        cmocka_unit_test(aio_submit__interrupted__is_tried_again),
+        cmocka_unit_test(direct_reap__no_room_in_the_kernel__read_all_the_same),
+        cmocka_unit_test(direct_reap__nothing_is_taken__ends_with_an_error_or_pread),
+        cmocka_unit_test(uring__nothing_can_be_registered__reads_all_the_same),
         cmocka_unit_test(aio_submit__refused__is_told_and_the_queue_goes_on),
-        cmocka_unit_test(aio_reap__waiting_fails__is_told_and_close_drains),
+        cmocka_unit_test(direct_reap__waiting_fails__is_told_and_close_drains),
         cmocka_unit_test(cached_reap__some_not_there__those_that_are_come_first),
         cmocka_unit_test(cached_reap__file_system_cannot_tell__reads_in_turn),
         cmocka_unit_test(choose__auto__as_the_file_system_can),

@@ -97,7 +97,7 @@ ZSTD_DCtx *__wrap_ZSTD_createDCtx(void) {
     return refuse(false) ? NULL : __real_ZSTD_createDCtx();
 }
 
-enum { READ, GATHER, LOAD_CACHED, LOAD_DIRECT, LOAD_THREADS, PLAN, VERIFY, NUM_CALLS };
+enum { READ, GATHER, LOAD_CACHED, LOAD_DIRECT, LOAD_LIBAIO, LOAD_THREADS, PLAN, VERIFY, NUM_CALLS };
 
 static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
@@ -110,7 +110,7 @@ static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
     o.budget_bytes = (uint64_t)64 << 20;
     o.io = io;
     hr_status st = hr_loader_open(ds, &o, &l, err);
-    if (st == HR_ERR_UNSUPPORTED && io == HR_IO_DIRECT)
+    if (st == HR_ERR_UNSUPPORTED && (io == HR_IO_DIRECT || io == HR_IO_LIBAIO))
         return hr_loader_open(ds, &o, &l, NULL) == HR_OK ? HR_ERR_INVALID : HR_OK;
     for (int ends = 0; st == HR_OK && ends < 2;) {
         st = hr_loader_next(l, -1, &b, err);
@@ -149,6 +149,7 @@ static hr_status call(const char *path, int which, hr_error *err) {
              : which == GATHER       ? pass_gather(ds, &set, err)
              : which == LOAD_CACHED  ? load(ds, HR_IO_CACHED, err)
              : which == LOAD_DIRECT  ? load(ds, HR_IO_DIRECT, err)
+             : which == LOAD_LIBAIO  ? load(ds, HR_IO_LIBAIO, err)
              : which == LOAD_THREADS ? load(ds, HR_IO_THREADS, err)
                                      : plan(ds, err);
     else if (ds != NULL)
@@ -191,6 +192,7 @@ static void loader__each_allocation_refused__no_memory(void **state) {
     (void)state;
     refuse_each(LOAD_CACHED);
     refuse_each(LOAD_DIRECT);
+    refuse_each(LOAD_LIBAIO);
     refuse_each(LOAD_THREADS);
 }
 

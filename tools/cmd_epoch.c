@@ -34,7 +34,7 @@ static const char help[] =
     "      --index FILE.npy  sample indices in the order delivered\n"
     "      --force           replace FILE.npy\n"
     "      --budget SIZE     memory;  --threads N  decode workers\n"
-    "      --io HOW          auto, direct, cached or threads;  --io-depth N  reads\n"
+    "      --io HOW          auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --consume-ns N    pretend that a training step takes N ns\n"
     "      --json  --quiet  -h, --help\n"
     "\n"

@@ -23,7 +23,7 @@ static const char help[] =
     "      --drop-last      leave out the last short batch\n"
     "      --fields A,B     only these\n"
     "      --budget SIZE    memory;  --threads N  decode workers\n"
-    "      --io HOW         auto, direct, cached or threads;  --io-depth N  reads\n"
+    "      --io HOW         auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --json           as JSON\n"
     "  -h, --help\n"
     "\n"

@@ -21,9 +21,9 @@ static bool take_fields(const options *o, loader_args *a) {
 }
 
 static bool take_io(const options *o, loader_args *a) {
-    static const char *const words[] = {"auto", "direct", "cached", "threads"};
+    static const char *const words[] = {"auto", "direct", "cached", "threads", "libaio"};
     size_t place = 0;
-    if (!options_word(o, "io", words, 4, &place)) {
+    if (!options_word(o, "io", words, 5, &place)) {
         return false;
     }
     a->opts.io = (hr_io)place;

@@ -117,7 +117,7 @@ typedef struct hr_loader_info {
     uint32_t local_batch_samples; /**< this rank's share */
     hr_io io;                     /**< as chosen, never HR_IO_AUTO */
     uint32_t io_depth;            /**< reads in flight at most */
-    char io_backend[32];          /**< "libaio", "page cache" or "threads" */
+    char io_backend[32];          /**< "io_uring", "libaio", "page cache" or "threads" */
     uint64_t batches_per_epoch;
     uint64_t samples_per_epoch; /**< delivered to this rank */
     uint64_t dropped_samples;   /**< of all ranks, in each epoch */
@@ -166,7 +166,7 @@ typedef struct hr_loader_plan {
     uint32_t labels_field;          /**< which one */
     hr_io io;                       /**< that would be used, never HR_IO_AUTO */
     uint32_t io_depth;              /**< reads in flight at most */
-    char io_backend[32];            /**< "libaio", "page cache" or "threads" */
+    char io_backend[32];            /**< "io_uring", "libaio", "page cache" or "threads" */
 } hr_loader_plan;
 
 /**
