@@ -11,6 +11,7 @@
 #include "loader_config.h"
 #include "options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,29 +75,31 @@ static hr_status options_resolve(const hr_bench_options *opts, hr_bench_options 
 }
 
 /* Reads past the page cache: a descriptor for them, or why there is none. */
-static void direct_probe(struct hr__bench *b) {
-    hr_error err = {0};
+static hr_status direct_probe(struct hr__bench *b, hr_error *err) {
     struct hr__io_queue probe = {0};
     int fd = hr__direct_open(&b->ds->file, &b->align_bytes);
+    if (fd == -ENOMEM || fd == -EMFILE || fd == -ENFILE)
+        return hr__error_os(err, -fd, "cannot open the file once more for direct reads");
     if (fd < 0) {
         snprintf(b->no_disk, sizeof(b->no_disk), "its file system refuses direct reads (%s)",
                  strerror(-fd));
-        return;
+        return HR_OK;
     }
-    if (hr__aio_queue_open(fd, b->align_bytes, 1, &probe, &err) != HR_OK) {
-        snprintf(b->no_disk, sizeof(b->no_disk), "%.*s", (int)sizeof(b->no_disk) - 1, err.message);
-        hr__direct_close(fd);
-        return;
-    }
-    hr__io_queue_close(&probe);
     b->direct_fd = fd;
+    hr_status st = hr__aio_queue_open(fd, b->align_bytes, 1, &probe, err);
+    hr__io_queue_close(&probe);
+    if (st != HR_ERR_UNSUPPORTED)
+        return st;
+    snprintf(b->no_disk, sizeof(b->no_disk), "%.*s", (int)sizeof(b->no_disk) - 1, err->message);
+    return HR_OK;
 }
 
 /* What is asked for with the limits that it needs, without what cannot be measured here. */
-static void choose(struct hr__bench *b) {
+static hr_status choose(struct hr__bench *b, hr_error *err) {
+    hr_status st = HR_OK;
     b->asked = b->wanted = b->o.measures;
     if ((b->wanted & (HR__BENCH_READS | HR__BENCH_DISK)) != 0)
-        direct_probe(b);
+        st = direct_probe(b, err);
     if (b->no_disk[0] != '\0')
         b->wanted &= ~(HR__BENCH_READS | HR__BENCH_DISK);
     if (!hr__reads_cached(b->ds, HR_IO_AUTO)) {
@@ -109,6 +112,7 @@ static void choose(struct hr__bench *b) {
         b->wanted |= HR__BENCH_BIT(HR_BENCH_READ_SEQUENTIAL);
     if ((b->wanted & HR__BENCH_BIT(HR_BENCH_DISK_SHUFFLED)) != 0)
         b->wanted |= HR__BENCH_BIT(HR_BENCH_READ_SHUFFLED);
+    return st;
 }
 
 /* A quarter of the budget is for chunks held in memory, but for one, which there must be. */
@@ -129,16 +133,17 @@ static void bench_close(struct hr__bench *b) {
 }
 
 static hr_status bench_run(struct hr__bench *b, hr_error *err) {
-    hr_status st = hold_chunks(b, err);
-    if (st != HR_OK)
-        return st;
+    hr_status st;
     size_t count = (size_t)HR_BENCH_NUM_KINDS * b->o.num_rounds;
+    HR_TRY(hold_chunks(b, err));
     b->values = calloc(count, sizeof(*b->values));
     if (b->values == NULL)
         return hr__error_no_memory(err, count * sizeof(*b->values), "the figures of all rounds");
-    choose(b);
-    st = hr__bench_plan(b, err);
-    return st == HR_OK ? hr__bench_rounds(b, err) : st;
+    HR_TRY(choose(b, err));
+    HR_TRY(hr__bench_plan(b, err));
+    HR_TRY(hr__bench_rounds(b, err));
+done:
+    return st;
 }
 
 hr_status hr_bench(hr_dataset *ds, const hr_bench_options *opts, hr_bench_result *out,
