@@ -138,3 +138,24 @@ void hr__permutation_range(const struct hr__permutation *p, uint64_t first, uint
     for (uint64_t k = 0; k < count; k++)
         out[k] = p->table[first + k];
 }
+
+/* Products fit 32 bits: a x b < n + a + 2. */
+void hr__permutation_all(const struct hr__permutation *p, uint32_t *out) {
+    const uint32_t n = (uint32_t)p->n;
+    if (n <= HR__PERMUTATION_TABLE) {
+        for (uint32_t k = 0; k < n; k++)
+            out[k] = p->table[k];
+        return;
+    }
+    uint32_t l[HR__PERMUTATION_BLOCK], r[HR__PERMUTATION_BLOCK], next_l = 0, next_r = 0;
+    for (uint32_t done = 0; done < n; done += HR__PERMUTATION_BLOCK) {
+        const uint32_t count = n - done < HR__PERMUTATION_BLOCK ? n - done : HR__PERMUTATION_BLOCK;
+        block_pairs(p, &next_l, &next_r, l, r, (count + 7) / 8 * 8);
+        hr__permutation_block(p, l, r, count);
+        for (uint32_t k = 0; k < count; k++)
+            out[done + k] = l[k] * p->b + r[k];
+    }
+    for (uint32_t k = 0; p->a * p->b > n && k < n; k++)
+        if (out[k] >= n)
+            out[k] = (uint32_t)hr__permutation_apply(p, out[k]);
+}
