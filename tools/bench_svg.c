@@ -109,8 +109,8 @@ static void put_head(FILE *f, const char *path, const hr_bench_result *r, int he
     put_escaped(f, json_string_value(name) != NULL ? json_string_value(name) : "");
     fprintf(f,
             "</text>\n  <text class=\"small\" x=\"24\" y=\"56\">%s, ratio %.2f; "
-            "%u threads, batches of %u, a window of %u chunks, reads %u deep, %u "
-            "rounds</text>\n",
+            "threads: %u, batches of %u, a window of %u chunks, reads %u deep, "
+            "rounds: %u</text>\n",
             sizes_bytes(r->decoded_bytes).text, r->ratio, r->num_threads, r->batch_samples,
             r->window_visits, r->read_depth, r->num_rounds);
     json_decref(name);

@@ -49,7 +49,7 @@ static void print_measure(const hr_bench_measure *m) {
 void bench_text_print(const char *path, const hr_bench_result *r) {
     printf("%s: %s in %s, ratio %.2f\n", path, sizes_bytes(r->decoded_bytes).text,
            sizes_bytes(r->file_bytes).text, r->ratio);
-    printf("%u rounds, %u threads, batches of %u, window %u, reads %u deep\n\n", r->num_rounds,
+    printf("rounds: %u, threads: %u, batches of %u, window %u, reads %u deep\n\n", r->num_rounds,
            r->num_threads, r->batch_samples, r->window_visits, r->read_depth);
     printf("%-20s %11s  %-26s %11s  %s\n", "", "median", "lowest to highest", "limit", "share");
     for (uint32_t kind = 0; kind < HR_BENCH_NUM_KINDS; kind++) {
