@@ -49,6 +49,11 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *opts, 
                                  struct hr__loader_config *out, hr_error *err);
 void hr__loader_config_free(struct hr__loader_config *c); /* a zeroed one is fine */
 
+/* Whether the data fit half of what memory is left: then they are read through the page cache, so
+ * that a second epoch runs at memory speed; others past it, so that they do not evict the user's
+ * own pages. */
+bool hr__fits_page_cache(const hr_dataset *ds);
+
 /* Threads, depth and slots for this order within budget_bytes. HR_ERR_BUDGET names the smallest
  * budget that works. */
 hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__order *order,

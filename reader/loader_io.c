@@ -7,9 +7,7 @@
 #include "error.h"
 #include "memory_limit.h"
 
-/* Data that fit half of what memory is left are read through the page cache, so that a second epoch
- * runs at memory speed; others are read past it, so that they do not evict the user's own pages. */
-static bool fits_page_cache(const hr_dataset *ds) {
+bool hr__fits_page_cache(const hr_dataset *ds) {
     struct hr__memory_limit limit;
     hr__memory_limit_read("", &limit);
     uint64_t room = limit.available_bytes;
@@ -22,7 +20,7 @@ static bool fits_page_cache(const hr_dataset *ds) {
 
 hr_status hr__loader_io_choose(const hr_dataset *ds, hr_io asked, struct hr__io_backend *out,
                                hr_error *err) {
-    return hr__io_backend_choose(&ds->file, asked, !fits_page_cache(ds), out, err);
+    return hr__io_backend_choose(&ds->file, asked, !hr__fits_page_cache(ds), out, err);
 }
 
 static hr_status io_failed(const struct hr__worker *w, const struct hr__read *r, int os_errno,
