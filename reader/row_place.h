@@ -16,6 +16,24 @@ static inline uint8_t *hr__row_dst(const struct hr__row_group *g, const struct h
     return t->slot + g->field_off + (size_t)t->row * g->row_bytes;
 }
 
+#define HR__RUN_ROW_BYTES 1024u
+
+/* Picks from i on whose rows follow one another both in their frame and in the batch, so that they
+ * can be stored as one long row; at least 1. Not looked for where rows are long. */
+static inline uint32_t hr__row_run(const struct hr__row_group *g, uint32_t i, uint32_t left) {
+    if (g->row_bytes >= HR__RUN_ROW_BYTES)
+        return 1;
+    const struct hr__row_target *first = hr__row_pick(g, i);
+    const uint32_t most = left < g->num_picks - i ? left : g->num_picks - i;
+    uint32_t n = 1;
+    for (; n < most; n++) {
+        const struct hr__row_target *t = hr__row_pick(g, i + n);
+        if (t->sample != first->sample + n || t->row != first->row + n || t->slot != first->slot)
+            break;
+    }
+    return n;
+}
+
 /* A row that is not shuffled. */
 static inline const uint8_t *hr__row_src(const struct hr__row_group *g,
                                          const struct hr__row_target *t) {
@@ -44,15 +62,26 @@ static inline struct hr__row_planes hr__row_planes_of(const struct hr__row_group
     };
 }
 
-/* The row's bytes in the first plane of its frame. The product is exact below 2^16 x 2^16. */
-static inline const uint8_t *hr__row_shuffled(const struct hr__row_group *g,
-                                              const struct hr__row_planes *p,
-                                              const struct hr__row_target *t, size_t *plane_bytes) {
+/* A shuffled row: its bytes in the first plane of its frame, and the rows of the frame from it on.
+ */
+struct hr__row_shuffled {
+    const uint8_t *src;
+    size_t plane_bytes;
+    uint32_t left;
+};
+
+/* The product is exact below 2^16 x 2^16. */
+static inline struct hr__row_shuffled hr__row_shuffled(const struct hr__row_group *g,
+                                                       const struct hr__row_planes *p,
+                                                       const struct hr__row_target *t) {
     const uint32_t number = t->sample - g->first_sample;
     const uint32_t frame = (uint32_t)(number * p->reciprocal >> 32);
-    *plane_bytes = frame == p->last_frame ? p->last_plane_bytes : p->plane_bytes;
-    return g->src + frame * p->frame_bytes +
-           (size_t)(number - frame * g->frame_samples) * p->row_elements;
+    const uint32_t in_frame = number - frame * g->frame_samples;
+    return (struct hr__row_shuffled){
+        .src = g->src + frame * p->frame_bytes + (size_t)in_frame * p->row_elements,
+        .plane_bytes = frame == p->last_frame ? p->last_plane_bytes : p->plane_bytes,
+        .left = g->frame_samples - in_frame,
+    };
 }
 
 /* Bytes up to the next cache line, at most n. */

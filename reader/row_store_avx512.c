@@ -26,10 +26,12 @@ INLINE void row_copy(uint8_t *dst, const uint8_t *src, size_t n) {
                                 _mm512_maskz_loadu_epi8(first_bytes(n - at), src + at));
 }
 
-static void copy(const struct hr__row_group *g) {
-    for (uint32_t i = 0; i < g->num_picks; i++) {
-        const struct hr__row_target *t = hr__row_pick(g, i);
-        row_copy(hr__row_dst(g, t), hr__row_src(g, t), g->row_bytes);
+static void copy(const struct hr__row_group *group) {
+    const struct hr__row_group g = *group; /* which no store can change */
+    for (uint32_t i = 0, n; i < g.num_picks; i += n) {
+        const struct hr__row_target *t = hr__row_pick(&g, i);
+        n = hr__row_run(&g, i, UINT32_MAX);
+        row_copy(hr__row_dst(&g, t), hr__row_src(&g, t), n * g.row_bytes);
     }
 }
 
@@ -96,14 +98,15 @@ INLINE void row_unshuffle(uint8_t *dst, const uint8_t *src, size_t plane, size_t
                                 line_of(src + at / planes, plane, planes, places));
 }
 
-INLINE void unshuffle_planes(const struct hr__row_group *g, size_t planes) {
-    const struct hr__row_planes p = hr__row_planes_of(g);
+INLINE void unshuffle_planes(const struct hr__row_group *group, size_t planes) {
+    const struct hr__row_group g = *group; /* which no store can change */
+    const struct hr__row_planes p = hr__row_planes_of(&g);
     const __m512i places = line_places(planes);
-    size_t plane;
-    for (uint32_t i = 0; i < g->num_picks; i++) {
-        const struct hr__row_target *t = hr__row_pick(g, i);
-        const uint8_t *src = hr__row_shuffled(g, &p, t, &plane);
-        row_unshuffle(hr__row_dst(g, t), src, plane, g->row_bytes, planes, places);
+    for (uint32_t i = 0, n; i < g.num_picks; i += n) {
+        const struct hr__row_target *t = hr__row_pick(&g, i);
+        const struct hr__row_shuffled s = hr__row_shuffled(&g, &p, t);
+        n = hr__row_run(&g, i, s.left);
+        row_unshuffle(hr__row_dst(&g, t), s.src, s.plane_bytes, n * g.row_bytes, planes, places);
     }
 }
 

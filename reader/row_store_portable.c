@@ -15,14 +15,13 @@ static void copy(const struct hr__row_group *g) {
 
 static void unshuffle(const struct hr__row_group *g) {
     const struct hr__row_planes p = hr__row_planes_of(g);
-    size_t plane;
     for (uint32_t i = 0; i < g->num_picks; i++) {
         const struct hr__row_target *t = hr__row_pick(g, i);
-        const uint8_t *src = hr__row_shuffled(g, &p, t, &plane);
+        const struct hr__row_shuffled s = hr__row_shuffled(g, &p, t);
         uint8_t *dst = hr__row_dst(g, t);
         for (size_t k = 0; k < p.row_elements; k++)
             for (size_t j = 0; j < g->element_bytes; j++)
-                dst[k * g->element_bytes + j] = src[j * plane + k];
+                dst[k * g->element_bytes + j] = s.src[j * s.plane_bytes + k];
     }
 }
 

@@ -45,14 +45,15 @@ static void row_copy(uint8_t *dst, const uint8_t *src, size_t n) {
     memcpy(dst + at, src + at, n - at);
 }
 
-static void copy(const struct hr__row_group *g) {
-    for (uint32_t i = 0; i < g->num_picks; i++) {
-        const struct hr__row_target *t = hr__row_pick(g, i);
-        const uint8_t *src = hr__row_src(g, t);
-        if (g->row_bytes < HR__LINE_BYTES)
-            memcpy(hr__row_dst(g, t), src, g->row_bytes);
+static void copy(const struct hr__row_group *group) {
+    const struct hr__row_group g = *group; /* which no store can change */
+    for (uint32_t i = 0, n; i < g.num_picks; i += n) {
+        const struct hr__row_target *t = hr__row_pick(&g, i);
+        n = hr__row_run(&g, i, UINT32_MAX);
+        if (n * g.row_bytes < HR__LINE_BYTES)
+            memcpy(hr__row_dst(&g, t), hr__row_src(&g, t), n * g.row_bytes);
         else
-            row_copy(hr__row_dst(g, t), src, g->row_bytes);
+            row_copy(hr__row_dst(&g, t), hr__row_src(&g, t), n * g.row_bytes);
     }
 }
 
@@ -146,13 +147,15 @@ void hr__row_unshuffle_sse2(uint8_t *dst, const uint8_t *src, size_t plane, size
     }
 }
 
-static void unshuffle(const struct hr__row_group *g) {
-    const struct hr__row_planes p = hr__row_planes_of(g);
-    size_t plane;
-    for (uint32_t i = 0; i < g->num_picks; i++) {
-        const struct hr__row_target *t = hr__row_pick(g, i);
-        const uint8_t *src = hr__row_shuffled(g, &p, t, &plane);
-        hr__row_unshuffle_sse2(hr__row_dst(g, t), src, plane, p.row_elements, g->element_bytes);
+static void unshuffle(const struct hr__row_group *group) {
+    const struct hr__row_group g = *group; /* which no store can change */
+    const struct hr__row_planes p = hr__row_planes_of(&g);
+    for (uint32_t i = 0, n; i < g.num_picks; i += n) {
+        const struct hr__row_target *t = hr__row_pick(&g, i);
+        const struct hr__row_shuffled s = hr__row_shuffled(&g, &p, t);
+        n = hr__row_run(&g, i, s.left);
+        hr__row_unshuffle_sse2(hr__row_dst(&g, t), s.src, s.plane_bytes, n * p.row_elements,
+                               g.element_bytes);
     }
 }
 

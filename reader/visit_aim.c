@@ -6,91 +6,107 @@
  */
 #include "loader.h"
 
-/* The batch that positions are in now, going upwards. */
+/* A batch that positions are in, and a row of the stream's slice of it. */
 struct place {
-    struct hr_loader *loader;
-    struct hr__epoch *epoch;
-    uint64_t batch;
-    uint64_t row;        /* of the stream's slice of it */
-    uint64_t slot;       /* batch's place in by_number */
-    uint8_t *base;       /* of its buffer; NULL: it is not delivered */
+    uint64_t batch; /* less the first that is delivered */
+    uint64_t row;
+    uint64_t slot; /* of the batch in bases */
+};
+
+/* What does not change during a visit. */
+struct aim {
+    uint8_t *const *bases;
+    uint64_t num_slots;
+    uint64_t num_batches; /* delivered, from the first on */
+    uint64_t batch_samples, reciprocal;
     uint32_t stream_row; /* where the stream's slice begins */
 };
 
 __extension__ typedef unsigned __int128 wide;
 
-/* n / stream_batch_samples, mostly without a division. */
-static uint64_t divide(const struct hr__loader_config *c, uint64_t n) {
-    if (n > UINT32_MAX || c->stream_batch_reciprocal == 0)
-        return n / c->stream_batch_samples;
-    return (uint64_t)(((wide)c->stream_batch_reciprocal * n) >> 64);
+/* n / batch_samples, mostly without a division. */
+static inline uint64_t batches_of(const struct aim *a, uint64_t n) {
+    if (n > UINT32_MAX || a->reciprocal == 0)
+        return n / a->batch_samples;
+    return (uint64_t)(((wide)a->reciprocal * n) >> 64);
 }
 
-static void find_base(struct place *p) {
-    const bool delivered = p->batch >= p->epoch->first_batch && p->batch < p->loader->num_batches;
-    p->base = delivered ? p->loader->bases[p->slot] : NULL;
-}
-
-static void place_begin(struct place *p, const struct hr__item *item, uint64_t position) {
-    const struct hr__loader_config *c = &p->loader->config;
-    p->batch = position / c->stream_batch_samples;
-    p->row = position - p->batch * c->stream_batch_samples;
-    p->slot = (p->epoch->first_number + p->batch) % c->num_slots;
-    p->stream_row = (item->stream - c->first_stream) * c->stream_batch_samples;
-    find_base(p);
-}
-
-static void place_advance(struct place *p, uint64_t samples) {
-    const struct hr__loader_config *c = &p->loader->config;
+static inline void advance(const struct aim *a, struct place *p, uint64_t samples) {
     p->row += samples;
-    if (p->row < c->stream_batch_samples)
+    if (p->row < a->batch_samples)
         return;
-    const uint64_t batches = divide(c, p->row);
-    p->row -= batches * c->stream_batch_samples;
+    const uint64_t batches = batches_of(a, p->row);
+    p->row -= batches * a->batch_samples;
     p->batch += batches;
     p->slot += batches;
-    if (p->slot >= c->num_slots)
-        p->slot %= c->num_slots;
-    find_base(p);
+    if (p->slot >= a->num_slots)
+        p->slot %= a->num_slots;
 }
 
-static void add(struct hr__worker *w, const struct place *p, uint32_t sample) {
-    if (p->base != NULL)
-        w->targets[w->num_targets++] =
-            (struct hr__row_target){p->base, p->stream_row + (uint32_t)p->row, sample};
+/* The target at a place; false: its batch is not delivered. A batch before the first has wrapped to
+ * a very large number. */
+static inline bool target_at(const struct aim *a, const struct place *p, uint32_t sample,
+                             struct hr__row_target *out) {
+    if (p->batch >= a->num_batches)
+        return false;
+    *out = (struct hr__row_target){a->bases[p->slot], a->stream_row + (uint32_t)p->row, sample};
+    return true;
 }
 
-/* Positions base, base + offsets[1], ... (NULL: base, base + 1, ...) of samples. */
-static void aim_ascending(struct hr__worker *w, struct place *p, const struct hr__item *item,
-                          uint64_t base, const uint32_t *offsets, uint32_t num_samples) {
-    uint32_t before = offsets != NULL ? offsets[0] : 0;
-    place_begin(p, item, base + before);
+static struct aim aim_of(const struct hr_loader *l, const struct hr__item *item) {
+    const struct hr__loader_config *c = &l->config;
+    return (struct aim){.bases = l->bases,
+                        .num_slots = c->num_slots,
+                        .num_batches = l->num_batches - item->epoch->first_batch,
+                        .batch_samples = c->stream_batch_samples,
+                        .reciprocal = c->stream_batch_reciprocal,
+                        .stream_row = (item->stream - c->first_stream) * c->stream_batch_samples};
+}
+
+static struct place place_of(const struct aim *a, const struct hr__epoch *e, uint64_t position) {
+    const uint64_t batch = position / a->batch_samples;
+    return (struct place){.batch = batch - e->first_batch,
+                          .row = position - batch * a->batch_samples,
+                          .slot = (e->first_number + batch) % a->num_slots};
+}
+
+/* Positions base + offsets[0], base + offsets[1], ... (NULL: base, base + 1, ...) of samples. */
+static uint32_t aim_ascending(const struct aim *shared, struct place p, const uint16_t *samples,
+                              const uint32_t *offsets, uint32_t num_samples,
+                              struct hr__row_target *out) {
+    const struct aim a = *shared; /* which no store can change */
+    uint32_t num_targets = 0;
     for (uint32_t k = 0; k < num_samples; k++) {
-        const uint32_t offset = offsets != NULL ? offsets[k] : k;
-        place_advance(p, offset - before);
-        before = offset;
-        add(w, p, w->samples[k]);
+        if (k > 0)
+            advance(&a, &p, offsets != NULL ? offsets[k] - offsets[k - 1] : 1);
+        num_targets += target_at(&a, &p, samples[k], &out[num_targets]);
     }
+    return num_targets;
 }
 
-static void aim_each(struct hr__worker *w, struct place *p, const struct hr__item *item) {
-    const uint32_t n =
-        hr__order_visit_positions(item->epoch->order, item->stream, item->visit, w->positions);
-    for (uint32_t k = 0; k < n; k++) {
-        place_begin(p, item, w->positions[k]);
-        add(w, p, k);
+static uint32_t aim_each(const struct aim *a, const struct hr__epoch *e, const uint64_t *positions,
+                         uint32_t num_samples, struct hr__row_target *out) {
+    uint32_t num_targets = 0;
+    for (uint32_t k = 0; k < num_samples; k++) {
+        const struct place p = place_of(a, e, positions[k]);
+        num_targets += target_at(a, &p, k, &out[num_targets]);
     }
+    return num_targets;
 }
 
 void hr__visit_aim(struct hr__worker *w, const struct hr__item *item) {
-    struct place p = {.loader = w->loader, .epoch = item->epoch};
-    uint64_t base;
+    const struct aim a = aim_of(w->loader, item);
+    const struct hr__epoch *e = item->epoch;
     const uint32_t *offsets;
-    uint32_t num_samples;
-    w->num_targets = 0;
-    if (hr__order_visit_ascending(item->epoch->order, item->stream, item->visit, w->samples,
-                                  w->scratch, &base, &offsets, &num_samples))
-        aim_ascending(w, &p, item, base, offsets, num_samples);
-    else
-        aim_each(w, &p, item);
+    uint64_t base;
+    uint32_t n;
+    if (hr__order_visit_ascending(e->order, item->stream, item->visit, w->samples, w->scratch,
+                                  &base, &offsets, &n)) {
+        const struct place first =
+            place_of(&a, e, base + (offsets != NULL && n > 0 ? offsets[0] : 0));
+        w->num_targets = aim_ascending(&a, first, w->samples, offsets, n, w->targets);
+    } else {
+        n = hr__order_visit_positions(e->order, item->stream, item->visit, w->positions);
+        w->num_targets = aim_each(&a, e, w->positions, n, w->targets);
+    }
 }

@@ -110,9 +110,8 @@ static hr_status pieces_to_rows(struct visit *v, const struct field_plan *f, hr_
 
 /* ---- frames of whole samples ---- */
 
-/* How a block's frames are taken: one at a time; or, where rows are small, together, so that
- * neighbouring rows of a batch are stored one after the other (lines that go past the caches alone
- * are several times as slow). */
+/* How a block's frames are taken: one at a time; or, where rows are small, together, so that their
+ * targets need not be sorted by frames, and stores walk through the ring in one direction. */
 static uint32_t frames_together(const struct visit *v, const struct field_plan *f,
                                 struct hr__frame *first, uint32_t *num_frames) {
     struct frames frames = frames_of(v, f);
