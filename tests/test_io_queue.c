@@ -281,8 +281,13 @@ static void close__slow_reader__takes_no_longer_than_one_read(void **state) {
         int64_t began_ns = hr__now_ns();
         for (uint64_t k = 0; k < DEPTH; k++)
             assert_int_equal(submit(k), 0);
-        queue_close();
+        usleep(10000); /* so that threads have begun */
+        hr__io_queue_close(&queue);
+        memset(buffers, 0x77, DEPTH * READ_BYTES);
+        queue_close(); /* no thread is left that could still write */
         assert_true(hr__now_ns() - began_ns < 3 * slow_ns);
+        for (size_t k = 0; k < DEPTH * READ_BYTES; k++)
+            assert_int_equal(buffers[k], 0x77);
     }
 }
 
