@@ -22,7 +22,7 @@
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
 #define PER_SAMPLE_BYTES  20u /* of a chunk, in a worker: position, slot, row */
 #define PER_SLOT_BYTES    128u
-#define KNOWN_FLAGS       (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST)
+#define KNOWN_FLAGS       (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST)
 #define UNLIMITED_BYTES   UINT64_MAX
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
@@ -131,7 +131,8 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o,
         .window_visits = o->window_visits,
         .sample_bytes = f->schema.sample_bytes,
         .seed = o->seed,
-        .drop_last = (o->flags & HR_LOADER_DROP_LAST) != 0};
+        .drop_last = (o->flags & HR_LOADER_DROP_LAST) != 0,
+        .pad_last = (o->flags & HR_LOADER_PAD_LAST) != 0};
     HR_TRY(resolve_ranks(o, out, err));
     HR_TRY(resolve_fields(o, out, err));
     out->max_held_batches = o->max_held_batches != 0 ? o->max_held_batches : DEFAULT_HELD;
