@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define NUM_CASES 2500u
+#define NUM_CASES 2000u
 
 struct rank {
     const struct order_case *c;
