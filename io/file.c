@@ -101,25 +101,26 @@ static const struct hr__file_ops posix_file = {
 
 static int folder_open(void *ctx, const char *path, int flags, struct hr__file *out) {
     (void)ctx;
-    int fd;
+    int fd, rc = 0;
+    struct stat st;
     *out = (struct hr__file){0};
+    char *name = strdup(path);
+    if (name == NULL)
+        return -ENOMEM;
     do
         fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, 0666); /* a FIFO must not block us */
     while (fd < 0 && errno == EINTR);
     if (fd < 0)
-        return -errno;
-    struct stat st;
-    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
-        close(fd);
-        return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+        rc = -errno;
+    else if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+        rc = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+    if (rc != 0) {
+        free(name);
+        if (fd >= 0)
+            close(fd);
+        return rc;
     }
-    out->path = strdup(path);
-    if (out->path == NULL) {
-        close(fd);
-        return -ENOMEM;
-    }
-    out->ops = &posix_file;
-    out->ctx = (void *)(intptr_t)(fd + 1);
+    *out = (struct hr__file){&posix_file, (void *)(intptr_t)(fd + 1), name};
     return 0;
 }
 

@@ -30,8 +30,10 @@ static hr_status ring_make(struct hr_loader *l, hr_error *err) {
     l->slots = calloc(c->num_slots, sizeof(*l->slots));
     l->free_slots = calloc(c->num_slots, sizeof(*l->free_slots));
     l->by_number = calloc(c->num_slots, sizeof(*l->by_number));
+    l->bases = calloc(c->num_slots, sizeof(*l->bases));
     l->complete = calloc(HR__MAX_OUTSTANDING, 1);
-    if (l->slots == NULL || l->free_slots == NULL || l->by_number == NULL || l->complete == NULL)
+    if (l->slots == NULL || l->free_slots == NULL || l->by_number == NULL || l->bases == NULL ||
+        l->complete == NULL)
         return hr__error_no_memory(err, (size_t)c->num_slots * sizeof(*l->slots), "batches");
     for (uint64_t i = c->num_slots; i-- > 0;) {
         l->slots[i].loader = l;
@@ -112,6 +114,7 @@ hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loade
     if (l == NULL)
         return hr__error_no_memory(err, sizeof(*l), "a loader");
     l->ds = ds;
+    l->row_store = hr__row_stores()[0];
     l->pid = getpid();
     l->direct_fd = -1;
     l->opened_ns = hr__now_ns();
@@ -141,6 +144,7 @@ static void slots_free(struct hr_loader *l) {
     free(l->slots);
     free(l->free_slots);
     free(l->by_number);
+    free(l->bases);
     free(l->complete);
 }
 

@@ -92,9 +92,14 @@ struct hr__worker {
     struct hr__read *reads;
     uint32_t *free_reads;
     uint8_t *buffers; /* depth x io_buffer_bytes */
-    uint8_t *decoded; /* HR__MAX_FRAME_BYTES */
+    uint8_t *decoded; /* HR__MAX_FRAME_BYTES, and the slack of row stores */
+    /* Of the visit that is decoded now; room for all samples of a chunk. */
+    struct hr__row_target *targets; /* num_targets */
+    uint32_t num_targets;
+    uint16_t *picks; /* numbers of targets, by group of frames */
+    uint16_t *samples;
+    uint32_t *scratch;
     uint64_t *positions;
-    struct hr__row_targets targets;
     struct hr__counters counters;
 };
 
@@ -110,6 +115,7 @@ struct hr_loader {
     uint32_t align_bytes;
     _Atomic uint64_t prefix_bytes; /* of a chunk that hold the fields wanted, as seen so far */
 
+    const struct hr__row_store *row_store;
     struct hr__device device;
     uint8_t *ring;
     size_t ring_bytes;
@@ -117,6 +123,7 @@ struct hr_loader {
     uint32_t *free_slots; /* a stack */
     uint64_t num_free_slots;
     struct hr_batch **by_number; /* [number mod num_slots]: the slot of an undelivered batch */
+    uint8_t **bases;             /* and its buffer */
 
     hr__mutex lock;
     hr__cond batch_ready, may_admit;
@@ -173,6 +180,9 @@ hr_status hr__read_check(const struct hr__worker *w, const struct hr__read *r, i
                          hr_error *err);
 hr_status hr__read_extend(struct hr__worker *w, struct hr__read *r, uint64_t n_bytes,
                           hr_error *err);
+
+/* visit_aim.c: w->targets, where the rows of a visit go. */
+void hr__visit_aim(struct hr__worker *w, const struct hr__item *item);
 
 /* visit_decode.c: one chunk in memory into the batches. */
 hr_status hr__visit_decode(struct hr__worker *w, struct hr__read *r, hr_error *err);

@@ -127,6 +127,7 @@ static void assign_slot(struct hr_loader *l) {
             hr__order_epoch_batch_samples(e->order, c->first_stream + s, slot->batch);
     }
     l->by_number[l->next_assign % c->num_slots] = slot;
+    l->bases[l->next_assign % c->num_slots] = slot->base;
     l->next_assign++;
 }
 

@@ -20,10 +20,10 @@
 #define CACHED_DEPTH      4u /* of each thread: copies are made at reap, and should stay in L2 */
 #define MAX_THREADS       1024u
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
-#define PER_SAMPLE_BYTES  20u /* of a chunk, in a worker: position, slot, row */
-#define PER_SLOT_BYTES    128u
-#define KNOWN_FLAGS       (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST)
-#define UNLIMITED_BYTES   UINT64_MAX
+
+#define PER_SLOT_BYTES  128u
+#define KNOWN_FLAGS     (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST)
+#define UNLIMITED_BYTES UINT64_MAX
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
                                      hr_error *err) {
@@ -70,6 +70,8 @@ static hr_status resolve_ranks(const hr_loader_options *o, struct hr__loader_con
     c->num_streams = streams / world;
     c->first_stream = o->rank * c->num_streams;
     c->stream_batch_samples = o->batch_samples / streams;
+    c->stream_batch_reciprocal =
+        c->stream_batch_samples > 1 ? UINT64_MAX / c->stream_batch_samples + 1 : 0;
     c->local_batch_samples = c->stream_batch_samples * c->num_streams;
     c->order_params.num_streams = streams;
     return HR_OK;
@@ -179,8 +181,8 @@ uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
     uint64_t ring = saturating_mul(c->num_slots, c->slot_bytes);
     if (ring < UINT64_MAX / 8)
         ring = hr__host_device.ops->ring_bytes(hr__host_device.ctx, (size_t)ring);
-    uint64_t per_worker =
-        HR__WORKER_SCRATCH_BYTES + (uint64_t)c->order_params.samples_per_chunk * PER_SAMPLE_BYTES;
+    uint64_t per_worker = HR__WORKER_SCRATCH_BYTES +
+                          (uint64_t)c->order_params.samples_per_chunk * HR__WORKER_SAMPLE_BYTES;
     return ring + saturating_mul(c->num_threads, per_worker) +
            saturating_mul(c->io_depth, c->io_buffer_bytes) + c->num_slots * PER_SLOT_BYTES +
            hr__order_bytes(&c->order_params, hr__loader_max_epochs(c)) +

@@ -10,6 +10,9 @@
 
 /* Decoded frame and decoder of one worker. */
 #define HR__WORKER_SCRATCH_BYTES ((uint64_t)HR__MAX_FRAME_BYTES + (256u << 10))
+/* Tables of one worker, for each sample of a chunk: target, pick, sample, scratch, position.
+ */
+#define HR__WORKER_SAMPLE_BYTES (16u + 2u + 2u + 4u + 8u)
 
 struct hr__loader_config {
     hr_dataset *ds;
@@ -19,6 +22,7 @@ struct hr__loader_config {
     uint64_t *field_offs;               /* where each begins in a slot; multiples of 256 */
     uint32_t first_stream, num_streams; /* those of this rank */
     uint32_t stream_batch_samples;      /* B_s */
+    uint64_t stream_batch_reciprocal;   /* 2^64 / B_s, rounded up; 0 where B_s is 1 */
     uint32_t local_batch_samples;
     uint32_t max_held_batches;
     uint64_t seed, first_epoch, num_epochs;

@@ -27,10 +27,22 @@ static hr_status buffers_make(struct hr__worker *w, hr_error *err) {
     return HR_OK;
 }
 
+static hr_status tables_make(struct hr__worker *w, hr_error *err) {
+    size_t samples = w->loader->config.order_params.samples_per_chunk;
+    w->targets = calloc(samples, sizeof(*w->targets));
+    w->picks = calloc(samples, sizeof(*w->picks));
+    w->samples = calloc(samples, sizeof(*w->samples));
+    w->scratch = calloc(samples, sizeof(*w->scratch));
+    w->positions = calloc(samples, sizeof(*w->positions));
+    if (w->targets == NULL || w->picks == NULL || w->samples == NULL || w->scratch == NULL ||
+        w->positions == NULL)
+        return hr__error_no_memory(err, samples * HR__WORKER_SAMPLE_BYTES, "a worker");
+    return HR_OK;
+}
+
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth,
                           hr_error *err) {
     hr_status st;
-    size_t samples = l->config.order_params.samples_per_chunk;
     w->loader = l;
     w->depth = depth;
     HR_TRY(hr__frame_decoder_init(&w->decoder, err));
@@ -38,12 +50,9 @@ hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t de
     HR_TRY(buffers_make(w, err));
     w->reads = calloc(depth, sizeof(*w->reads));
     w->free_reads = calloc(depth, sizeof(*w->free_reads));
-    w->decoded = malloc(HR__MAX_FRAME_BYTES);
-    w->positions = calloc(samples, sizeof(*w->positions));
-    w->targets.slot = calloc(samples, sizeof(*w->targets.slot));
-    w->targets.row = calloc(samples, sizeof(*w->targets.row));
-    if (w->reads == NULL || w->free_reads == NULL || w->decoded == NULL || w->positions == NULL ||
-        w->targets.slot == NULL || w->targets.row == NULL)
+    w->decoded = calloc(1, HR__MAX_FRAME_BYTES + HR__ROW_SLACK_BYTES);
+    HR_TRY(tables_make(w, err));
+    if (w->reads == NULL || w->free_reads == NULL || w->decoded == NULL)
         return hr__error_no_memory(err, HR__MAX_FRAME_BYTES, "a worker");
     for (uint32_t i = 0; i < depth; i++) {
         w->reads[i].buf = w->buffers + i * l->config.io_buffer_bytes;
@@ -64,9 +73,11 @@ void hr__worker_close(struct hr__worker *w) {
     free(w->reads);
     free(w->free_reads);
     free(w->decoded);
+    free(w->targets);
+    free(w->picks);
+    free(w->samples);
+    free(w->scratch);
     free(w->positions);
-    free(w->targets.slot);
-    free(w->targets.row);
 }
 
 /* Submits reads for as many items as may be admitted; waits only if nothing is in flight. */
@@ -93,7 +104,7 @@ static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *don
     if (st == HR_OK)
         st = hr__visit_decode(w, r, err);
     if (st == HR_OK) {
-        hr__rows_fence();
+        w->loader->row_store->fence();
         hr__item_complete(w->loader, &r->item);
         w->free_reads[w->num_free++] = (uint32_t)done->tag;
     }

@@ -90,6 +90,15 @@ uint64_t hr__order_visit_chunk(const struct hr__order_epoch *e, uint32_t stream,
 uint32_t hr__order_visit_positions(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
                                    uint64_t *positions);
 
+/* The same in ascending order, where a visit's positions have a known distance from each other:
+ * sample samples[k] of the chunk goes to position *base + offsets[k], k < *num_samples.
+ * *offsets belongs to the order; NULL: offsets[k] = k. false: it is not such a visit (at an end of
+ * an epoch, or with padding between); take hr__order_visit_positions(). samples and scratch have
+ * room for S entries. */
+bool hr__order_visit_ascending(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
+                               uint16_t *samples, uint32_t *scratch, uint64_t *base,
+                               const uint32_t **offsets, uint32_t *num_samples);
+
 /* The highest batch that samples of visits 0 .. visit can go to; never beyond the last batch. Does
  * not descend with visit. Exact but for the ends of the epoch and whole-epoch permutations, where
  * the permutation is taken as unknown. */

@@ -41,6 +41,8 @@ struct hr__order {
     uint32_t max_delay, max_delay_short_lane;
     uint32_t *offset;     /* S: d(s) x S + samples of the lanes before + place */
     uint32_t *delay;      /* S: d(s) */
+    uint32_t *ascending;  /* S: all offsets in ascending order */
+    uint32_t *rank;       /* S: where the offset of a slot is among them */
     uint64_t *arrived;    /* W + 1: A(t) */
     uint32_t *held_long;  /* W: places of a long lane with a delay of at most t */
     uint32_t *held_short; /* W: of another lane */

@@ -151,7 +151,7 @@ done:
 uint64_t hr__order_tables_bytes(const struct hr__order_shape *shape, uint32_t samples_per_chunk) {
     uint64_t bytes = sizeof(struct hr__order) + shape->num_shorts * sizeof(struct hr__order_short);
     if (shape->tables)
-        bytes += ((uint64_t)shape->window + 1) * 8 + (uint64_t)samples_per_chunk * 8 +
+        bytes += ((uint64_t)shape->window + 1) * 8 + (uint64_t)samples_per_chunk * 16 +
                  (uint64_t)shape->window * 8;
     return bytes;
 }

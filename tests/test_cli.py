@@ -18,7 +18,7 @@ PLACE = pathlib.Path(os.environ.get("HEADRACE_BIN", "build/release/bin")).resolv
 PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
 pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
 
-COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch"]
+COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch", "bench"]
 SAMPLES = 3000
 
 
@@ -123,6 +123,10 @@ USAGE_ERRORS = [
     (["epoch", "a.hrd", "--io", "fast"], "auto, direct, cached"),
     (["epoch", "a.hrd", "--seed", "1e3"], "'1e3'"),
     (["epoch", "a.hrd", "--epochs", "0"], "out of range"),
+    (["bench"], "FILE is missing"),
+    (["bench", "a.hrd", "--rounds", "0"], "--rounds: 0 is out of range"),
+    (["bench", "a.hrd", "--seconds", "1us"], "1ms to 1h"),
+    (["bench", "a.hrd", "--measures", "decode,writing"], "decode, read-sequential"),
 ]
 
 
@@ -150,7 +154,7 @@ def test_failure__file_that_is_not_there__exit_1_and_its_name(command, tmp_path)
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["info", "verify", "plan", "export", "epoch"])
+@pytest.mark.parametrize("command", ["info", "verify", "plan", "export", "epoch", "bench"])
 def test_damage__footer__exit_3_and_what_is_damaged(command, data, tmp_path):
     damaged = bytearray(data.read_bytes())
     damaged[-4000] ^= 1
@@ -688,7 +692,8 @@ def test_progress__resumed_with_few_batches__ends_at_100_percent(data, tmp_path)
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_progress__stderr_is_no_terminal__silent(command, data, made, tmp_path):
-    args = {"convert": [made / "x.npy", "-o", tmp_path / "x.hrd"], "export": [data, "-o", tmp_path / "arrays"]}
+    args = {"convert": [made / "x.npy", "-o", tmp_path / "x.hrd"], "export": [data, "-o", tmp_path / "arrays"],
+            "bench": [data, "--rounds", "1", "--seconds", "20ms"]}
     done = headrace(command, *args.get(command, [data]))
     assert done.returncode == 0
     assert "\r" not in done.stderr and "\x1b" not in done.stderr

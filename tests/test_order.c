@@ -26,7 +26,8 @@ struct laid_out {
     uint32_t *place_at;
     uint64_t *chunk_of; /* of the samples by visit */
     uint32_t *place_of;
-    uint64_t room; /* positions that there is room for */
+    uint64_t room;          /* positions that there is room for */
+    uint32_t num_ascending; /* visits whose positions came in ascending order */
     uint64_t num_samples;
     uint64_t num_positions; /* with repeats */
 };
@@ -70,6 +71,30 @@ static void lay_out_close(struct laid_out *l) {
     assert_int_equal(l->budget.reserved_bytes, 0);
 }
 
+/* Where positions come in ascending order, they are those of visit_positions. */
+static void check_ascending(struct laid_out *l, const struct order_case *c, uint32_t stream,
+                            uint64_t visit, const uint64_t *positions, uint32_t n) {
+    const uint32_t S = c->params.samples_per_chunk;
+    uint16_t *samples = malloc(S * sizeof(*samples));
+    uint32_t *scratch = malloc(S * sizeof(*scratch));
+    const uint32_t *offsets;
+    uint64_t base, before = 0;
+    uint32_t count;
+    if (hr__order_visit_ascending(l->epoch, stream, visit, samples, scratch, &base, &offsets,
+                                  &count)) {
+        l->num_ascending++;
+        assert_int_equal(count, n);
+        for (uint32_t k = 0; k < n; k++) {
+            const uint64_t position = base + (offsets != NULL ? offsets[k] : k);
+            assert_true(k == 0 || position > before);
+            assert_true(samples[k] < n && position == positions[samples[k]]);
+            before = position;
+        }
+    }
+    free(samples);
+    free(scratch);
+}
+
 /* A position taken twice fails; all that the last visit has beyond the epoch is not delivered. */
 static void lay_out_visit(struct laid_out *l, const struct order_case *c, uint32_t stream,
                           uint64_t v, uint64_t *positions) {
@@ -77,6 +102,7 @@ static void lay_out_visit(struct laid_out *l, const struct order_case *c, uint32
     const uint32_t n = hr__order_visit_positions(l->epoch, stream, v, positions);
     assert_true(chunk < c->num_chunks);
     assert_int_equal(n, case_chunk_samples(c, chunk));
+    check_ascending(l, c, stream, v, positions, n);
     for (uint32_t r = 0; r < n; r++) {
         if (v >= hr__order_num_visits(l->order, stream) && positions[r] >= l->num_positions) {
             assert_int_equal(v + 1, hr__order_epoch_visits(l->epoch, stream));
@@ -229,7 +255,7 @@ static void check_last_batch(const struct laid_out *l, const struct order_case *
 }
 
 static void each_case(void (*check)(struct laid_out *l, const struct order_case *c)) {
-    uint32_t made = 0;
+    uint32_t made = 0, ascending = 0;
     for (uint64_t k = 0; k < NUM_CASES; k++) {
         struct order_case c;
         struct laid_out l;
@@ -237,10 +263,12 @@ static void each_case(void (*check)(struct laid_out *l, const struct order_case 
         if (!lay_out_open(&l, &c))
             continue;
         check(&l, &c);
+        ascending += c.params.kind == HR__ORDER_INTERLEAVED ? l.num_ascending : 0;
         lay_out_close(&l);
         made++;
     }
     assert_true(made > NUM_CASES / 2);
+    assert_true(ascending > 100); /* the short way is not left out */
 }
 
 static void check_case(struct laid_out *l, const struct order_case *c) {

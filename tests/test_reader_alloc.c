@@ -97,7 +97,7 @@ ZSTD_DCtx *__wrap_ZSTD_createDCtx(void) {
     return refuse(false) ? NULL : __real_ZSTD_createDCtx();
 }
 
-enum { READ, GATHER, LOAD_CACHED, LOAD_DIRECT, PLAN, VERIFY, NUM_CALLS };
+enum { READ, GATHER, LOAD_CACHED, LOAD_DIRECT, PLAN, BENCH_MEMORY, BENCH_DISK, VERIFY, NUM_CALLS };
 
 static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
@@ -135,6 +135,19 @@ static hr_status plan(hr_dataset *ds, hr_error *err) {
     return hr_loader_plan_make(ds, &o, &p, err);
 }
 
+/* Apart, because the end of an asynchronous context takes the kernel so long. */
+static hr_status bench(hr_dataset *ds, bool disk, hr_error *err) {
+    hr_bench_options o = HR_BENCH_OPTIONS_INIT;
+    hr_bench_result r = {.struct_bytes = sizeof(r)};
+    o.measures = 1u << (disk ? HR_BENCH_READ_SHUFFLED : HR_BENCH_MEMORY_SEQUENTIAL);
+    o.batch_samples = 16;
+    o.num_threads = disk ? 1 : 2;
+    o.num_rounds = 1;
+    o.run_ns = 1000000;
+    o.budget_bytes = (uint64_t)64 << 20;
+    return hr_bench(ds, &o, &r, err);
+}
+
 static hr_status call(const char *path, int which, hr_error *err) {
     hr_dataset *ds = NULL;
     hr_open_options o = HR_OPEN_OPTIONS_INIT;
@@ -149,7 +162,8 @@ static hr_status call(const char *path, int which, hr_error *err) {
              : which == GATHER      ? pass_gather(ds, &set, err)
              : which == LOAD_CACHED ? load(ds, HR_IO_CACHED, err)
              : which == LOAD_DIRECT ? load(ds, HR_IO_DIRECT, err)
-                                    : plan(ds, err);
+             : which == PLAN        ? plan(ds, err)
+                                    : bench(ds, which == BENCH_DISK, err);
     else if (ds != NULL)
         st = HR_ERR_INVALID;
     hr_dataset_close(ds);
@@ -197,6 +211,12 @@ static void plan__each_allocation_refused__no_memory(void **state) {
     refuse_each(PLAN);
 }
 
+static void bench__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(BENCH_MEMORY);
+    refuse_each(BENCH_DISK);
+}
+
 static void verify__each_allocation_refused__no_memory(void **state) {
     (void)state;
     refuse_each(VERIFY);
@@ -206,6 +226,7 @@ static void threads__each_refused__no_memory_or_done_without(void **state) {
     (void)state;
     atomic_store(&threads_only, true);
     refuse_each(LOAD_CACHED);
+    refuse_each(BENCH_MEMORY);
     refuse_each(VERIFY);
     atomic_store(&threads_only, false);
 }
@@ -228,6 +249,7 @@ int main(void) {
         cmocka_unit_test(gather__each_allocation_refused__no_memory),
         cmocka_unit_test(loader__each_allocation_refused__no_memory),
         cmocka_unit_test(plan__each_allocation_refused__no_memory),
+        cmocka_unit_test(bench__each_allocation_refused__no_memory),
         cmocka_unit_test(verify__each_allocation_refused__no_memory),
         cmocka_unit_test(threads__each_refused__no_memory_or_done_without),
     };

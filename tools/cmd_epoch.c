@@ -350,7 +350,7 @@ static int run(epoch_job *job, const char *path) {
         }
         opts->resume_state = job->state;
     }
-    hr_dataset *ds = dataset_open_or_report("epoch", path, 0, &code);
+    hr_dataset *ds = dataset_open_or_report("epoch", path, opts->budget_bytes, &code);
     if (ds == NULL) {
         return code;
     }
