@@ -138,6 +138,7 @@ static void slots_free(struct hr_loader *l) {
         if (l->slots[i].state != HR__SLOT_FREE)
             hr__epoch_release(l->slots[i].epoch);
     hr__epoch_release(l->admit_epoch);
+    hr__epoch_release(l->next_epoch);
     free(l->slots);
     free(l->free_slots);
     free(l->by_number);

@@ -5,7 +5,8 @@
  *
  * All visits of all epochs are one sequence of *items*: item i of an epoch is visit i / num_streams
  * of the rank's stream i mod num_streams; `seq` counts them over the epochs, `number` counts
- * batches over the epochs. Workers take items in this order, and finish them in any.
+ * batches over the epochs. Workers take items in this order, and finish them in any. One of them
+ * makes the order of the next epoch, which may take its time, while the others go on.
  *
  * Invariants (all under `lock`, but for 5):
  *  1. an item is admitted only when every batch that it or an item before it writes to has a slot;
@@ -15,7 +16,9 @@
  *     (next_deliver .. next_ready - 1), or held by the consumer;
  *  5. rows of a filling batch are written by the workers of admitted items only, each row once,
  * with no lock; the lock taken by complete() publishes them;
- *  6. a failure is set once and ends everything but close.
+ *  6. a failure is set once and ends everything but close;
+ *  7. no more than hr__loader_max_epochs() epochs exist: a further one is made only when one has
+ *  gone, which one always does without it, as held batches keep at most max_held_batches of them.
  */
 #ifndef HEADRACE_LOADER_INTERNAL_H
 #define HEADRACE_LOADER_INTERNAL_H
@@ -34,10 +37,12 @@
 #define HR__MAX_OUTSTANDING 4096u
 
 struct hr__epoch { /* freed when nobody refers to it */
+    struct hr_loader *loader;
     struct hr__order_epoch *order;
     uint64_t epoch;
+    uint64_t num_items;
     uint64_t first_number; /* of batch 0 */
-    uint64_t first_seq;    /* of item 0 */
+    uint64_t first_seq;    /* of item 0; known when it is admitted from */
     uint64_t first_batch;  /* batches before it were delivered before a resume */
     uint32_t refs;
 };
@@ -124,11 +129,14 @@ struct hr_loader {
     bool stopping;
     hr_error failure; /* status HR_OK: none */
 
-    struct hr__epoch *admit_epoch;   /* the one being admitted; NULL: all are */
-    uint64_t num_items, num_batches; /* of an epoch */
-    uint64_t num_samples;            /* of the first epoch, for this rank */
-    uint64_t epochs_begun;
-    uint64_t next_item; /* in admit_epoch */
+    struct hr__epoch *admit_epoch; /* the one being admitted; NULL: all are */
+    struct hr__epoch *next_epoch;  /* made ahead; NULL: not yet, or there is none */
+    bool making_epoch;             /* next_epoch is being made, without the lock */
+    uint64_t epochs_made;          /* since open */
+    uint64_t epochs_alive;         /* of these, and of the one being made */
+    uint64_t num_batches;          /* of an epoch */
+    uint64_t num_samples;          /* of the first epoch, for this rank */
+    uint64_t next_item;            /* in admit_epoch */
     uint64_t next_seq, watermark;
     uint64_t next_assign, next_ready, next_deliver; /* batch numbers */
     uint8_t *complete;                              /* [seq mod HR__MAX_OUTSTANDING] */

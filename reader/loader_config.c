@@ -25,7 +25,7 @@
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
 
 #define PER_SLOT_BYTES  128u
-#define KNOWN_FLAGS     (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST)
+#define KNOWN_FLAGS     (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST)
 #define UNLIMITED_BYTES UINT64_MAX
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
@@ -141,7 +141,8 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_
         .window_visits = o->window_visits,
         .sample_bytes = f->schema.sample_bytes,
         .seed = o->seed,
-        .drop_last = (o->flags & HR_LOADER_DROP_LAST) != 0};
+        .drop_last = (o->flags & HR_LOADER_DROP_LAST) != 0,
+        .pad_last = (o->flags & HR_LOADER_PAD_LAST) != 0};
     HR_TRY(resolve_ranks(o, out, err));
     HR_TRY(resolve_fields(o, out, err));
     out->max_held_batches = o->max_held_batches != 0 ? o->max_held_batches : DEFAULT_HELD;
@@ -164,25 +165,11 @@ void hr__loader_config_free(struct hr__loader_config *c) {
     *c = (struct hr__loader_config){0};
 }
 
-/* A stream whose short chunks are behind it is ahead of the others by the samples that they lack:
- * so many rows more must find room where several streams share the ring. */
-static uint64_t lag_rows(const struct hr__loader_config *c) {
-    uint64_t missing = 0;
-    for (uint64_t i = 0; c->num_streams > 1 && i < c->order_params.num_segments; i++) {
-        const struct hr__segment *s = &c->order_params.segments[i];
-        missing += s->num_chunks * c->order_params.samples_per_chunk - s->num_samples;
-    }
-    return missing;
-}
-
 /* Slots that every visit can be decoded into whole, with slack_bytes more; never more than a whole
  * epoch needs. */
 static uint64_t slots_for(const struct hr__loader_config *c, const struct hr__order *order,
                           uint64_t slack_bytes) {
-    uint64_t rows = 0;
-    for (uint32_t s = 0; s < c->num_streams; s++)
-        rows = hr__max_u64(rows, hr__order_live_rows(order, c->first_stream + s));
-    rows += lag_rows(c);
+    uint64_t rows = hr__order_live_rows(order, c->first_stream, c->num_streams);
     uint64_t live = hr__ceil_div(rows, c->stream_batch_samples) + 2;
     uint64_t slack = hr__max_u64(1, hr__ceil_div(slack_bytes, c->slot_bytes));
     uint64_t epoch = hr__order_num_batches(order) + 1;
@@ -194,6 +181,10 @@ static uint64_t saturating_mul(uint64_t a, uint64_t b) {
     return hr__mul_u64(a, b, &out) ? hr__min_u64(out, UINT64_MAX / 4) : UINT64_MAX / 4;
 }
 
+uint64_t hr__loader_max_epochs(const struct hr__loader_config *c) {
+    return (uint64_t)c->max_held_batches + 3;
+}
+
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
     uint64_t ring = saturating_mul(c->num_slots, c->slot_bytes);
     if (ring < UINT64_MAX / 8)
@@ -203,7 +194,8 @@ uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
     return ring + saturating_mul(c->num_threads, per_worker) +
            saturating_mul(c->io_depth, c->io_buffer_bytes) +
            hr__io_backend_threads(c->io, c->io_depth) * HR__READ_THREAD_BYTES +
-           c->num_slots * PER_SLOT_BYTES + hr__order_bytes(&c->order_params) +
+           c->num_slots * PER_SLOT_BYTES +
+           hr__order_bytes(&c->order_params, hr__loader_max_epochs(c)) +
            c->ds->budget.reserved_bytes;
 }
 

@@ -59,6 +59,10 @@ bool hr__fits_page_cache(const hr_dataset *ds);
 hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__order *order,
                                 hr_error *err);
 
+/* Epochs whose order may be in memory at the same time: of each batch that is held, and three more:
+ * delivered, admitted, and made ahead. */
+uint64_t hr__loader_max_epochs(const struct hr__loader_config *c);
+
 /* Bytes that a loader of this configuration reserves, and the least that one with this order can.
  */
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c);

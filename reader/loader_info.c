@@ -24,6 +24,13 @@ static uint64_t dropped(const struct hr__loader_config *c, const struct hr__orde
     return full < total ? total - full : 0;
 }
 
+/* Samples of all ranks that an epoch delivers once more. */
+static uint64_t padded(const struct hr__loader_config *c, const struct hr__order *order) {
+    if (!c->order_params.pad_last)
+        return 0;
+    return hr__order_num_batches(order) * c->order_params.batch_samples - c->ds->footer.num_samples;
+}
+
 static void counters_add(const struct hr_loader *l, hr_loader_info *out) {
     for (uint32_t i = 0; i < l->num_workers; i++) {
         const struct hr__counters *k = &l->workers[i].counters;
@@ -73,6 +80,7 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .wait_batch_ns = l->wait_batch_ns,
         .first_batch_ns = l->first_batch_ns,
         .num_read_threads = l->io.num_read_threads,
+        .padded_samples = padded(c, l->order),
     };
     pthread_mutex_unlock(&l->lock);
     snprintf(info.io_backend, sizeof(info.io_backend), "%s", hr__io_backend_name(&l->io));
@@ -144,6 +152,7 @@ static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *
     out->samples_per_epoch = rank_samples(c, epoch);
     hr__order_epoch_free(epoch);
     out->dropped_samples = dropped(c, order);
+    out->padded_samples = padded(c, order);
     out->inflation = hr__order_inflation(order);
     out->window_visits = hr__order_window(order);
     st = hr__loader_smallest_bytes(c, out->window_visits, &out->smallest_budget_bytes, err);

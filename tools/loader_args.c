@@ -51,6 +51,9 @@ bool loader_args_take(const options *o, int value, loader_args *a) {
     case LOADER_DROP_LAST:
         p->flags |= HR_LOADER_DROP_LAST;
         return true;
+    case LOADER_PAD_LAST:
+        p->flags |= HR_LOADER_PAD_LAST;
+        return true;
     case LOADER_FIELDS:
         return take_fields(o, a);
     case LOADER_BUDGET:

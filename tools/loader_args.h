@@ -23,6 +23,7 @@ enum {
     LOADER_RANK,
     LOADER_WORLD_SIZE,
     LOADER_DROP_LAST,
+    LOADER_PAD_LAST,
     LOADER_FIELDS,
     LOADER_BUDGET,
     LOADER_THREADS,
@@ -39,6 +40,7 @@ enum {
         {"rank", required_argument, NULL, LOADER_RANK},                                            \
         {"world-size", required_argument, NULL, LOADER_WORLD_SIZE},                                \
         {"drop-last", no_argument, NULL, LOADER_DROP_LAST},                                        \
+        {"pad-last", no_argument, NULL, LOADER_PAD_LAST},                                          \
         {"fields", required_argument, NULL, LOADER_FIELDS},                                        \
         {"budget", required_argument, NULL, LOADER_BUDGET},                                        \
         {"threads", required_argument, NULL, LOADER_THREADS},                                      \
