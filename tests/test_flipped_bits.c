@@ -77,7 +77,7 @@ static hr_status read_by_loader(struct memory_file *f, const struct made *m, hr_
     hr_dataset *ds = NULL;
     hr_status st = open_memory(f, &ds, err);
     if (st == HR_OK)
-        st = pass_loader(ds, m, 1, 1, err);
+        st = pass_loader(ds, m, HR_IO_CACHED, 1, 1, err);
     hr_dataset_close(ds);
     return st;
 }
