@@ -56,7 +56,7 @@ static hr_status choose_range(struct job *job, hr_error *err) {
         return hr__error_set(err, HR_ERR_INVALID,
                              "the export begins at sample %llu, the data set has %llu",
                              (unsigned long long)job->first, (unsigned long long)total);
-    if (job->num_samples == UINT64_MAX)
+    if (job->num_samples == 0)
         job->num_samples = total - job->first;
     if (job->num_samples > total - job->first)
         return hr__error_set(err, HR_ERR_INVALID,

@@ -8,7 +8,6 @@
 
 #include "bytes.h"
 #include "error.h"
-#include "headrace/writer.h" /* hr_codec, hr_filter */
 
 /* What is decoded now. */
 struct visit {
@@ -112,9 +111,9 @@ static hr_status frame_to_rows(struct visit *v, const struct field_plan *f,
                                const struct hr__frame *frame, uint32_t first, uint32_t count,
                                hr_error *err) {
     const uint8_t *decoded = v->w->decoded;
-    bool plain = frame->filter == HR_FILTER_NONE;
+    bool plain = frame->filter == HR__FILTER_NONE;
     hr_status st;
-    if (plain && frame->codec == HR_CODEC_RAW) {
+    if (plain && frame->codec == HR__CODEC_RAW) {
         st = hr__frame_check(frame, v->bytes + frame->off, err);
         decoded = v->bytes + frame->off;
     } else if (plain && is_run(v, first, count)) {
@@ -139,7 +138,7 @@ static hr_status piece_to_row(struct visit *v, const struct field_plan *f,
                               const struct hr__frame *frame, uint32_t i, uint64_t at,
                               hr_error *err) {
     uint8_t *row = row_at(v, f, i);
-    if (row != NULL && frame->filter == HR_FILTER_NONE)
+    if (row != NULL && frame->filter == HR__FILTER_NONE)
         return decode_to(v, frame, row + at, err);
     hr_status st = decode_to(v, frame, v->w->decoded, err);
     if (st == HR_OK && row != NULL)

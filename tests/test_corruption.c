@@ -454,7 +454,7 @@ static void frame__with_a_skippable_one_behind__is_refused(void **state) {
     uint8_t *frame = last_frame(&f, &at, 2);
     uint64_t end = hr__get_u64(chunk + 72);
     uint32_t stored = hr__get_u32(frame);
-    assert_int_equal(frame[16], HR_CODEC_ZSTD);
+    assert_int_equal(frame[16], HR__CODEC_ZSTD);
     assert_true(end % HR__PAGE_BYTES + 16 < HR__PAGE_BYTES);
     memcpy(chunk + end, skippable, 16);
     hr__put_u32(frame, stored + 16);
@@ -487,9 +487,9 @@ static void frame__shuffled_across_rows__is_right(void **state) {
     struct hr__storage storage = {0};
     hr_error err = {0};
     made_ok(hr__frame_encoder_init(&encoder, &err), &err);
-    storage.codec = HR_CODEC_ZSTD;
+    storage.codec = HR__CODEC_ZSTD;
     storage.level = 1;
-    storage.filter = HR_FILTER_BYTE_SHUFFLE;
+    storage.filter = HR__FILTER_BYTE_SHUFFLE;
     storage.element_bytes = 16;
     float rows[16 * 10];
     uint8_t stored[4096];

@@ -120,7 +120,7 @@ static bool take_choice(const options *o, int value, convert_job *job) {
         return false;
     }
     /* Both enumerations begin at -1, with auto. */
-    *(codec ? &job->opts.codec : &job->opts.filter) = (int32_t)place - 1;
+    *(codec ? &job->opts.codec : &job->opts.filter) = (int32_t)place;
     return true;
 }
 

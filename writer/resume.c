@@ -74,7 +74,7 @@ static hr_status load_chunk(struct resume *r, bool *whole, hr_error *err) {
 static hr_status decode_frame(struct resume *r, const struct hr__frame *frame, uint8_t *dst) {
     const uint32_t features = HR__FEATURE_ZSTD | HR__FEATURE_BYTE_SHUFFLE;
     const uint8_t *stored = r->encoder->stored + frame->off;
-    if (frame->filter == HR_FILTER_NONE)
+    if (frame->filter == HR__FILTER_NONE)
         return hr__frame_decode(&r->decoder, frame, stored, features, dst, NULL);
     if (frame->decoded_bytes > r->encoder->plan->max_frame_bytes)
         return HR_ERR_CORRUPT;

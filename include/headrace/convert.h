@@ -30,7 +30,7 @@ typedef struct hr_convert_field {
     const char *source; /**< a path, or FILE:/path/in/file for HDF5 */
 } hr_convert_field;
 
-/** Options of hr_convert(). Zero means default, but for codec, filter and level: use the macro. */
+/** Options of hr_convert(). Zero means default. */
 typedef struct hr_convert_options {
     uint32_t struct_bytes;
     uint32_t flags;
@@ -59,8 +59,8 @@ typedef struct hr_convert_options {
 } hr_convert_options;
 #define HR_CONVERT_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        sizeof(hr_convert_options), 0, NULL, 0, 0, NULL, NULL, 0, 0, 0, 0, HR_CODEC_AUTO,          \
-            HR_FILTER_AUTO, HR_LEVEL_DEFAULT, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL             \
+        sizeof(hr_convert_options), 0, NULL, 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, \
+            0, 0, 0, NULL, NULL, NULL                                                              \
     }
 
 /** What a conversion did. */
@@ -90,7 +90,7 @@ typedef struct hr_convert_result {
 HR_API HR_NODISCARD hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result,
                                          hr_error *err);
 
-/** Options of hr_export_npy(). Zero means default, but for num_samples: use the macro. */
+/** Options of hr_export_npy(). Zero means default. */
 typedef struct hr_export_options {
     uint32_t struct_bytes;
     uint32_t flags;            /**< HR_CONVERT_REPLACE */
@@ -99,14 +99,14 @@ typedef struct hr_export_options {
     uint32_t num_fields;
     uint32_t num_threads; /**< that read and decode; 0: one per core; at most 16 are used */
     uint64_t first_sample;
-    uint64_t num_samples;  /**< UINT64_MAX: to the end */
+    uint64_t num_samples;  /**< 0: to the end */
     uint64_t budget_bytes; /**< 0: default */
     void *user;
     int (*on_progress)(void *user, const hr_progress *progress);
     void (*on_note)(void *user, const char *line);
 } hr_export_options;
 #define HR_EXPORT_OPTIONS_INIT                                                                     \
-    { sizeof(hr_export_options), 0, NULL, NULL, 0, 0, 0, UINT64_MAX, 0, NULL, NULL, NULL }
+    { sizeof(hr_export_options), 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL }
 
 /**
  * Write fields as .npy files, each complete or not there at all. A '/' in a field's name becomes
