@@ -23,7 +23,6 @@
 #define PER_SAMPLE_BYTES  20u /* of a chunk, in a worker: position, slot, row */
 #define PER_SLOT_BYTES    128u
 #define KNOWN_FLAGS       (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST)
-#define UNLIMITED_BYTES   UINT64_MAX
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
                                      hr_error *err) {
@@ -206,7 +205,7 @@ hr_status hr__loader_smallest_bytes(const struct hr__loader_config *c, uint32_t 
     struct hr__budget unlimited;
     struct hr__order *order = NULL;
     struct hr__loader_config probe = *c;
-    hr__budget_init(&unlimited, UNLIMITED_BYTES);
+    hr__budget_init_uncounted(&unlimited);
     probe.order_params.window_visits = window_visits;
     hr_status st = hr__order_make(&probe.order_params, &unlimited, &order, err);
     if (st != HR_OK)

@@ -9,6 +9,7 @@
 #include "convert.h"
 #include "dataset.h"
 #include "loader.h"
+#include "memory.h"
 #include "ranks.h"
 #include "status.h"
 #include "types.h"
