@@ -23,7 +23,8 @@ import table
 from programs import say
 
 MIB = 1 << 20
-PARTS = ("epochs", "loader", "conversion", "memory")
+PARTS = ("epochs", "loader", "soak", "conversion", "memory")
+SOAK_BATCHES, SOAK_CYCLES = 1_000_000, 10_000
 PICTURE = "benchmarks.svg"
 
 
@@ -107,6 +108,10 @@ def measure(args):
         results["loader"] = loader_speed.measure(
             args.folder, args.set_size, args.short_size, args.rounds, args.seconds
         )
+    if "soak" in args.only:
+        say("soak")
+        part = 100 if args.quick else 1
+        results["soak"] = programs.soak(args.folder, SOAK_BATCHES // part, SOAK_CYCLES // part)
     if "conversion" in args.only or "memory" in args.only:
         results |= measure_arrays(args)
     return results
