@@ -221,14 +221,14 @@ static void write_for(const float *x, size_t num_samples, const hr_writer_option
 static void writer__goals__size_is_smallest_and_all_tell_what_was_tried(void **state) {
     (void)state;
     static const char *const names[] = {"\"speed\"", "\"balanced\"", "\"size\""};
-    float *x = malloc(512 * 2048);
+    float *x = malloc(128 * 2048);
     uint64_t file_bytes[3];
-    fill_walk(x, 512 * 512);
+    fill_walk(x, 128 * 512);
     for (int32_t goal = HR_OPTIMIZE_SPEED; goal <= HR_OPTIMIZE_SIZE; goal++) {
         struct hrd_image im;
         hr_writer_options o = options();
         o.optimize = goal;
-        write_for(x, 512, &o, &im);
+        write_for(x, 128, &o, &im);
         const struct hr__storage *s = &im.footer.schema.fields[0].storage;
         assert_int_equal(s->codec, HR__CODEC_ZSTD);
         assert_true(s->level <= (goal == HR_OPTIMIZE_SPEED      ? 3
@@ -246,16 +246,16 @@ static void writer__goals__size_is_smallest_and_all_tell_what_was_tried(void **s
 
 static void writer__incompressible_data__are_raw_for_every_goal(void **state) {
     (void)state;
-    uint32_t *x = malloc(512 * 2048);
+    uint32_t *x = malloc(128 * 2048);
     uint64_t s = 1;
-    for (size_t i = 0; i < 512 * 512; i++)
+    for (size_t i = 0; i < 128 * 512; i++)
         x[i] = (uint32_t)((s = s * 6364136223846793005u + 1442695040888963407u) >> 32);
     for (int32_t goal = HR_OPTIMIZE_SPEED; goal <= HR_OPTIMIZE_SIZE; goal++) {
         struct hrd_image im;
         hr_writer_options o = options();
         o.optimize = goal;
         o.disk_bytes_per_s = 1000000;
-        write_for((const float *)(const void *)x, 512, &o, &im);
+        write_for((const float *)(const void *)x, 128, &o, &im);
         assert_int_equal(im.footer.schema.fields[0].storage.codec, HR__CODEC_RAW);
         assert_int_equal(im.num_zstd_frames, 0);
         hrd_image_free(&im);
@@ -266,14 +266,14 @@ static void writer__incompressible_data__are_raw_for_every_goal(void **state) {
 /* No disk is the limit: what costs decoding time is not chosen, however small it is. */
 static void writer__disk_rate__is_what_raw_is_weighed_by(void **state) {
     (void)state;
-    float *x = malloc(512 * 2048);
-    fill_walk(x, 512 * 512);
+    float *x = malloc(128 * 2048);
+    fill_walk(x, 128 * 512);
     for (int slow = 0; slow <= 1; slow++) {
         struct hrd_image im;
         hr_writer_options o = options();
         o.filter = HR_FILTER_NONE;
         o.disk_bytes_per_s = slow ? 1000000 : UINT64_C(1000000000000);
-        write_for(x, 512, &o, &im);
+        write_for(x, 128, &o, &im);
         const struct hr__storage *s = &im.footer.schema.fields[0].storage;
         assert_int_equal(s->codec, slow ? HR__CODEC_ZSTD : HR__CODEC_RAW);
         hrd_image_free(&im);

@@ -25,7 +25,7 @@ static const char help[] =
     "      --field NAME=SRC    one field said outright; may be repeated\n"
     "      --force             replace OUT.hrd\n"
     "      --resume            go on with an interrupted conversion\n"
-    "      --optimize GOAL     speed (default), balanced or size; see info --why\n"
+    "      --optimize GOAL     speed (default), balanced or size of the file\n"
     "      --disk-rate SIZE    of the disk to read from, a second (default 1 GB)\n"
     "      --codec C           raw, zstd or auto (default: tried on real chunks)\n"
     "      --filter F          none, shuffle or auto;  --level N  zstd's level\n"
