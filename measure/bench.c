@@ -7,14 +7,11 @@
 #include "cpu.h"
 #include "default_budget.h"
 #include "error.h"
-#include "io_queue.h"
 #include "loader_config.h"
 #include "options.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define ALL_KINDS       ((1u << HR_BENCH_NUM_KINDS) - 1)
 #define MAX_HELD_BYTES  (UINT64_C(256) << 20)
@@ -74,20 +71,9 @@ static hr_status options_resolve(const hr_bench_options *opts, hr_bench_options 
     return HR_OK;
 }
 
-/* Reads past the page cache: a descriptor for them, or why there is none. */
+/* Reads past the page cache: how, or why there are none. */
 static hr_status direct_probe(struct hr__bench *b, hr_error *err) {
-    struct hr__io_queue probe = {0};
-    int fd = hr__direct_open(&b->ds->file, &b->align_bytes);
-    if (fd == -ENOMEM || fd == -EMFILE || fd == -ENFILE)
-        return hr__error_os(err, -fd, "cannot open the file once more for direct reads");
-    if (fd < 0) {
-        snprintf(b->no_disk, sizeof(b->no_disk), "its file system refuses direct reads (%s)",
-                 strerror(-fd));
-        return HR_OK;
-    }
-    b->direct_fd = fd;
-    hr_status st = hr__aio_queue_open(fd, b->align_bytes, 1, &probe, err);
-    hr__io_queue_close(&probe);
+    hr_status st = hr__io_backend_choose(&b->ds->file, HR_IO_DIRECT, true, &b->direct, err);
     if (st != HR_ERR_UNSUPPORTED)
         return st;
     snprintf(b->no_disk, sizeof(b->no_disk), "%.*s", (int)sizeof(b->no_disk) - 1, err->message);
@@ -102,7 +88,7 @@ static hr_status choose(struct hr__bench *b, hr_error *err) {
         st = direct_probe(b, err);
     if (b->no_disk[0] != '\0')
         b->wanted &= ~(HR__BENCH_READS | HR__BENCH_DISK);
-    if (!hr__reads_cached(b->ds, HR_IO_AUTO)) {
+    if (!hr__fits_page_cache(b->ds)) {
         b->no_memory = "the file does not fit half of the memory that is left";
         b->wanted &= ~HR__BENCH_MEMORY;
     }
@@ -128,7 +114,7 @@ static hr_status hold_chunks(struct hr__bench *b, hr_error *err) {
 
 static void bench_close(struct hr__bench *b) {
     hr__chunk_sample_free(&b->sample);
-    hr__direct_close(b->direct_fd);
+    hr__io_backend_close(&b->direct);
     free(b->values);
 }
 
@@ -148,7 +134,7 @@ done:
 
 hr_status hr_bench(hr_dataset *ds, const hr_bench_options *opts, hr_bench_result *out,
                    hr_error *err) {
-    struct hr__bench b = {.ds = ds, .direct_fd = -1};
+    struct hr__bench b = {.ds = ds};
     hr_bench_result result = {.struct_bytes = sizeof(result)};
     hr_error local = {0};
     hr_error *e = err != NULL ? err : &local;

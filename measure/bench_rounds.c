@@ -61,7 +61,7 @@ static hr_status plan_make(const struct hr__bench *b, bool shuffled, struct plan
     const hr_loader_options o = loader_options(b, shuffled, HR_IO_DIRECT, 0);
     *out = (struct plan){0};
     hr__budget_init(&out->tables, UINT64_MAX);
-    HR_TRY(hr__loader_config_make(b->ds, &o, &out->config, err));
+    HR_TRY(hr__loader_config_make(b->ds, &o, o.io, &out->config, err));
     HR_TRY(hr__order_make(&out->config.order_params, &out->tables, &out->order, err));
     HR_TRY(hr__loader_config_fit(&out->config, out->order, err));
 done:
@@ -86,8 +86,7 @@ static hr_status disk_run(struct hr__bench *b, bool shuffled, uint64_t epoch, in
     const struct hr__disk_reads reads = {.ds = b->ds,
                                          .epoch = visits,
                                          .num_visits = hr__order_num_visits(plan.order, 0),
-                                         .direct_fd = b->direct_fd,
-                                         .align_bytes = b->align_bytes,
+                                         .direct = &b->direct,
                                          .depth = depth_of_thread(&plan.config),
                                          .budget = &b->work};
     HR_TRY(hr__disk_rate(&reads, plan.config.num_threads, run_ns, &watch, bytes_per_s, err));

@@ -15,6 +15,7 @@
 #define HEADRACE_BENCH_RUN_H
 
 #include "headrace/bench.h"
+#include "io_backend.h"
 #include "rates.h"
 
 #define HR__BENCH_MAX_ROUNDS 1000u
@@ -37,8 +38,7 @@ struct hr__bench {
     struct hr__budget held, work;
     uint64_t loader_budget_bytes; /* as handed to loaders; 0: their default */
     struct hr__chunk_sample sample;
-    int direct_fd; /* -1: none */
-    uint32_t align_bytes;
+    struct hr__io_backend direct; /* of reads past the page cache */
     uint32_t asked, wanted; /* bits: by the caller; with the limits, without what cannot be had */
     const char *no_memory;  /* why epochs from memory cannot be measured, or NULL */
     char no_disk[HR_BENCH_REASON_BYTES]; /* why reads past the page cache cannot, or "" */

@@ -1,9 +1,8 @@
 /*
  * How fast this machine's disk can deliver a file's chunks at all, read as a loader reads them:
- * each thread submits and reaps its own reads, by libaio on a descriptor opened with O_DIRECT. The
+ * each thread submits and reaps its own reads, past the page cache by the same back end. The
  * bytes are not looked at.
  */
-#define _GNU_SOURCE
 #include "rates.h"
 
 #include "crew.h"
@@ -11,7 +10,6 @@
 #include "io_queue.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #define REAP_AT_ONCE 8u
 
@@ -35,7 +33,7 @@ static void reader_end(void *mine) {
     hr__io_queue_close(&r->queue); /* first: the buffers belong to it until then */
     size_t n_bytes = r->buffer_bytes * r->reads->depth;
     if (r->buffers != NULL) {
-        munmap(r->buffers, n_bytes);
+        hr__read_buffers_free(r->buffers, n_bytes);
         hr__budget_release(r->reads->budget, n_bytes);
     }
     hr__index_cache_free(&r->index);
@@ -49,14 +47,11 @@ static hr_status buffers_make(struct reader *r, hr_error *err) {
     hr_status st = hr__budget_reserve(r->reads->budget, n_bytes, "read buffers", err);
     if (st != HR_OK)
         return st;
-    void *p = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) {
+    r->buffers = hr__read_buffers_alloc(n_bytes);
+    if (r->buffers == NULL) {
         hr__budget_release(r->reads->budget, n_bytes);
         return hr__error_no_memory(err, n_bytes, "read buffers");
     }
-    /* A fork during a direct read into private memory would lose the data. */
-    (void)madvise(p, n_bytes, MADV_DONTFORK);
-    r->buffers = p;
     return HR_OK;
 }
 
@@ -77,7 +72,8 @@ static hr_status reader_begin(const void *user, void **mine, hr_error *err) {
     for (uint32_t i = 0; i < reads->depth; i++)
         r->free_buffers[r->num_free++] = i;
     HR_TRY(buffers_make(r, err));
-    HR_TRY(hr__aio_queue_open(reads->direct_fd, reads->align_bytes, reads->depth, &r->queue, err));
+    HR_TRY(hr__io_backend_queue(reads->direct, reads->depth, r->buffers,
+                                r->buffer_bytes * reads->depth, &r->queue, err));
     *mine = r;
     r = NULL;
 done:

@@ -6,6 +6,7 @@
 
 #include "chunk_sample.h"
 #include "headrace/loader.h"
+#include "io_backend.h"
 #include "order.h"
 #include "watch.h"
 
@@ -20,8 +21,7 @@ struct hr__disk_reads {
     const hr_dataset *ds;
     const struct hr__order_epoch *epoch; /* of one stream */
     uint64_t num_visits;
-    int direct_fd;
-    uint32_t align_bytes;
+    const struct hr__io_backend *direct;
     uint32_t depth; /* of each thread */
     struct hr__budget *budget;
 };

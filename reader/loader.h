@@ -5,7 +5,8 @@
  *
  * All visits of all epochs are one sequence of *items*: item i of an epoch is visit i / num_streams
  * of the rank's stream i mod num_streams; `seq` counts them over the epochs, `number` counts
- * batches over the epochs. Workers take items in this order, and finish them in any.
+ * batches over the epochs. Workers take items in this order, and finish them in any. One of them
+ * makes the order of the next epoch, which may take its time, while the others go on.
  *
  * Invariants (all under `lock`, but for 5):
  *  1. an item is admitted only when every batch that it or an item before it writes to has a slot;
@@ -15,14 +16,16 @@
  *     (next_deliver .. next_ready - 1), or held by the consumer;
  *  5. rows of a filling batch are written by the workers of admitted items only, each row once,
  * with no lock; the lock taken by complete() publishes them;
- *  6. a failure is set once and ends everything but close.
+ *  6. a failure is set once and ends everything but close;
+ *  7. no more than hr__loader_max_epochs() epochs exist: a further one is made only when one has
+ *  gone, which one always does without it, as held batches keep at most max_held_batches of them.
  */
 #ifndef HEADRACE_LOADER_INTERNAL_H
 #define HEADRACE_LOADER_INTERNAL_H
 
 #include "device.h"
 #include "frame_codec.h"
-#include "io_queue.h"
+#include "io_backend.h"
 #include "loader_config.h"
 #include "row_store.h"
 #include "thread.h"
@@ -34,10 +37,12 @@
 #define HR__MAX_OUTSTANDING 4096u
 
 struct hr__epoch { /* freed when nobody refers to it */
+    struct hr_loader *loader;
     struct hr__order_epoch *order;
     uint64_t epoch;
+    uint64_t num_items;
     uint64_t first_number; /* of batch 0 */
-    uint64_t first_seq;    /* of item 0 */
+    uint64_t first_seq;    /* of item 0; known when it is admitted from */
     uint64_t first_batch;  /* batches before it were delivered before a resume */
     uint32_t refs;
 };
@@ -105,9 +110,7 @@ struct hr_loader {
     struct hr__order *order;
     hr_dataset *ds;
     pid_t pid;
-    hr_io io;
-    int direct_fd; /* -1: none */
-    uint32_t align_bytes;
+    struct hr__io_backend io;
     _Atomic uint64_t prefix_bytes; /* of a chunk that hold the fields wanted, as seen so far */
 
     const struct hr__row_store *row_store;
@@ -126,11 +129,14 @@ struct hr_loader {
     bool stopping;
     hr_error failure; /* status HR_OK: none */
 
-    struct hr__epoch *admit_epoch;   /* the one being admitted; NULL: all are */
-    uint64_t num_items, num_batches; /* of an epoch */
-    uint64_t num_samples;            /* of the first epoch, for this rank */
-    uint64_t epochs_begun;
-    uint64_t next_item; /* in admit_epoch */
+    struct hr__epoch *admit_epoch; /* the one being admitted; NULL: all are */
+    struct hr__epoch *next_epoch;  /* made ahead; NULL: not yet, or there is none */
+    bool making_epoch;             /* next_epoch is being made, without the lock */
+    uint64_t epochs_made;          /* since open */
+    uint64_t epochs_alive;         /* of these, and of the one being made */
+    uint64_t num_batches;          /* of an epoch */
+    uint64_t num_samples;          /* of the first epoch, for this rank */
+    uint64_t next_item;            /* in admit_epoch */
     uint64_t next_seq, watermark;
     uint64_t next_assign, next_ready, next_deliver; /* batch numbers */
     uint8_t *complete;                              /* [seq mod HR__MAX_OUTSTANDING] */
@@ -162,9 +168,8 @@ void hr__worker_close(struct hr__worker *w);
 void *hr__worker_run(void *worker);
 
 /* loader_io.c: how bytes are read, and one visit's read. */
-hr_status hr__loader_io_choose(struct hr_loader *l, hr_io asked, hr_error *err);
-hr_status hr__loader_io_queue(struct hr_loader *l, uint32_t depth, struct hr__io_queue *out,
-                              hr_error *err);
+hr_status hr__loader_io_choose(const hr_dataset *ds, hr_io asked, struct hr__io_backend *out,
+                               hr_error *err);
 hr_status hr__read_submit(struct hr__worker *w, struct hr__read *r, uint32_t number, hr_error *err);
 /* Whole bytes of the chunk from *chunk on, at least n_bytes; reads more where the first read did
  * not bring them. */

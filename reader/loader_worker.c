@@ -12,19 +12,16 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #define REAP_AT_ONCE 8u
 
+static size_t buffers_bytes(const struct hr__worker *w) {
+    return (size_t)(w->depth * w->loader->config.io_buffer_bytes);
+}
+
 static hr_status buffers_make(struct hr__worker *w, hr_error *err) {
-    size_t n_bytes = (size_t)(w->depth * w->loader->config.io_buffer_bytes);
-    void *p = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        return hr__error_no_memory(err, n_bytes, "read buffers");
-    /* A fork during a direct read into private memory would lose the data. */
-    (void)madvise(p, n_bytes, MADV_DONTFORK);
-    w->buffers = p;
-    return HR_OK;
+    w->buffers = hr__read_buffers_alloc(buffers_bytes(w));
+    return w->buffers != NULL ? HR_OK : hr__error_no_memory(err, buffers_bytes(w), "read buffers");
 }
 
 static hr_status tables_make(struct hr__worker *w, hr_error *err) {
@@ -46,8 +43,8 @@ hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t de
     w->loader = l;
     w->depth = depth;
     HR_TRY(hr__frame_decoder_init(&w->decoder, err));
-    HR_TRY(hr__loader_io_queue(l, depth, &w->queue, err));
     HR_TRY(buffers_make(w, err));
+    HR_TRY(hr__io_backend_queue(&l->io, depth, w->buffers, buffers_bytes(w), &w->queue, err));
     w->reads = calloc(depth, sizeof(*w->reads));
     w->free_reads = calloc(depth, sizeof(*w->free_reads));
     w->decoded = calloc(1, HR__MAX_FRAME_BYTES + HR__ROW_SLACK_BYTES);
@@ -65,7 +62,7 @@ done:
 void hr__worker_close(struct hr__worker *w) {
     hr__io_queue_close(&w->queue); /* first: the buffers belong to it until then */
     if (w->buffers != NULL)
-        munmap(w->buffers, (size_t)(w->depth * w->loader->config.io_buffer_bytes));
+        hr__read_buffers_free(w->buffers, buffers_bytes(w));
     for (uint32_t i = 0; w->reads != NULL && i < w->depth; i++)
         hr__epoch_release(w->reads[i].item.epoch); /* of items that were never finished */
     hr__index_cache_free(&w->index);
@@ -153,5 +150,6 @@ void *hr__worker_run(void *worker) {
         hr__loader_fail(w->loader, st, &err);
         pthread_mutex_unlock(&w->loader->lock);
     }
+    hr__io_queue_close(&w->queue); /* by the thread that it belongs to */
     return NULL;
 }

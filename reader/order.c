@@ -103,6 +103,7 @@ hr_status hr__order_make(const struct hr__order_params *params, struct hr__budge
     o->samples_per_chunk = params->samples_per_chunk;
     o->num_streams = params->num_streams;
     o->seed = params->seed;
+    o->pad_last = params->pad_last;
     o->budget = budget;
     o->reserved_bytes = bytes;
     o->arrived = (uint64_t *)(void *)(o + 1);
@@ -142,9 +143,19 @@ uint64_t hr__order_num_batches(const struct hr__order *o) {
     return o->num_batches;
 }
 
-uint64_t hr__order_live_rows(const struct hr__order *o, uint32_t stream) {
-    const uint64_t visits = hr__order_num_visits(o, stream);
-    return hr__min_u64(visits, o->shape.window) * o->samples_per_chunk;
+uint64_t hr__order_live_rows(const struct hr__order *o, uint32_t first_stream,
+                             uint32_t num_streams) {
+    const struct hr__order_shape *sh = &o->shape;
+    const uint64_t most = hr__order_num_visits(o, first_stream);
+    const uint64_t fewest = hr__order_num_visits(o, first_stream + num_streams - 1);
+    /* A stream that is one permutation is complete at its end only, and the others may have got to
+     * theirs by then. */
+    const bool some_whole = o->kind == HR__ORDER_INTERLEAVED && fewest <= sh->window;
+    uint64_t rows = (some_whole ? most : hr__min_u64(most, sh->window)) * o->samples_per_chunk;
+    /* A stream that has passed a short chunk is behind the others by the samples that it lacks. */
+    if (num_streams > 1)
+        rows += sh->padding;
+    return hr__min_u64(rows, o->num_batches * sh->batch);
 }
 
 /* The variance of a class's count in a batch of data sorted by class, over that of a true random

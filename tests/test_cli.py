@@ -401,9 +401,9 @@ def test_plan__json__has_the_documented_layout(data):
     assert layout(out) == {
         "file": "str", "batch": WHOLE, "shuffle": "bool", "window": WHOLE,
         "batches_per_epoch": WHOLE, "samples_per_epoch": WHOLE, "dropped_samples": WHOLE,
-        "peak_bytes": WHOLE, "budget_bytes": WHOLE, "smallest_budget_bytes": WHOLE,
+        "padded_samples": WHOLE, "peak_bytes": WHOLE, "budget_bytes": WHOLE, "smallest_budget_bytes": WHOLE,
         "largest_window": WHOLE, "fits": "bool", "read_amplification": FIGURE,
-        "inflation": FIGURE, "sorted_labels": "NoneType",
+        "inflation": FIGURE, "sorted_labels": "NoneType", "io": "str", "io_depth": WHOLE,
     }
     assert out["batches_per_epoch"] == -(-SAMPLES // 64) and out["fits"]
 
@@ -451,8 +451,9 @@ def test_epoch__json__has_the_documented_layout(data):
         "seconds": FIGURE, "bytes_per_s": FIGURE, "first_batch_s": FIGURE,
         "peak_rss_bytes": WHOLE, "budget_bytes": WHOLE,
         "wait_s": {"io": FIGURE, "decode": FIGURE, "consumer": FIGURE, "batch": FIGURE},
-        "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
+        "padding": WHOLE, "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
         "batch": WHOLE, "threads": WHOLE, "inflation": FIGURE, "io": "str",
+        "io_depth": WHOLE, "read_threads": WHOLE,
     }
     assert (out["samples"], out["batches"], out["epochs"]) == (2 * SAMPLES, 60, 2)
     assert out["bytes"] == 2 * SAMPLES * (16 * 16 * 4 + 8)
@@ -525,6 +526,23 @@ def test_epoch__drop_last__leaves_the_short_batch_out(data):
     assert (out["samples"], out["batches"], out["epochs"]) == (SAMPLES // 128 * 128, SAMPLES // 128, 1)
 
 
+def test_epoch__pad_last__every_sample_and_full_batches(data, tmp_path):
+    order = ["--shuffle", "--batch", "120", "--streams", "4", "--pad-last"]
+    plan = figures("plan", data, *order)
+    rows = plan["batches_per_epoch"] * 120
+    assert plan["samples_per_epoch"] == rows and plan["padded_samples"] == rows - SAMPLES
+    assert plan["dropped_samples"] == 0 and "padding" in good("plan", data, *order)
+    parts = []
+    for rank in (0, 1):
+        args = [*order, "--rank", rank, "--world-size", "2"]
+        parts.append(order_of(data, tmp_path, *args))
+        assert len(parts[rank]) == rows // 2
+    assert np.array_equal(np.unique(np.concatenate(parts)), np.arange(SAMPLES))
+    assert figures("epoch", data, *order)["padding"] == rows - SAMPLES
+    done = headrace("epoch", data, "--pad-last", "--drop-last")
+    assert done.returncode == 1 and "not both" in done.stderr
+
+
 def test_epoch__fields__only_these_are_delivered(data):
     assert figures("epoch", data, "--fields", "y")["bytes"] == SAMPLES * 8
     done = headrace("epoch", data, "--fields", "y,z")
@@ -533,12 +551,15 @@ def test_epoch__fields__only_these_are_delivered(data):
 
 def test_epoch__io__as_asked(data):
     cached = figures("epoch", data, "--io", "cached")
-    assert cached["io"] not in ("libaio", "threads")
+    assert (cached["io"], cached["read_threads"]) == ("page cache", 0)
+    threads = figures("epoch", data, "--io", "threads", "--io-depth", "5", "--threads", "2")
+    assert (threads["io"], threads["io_depth"], threads["read_threads"]) == ("threads", 5, 5)
     direct = headrace("epoch", data, "--io", "direct", "--json")
     if direct.returncode != 0:
         assert "direct" in direct.stderr.lower()
         pytest.skip("no direct reads on this file system")
-    assert json.loads(direct.stdout)["io"] in ("libaio", "threads")
+    assert json.loads(direct.stdout)["io"] in ("io_uring", "libaio")
+    assert figures("epoch", data, "--io", "libaio")["io"] == "libaio"
 
 
 def test_epoch__max_batches__counts_the_epoch_that_it_ends(data):

@@ -97,7 +97,19 @@ ZSTD_DCtx *__wrap_ZSTD_createDCtx(void) {
     return refuse(false) ? NULL : __real_ZSTD_createDCtx();
 }
 
-enum { READ, GATHER, LOAD_CACHED, LOAD_DIRECT, PLAN, BENCH_MEMORY, BENCH_DISK, VERIFY, NUM_CALLS };
+enum {
+    READ,
+    GATHER,
+    LOAD_CACHED,
+    LOAD_DIRECT,
+    LOAD_LIBAIO,
+    LOAD_THREADS,
+    PLAN,
+    BENCH_MEMORY,
+    BENCH_DISK,
+    VERIFY,
+    NUM_CALLS
+};
 
 static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
@@ -110,7 +122,7 @@ static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
     o.budget_bytes = (uint64_t)64 << 20;
     o.io = io;
     hr_status st = hr_loader_open(ds, &o, &l, err);
-    if (st == HR_ERR_UNSUPPORTED && io == HR_IO_DIRECT)
+    if (st == HR_ERR_UNSUPPORTED && (io == HR_IO_DIRECT || io == HR_IO_LIBAIO))
         return hr_loader_open(ds, &o, &l, NULL) == HR_OK ? HR_ERR_INVALID : HR_OK;
     for (int ends = 0; st == HR_OK && ends < 2;) {
         st = hr_loader_next(l, -1, &b, err);
@@ -158,12 +170,14 @@ static hr_status call(const char *path, int which, hr_error *err) {
         return hr_dataset_verify(path, &v, err);
     hr_status st = hr_dataset_open(path, &o, &ds, err);
     if (st == HR_OK)
-        st = which == READ          ? pass_read(ds, &set, err)
-             : which == GATHER      ? pass_gather(ds, &set, err)
-             : which == LOAD_CACHED ? load(ds, HR_IO_CACHED, err)
-             : which == LOAD_DIRECT ? load(ds, HR_IO_DIRECT, err)
-             : which == PLAN        ? plan(ds, err)
-                                    : bench(ds, which == BENCH_DISK, err);
+        st = which == READ           ? pass_read(ds, &set, err)
+             : which == GATHER       ? pass_gather(ds, &set, err)
+             : which == LOAD_CACHED  ? load(ds, HR_IO_CACHED, err)
+             : which == LOAD_DIRECT  ? load(ds, HR_IO_DIRECT, err)
+             : which == LOAD_LIBAIO  ? load(ds, HR_IO_LIBAIO, err)
+             : which == LOAD_THREADS ? load(ds, HR_IO_THREADS, err)
+             : which == PLAN         ? plan(ds, err)
+                                     : bench(ds, which == BENCH_DISK, err);
     else if (ds != NULL)
         st = HR_ERR_INVALID;
     hr_dataset_close(ds);
@@ -204,6 +218,8 @@ static void loader__each_allocation_refused__no_memory(void **state) {
     (void)state;
     refuse_each(LOAD_CACHED);
     refuse_each(LOAD_DIRECT);
+    refuse_each(LOAD_LIBAIO);
+    refuse_each(LOAD_THREADS);
 }
 
 static void plan__each_allocation_refused__no_memory(void **state) {
@@ -226,6 +242,7 @@ static void threads__each_refused__no_memory_or_done_without(void **state) {
     (void)state;
     atomic_store(&threads_only, true);
     refuse_each(LOAD_CACHED);
+    refuse_each(LOAD_THREADS);
     refuse_each(BENCH_MEMORY);
     refuse_each(VERIFY);
     atomic_store(&threads_only, false);

@@ -51,8 +51,8 @@ typedef struct hr_convert_options {
     int64_t helper_timeout_ns;    /**< longest silence of a helper; 0: 60 s */
     uint64_t helper_memory_bytes; /**< address space of a helper; 0: default */
     void *user;                   /**< handed to the callbacks */
-    /** Called about ten times a second on the calling thread, but for the time in which a resumed
-     * file is decoded; non-zero stops with HR_ERR_CANCELLED. */
+    /** Called about ten times a second on the calling thread, also while what an interrupted
+     * conversion left is read again; non-zero stops with HR_ERR_CANCELLED. */
     int (*on_progress)(void *user, const hr_progress *progress);
     /** A line for people: files found and their order, NaN found, notes. May be NULL. */
     void (*on_note)(void *user, const char *line);
@@ -82,7 +82,7 @@ typedef struct hr_convert_result {
  * Convert. Blocks; starts and joins its own threads and helper processes; leaves SIGCHLD and
  * SIGPIPE alone. On failure the target is as it was, unless the new one was already in its place:
  * HR_ERR_UNCERTAIN, or a message that says so. An interrupted job leaves TARGET.partial for
- * HR_CONVERT_RESUME; going on with one first decodes what it holds, which cannot be cancelled.
+ * HR_CONVERT_RESUME; going on with one first decodes what it holds.
  *
  * @param result  NULL, or struct_bytes set by the caller and filled on HR_OK
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_UNSUPPORTED (a source that cannot be

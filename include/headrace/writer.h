@@ -54,17 +54,21 @@ typedef struct hr_writer_options {
     const hr_source_fingerprint *sources; /**< num_sources entries; copied */
     const char *attributes_json; /**< of the data set: a JSON object as text, or NULL; copied */
     const char *provenance_json; /**< a JSON object as text, or NULL; copied */
-    int32_t optimize;            /**< hr_optimize: by what rule the trial chooses */
-    uint32_t reserved;           /**< 0 */
-    uint64_t disk_bytes_per_s;   /**< of the disk that will be read from; 0: 10^9 */
+    void *user;                  /**< handed to on_resume */
+    /** Called during hr_writer_open() with HR_WRITER_RESUME, after each chunk that is kept, with
+     * the samples kept so far; non-zero stops with HR_ERR_CANCELLED. May be NULL. */
+    int (*on_resume)(void *user, uint64_t done_samples);
+    int32_t optimize;          /**< hr_optimize: by what rule the trial chooses */
+    uint32_t reserved;         /**< 0 */
+    uint64_t disk_bytes_per_s; /**< of the disk that will be read from; 0: 10^9 */
 } hr_writer_options;
 #define HR_WRITER_OPTIONS_INIT                                                                     \
-    { sizeof(hr_writer_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, 0, 0 }
+    { sizeof(hr_writer_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
 
 /**
  * Begin a new file. Writes TARGET.partial beside the target, under a lock; the target itself
  * appears only at hr_writer_commit(). Starts num_threads threads. Blocks on I/O; with
- * HR_WRITER_RESUME until all chunks of the partial file are decoded.
+ * HR_WRITER_RESUME until all chunks of the partial file are decoded (see on_resume).
  *
  * @param path    the target; copied
  * @param fields  num_fields descriptions; copied
@@ -72,7 +76,8 @@ typedef struct hr_writer_options {
  * @param out     the writer on HR_OK, else NULL; release with hr_writer_close()
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_EXISTS, HR_ERR_BUSY (another writer has it),
  *         HR_ERR_MISMATCH (resume: the partial file is of another job; the message says what
- * differs), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_NO_SPACE, HR_ERR_IO
+ * differs), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_NO_SPACE, HR_ERR_IO,
+ *         HR_ERR_CANCELLED
  * Threads: any. Fork: a writer belongs to the process that opened it.
  * @since 0.1
  */
