@@ -272,6 +272,7 @@ static void close_job(struct job *job) {
     hr__pipeline_close(job->pipeline);
     hr_writer_close(job->writer);
     hr__inputs_close(&job->inputs);
+    hr__budget_close(&job->budget);
 }
 
 hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result, hr_error *err) {

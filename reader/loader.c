@@ -87,11 +87,14 @@ static void prefix_begin(struct hr_loader *l) {
 static hr_status plan(struct hr_loader *l, const hr_loader_options *opts, hr_error *err) {
     hr_status st;
     uint64_t epoch = opts->first_epoch, batch = 0;
-    hr__budget_init(&l->order_budget, UINT64_MAX);
+    hr__budget_init_uncounted(&l->order_budget);
     HR_TRY(hr__order_make(&l->config.order_params, &l->order_budget, &l->order, err));
     HR_TRY(hr__loader_config_fit(&l->config, l->order, err));
     hr__budget_init(&l->budget, l->config.budget_bytes);
-    HR_TRY(hr__budget_reserve(&l->budget, hr__loader_config_bytes(&l->config), "the loader", err));
+    /* What the data set holds is part of the loader's budget, but it has counted that itself. */
+    HR_TRY(hr__budget_reserve(&l->budget,
+                              hr__loader_config_bytes(&l->config) - l->ds->budget.reserved_bytes,
+                              "the loader", err));
     if (opts->resume_state != NULL)
         HR_TRY(
             hr__state_decode(l, opts->resume_state, opts->resume_state_bytes, &epoch, &batch, err));
@@ -166,6 +169,7 @@ void hr_loader_close(hr_loader *l) {
         l->device.ops->ring_free(l->device.ctx, l->ring, l->ring_bytes);
     hr__io_backend_close(&l->io);
     hr__loader_config_free(&l->config);
+    hr__budget_close(&l->budget);
     if (l->admit_made)
         pthread_cond_destroy(&l->may_admit);
     if (l->ready_made)

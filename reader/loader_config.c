@@ -24,9 +24,8 @@
 #define MAX_THREADS       1024u
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
 
-#define PER_SLOT_BYTES  128u
-#define KNOWN_FLAGS     (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST)
-#define UNLIMITED_BYTES UINT64_MAX
+#define PER_SLOT_BYTES 128u
+#define KNOWN_FLAGS    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST)
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
                                      hr_error *err) {
@@ -210,7 +209,7 @@ hr_status hr__loader_smallest_bytes(const struct hr__loader_config *c, uint32_t 
     struct hr__budget unlimited;
     struct hr__order *order = NULL;
     struct hr__loader_config probe = *c;
-    hr__budget_init(&unlimited, UNLIMITED_BYTES);
+    hr__budget_init_uncounted(&unlimited);
     probe.order_params.window_visits = window_visits;
     hr_status st = hr__order_make(&probe.order_params, &unlimited, &order, err);
     if (st != HR_OK)

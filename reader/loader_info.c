@@ -108,7 +108,7 @@ static hr_status read_amplification(const struct hr__loader_config *c, double *o
     struct hr__chunk_fetch fetch = {0};
     double wanted = 0, read = 0;
     *out = 1;
-    hr__budget_init(&unlimited, UINT64_MAX);
+    hr__budget_init_uncounted(&unlimited);
     if (c->ds->footer.num_chunks == 0)
         return HR_OK;
     hr_status st = hr__chunk_fetch_init(&fetch, c->ds, &unlimited, err);
@@ -143,7 +143,7 @@ static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *
                            hr_loader_plan *out, hr_error *err) {
     struct hr__budget unlimited;
     struct hr__order_epoch *epoch = NULL;
-    hr__budget_init(&unlimited, UINT64_MAX);
+    hr__budget_init_uncounted(&unlimited);
     hr_status st = hr__order_epoch_make(order, c->first_epoch, c->first_stream, c->num_streams,
                                         &unlimited, &epoch, err);
     if (st != HR_OK)
@@ -181,7 +181,7 @@ hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts, hr_
                                     "hr_loader_plan", err);
     if (st != HR_OK)
         return st;
-    hr__budget_init(&unlimited, UINT64_MAX);
+    hr__budget_init_uncounted(&unlimited);
     st = hr__loader_options_resolve(opts, &o, err);
     if (st != HR_OK)
         return st;

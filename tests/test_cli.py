@@ -404,6 +404,8 @@ def test_plan__json__has_the_documented_layout(data):
         "padded_samples": WHOLE, "peak_bytes": WHOLE, "budget_bytes": WHOLE, "smallest_budget_bytes": WHOLE,
         "largest_window": WHOLE, "fits": "bool", "read_amplification": FIGURE,
         "inflation": FIGURE, "sorted_labels": "NoneType", "io": "str", "io_depth": WHOLE,
+        "inflation": FIGURE, "sorted_labels": "NoneType",
+        "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType",
     }
     assert out["batches_per_epoch"] == -(-SAMPLES // 64) and out["fits"]
 
@@ -454,6 +456,7 @@ def test_epoch__json__has_the_documented_layout(data):
         "padding": WHOLE, "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
         "batch": WHOLE, "threads": WHOLE, "inflation": FIGURE, "io": "str",
         "io_depth": WHOLE, "read_threads": WHOLE,
+        "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType",
     }
     assert (out["samples"], out["batches"], out["epochs"]) == (2 * SAMPLES, 60, 2)
     assert out["bytes"] == 2 * SAMPLES * (16 * 16 * 4 + 8)
@@ -518,6 +521,38 @@ def test_epoch__ranks__share_the_samples(data, tmp_path):
     assert np.array_equal(np.hstack([p.reshape(-1, 60) for p in parts]).ravel(), alone)
     done = headrace("epoch", data, *order, "--rank", "2", "--world-size", "2")
     assert done.returncode == 1 and "rank" in done.stderr
+
+
+LAUNCHERS = ("HR_", "OMPI_", "SLURM_", "TORCHELASTIC_", "RANK", "WORLD_SIZE", "LOCAL_RANK")
+
+
+def environment(**variables):
+    return {**{k: v for k, v in os.environ.items() if not k.startswith(LAUNCHERS)}, **variables}
+
+
+@pytest.mark.parametrize("command", ["plan", "epoch"])
+def test_rank_auto__is_what_the_environment_says(command, data):
+    env = environment(RANK="1", WORLD_SIZE="2", OMPI_COMM_WORLD_RANK="1", OMPI_COMM_WORLD_SIZE="2")
+    out = figures(command, data, "--batch", "64", "--rank", "auto", env=env)
+    assert (out["rank"], out["world_size"], out["launcher"]) == (1, 2, "torchrun")
+    assert "rank 1 of 2, as openmpi says" in " ".join(
+        good(command, data, "--batch", "64", "--rank", "openmpi", env=env).split())
+    asked = figures(command, data, "--batch", "64", env=env)
+    assert (asked["rank"], asked["world_size"], asked["launcher"]) == (0, 1, None)
+
+
+@pytest.mark.parametrize("command", ["plan", "epoch"])
+@pytest.mark.parametrize("args, variables, code, words", [
+    (["--rank", "auto"], {}, 1, "HR_WORLD_SIZE"),
+    (["--rank", "auto"], {"RANK": "1"}, 1, "WORLD_SIZE is not"),
+    (["--rank", "slurm"], {"HR_RANK": "0", "HR_WORLD_SIZE": "1"}, 1, "SLURM_PROCID"),
+    (["--rank", "auto", "--world-size", "2"], {"RANK": "0", "WORLD_SIZE": "2"}, 2, "--world-size"),
+    (["--rank", "first"], {}, 2, "torchrun"),
+    (["--rank", "-1"], {}, 2, "--rank"),
+])
+def test_rank_auto__without_a_clear_answer__is_refused(command, args, variables, code, words, data):
+    done = headrace(command, data, *args, env=environment(**variables))
+    assert done.returncode == code and words in done.stderr and done.stdout == ""
 
 
 def test_epoch__drop_last__leaves_the_short_batch_out(data):

@@ -27,6 +27,7 @@ static const char help[] =
     "      --shuffle         shuffled order;  --seed N;  --window W\n"
     "      --epochs N        how many (default 1);  --max-batches N  stop early\n"
     "      --streams N       streams;  --rank R  --world-size N\n"
+    "      --rank auto       rank and world size as the launcher says (docs/ranks.md)\n"
     "      --drop-last       leave out the last short batch\n"
     "      --pad-last        fill it up with samples of the epoch again\n"
     "      --fields A,B      only these\n"
@@ -250,6 +251,7 @@ static int print_json(const epoch_job *job, const char *path) {
         "io_depth", (json_int_t)i->io_depth, "read_threads", (json_int_t)i->num_read_threads);
     json_object_update(root, more);
     json_decref(more);
+    loader_args_add_ranks(&job->loader, root);
     return json_out_print("epoch", root, JSON_OUT_MEASURED);
 }
 
@@ -273,6 +275,10 @@ static int print_result(const epoch_job *job, const char *path) {
         printf("memory: peak %s of the process, %s reserved of a budget of %s\n",
                sizes_bytes(peak_rss_bytes()).text, sizes_bytes(i->reserved_bytes).text,
                sizes_bytes(i->budget_bytes).text);
+        if (job->loader.rank_by_environment) {
+            printf("rank %u of %u, as %s says\n", job->loader.ranks.rank,
+                   job->loader.ranks.world_size, job->loader.ranks.launcher);
+        }
         if ((job->loader.opts.flags & HR_LOADER_SHUFFLE) != 0) {
             printf("window %u, inflation %.3f\n", i->window_visits, i->inflation);
         }
@@ -343,7 +349,11 @@ static uint64_t sample_bytes(const hr_dataset *ds, const hr_loader_options *opts
 
 static int run(epoch_job *job, const char *path) {
     hr_loader_options *opts = &job->loader.opts;
-    int code = EXIT_FAILED;
+    int code = loader_args_finish("epoch", &job->loader);
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    code = EXIT_FAILED;
     if (job->resume_path != NULL) {
         if (!state_file_read("epoch", job->resume_path, job->state, sizeof job->state,
                              &opts->resume_state_bytes)) {

@@ -364,6 +364,7 @@ void hr_writer_close(hr_writer *w) {
     hr__chunk_plan_free(&w->plan);
     hr__job_free(&w->job);
     hr__schema_free(&w->schema);
+    hr__budget_close(&w->budget);
     free(w);
 }
 

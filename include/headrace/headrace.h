@@ -10,6 +10,8 @@
 #include "convert.h"
 #include "dataset.h"
 #include "loader.h"
+#include "memory.h"
+#include "ranks.h"
 #include "status.h"
 #include "types.h"
 #include "writer.h"
