@@ -22,7 +22,7 @@
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
 #define PER_SAMPLE_BYTES  20u /* of a chunk, in a worker: position, slot, row */
 #define PER_SLOT_BYTES    128u
-#define KNOWN_FLAGS       (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST)
+#define KNOWN_FLAGS       (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR__LOADER_UNTIMED)
 #define UNLIMITED_BYTES   UINT64_MAX
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
@@ -138,6 +138,7 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o,
     out->seed = o->seed;
     out->first_epoch = o->first_epoch;
     out->num_epochs = o->num_epochs;
+    out->untimed = (o->flags & HR__LOADER_UNTIMED) != 0;
     out->budget_bytes = o->budget_bytes;
     out->num_threads = o->num_threads != 0 ? o->num_threads : hr__cpu_count();
     out->io_depth = hr__wanted_depth(hr__reads_cached(ds, o->io), out->num_threads);
@@ -288,6 +289,10 @@ hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__or
                                         hr__max_u64(chunks, 2 * c->num_threads));
     uint64_t slack = hr__max_u64(MIN_SLACK_BYTES, saturating_mul(c->io_depth, chunk_rows_bytes));
     c->num_slots = slots_for(c, order, slack);
+    c->wanted_threads = c->num_threads;
+    c->wanted_depth = c->io_depth;
+    c->wanted_slots = c->num_slots;
+    c->ample_bytes = hr__loader_config_bytes(c);
     while (hr__loader_config_bytes(c) > c->budget_bytes)
         if (!shrink(c, order, &slack))
             break;

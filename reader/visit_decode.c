@@ -7,6 +7,7 @@
 #include "loader.h"
 
 #include "bytes.h"
+#include "clock.h"
 #include "error.h"
 #include "headrace/writer.h" /* hr_codec, hr_filter */
 
@@ -124,6 +125,7 @@ static hr_status frame_to_rows(struct visit *v, const struct field_plan *f,
     }
     if (st != HR_OK)
         return st;
+    int64_t began_ns = v->w->timed ? hr__now_ns() : 0;
     if (plain)
         hr__rows_copy(&v->w->targets, first, count, f->off, (size_t)f->sample_bytes, decoded);
     else if (f->sample_bytes % frame->element_bytes != 0)
@@ -131,6 +133,8 @@ static hr_status frame_to_rows(struct visit *v, const struct field_plan *f,
     else
         hr__rows_unshuffle(&v->w->targets, first, count, f->off, (size_t)f->sample_bytes,
                            frame->element_bytes, decoded);
+    if (v->w->timed)
+        v->w->scatter_ns += hr__now_ns() - began_ns;
     return HR_OK;
 }
 
@@ -152,6 +156,7 @@ static hr_status field_to_rows(struct visit *v, const struct field_plan *f, hr_e
     uint64_t off, at = 0;
     hr__chunk_view_block(&v->view, &v->w->loader->ds->footer.schema, f->field, &first_frame,
                          &num_frames, &off);
+    uint64_t begin = off;
     for (uint32_t i = 0; i < num_frames; i++) {
         struct hr__frame frame;
         hr_status st;
@@ -167,6 +172,7 @@ static hr_status field_to_rows(struct visit *v, const struct field_plan *f, hr_e
             return hr__dataset_blame(v->w->loader->ds, v->r->item.chunk, f->field, st, err);
         at += frame.decoded_bytes;
     }
+    hr__count(&v->w->counters.wanted_bytes, off - begin);
     return HR_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "convert.h"
 #include "dataset.h"
 #include "loader.h"
+#include "report.h"
 #include "status.h"
 #include "types.h"
 #include "writer.h"
