@@ -3,6 +3,8 @@
  */
 #include "bytes.h"
 
+#include <string.h>
+
 uint16_t hr__get_u16(const uint8_t *p) {
     return (uint16_t)(p[0] | p[1] << 8);
 }
@@ -31,9 +33,6 @@ void hr__put_u64(uint8_t *p, uint64_t v) {
 }
 
 bool hr__is_zero(const void *p, size_t n_bytes) {
-    const uint8_t *b = p;
-    uint8_t any = 0;
-    for (size_t i = 0; i < n_bytes; i++)
-        any |= b[i];
-    return any == 0;
+    const uint8_t *b = p; /* zero are the first byte, and each that is like the one before it */
+    return n_bytes == 0 || (b[0] == 0 && memcmp(b, b + 1, n_bytes - 1) == 0);
 }

@@ -15,6 +15,16 @@ bool hr__cpu_has_avx2(void) {
 #endif
 }
 
+bool hr__cpu_has_avx512_vbmi(void) {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("bmi2");
+#else
+    return false;
+#endif
+}
+
 /* Processors that the cgroup's quota comes to, rounded up; 0: no quota. */
 static uint32_t quota_of(const char *quota_path, const char *period_path) {
     long long quota = -1, period = 100000;

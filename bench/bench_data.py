@@ -33,29 +33,40 @@ def write_npy_header(file, shape, dtype):
     )
 
 
-def write_block(made, x, y):
-    values, labels = made.result()
-    x.write(values.data)
-    y.write(labels.data)
-
-
-def write_arrays(x_path, y_path, first_row, rows):
-    """Two workers make blocks, at most four of which are in memory."""
-    starts = range(first_row, first_row + rows, BLOCK_ROWS)
-    with open(x_path, "wb") as x, open(y_path, "wb") as y, concurrent.futures.ThreadPoolExecutor(2) as pool:
-        write_npy_header(x, (rows, ROW_FLOATS), np.float32)
-        write_npy_header(y, (rows,), np.int64)
+def write_blocks(paths, shapes, dtypes, rows, block_rows, make):
+    """A .npy file for each path, with rows entries of its shape. make(start, count) gives the arrays of one block;
+    two workers make blocks, at most four of which are in memory."""
+    files = [open(path, "wb") for path in paths]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for file, shape, dtype in zip(files, shapes, dtypes):
+            write_npy_header(file, (rows, *shape), dtype)
         pending = collections.deque()
-        for start in starts:
-            count = min(BLOCK_ROWS, first_row + rows - start)
-            pending.append(pool.submit(make_block, start // BLOCK_ROWS, count))
+        for start in range(0, rows, block_rows):
+            pending.append(pool.submit(make, start, min(block_rows, rows - start)))
             if len(pending) > 3:
-                write_block(pending.popleft(), x, y)
+                write_block(pending.popleft(), files)
         while pending:
-            write_block(pending.popleft(), x, y)
-        for file in (x, y):
-            file.flush()
-            os.fsync(file.fileno())
+            write_block(pending.popleft(), files)
+    for file in files:
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+
+
+def write_block(made, files):
+    for file, values in zip(files, made.result()):
+        file.write(np.ascontiguousarray(values).data)
+
+
+def write_rows(x_path, y_path, first_row, rows):
+    write_blocks(
+        (x_path, y_path),
+        ((ROW_FLOATS,), ()),
+        (np.float32, np.int64),
+        rows,
+        BLOCK_ROWS,
+        lambda start, count: make_block((first_row + start) // BLOCK_ROWS, count),
+    )
 
 
 def make_part(folder, part, size_bytes):
@@ -65,7 +76,7 @@ def make_part(folder, part, size_bytes):
     rows = size_bytes // ROW_BYTES
     x, y = folder / f"x_{part}.npy", folder / f"y_{part}.npy"
     if not y.exists() or not x.exists() or np.load(x, mmap_mode="r").shape[0] != rows:
-        write_arrays(x, y, part * rows, rows)
+        write_rows(x, y, part * rows, rows)
     return x, y
 
 

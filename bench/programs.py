@@ -11,8 +11,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("HEADRACE_BIN", ROOT / "build" / "release" / "bin")).parent
 HEADRACE = BUILD / "bin" / "headrace"
-DECODE_LIMIT = BUILD / "bench" / "decode_limit"
 ENCODE_LIMIT = BUILD / "bench" / "encode_limit"
+WIDE_INDEX = BUILD / "bench" / "wide_index"
 PAGE_BYTES = 4096
 
 
@@ -70,16 +70,18 @@ def read_whole(path):
     return total / (time.perf_counter() - start)
 
 
-def decode_limit(path, field=None):
-    return run_json(DECODE_LIMIT, path, *(["--field", field] if field else []))
-
-
 def encode_limit(path):
     return run_json(ENCODE_LIMIT, path)
 
 
 def epoch(path, *options):
     return run_json(HEADRACE, "epoch", path, "--json", "--quiet", *options)
+
+
+def bench(path, *options):
+    """The measures of `headrace bench` by name, beside its other figures."""
+    answer = run_json(HEADRACE, "bench", path, "--json", "--quiet", *options)
+    return answer | {"measures": {measure["name"]: measure for measure in answer["measures"]}}
 
 
 def convert(*arguments):

@@ -12,29 +12,36 @@ import numpy as np
 
 import bench_data
 import conversion_speed
-import epoch_speed
+import loader_speed
 import machine
 import memory_runs
 import peak_memory
 import programs
+import set_speed
+import standard_sets
 import table
 from programs import say
 
 MIB = 1 << 20
-PARTS = ("epochs", "conversion", "memory")
+PARTS = ("epochs", "loader", "conversion", "memory")
+PICTURE = "benchmarks.svg"
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="script/bench", description="Measures Headrace on this machine.")
-    parser.add_argument("--size", type=peak_memory.parse_size, help="bytes of rows (default 2G)")
-    parser.add_argument("--quick", action="store_true", help="256M, 3 rounds, 3 epochs: is everything in order?")
-    parser.add_argument("--rounds", type=int, help="how often each is measured (default 5)")
+    parser.add_argument("--size", type=peak_memory.parse_size, help="bytes of rows to convert (default 2G)")
+    parser.add_argument("--set-size", type=peak_memory.parse_size, help="of each set for epochs (default 512M)")
+    parser.add_argument("--quick", action="store_true", help="small sets, 2 short rounds: is everything in order?")
+    parser.add_argument("--rounds", type=int, help="how often each is measured (default 7)")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part; may be repeated")
     parser.add_argument("--folder", type=pathlib.Path, default=programs.ROOT / "build" / "bench")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     args = parser.parse_args()
-    args.size = args.size or (256 if args.quick else 2048) * MIB
-    args.rounds = args.rounds or (3 if args.quick else 5)
+    args.size = args.size or (64 if args.quick else 2048) * MIB
+    args.set_size = args.set_size or (24 if args.quick else 512) * MIB
+    args.short_size = (4 if args.quick else 300) * MIB
+    args.seconds = 0.1 if args.quick else 1
+    args.rounds = args.rounds or (2 if args.quick else 7)
     args.only = args.only or PARTS
     return args
 
@@ -51,56 +58,67 @@ def check_space(folder, n_bytes):
         sys.exit(f"bench: {folder} has {free >> 20} MiB free, {n_bytes >> 20} MiB are needed: --size, --folder")
 
 
-def save_rows(source, path, rows, floats):
-    np.save(path, np.load(source, mmap_mode="r")[:rows].reshape(-1, floats))
+def save_rows(source, path, rows):
+    np.save(path, np.load(source, mmap_mode="r")[:rows])
     return path
 
 
-def small_copies(source, folder, small_bytes):
-    """The first rows again: as they are, and cut into rows of 64 bytes."""
-    rows = small_bytes // bench_data.ROW_BYTES
-    plain = save_rows(source, folder / "small.npy", rows, bench_data.ROW_FLOATS)
-    return plain, save_rows(source, folder / "narrow.npy", rows, 16)
-
-
-def measure_epochs(x, y, narrow, folder, rounds):
-    path, narrow_path = folder / "train.hrd", folder / "narrow.hrd"
-    programs.convert("--field", f"x={x}", "--field", f"y={y}", "-o", path)
-    programs.convert(narrow, "-o", narrow_path)
-    for made in (path, narrow_path):
-        programs.sync_file(made)
-    return epoch_speed.measure(path, narrow_path, rounds)
-
-
-def measure(args):
-    folder = args.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    small_bytes, memory_bytes = sizes(args)
-    check_space(folder, 2 * memory_bytes + 3 * args.size)
-    parts = folder / "parts"
+def make_parts(args, memory_bytes):
+    """The .npy files that are converted: parts of what was made before are kept."""
+    parts = args.folder / "parts"
     for old in parts.glob("*.npy"):
         if np.load(old, mmap_mode="r").shape[0] != args.size // bench_data.ROW_BYTES:
             old.unlink()
     say(f"data: {memory_bytes >> 20} MiB in {parts}")
-    x, y = bench_data.make_part(parts, 0, args.size)
+    x, _ = bench_data.make_part(parts, 0, args.size)
     if memory_bytes > args.size:
         bench_data.make_part(parts, 1, args.size)
-    elif (parts / "x_1.npy").exists():
+    else:
         for old in parts.glob("?_1.npy"):
             old.unlink()
-    small, narrow = small_copies(x, folder, small_bytes)
+    return parts, x
+
+
+def measure_arrays(args):
+    """What begins with arrays: conversion, and peak memory."""
+    small_bytes, memory_bytes = sizes(args)
+    check_space(args.folder, 2 * memory_bytes + 3 * args.size)
+    parts, x = make_parts(args, memory_bytes)
+    small = save_rows(x, args.folder / "small.npy", small_bytes // bench_data.ROW_BYTES)
     results = {}
-    if "epochs" in args.only:
-        results["epochs"] = measure_epochs(x, y, narrow, folder, args.rounds)
     if "conversion" in args.only:
-        results["conversion"] = conversion_speed.measure(x, small, folder, args.rounds)
+        results["conversion"] = conversion_speed.measure(x, small, args.folder, args.rounds)
     if "memory" in args.only:
-        gzipped = folder / "gzip.h5"
+        gzipped = args.folder / "gzip.h5"
         bench_data.write_hdf5(np.load(small), gzipped)
         epochs = 3 if args.quick else 20
         budget = (128 if args.quick else 256) * MIB
-        results["memory"] = memory_runs.measure(parts, gzipped, folder, budget, memory_bytes, epochs)
+        results["memory"] = memory_runs.measure(parts, gzipped, args.folder, budget, memory_bytes, epochs)
     return results
+
+
+def measure(args):
+    results = {}
+    num_sets = len(standard_sets.SETS)
+    check_space(args.folder, num_sets * args.set_size + 2 * loader_speed.EPOCHS * args.short_size)
+    if "epochs" in args.only:
+        results["epochs"] = set_speed.measure(args.folder, args.set_size, args.rounds, args.seconds)
+    if "loader" in args.only:
+        results["loader"] = loader_speed.measure(
+            args.folder, args.set_size, args.short_size, args.rounds, args.seconds
+        )
+    if "conversion" in args.only or "memory" in args.only:
+        results |= measure_arrays(args)
+    return results
+
+
+def write_pages(results, text):
+    """docs/benchmarks.md, and the picture that it shows."""
+    docs = programs.ROOT / "docs"
+    if "epochs" in results:
+        shutil.copyfile(results["epochs"]["sets"][0]["runs"][0]["picture"], docs / PICTURE)
+    table.write_page(docs / "benchmarks.md", text)
+    say("docs/benchmarks.md is written")
 
 
 def main():
@@ -124,8 +142,7 @@ def main():
     text = table.render(results)
     print(text)
     if args.write:
-        table.write_page(programs.ROOT / "docs" / "benchmarks.md", text)
-        say("docs/benchmarks.md is written")
+        write_pages(results, text)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def machine_text(about):
         ["memory", f"{m['memory_bytes'] / 2**30:.0f} GiB"],
         ["disk", m["disk"]],
         ["system", f"Linux {m['kernel']}; {m['compiler']}; zstd {m['zstd']}; HDF5 {m['hdf5']}"],
-        ["data", f"{mib(about['size_bytes'])} of rows of 512 float32, normally distributed, in steps of 1/256"],
+        ["converted", f"{mib(about['size_bytes'])} of rows of 512 float32, normally distributed, in steps of 1/256"],
     ]
     text = "## Machine and data\n\n" + grid(["", ""], lines)
     if m["busy"] > 0.05:
@@ -58,53 +58,139 @@ def machine_text(about):
     return text
 
 
-def epoch_reason(row):
+MEASURES = {
+    "memory-sequential": "memory, sequential",
+    "memory-shuffled": "memory, shuffled",
+    "disk-sequential": "disk, sequential",
+    "disk-shuffled": "disk, shuffled",
+}
+
+
+def spread(found, show):
+    return f"{show(found['median'])} ({show(found['lowest'])} to {show(found['highest'])})"
+
+
+def epoch_reason(name, measure, promised):
     """Why a share is below the promise: what the workers' time went into."""
-    time = row["time"]
-    reading = "reads and copies out of the page cache" if row["backend"] == "page cache" else "waiting for reads"
+    parts = measure["worker_parts"]
+    reading = "reads and copies out of the page cache" if name.startswith("memory") else "waiting for reads"
+    rest = max(0.0, 1 - sum(parts.values()))
     return (
-        f"- {row['name']}: {percent(row['share']['median'])}, promised {percent(row['promised'])}. Of the workers' "
-        f"time {percent(time['decode'])} went into decoding and placing rows, {percent(time['io'])} into {reading}, "
-        f"{percent(time['consumer'])} into waiting for free batches, {percent(time['rest'])} into planning, starting and "
-        f"not being run; the first batch came after {1e3 * row['first_batch_s']:.0f} ms."
+        f"- {MEASURES[name]}: {percent(measure['share']['median'])}, promised {percent(promised)}. Of the workers' "
+        f"time {percent(parts['decode'])} went into decoding and placing rows, {percent(parts['io'])} into {reading}, "
+        f"{percent(parts['consumer'])} into waiting for free batches, {percent(rest)} into planning, starting and "
+        f"not being run; the first batch came after {1e3 * measure['first_batch_s']:.0f} ms."
+    )
+
+
+def epoch_row(name, measure, promised):
+    if measure["runs"] == 0:
+        return [MEASURES[name], "", f"not measured: {measure['reason']}", "", "", percent(promised)]
+    share = measure["share"]
+    return [
+        MEASURES[name],
+        measure["epochs"] or "a part",
+        spread(measure["bytes_per_s"], rate),
+        rate(measure["limit_bytes_per_s"]["median"]),
+        f"**{percent(share['median'])}** ({percent(share['lowest'])} to {percent(share['highest'])})",
+        percent(promised),
+    ]
+
+
+def run_text(file, run):
+    """One `headrace bench`."""
+    window = f"{run['window_mib']} MiB" if run["window_mib"] else "the default"
+    measures, promised = run["measures"], run["promised"]
+    text = f"A window of {window} ({run['window']} chunks): L is {spread(measures['decode']['bytes_per_s'], rate)}"
+    for name, how in (("read-sequential", "in order"), ("read-shuffled", "shuffled")):
+        found = measures[name]["bytes_per_s"]
+        if found is not None:
+            text += f"; reading {how} brings {spread(found, rate)}, decoded {rate(found['median'] * file['ratio'])}"
+    rows = [epoch_row(name, measures[name], promised[name]) for name in MEASURES]
+    text += ".\n\n" + grid(["epoch from", "epochs", "delivered", "limit", "share of limit", "promised"], rows)
+    low = [
+        epoch_reason(name, measures[name], promised[name])
+        for name in MEASURES
+        if measures[name]["runs"] and measures[name]["share"]["median"] < promised[name]
+    ]
+    return text + ("\nBelow the promise:\n\n" + "\n".join(low) + "\n" if low else "")
+
+
+def set_text(one):
+    file = one["file"]
+    return (
+        f"\n### {one['name']}\n\n"
+        f"{mib(file['decoded_bytes'])} in {mib(file['file_bytes'])} (ratio {file['ratio']:.2f}): {file['codec']}, "
+        f"level {file['level']}, filter {file['filter']}. Batches of {one['batch']}.\n\n"
+        + "\n".join(run_text(file, run) for run in one["runs"])
     )
 
 
 def epochs_text(epochs):
-    file, limit = epochs["file"], epochs["decode_limit"]
-    storage = file["storage"]["x"]
-    text = (
+    run = epochs["sets"][0]["runs"][0]
+    return (
         "## Epochs\n\n"
-        f"{mib(file['decoded_bytes'])} in {mib(file['file_bytes'])} (ratio {file['ratio']:.2f}): {storage['codec']}, "
-        f"level {storage.get('level', 0)}, {storage['filter']}; chunks of about {epochs['block_bytes'] >> 10} KiB. "
-        "Batches of 256, default window, default budget.\n\n"
-        f"L, decoding the same frames from memory into cached scratch (hash and codec, no filter, nothing else): "
-        f"**{span(limit['bytes_per_s'], rate)}** with {limit['threads']} threads, "
-        f"{rate(limit['one_thread_bytes_per_s']['median'])} with one.\n\n"
+        f"By `headrace bench`, in {epochs['rounds']} rounds, with {run['threads']} threads. L is decoding the file's "
+        "own frames from memory into cached scratch (checksum and codec, no filter, nothing else) on all threads; "
+        f"reading is by libaio past the page cache, {run['read_depth']} deep, in the order of the epoch. The limit is "
+        "L from memory, and the smaller of L and ratio x reading from disk; a share is of the limit that was measured in "
+        "the same round.\n\n![Rates of the first set, its limits behind them](benchmarks.svg)\n"
+        + "".join(map(set_text, epochs["sets"]))
     )
-    for name, how in (("read", "in order"), ("randread", "at random")):
-        if name in epochs["disk"]:
-            text += (
-                f"Disk, {how} (fio, libaio, O_DIRECT, {epochs['block_bytes'] >> 10} KiB, depth 64): "
-                f"{span(epochs['disk'][name], rate)} stored, "
-                f"{rate(epochs['disk'][name]['median'] * file['ratio'])} decoded.\n\n"
-            )
+
+
+def verdict(kept):
+    return "yes" if kept else "**no**"
+
+
+def milliseconds(x):
+    return f"{1e3 * x:.0f} ms" if x >= 0.0095 else f"{1e3 * x:.1f} ms"
+
+
+def times(x):
+    return f"{x:.2f}"
+
+
+def tenths(x):
+    return f"{100 * x:.1f} %"
+
+
+def loader_row(what, found, show):
+    return [what, f"**{span(found['value'], show)}**", show(found["promised"]), verdict(found["kept"])]
+
+
+def loader_text(loader):
+    short, wide, cold = loader["short_epochs"], loader["wide_index"], loader["first_batch"]
     rows = [
-        [
-            row["name"],
-            row["how"],
-            span(row["bytes_per_s"], rate),
-            rate(row["limit_bytes_per_s"]["median"]),
-            f"**{percent(row['share']['median'])}** "
-            f"({percent(row['share']['low'])} to {percent(row['share']['high'])})",
-            percent(row["promised"]),
-        ]
-        for row in epochs["rows"]
+        loader_row(
+            f"{short['epochs']} shuffled epochs of {mib(short['bytes'])}: rate against one epoch of "
+            f"{mib(short['epochs'] * short['bytes'])}",
+            short,
+            times,
+        ),
+        loader_row(
+            f"consumer that takes {loader['stalls']['factor']} x the loader's time: part of the epoch that it waits",
+            loader["stalls"],
+            tenths,
+        ),
+        loader_row(
+            f"first batch of 256, shuffled, from a cold file (window {cold['window']}, "
+            f"{mib(cold['read_bytes'])} read meanwhile)",
+            cold,
+            milliseconds,
+        ),
+        loader_row(f"`open` of {wide['chunks']:,} chunks, index in the page cache", wide["warm"], milliseconds),
+        loader_row(f"`open` of {wide['chunks']:,} chunks, cold", wide["cold"], milliseconds),
+        loader_row(f"memory of that open data set (its index is {mib(wide['index_bytes'])})", wide["memory"], mib),
     ]
-    text += grid(["epoch from", "run", "delivered", "limit", "share of limit", "promised"], rows)
-    text += "\nThe limit is L from memory, and the smaller of L and ratio x disk from disk.\n"
-    low = [epoch_reason(row) for row in epochs["rows"] if row["share"]["median"] < row["promised"]]
-    return text + ("\nBelow the promise:\n\n" + "\n".join(low) + "\n" if low else "")
+    cores = loader["cores"]
+    if cores is not None:
+        alone = span(cores["decoding"], times)
+        what = f"two decode threads against one, shuffled from memory (decoding alone: {alone})"
+        rows.insert(0, loader_row(what, cores, times))
+    return "## Loader\n\n" + f"{mib(loader['set_bytes'])} of 2 KiB rows.\n\n" + grid(
+        ["what", "measured", "promised", "kept"], rows
+    )
 
 
 def conversion_reason(row):
@@ -160,10 +246,6 @@ def conversion_text(conversion):
     return "## Conversion\n" + limits_text(conversion["limits"]) + others_text(conversion["others"])
 
 
-def verdict(kept):
-    return "yes" if kept else "**no**"
-
-
 def memory_text(memory):
     rows = [
         [
@@ -189,9 +271,12 @@ def memory_text(memory):
     return text + "\n" + "\n".join(lines) + "\n"
 
 
+SECTIONS = {"epochs": epochs_text, "loader": loader_text, "conversion": conversion_text, "memory": memory_text}
+
+
 def render(results):
     text = INTRODUCTION.format(**results) + "\n" + machine_text(results)
-    for name, section in (("epochs", epochs_text), ("conversion", conversion_text), ("memory", memory_text)):
+    for name, section in SECTIONS.items():
         if name in results:
             text += "\n" + section(results[name])
     return text

@@ -44,13 +44,13 @@ static void note(const struct job *job, const char *line) {
 }
 
 /* HR_ERR_CANCELLED if the caller wants to stop. At most ten calls a second, but for `now`. */
-static hr_status tell_progress(struct job *job, bool now, hr_error *err) {
+static hr_status tell_progress(struct job *job, uint64_t done_samples, bool now, hr_error *err) {
     int64_t time_ns = hr__now_ns();
     if (job->opts.on_progress == NULL ||
         (!now && job->told_ns != 0 && time_ns - job->told_ns < PROGRESS_NS))
         return HR_OK;
     job->told_ns = time_ns;
-    hr_progress progress = {.done_samples = hr_writer_num_samples(job->writer),
+    hr_progress progress = {.done_samples = done_samples,
                             .total_samples = job->num_samples,
                             .total_bytes = job->total_bytes};
     progress.done_bytes = progress.done_samples * job->plan.sample_bytes;
@@ -61,6 +61,11 @@ static hr_status tell_progress(struct job *job, bool now, hr_error *err) {
                          "and can be resumed",
                          (unsigned long long)progress.done_samples,
                          (unsigned long long)job->num_samples, job->opts.output);
+}
+
+/* While what an interrupted conversion left is read again. */
+static int on_resume(void *user, uint64_t done_samples) {
+    return tell_progress(user, done_samples, false, NULL) != HR_OK;
 }
 
 static hr_status check_output(const struct job *job, hr_error *err) {
@@ -135,6 +140,8 @@ static hr_status open_writer_with(struct job *job, const hr_field *fields, uint6
     w.level = o->level;
     w.num_sources = job->inputs.num_files;
     w.sources = job->inputs.files;
+    w.user = job;
+    w.on_resume = on_resume;
     return hr_writer_open(o->output, fields, job->inputs.num_fields, &w, &job->writer, err);
 }
 
@@ -224,7 +231,7 @@ static hr_status copy_samples(struct job *job, hr_error *err) {
                              &job->pipeline, err));
     for (;;) {
         struct hr__range range;
-        HR_TRY(tell_progress(job, false, err));
+        HR_TRY(tell_progress(job, hr_writer_num_samples(job->writer), false, err));
         st = hr__pipeline_next(job->pipeline, PROGRESS_NS, &range, err);
         if (st == HR_TIMEOUT)
             continue;
@@ -236,7 +243,7 @@ static hr_status copy_samples(struct job *job, hr_error *err) {
         hr__pipeline_release(job->pipeline);
         HR_TRY(check_space(job, err));
     }
-    st = tell_progress(job, true, err);
+    st = tell_progress(job, hr_writer_num_samples(job->writer), true, err);
 done:
     return st;
 }

@@ -15,9 +15,9 @@
 #include "npy_header.h"
 #include "numpy_elements.h"
 #include "parallel_read.h"
+#include "partial_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +56,7 @@ static hr_status choose_range(struct job *job, hr_error *err) {
         return hr__error_set(err, HR_ERR_INVALID,
                              "the export begins at sample %llu, the data set has %llu",
                              (unsigned long long)job->first, (unsigned long long)total);
-    if (job->num_samples == UINT64_MAX)
+    if (job->num_samples == 0)
         job->num_samples = total - job->first;
     if (job->num_samples > total - job->first)
         return hr__error_set(err, HR_ERR_INVALID,
@@ -204,49 +204,32 @@ done:
     return st;
 }
 
-/* The partial file, empty and locked. */
-static hr_status open_partial(const char *path, struct hr__file *out, hr_error *err) {
-    const struct hr__folder_ops *ops = &hr__posix_folder;
-    int rc = ops->open(ops->ctx, path, O_RDWR | O_CREAT, out);
+/* On the disk, then under its name. */
+static hr_status complete(struct hr__partial_file *p, bool replace, hr_error *err) {
+    int rc = p->file.ops->sync(p->file.ctx);
     if (rc != 0)
-        return hr__error_os(err, -rc, "%s cannot be made", path);
-    rc = out->ops->lock(out->ctx);
-    if (rc == -EAGAIN)
-        return hr__error_set(err, HR_ERR_BUSY, "%s is being written by another export", path);
-    if (rc == 0)
-        rc = out->ops->truncate(out->ctx, 0);
-    return rc == 0 ? HR_OK : hr__error_os(err, -rc, "%s cannot be written", path);
+        return hr__error_os(err, -rc, "fsync of %s failed, so %s was not made", p->path, p->target);
+    rc = p->folder->rename(p->folder->ctx, p->path, p->target, replace);
+    if (rc != 0)
+        return hr__error_os(err, -rc, "%s cannot be given its name", p->target);
+    p->in_use = true; /* by its own name */
+    rc = p->folder->sync_parent(p->folder->ctx, p->target);
+    return rc == 0 ? HR_OK
+                   : hr__error_os(err, -rc, "the folder of %s cannot be synchronised", p->target);
 }
 
 static hr_status export_field(struct job *job, const struct item *item, hr_error *err) {
-    const struct hr__folder_ops *ops = &hr__posix_folder;
-    bool replace = (job->opts.flags & HR_CONVERT_REPLACE) != 0, written = false;
-    struct hr__file file = {0};
-    char *partial = NULL;
-    hr_status st = HR_OK;
-    int rc;
-    if (asprintf(&partial, "%s.partial", item->path) < 0)
-        return hr__error_no_memory(err, strlen(item->path), "the name of a file");
-    HR_TRY(open_partial(partial, &file, err));
-    written = true;
-    HR_TRY(copy_samples(job, item, &file, err));
-    HR_TRY(hr__file_sync(&file, err));
-    rc = ops->rename(ops->ctx, partial, item->path, replace);
-    if (rc != 0) {
-        st = hr__error_os(err, -rc, "%s cannot be given its name", item->path);
-        goto done;
-    }
-    written = false;
-    rc = ops->sync_parent(ops->ctx, item->path);
-    if (rc != 0)
-        st = hr__error_os(err, -rc, "the folder of %s cannot be synchronised", item->path);
+    bool replace = (job->opts.flags & HR_CONVERT_REPLACE) != 0;
+    struct hr__partial_file partial;
+    hr_status st;
+    HR_TRY(hr__partial_file_open(&hr__posix_folder, item->path, replace, &partial, err));
+    HR_TRY(hr__partial_file_empty(&partial, err));
+    HR_TRY(copy_samples(job, item, &partial.file, err));
+    HR_TRY(complete(&partial, replace, err));
 done:
     if (st != HR_OK)
         hr__error_prefix(err, "exporting the field %s", item->info.name);
-    if (written)
-        (void)ops->unlink(ops->ctx, partial);
-    hr__file_close(&file);
-    free(partial);
+    hr__partial_file_close(&partial); /* removes it unless it is complete */
     return st;
 }
 

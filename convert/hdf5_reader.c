@@ -347,7 +347,11 @@ static hr_status start(struct hr__hdf5_reader *r, hr_error *err) {
     HR_TRY(choose_window(r, err));
     if (limits.memory_bytes == 0)
         limits.memory_bytes = DEFAULT_AS_BYTES + r->charged_bytes;
-    HR_TRY(make_shared(r, &fd, err));
+    st = make_shared(r, &fd, err);
+    if (st != HR_OK) {
+        hr__error_prefix(err, "%s", r->subject);
+        goto done;
+    }
     HR_TRY(hr__helper_start(r->target->program, r->subject, &limits, &r->helper, err));
     HR_TRY(say_open(r, fd, err));
 done:

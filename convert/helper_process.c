@@ -50,10 +50,10 @@ static const char *signal_name(int number) {
 }
 
 static void kill_child(const struct hr__helper *h) {
-    if (h->pidfd >= 0)
-        (void)syscall(SYS_pidfd_send_signal, h->pidfd, SIGKILL, NULL, 0);
-    else
-        (void)kill(h->pid, SIGKILL);
+    if (h->pidfd >= 0 &&
+        (syscall(SYS_pidfd_send_signal, h->pidfd, SIGKILL, NULL, 0) == 0 || errno == ESRCH))
+        return;
+    (void)kill(h->pid, SIGKILL); /* a helper that lives on would be waited for without end */
 }
 
 /* True when the child has ended within the time. */
@@ -142,6 +142,26 @@ static hr_status fail(struct hr__helper *h, bool kill_now, const char *what, con
     return h->failed;
 }
 
+static hr_status fail_silent(struct hr__helper *h, hr_error *err) {
+    char text[96];
+    (void)snprintf(text, sizeof text, "said nothing for %" PRId64 ".%" PRId64 " s and was stopped",
+                   h->limits.timeout_ns / 1000000000, h->limits.timeout_ns / 100000000 % 10);
+    return fail(h, true, text, ADVICE_SLOW, err);
+}
+
+/* The helper may be well: the system refused to carry a message. */
+static hr_status fail_os(struct hr__helper *h, int os_errno, hr_error *err) {
+    char how[128];
+    finish(h, true, how, sizeof how);
+    h->failed = hr__error_os(&h->failure, os_errno,
+                             "%s: the system does not carry messages to and from the helper that "
+                             "reads this file, which was stopped",
+                             h->subject);
+    if (err != NULL)
+        *err = h->failure;
+    return h->failed;
+}
+
 hr_status hr__helper_lied(struct hr__helper *h, const char *what, hr_error *err) {
     if (h->failed != HR_OK) {
         if (err != NULL)
@@ -198,11 +218,13 @@ hr_status hr__helper_send(struct hr__helper *h, const struct hr__helper_message 
     while (rc < 0 && errno == EINTR);
     if (rc == (ssize_t)n_bytes)
         return HR_OK;
+    if (rc < 0 && errno != EPIPE && errno != ECONNRESET && errno != EAGAIN)
+        return fail_os(h, errno, err);
     return fail(h, rc < 0 && errno == EAGAIN, NULL, ADVICE_DAMAGED, err);
 }
 
-/* Waits until there is something to receive. False: the time is over. */
-static bool wait_readable(const struct hr__helper *h) {
+/* Waits until there is something to receive: 0, or an errno, ETIMEDOUT when the time is over. */
+static int wait_readable(const struct hr__helper *h) {
     int64_t deadline = hr__now_ns() + h->limits.timeout_ns;
     for (;;) {
         int64_t left_ns = deadline - hr__now_ns();
@@ -215,11 +237,11 @@ static bool wait_readable(const struct hr__helper *h) {
                               {.fd = h->pidfd, .events = POLLIN}};
         int rc = poll(p, 2, left_ms > 60000 ? 60000 : (int)left_ms);
         if (rc > 0)
-            return true;
+            return 0;
         if (rc < 0 && errno != EINTR)
-            return true;
+            return errno;
         if (left_ns == 0)
-            return false;
+            return ETIMEDOUT;
     }
 }
 
@@ -228,20 +250,20 @@ hr_status hr__helper_receive(struct hr__helper *h, struct hr__helper_message *ou
     hr_status st = usable(h, err);
     if (st != HR_OK)
         return st;
-    if (!wait_readable(h)) {
-        char text[96];
-        (void)snprintf(text, sizeof text,
-                       "said nothing for %" PRId64 ".%" PRId64 " s and was stopped",
-                       h->limits.timeout_ns / 1000000000, h->limits.timeout_ns / 100000000 % 10);
-        return fail(h, true, text, ADVICE_SLOW, err);
-    }
+    int rc = wait_readable(h);
+    if (rc == ETIMEDOUT)
+        return fail_silent(h, err);
+    if (rc != 0)
+        return fail_os(h, rc, err);
     /* Without room for control data, descriptors that a helper sends along are dropped. */
     ssize_t n;
     do
         n = recv(h->socket, h->packet, HR__HELPER_MESSAGE_BYTES, MSG_DONTWAIT | MSG_TRUNC);
     while (n < 0 && errno == EINTR);
-    if (n <= 0)
+    if (n == 0 || (n < 0 && (errno == ECONNRESET || errno == EAGAIN)))
         return fail(h, false, NULL, ADVICE_DAMAGED, err);
+    if (n < 0)
+        return fail_os(h, errno, err);
     hr_error why;
     memset(&why, 0, sizeof why);
     if (hr__helper_decode(h->packet, (size_t)n, out, &why) != HR_OK)
@@ -390,6 +412,8 @@ hr_status hr__helper_start(const char *program, const char *subject,
     *out = h;
     h = NULL;
 done:
+    if (st != HR_OK)
+        hr__error_name_file(err, subject);
     free(found);
     hr__helper_close(h);
     return st;

@@ -8,6 +8,8 @@
 #include "error.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,8 @@
 
 #define PROGRAM "headrace-source"
 
-/* The folder of this code's file, without the slash; malloc'ed, or NULL. */
+/* The folder of this code's file, without the slash, malloc'ed; "": it cannot be told. NULL: out of
+ * memory. */
 static char *own_folder(void) {
     Dl_info info;
     memset(&info, 0, sizeof info);
@@ -25,44 +28,45 @@ static char *own_folder(void) {
         strchr(info.dli_fname, '/') != NULL)
         name = info.dli_fname;
     char *path = realpath(name, NULL);
-    char *slash = path != NULL ? strrchr(path, '/') : NULL;
-    if (slash == NULL) {
-        free(path);
-        return NULL;
-    }
-    *slash = '\0';
+    if (path == NULL)
+        return errno == ENOMEM ? NULL : strdup("");
+    *strrchr(path, '/') = '\0';
     return path;
 }
 
-/* FOLDER/BETWEEN/PROGRAM if that can be run; malloc'ed, or NULL. */
-static char *program_in(const char *folder, const char *between) {
+/* *out: FOLDER/BETWEEN/PROGRAM, malloc'ed, if that can be run, else unchanged. */
+static hr_status program_in(const char *folder, const char *between, char **out, hr_error *err) {
     char *path;
     if (asprintf(&path, "%s%s/" PROGRAM, folder, between) < 0)
-        return NULL;
+        return hr__error_no_memory(err, strlen(folder), "the name of a program");
     if (access(path, X_OK) == 0)
-        return path;
-    free(path);
-    return NULL;
+        *out = path;
+    else
+        free(path);
+    return HR_OK;
 }
 
 hr_status hr__helper_find(char **out, hr_error *err) {
     /* lib/x86_64-linux-gnu/ is one folder deeper than lib/. */
     static const char *const between[] = {"/../libexec/headrace", "/../../libexec/headrace"};
+    const char *libexec = secure_getenv("HEADRACE_LIBEXEC");
+    hr_status st = HR_OK;
     *out = NULL;
     char *folder = own_folder();
-    for (size_t i = 0; folder != NULL && *out == NULL && i < sizeof between / sizeof *between; i++)
-        *out = program_in(folder, between[i]);
-    const char *libexec = secure_getenv("HEADRACE_LIBEXEC");
+    if (folder == NULL)
+        return hr__error_no_memory(err, PATH_MAX, "the name of a folder");
+    for (size_t i = 0; *folder != '\0' && *out == NULL && i < sizeof between / sizeof *between; i++)
+        HR_TRY(program_in(folder, between[i], out, err));
     if (*out == NULL && libexec != NULL)
-        *out = program_in(libexec, "");
-    hr_status st = HR_OK;
+        HR_TRY(program_in(libexec, "", out, err));
     if (*out == NULL)
         st = hr__error_set(err, HR_ERR_HELPER,
                            "the program " PROGRAM ", which reads HDF5 files, is neither in %s"
                            "%s nor in HEADRACE_LIBEXEC (%s); install Headrace with its helper, or "
                            "set HEADRACE_LIBEXEC to the folder that holds it",
-                           folder != NULL ? folder : "?", between[0],
+                           *folder != '\0' ? folder : "?", between[0],
                            libexec != NULL ? libexec : "not set");
+done:
     free(folder);
     return st;
 }

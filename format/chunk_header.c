@@ -8,8 +8,7 @@
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
-#include "frame_codec.h"     /* hr__hash */
-#include "headrace/writer.h" /* hr_codec, hr_filter */
+#include "frame_codec.h" /* hr__hash */
 #include "superblock.h"
 
 #include <string.h>
@@ -113,17 +112,17 @@ static hr_status check_frame(const struct hr__frame *f, const uint8_t *p, hr_err
         return bad(err, "the decoded size of a frame", f->decoded_bytes, HR__MAX_FRAME_BYTES);
     if (!hr__is_zero(p + 19, 5))
         return bad(err, "a reserved field of a frame", 1, 0);
-    if (f->codec > HR_CODEC_ZSTD || f->filter > HR_FILTER_BYTE_SHUFFLE)
+    if (f->codec > HR__CODEC_ZSTD || f->filter > HR__FILTER_BYTE_SHUFFLE)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
                              "a frame has codec %u and filter %u, which this version (%s) does not "
                              "know; use a newer Headrace",
                              f->codec, f->filter, hr_version());
-    if (f->codec == HR_CODEC_RAW && f->stored_bytes != f->decoded_bytes)
+    if (f->codec == HR__CODEC_RAW && f->stored_bytes != f->decoded_bytes)
         return bad(err, "the stored size of a raw frame", f->stored_bytes, f->decoded_bytes);
-    if (f->codec == HR_CODEC_RAW && f->filter != HR_FILTER_NONE)
-        return bad(err, "the filter of a raw frame", f->filter, HR_FILTER_NONE);
+    if (f->codec == HR__CODEC_RAW && f->filter != HR__FILTER_NONE)
+        return bad(err, "the filter of a raw frame", f->filter, HR__FILTER_NONE);
     uint32_t e = f->element_bytes;
-    bool element = f->filter == HR_FILTER_NONE ? e == 0 : e == 2 || e == 4 || e == 8 || e == 16;
+    bool element = f->filter == HR__FILTER_NONE ? e == 0 : e == 2 || e == 4 || e == 8 || e == 16;
     if (!element || (e != 0 && f->decoded_bytes % e != 0))
         return bad(err, "the filter parameter of a frame", e, 0);
     return HR_OK;

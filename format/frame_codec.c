@@ -6,7 +6,6 @@
 
 #include "bytes.h"
 #include "error.h"
-#include "headrace/writer.h" /* hr_codec, hr_filter */
 #include "superblock.h"
 
 #include <stdlib.h>
@@ -40,9 +39,9 @@ hr_status hr__frame_check(const struct hr__frame *frame, const uint8_t *stored, 
 }
 
 static hr_status check_features(const struct hr__frame *frame, uint32_t features, hr_error *err) {
-    bool zstd = frame->codec != HR_CODEC_ZSTD || (features & HR__FEATURE_ZSTD) != 0;
+    bool zstd = frame->codec != HR__CODEC_ZSTD || (features & HR__FEATURE_ZSTD) != 0;
     bool shuffle =
-        frame->filter != HR_FILTER_BYTE_SHUFFLE || (features & HR__FEATURE_BYTE_SHUFFLE) != 0;
+        frame->filter != HR__FILTER_BYTE_SHUFFLE || (features & HR__FEATURE_BYTE_SHUFFLE) != 0;
     if (zstd && shuffle)
         return HR_OK;
     return hr__error_at(err, HR_ERR_CORRUPT, frame->off,
@@ -63,7 +62,7 @@ hr_status hr__frame_decode(struct hr__frame_decoder *d, const struct hr__frame *
     hr_status st;
     HR_TRY(check_features(frame, features, err));
     HR_TRY(hr__frame_check(frame, stored, err));
-    if (frame->codec == HR_CODEC_RAW) {
+    if (frame->codec == HR__CODEC_RAW) {
         memcpy(dst, stored, frame->decoded_bytes);
         return HR_OK;
     }
@@ -104,8 +103,8 @@ size_t hr__frame_bound(size_t n_bytes) {
 
 static void store_raw(const uint8_t *src, uint32_t n_bytes, uint8_t *dst, struct hr__frame *out) {
     memcpy(dst, src, n_bytes);
-    *out = (struct hr__frame){.codec = HR_CODEC_RAW,
-                              .filter = HR_FILTER_NONE,
+    *out = (struct hr__frame){.codec = HR__CODEC_RAW,
+                              .filter = HR__FILTER_NONE,
                               .stored_bytes = n_bytes,
                               .decoded_bytes = n_bytes};
 }
@@ -115,13 +114,13 @@ hr_status hr__frame_encode(struct hr__frame_encoder *e, const struct hr__storage
                            struct hr__frame *out, hr_error *err) {
     const uint8_t *in = src;
     size_t n = n_bytes;
-    bool shuffle = storage->filter == HR_FILTER_BYTE_SHUFFLE && storage->element_bytes > 1 &&
+    bool shuffle = storage->filter == HR__FILTER_BYTE_SHUFFLE && storage->element_bytes > 1 &&
                    n_bytes % storage->element_bytes == 0;
     if (n_bytes > HR__MAX_FRAME_BYTES || dst_bytes < hr__frame_bound(n_bytes))
         return hr__error_set(err, HR_ERR_INVALID,
                              "no room for a frame of %u bytes (at most %u) in %zu", n_bytes,
                              HR__MAX_FRAME_BYTES, dst_bytes);
-    if (storage->codec == HR_CODEC_ZSTD) {
+    if (storage->codec == HR__CODEC_ZSTD) {
         if (shuffle) {
             hr__byte_shuffle(src, n_bytes, storage->element_bytes, e->shuffled);
             in = e->shuffled;
@@ -134,8 +133,8 @@ hr_status hr__frame_encode(struct hr__frame_encoder *e, const struct hr__storage
     if (n >= n_bytes)
         store_raw(src, n_bytes, dst, out);
     else
-        *out = (struct hr__frame){.codec = HR_CODEC_ZSTD,
-                                  .filter = shuffle ? HR_FILTER_BYTE_SHUFFLE : HR_FILTER_NONE,
+        *out = (struct hr__frame){.codec = HR__CODEC_ZSTD,
+                                  .filter = shuffle ? HR__FILTER_BYTE_SHUFFLE : HR__FILTER_NONE,
                                   .element_bytes = shuffle ? storage->element_bytes : 0,
                                   .stored_bytes = (uint32_t)n,
                                   .decoded_bytes = n_bytes};

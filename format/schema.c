@@ -190,6 +190,12 @@ hr_status hr__schema_make(const hr_field *fields, uint32_t num_fields, uint32_t 
         struct hr__schema_field *f = &out->fields[i];
         HR_TRY(check_name(fields[i].name, err));
         HR_TRY(copy_text(fields[i].name, &f->name, err));
+        for (size_t k = 0; k < sizeof(fields[i].reserved) / sizeof(fields[i].reserved[0]); k++)
+            if (fields[i].reserved[k] != 0)
+                HR_TRY(hr__error_set(err, HR_ERR_INVALID,
+                                     "field %s: hr_field.reserved is not 0; set it to zero, or use "
+                                     "the Headrace that it was written for",
+                                     f->name));
         f->dtype = fields[i].dtype;
         f->rank = fields[i].rank;
         f->width_bytes = fields[i].width_bytes;

@@ -15,9 +15,13 @@
 #define HR__MAX_SAMPLES_PER_CHUNK 65536u
 
 /* How a writer stores a field. */
+/* Numbers of the file format. */
+enum hr__codec { HR__CODEC_RAW = 0, HR__CODEC_ZSTD = 1 };
+enum hr__filter { HR__FILTER_NONE = 0, HR__FILTER_BYTE_SHUFFLE = 1 };
+
 struct hr__storage {
-    uint8_t codec;         /* hr_codec */
-    uint8_t filter;        /* hr_filter */
+    uint8_t codec;         /* enum hr__codec */
+    uint8_t filter;        /* enum hr__filter */
     uint8_t element_bytes; /* of the filter; 0 without */
     int32_t level;         /* of zstd */
     char *why_json;        /* members "reason", "candidates", ... as a JSON object; NULL: none */

@@ -3,7 +3,6 @@
  */
 #include "dtype.h"
 #include "error.h"
-#include "headrace/writer.h" /* hr_codec, hr_filter */
 #include "json_text.h"
 #include "schema_internal.h"
 
@@ -51,12 +50,12 @@ static json_t *shape_json(const struct hr__schema_field *f) {
 static json_t *storage_json(const struct hr__storage *s) {
     json_t *o = json_object(), *why = object_of(s->why_json);
     int bad =
-        json_object_set_new(o, "codec", json_string(s->codec == HR_CODEC_ZSTD ? "zstd" : "raw"));
-    if (s->codec == HR_CODEC_ZSTD)
+        json_object_set_new(o, "codec", json_string(s->codec == HR__CODEC_ZSTD ? "zstd" : "raw"));
+    if (s->codec == HR__CODEC_ZSTD)
         bad |= json_object_set_new(o, "level", json_integer(s->level));
     bad |= json_object_set_new(
-        o, "filter", json_string(s->filter == HR_FILTER_BYTE_SHUFFLE ? "byte-shuffle" : "none"));
-    if (s->filter != HR_FILTER_NONE)
+        o, "filter", json_string(s->filter == HR__FILTER_BYTE_SHUFFLE ? "byte-shuffle" : "none"));
+    if (s->filter != HR__FILTER_NONE)
         bad |= json_object_set_new(o, "element_bytes", json_integer(s->element_bytes));
     bad |= why == NULL || json_object_update_missing(o, why) != 0;
     json_decref(why);
@@ -189,9 +188,9 @@ static hr_status storage_numbers(const json_t *o, struct hr__storage *out, hr_er
     n = 0;
     if (bytes != NULL && !hr__json_get_i64(bytes, &n))
         return bad_key(err, "element_bytes", "a number");
-    if (out->filter == HR_FILTER_BYTE_SHUFFLE && n != 2 && n != 4 && n != 8 && n != 16)
+    if (out->filter == HR__FILTER_BYTE_SHUFFLE && n != 2 && n != 4 && n != 8 && n != 16)
         return bad_key(err, "element_bytes", "2, 4, 8 or 16");
-    out->element_bytes = out->filter == HR_FILTER_NONE ? 0 : (uint8_t)n;
+    out->element_bytes = out->filter == HR__FILTER_NONE ? 0 : (uint8_t)n;
     return HR_OK;
 }
 
@@ -202,8 +201,8 @@ static hr_status storage_parse(const json_t *o, struct hr__storage *out, hr_erro
     const char *filter = json_string_value(json_object_get(o, "filter"));
     if (!json_is_object(o) || codec == NULL || filter == NULL)
         return bad_key(err, "storage", "an object with codec and filter");
-    out->codec = strcmp(codec, "zstd") == 0 ? HR_CODEC_ZSTD : HR_CODEC_RAW;
-    out->filter = strcmp(filter, "byte-shuffle") == 0 ? HR_FILTER_BYTE_SHUFFLE : HR_FILTER_NONE;
+    out->codec = strcmp(codec, "zstd") == 0 ? HR__CODEC_ZSTD : HR__CODEC_RAW;
+    out->filter = strcmp(filter, "byte-shuffle") == 0 ? HR__FILTER_BYTE_SHUFFLE : HR__FILTER_NONE;
     hr_status st = storage_numbers(o, out, err);
     if (st != HR_OK)
         return st;

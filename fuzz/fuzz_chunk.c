@@ -6,7 +6,6 @@
 #include "chunk_schemas.h"
 #include "dtype.h"
 #include "frame_codec.h"
-#include "headrace/writer.h" /* hr_filter */
 #include "superblock.h"
 
 #include <stdlib.h>
@@ -45,7 +44,7 @@ static void decode_frame(struct hr__frame_decoder *d, const struct hr__frame *f,
         abort();
     uint32_t all = HR__FEATURE_ZSTD | HR__FEATURE_BYTE_SHUFFLE;
     hr_status st = hr__frame_decode(d, f, chunk + f->off, all, decoded, &err);
-    if (st == HR_OK && f->filter == HR_FILTER_BYTE_SHUFFLE)
+    if (st == HR_OK && f->filter == HR__FILTER_BYTE_SHUFFLE)
         hr__byte_unshuffle(decoded, f->decoded_bytes, f->element_bytes, plain);
     else if (st != HR_OK && (st != HR_ERR_CORRUPT || err.status != st || err.message[0] == '\0'))
         abort();

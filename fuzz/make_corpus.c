@@ -6,7 +6,6 @@
 #include "chunk_schemas.h"
 #include "footer.h"
 #include "frame_codec.h"
-#include "headrace/writer.h" /* hr_codec, hr_filter */
 #include "job_record.h"
 
 #include <stdio.h>
@@ -101,8 +100,8 @@ static void schema_decorate(struct hr__schema *s) {
     s->fields[0].statistics = statistics_of(HR_FLOAT32, false, values, 4);
     s->fields[1].statistics = statistics_of(HR_INT64, true, labels, 7);
     s->fields[0].attributes_json = text_of("{\"unit\":\"m\",\"deep\":[[[{\"a\":1.5}]]]}");
-    s->fields[0].storage = (struct hr__storage){.codec = HR_CODEC_ZSTD,
-                                                .filter = HR_FILTER_BYTE_SHUFFLE,
+    s->fields[0].storage = (struct hr__storage){.codec = HR__CODEC_ZSTD,
+                                                .filter = HR__FILTER_BYTE_SHUFFLE,
                                                 .element_bytes = 4,
                                                 .level = 1,
                                                 .why_json = text_of("{\"reason\":\"faster\"}")};
@@ -159,7 +158,7 @@ struct chunk {
 
 static void block_add(struct chunk *c, uint32_t block, const struct hr__schema_field *f,
                       uint32_t num_samples, struct hr__frame_encoder *encoder) {
-    struct hr__storage zstd = {.codec = HR_CODEC_ZSTD, .filter = HR_FILTER_BYTE_SHUFFLE};
+    struct hr__storage zstd = {.codec = HR__CODEC_ZSTD, .filter = HR__FILTER_BYTE_SHUFFLE};
     uint64_t left = f->sample_bytes * num_samples, in_sample = f->sample_bytes;
     zstd.element_bytes = (uint8_t)hr_dtype_bytes(f->dtype);
     uint8_t *plain = calloc(1, HR__MAX_FRAME_BYTES);

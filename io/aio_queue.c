@@ -1,12 +1,16 @@
 /*
  * Reads by libaio on a descriptor opened with O_DIRECT (on others its submit blocks).
  *
- * A short result that is not the end of the file is continued here, so callers see whole reads. A
- * direct read can be cut at any multiple of the alignment.
+ * Invariants:
+ *  1. a request is free, in the kernel (num_in_kernel), or postponed: the kernel had no room for
+ * it;
+ *  2. in_flight = num_in_kernel + postponed ones. A postponed one goes to the kernel when another
+ *     has come back, and is read by pread where none is in the kernel that could.
  */
 #define _GNU_SOURCE
 #include "io_queue.h"
 
+#include "direct_read.h"
 #include "error.h"
 
 #include <errno.h>
@@ -17,34 +21,39 @@
 
 struct request {
     struct iocb iocb;
-    uint64_t tag;
-    uint8_t *buf;
-    size_t n_bytes;
-    uint64_t off;
-    size_t done_bytes;
-    struct request *next_free;
+    struct hr__direct_read read;
+    struct request *next; /* free or postponed */
 };
 
 struct aio_queue {
     io_context_t context;
     int fd;
     uint32_t align_bytes;
-    uint32_t depth, in_flight;
+    uint32_t depth, in_flight, num_in_kernel;
     struct request *free_list;
+    struct request *postponed;
     struct io_event *events;
     struct request requests[];
 };
 
+/* Asks the kernel for what is missing of r, or postpones it. 0 or -errno. */
 static int submit_rest(struct aio_queue *q, struct request *r) {
     struct iocb *iocb = &r->iocb;
-    io_prep_pread(iocb, q->fd, r->buf + r->done_bytes, r->n_bytes - r->done_bytes,
-                  (long long)(r->off + r->done_bytes));
+    const struct hr__direct_read *p = &r->read;
+    io_prep_pread(iocb, q->fd, p->buf + p->done_bytes, p->n_bytes - p->done_bytes,
+                  (long long)(p->off + p->done_bytes));
     iocb->data = r;
     int n;
     do
         n = io_submit(q->context, 1, &iocb);
     while (n == -EINTR);
-    return n == 1 ? 0 : n == 0 ? -EAGAIN : n;
+    if (n == 1) {
+        q->num_in_kernel++;
+    } else if (n == 0 || n == -EAGAIN) {
+        r->next = q->postponed;
+        q->postponed = r;
+    }
+    return n < 0 && n != -EAGAIN ? n : 0;
 }
 
 static int aio_submit(void *ctx, uint64_t tag, void *buf, size_t n_bytes, uint64_t off) {
@@ -52,54 +61,69 @@ static int aio_submit(void *ctx, uint64_t tag, void *buf, size_t n_bytes, uint64
     struct request *r = q->free_list;
     if (r == NULL)
         return -EAGAIN;
-    r->tag = tag;
-    r->buf = buf;
-    r->n_bytes = n_bytes;
-    r->off = off;
-    r->done_bytes = 0;
+    q->free_list = r->next;
+    r->read = (struct hr__direct_read){.tag = tag, .buf = buf, .n_bytes = n_bytes, .off = off};
     int rc = submit_rest(q, r);
-    if (rc < 0)
+    if (rc < 0) {
+        r->next = q->free_list;
+        q->free_list = r;
         return rc;
-    q->free_list = r->next_free;
+    }
     q->in_flight++;
     return 0;
 }
 
-/* Takes one completion into account; true if its request is finished, with *result. */
-static bool finish(struct aio_queue *q, struct request *r, int64_t res, int64_t *result) {
-    if (res > 0) {
-        r->done_bytes += (size_t)res;
-        bool more = r->done_bytes < r->n_bytes && (uint64_t)res % q->align_bytes == 0;
-        int rc = more ? submit_rest(q, r) : 0;
-        if (more && rc == 0)
-            return false;
-        *result = more ? rc : (int64_t)r->done_bytes;
-    } else {
-        *result = res < 0 ? res : (int64_t)r->done_bytes;
-    }
-    r->next_free = q->free_list;
+static struct hr__io_done finish(struct aio_queue *q, struct request *r, int64_t result) {
+    struct hr__io_done done = {r->read.tag, result};
+    r->next = q->free_list;
     q->free_list = r;
     q->in_flight--;
+    return done;
+}
+
+/* Takes one answer of the kernel into account; true if its request is finished, with *done. */
+static bool take_answer(struct aio_queue *q, const struct io_event *e, struct hr__io_done *done) {
+    struct request *r = e->data;
+    int64_t result;
+    q->num_in_kernel--;
+    if (hr__direct_read_answer(&r->read, q->fd, q->align_bytes, (int64_t)e->res, &result)) {
+        result = submit_rest(q, r);
+        if (result == 0)
+            return false;
+    }
+    *done = finish(q, r, result);
     return true;
+}
+
+/* Goes on with one that was postponed; true if it is finished, with *done. */
+static bool retry_postponed(struct aio_queue *q, struct hr__io_done *done) {
+    struct request *r = q->postponed;
+    q->postponed = r->next;
+    bool here = q->num_in_kernel == 0;
+    int64_t n = here ? hr__direct_read_rest(&r->read, q->fd, q->align_bytes) : submit_rest(q, r);
+    if (here || n < 0)
+        *done = finish(q, r, n);
+    return here || n < 0;
 }
 
 static int aio_reap(void *ctx, struct hr__io_done *out, uint32_t max) {
     struct aio_queue *q = ctx;
     int count = 0;
-    while (count == 0 && q->in_flight > 0) {
+    while (count == 0 && q->in_flight > 0 && max > 0) {
+        if (q->num_in_kernel == 0) {
+            count += retry_postponed(q, &out[0]);
+            continue;
+        }
         long want = max < q->depth ? (long)max : (long)q->depth;
         int n = io_getevents(q->context, 1, want, q->events, NULL);
         if (n == -EINTR)
             continue;
         if (n < 0)
             return n;
-        for (int i = 0; i < n; i++) {
-            struct request *r = q->events[i].data;
-            uint64_t tag = r->tag;
-            int64_t result;
-            if (finish(q, r, (int64_t)q->events[i].res, &result))
-                out[count++] = (struct hr__io_done){tag, result};
-        }
+        for (int i = 0; i < n; i++)
+            count += take_answer(q, &q->events[i], &out[count]);
+        for (int i = 0; i < n && q->postponed != NULL && (uint32_t)count < max; i++)
+            count += retry_postponed(q, &out[count]);
     }
     return count;
 }
@@ -130,7 +154,7 @@ hr_status hr__aio_queue_open(int fd, uint32_t align_bytes, uint32_t depth, struc
     q->align_bytes = align_bytes;
     q->depth = depth;
     for (uint32_t i = 0; i < depth; i++) {
-        q->requests[i].next_free = q->free_list;
+        q->requests[i].next = q->free_list;
         q->free_list = &q->requests[i];
     }
     int rc = io_setup((int)depth, &q->context);

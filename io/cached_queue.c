@@ -1,7 +1,10 @@
 /*
- * Reads through the page cache. A submitted read is only announced to the kernel; the copy is made
- * when it is reaped, in the order of submission. The queue reads through hr__file, so a faulty disk
- * in its place reaches the loader too.
+ * Reads through the page cache. A submitted read is announced to the kernel, and copied when it is
+ * reaped, so that it is still in the processor's cache when it is decoded. What the page cache
+ * holds goes before what is still to come from the disk. The queue reads through hr__file, so a
+ * faulty disk in its place reaches the loader too.
+ *
+ * Invariant: pending[0 .. count - 1] are the reads in flight, the oldest first.
  */
 #include "io_queue.h"
 
@@ -9,17 +12,20 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct pending {
     uint64_t tag;
-    void *buf;
+    uint8_t *buf;
     size_t n_bytes;
     uint64_t off;
+    size_t done_bytes;
 };
 
 struct cached_queue {
     const struct hr__file *file;
-    uint32_t depth, first, count; /* a ring of pending reads */
+    bool can_tell; /* read_now works on this file */
+    uint32_t depth, count;
     struct pending pending[];
 };
 
@@ -29,8 +35,39 @@ static int cached_submit(void *ctx, uint64_t tag, void *buf, size_t n_bytes, uin
         return -EAGAIN;
     if (q->file->ops->prefetch != NULL && q->depth > 1)
         q->file->ops->prefetch(q->file->ctx, n_bytes, off);
-    q->pending[(q->first + q->count) % q->depth] = (struct pending){tag, buf, n_bytes, off};
-    q->count++;
+    q->pending[q->count++] =
+        (struct pending){.tag = tag, .buf = buf, .n_bytes = n_bytes, .off = off};
+    return 0;
+}
+
+/* True: the read is finished, with *result. */
+static bool read_now(struct cached_queue *q, struct pending *p, int64_t *result) {
+    int64_t n = 1;
+    while (n > 0 && p->done_bytes < p->n_bytes) {
+        n = q->file->ops->read_now(q->file->ctx, p->buf + p->done_bytes, p->n_bytes - p->done_bytes,
+                                   p->off + p->done_bytes);
+        p->done_bytes += n > 0 ? (size_t)n : 0;
+    }
+    if (n == -EOPNOTSUPP)
+        q->can_tell = false;
+    if (n == -EAGAIN || n == -EOPNOTSUPP)
+        return false;
+    *result = n < 0 ? n : (int64_t)p->done_bytes;
+    return true;
+}
+
+static int64_t read_waiting(const struct cached_queue *q, const struct pending *p) {
+    int64_t n = q->file->ops->read(q->file->ctx, p->buf + p->done_bytes, p->n_bytes - p->done_bytes,
+                                   p->off + p->done_bytes);
+    return n < 0 ? n : n + (int64_t)p->done_bytes;
+}
+
+/* The first read that need not wait; else the oldest, after waiting for it. */
+static uint32_t finish_one(struct cached_queue *q, int64_t *result) {
+    for (uint32_t i = 0; q->can_tell && i < q->count; i++)
+        if (read_now(q, &q->pending[i], result))
+            return i;
+    *result = read_waiting(q, &q->pending[0]);
     return 0;
 }
 
@@ -38,11 +75,10 @@ static int cached_reap(void *ctx, struct hr__io_done *out, uint32_t max) {
     struct cached_queue *q = ctx;
     if (q->count == 0 || max == 0)
         return 0;
-    const struct pending *p = &q->pending[q->first];
-    out->tag = p->tag;
-    out->result = q->file->ops->read(q->file->ctx, p->buf, p->n_bytes, p->off);
-    q->first = (q->first + 1) % q->depth;
+    uint32_t i = finish_one(q, &out->result);
+    out->tag = q->pending[i].tag;
     q->count--;
+    memmove(&q->pending[i], &q->pending[i + 1], (q->count - i) * sizeof(q->pending[0]));
     return 1;
 }
 
@@ -61,6 +97,7 @@ hr_status hr__cached_queue_open(const struct hr__file *file, uint32_t depth,
     if (q == NULL)
         return hr__error_no_memory(err, n_bytes, "a queue of reads");
     q->file = file;
+    q->can_tell = file->ops->read_now != NULL;
     q->depth = depth;
     *out = (struct hr__io_queue){&cached_ops, q, 1};
     return HR_OK;

@@ -13,17 +13,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
+
+/* A read that finds no resources is tried again so often, so far apart. */
+#define MAX_TRIES    200u
+#define TRY_AGAIN_NS 5000000
 
 static int fd_of(void *ctx) {
     return (int)(intptr_t)ctx - 1; /* so that a zeroed file is none */
 }
 
+bool hr__read_again(int os_errno, uint32_t *tries) {
+    if (os_errno == EINTR)
+        return true;
+    if (os_errno != EAGAIN || ++*tries == MAX_TRIES)
+        return false;
+    struct timespec pause = {.tv_nsec = TRY_AGAIN_NS};
+    (void)nanosleep(&pause, NULL);
+    return true;
+}
+
 static int64_t posix_read(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
     size_t done = 0;
+    uint32_t tries = 0;
     while (done < n_bytes) {
         ssize_t n = pread(fd_of(ctx), (char *)buf + done, n_bytes - done, (off_t)(off + done));
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && hr__read_again(errno, &tries))
             continue;
         if (n < 0)
             return -errno;
@@ -32,6 +49,15 @@ static int64_t posix_read(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
         done += (size_t)n;
     }
     return (int64_t)done;
+}
+
+static int64_t posix_read_now(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
+    struct iovec part = {buf, n_bytes};
+    ssize_t n;
+    do
+        n = preadv2(fd_of(ctx), &part, 1, (off_t)off, RWF_NOWAIT);
+    while (n < 0 && errno == EINTR);
+    return n >= 0 ? n : errno == ENOSYS ? -EOPNOTSUPP : -errno;
 }
 
 static int posix_write(void *ctx, const void *buf, size_t n_bytes, uint64_t off) {
@@ -89,6 +115,7 @@ static void posix_prefetch(void *ctx, size_t n_bytes, uint64_t off) {
 static const struct hr__file_ops posix_file = {
     .name = "posix",
     .read = posix_read,
+    .read_now = posix_read_now,
     .write = posix_write,
     .sync = posix_sync,
     .truncate = posix_truncate,
@@ -101,25 +128,26 @@ static const struct hr__file_ops posix_file = {
 
 static int folder_open(void *ctx, const char *path, int flags, struct hr__file *out) {
     (void)ctx;
-    int fd;
+    int fd, rc = 0;
+    struct stat st;
     *out = (struct hr__file){0};
+    char *name = strdup(path);
+    if (name == NULL)
+        return -ENOMEM;
     do
         fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, 0666); /* a FIFO must not block us */
     while (fd < 0 && errno == EINTR);
     if (fd < 0)
-        return -errno;
-    struct stat st;
-    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
-        close(fd);
-        return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+        rc = -errno;
+    else if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+        rc = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+    if (rc != 0) {
+        free(name);
+        if (fd >= 0)
+            close(fd);
+        return rc;
     }
-    out->path = strdup(path);
-    if (out->path == NULL) {
-        close(fd);
-        return -ENOMEM;
-    }
-    out->ops = &posix_file;
-    out->ctx = (void *)(intptr_t)(fd + 1);
+    *out = (struct hr__file){&posix_file, (void *)(intptr_t)(fd + 1), name};
     return 0;
 }
 

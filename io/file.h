@@ -3,7 +3,8 @@
  * the real one; tests put a faulty disk behind the same table.
  *
  * Blocking calls. No call moves a file position; reads and writes may run side by side. EINTR is
- * handled inside. No call is retried after EIO.
+ * handled inside; a read that finds no resources (EAGAIN) is tried again for a while. No call is
+ * retried after EIO.
  */
 #ifndef HEADRACE_FILE_H
 #define HEADRACE_FILE_H
@@ -17,6 +18,10 @@ struct hr__file_ops {
     const char *name;
     /* Bytes read, less than n_bytes only at the end of the file; or -errno. */
     int64_t (*read)(void *ctx, void *buf, size_t n_bytes, uint64_t off);
+    /* Bytes from off on that need no waiting for a disk, maybe fewer than there are; 0: the file
+     * ends at off; -EAGAIN: there are none; -EOPNOTSUPP: its file system cannot tell; -errno.
+     * NULL: it cannot tell. */
+    int64_t (*read_now)(void *ctx, void *buf, size_t n_bytes, uint64_t off);
     /* 0 when all n_bytes are written, or -errno. */
     int (*write)(void *ctx, const void *buf, size_t n_bytes, uint64_t off);
     /* fsync. 0 or -errno; after a failure the state of the disk is unknown: never call again. */
@@ -55,6 +60,10 @@ struct hr__folder_ops {
 };
 
 extern const struct hr__folder_ops hr__posix_folder;
+
+/* Whether a read that failed is to be tried once more: after EINTR, and after EAGAIN (it waits
+ * first) for about a second. *tries: 0 before the first. */
+bool hr__read_again(int os_errno, uint32_t *tries);
 
 void hr__file_close(struct hr__file *f); /* a zeroed file is fine */
 

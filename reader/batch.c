@@ -46,12 +46,38 @@ hr_status hr_batch_field(const hr_batch *b, uint32_t field, hr_field *out, hr_er
     return hr_dataset_field(c->ds, c->fields[field], out, err);
 }
 
+uint32_t hr_batch_num_padding(const hr_batch *b) {
+    const struct hr__loader_config *c = &b->loader->config;
+    uint32_t n = 0;
+    for (uint32_t s = c->first_stream; s < c->first_stream + c->num_streams; s++)
+        n += hr__order_epoch_batch_repeats(b->epoch->order, s, b->batch);
+    return n;
+}
+
+static hr_status forked_error(hr_error *err) {
+    return hr__error_set(err, HR_ERR_FORKED,
+                         "the batch was made before fork(); open a loader in the child");
+}
+
+hr_status hr_batch_padding(const hr_batch *b, uint8_t *out, hr_error *err) {
+    const struct hr__loader_config *c = &b->loader->config;
+    if (b->loader->pid != getpid())
+        return forked_error(err);
+    for (uint32_t s = c->first_stream; s < c->first_stream + c->num_streams; s++) {
+        const uint32_t n = hr__order_epoch_batch_samples(b->epoch->order, s, b->batch);
+        const uint32_t repeats = hr__order_epoch_batch_repeats(b->epoch->order, s, b->batch);
+        memset(out, 0, n - repeats);
+        memset(out + n - repeats, 1, repeats);
+        out += n;
+    }
+    return HR_OK;
+}
+
 hr_status hr_batch_indices(const hr_batch *b, uint64_t *out, hr_error *err) {
     const struct hr__loader_config *c = &b->loader->config;
     const struct hr__footer *f = &c->ds->footer;
     if (b->loader->pid != getpid())
-        return hr__error_set(err, HR_ERR_FORKED,
-                             "the batch was made before fork(); open a loader in the child");
+        return forked_error(err);
     for (uint32_t s = c->first_stream; s < c->first_stream + c->num_streams; s++) {
         uint32_t n = hr__order_epoch_batch_samples(b->epoch->order, s, b->batch);
         for (uint32_t i = 0; i < n; i++) {

@@ -6,7 +6,6 @@
 #include "bytes.h"
 #include "checked.h"
 #include "error.h"
-#include "headrace/writer.h" /* hr_filter */
 
 #include <string.h>
 
@@ -119,7 +118,7 @@ hr_status hr__chunk_fetch_frame(struct hr__chunk_fetch *f, uint32_t field,
                                 const struct hr__frame *frame, uint8_t *dst, hr_error *err) {
     hr_status st;
     const uint8_t *stored;
-    bool shuffled = frame->filter != HR_FILTER_NONE;
+    bool shuffled = frame->filter != HR__FILTER_NONE;
     HR_TRY(stored_bytes(f, frame, &stored, err));
     HR_TRY(hr__frame_decode(&f->decoder, frame, stored, f->ds->superblock.required,
                             shuffled ? f->decoded : dst, err));

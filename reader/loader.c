@@ -30,8 +30,10 @@ static hr_status ring_make(struct hr_loader *l, hr_error *err) {
     l->slots = calloc(c->num_slots, sizeof(*l->slots));
     l->free_slots = calloc(c->num_slots, sizeof(*l->free_slots));
     l->by_number = calloc(c->num_slots, sizeof(*l->by_number));
+    l->bases = calloc(c->num_slots, sizeof(*l->bases));
     l->complete = calloc(HR__MAX_OUTSTANDING, 1);
-    if (l->slots == NULL || l->free_slots == NULL || l->by_number == NULL || l->complete == NULL)
+    if (l->slots == NULL || l->free_slots == NULL || l->by_number == NULL || l->bases == NULL ||
+        l->complete == NULL)
         return hr__error_no_memory(err, (size_t)c->num_slots * sizeof(*l->slots), "batches");
     for (uint64_t i = c->num_slots; i-- > 0;) {
         l->slots[i].loader = l;
@@ -86,9 +88,6 @@ static hr_status plan(struct hr_loader *l, const hr_loader_options *opts, hr_err
     hr_status st;
     uint64_t epoch = opts->first_epoch, batch = 0;
     hr__budget_init(&l->order_budget, UINT64_MAX);
-    HR_TRY(hr__loader_io_choose(l, opts->io, err));
-    if (l->io == HR_IO_CACHED)
-        l->config.io_depth = hr__wanted_depth(true, l->config.num_threads);
     HR_TRY(hr__order_make(&l->config.order_params, &l->order_budget, &l->order, err));
     HR_TRY(hr__loader_config_fit(&l->config, l->order, err));
     hr__budget_init(&l->budget, l->config.budget_bytes);
@@ -112,15 +111,17 @@ hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loade
     if (l == NULL)
         return hr__error_no_memory(err, sizeof(*l), "a loader");
     l->ds = ds;
+    l->row_store = hr__row_stores()[0];
     l->pid = getpid();
-    l->direct_fd = -1;
     l->opened_ns = hr__now_ns();
     l->first_batch_ns = -1;
     HR_TRY(locks_make(l, err));
     HR_TRY(hr__loader_options_resolve(opts, &o, err));
-    HR_TRY(hr__loader_config_make(ds, &o, &l->config, err));
+    HR_TRY(hr__loader_io_choose(ds, o.io, &l->io, err));
+    HR_TRY(hr__loader_config_make(ds, &o, l->io.io, &l->config, err));
     HR_TRY(plan(l, &o, err));
     HR_TRY(ring_make(l, err));
+    HR_TRY(hr__io_backend_start(&l->io, l->config.io_depth, err));
     prefix_begin(l);
     HR_TRY(workers_start(l, err));
     *out = l;
@@ -137,9 +138,11 @@ static void slots_free(struct hr_loader *l) {
         if (l->slots[i].state != HR__SLOT_FREE)
             hr__epoch_release(l->slots[i].epoch);
     hr__epoch_release(l->admit_epoch);
+    hr__epoch_release(l->next_epoch);
     free(l->slots);
     free(l->free_slots);
     free(l->by_number);
+    free(l->bases);
     free(l->complete);
 }
 
@@ -161,7 +164,7 @@ void hr_loader_close(hr_loader *l) {
     hr__order_free(l->order);
     if (l->ring != NULL)
         l->device.ops->ring_free(l->device.ctx, l->ring, l->ring_bytes);
-    hr__direct_close(l->direct_fd);
+    hr__io_backend_close(&l->io);
     hr__loader_config_free(&l->config);
     if (l->admit_made)
         pthread_cond_destroy(&l->may_admit);

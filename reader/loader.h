@@ -5,7 +5,8 @@
  *
  * All visits of all epochs are one sequence of *items*: item i of an epoch is visit i / num_streams
  * of the rank's stream i mod num_streams; `seq` counts them over the epochs, `number` counts
- * batches over the epochs. Workers take items in this order, and finish them in any.
+ * batches over the epochs. Workers take items in this order, and finish them in any. One of them
+ * makes the order of the next epoch, which may take its time, while the others go on.
  *
  * Invariants (all under `lock`, but for 5):
  *  1. an item is admitted only when every batch that it or an item before it writes to has a slot;
@@ -15,14 +16,16 @@
  *     (next_deliver .. next_ready - 1), or held by the consumer;
  *  5. rows of a filling batch are written by the workers of admitted items only, each row once,
  * with no lock; the lock taken by complete() publishes them;
- *  6. a failure is set once and ends everything but close.
+ *  6. a failure is set once and ends everything but close;
+ *  7. no more than hr__loader_max_epochs() epochs exist: a further one is made only when one has
+ *  gone, which one always does without it, as held batches keep at most max_held_batches of them.
  */
 #ifndef HEADRACE_LOADER_INTERNAL_H
 #define HEADRACE_LOADER_INTERNAL_H
 
 #include "device.h"
 #include "frame_codec.h"
-#include "io_queue.h"
+#include "io_backend.h"
 #include "loader_config.h"
 #include "loader_counters.h"
 #include "row_store.h"
@@ -35,10 +38,12 @@
 #define HR__MAX_OUTSTANDING 4096u
 
 struct hr__epoch { /* freed when nobody refers to it */
+    struct hr_loader *loader;
     struct hr__order_epoch *order;
     uint64_t epoch;
+    uint64_t num_items;
     uint64_t first_number; /* of batch 0 */
-    uint64_t first_seq;    /* of item 0 */
+    uint64_t first_seq;    /* of item 0; known when it is admitted from */
     uint64_t first_batch;  /* batches before it were delivered before a resume */
     uint32_t refs;
 };
@@ -84,9 +89,14 @@ struct hr__worker {
     struct hr__read *reads;
     uint32_t *free_reads;
     uint8_t *buffers; /* depth x io_buffer_bytes */
-    uint8_t *decoded; /* HR__MAX_FRAME_BYTES */
+    uint8_t *decoded; /* HR__MAX_FRAME_BYTES, and the slack of row stores */
+    /* Of the visit that is decoded now; room for all samples of a chunk. */
+    struct hr__row_target *targets; /* num_targets */
+    uint32_t num_targets;
+    uint16_t *picks; /* numbers of targets, by group of frames */
+    uint16_t *samples;
+    uint32_t *scratch;
     uint64_t *positions;
-    struct hr__row_targets targets;
     bool timed;         /* the scatter of the visit being decoded is */
     int64_t scatter_ns; /* of all visits that were */
     struct hr__counters counters;
@@ -100,11 +110,10 @@ struct hr_loader {
     struct hr__order *order;
     hr_dataset *ds;
     pid_t pid;
-    hr_io io;
-    int direct_fd; /* -1: none */
-    uint32_t align_bytes;
+    struct hr__io_backend io;
     _Atomic uint64_t prefix_bytes; /* of a chunk that hold the fields wanted, as seen so far */
 
+    const struct hr__row_store *row_store;
     struct hr__device device;
     uint8_t *ring;
     size_t ring_bytes;
@@ -112,6 +121,7 @@ struct hr_loader {
     uint32_t *free_slots; /* a stack */
     uint64_t num_free_slots;
     struct hr_batch **by_number; /* [number mod num_slots]: the slot of an undelivered batch */
+    uint8_t **bases;             /* and its buffer */
 
     hr__mutex lock;
     hr__cond batch_ready, may_admit;
@@ -119,11 +129,14 @@ struct hr_loader {
     bool stopping;
     hr_error failure; /* status HR_OK: none */
 
-    struct hr__epoch *admit_epoch;   /* the one being admitted; NULL: all are */
-    uint64_t num_items, num_batches; /* of an epoch */
-    uint64_t num_samples;            /* of the first epoch, for this rank */
-    uint64_t epochs_begun;
-    uint64_t next_item; /* in admit_epoch */
+    struct hr__epoch *admit_epoch; /* the one being admitted; NULL: all are */
+    struct hr__epoch *next_epoch;  /* made ahead; NULL: not yet, or there is none */
+    bool making_epoch;             /* next_epoch is being made, without the lock */
+    uint64_t epochs_made;          /* since open */
+    uint64_t epochs_alive;         /* of these, and of the one being made */
+    uint64_t num_batches;          /* of an epoch */
+    uint64_t num_samples;          /* of the first epoch, for this rank */
+    uint64_t next_item;            /* in admit_epoch */
     uint64_t next_seq, watermark;
     uint64_t next_assign, next_ready, next_deliver; /* batch numbers */
     uint8_t *complete;                              /* [seq mod HR__MAX_OUTSTANDING] */
@@ -157,9 +170,8 @@ void *hr__worker_run(void *worker);
 int64_t hr__worker_clock(const struct hr__worker *w); /* 0 where the loader takes no time */
 
 /* loader_io.c: how bytes are read, and one visit's read. */
-hr_status hr__loader_io_choose(struct hr_loader *l, hr_io asked, hr_error *err);
-hr_status hr__loader_io_queue(struct hr_loader *l, uint32_t depth, struct hr__io_queue *out,
-                              hr_error *err);
+hr_status hr__loader_io_choose(const hr_dataset *ds, hr_io asked, struct hr__io_backend *out,
+                               hr_error *err);
 hr_status hr__read_submit(struct hr__worker *w, struct hr__read *r, uint32_t number, hr_error *err);
 /* Whole bytes of the chunk from *chunk on, at least n_bytes; reads more where the first read did
  * not bring them. */
@@ -170,6 +182,9 @@ hr_status hr__read_extend(struct hr__worker *w, struct hr__read *r, uint64_t n_b
 
 /* loader_info.c: decoded bytes of a sample, over the fields wanted. */
 uint64_t hr__wanted_sample_bytes(const struct hr__loader_config *c);
+
+/* visit_aim.c: w->targets, where the rows of a visit go. */
+void hr__visit_aim(struct hr__worker *w, const struct hr__item *item);
 
 /* visit_decode.c: one chunk in memory into the batches. */
 hr_status hr__visit_decode(struct hr__worker *w, struct hr__read *r, hr_error *err);

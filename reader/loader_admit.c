@@ -12,31 +12,83 @@
 void hr__epoch_release(struct hr__epoch *e) {
     if (e == NULL || --e->refs > 0)
         return;
+    struct hr_loader *l = e->loader;
+    if (l->epochs_alive-- == hr__loader_max_epochs(&l->config))
+        pthread_cond_broadcast(&l->may_admit);
     hr__order_epoch_free(e->order);
     free(e);
 }
 
-/* The epoch after the ones begun so far becomes the one admitted from. */
-static hr_status epoch_begin(struct hr_loader *l, uint64_t first_batch, hr_error *err) {
+/* Epoch `index` since open. Needs no lock: what it reads does not change. */
+static hr_status epoch_make(struct hr_loader *l, uint64_t index, struct hr__epoch **out,
+                            hr_error *err) {
     const struct hr__loader_config *c = &l->config;
     struct hr__epoch *e = calloc(1, sizeof(*e));
     if (e == NULL)
         return hr__error_no_memory(err, sizeof(*e), "an epoch");
+    e->loader = l;
     e->refs = 1;
-    e->epoch = c->first_epoch + l->epochs_begun;
-    e->first_number = l->epochs_begun * l->num_batches;
-    e->first_seq = l->epochs_begun * l->num_items;
-    e->first_batch = first_batch;
+    e->epoch = c->first_epoch + index;
+    e->first_number = index * l->num_batches;
     hr_status st = hr__order_epoch_make(l->order, e->epoch, c->first_stream, c->num_streams,
                                         &l->order_budget, &e->order, err);
     if (st != HR_OK) {
         free(e);
         return st;
     }
-    l->admit_epoch = e;
-    l->epochs_begun++;
-    l->next_item = 0;
+    for (uint32_t s = 0; s < c->num_streams; s++) {
+        uint64_t items = hr__order_epoch_visits(e->order, c->first_stream + s) * c->num_streams;
+        e->num_items = items > e->num_items ? items : e->num_items;
+    }
+    *out = e;
     return HR_OK;
+}
+
+static bool more_epochs(const struct hr_loader *l) {
+    return l->config.num_epochs == 0 || l->epochs_made < l->config.num_epochs;
+}
+
+/* The next epoch is made when half of this one is admitted, so that neither its first batch nor the
+ * change to the next waits for that. */
+static bool next_epoch_due(const struct hr_loader *l) {
+    const struct hr__epoch *e = l->admit_epoch;
+    return e != NULL && l->next_epoch == NULL && !l->making_epoch && more_epochs(l) &&
+           l->next_item >= e->num_items / 2 && l->epochs_alive < hr__loader_max_epochs(&l->config);
+}
+
+/* Gives up the lock meanwhile: where there are many short chunks, an epoch takes milliseconds. */
+static void next_epoch_make(struct hr_loader *l) {
+    hr_error err = {0};
+    struct hr__epoch *e = NULL;
+    uint64_t index = l->epochs_made;
+    l->making_epoch = true;
+    l->epochs_alive++;
+    pthread_mutex_unlock(&l->lock);
+    hr_status st = epoch_make(l, index, &e, &err);
+    pthread_mutex_lock(&l->lock);
+    l->making_epoch = false;
+    if (st == HR_OK)
+        l->epochs_made++;
+    else
+        l->epochs_alive--;
+    l->next_epoch = e;
+    if (st != HR_OK)
+        hr__loader_fail(l, st, &err);
+    pthread_cond_broadcast(&l->may_admit);
+}
+
+/* The first item that a batch of the first epoch needs. */
+static uint64_t first_item_of(const struct hr_loader *l, uint64_t batch) {
+    const struct hr__loader_config *c = &l->config;
+    uint64_t item = l->admit_epoch->num_items; /* the state was taken at the very end of an epoch */
+    if (batch == 0 || batch == l->num_batches)
+        return batch == 0 ? 0 : item;
+    for (uint32_t s = 0; s < c->num_streams; s++) {
+        uint64_t first, last;
+        hr__order_batch_visits(l->admit_epoch->order, c->first_stream + s, batch, &first, &last);
+        item = first * c->num_streams < item ? first * c->num_streams : item;
+    }
+    return item;
 }
 
 hr_status hr__admit_begin(struct hr_loader *l, uint64_t epoch, uint64_t first_batch,
@@ -44,26 +96,14 @@ hr_status hr__admit_begin(struct hr_loader *l, uint64_t epoch, uint64_t first_ba
     const struct hr__loader_config *c = &l->config;
     l->config.first_epoch = epoch;
     l->num_batches = hr__order_num_batches(l->order);
-    for (uint32_t s = 0; s < c->num_streams; s++) {
-        uint64_t items = hr__order_num_visits(l->order, c->first_stream + s) * c->num_streams;
-        l->num_items = items > l->num_items ? items : l->num_items;
-    }
-    hr_status st = epoch_begin(l, first_batch, err);
+    hr_status st = epoch_make(l, 0, &l->admit_epoch, err);
     if (st != HR_OK)
         return st;
+    l->epochs_made = l->epochs_alive = 1;
+    l->admit_epoch->first_batch = first_batch;
     for (uint32_t s = 0; s < c->num_streams; s++)
         l->num_samples += hr__order_epoch_samples(l->admit_epoch->order, c->first_stream + s);
-    uint64_t first_item = first_batch == 0 ? 0 : UINT64_MAX, last;
-    for (uint32_t s = 0; s < c->num_streams && first_batch < l->num_batches && first_batch > 0;
-         s++) {
-        uint64_t visit;
-        hr__order_batch_visits(l->admit_epoch->order, c->first_stream + s, first_batch, &visit,
-                               &last);
-        first_item = visit * c->num_streams < first_item ? visit * c->num_streams : first_item;
-    }
-    if (first_item == UINT64_MAX)
-        first_item = l->num_items; /* the state was taken at the very end of an epoch */
-    l->next_item = l->next_seq = l->watermark = first_item;
+    l->next_item = l->next_seq = l->watermark = first_item_of(l, first_batch);
     l->next_assign = l->next_ready = l->next_deliver = first_batch;
     return HR_OK;
 }
@@ -87,6 +127,7 @@ static void assign_slot(struct hr_loader *l) {
             hr__order_epoch_batch_samples(e->order, c->first_stream + s, slot->batch);
     }
     l->by_number[l->next_assign % c->num_slots] = slot;
+    l->bases[l->next_assign % c->num_slots] = slot->base;
     l->next_assign++;
 }
 
@@ -107,11 +148,11 @@ static void raise_watermark(struct hr_loader *l) {
         pthread_cond_broadcast(&l->batch_ready);
 }
 
-/* Streams differ by one visit: the last row of items has gaps, which are complete at once. */
+/* Streams differ in their visits: the last rows of items have gaps, which are complete at once. */
 static bool item_is_gap(const struct hr_loader *l) {
     const struct hr__loader_config *c = &l->config;
     uint32_t s = c->first_stream + (uint32_t)(l->next_item % c->num_streams);
-    return l->next_item / c->num_streams >= hr__order_num_visits(l->order, s);
+    return l->next_item / c->num_streams >= hr__order_epoch_visits(l->admit_epoch->order, s);
 }
 
 static void item_pass(struct hr_loader *l) {
@@ -128,20 +169,28 @@ static bool assign_up_to(struct hr_loader *l, uint64_t last) {
     return l->next_assign > last;
 }
 
+/* From the end of an epoch to the next, or to none; false: that is still to be made. */
+static bool epoch_change(struct hr_loader *l) {
+    if (l->next_epoch == NULL && more_epochs(l))
+        return false;
+    hr__epoch_release(l->admit_epoch);
+    l->admit_epoch = l->next_epoch;
+    l->next_epoch = NULL;
+    l->next_item = 0;
+    if (l->admit_epoch != NULL)
+        l->admit_epoch->first_seq = l->next_seq;
+    return true;
+}
+
 static enum hr__admission try_admit(struct hr_loader *l, struct hr__item *out) {
     const struct hr__loader_config *c = &l->config;
     while (l->admit_epoch != NULL) {
         struct hr__epoch *e = l->admit_epoch;
         if (l->next_seq - l->watermark >= HR__MAX_OUTSTANDING)
             return HR__ADMIT_LATER;
-        if (l->next_item == l->num_items) {
-            bool last = c->num_epochs != 0 && l->epochs_begun == c->num_epochs;
-            hr_error err = {0};
-            l->admit_epoch = NULL;
-            hr__epoch_release(e);
-            hr_status st = last ? HR_OK : epoch_begin(l, 0, &err);
-            if (st != HR_OK)
-                hr__loader_fail(l, st, &err);
+        if (l->next_item == e->num_items) {
+            if (!epoch_change(l))
+                return HR__ADMIT_LATER;
         } else if (item_is_gap(l)) {
             item_pass(l);
         } else {
@@ -176,6 +225,10 @@ enum hr__admission hr__admit_next(struct hr_loader *l, bool wait, struct hr__ite
     enum hr__admission a = HR__ADMIT_NO_MORE;
     pthread_mutex_lock(&l->lock);
     while (!l->stopping && l->failure.status == HR_OK) {
+        if (next_epoch_due(l)) {
+            next_epoch_make(l);
+            continue;
+        }
         a = try_admit(l, out);
         if (a != HR__ADMIT_LATER || !wait)
             break;

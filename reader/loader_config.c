@@ -9,6 +9,7 @@
 #include "device.h"
 #include "dtype.h"
 #include "error.h"
+#include "io_backend.h"
 #include "options.h"
 
 #include <stdio.h>
@@ -18,12 +19,15 @@
 #define DEFAULT_HELD      2u
 #define DIRECT_DEPTH      64u
 #define CACHED_DEPTH      4u /* of each thread: copies are made at reap, and should stay in L2 */
+#define THREADS_DEPTH     16u
+#define MAX_DEPTH         4096u
 #define MAX_THREADS       1024u
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
-#define PER_SAMPLE_BYTES  20u /* of a chunk, in a worker: position, slot, row */
-#define PER_SLOT_BYTES    128u
-#define KNOWN_FLAGS       (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR__LOADER_UNTIMED)
-#define UNLIMITED_BYTES   UINT64_MAX
+
+#define PER_SLOT_BYTES 128u
+#define KNOWN_FLAGS                                                                                \
+    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST | HR__LOADER_UNTIMED)
+#define UNLIMITED_BYTES UINT64_MAX
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
                                      hr_error *err) {
@@ -32,9 +36,8 @@ hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_op
                                     "hr_loader_options", err);
     if (st != HR_OK)
         return st;
-    if ((o->flags & ~KNOWN_FLAGS) != 0 || o->reserved != 0)
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_loader_options has unknown flags %#x or a reserved value",
+    if ((o->flags & ~KNOWN_FLAGS) != 0)
+        return hr__error_set(err, HR_ERR_INVALID, "hr_loader_options has unknown flags %#x",
                              o->flags & ~KNOWN_FLAGS);
     if (o->batch_samples == 0)
         return hr__error_set(err, HR_ERR_INVALID, "batch_samples is 0, expected 1 or more");
@@ -44,7 +47,10 @@ hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_op
     if (o->num_fields > 0 && o->fields == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "num_fields is %u, but fields is NULL",
                              o->num_fields);
-    if (o->io != HR_IO_AUTO && o->io != HR_IO_DIRECT && o->io != HR_IO_CACHED)
+    if (o->io_depth > MAX_DEPTH)
+        return hr__error_set(err, HR_ERR_INVALID, "io_depth is %u, at most %u", o->io_depth,
+                             MAX_DEPTH);
+    if ((int)o->io < HR_IO_AUTO || (int)o->io > HR_IO_LIBAIO)
         return hr__error_set(err, HR_ERR_INVALID, "io is %d, expected an hr_io", (int)o->io);
     return HR_OK;
 }
@@ -70,6 +76,8 @@ static hr_status resolve_ranks(const hr_loader_options *o, struct hr__loader_con
     c->num_streams = streams / world;
     c->first_stream = o->rank * c->num_streams;
     c->stream_batch_samples = o->batch_samples / streams;
+    c->stream_batch_reciprocal =
+        c->stream_batch_samples > 1 ? UINT64_MAX / c->stream_batch_samples + 1 : 0;
     c->local_batch_samples = c->stream_batch_samples * c->num_streams;
     c->order_params.num_streams = streams;
     return HR_OK;
@@ -113,14 +121,17 @@ static hr_status resolve_fields(const hr_loader_options *o, struct hr__loader_co
     return HR_OK;
 }
 
-uint32_t hr__wanted_depth(bool cached, uint32_t num_threads) {
-    return cached ? CACHED_DEPTH * num_threads : DIRECT_DEPTH;
+/* Reads in flight, of all threads together, before the budget has its say. */
+static uint32_t default_depth(hr_io io, uint32_t num_threads) {
+    return io == HR_IO_CACHED    ? CACHED_DEPTH * num_threads
+           : io == HR_IO_THREADS ? THREADS_DEPTH
+                                 : DIRECT_DEPTH;
 }
 
-hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o,
+hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_io io,
                                  struct hr__loader_config *out, hr_error *err) {
     hr_status st;
-    *out = (struct hr__loader_config){.ds = ds};
+    *out = (struct hr__loader_config){.ds = ds, .io = io};
     const struct hr__footer *f = &ds->footer;
     out->order_params = (struct hr__order_params){
         .kind = (o->flags & HR_LOADER_SHUFFLE) != 0 ? HR__ORDER_INTERLEAVED : HR__ORDER_SEQUENTIAL,
@@ -131,7 +142,8 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o,
         .window_visits = o->window_visits,
         .sample_bytes = f->schema.sample_bytes,
         .seed = o->seed,
-        .drop_last = (o->flags & HR_LOADER_DROP_LAST) != 0};
+        .drop_last = (o->flags & HR_LOADER_DROP_LAST) != 0,
+        .pad_last = (o->flags & HR_LOADER_PAD_LAST) != 0};
     HR_TRY(resolve_ranks(o, out, err));
     HR_TRY(resolve_fields(o, out, err));
     out->max_held_batches = o->max_held_batches != 0 ? o->max_held_batches : DEFAULT_HELD;
@@ -141,7 +153,7 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o,
     out->untimed = (o->flags & HR__LOADER_UNTIMED) != 0;
     out->budget_bytes = o->budget_bytes;
     out->num_threads = o->num_threads != 0 ? o->num_threads : hr__cpu_count();
-    out->io_depth = hr__wanted_depth(hr__reads_cached(ds, o->io), out->num_threads);
+    out->io_depth = o->io_depth != 0 ? o->io_depth : default_depth(io, out->num_threads);
     out->io_buffer_bytes = (uint64_t)f->max_chunk_pages * HR__PAGE_BYTES;
     return HR_OK;
 done:
@@ -155,25 +167,11 @@ void hr__loader_config_free(struct hr__loader_config *c) {
     *c = (struct hr__loader_config){0};
 }
 
-/* A stream whose short chunks are behind it is ahead of the others by the samples that they lack:
- * so many rows more must find room where several streams share the ring. */
-static uint64_t lag_rows(const struct hr__loader_config *c) {
-    uint64_t missing = 0;
-    for (uint64_t i = 0; c->num_streams > 1 && i < c->order_params.num_segments; i++) {
-        const struct hr__segment *s = &c->order_params.segments[i];
-        missing += s->num_chunks * c->order_params.samples_per_chunk - s->num_samples;
-    }
-    return missing;
-}
-
 /* Slots that every visit can be decoded into whole, with slack_bytes more; never more than a whole
  * epoch needs. */
 static uint64_t slots_for(const struct hr__loader_config *c, const struct hr__order *order,
                           uint64_t slack_bytes) {
-    uint64_t rows = 0;
-    for (uint32_t s = 0; s < c->num_streams; s++)
-        rows = hr__max_u64(rows, hr__order_live_rows(order, c->first_stream + s));
-    rows += lag_rows(c);
+    uint64_t rows = hr__order_live_rows(order, c->first_stream, c->num_streams);
     uint64_t live = hr__ceil_div(rows, c->stream_batch_samples) + 2;
     uint64_t slack = hr__max_u64(1, hr__ceil_div(slack_bytes, c->slot_bytes));
     uint64_t epoch = hr__order_num_batches(order) + 1;
@@ -185,15 +183,22 @@ static uint64_t saturating_mul(uint64_t a, uint64_t b) {
     return hr__mul_u64(a, b, &out) ? hr__min_u64(out, UINT64_MAX / 4) : UINT64_MAX / 4;
 }
 
+uint64_t hr__loader_max_epochs(const struct hr__loader_config *c) {
+    return (uint64_t)c->max_held_batches + 3;
+}
+
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
     uint64_t ring = saturating_mul(c->num_slots, c->slot_bytes);
     if (ring < UINT64_MAX / 8)
         ring = hr__host_device.ops->ring_bytes(hr__host_device.ctx, (size_t)ring);
-    uint64_t per_worker =
-        HR__WORKER_SCRATCH_BYTES + (uint64_t)c->order_params.samples_per_chunk * PER_SAMPLE_BYTES;
+    uint64_t per_worker = HR__WORKER_SCRATCH_BYTES +
+                          (uint64_t)c->order_params.samples_per_chunk * HR__WORKER_SAMPLE_BYTES;
     return ring + saturating_mul(c->num_threads, per_worker) +
-           saturating_mul(c->io_depth, c->io_buffer_bytes) + c->num_slots * PER_SLOT_BYTES +
-           hr__order_bytes(&c->order_params) + c->ds->budget.reserved_bytes;
+           saturating_mul(c->io_depth, c->io_buffer_bytes) +
+           hr__io_backend_threads(c->io, c->io_depth) * HR__READ_THREAD_BYTES +
+           c->num_slots * PER_SLOT_BYTES +
+           hr__order_bytes(&c->order_params, hr__loader_max_epochs(c)) +
+           c->ds->budget.reserved_bytes;
 }
 
 static void smallest(struct hr__loader_config *c, const struct hr__order *order) {

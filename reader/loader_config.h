@@ -10,6 +10,9 @@
 
 /* Decoded frame and decoder of one worker. */
 #define HR__WORKER_SCRATCH_BYTES ((uint64_t)HR__MAX_FRAME_BYTES + (256u << 10))
+/* Tables of one worker, for each sample of a chunk: target, pick, sample, scratch, position.
+ */
+#define HR__WORKER_SAMPLE_BYTES (16u + 2u + 2u + 4u + 8u)
 
 struct hr__loader_config {
     hr_dataset *ds;
@@ -19,11 +22,14 @@ struct hr__loader_config {
     uint64_t *field_offs;               /* where each begins in a slot; multiples of 256 */
     uint32_t first_stream, num_streams; /* those of this rank */
     uint32_t stream_batch_samples;      /* B_s */
+    uint64_t stream_batch_reciprocal;   /* 2^64 / B_s, rounded up; 0 where B_s is 1 */
     uint32_t local_batch_samples;
     uint32_t max_held_batches;
     uint64_t seed, first_epoch, num_epochs;
     uint64_t slot_bytes;
     bool all_fields; /* the last block is wanted: whole chunks are read */
+
+    hr_io io; /* never HR_IO_AUTO */
 
     /* Chosen so that all of it fits the budget. */
     uint64_t budget_bytes;
@@ -47,20 +53,25 @@ struct hr__loader_config {
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *out,
                                      hr_error *err);
 
-/* Everything but the memory. opts is resolved. HR_ERR_INVALID, HR_ERR_NOT_FOUND. */
-hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *opts,
+/* Everything but the memory. opts is resolved, io is what the file's back end is. HR_ERR_INVALID,
+ * HR_ERR_NOT_FOUND. */
+hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *opts, hr_io io,
                                  struct hr__loader_config *out, hr_error *err);
 void hr__loader_config_free(struct hr__loader_config *c); /* a zeroed one is fine */
 
-/* Whether a loader reads through the page cache where both ways are open to it. */
-bool hr__reads_cached(const hr_dataset *ds, hr_io asked);
-/* Reads in flight, of all threads together, before the budget has its say. */
-uint32_t hr__wanted_depth(bool cached, uint32_t num_threads);
+/* Whether the data fit half of what memory is left: then they are read through the page cache, so
+ * that a second epoch runs at memory speed; others past it, so that they do not evict the user's
+ * own pages. */
+bool hr__fits_page_cache(const hr_dataset *ds);
 
 /* Threads, depth and slots for this order within budget_bytes. HR_ERR_BUDGET names the smallest
  * budget that works. */
 hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__order *order,
                                 hr_error *err);
+
+/* Epochs whose order may be in memory at the same time: of each batch that is held, and three more:
+ * delivered, admitted, and made ahead. */
+uint64_t hr__loader_max_epochs(const struct hr__loader_config *c);
 
 /* Bytes that a loader of this configuration reserves, and the least that one with this order can.
  */

@@ -24,6 +24,13 @@ static uint64_t dropped(const struct hr__loader_config *c, const struct hr__orde
     return full < total ? total - full : 0;
 }
 
+/* Samples of all ranks that an epoch delivers once more. */
+static uint64_t padded(const struct hr__loader_config *c, const struct hr__order *order) {
+    if (!c->order_params.pad_last)
+        return 0;
+    return hr__order_num_batches(order) * c->order_params.batch_samples - c->ds->footer.num_samples;
+}
+
 static void counters_add(const struct hr_loader *l, hr_loader_info *out) {
     for (uint32_t i = 0; i < l->num_workers; i++) {
         const struct hr__counters *k = &l->workers[i].counters;
@@ -60,7 +67,7 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .num_threads = c->num_threads,
         .batch_samples = c->order_params.batch_samples,
         .local_batch_samples = c->local_batch_samples,
-        .io = l->io,
+        .io = l->io.io,
         .io_depth = c->io_depth,
         .batches_per_epoch = l->num_batches,
         .samples_per_epoch = l->num_samples,
@@ -74,10 +81,11 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .delivered_bytes = l->samples_delivered * hr__wanted_sample_bytes(c),
         .wait_batch_ns = l->wait_batch_ns,
         .first_batch_ns = l->first_batch_ns,
+        .num_read_threads = l->io.num_read_threads,
+        .padded_samples = padded(c, l->order),
     };
     pthread_mutex_unlock(&l->lock);
-    snprintf(info.io_backend, sizeof(info.io_backend), "%s",
-             l->io == HR_IO_DIRECT ? "libaio" : "page cache");
+    snprintf(info.io_backend, sizeof(info.io_backend), "%s", hr__io_backend_name(&l->io));
     counters_add(l, &info);
     hr__result_copy(out, &info, sizeof(info));
     return HR_OK;
@@ -146,6 +154,7 @@ static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *
     out->samples_per_epoch = rank_samples(c, epoch);
     hr__order_epoch_free(epoch);
     out->dropped_samples = dropped(c, order);
+    out->padded_samples = padded(c, order);
     out->inflation = hr__order_inflation(order);
     out->window_visits = hr__order_window(order);
     st = hr__loader_smallest_bytes(c, out->window_visits, &out->smallest_budget_bytes, err);
@@ -157,12 +166,15 @@ static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *
     out->budget_bytes = c->budget_bytes;
     out->peak_bytes = out->fits ? hr__loader_config_bytes(c) : out->smallest_budget_bytes;
     out->largest_window_visits = hr__loader_largest_window(c);
+    out->io = c->io;
+    out->io_depth = c->io_depth;
     return HR_OK;
 }
 
 hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts, hr_loader_plan *out,
                               hr_error *err) {
-    struct hr__loader_config c;
+    struct hr__loader_config c = {0};
+    struct hr__io_backend io = {0};
     struct hr__order *order = NULL;
     struct hr__budget unlimited;
     hr_loader_plan plan = {.struct_bytes = sizeof(plan)};
@@ -175,11 +187,11 @@ hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts, hr_
     st = hr__loader_options_resolve(opts, &o, err);
     if (st != HR_OK)
         return st;
-    st = hr__loader_config_make(ds, &o, &c, err);
-    if (st != HR_OK)
-        goto done;
+    HR_TRY(hr__loader_io_choose(ds, o.io, &io, err));
+    HR_TRY(hr__loader_config_make(ds, &o, io.io, &c, err));
     HR_TRY(hr__order_make(&c.order_params, &unlimited, &order, err));
     HR_TRY(plan_fill(&c, order, &plan, err));
+    snprintf(plan.io_backend, sizeof(plan.io_backend), "%s", hr__io_backend_name(&io));
     HR_TRY(read_amplification(&c, &plan.read_amplification, err));
     find_sorted_labels(ds, &plan);
     hr__result_copy(out, &plan, sizeof(plan));
@@ -188,5 +200,6 @@ done:
         hr__error_name_file(err, hr_dataset_path(ds));
     hr__order_free(order);
     hr__loader_config_free(&c);
+    hr__io_backend_close(&io);
     return st;
 }

@@ -1,5 +1,5 @@
 /*
- * How a loader reads: through the page cache, or directly by libaio; and one visit's read.
+ * How a loader reads, and one visit's read.
  */
 #include "loader.h"
 
@@ -7,12 +7,7 @@
 #include "error.h"
 #include "memory_limit.h"
 
-#include <errno.h>
-#include <string.h>
-
-/* Data that fit half of what memory is left are read through the page cache, so that a second epoch
- * runs at memory speed; others are read past it, so that they do not evict the user's own pages. */
-static bool fits_page_cache(const hr_dataset *ds) {
+bool hr__fits_page_cache(const hr_dataset *ds) {
     struct hr__memory_limit limit;
     hr__memory_limit_read("", &limit);
     uint64_t room = limit.available_bytes;
@@ -23,46 +18,9 @@ static bool fits_page_cache(const hr_dataset *ds) {
     return ds->superblock.file_bytes <= room / 2;
 }
 
-bool hr__reads_cached(const hr_dataset *ds, hr_io asked) {
-    return asked == HR_IO_CACHED || (asked == HR_IO_AUTO && fits_page_cache(ds));
-}
-
-hr_status hr__loader_io_choose(struct hr_loader *l, hr_io asked, hr_error *err) {
-    l->direct_fd = -1;
-    l->align_bytes = 1;
-    l->io = HR_IO_CACHED;
-    if (hr__reads_cached(l->ds, asked))
-        return HR_OK;
-    int fd = hr__direct_open(&l->ds->file, &l->align_bytes);
-    struct hr__io_queue probe = {0};
-    hr_status st = HR_OK;
-    if (fd >= 0) /* where the page cache will do, a refusal is no error */
-        st = hr__aio_queue_open(fd, l->align_bytes, 1, &probe, asked == HR_IO_AUTO ? NULL : err);
-    hr__io_queue_close(&probe);
-    if (fd >= 0 && st == HR_OK) {
-        l->direct_fd = fd;
-        l->io = HR_IO_DIRECT;
-        return HR_OK;
-    }
-    if (fd >= 0)
-        hr__direct_close(fd);
-    l->align_bytes = 1;
-    if (asked == HR_IO_AUTO)
-        return HR_OK;
-    if (st != HR_OK)
-        return st;
-    if (fd == -ENOMEM || fd == -EMFILE || fd == -ENFILE)
-        return hr__error_os(err, -fd, "cannot open the file once more for direct reads");
-    return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                         "its file system refuses direct reads (%s); read through the page cache",
-                         strerror(-fd));
-}
-
-hr_status hr__loader_io_queue(struct hr_loader *l, uint32_t depth, struct hr__io_queue *out,
-                              hr_error *err) {
-    if (l->io == HR_IO_DIRECT)
-        return hr__aio_queue_open(l->direct_fd, l->align_bytes, depth, out, err);
-    return hr__cached_queue_open(&l->ds->file, depth, out, err);
+hr_status hr__loader_io_choose(const hr_dataset *ds, hr_io asked, struct hr__io_backend *out,
+                               hr_error *err) {
+    return hr__io_backend_choose(&ds->file, asked, !hr__fits_page_cache(ds), out, err);
 }
 
 static hr_status io_failed(const struct hr__worker *w, const struct hr__read *r, int os_errno,
@@ -79,7 +37,7 @@ hr_status hr__read_submit(struct hr__worker *w, struct hr__read *r, uint32_t num
     hr_status st = hr__dataset_locate(l->ds, r->item.chunk, &w->index, &r->entry, err);
     if (st != HR_OK)
         return st;
-    uint64_t align = l->align_bytes, off = r->entry.page * HR__PAGE_BYTES;
+    uint64_t align = l->io.align_bytes, off = r->entry.page * HR__PAGE_BYTES;
     r->n_bytes = (uint64_t)r->entry.pages * HR__PAGE_BYTES;
     r->submitted_ns = hr__worker_clock(w);
     if (!l->config.all_fields)

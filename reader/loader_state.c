@@ -11,6 +11,7 @@
 
 #define STATE_BYTES 120u
 #define NAME_BYTES  24u
+#define LAST_PADDED 2u /* 0: kept, 1: dropped */
 
 static const char magic[8] = {'H', 'R', 'D', 'S', 'T', 'A', 'T', '1'};
 
@@ -35,7 +36,7 @@ void hr__state_encode(const struct hr_loader *l, uint64_t epoch, uint64_t batch,
     hr__put_u64(out + 80, epoch);
     hr__put_u64(out + 88, batch);
     hr__put_u64(out + 96, f->num_samples);
-    hr__put_u32(out + 104, p->drop_last);
+    hr__put_u32(out + 104, p->pad_last ? LAST_PADDED : p->drop_last);
     hr__put_u64(out + 112, hr__hash(out, 112));
 }
 
@@ -53,11 +54,16 @@ static const struct figure figures[] = {
     {"number of streams", 68, 4},
     {"seed", 72, 8},
     {"number of samples", 96, 8},
-    {"drop-last option", 104, 4},
 };
 
 static uint64_t figure_get(const uint8_t *state, const struct figure *f) {
     return f->n_bytes == 8 ? hr__get_u64(state + f->off) : hr__get_u32(state + f->off);
+}
+
+static const char *last_batch(const uint8_t *state) {
+    static const char *const words[] = {"kept", "dropped", "padded"};
+    uint32_t how = hr__get_u32(state + 104);
+    return how <= LAST_PADDED ? words[how] : "in an unknown way";
 }
 
 static hr_status compare(const uint8_t *theirs, const uint8_t *ours, hr_error *err) {
@@ -78,6 +84,11 @@ static hr_status compare(const uint8_t *theirs, const uint8_t *ours, hr_error *e
                                  "same, or begin anew without a state",
                                  figures[i].name, (unsigned long long)was, (unsigned long long)is);
     }
+    if (hr__get_u32(theirs + 104) != hr__get_u32(ours + 104))
+        return hr__error_set(err, HR_ERR_MISMATCH,
+                             "the state was saved with short last batches %s, this loader has them "
+                             "%s; use the same, or begin anew without a state",
+                             last_batch(theirs), last_batch(ours));
     return HR_OK;
 }
 

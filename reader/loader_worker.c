@@ -12,39 +12,45 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #define REAP_AT_ONCE      8u
 #define COPY_BYTES_PER_NS 1 /* what the page cache gives more slowly, a disk had to bring */
 
+static size_t buffers_bytes(const struct hr__worker *w) {
+    return (size_t)(w->depth * w->loader->config.io_buffer_bytes);
+}
+
 static hr_status buffers_make(struct hr__worker *w, hr_error *err) {
-    size_t n_bytes = (size_t)(w->depth * w->loader->config.io_buffer_bytes);
-    void *p = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        return hr__error_no_memory(err, n_bytes, "read buffers");
-    /* A fork during a direct read into private memory would lose the data. */
-    (void)madvise(p, n_bytes, MADV_DONTFORK);
-    w->buffers = p;
+    w->buffers = hr__read_buffers_alloc(buffers_bytes(w));
+    return w->buffers != NULL ? HR_OK : hr__error_no_memory(err, buffers_bytes(w), "read buffers");
+}
+
+static hr_status tables_make(struct hr__worker *w, hr_error *err) {
+    size_t samples = w->loader->config.order_params.samples_per_chunk;
+    w->targets = calloc(samples, sizeof(*w->targets));
+    w->picks = calloc(samples, sizeof(*w->picks));
+    w->samples = calloc(samples, sizeof(*w->samples));
+    w->scratch = calloc(samples, sizeof(*w->scratch));
+    w->positions = calloc(samples, sizeof(*w->positions));
+    if (w->targets == NULL || w->picks == NULL || w->samples == NULL || w->scratch == NULL ||
+        w->positions == NULL)
+        return hr__error_no_memory(err, samples * HR__WORKER_SAMPLE_BYTES, "a worker");
     return HR_OK;
 }
 
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth,
                           hr_error *err) {
     hr_status st;
-    size_t samples = l->config.order_params.samples_per_chunk;
     w->loader = l;
     w->depth = depth;
     HR_TRY(hr__frame_decoder_init(&w->decoder, err));
-    HR_TRY(hr__loader_io_queue(l, depth, &w->queue, err));
     HR_TRY(buffers_make(w, err));
+    HR_TRY(hr__io_backend_queue(&l->io, depth, w->buffers, buffers_bytes(w), &w->queue, err));
     w->reads = calloc(depth, sizeof(*w->reads));
     w->free_reads = calloc(depth, sizeof(*w->free_reads));
-    w->decoded = malloc(HR__MAX_FRAME_BYTES);
-    w->positions = calloc(samples, sizeof(*w->positions));
-    w->targets.slot = calloc(samples, sizeof(*w->targets.slot));
-    w->targets.row = calloc(samples, sizeof(*w->targets.row));
-    if (w->reads == NULL || w->free_reads == NULL || w->decoded == NULL || w->positions == NULL ||
-        w->targets.slot == NULL || w->targets.row == NULL)
+    w->decoded = calloc(1, HR__MAX_FRAME_BYTES + HR__ROW_SLACK_BYTES);
+    HR_TRY(tables_make(w, err));
+    if (w->reads == NULL || w->free_reads == NULL || w->decoded == NULL)
         return hr__error_no_memory(err, HR__MAX_FRAME_BYTES, "a worker");
     for (uint32_t i = 0; i < depth; i++) {
         w->reads[i].buf = w->buffers + i * l->config.io_buffer_bytes;
@@ -57,7 +63,7 @@ done:
 void hr__worker_close(struct hr__worker *w) {
     hr__io_queue_close(&w->queue); /* first: the buffers belong to it until then */
     if (w->buffers != NULL)
-        munmap(w->buffers, (size_t)(w->depth * w->loader->config.io_buffer_bytes));
+        hr__read_buffers_free(w->buffers, buffers_bytes(w));
     for (uint32_t i = 0; w->reads != NULL && i < w->depth; i++)
         hr__epoch_release(w->reads[i].item.epoch); /* of items that were never finished */
     hr__index_cache_free(&w->index);
@@ -65,9 +71,11 @@ void hr__worker_close(struct hr__worker *w) {
     free(w->reads);
     free(w->free_reads);
     free(w->decoded);
+    free(w->targets);
+    free(w->picks);
+    free(w->samples);
+    free(w->scratch);
     free(w->positions);
-    free(w->targets.slot);
-    free(w->targets.row);
 }
 
 /* Submits reads for as many items as may be admitted; waits only if nothing is in flight. */
@@ -103,7 +111,7 @@ static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *don
     if (st == HR_OK)
         st = hr__visit_decode(w, r, err);
     if (st == HR_OK) {
-        hr__rows_fence();
+        w->loader->row_store->fence();
         hr__count(&c->visits, 1); /* before the consumer can know of it */
         hr__item_complete(w->loader, &r->item);
         w->free_reads[w->num_free++] = (uint32_t)done->tag;
@@ -126,7 +134,8 @@ static void count_reaped(struct hr__worker *w, const struct hr__io_done *done, i
         n_bytes += done[i].result > 0 ? done[i].result : 0;
         hr__count(&c->latency[hr__latency_bucket(now_ns - w->reads[done[i].tag].submitted_ns)], 1);
     }
-    bool copied = w->loader->io == HR_IO_CACHED && n_bytes / COPY_BYTES_PER_NS >= now_ns - began_ns;
+    bool copied =
+        w->loader->io.io == HR_IO_CACHED && n_bytes / COPY_BYTES_PER_NS >= now_ns - began_ns;
     hr__count_ns(copied ? &c->copy_ns : &c->wait_io_ns, now_ns - began_ns);
 }
 
@@ -175,5 +184,6 @@ void *hr__worker_run(void *worker) {
         hr__loader_fail(w->loader, st, &err);
         pthread_mutex_unlock(&w->loader->lock);
     }
+    hr__io_queue_close(&w->queue); /* by the thread that it belongs to */
     return NULL;
 }

@@ -53,6 +53,22 @@ static void fill_slots(struct hr__order *o) {
     o->max_delay = (uint32_t)((longest - 1) * sh->window / longest);
 }
 
+/* Offsets ascend by tick, in a tick by lane, in a lane by place. */
+static void rank_slots(struct hr__order *o) {
+    const struct hr__order_shape *sh = &o->shape;
+    uint32_t rank = 0;
+    for (uint32_t t = 0; t < sh->window; t++) {
+        for (uint32_t q = 0; q < sh->num_lanes; q++) {
+            const uint32_t *held = q < sh->num_long ? o->held_long : o->held_short;
+            for (uint32_t i = t > 0 ? held[t - 1] : 0; i < held[t]; i++) {
+                const uint32_t slot = i * sh->num_lanes + q;
+                o->rank[slot] = rank;
+                o->ascending[rank++] = o->offset[slot];
+            }
+        }
+    }
+}
+
 /* Places of a lane with a delay of at most t, t < W. */
 static uint32_t places_held(uint64_t places, uint64_t window, uint64_t t) {
     return (uint32_t)hr__min_u64(places, hr__ceil_div((t + 1) * places, window));
@@ -87,6 +103,7 @@ hr_status hr__order_make(const struct hr__order_params *params, struct hr__budge
     o->samples_per_chunk = params->samples_per_chunk;
     o->num_streams = params->num_streams;
     o->seed = params->seed;
+    o->pad_last = params->pad_last;
     o->budget = budget;
     o->reserved_bytes = bytes;
     o->arrived = (uint64_t *)(void *)(o + 1);
@@ -96,10 +113,13 @@ hr_status hr__order_make(const struct hr__order_params *params, struct hr__budge
     if (shape.tables) {
         o->offset = (uint32_t *)(void *)(o->shorts + shape.num_shorts);
         o->delay = o->offset + params->samples_per_chunk;
-        o->held_long = o->delay + params->samples_per_chunk;
+        o->ascending = o->delay + params->samples_per_chunk;
+        o->rank = o->ascending + params->samples_per_chunk;
+        o->held_long = o->rank + params->samples_per_chunk;
         o->held_short = o->held_long + shape.window;
         fill_slots(o);
         fill_ends(o);
+        rank_slots(o);
     }
     o->num_batches = hr__order_count_batches(params, &shape);
     *out = o;
@@ -123,9 +143,19 @@ uint64_t hr__order_num_batches(const struct hr__order *o) {
     return o->num_batches;
 }
 
-uint64_t hr__order_live_rows(const struct hr__order *o, uint32_t stream) {
-    const uint64_t visits = hr__order_num_visits(o, stream);
-    return hr__min_u64(visits, o->shape.window) * o->samples_per_chunk;
+uint64_t hr__order_live_rows(const struct hr__order *o, uint32_t first_stream,
+                             uint32_t num_streams) {
+    const struct hr__order_shape *sh = &o->shape;
+    const uint64_t most = hr__order_num_visits(o, first_stream);
+    const uint64_t fewest = hr__order_num_visits(o, first_stream + num_streams - 1);
+    /* A stream that is one permutation is complete at its end only, and the others may have got to
+     * theirs by then. */
+    const bool some_whole = o->kind == HR__ORDER_INTERLEAVED && fewest <= sh->window;
+    uint64_t rows = (some_whole ? most : hr__min_u64(most, sh->window)) * o->samples_per_chunk;
+    /* A stream that has passed a short chunk is behind the others by the samples that it lacks. */
+    if (num_streams > 1)
+        rows += sh->padding;
+    return hr__min_u64(rows, o->num_batches * sh->batch);
 }
 
 /* The variance of a class's count in a batch of data sorted by class, over that of a true random

@@ -5,7 +5,8 @@
  * Words: a *stream* s = 0 .. num_streams-1 owns visits v with v mod num_streams = s; its own visits
  * are numbered c = 0, 1, ... (v = c x num_streams + s). *Positions* are a stream's own, from 0,
  * without padding; row p mod B_s of the stream's slice of batch floor(p / B_s). Positions from
- * hr__order_epoch_samples() on are of samples that are not delivered.
+ * hr__order_epoch_samples() on are of samples that are not delivered. With pad_last a stream's
+ * visits and positions go on after its last sample: with *repeats* of its first ones.
  *
  * An hr__order is immutable and shared; an hr__order_epoch belongs to one epoch, is immutable after
  * it was made, and must not outlive its order. Threads: any. Nothing is allocated but by the two
@@ -33,7 +34,9 @@ struct hr__order_params {
                              * ignored for the sequential order */
     uint64_t sample_bytes;  /* decoded, over all fields of the data set: for the default window */
     uint64_t seed;
-    bool drop_last; /* leave out a short last batch; always so for several streams */
+    bool drop_last; /* leave out a short last batch; always so for several streams without pad_last
+                     */
+    bool pad_last;  /* every batch is full: repeats go where samples run out; not with drop_last */
 };
 
 struct hr__order; /* tables: the slots' offsets, ends, lanes */
@@ -45,18 +48,20 @@ hr_status hr__order_make(const struct hr__order_params *params, struct hr__budge
                          struct hr__order **out, hr_error *err);
 void hr__order_free(struct hr__order *o); /* NULL is fine */
 
-/* The default window (all streams together), and the bytes that make and two epochs of all streams
- * will reserve at most. */
+/* The default window (all streams together), and the bytes that make and so many epochs of all
+ * streams will reserve at most. */
 uint32_t hr__order_default_window(const struct hr__order_params *params);
-uint64_t hr__order_bytes(const struct hr__order_params *params);
+uint64_t hr__order_bytes(const struct hr__order_params *params, uint64_t num_epochs);
 
 uint32_t hr__order_window(const struct hr__order *o); /* W in use, all streams together */
-uint64_t hr__order_num_visits(const struct hr__order *o, uint32_t stream);
+uint64_t hr__order_num_visits(const struct hr__order *o, uint32_t stream); /* without repeats */
 uint64_t hr__order_num_batches(const struct hr__order *o); /* the same for every stream and epoch */
-/* Rows that lie between the begin of the first batch that is not complete when visits 0 .. v-1 are
- * done and the last row of visits 0 .. v, at most over all v, but for rounding to whole batches at
- * both ends (docs/order.md, 5). */
-uint64_t hr__order_live_rows(const struct hr__order *o, uint32_t stream);
+/* For streams that share batches, first_stream .. first_stream + num_streams - 1: rows of a stream
+ * that lie between the begin of the first batch that is not complete when the visits 0 .. v-1 of
+ * all are done and the last row of visits 0 .. v of any, at most over all v, but for rounding to
+ * whole batches at both ends (docs/order.md, 5.6 and 5.7). */
+uint64_t hr__order_live_rows(const struct hr__order *o, uint32_t first_stream,
+                             uint32_t num_streams);
 /* Expected inflation (docs/order.md, 6). */
 double hr__order_inflation(const struct hr__order *o);
 
@@ -67,10 +72,15 @@ hr_status hr__order_epoch_make(const struct hr__order *o, uint64_t epoch, uint32
                                struct hr__order_epoch **out, hr_error *err);
 void hr__order_epoch_free(struct hr__order_epoch *e); /* NULL is fine */
 
-/* Samples that a stream delivers in this epoch (positions below num_batches x B_s only). */
+/* Samples that a stream delivers in this epoch (positions below num_batches x B_s only), repeats
+ * included, and the visits that it takes. */
 uint64_t hr__order_epoch_samples(const struct hr__order_epoch *e, uint32_t stream);
-/* Samples in the stream's slice of a batch: B_s, or the rest in a kept short last batch. */
+uint64_t hr__order_epoch_visits(const struct hr__order_epoch *e, uint32_t stream);
+/* Samples in the stream's slice of a batch: B_s, or the rest in a kept short last batch; and how
+ * many of these, the last ones, are repeats. */
 uint32_t hr__order_epoch_batch_samples(const struct hr__order_epoch *e, uint32_t stream,
+                                       uint64_t batch);
+uint32_t hr__order_epoch_batch_repeats(const struct hr__order_epoch *e, uint32_t stream,
                                        uint64_t batch);
 
 uint64_t hr__order_visit_chunk(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit);
@@ -79,6 +89,15 @@ uint64_t hr__order_visit_chunk(const struct hr__order_epoch *e, uint32_t stream,
  * says; returned). positions has room for S entries. */
 uint32_t hr__order_visit_positions(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
                                    uint64_t *positions);
+
+/* The same in ascending order, where a visit's positions have a known distance from each other:
+ * sample samples[k] of the chunk goes to position *base + offsets[k], k < *num_samples.
+ * *offsets belongs to the order; NULL: offsets[k] = k. false: it is not such a visit (at an end of
+ * an epoch, or with padding between); take hr__order_visit_positions(). samples and scratch have
+ * room for S entries. */
+bool hr__order_visit_ascending(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
+                               uint16_t *samples, uint32_t *scratch, uint64_t *base,
+                               const uint32_t **offsets, uint32_t *num_samples);
 
 /* The highest batch that samples of visits 0 .. visit can go to; never beyond the last batch. Does
  * not descend with visit. Exact but for the ends of the epoch and whole-epoch permutations, where

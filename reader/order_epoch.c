@@ -27,7 +27,8 @@ uint32_t hr__order_chunk_samples(const struct hr__order *o, uint64_t chunk) {
 }
 
 uint64_t hr__order_visit_chunk(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit) {
-    const uint64_t v = visit * e->order->num_streams + stream;
+    const uint64_t own = hr__order_stream_of(e, stream)->num_visits;
+    const uint64_t v = (visit < own ? visit : visit % own) * e->order->num_streams + stream;
     return e->order->kind == HR__ORDER_SEQUENTIAL ? v : hr__permutation_apply(&e->chunks, v);
 }
 
@@ -62,14 +63,14 @@ static void sort_ascending(uint64_t *values, uint64_t n) {
     }
 }
 
-/* Padding that the epoch brings to the streams first .. first + num - 1 together. */
-static uint64_t count_padding(const struct hr__order_epoch *e, uint32_t first, uint32_t num) {
+/* Entries of the lists of the streams first .. first + num - 1 together. */
+static uint64_t count_entries(const struct hr__order_epoch *e, uint32_t first, uint32_t num) {
     const struct hr__order *o = e->order;
     uint64_t n = 0;
     for (uint64_t k = 0; k < o->shape.num_shorts; k++) {
         const uint64_t stream = visit_of_chunk(e, o->shorts[k].chunk) % o->num_streams;
         if (stream >= first && stream - first < num)
-            n += o->samples_per_chunk - o->shorts[k].num_samples;
+            n += o->samples_per_chunk - o->shorts[k].num_samples + (o->pad_last ? 2 : 0);
     }
     return n;
 }
@@ -84,24 +85,29 @@ static bool locate_short(const struct hr__order_epoch *e, uint64_t k, uint32_t *
 }
 
 /* Gives each stream its part of the memory at `room`. */
-static void share_padding(struct hr__order_epoch *e, uint64_t *room) {
+static void share_lists(struct hr__order_epoch *e, uint64_t *room) {
     const struct hr__order *o = e->order;
     uint32_t stream;
     uint64_t visit;
     for (uint64_t k = 0; k < o->shape.num_shorts; k++) {
-        if (locate_short(e, k, &stream, &visit))
-            e->streams[stream - e->first_stream].num_padding +=
-                o->samples_per_chunk - o->shorts[k].num_samples;
+        if (!locate_short(e, k, &stream, &visit))
+            continue;
+        struct hr__order_stream *s = &e->streams[stream - e->first_stream];
+        s->num_padding += o->samples_per_chunk - o->shorts[k].num_samples;
+        s->num_short_visits += o->pad_last;
     }
     for (uint32_t k = 0; k < e->num_streams; k++) {
-        e->streams[k].padding = room;
-        room += e->streams[k].num_padding;
-        e->streams[k].num_padding = 0;
+        struct hr__order_stream *s = &e->streams[k];
+        s->padding = room;
+        s->short_visits = s->padding + s->num_padding;
+        s->missing = s->short_visits + s->num_short_visits;
+        room = s->missing + s->num_short_visits;
+        s->num_padding = s->num_short_visits = 0;
     }
 }
 
-/* The raised positions of the samples that short chunks lack. */
-static void fill_padding(struct hr__order_epoch *e) {
+/* The raised positions of the samples that short chunks lack; with pad_last, their visits too. */
+static void fill_lists(struct hr__order_epoch *e) {
     const struct hr__order *o = e->order;
     uint32_t stream;
     uint64_t visit;
@@ -112,6 +118,8 @@ static void fill_padding(struct hr__order_epoch *e) {
         const uint32_t held = o->shorts[k].num_samples, missing = o->samples_per_chunk - held;
         hr__order_raised_positions(e, stream, visit, held, missing, s->padding + s->num_padding);
         s->num_padding += missing;
+        if (o->pad_last)
+            s->short_visits[s->num_short_visits++] = visit;
     }
 }
 
@@ -147,10 +155,18 @@ static void key_stream(struct hr__order_epoch *e, uint32_t stream) {
         key_ends(e, stream, s);
 }
 
-static void finish_stream(const struct hr__order *o, struct hr__order_stream *s) {
+static void finish_stream(struct hr__order_epoch *e, uint32_t stream) {
+    const struct hr__order *o = e->order;
+    struct hr__order_stream *s = &e->streams[stream - e->first_stream];
     sort_ascending(s->padding, s->num_padding);
     s->num_samples = s->num_visits * o->samples_per_chunk - s->num_padding;
-    s->delivered_samples = hr__min_u64(s->num_samples, o->num_batches * o->shape.batch);
+    s->delivered_samples = o->num_batches * o->shape.batch;
+    if (o->pad_last) {
+        sort_ascending(s->short_visits, s->num_short_visits);
+        hr__order_repeats_init(e, stream, s);
+    } else {
+        s->delivered_samples = hr__min_u64(s->delivered_samples, s->num_samples);
+    }
 }
 
 hr_status hr__order_epoch_make(const struct hr__order *o, uint64_t epoch, uint32_t first_stream,
@@ -163,9 +179,9 @@ hr_status hr__order_epoch_make(const struct hr__order *o, uint64_t epoch, uint32
     if (o->kind == HR__ORDER_INTERLEAVED)
         hr__permutation_init(&dealt.chunks, o->shape.num_chunks,
                              hr__order_key(o->seed, epoch, HR__KEY_CHUNKS, 0, 0));
-    const uint64_t num_padding = count_padding(&dealt, first_stream, num_streams);
+    const uint64_t num_entries = count_entries(&dealt, first_stream, num_streams);
     const uint64_t bytes = sizeof dealt + num_streams * sizeof(struct hr__order_stream) +
-                           num_padding * sizeof(uint64_t);
+                           num_entries * sizeof(uint64_t);
     struct hr__order_epoch *e =
         hr__budget_alloc(budget, (size_t)bytes, "the order of an epoch", err);
     if (e == NULL)
@@ -177,10 +193,10 @@ hr_status hr__order_epoch_make(const struct hr__order *o, uint64_t epoch, uint32
     e->reserved_bytes = bytes;
     for (uint32_t k = 0; k < num_streams; k++)
         key_stream(e, first_stream + k);
-    share_padding(e, (uint64_t *)(void *)(e->streams + num_streams));
-    fill_padding(e);
+    share_lists(e, (uint64_t *)(void *)(e->streams + num_streams));
+    fill_lists(e);
     for (uint32_t k = 0; k < num_streams; k++)
-        finish_stream(o, &e->streams[k]);
+        finish_stream(e, first_stream + k);
     *out = e;
     return HR_OK;
 }
@@ -194,9 +210,22 @@ uint64_t hr__order_epoch_samples(const struct hr__order_epoch *e, uint32_t strea
     return hr__order_stream_of(e, stream)->delivered_samples;
 }
 
+uint64_t hr__order_epoch_visits(const struct hr__order_epoch *e, uint32_t stream) {
+    const struct hr__order_stream *s = hr__order_stream_of(e, stream);
+    return s->num_visits + s->num_repeat_visits;
+}
+
 uint32_t hr__order_epoch_batch_samples(const struct hr__order_epoch *e, uint32_t stream,
                                        uint64_t batch) {
     const uint64_t size = e->order->shape.batch;
     const uint64_t left = hr__order_stream_of(e, stream)->delivered_samples - batch * size;
     return (uint32_t)hr__min_u64(size, left);
+}
+
+uint32_t hr__order_epoch_batch_repeats(const struct hr__order_epoch *e, uint32_t stream,
+                                       uint64_t batch) {
+    const uint64_t held = hr__order_stream_of(e, stream)->num_samples;
+    const uint64_t begin = batch * e->order->shape.batch;
+    const uint64_t end = begin + hr__order_epoch_batch_samples(e, stream, batch);
+    return (uint32_t)(end - hr__min_u64(end, hr__max_u64(begin, held)));
 }

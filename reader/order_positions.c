@@ -169,6 +169,12 @@ uint32_t hr__order_visit_positions(const struct hr__order_epoch *e, uint32_t str
     const struct hr__order_stream *s = hr__order_stream_of(e, stream);
     const uint64_t chunk = hr__order_visit_chunk(e, stream, visit);
     const uint32_t count = hr__order_chunk_samples(e->order, chunk);
+    if (visit >= s->num_visits) {
+        const uint64_t begin = hr__order_repeat_begin(e->order, s, visit);
+        for (uint32_t r = 0; r < count; r++)
+            positions[r] = begin + r;
+        return count;
+    }
     uint64_t low, high;
     raised_positions(e, stream, visit, 0, count, positions, &low, &high);
     const uint64_t first = hr__order_padding_below(s, low);
@@ -180,6 +186,45 @@ uint32_t hr__order_visit_positions(const struct hr__order_epoch *e, uint32_t str
     for (uint32_t r = 0; r < count; r++)
         positions[r] -= count_below(s->padding + first, near, positions[r] + first);
     return count;
+}
+
+/* Raised positions low .. high - 1 hold no padding: *base is then the position of `low`. */
+static bool without_padding(const struct hr__order_stream *s, uint64_t low, uint64_t high,
+                            uint64_t *base) {
+    const uint64_t before = hr__order_padding_below(s, low);
+    *base = low - before;
+    return hr__order_padding_below(s, high) == before;
+}
+
+bool hr__order_visit_ascending(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
+                               uint16_t *samples, uint32_t *scratch, uint64_t *base,
+                               const uint32_t **offsets, uint32_t *num_samples) {
+    const struct hr__order *o = e->order;
+    const struct hr__order_stream *s = hr__order_stream_of(e, stream);
+    const uint64_t chunk = hr__order_visit_chunk(e, stream, visit), S = o->samples_per_chunk;
+    *num_samples = hr__order_chunk_samples(o, chunk);
+    const bool repeats = visit >= s->num_visits;
+    if (repeats || o->kind == HR__ORDER_SEQUENTIAL) {
+        for (uint32_t k = 0; k < *num_samples; k++)
+            samples[k] = (uint16_t)k;
+        *offsets = NULL;
+        if (!repeats)
+            return without_padding(s, visit * S, visit * S + *num_samples, base);
+        *base = hr__order_repeat_begin(o, s, visit);
+        return true;
+    }
+    if (s->whole || *num_samples < S || !is_interior(o, s->num_visits, visit))
+        return false;
+    const uint64_t low = visit * S - o->delay_sum;
+    if (!without_padding(s, low, low + (o->max_delay + (uint64_t)1) * S, base))
+        return false;
+    struct hr__permutation slots;
+    init_samples(e, chunk, &slots);
+    hr__permutation_all(&slots, scratch);
+    for (uint32_t k = 0; k < S; k++)
+        samples[o->rank[scratch[k]]] = (uint16_t)k;
+    *offsets = o->ascending;
+    return true;
 }
 
 /* The slot and visit at a raised position whose ends were restored. */
@@ -207,6 +252,12 @@ void hr__order_position_sample(const struct hr__order_epoch *e, uint32_t stream,
                                uint64_t *chunk, uint32_t *place) {
     const struct hr__order *o = e->order;
     const struct hr__order_stream *s = hr__order_stream_of(e, stream);
+    if (position >= s->num_samples) {
+        const uint64_t again = hr__order_repeat_visit(o, s, position);
+        *chunk = hr__order_visit_chunk(e, stream, again);
+        *place = (uint32_t)(position - hr__order_repeat_begin(o, s, again));
+        return;
+    }
     uint64_t raised = hr__order_raise(s, position);
     if (o->kind == HR__ORDER_SEQUENTIAL || s->whole) {
         if (s->whole)

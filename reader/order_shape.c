@@ -72,6 +72,9 @@ static hr_status check_streams(const struct hr__order_params *p, uint64_t num_ch
     if (p->batch_samples == 0 || p->num_streams == 0)
         return hr__error_set(err, HR_ERR_INVALID, "%s is 0, expected 1 or more",
                              p->batch_samples == 0 ? "the batch size" : "the number of streams");
+    if (p->drop_last && p->pad_last)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "a short last batch can be dropped or padded, not both");
     if (p->batch_samples % p->num_streams != 0)
         return hr__error_set(err, HR_ERR_INVALID,
                              "the batch of %" PRIu32 " samples cannot be divided by %" PRIu32
@@ -148,19 +151,23 @@ done:
 uint64_t hr__order_tables_bytes(const struct hr__order_shape *shape, uint32_t samples_per_chunk) {
     uint64_t bytes = sizeof(struct hr__order) + shape->num_shorts * sizeof(struct hr__order_short);
     if (shape->tables)
-        bytes += ((uint64_t)shape->window + 1) * 8 + (uint64_t)samples_per_chunk * 8 +
+        bytes += ((uint64_t)shape->window + 1) * 8 + (uint64_t)samples_per_chunk * 16 +
                  (uint64_t)shape->window * 8;
     return bytes;
 }
 
-uint64_t hr__order_bytes(const struct hr__order_params *params) {
+uint64_t hr__order_bytes(const struct hr__order_params *params, uint64_t num_epochs) {
     struct hr__order_shape shape;
     if (hr__order_shape_make(params, &shape, NULL) != HR_OK)
         return 0;
     const uint64_t epoch = sizeof(struct hr__order_epoch) +
                            params->num_streams * sizeof(struct hr__order_stream) +
-                           shape.padding * sizeof(uint64_t);
-    return hr__order_tables_bytes(&shape, params->samples_per_chunk) + 2 * epoch;
+                           shape.padding * sizeof(uint64_t) +
+                           (params->pad_last ? 2 * shape.num_shorts * sizeof(uint64_t) : 0);
+    uint64_t epochs = UINT64_MAX / 8; /* more than any budget */
+    if (!hr__mul_u64(num_epochs, epoch, &epochs) || epochs > UINT64_MAX / 8)
+        return UINT64_MAX / 8;
+    return hr__order_tables_bytes(&shape, params->samples_per_chunk) + epochs;
 }
 
 /* Segments whose padding is above `than`, and the sum of these paddings. */
@@ -198,6 +205,12 @@ static uint64_t most_padding(const struct hr__order_params *p, const struct hr__
 
 uint64_t hr__order_count_batches(const struct hr__order_params *params,
                                  const struct hr__order_shape *shape) {
+    if (params->pad_last) {
+        const uint64_t most = hr__order_stream_visits(shape->num_chunks, params->num_streams, 0);
+        const uint64_t least_padding =
+            shape->padding - most_padding(params, shape, shape->num_chunks - most);
+        return hr__ceil_div(most * params->samples_per_chunk - least_padding, shape->batch);
+    }
     const uint64_t fewest = shape->num_chunks / params->num_streams;
     const uint64_t samples =
         fewest * params->samples_per_chunk - most_padding(params, shape, fewest);

@@ -36,18 +36,20 @@ uint64_t hr__order_visit_last_batch(const struct hr__order_epoch *e, uint32_t st
                                     uint64_t visit) {
     const struct hr__order *o = e->order;
     const struct hr__order_stream *s = hr__order_stream_of(e, stream);
-    const uint64_t end = reached(o, s, visit) + 1;
-    const uint64_t samples = end - hr__order_padding_below(s, end);
+    uint64_t samples;
+    if (visit < s->num_visits) {
+        const uint64_t end = reached(o, s, visit) + 1;
+        samples = end - hr__order_padding_below(s, end);
+    } else {
+        samples = hr__order_repeat_begin(o, s, visit + 1); /* where it ends */
+    }
     const uint64_t batch = samples > 0 ? (samples - 1) / o->shape.batch : 0;
     return hr__min_u64(batch, o->num_batches - 1);
 }
 
-void hr__order_batch_visits(const struct hr__order_epoch *e, uint32_t stream, uint64_t batch,
-                            uint64_t *first, uint64_t *last) {
-    const struct hr__order *o = e->order;
-    const struct hr__order_stream *s = hr__order_stream_of(e, stream);
-    const uint64_t begin = batch * o->shape.batch;
-    const uint64_t end = begin + hr__order_epoch_batch_samples(e, stream, batch);
+/* The visits that hold the samples at the positions begin .. end-1, none of them a repeat. */
+static void visits_between(const struct hr__order *o, const struct hr__order_stream *s,
+                           uint64_t begin, uint64_t end, uint64_t *first, uint64_t *last) {
     const uint64_t low = hr__order_raise(s, begin), high = hr__order_raise(s, end - 1);
     *first = 0;
     *last = s->num_visits - 1;
@@ -65,4 +67,18 @@ void hr__order_batch_visits(const struct hr__order_epoch *e, uint32_t stream, ui
     const uint64_t high_tick = hr__order_tick_of(o, s->num_visits, high);
     const uint64_t head_last = low < s->head_end ? o->shape.window / 2 - 1 : 0;
     *last = hr__min_u64(*last, hr__max_u64(high_tick, head_last)); /* tail ticks are C or later */
+}
+
+void hr__order_batch_visits(const struct hr__order_epoch *e, uint32_t stream, uint64_t batch,
+                            uint64_t *first, uint64_t *last) {
+    const struct hr__order *o = e->order;
+    const struct hr__order_stream *s = hr__order_stream_of(e, stream);
+    const uint64_t begin = batch * o->shape.batch;
+    const uint64_t end = begin + hr__order_epoch_batch_samples(e, stream, batch);
+    if (begin < s->num_samples)
+        visits_between(o, s, begin, hr__min_u64(end, s->num_samples), first, last);
+    else
+        *first = hr__order_repeat_visit(o, s, begin);
+    if (end > s->num_samples)
+        *last = hr__order_repeat_visit(o, s, end - 1);
 }

@@ -112,13 +112,17 @@ static void block_pairs(const struct hr__permutation *p, uint32_t *next_l, uint3
     *next_r = column;
 }
 
+static uint32_t in_groups(uint32_t count) {
+    return (count + HR__PERMUTATION_GROUP - 1) / HR__PERMUTATION_GROUP * HR__PERMUTATION_GROUP;
+}
+
 static void range_by_blocks(const struct hr__permutation *p, uint64_t first, uint64_t count,
                             uint64_t *out) {
     uint32_t l[HR__PERMUTATION_BLOCK], r[HR__PERMUTATION_BLOCK];
     uint32_t next_l = (uint32_t)(first / p->b), next_r = (uint32_t)(first % p->b);
     while (count > 0) {
         const uint32_t n = count < HR__PERMUTATION_BLOCK ? (uint32_t)count : HR__PERMUTATION_BLOCK;
-        block_pairs(p, &next_l, &next_r, l, r, (n + 7) / 8 * 8);
+        block_pairs(p, &next_l, &next_r, l, r, in_groups(n));
         hr__permutation_block(p, l, r, n);
         for (uint32_t k = 0; k < n; k++) {
             const uint64_t image = (uint64_t)l[k] * p->b + r[k];
@@ -137,4 +141,25 @@ void hr__permutation_range(const struct hr__permutation *p, uint64_t first, uint
     }
     for (uint64_t k = 0; k < count; k++)
         out[k] = p->table[first + k];
+}
+
+/* Products fit 32 bits: a x b < n + a + 2. */
+void hr__permutation_all(const struct hr__permutation *p, uint32_t *out) {
+    const uint32_t n = (uint32_t)p->n;
+    if (n <= HR__PERMUTATION_TABLE) {
+        for (uint32_t k = 0; k < n; k++)
+            out[k] = p->table[k];
+        return;
+    }
+    uint32_t l[HR__PERMUTATION_BLOCK], r[HR__PERMUTATION_BLOCK], next_l = 0, next_r = 0;
+    for (uint32_t done = 0; done < n; done += HR__PERMUTATION_BLOCK) {
+        const uint32_t count = n - done < HR__PERMUTATION_BLOCK ? n - done : HR__PERMUTATION_BLOCK;
+        block_pairs(p, &next_l, &next_r, l, r, in_groups(count));
+        hr__permutation_block(p, l, r, count);
+        for (uint32_t k = 0; k < count; k++)
+            out[done + k] = l[k] * p->b + r[k];
+    }
+    for (uint32_t k = 0; p->a * p->b > n && k < n; k++)
+        if (out[k] >= n)
+            out[k] = (uint32_t)hr__permutation_apply(p, out[k]);
 }

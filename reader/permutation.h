@@ -27,4 +27,7 @@ uint64_t hr__permutation_invert(const struct hr__permutation *p, uint64_t i);
 void hr__permutation_range(const struct hr__permutation *p, uint64_t first, uint64_t count,
                            uint64_t *out);
 
+/* out[k] = apply(k) for all k < n, where n is at most 65,536. */
+void hr__permutation_all(const struct hr__permutation *p, uint32_t *out);
+
 #endif

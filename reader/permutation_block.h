@@ -7,6 +7,7 @@
 #include "permutation.h"
 
 #define HR__PERMUTATION_BLOCK 256u
+#define HR__PERMUTATION_GROUP 32u /* elements that are computed together, at most */
 
 /* x mapped to 0 .. m-1. */
 static inline uint32_t hr__scaled(uint32_t x, uint32_t m) {
@@ -31,8 +32,8 @@ static inline uint32_t hr__add_mod(uint32_t x, uint32_t y, uint32_t m) {
 }
 
 /* All rounds, once, over the pairs l[k], r[k], k < count; count is at most HR__PERMUTATION_BLOCK,
- * and entries up to the next multiple of 8 must be valid pairs too. Same result with and without
- * AVX2. */
+ * and entries up to the next multiple of HR__PERMUTATION_GROUP must be valid pairs too. The same
+ * result on every processor. */
 void hr__permutation_block(const struct hr__permutation *p, uint32_t *l, uint32_t *r,
                            uint32_t count);
 void hr__permutation_block_plain(const struct hr__permutation *p, uint32_t *l, uint32_t *r,

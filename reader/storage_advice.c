@@ -4,7 +4,6 @@
 #define _GNU_SOURCE
 #include "storage_advice.h"
 
-#include "headrace/writer.h" /* hr_codec, hr_filter */
 #include "json_text.h"
 
 #include <stdio.h>
@@ -46,8 +45,8 @@ static bool candidate_read(const json_t *o, const struct hr__storage *s, struct 
 }
 
 static bool is_current(const struct candidate *k, const struct hr__storage *s) {
-    return k->zstd == (s->codec == HR_CODEC_ZSTD) &&
-           k->shuffled == (s->filter == HR_FILTER_BYTE_SHUFFLE) &&
+    return k->zstd == (s->codec == HR__CODEC_ZSTD) &&
+           k->shuffled == (s->filter == HR__FILTER_BYTE_SHUFFLE) &&
            (!k->zstd || k->level == s->level);
 }
 
@@ -81,11 +80,11 @@ static bool current_cost(const struct hr__schema_field *f, struct cost *out) {
 
 static void name_candidate(const struct candidate *k, const struct hr__schema_field *f,
                            bool only_field, char out[HR__OTHER_STORAGE_BYTES]) {
-    bool same_filter = k->shuffled == (f->storage.filter == HR_FILTER_BYTE_SHUFFLE);
+    bool same_filter = k->shuffled == (f->storage.filter == HR__FILTER_BYTE_SHUFFLE);
     char what[40], field[MAX_NAME_BYTES + 16] = "";
     if (!k->zstd)
         snprintf(what, sizeof(what), "raw data");
-    else if (f->storage.codec == HR_CODEC_ZSTD && same_filter)
+    else if (f->storage.codec == HR__CODEC_ZSTD && same_filter)
         snprintf(what, sizeof(what), "level %lld", (long long)k->level);
     else
         snprintf(what, sizeof(what), "level %lld with%s", (long long)k->level,

@@ -9,7 +9,12 @@
 #include "bytes.h"
 #include "clock.h"
 #include "error.h"
-#include "headrace/writer.h" /* hr_codec, hr_filter */
+#include "row_place.h"
+
+#include <string.h>
+
+#define SMALL_ROW_BYTES 1024u
+#define GROUP_BYTES     (512u << 10) /* half of the scratch; it should stay in the L2 cache */
 
 /* What is decoded now. */
 struct visit {
@@ -17,7 +22,6 @@ struct visit {
     struct hr__read *r;
     const uint8_t *bytes;
     struct hr__chunk_view view;
-    uint32_t num_samples;
 };
 
 struct field_plan {
@@ -26,68 +30,16 @@ struct field_plan {
     uint64_t off; /* in a slot */
 };
 
-/* q = n / d for any 32-bit n and d > 0, without a division: m = floor((2^64 - 1) / d) + 1. */
-__extension__ typedef unsigned __int128 wide;
-
-static uint32_t fast_div(uint32_t n, uint64_t m) {
-    return (uint32_t)(((wide)m * n) >> 64);
-}
-
-/* Sample r of the chunk goes to row targets.row[r] of targets.slot[r]. Positions outside the
- * epoch's batches (dropped at its end, or delivered before a resume) go nowhere. */
-static void aim(struct visit *v) {
-    struct hr_loader *l = v->w->loader;
-    const struct hr__loader_config *c = &l->config;
-    struct hr__item *item = &v->r->item;
-    struct hr__epoch *e = item->epoch;
-    uint64_t *positions = v->w->positions;
-    v->num_samples = hr__order_visit_positions(e->order, item->stream, item->visit, positions);
-    uint64_t batch_samples = c->stream_batch_samples;
-    uint64_t begin = e->first_batch * batch_samples, end = l->num_batches * batch_samples;
-    uint64_t base = UINT64_MAX;
-    for (uint32_t i = 0; i < v->num_samples; i++)
-        if (positions[i] >= begin && positions[i] < base)
-            base = positions[i];
-    if (base == UINT64_MAX)
-        base = begin;
-    uint64_t base_batch = base / batch_samples;
-    base = base_batch * batch_samples;
-    uint64_t m = batch_samples > 1 ? UINT64_MAX / batch_samples + 1 : 0;
-    uint64_t base_slot = (e->first_number + base_batch) % c->num_slots;
-    uint32_t stream_row = (item->stream - c->first_stream) * c->stream_batch_samples;
-    for (uint32_t i = 0; i < v->num_samples; i++) {
-        uint64_t p = positions[i];
-        if (p < begin || p >= end) {
-            v->w->targets.slot[i] = NULL;
-            continue;
-        }
-        /* A whole epoch in the window may be 2^32 rows and more, where rows are small. */
-        uint64_t n = p - base;
-        uint64_t q =
-            n > UINT32_MAX || batch_samples == 1 ? n / batch_samples : fast_div((uint32_t)n, m);
-        uint64_t at = base_slot + q;
-        if (at >= c->num_slots)
-            at %= c->num_slots;
-        v->w->targets.slot[i] = l->by_number[at]->base;
-        v->w->targets.row[i] = stream_row + (uint32_t)(n - q * batch_samples);
-    }
-}
-
-static uint8_t *row_at(const struct visit *v, const struct field_plan *f, uint32_t i) {
-    uint8_t *slot = v->w->targets.slot[i];
-    if (slot == NULL)
-        return NULL;
-    return slot + f->off + v->w->targets.row[i] * f->sample_bytes;
-}
-
-/* Rows first .. first + count - 1 lie one after the other in one batch. */
-static bool is_run(const struct visit *v, uint32_t first, uint32_t count) {
-    const struct hr__row_targets *t = &v->w->targets;
-    if (t->slot[first] == NULL)
+/* All rows of the group go to one batch, one after the other. */
+static bool is_run(const struct hr__row_group *g) {
+    if (g->num_picks != g->num_samples)
         return false;
-    for (uint32_t i = 1; i < count; i++)
-        if (t->slot[first + i] != t->slot[first] || t->row[first + i] != t->row[first] + i)
+    const struct hr__row_target *first = hr__row_pick(g, 0);
+    for (uint32_t i = 0; i < g->num_picks; i++) {
+        const struct hr__row_target *t = hr__row_pick(g, i);
+        if (t->slot != first->slot || t->row != first->row + i || t->sample != g->first_sample + i)
             return false;
+    }
     return true;
 }
 
@@ -97,83 +49,224 @@ static hr_status decode_to(struct visit *v, const struct hr__frame *frame, uint8
                             v->w->loader->ds->superblock.required, dst, err);
 }
 
-/* A shuffled frame whose elements end across rows, which writers need not, but may, make: byte by
- * byte. */
-static void rows_unshuffle_across(const struct visit *v, const struct field_plan *f,
-                                  const struct hr__frame *frame, uint32_t first, uint32_t count) {
-    size_t e = frame->element_bytes, plane = frame->decoded_bytes / e, at = 0;
-    for (uint32_t i = first; i < first + count; i++, at += (size_t)f->sample_bytes) {
-        uint8_t *row = row_at(v, f, i);
-        for (size_t k = 0; k < f->sample_bytes && row != NULL; k++)
-            row[k] = v->w->decoded[(at + k) % e * plane + (at + k) / e];
-    }
+/* The frames of a field's block, one after the other. */
+struct frames {
+    const struct visit *v;
+    uint32_t next, end;
+    uint64_t off;
+};
+
+static struct frames frames_of(const struct visit *v, const struct field_plan *f) {
+    struct frames out = {.v = v};
+    hr__chunk_view_block(&v->view, &v->w->loader->ds->footer.schema, f->field, &out.next, &out.end,
+                         &out.off);
+    out.end += out.next;
+    return out;
 }
 
-static hr_status frame_to_rows(struct visit *v, const struct field_plan *f,
-                               const struct hr__frame *frame, uint32_t first, uint32_t count,
-                               hr_error *err) {
-    const uint8_t *decoded = v->w->decoded;
-    bool plain = frame->filter == HR_FILTER_NONE;
-    hr_status st;
-    if (plain && frame->codec == HR_CODEC_RAW) {
-        st = hr__frame_check(frame, v->bytes + frame->off, err);
-        decoded = v->bytes + frame->off;
-    } else if (plain && is_run(v, first, count)) {
-        return decode_to(v, frame, row_at(v, f, first), err);
-    } else {
-        st = decode_to(v, frame, v->w->decoded, err);
-    }
-    if (st != HR_OK)
-        return st;
-    int64_t began_ns = v->w->timed ? hr__now_ns() : 0;
-    if (plain)
-        hr__rows_copy(&v->w->targets, first, count, f->off, (size_t)f->sample_bytes, decoded);
-    else if (f->sample_bytes % frame->element_bytes != 0)
-        rows_unshuffle_across(v, f, frame, first, count);
-    else
-        hr__rows_unshuffle(&v->w->targets, first, count, f->off, (size_t)f->sample_bytes,
-                           frame->element_bytes, decoded);
-    if (v->w->timed)
-        v->w->scatter_ns += hr__now_ns() - began_ns;
-    return HR_OK;
+static bool frames_next(struct frames *f, struct hr__frame *out) {
+    if (f->next == f->end)
+        return false;
+    hr__chunk_view_frame(&f->v->view, f->next++, f->off, out);
+    f->off += out->stored_bytes;
+    return true;
 }
 
-/* A piece of one sample, which begins `at` bytes into it. */
+/* ---- samples that are larger than a frame ---- */
+
+static const struct hr__row_target *find_target(const struct hr__worker *w, uint32_t sample) {
+    for (uint32_t i = 0; i < w->num_targets; i++)
+        if (w->targets[i].sample == sample)
+            return &w->targets[i];
+    return NULL;
+}
+
+/* A piece of one sample, which begins `at` bytes into the block. */
 static hr_status piece_to_row(struct visit *v, const struct field_plan *f,
-                              const struct hr__frame *frame, uint32_t i, uint64_t at,
-                              hr_error *err) {
-    uint8_t *row = row_at(v, f, i);
-    if (row != NULL && frame->filter == HR_FILTER_NONE)
-        return decode_to(v, frame, row + at, err);
+                              const struct hr__frame *frame, uint64_t at, hr_error *err) {
+    const struct hr__row_target *t = find_target(v->w, (uint32_t)(at / f->sample_bytes));
+    uint8_t *piece = NULL;
+    if (t != NULL)
+        piece = t->slot + f->off + t->row * f->sample_bytes + at % f->sample_bytes;
+    if (piece != NULL && frame->filter == HR__FILTER_NONE)
+        return decode_to(v, frame, piece, err);
     hr_status st = decode_to(v, frame, v->w->decoded, err);
-    if (st == HR_OK && row != NULL)
-        hr__byte_unshuffle(v->w->decoded, frame->decoded_bytes, frame->element_bytes, row + at);
+    if (st == HR_OK && piece != NULL)
+        hr__byte_unshuffle(v->w->decoded, frame->decoded_bytes, frame->element_bytes, piece);
     return st;
 }
 
-static hr_status field_to_rows(struct visit *v, const struct field_plan *f, hr_error *err) {
-    uint32_t first_frame, num_frames;
-    uint64_t off, at = 0;
-    hr__chunk_view_block(&v->view, &v->w->loader->ds->footer.schema, f->field, &first_frame,
-                         &num_frames, &off);
-    uint64_t begin = off;
-    for (uint32_t i = 0; i < num_frames; i++) {
-        struct hr__frame frame;
-        hr_status st;
-        hr__chunk_view_frame(&v->view, first_frame + i, off, &frame);
-        off += frame.stored_bytes;
-        uint32_t sample = (uint32_t)(at / f->sample_bytes);
-        if (f->sample_bytes > HR__MAX_FRAME_BYTES)
-            st = piece_to_row(v, f, &frame, sample, at % f->sample_bytes, err);
-        else
-            st = frame_to_rows(v, f, &frame, sample,
-                               (uint32_t)(frame.decoded_bytes / f->sample_bytes), err);
+static hr_status pieces_to_rows(struct visit *v, const struct field_plan *f, hr_error *err) {
+    struct frames frames = frames_of(v, f);
+    struct hr__frame frame;
+    uint64_t at = 0, begin = frames.off;
+    while (frames_next(&frames, &frame)) {
+        hr_status st = piece_to_row(v, f, &frame, at, err);
         if (st != HR_OK)
-            return hr__dataset_blame(v->w->loader->ds, v->r->item.chunk, f->field, st, err);
+            return st;
         at += frame.decoded_bytes;
     }
-    hr__count(&v->w->counters.wanted_bytes, off - begin);
+    hr__count(&v->w->counters.wanted_bytes, frames.off - begin);
     return HR_OK;
+}
+
+/* ---- frames of whole samples ---- */
+
+/* How a block's frames are taken: one at a time; or, where rows are small, together, so that their
+ * targets need not be sorted by frames, and stores walk through the ring in one direction. */
+static uint32_t frames_together(const struct visit *v, const struct field_plan *f,
+                                struct hr__frame *first, uint32_t *num_frames) {
+    struct frames frames = frames_of(v, f);
+    struct hr__frame frame;
+    bool alike = true;
+    *num_frames = frames.end - frames.next;
+    for (uint32_t i = 0; frames_next(&frames, &frame); i++) {
+        if (i == 0)
+            *first = frame;
+        alike =
+            alike && frame.filter == first->filter && frame.element_bytes == first->element_bytes;
+    }
+    if (!alike || f->sample_bytes >= SMALL_ROW_BYTES || first->decoded_bytes > GROUP_BYTES)
+        return 1;
+    return GROUP_BYTES / first->decoded_bytes;
+}
+
+/* Sorts the targets by the group that holds them, and leaves them in their order within it:
+ * scratch[group] is where its picks end. */
+static void pick_by_group(struct hr__worker *w, uint32_t group_samples, uint32_t num_groups) {
+    memset(w->scratch, 0, num_groups * sizeof(*w->scratch));
+    for (uint32_t i = 0; i < w->num_targets; i++)
+        w->scratch[w->targets[i].sample / group_samples]++;
+    for (uint32_t i = 0, sum = 0; i < num_groups; i++) {
+        sum += w->scratch[i];
+        w->scratch[i] = sum - w->scratch[i];
+    }
+    for (uint32_t i = 0; i < w->num_targets; i++)
+        w->picks[w->scratch[w->targets[i].sample / group_samples]++] = (uint16_t)i;
+}
+
+/* A shuffled frame whose elements end across rows, which writers need not, but may, make: byte by
+ * byte. */
+static void rows_unshuffle_across(const struct hr__row_group *g) {
+    size_t e = g->element_bytes, frame_bytes = g->frame_samples * g->row_bytes;
+    size_t total = g->num_samples * g->row_bytes;
+    for (uint32_t i = 0; i < g->num_picks; i++) {
+        const struct hr__row_target *t = hr__row_pick(g, i);
+        size_t at = (t->sample - g->first_sample) * g->row_bytes;
+        size_t begin = at / frame_bytes * frame_bytes;
+        size_t plane = (total - begin < frame_bytes ? total - begin : frame_bytes) / e;
+        uint8_t *row = hr__row_dst(g, t);
+        at -= begin;
+        for (size_t k = 0; k < g->row_bytes; k++)
+            row[k] = g->src[begin + (at + k) % e * plane + (at + k) / e];
+    }
+}
+
+/* Decodes the next frames, as many as hold the group's samples, into scratch. */
+static hr_status group_decode(struct visit *v, struct frames *frames, struct hr__row_group *g,
+                              hr_error *err) {
+    size_t done = 0, total = g->num_samples * g->row_bytes;
+    struct hr__frame frame;
+    g->src = v->w->decoded;
+    while (done < total && frames_next(frames, &frame)) {
+        hr_status st = decode_to(v, &frame, v->w->decoded + done, err);
+        if (st != HR_OK)
+            return st;
+        done += frame.decoded_bytes;
+    }
+    return HR_OK;
+}
+
+/* From g->src into the batches, the filter undone on the way. */
+static void group_place(struct hr__worker *w, const struct hr__row_group *g) {
+    const struct hr__row_store *store = w->loader->row_store;
+    int64_t began_ns = w->timed ? hr__now_ns() : 0;
+    if (g->element_bytes == 0)
+        store->copy(g);
+    else if (g->row_bytes % g->element_bytes != 0)
+        rows_unshuffle_across(g);
+    else
+        store->unshuffle(g);
+    if (w->timed)
+        w->scatter_ns += hr__now_ns() - began_ns;
+}
+
+/* One frame of a group of its own, where it need not go through scratch; false: it must. */
+static bool frame_directly(struct visit *v, const struct hr__frame *frame, struct hr__row_group *g,
+                           hr_status *st, hr_error *err) {
+    if (frame->filter != HR__FILTER_NONE)
+        return false;
+    if (is_run(g)) {
+        *st = decode_to(v, frame, hr__row_dst(g, hr__row_pick(g, 0)), err);
+        return true;
+    }
+    if (frame->codec != HR__CODEC_RAW)
+        return false;
+    *st = hr__frame_check(frame, v->bytes + frame->off, err);
+    g->src = v->bytes + frame->off;
+    if (*st == HR_OK)
+        group_place(v->w, g);
+    return true;
+}
+
+static hr_status group_to_rows(struct visit *v, struct frames *frames, struct hr__row_group *g,
+                               hr_error *err) {
+    hr_status st = HR_OK;
+    if (g->num_samples <= g->frame_samples) {
+        struct frames peek = *frames;
+        struct hr__frame frame;
+        if (frames_next(&peek, &frame) && frame_directly(v, &frame, g, &st, err)) {
+            *frames = peek;
+            return st;
+        }
+    }
+    st = group_decode(v, frames, g, err);
+    if (st != HR_OK)
+        return st;
+    group_place(v->w, g);
+    return HR_OK;
+}
+
+static hr_status frames_to_rows(struct visit *v, const struct field_plan *f, hr_error *err) {
+    struct hr__worker *w = v->w;
+    struct hr__frame first = {0};
+    uint32_t num_frames, together = frames_together(v, f, &first, &num_frames);
+    uint32_t num_groups = (num_frames + together - 1) / together;
+    struct hr__row_group g = {.targets = w->targets,
+                              .num_picks = w->num_targets,
+                              .frame_samples = (uint32_t)(first.decoded_bytes / f->sample_bytes),
+                              .field_off = f->off,
+                              .row_bytes = (size_t)f->sample_bytes};
+    uint32_t group_samples = g.frame_samples * together, left = v->view.header.num_samples;
+    struct frames frames = frames_of(v, f);
+    uint64_t begin = frames.off;
+    if (num_groups > 1)
+        pick_by_group(w, group_samples, num_groups);
+    for (uint32_t i = 0, picked = 0; i < num_groups; i++) {
+        struct frames peek = frames;
+        struct hr__frame frame;
+        if (frames_next(&peek, &frame))
+            g.element_bytes = frame.element_bytes;
+        g.num_samples = left < group_samples ? left : group_samples;
+        if (num_groups > 1) {
+            g.picks = w->picks + picked;
+            g.num_picks = w->scratch[i] - picked;
+            picked = w->scratch[i];
+        }
+        hr_status st = group_to_rows(v, &frames, &g, err);
+        if (st != HR_OK)
+            return st;
+        g.first_sample += g.num_samples;
+        left -= g.num_samples;
+    }
+    hr__count(&w->counters.wanted_bytes, frames.off - begin);
+    return HR_OK;
+}
+
+static hr_status field_to_rows(struct visit *v, const struct field_plan *f, hr_error *err) {
+    hr_status st = f->sample_bytes > HR__MAX_FRAME_BYTES ? pieces_to_rows(v, f, err)
+                                                         : frames_to_rows(v, f, err);
+    return hr__dataset_blame(v->w->loader->ds, v->r->item.chunk, f->field, st, err);
 }
 
 static struct field_plan plan_field(const struct hr__loader_config *c, uint32_t i) {
@@ -233,7 +326,7 @@ hr_status hr__visit_decode(struct hr__worker *w, struct hr__read *r, hr_error *e
     hr_status st;
     HR_TRY(header_check(&v, err));
     HR_TRY(padding_check(&v, err));
-    aim(&v);
+    hr__visit_aim(w, &r->item);
     for (uint32_t i = 0; i < c->num_fields; i++) {
         struct field_plan f = plan_field(c, i);
         if (f.sample_bytes > 0)

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 OPEN_ENDS = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
 API = re.compile(r"^HR_API\b[^;]*?\b(hr_\w+)\s*\([^;]*;", re.MULTILINE)
-LIBRARY = ("base/", "format/", "io/", "gpu/", "reader/", "writer/", "convert/")
+LIBRARY = ("base/", "format/", "io/", "gpu/", "reader/", "measure/", "writer/", "convert/")
 
 
 def tracked(*patterns):

@@ -16,7 +16,6 @@ struct hrd_image {
     uint64_t num_zstd_frames;
     uint64_t num_shuffled_frames;
     uint64_t payload_hash; /* of the stored bytes of all frames, in order */
-    uint64_t job_json_off;
 };
 
 hr_status hrd_image_load(const struct hr__file *file, struct hrd_image *out, hr_error *err);

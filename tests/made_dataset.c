@@ -65,9 +65,9 @@ static void rows_fill(const struct made *m, uint64_t first, uint64_t n, int64_t 
 void made_write(const char *path, const struct made *m) {
     hr_error err = {0};
     uint64_t x_shape[1] = {m->row_bytes}, w_shape[1] = {m->row_words};
-    const hr_field fields[3] = {{"y", HR_INT64, 0, 0, NULL, NULL},
-                                {"x", HR_UINT8, 0, 1, x_shape, NULL},
-                                {"w", HR_FLOAT32, 0, 1, w_shape, NULL}};
+    const hr_field fields[3] = {{.name = "y", .dtype = HR_INT64},
+                                {.name = "x", .dtype = HR_UINT8, .rank = 1, .shape = x_shape},
+                                {.name = "w", .dtype = HR_FLOAT32, .rank = 1, .shape = w_shape}};
     hr_writer_options o = HR_WRITER_OPTIONS_INIT;
     o.flags = HR_WRITER_REPLACE;
     o.samples_per_chunk = m->samples_per_chunk;

@@ -28,9 +28,8 @@ static int64_t memory_read(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
     int rc = operation(m, &halve);
     while (atomic_load(&m->paused))
         usleep(200);
-    unsigned delay_us = atomic_load(&m->delay_us);
-    if (delay_us > 0)
-        usleep(delay_us);
+    if (atomic_load(&m->delay_us) > 0)
+        usleep(atomic_load(&m->delay_us));
     if (rc != 0)
         return rc;
     uint64_t left = off < m->n_bytes ? m->n_bytes - off : 0;

@@ -18,7 +18,7 @@ struct memory_file {
     atomic_long fail_at;    /* that operation fails (from 1); 0: none */
     atomic_bool broken;     /* every operation fails with EIO */
     atomic_bool paused;     /* reads wait until it is not */
-    atomic_uint delay_us;   /* that each read takes: a slow disk */
+    atomic_uint delay_us;   /* every read takes so long */
     atomic_int fail_errno;  /* 0: a read gives half of what there is */
 };
 

@@ -62,6 +62,23 @@ static inline void case_make(struct order_case *c, uint64_t number) {
     p->seed = case_random(&state);
     p->drop_last = case_random(&state) % 2 == 0;
     c->epoch = case_random(&state) % 3 == 0 ? case_random(&state) : case_random(&state) % 3;
+    p->pad_last = case_random(&state) % 3 == 0;
+    p->drop_last = p->drop_last && !p->pad_last;
+}
+
+/* The same with several streams, where the chunks suffice; their windows are one, few, or all. */
+static inline void case_make_streams(struct order_case *c, uint64_t number) {
+    static const uint32_t streams[] = {2, 3, 4, 6, 8, 12};
+    uint64_t state = (number + 1) * 0xd1342543de82ef95u;
+    case_make(c, number);
+    struct hr__order_params *p = &c->params;
+    p->num_streams = streams[case_random(&state) % 6];
+    while (p->num_streams > c->num_chunks)
+        p->num_streams /= 2;
+    const uint32_t each = (uint32_t)(c->num_chunks / p->num_streams);
+    const uint32_t windows[] = {0, 1, case_between(&state, 1, 9), each, each + 1, 1000};
+    p->batch_samples = p->num_streams * case_between(&state, 1, 60);
+    p->window_visits = p->num_streams * windows[case_random(&state) % 6];
 }
 
 static inline uint32_t case_chunk_samples(const struct order_case *c, uint64_t chunk) {

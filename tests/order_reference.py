@@ -7,6 +7,7 @@
 import pathlib
 import struct
 
+KEEP, DROP, PAD = 0, 1, 2  # what becomes of a short last batch
 M32 = 2**32 - 1
 M64 = 2**64 - 1
 
@@ -92,7 +93,7 @@ def permutation(n, key):
 class Order:
     """chunks: the number of samples of each chunk of the data set."""
 
-    def __init__(self, kind, chunks, S, B, num_streams=1, W=0, sample_bytes=1, seed=0, drop_last=False):
+    def __init__(self, kind, chunks, S, B, num_streams=1, W=0, sample_bytes=1, seed=0, last=KEEP):
         assert B % num_streams == 0 and W % num_streams == 0 and num_streams <= len(chunks)
         self.kind, self.chunks, self.S, self.seed = kind, chunks, S, seed
         self.num_streams, self.batch = num_streams, B // num_streams
@@ -103,7 +104,8 @@ class Order:
             self.window = W // num_streams
         else:
             self.window = self.default_window(sample_bytes)
-        self.num_batches = self.count_batches(drop_last)
+        self.last = last
+        self.num_batches = self.count_batches()
 
     def lane_size(self, q):
         return -(-(self.S - q) // self.lanes)
@@ -120,12 +122,15 @@ class Order:
         x = min(x, 268435456 // chunk_bytes // self.num_streams)
         return max(1, min(x, self.visits(0)))
 
-    def count_batches(self, drop_last):
-        if self.num_streams == 1 and not drop_last:
+    def count_batches(self):
+        missing = sorted(self.S - n for n in self.chunks)
+        if self.last == PAD:
+            most = self.visits(0)
+            return -(-(most * self.S - sum(missing[:most])) // self.batch)
+        if self.num_streams == 1 and self.last == KEEP:
             return -(-sum(self.chunks) // self.batch)
         fewest = len(self.chunks) // self.num_streams
-        missing = sorted((self.S - n for n in self.chunks), reverse=True)
-        return (fewest * self.S - sum(missing[:fewest])) // self.batch
+        return (fewest * self.S - sum(missing[::-1][:fewest])) // self.batch
 
     def key(self, epoch, purpose, stream, index):
         return xxh3_40(struct.pack("<5Q", self.seed, epoch, purpose, stream, index))
@@ -173,13 +178,27 @@ class Order:
         in_order = ((numbers[at[P][0]], at[P][1]) for P in range(len(at)))
         return [(k, r) for k, r in in_order if r < self.chunks[k]]
 
+    def stream_repeats(self, epoch, stream):
+        """(chunk, sample in it) of the positions after the last sample, as many as there are rows for."""
+        if self.last != PAD:
+            return []
+        visits = range(stream, len(self.chunks), self.num_streams)
+        numbers = [self.chunk_of_visit(epoch, v) for v in visits]
+        samples = [(k, r) for k in numbers for r in range(self.chunks[k])]
+        return [samples[i % len(samples)] for i in range(self.num_batches * self.batch - len(samples))]
+
+    def batch_repeats(self, epoch, n):
+        """How many rows of each stream's slice of batch n, the last ones, are repeats."""
+        samples = [len(self.stream_samples(epoch, s)) for s in range(self.num_streams)]
+        return [min(self.batch, max(0, (n + 1) * self.batch - N)) if self.last == PAD else 0 for N in samples]
+
     def epoch_batches(self, epoch):
         """The sample indices of every batch."""
         first_samples = [0]
         for n in self.chunks:
             first_samples.append(first_samples[-1] + n)
         streams = [
-            [first_samples[k] + r for k, r in self.stream_samples(epoch, s)]
+            [first_samples[k] + r for k, r in self.stream_samples(epoch, s) + self.stream_repeats(epoch, s)]
             for s in range(self.num_streams)
         ]
         b = self.batch
@@ -195,26 +214,34 @@ def segment(num_samples, S):
     return [S] * full + ([rest] if rest else [])
 
 
-# name: (order, segments' samples, S, B, streams, W, sample bytes, seed, drop last, epochs)
+# name: (order, segments' samples, S, B, streams, W, sample bytes, seed, last batch, epochs)
 CASES = {
-    "sequential": ("sequential/1", [23, 9], 5, 4, 1, 0, 8, 0, False, [0, 1]),
-    "sequential_streams": ("sequential/1", [47], 4, 6, 3, 0, 8, 0, True, [0]),
-    "one_chunk": ("interleaved/1", [7], 8, 3, 1, 0, 8, 1, False, [0, 1]),
-    "interior": ("interleaved/1", [200], 5, 8, 1, 6, 8, 42, False, [0, 1, 2**64 - 1]),
-    "short_chunk": ("interleaved/1", [198], 7, 6, 1, 4, 8, 2**64 - 1, False, [0, 7]),
-    "segments": ("interleaved/1", [30, 33, 1, 58], 6, 7, 1, 5, 8, 3, True, [0, 1]),
-    "lanes": ("interleaved/1", [400], 23, 5, 1, 6, 8, 4, False, [0]),
-    "lanes_single": ("interleaved/1", [120], 6, 1, 1, 5, 8, 5, False, [0]),
-    "single_samples": ("interleaved/1", [150], 1, 10, 1, 0, 100, 6, False, [0, 1]),
-    "single_samples_window": ("interleaved/1", [60], 1, 4, 1, 9, 100, 7, False, [0]),
-    "streams": ("interleaved/1", [300], 6, 12, 3, 12, 8, 8, False, [0, 1]),
-    "streams_short": ("interleaved/1", [40, 51, 76], 7, 8, 2, 6, 8, 9, False, [0, 1, 2]),
-    "streams_mixed": ("interleaved/1", [124], 4, 6, 2, 30, 8, 10, False, [0]),
-    "whole": ("interleaved/1", [310], 8, 16, 1, 64, 8, 11, False, [0, 1]),
-    "feistel_chunks": ("interleaved/1", [599], 2, 16, 1, 12, 8, 12, False, [0]),
-    "feistel_samples": ("interleaved/1", [1500], 300, 100, 1, 2, 8, 13, False, [0]),
-    "feistel_large": ("interleaved/1", [4500], 1500, 900, 1, 3, 8, 14, False, [0]),
-    "default_window": ("interleaved/1", [900], 10, 12, 1, 0, 2000000, 15, False, [0]),
+    "sequential": ("sequential/1", [23, 9], 5, 4, 1, 0, 8, 0, KEEP, [0, 1]),
+    "sequential_streams": ("sequential/1", [47], 4, 6, 3, 0, 8, 0, DROP, [0]),
+    "one_chunk": ("interleaved/1", [7], 8, 3, 1, 0, 8, 1, KEEP, [0, 1]),
+    "interior": ("interleaved/1", [200], 5, 8, 1, 6, 8, 42, KEEP, [0, 1, 2**64 - 1]),
+    "short_chunk": ("interleaved/1", [198], 7, 6, 1, 4, 8, 2**64 - 1, KEEP, [0, 7]),
+    "segments": ("interleaved/1", [30, 33, 1, 58], 6, 7, 1, 5, 8, 3, DROP, [0, 1]),
+    "lanes": ("interleaved/1", [400], 23, 5, 1, 6, 8, 4, KEEP, [0]),
+    "lanes_single": ("interleaved/1", [120], 6, 1, 1, 5, 8, 5, KEEP, [0]),
+    "single_samples": ("interleaved/1", [150], 1, 10, 1, 0, 100, 6, KEEP, [0, 1]),
+    "single_samples_window": ("interleaved/1", [60], 1, 4, 1, 9, 100, 7, KEEP, [0]),
+    "streams": ("interleaved/1", [300], 6, 12, 3, 12, 8, 8, KEEP, [0, 1]),
+    "streams_short": ("interleaved/1", [40, 51, 76], 7, 8, 2, 6, 8, 9, KEEP, [0, 1, 2]),
+    "streams_mixed": ("interleaved/1", [124], 4, 6, 2, 30, 8, 10, KEEP, [0]),
+    "whole": ("interleaved/1", [310], 8, 16, 1, 64, 8, 11, KEEP, [0, 1]),
+    "feistel_chunks": ("interleaved/1", [599], 2, 16, 1, 12, 8, 12, KEEP, [0]),
+    "feistel_samples": ("interleaved/1", [1500], 300, 100, 1, 2, 8, 13, KEEP, [0]),
+    "feistel_large": ("interleaved/1", [4500], 1500, 900, 1, 3, 8, 14, KEEP, [0]),
+    "default_window": ("interleaved/1", [900], 10, 12, 1, 0, 2000000, 15, KEEP, [0]),
+    "pad": ("interleaved/1", [21], 3, 4, 1, 2, 8, 1, PAD, [0, 1]),
+    "pad_sequential": ("sequential/1", [23, 9], 5, 6, 1, 0, 8, 0, PAD, [0]),
+    "pad_sequential_streams": ("sequential/1", [47], 4, 6, 3, 0, 8, 0, PAD, [0]),
+    "pad_streams": ("interleaved/1", [40, 51, 76], 7, 8, 2, 6, 8, 9, PAD, [0, 1, 2]),
+    "pad_streams_mixed": ("interleaved/1", [122], 4, 6, 2, 30, 8, 10, PAD, [0, 1]),
+    "pad_whole": ("interleaved/1", [310], 8, 16, 1, 64, 8, 11, PAD, [0]),
+    "pad_few_samples": ("interleaved/1", [3, 4], 3, 20, 1, 2, 8, 16, PAD, [0, 1]),
+    "pad_unequal": ("interleaved/1", [1, 1, 9, 18, 2], 9, 6, 2, 4, 8, 17, PAD, [0, 1, 2]),
 }
 
 PERMUTATIONS = [
@@ -224,25 +251,27 @@ PERMUTATIONS = [
 
 
 def make_order(case):
-    kind, samples, S, B, streams, W, sample_bytes, seed, drop_last, epochs = case
+    kind, samples, S, B, streams, W, sample_bytes, seed, last, epochs = case
     chunks = [n for total in samples for n in segment(total, S)]
-    return Order(kind, chunks, S, B, streams, W, sample_bytes, seed, drop_last), epochs
+    return Order(kind, chunks, S, B, streams, W, sample_bytes, seed, last), epochs
 
 
 def order_text(case):
-    """What a C test reads with fscanf: parameters, then every batch of every epoch."""
+    """What a C test reads with fscanf: parameters, then every batch of every epoch; of padded ones, each stream's
+    number of repeats too."""
     order, epochs = make_order(case)
-    kind, samples, S, B, streams, W, sample_bytes, seed, drop_last, _ = case
+    kind, samples, S, B, streams, W, sample_bytes, seed, last, _ = case
     lines = [
         kind,
         f"segments {len(samples)} {' '.join(map(str, samples))}",
-        f"S {S} B {B} streams {streams} W {W} sample_bytes {sample_bytes} seed {seed} drop {int(drop_last)}",
+        f"S {S} B {B} streams {streams} W {W} sample_bytes {sample_bytes} seed {seed} drop {last}",
         f"window {order.window * streams} batches {order.num_batches} epochs {len(epochs)}",
     ]
     for epoch in epochs:
         lines.append(f"epoch {epoch}")
-        for batch in order.epoch_batches(epoch):
-            lines.append(f"{len(batch)} {' '.join(map(str, batch))}")
+        for n, batch in enumerate(order.epoch_batches(epoch)):
+            repeats = order.batch_repeats(epoch, n) if last == PAD else []
+            lines.append(" ".join(map(str, [len(batch), *batch, *repeats])))
     return "\n".join(lines) + "\n"
 
 

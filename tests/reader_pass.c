@@ -120,8 +120,8 @@ static hr_status run_epoch(hr_loader *l, const struct made *m, hr_error *err) {
     return HR_OK;
 }
 
-hr_status pass_loader(hr_dataset *ds, const struct made *m, uint32_t threads, uint64_t num_epochs,
-                      hr_error *err) {
+hr_status pass_loader(hr_dataset *ds, const struct made *m, hr_io io, uint32_t threads,
+                      uint64_t num_epochs, hr_error *err) {
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
     hr_loader *l = NULL;
     o.flags = HR_LOADER_SHUFFLE;
@@ -129,7 +129,7 @@ hr_status pass_loader(hr_dataset *ds, const struct made *m, uint32_t threads, ui
     o.num_threads = threads;
     o.num_epochs = num_epochs;
     o.budget_bytes = (uint64_t)64 << 20;
-    o.io = HR_IO_CACHED;
+    o.io = io;
     hr_status st = hr_loader_open(ds, &o, &l, err);
     for (uint64_t e = 0; e < num_epochs && st == HR_OK; e++)
         st = run_epoch(l, m, err);

@@ -14,7 +14,7 @@ hr_status pass_read(hr_dataset *ds, const struct made *m, hr_error *err);
 hr_status pass_gather(hr_dataset *ds, const struct made *m, hr_error *err);
 /* num_epochs epochs of a shuffled loader: each sample once in each, every one right. A failed
  * loader must repeat its failure. */
-hr_status pass_loader(hr_dataset *ds, const struct made *m, uint32_t threads, uint64_t num_epochs,
-                      hr_error *err);
+hr_status pass_loader(hr_dataset *ds, const struct made *m, hr_io io, uint32_t threads,
+                      uint64_t num_epochs, hr_error *err);
 
 #endif

@@ -47,8 +47,8 @@ static uint32_t cut(const struct hr__schema_field *f, uint32_t samples, struct h
             .stored_bytes = (uint32_t)bytes, .decoded_bytes = (uint32_t)bytes, .hash = 1000 + n};
         if (n % 2 == 1 && bytes % 4 == 0) {
             out[n].stored_bytes = (uint32_t)bytes / 2;
-            out[n].codec = HR_CODEC_ZSTD;
-            out[n].filter = HR_FILTER_BYTE_SHUFFLE;
+            out[n].codec = HR__CODEC_ZSTD;
+            out[n].filter = HR__FILTER_BYTE_SHUFFLE;
             out[n].element_bytes = 4;
         }
         at += bytes;

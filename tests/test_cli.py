@@ -20,7 +20,7 @@ SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).p
 PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
 pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
 
-COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch"]
+COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch", "bench"]
 SAMPLES = 3000
 
 
@@ -125,6 +125,10 @@ USAGE_ERRORS = [
     (["epoch", "a.hrd", "--io", "fast"], "auto, direct, cached"),
     (["epoch", "a.hrd", "--seed", "1e3"], "'1e3'"),
     (["epoch", "a.hrd", "--epochs", "0"], "out of range"),
+    (["bench"], "FILE is missing"),
+    (["bench", "a.hrd", "--rounds", "0"], "--rounds: 0 is out of range"),
+    (["bench", "a.hrd", "--seconds", "1us"], "1ms to 1h"),
+    (["bench", "a.hrd", "--measures", "decode,writing"], "decode, read-sequential"),
 ]
 
 
@@ -152,7 +156,7 @@ def test_failure__file_that_is_not_there__exit_1_and_its_name(command, tmp_path)
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["info", "verify", "plan", "export", "epoch"])
+@pytest.mark.parametrize("command", ["info", "verify", "plan", "export", "epoch", "bench"])
 def test_damage__footer__exit_3_and_what_is_damaged(command, data, tmp_path):
     damaged = bytearray(data.read_bytes())
     damaged[-4000] ^= 1
@@ -351,9 +355,9 @@ def test_plan__json__has_the_documented_layout(data):
     assert layout(out) == {
         "file": "str", "batch": WHOLE, "shuffle": "bool", "window": WHOLE,
         "batches_per_epoch": WHOLE, "samples_per_epoch": WHOLE, "dropped_samples": WHOLE,
-        "peak_bytes": WHOLE, "budget_bytes": WHOLE, "smallest_budget_bytes": WHOLE,
+        "padded_samples": WHOLE, "peak_bytes": WHOLE, "budget_bytes": WHOLE, "smallest_budget_bytes": WHOLE,
         "largest_window": WHOLE, "fits": "bool", "read_amplification": FIGURE,
-        "inflation": FIGURE, "sorted_labels": "NoneType",
+        "inflation": FIGURE, "sorted_labels": "NoneType", "io": "str", "io_depth": WHOLE,
     }
     assert out["batches_per_epoch"] == -(-SAMPLES // 64) and out["fits"]
 
@@ -401,8 +405,9 @@ def test_epoch__json__has_the_documented_layout(data):
         "seconds": FIGURE, "bytes_per_s": FIGURE, "first_batch_s": FIGURE,
         "peak_rss_bytes": WHOLE, "budget_bytes": WHOLE,
         "wait_s": {"io": FIGURE, "decode": FIGURE, "consumer": FIGURE, "batch": FIGURE},
-        "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
+        "padding": WHOLE, "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
         "batch": WHOLE, "threads": WHOLE, "inflation": FIGURE, "io": "str",
+        "io_depth": WHOLE, "read_threads": WHOLE,
     }
     assert (out["samples"], out["batches"], out["epochs"]) == (2 * SAMPLES, 60, 2)
     assert out["bytes"] == 2 * SAMPLES * (16 * 16 * 4 + 8)
@@ -489,6 +494,23 @@ def test_epoch__drop_last__leaves_the_short_batch_out(data):
     assert (out["samples"], out["batches"], out["epochs"]) == (SAMPLES // 128 * 128, SAMPLES // 128, 1)
 
 
+def test_epoch__pad_last__every_sample_and_full_batches(data, tmp_path):
+    order = ["--shuffle", "--batch", "120", "--streams", "4", "--pad-last"]
+    plan = figures("plan", data, *order)
+    rows = plan["batches_per_epoch"] * 120
+    assert plan["samples_per_epoch"] == rows and plan["padded_samples"] == rows - SAMPLES
+    assert plan["dropped_samples"] == 0 and "padding" in good("plan", data, *order)
+    parts = []
+    for rank in (0, 1):
+        args = [*order, "--rank", rank, "--world-size", "2"]
+        parts.append(order_of(data, tmp_path, *args))
+        assert len(parts[rank]) == rows // 2
+    assert np.array_equal(np.unique(np.concatenate(parts)), np.arange(SAMPLES))
+    assert figures("epoch", data, *order)["padding"] == rows - SAMPLES
+    done = headrace("epoch", data, "--pad-last", "--drop-last")
+    assert done.returncode == 1 and "not both" in done.stderr
+
+
 def test_epoch__fields__only_these_are_delivered(data):
     assert figures("epoch", data, "--fields", "y")["bytes"] == SAMPLES * 8
     done = headrace("epoch", data, "--fields", "y,z")
@@ -497,12 +519,15 @@ def test_epoch__fields__only_these_are_delivered(data):
 
 def test_epoch__io__as_asked(data):
     cached = figures("epoch", data, "--io", "cached")
-    assert cached["io"] not in ("libaio", "threads")
+    assert (cached["io"], cached["read_threads"]) == ("page cache", 0)
+    threads = figures("epoch", data, "--io", "threads", "--io-depth", "5", "--threads", "2")
+    assert (threads["io"], threads["io_depth"], threads["read_threads"]) == ("threads", 5, 5)
     direct = headrace("epoch", data, "--io", "direct", "--json")
     if direct.returncode != 0:
         assert "direct" in direct.stderr.lower()
         pytest.skip("no direct reads on this file system")
-    assert json.loads(direct.stdout)["io"] in ("libaio", "threads")
+    assert json.loads(direct.stdout)["io"] in ("io_uring", "libaio")
+    assert figures("epoch", data, "--io", "libaio")["io"] == "libaio"
 
 
 def test_epoch__max_batches__counts_the_epoch_that_it_ends(data):
@@ -687,7 +712,8 @@ def test_progress__resumed_with_few_batches__ends_at_100_percent(data, tmp_path)
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_progress__stderr_is_no_terminal__silent(command, data, made, tmp_path):
-    args = {"convert": [made / "x.npy", "-o", tmp_path / "x.hrd"], "export": [data, "-o", tmp_path / "arrays"]}
+    args = {"convert": [made / "x.npy", "-o", tmp_path / "x.hrd"], "export": [data, "-o", tmp_path / "arrays"],
+            "bench": [data, "--rounds", "1", "--seconds", "20ms"]}
     done = headrace(command, *args.get(command, [data]))
     assert done.returncode == 0
     assert "\r" not in done.stderr and "\x1b" not in done.stderr

@@ -207,6 +207,11 @@ static void convert__resumed_in_the_middle__has_the_same_data(void **state) {
     assert_int_equal(hr_writer_append(writer, 4321, columns, NULL), HR_OK);
     hr_writer_close(writer);
     o.flags = HR_CONVERT_RESUME;
+    hr_error err = {0};
+    cancel_at = 1; /* the first chunk that is read again is told, and may end it */
+    assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_CANCELLED);
+    assert_non_null(strstr(err.message, "was read again"));
+    cancel_at = 0;
     run(&o, &result);
     check_output();
     assert_true(result.resumed_samples > 0 && result.resumed_samples <= 4320);

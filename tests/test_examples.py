@@ -123,7 +123,8 @@ def test_readme_shows_the_example_that_is_built():
     assert blocks == [(ROOT / "examples" / "read_batches.c").read_text()]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/licences.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/decisions.md",
+                                  "docs/licences.md"])
 def test_links_lead_somewhere(page):
     path = ROOT / page
     for link in re.findall(r"\]\(([^)#]+)", path.read_text()):

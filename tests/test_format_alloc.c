@@ -90,7 +90,7 @@ static void material_make(struct material *m) {
     assert_int_equal(hr__schema_make(fields, NUM_FIELDS, 8, &f->schema, NULL), HR_OK);
     f->schema.fields[2].statistics = labels_make();
     f->schema.fields[0].storage =
-        (struct hr__storage){HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE, 4, 1, NULL};
+        (struct hr__storage){HR__CODEC_ZSTD, HR__FILTER_BYTE_SHUFFLE, 4, 1, NULL};
     f->commit_seq = f->num_chunks = f->num_segments = f->num_index_pages = f->max_chunk_pages = 1;
     f->num_samples = 5;
     f->segments = &m->segment;

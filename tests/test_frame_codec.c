@@ -50,7 +50,7 @@ static int teardown(void **state) {
 
 static struct hr__frame encode(struct codec *c, uint8_t codec, uint8_t e, uint32_t n) {
     struct hr__storage storage = {.codec = codec,
-                                  .filter = e != 0 ? HR_FILTER_BYTE_SHUFFLE : HR_FILTER_NONE,
+                                  .filter = e != 0 ? HR__FILTER_BYTE_SHUFFLE : HR__FILTER_NONE,
                                   .element_bytes = e,
                                   .level = 1};
     struct hr__frame f = {0};
@@ -80,17 +80,17 @@ static void frame__every_codec_and_filter__comes_back(void **state) {
     static const uint32_t sizes[] = {16, 48, 4096, N};
     for (size_t k = 0; k < sizeof(filters); k++)
         for (size_t i = 0; i < 4; i++) {
-            struct hr__frame f = encode(c, HR_CODEC_ZSTD, filters[k], sizes[i]);
+            struct hr__frame f = encode(c, HR__CODEC_ZSTD, filters[k], sizes[i]);
             assert_int_equal(f.decoded_bytes, sizes[i]);
             assert_int_equal(decode(c, &f, ALL), HR_OK);
-            if (f.filter == HR_FILTER_BYTE_SHUFFLE)
+            if (f.filter == HR__FILTER_BYTE_SHUFFLE)
                 hr__byte_unshuffle(c->decoded, sizes[i], f.element_bytes, c->plain);
             else
                 memcpy(c->plain, c->decoded, sizes[i]);
             assert_memory_equal(c->plain, c->src, sizes[i]);
             assert_true(f.stored_bytes <= sizes[i]);
         }
-    struct hr__frame raw = encode(c, HR_CODEC_RAW, 0, N);
+    struct hr__frame raw = encode(c, HR__CODEC_RAW, 0, N);
     assert_int_equal(raw.stored_bytes, N);
     assert_int_equal(decode(c, &raw, 0), HR_OK);
     assert_memory_equal(c->decoded, c->src, N);
@@ -103,9 +103,9 @@ static void frame__compression_does_not_help__is_raw(void **state) {
         x = x * 1664525u + 1013904223u;
         c->src[i] = (uint8_t)(x >> 24);
     }
-    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 4, N);
-    assert_int_equal(f.codec, HR_CODEC_RAW);
-    assert_int_equal(f.filter, HR_FILTER_NONE);
+    struct hr__frame f = encode(c, HR__CODEC_ZSTD, 4, N);
+    assert_int_equal(f.codec, HR__CODEC_RAW);
+    assert_int_equal(f.filter, HR__FILTER_NONE);
     assert_int_equal(f.element_bytes, 0);
     assert_int_equal(f.stored_bytes, N);
     assert_memory_equal(c->stored, c->src, N);
@@ -114,15 +114,15 @@ static void frame__compression_does_not_help__is_raw(void **state) {
 static void frame__size_no_multiple_of_the_element__is_not_shuffled(void **state) {
     struct codec *c = *state;
     memset(c->src, 5, N);
-    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 8, 1001);
-    assert_int_equal(f.codec, HR_CODEC_ZSTD);
-    assert_int_equal(f.filter, HR_FILTER_NONE);
+    struct hr__frame f = encode(c, HR__CODEC_ZSTD, 8, 1001);
+    assert_int_equal(f.codec, HR__CODEC_ZSTD);
+    assert_int_equal(f.filter, HR__FILTER_NONE);
     assert_int_equal(f.element_bytes, 0);
 }
 
 static void frame__any_bit_flipped__is_corrupt(void **state) {
     struct codec *c = *state;
-    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 4, 512);
+    struct hr__frame f = encode(c, HR__CODEC_ZSTD, 4, 512);
     for (uint32_t bit = 0; bit < f.stored_bytes * 8; bit++) {
         c->stored[bit / 8] ^= (uint8_t)(1u << bit % 8);
         assert_int_equal(decode(c, &f, ALL), HR_ERR_CORRUPT);
@@ -134,7 +134,7 @@ static void frame__any_bit_flipped__is_corrupt(void **state) {
 /* With the hash made right again the codec stands alone: an error, or decoded_bytes bytes. */
 static void frame__flipped_with_the_right_hash__never_overruns(void **state) {
     struct codec *c = *state;
-    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 4, 512);
+    struct hr__frame f = encode(c, HR__CODEC_ZSTD, 4, 512);
     for (uint32_t bit = 0; bit < f.stored_bytes * 8; bit++) {
         c->stored[bit / 8] ^= (uint8_t)(1u << bit % 8);
         f.hash = hr__hash(c->stored, f.stored_bytes);
@@ -146,7 +146,7 @@ static void frame__flipped_with_the_right_hash__never_overruns(void **state) {
 
 static void frame__other_decoded_size__is_corrupt(void **state) {
     struct codec *c = *state;
-    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 0, 4096);
+    struct hr__frame f = encode(c, HR__CODEC_ZSTD, 0, 4096);
     f.decoded_bytes = 4095;
     assert_int_equal(decode(c, &f, ALL), HR_ERR_CORRUPT);
     f.decoded_bytes = 4097;
@@ -155,7 +155,7 @@ static void frame__other_decoded_size__is_corrupt(void **state) {
 
 static void frame__every_truncation_with_the_right_hash__is_corrupt(void **state) {
     struct codec *c = *state;
-    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 0, 512);
+    struct hr__frame f = encode(c, HR__CODEC_ZSTD, 0, 512);
     for (f.stored_bytes--; f.stored_bytes > 0; f.stored_bytes--) {
         f.hash = hr__hash(c->stored, f.stored_bytes);
         assert_int_equal(decode(c, &f, ALL), HR_ERR_CORRUPT);
@@ -166,7 +166,7 @@ static void frame__every_truncation_with_the_right_hash__is_corrupt(void **state
 static void frame__something_behind_the_zstd_frame__is_corrupt(void **state) {
     struct codec *c = *state;
     static const uint8_t skippable[] = {0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0};
-    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 0, 4096), longer = f;
+    struct hr__frame f = encode(c, HR__CODEC_ZSTD, 0, 4096), longer = f;
     c->stored[f.stored_bytes] = 0;
     longer.stored_bytes = f.stored_bytes + 1;
     longer.hash = hr__hash(c->stored, longer.stored_bytes);
@@ -183,7 +183,7 @@ static void frame__older_than_rfc_8878__is_corrupt(void **state) {
     static const uint8_t old[] = {0x27, 0xb5, 0x2f, 0xfd, 0x20, 4,    0x40, 0,
                                   4,    'd',  'a',  't',  'a',  0xc0, 0,    0};
     memcpy(c->stored, old, sizeof(old));
-    struct hr__frame f = {.codec = HR_CODEC_ZSTD, .stored_bytes = sizeof(old), .decoded_bytes = 4};
+    struct hr__frame f = {.codec = HR__CODEC_ZSTD, .stored_bytes = sizeof(old), .decoded_bytes = 4};
     f.hash = hr__hash(c->stored, f.stored_bytes);
     assert_int_equal(decode(c, &f, ALL), HR_ERR_CORRUPT);
 }
@@ -192,8 +192,8 @@ static void frame__feature_not_listed__is_corrupt(void **state) {
     struct codec *c = *state;
     for (uint32_t i = 0; i < N; i++)
         c->src[i] = (uint8_t)((i / 4) >> 8 * (i % 4));
-    struct hr__frame f = encode(c, HR_CODEC_ZSTD, 4, 4096);
-    assert_int_equal(f.filter, HR_FILTER_BYTE_SHUFFLE);
+    struct hr__frame f = encode(c, HR__CODEC_ZSTD, 4, 4096);
+    assert_int_equal(f.filter, HR__FILTER_BYTE_SHUFFLE);
     assert_int_equal(decode(c, &f, ALL), HR_OK);
     assert_int_equal(decode(c, &f, HR__FEATURE_ZSTD), HR_ERR_CORRUPT);
     assert_int_equal(decode(c, &f, HR__FEATURE_BYTE_SHUFFLE), HR_ERR_CORRUPT);
@@ -202,7 +202,7 @@ static void frame__feature_not_listed__is_corrupt(void **state) {
 
 static void frame__no_room__is_refused(void **state) {
     struct codec *c = *state;
-    struct hr__storage storage = {.codec = HR_CODEC_ZSTD, .level = 1};
+    struct hr__storage storage = {.codec = HR__CODEC_ZSTD, .level = 1};
     struct hr__frame f;
     assert_int_equal(hr__frame_encode(&c->encoder, &storage, c->src, N, c->stored,
                                       hr__frame_bound(N) - 1, &f, NULL),

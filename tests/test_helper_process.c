@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "clock.h"
+#include "fake_helper.h"
 #include "hdf5_reader.h"
 #include "helper_process.h"
 
@@ -22,53 +23,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SECOND_NS   INT64_C(1000000000)
-#define NUM_SAMPLES 100000u
+#define SECOND_NS INT64_C(1000000000)
 
 /* --- the bad helper ------------------------------------------------------------------------- */
-
-static void say(int socket, const struct hr__helper_message *m) {
-    uint8_t buf[HR__HELPER_MESSAGE_BYTES];
-    size_t n = hr__helper_encode(m, buf, sizeof buf);
-    if (n == 0 || send(socket, buf, n, MSG_NOSIGNAL) != (ssize_t)n)
-        _exit(9);
-}
-
-static void hear(int socket, struct hr__helper_message *m, int *fd) {
-    static uint8_t buf[HR__HELPER_MESSAGE_BYTES];
-    union {
-        struct cmsghdr head;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec part = {.iov_base = buf, .iov_len = sizeof buf};
-    struct msghdr msg = {.msg_iov = &part,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(socket, &msg, 0);
-    if (n <= 0 || hr__helper_decode(buf, (size_t)n, m, NULL) != HR_OK)
-        _exit(0);
-    if (msg.msg_controllen >= CMSG_LEN(sizeof(int)))
-        memcpy(fd, CMSG_DATA(&control.head), sizeof *fd);
-}
-
-static struct hr__helper_field example_field(void) {
-    return (struct hr__helper_field){.dtype = HR_UINT32,
-                                     .num_samples = NUM_SAMPLES,
-                                     .sample_bytes = 4,
-                                     .granule_samples = 1000,
-                                     .chunk_bytes = 4000,
-                                     .chunk_row_bytes = 4000,
-                                     .flags = HR__HELPER_CHUNKED,
-                                     .member = "x",
-                                     .name = "x"};
-}
 
 static bool is(const char *mode, const char *name) {
     return strcmp(mode, name) == 0;
@@ -105,7 +67,7 @@ static void before_hello(const char *mode, int socket) {
 
 static void play_open(const char *mode, int socket, const struct hr__helper_message *m, int fd,
                       uint32_t **rows) {
-    struct hr__helper_message opened = {.type = HR__HELPER_OPENED, .field = example_field()};
+    struct hr__helper_message opened = {.type = HR__HELPER_OPENED, .field = fake_field()};
     if (is(mode, "die_at_open"))
         _exit(0);
     if (is(mode, "other_shape"))
@@ -114,11 +76,8 @@ static void play_open(const char *mode, int socket, const struct hr__helper_mess
         opened.type = HR__HELPER_FIELD;
     if (is(mode, "resize") && (ftruncate(fd, 0) == 0 || ftruncate(fd, 1 << 30) == 0))
         _exit(8);
-    void *p = mmap(NULL, 2 * m->slot_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (p == MAP_FAILED)
-        _exit(10);
-    *rows = p;
-    say(socket, &opened);
+    *rows = fake_map(fd, m->slot_bytes);
+    fake_say(socket, &opened);
 }
 
 static void play_read(const char *mode, int socket, const struct hr__helper_message *m,
@@ -134,9 +93,8 @@ static void play_read(const char *mode, int socket, const struct hr__helper_mess
     answer.slot ^= is(mode, "other_slot");
     answer.first += is(mode, "other_first");
     answer.n += is(mode, "more_rows") ? UINT32_MAX : 0;
-    for (uint64_t i = 0; i < m->n; i++)
-        rows[m->slot * (slot_bytes / 4) + i] = (uint32_t)(m->first + i);
-    say(socket, is(mode, "bad_chunk") && m->first > 0 ? &error : &answer);
+    fake_fill(rows, slot_bytes, m);
+    fake_say(socket, is(mode, "bad_chunk") && m->first > 0 ? &error : &answer);
 }
 
 static int play(const char *mode, int socket) {
@@ -145,12 +103,12 @@ static int play(const char *mode, int socket) {
     uint64_t slot_bytes = 0;
     uint32_t *rows = NULL;
     before_hello(mode, socket);
-    say(socket, &hello);
+    fake_say(socket, &hello);
     if (is(mode, "die_after_hello"))
         return 3;
     for (;;) {
         int fd = -1;
-        hear(socket, &m, &fd);
+        fake_hear(socket, &m, &fd);
         if (m.type == HR__HELPER_OPEN) {
             play_open(mode, socket, &m, fd, &rows);
             slot_bytes = m.slot_bytes;
@@ -301,7 +259,7 @@ static void fork__helper_of_the_parent__is_refused_and_survives(void **state) {
 /* Opens a reader over a bad helper and reads all of it in steps. */
 static hr_status read_all(const char *mode, uint64_t step, uint64_t budget_bytes, hr_error *err) {
     struct hr__hdf5_target target = {.path = "some.h5",
-                                     .field = example_field(),
+                                     .field = fake_field(),
                                      .opts = {.timeout_ns = SECOND_NS / 2},
                                      .program = program(mode)};
     struct hr__hdf5_reader *r = NULL;
@@ -312,8 +270,8 @@ static hr_status read_all(const char *mode, uint64_t step, uint64_t budget_bytes
     assert_true((st == HR_OK) == (r != NULL));
     uint32_t *rows = malloc(step * 4);
     assert_non_null(rows);
-    for (uint64_t at = 0; st == HR_OK && at < NUM_SAMPLES; at += step) {
-        uint64_t n = NUM_SAMPLES - at < step ? NUM_SAMPLES - at : step;
+    for (uint64_t at = 0; st == HR_OK && at < FAKE_SAMPLES; at += step) {
+        uint64_t n = FAKE_SAMPLES - at < step ? FAKE_SAMPLES - at : step;
         st = hr__hdf5_reader_read(r, at, n, rows, err);
         for (uint64_t i = 0; st == HR_OK && i < n; i++)
             assert_int_equal(rows[i], at + i);
@@ -328,7 +286,7 @@ static hr_status read_all(const char *mode, uint64_t step, uint64_t budget_bytes
 
 static void reader__good_helper__gives_every_row(void **state) {
     (void)state;
-    static const uint64_t steps[] = {1, 777, 1000, 4096, NUM_SAMPLES};
+    static const uint64_t steps[] = {1, 777, 1000, 4096, FAKE_SAMPLES};
     static const uint64_t budgets[] = {UINT64_C(4) << 20, 100000, 24576};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         for (size_t k = 0; k < sizeof budgets / sizeof *budgets; k++) {
@@ -343,7 +301,7 @@ static void reader__several_side_by_side__each_gives_its_rows(void **state) {
     (void)state;
     enum { NUM_READERS = 4, STEP = 500 };
     struct hr__hdf5_target target = {.path = "some.h5",
-                                     .field = example_field(),
+                                     .field = fake_field(),
                                      .opts = {.timeout_ns = 5 * SECOND_NS},
                                      .program = program("good")};
     struct hr__hdf5_reader *readers[NUM_READERS];
@@ -351,7 +309,7 @@ static void reader__several_side_by_side__each_gives_its_rows(void **state) {
     hr__budget_init(&budget, UINT64_C(4) << 20);
     for (unsigned k = 0; k < NUM_READERS; k++)
         assert_int_equal(hr__hdf5_reader_open(&target, &budget, &readers[k], NULL), HR_OK);
-    for (uint64_t at = 0; at < NUM_SAMPLES; at += STEP) {
+    for (uint64_t at = 0; at < FAKE_SAMPLES; at += STEP) {
         uint32_t rows[STEP];
         assert_int_equal(
             hr__hdf5_reader_read(readers[at / STEP % NUM_READERS], at, STEP, rows, NULL), HR_OK);

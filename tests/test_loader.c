@@ -151,8 +151,8 @@ static void next__threads_budgets_and_io__same_sequence(void **state) {
     assert_each_once(first->samples, m.num_samples);
     static const uint32_t threads[] = {1, 2, 8};
     static const uint64_t budgets[] = {0, (uint64_t)8 << 20};
-    static const hr_io ios[] = {HR_IO_CACHED, HR_IO_DIRECT};
-    for (size_t i = 0; i < 12; i++) {
+    static const hr_io ios[] = {HR_IO_CACHED, HR_IO_DIRECT, HR_IO_THREADS, HR_IO_LIBAIO};
+    for (size_t i = 0; i < 24; i++) {
         hr_loader *probe = NULL;
         o.num_threads = threads[i % 3];
         o.budget_bytes = budgets[i / 3 % 2];
@@ -392,6 +392,13 @@ static void options__unknown_or_wrong__are_refused(void **state) {
     o = shuffled(64);
     o.struct_bytes = 4;
     assert_int_equal(hr_loader_open(ds, &o, &l, &err), HR_ERR_INVALID);
+    o = shuffled(64);
+    o.io = (hr_io)(HR_IO_LIBAIO + 1);
+    assert_int_equal(hr_loader_open(ds, &o, &l, &err), HR_ERR_INVALID);
+    o = shuffled(64);
+    o.io_depth = 4097;
+    assert_int_equal(hr_loader_open(ds, &o, &l, &err), HR_ERR_INVALID);
+    assert_non_null(strstr(err.message, "4097, at most 4096"));
     o = shuffled(2000);
     o.flags |= HR_LOADER_DROP_LAST;
     assert_int_equal(hr_loader_open(ds, &o, &l, &err), HR_ERR_INVALID);
@@ -405,20 +412,24 @@ static void plan__peak__is_what_the_loader_reserves(void **state) {
     hr_error err = {0};
     hr_dataset *ds = make_and_open("plan.hrd", &m);
     for (uint32_t threads = 1; threads <= 4; threads *= 2)
-        for (int io = HR_IO_DIRECT; io <= HR_IO_CACHED; io++) {
+        for (int io = HR_IO_AUTO; io <= HR_IO_LIBAIO; io++) {
             hr_loader *l = NULL;
             hr_loader_options o = shuffled(96);
             o.num_threads = threads;
             o.io = (hr_io)io;
             hr_loader_plan plan = {.struct_bytes = sizeof(plan)};
             hr_loader_info info = {.struct_bytes = sizeof(info)};
-            made_ok(hr_loader_plan_make(ds, &o, &plan, &err), &err);
-            hr_status st = hr_loader_open(ds, &o, &l, &err);
-            if (st == HR_ERR_UNSUPPORTED)
+            hr_status st = hr_loader_plan_make(ds, &o, &plan, &err);
+            if (st == HR_ERR_UNSUPPORTED && (io == HR_IO_DIRECT || io == HR_IO_LIBAIO))
                 continue; /* this file system has no direct reads */
             made_ok(st, &err);
+            made_ok(hr_loader_open(ds, &o, &l, &err), &err);
             made_ok(hr_loader_describe(l, &info, &err), &err);
             assert_int_equal(plan.peak_bytes, info.reserved_bytes);
+            assert_int_equal(plan.io, info.io);
+            assert_int_equal(plan.io_depth, info.io_depth);
+            assert_string_equal(plan.io_backend, info.io_backend);
+            assert_int_equal(info.num_read_threads, io == HR_IO_THREADS ? info.io_depth : 0);
             hr_loader_close(l);
         }
     hr_dataset_close(ds);

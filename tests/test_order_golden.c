@@ -74,7 +74,9 @@ static void read_params(FILE *f, struct hr__segment *segments, struct hr__order_
     p->window_visits = (uint32_t)read_named(f, "W");
     p->sample_bytes = read_named(f, "sample_bytes");
     p->seed = read_named(f, "seed");
-    p->drop_last = read_named(f, "drop") != 0;
+    const uint64_t last = read_named(f, "drop"); /* a short last batch is kept, dropped, padded */
+    p->drop_last = last == 1;
+    p->pad_last = last == 2;
 }
 
 static uint64_t sample_index(const struct hr__order_params *p, uint64_t chunk, uint32_t place) {
@@ -86,16 +88,17 @@ static uint64_t sample_index(const struct hr__order_params *p, uint64_t chunk, u
 }
 
 /* The batch's samples by visiting, laid out as rows: index_at[stream x stride + position]. */
-static void lay_out(const struct hr__order_params *p, const struct hr__order *o,
-                    const struct hr__order_epoch *e, uint64_t *index_at, uint64_t stride) {
+static void lay_out(const struct hr__order_params *p, const struct hr__order_epoch *e,
+                    uint64_t *index_at, uint64_t stride) {
     uint64_t *positions = malloc(p->samples_per_chunk * sizeof(uint64_t));
     assert_non_null(positions);
     for (uint32_t s = 0; s < p->num_streams; s++) {
-        for (uint64_t v = 0; v < hr__order_num_visits(o, s); v++) {
+        for (uint64_t v = 0; v < hr__order_epoch_visits(e, s); v++) {
             const uint64_t chunk = hr__order_visit_chunk(e, s, v);
             const uint32_t n = hr__order_visit_positions(e, s, v, positions);
             for (uint32_t r = 0; r < n; r++)
-                index_at[s * stride + positions[r]] = sample_index(p, chunk, r);
+                if (positions[r] < stride)
+                    index_at[s * stride + positions[r]] = sample_index(p, chunk, r);
         }
     }
     free(positions);
@@ -106,10 +109,10 @@ static void check_epoch(FILE *f, const struct hr__order_params *p, const struct 
     struct hr__order_epoch *e;
     const uint64_t number = read_named(f, "epoch");
     assert_int_equal(hr__order_epoch_make(o, number, 0, p->num_streams, budget, &e, NULL), HR_OK);
-    const uint64_t stride = hr__order_num_visits(o, 0) * p->samples_per_chunk;
+    const uint64_t stride = hr__order_num_visits(o, 0) * p->samples_per_chunk + p->batch_samples;
     uint64_t *index_at = calloc((size_t)(stride * p->num_streams), sizeof(uint64_t));
     assert_non_null(index_at);
-    lay_out(p, o, e, index_at, stride);
+    lay_out(p, e, index_at, stride);
     const uint32_t slice = p->batch_samples / p->num_streams;
     for (uint64_t b = 0; b < hr__order_num_batches(o); b++) {
         uint64_t left = read_number(f);
@@ -119,6 +122,8 @@ static void check_epoch(FILE *f, const struct hr__order_params *p, const struct 
                 assert_int_equal(read_number(f), index_at[s * stride + b * slice + row]);
         }
         assert_int_equal(left, 0);
+        for (uint32_t s = 0; s < p->num_streams && p->pad_last; s++)
+            assert_int_equal(read_number(f), hr__order_epoch_batch_repeats(e, s, b));
     }
     free(index_at);
     hr__order_epoch_free(e);
@@ -161,7 +166,15 @@ static void order__golden_files__same_batches(void **state) {
                                         "feistel_chunks",
                                         "feistel_samples",
                                         "feistel_large",
-                                        "default_window"};
+                                        "default_window",
+                                        "pad",
+                                        "pad_sequential",
+                                        "pad_sequential_streams",
+                                        "pad_streams",
+                                        "pad_streams_mixed",
+                                        "pad_whole",
+                                        "pad_few_samples",
+                                        "pad_unequal"};
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
         char file[64];
         snprintf(file, sizeof file, "order_%s.txt", names[k]);

@@ -35,7 +35,7 @@ static void assert_refused(const struct hr__order_params *p, const char *words) 
         fail_msg("'%s' does not say '%s'", err.message, words);
     assert_int_equal(budget.reserved_bytes, 0);
     assert_int_equal(hr__order_make(p, &budget, &o, NULL), HR_ERR_INVALID);
-    assert_int_equal(hr__order_bytes(p), 0);
+    assert_int_equal(hr__order_bytes(p, 2), 0);
 }
 
 static void order_make__violated_rule__is_refused_in_words(void **state) {
@@ -63,6 +63,9 @@ static void order_make__violated_rule__is_refused_in_words(void **state) {
     p.batch_samples = 102;
     p.num_streams = 2;
     assert_refused(&p, "no batch would come");
+    p = plain_params(&hundred);
+    p.drop_last = p.pad_last = true;
+    assert_refused(&p, "dropped or padded, not both");
     p = plain_params(&hundred);
     p.num_segments = 0;
     assert_refused(&p, "no samples");
@@ -95,23 +98,24 @@ static void order_make__short_budget__is_refused(void **state) {
     assert_null(o);
 }
 
-static void order_bytes__any_parameters__cover_two_epochs(void **state) {
+static void order_bytes__any_parameters__cover_so_many_epochs(void **state) {
     (void)state;
     for (uint64_t k = 0; k < 500; k++) {
         struct order_case c;
         struct hr__budget budget;
         struct hr__order *o;
-        struct hr__order_epoch *e[2];
+        struct hr__order_epoch *e[5];
+        const int n = 1 + (int)k % 5;
         case_make(&c, k);
-        hr__budget_init(&budget, hr__order_bytes(&c.params));
+        hr__budget_init(&budget, hr__order_bytes(&c.params, (uint64_t)n));
         if (hr__order_make(&c.params, &budget, &o, NULL) != HR_OK)
             continue;
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < n; i++)
             assert_int_equal(hr__order_epoch_make(o, c.epoch + (uint64_t)i, 0, c.params.num_streams,
                                                   &budget, &e[i], NULL),
                              HR_OK);
-        hr__order_epoch_free(e[0]);
-        hr__order_epoch_free(e[1]);
+        for (int i = 0; i < n; i++)
+            hr__order_epoch_free(e[i]);
         hr__order_free(o);
         assert_int_equal(budget.reserved_bytes, 0);
     }
@@ -143,15 +147,18 @@ static void default_window__as_the_specification_says(void **state) {
     assert_int_equal(default_window(100, 65536, 256, 1, 0), 100);
 }
 
+enum last { KEPT, DROPPED, PADDED };
+
 static uint64_t count_batches(const struct hr__segment *segments, uint64_t n, uint32_t batch,
-                              uint32_t streams, bool drop) {
+                              uint32_t streams, enum last last) {
     struct hr__order_params p = plain_params(segments);
     struct hr__budget budget;
     struct hr__order *o;
     p.num_segments = n;
     p.batch_samples = batch;
     p.num_streams = streams;
-    p.drop_last = drop;
+    p.drop_last = last == DROPPED;
+    p.pad_last = last == PADDED;
     hr__budget_init(&budget, 1u << 20);
     assert_int_equal(hr__order_make(&p, &budget, &o, NULL), HR_OK);
     const uint64_t num_batches = hr__order_num_batches(o);
@@ -163,11 +170,16 @@ static void num_batches__short_chunks__as_the_specification_says(void **state) {
     (void)state;
     const struct hr__segment segments[] = {
         {0, 2, 0, 13}, {2, 2, 13, 15}, {4, 1, 28, 4}, {5, 1, 32, 9}};
-    assert_int_equal(count_batches(segments, 4, 10, 1, false), 5); /* 41 samples */
-    assert_int_equal(count_batches(segments, 4, 10, 1, true), 4);
-    assert_int_equal(count_batches(segments, 4, 2, 2, false), 12); /* 30 - 7 - 6 - 5 = 12 */
-    assert_int_equal(count_batches(segments, 4, 3, 3, false), 7);  /* 20 - 7 - 6 */
-    assert_int_equal(count_batches(segments, 4, 6, 6, false), 3);  /* 10 - 7 */
+    assert_int_equal(count_batches(segments, 4, 10, 1, KEPT), 5); /* 41 samples */
+    assert_int_equal(count_batches(segments, 4, 10, 1, DROPPED), 4);
+    assert_int_equal(count_batches(segments, 4, 2, 2, KEPT), 12); /* 30 - 7 - 6 - 5 = 12 */
+    assert_int_equal(count_batches(segments, 4, 3, 3, KEPT), 7);  /* 20 - 7 - 6 */
+    assert_int_equal(count_batches(segments, 4, 6, 6, KEPT), 3);  /* 10 - 7 */
+    assert_int_equal(count_batches(segments, 4, 10, 1, PADDED), 5);
+    assert_int_equal(count_batches(segments, 4, 2, 2, PADDED), 29); /* 30 - 0 - 0 - 1 */
+    assert_int_equal(count_batches(segments, 4, 12, 4, PADDED), 7); /* 20 / 3 */
+    assert_int_equal(count_batches(segments, 4, 60, 6, PADDED), 1);
+    assert_int_equal(count_batches(segments, 4, 1000, 1, PADDED), 1);
 }
 
 static void order_epoch__part_of_the_streams__is_the_same(void **state) {
@@ -202,7 +214,7 @@ int main(void) {
         cmocka_unit_test(order_make__violated_rule__is_refused_in_words),
         cmocka_unit_test(order_make__too_many_samples__is_refused),
         cmocka_unit_test(order_make__short_budget__is_refused),
-        cmocka_unit_test(order_bytes__any_parameters__cover_two_epochs),
+        cmocka_unit_test(order_bytes__any_parameters__cover_so_many_epochs),
         cmocka_unit_test(default_window__as_the_specification_says),
         cmocka_unit_test(num_batches__short_chunks__as_the_specification_says),
         cmocka_unit_test(order_epoch__part_of_the_streams__is_the_same),

@@ -97,7 +97,19 @@ ZSTD_DCtx *__wrap_ZSTD_createDCtx(void) {
     return refuse(false) ? NULL : __real_ZSTD_createDCtx();
 }
 
-enum { READ, GATHER, LOAD_CACHED, LOAD_DIRECT, PLAN, VERIFY, NUM_CALLS };
+enum {
+    READ,
+    GATHER,
+    LOAD_CACHED,
+    LOAD_DIRECT,
+    LOAD_LIBAIO,
+    LOAD_THREADS,
+    PLAN,
+    BENCH_MEMORY,
+    BENCH_DISK,
+    VERIFY,
+    NUM_CALLS
+};
 
 static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
@@ -110,7 +122,7 @@ static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
     o.budget_bytes = (uint64_t)64 << 20;
     o.io = io;
     hr_status st = hr_loader_open(ds, &o, &l, err);
-    if (st == HR_ERR_UNSUPPORTED && io == HR_IO_DIRECT)
+    if (st == HR_ERR_UNSUPPORTED && (io == HR_IO_DIRECT || io == HR_IO_LIBAIO))
         return hr_loader_open(ds, &o, &l, NULL) == HR_OK ? HR_ERR_INVALID : HR_OK;
     for (int ends = 0; st == HR_OK && ends < 2;) {
         st = hr_loader_next(l, -1, &b, err);
@@ -135,6 +147,19 @@ static hr_status plan(hr_dataset *ds, hr_error *err) {
     return hr_loader_plan_make(ds, &o, &p, err);
 }
 
+/* Apart, because the end of an asynchronous context takes the kernel so long. */
+static hr_status bench(hr_dataset *ds, bool disk, hr_error *err) {
+    hr_bench_options o = HR_BENCH_OPTIONS_INIT;
+    hr_bench_result r = {.struct_bytes = sizeof(r)};
+    o.measures = 1u << (disk ? HR_BENCH_READ_SHUFFLED : HR_BENCH_MEMORY_SEQUENTIAL);
+    o.batch_samples = 16;
+    o.num_threads = disk ? 1 : 2;
+    o.num_rounds = 1;
+    o.run_ns = 1000000;
+    o.budget_bytes = (uint64_t)64 << 20;
+    return hr_bench(ds, &o, &r, err);
+}
+
 static hr_status call(const char *path, int which, hr_error *err) {
     hr_dataset *ds = NULL;
     hr_open_options o = HR_OPEN_OPTIONS_INIT;
@@ -145,11 +170,14 @@ static hr_status call(const char *path, int which, hr_error *err) {
         return hr_dataset_verify(path, &v, err);
     hr_status st = hr_dataset_open(path, &o, &ds, err);
     if (st == HR_OK)
-        st = which == READ          ? pass_read(ds, &set, err)
-             : which == GATHER      ? pass_gather(ds, &set, err)
-             : which == LOAD_CACHED ? load(ds, HR_IO_CACHED, err)
-             : which == LOAD_DIRECT ? load(ds, HR_IO_DIRECT, err)
-                                    : plan(ds, err);
+        st = which == READ           ? pass_read(ds, &set, err)
+             : which == GATHER       ? pass_gather(ds, &set, err)
+             : which == LOAD_CACHED  ? load(ds, HR_IO_CACHED, err)
+             : which == LOAD_DIRECT  ? load(ds, HR_IO_DIRECT, err)
+             : which == LOAD_LIBAIO  ? load(ds, HR_IO_LIBAIO, err)
+             : which == LOAD_THREADS ? load(ds, HR_IO_THREADS, err)
+             : which == PLAN         ? plan(ds, err)
+                                     : bench(ds, which == BENCH_DISK, err);
     else if (ds != NULL)
         st = HR_ERR_INVALID;
     hr_dataset_close(ds);
@@ -190,11 +218,19 @@ static void loader__each_allocation_refused__no_memory(void **state) {
     (void)state;
     refuse_each(LOAD_CACHED);
     refuse_each(LOAD_DIRECT);
+    refuse_each(LOAD_LIBAIO);
+    refuse_each(LOAD_THREADS);
 }
 
 static void plan__each_allocation_refused__no_memory(void **state) {
     (void)state;
     refuse_each(PLAN);
+}
+
+static void bench__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(BENCH_MEMORY);
+    refuse_each(BENCH_DISK);
 }
 
 static void verify__each_allocation_refused__no_memory(void **state) {
@@ -206,6 +242,8 @@ static void threads__each_refused__no_memory_or_done_without(void **state) {
     (void)state;
     atomic_store(&threads_only, true);
     refuse_each(LOAD_CACHED);
+    refuse_each(LOAD_THREADS);
+    refuse_each(BENCH_MEMORY);
     refuse_each(VERIFY);
     atomic_store(&threads_only, false);
 }
@@ -228,6 +266,7 @@ int main(void) {
         cmocka_unit_test(gather__each_allocation_refused__no_memory),
         cmocka_unit_test(loader__each_allocation_refused__no_memory),
         cmocka_unit_test(plan__each_allocation_refused__no_memory),
+        cmocka_unit_test(bench__each_allocation_refused__no_memory),
         cmocka_unit_test(verify__each_allocation_refused__no_memory),
         cmocka_unit_test(threads__each_refused__no_memory_or_done_without),
     };

@@ -3,6 +3,7 @@
  * names the file, never wrong data, never a hang.
  */
 #define _GNU_SOURCE
+#include "clock.h"
 #include "dataset.h"
 #include "memory_file.h"
 #include "reader_pass.h"
@@ -12,6 +13,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,7 +27,7 @@ static const struct made sets[] = {
     {60, 16, 9000, 0, HR_CODEC_RAW, HR_FILTER_NONE}, /* more than one read for each chunk */
 };
 
-enum { READ, GATHER, LOAD, LOAD_MANY, VERIFY, VERIFY_MANY, NUM_CALLS };
+enum { READ, GATHER, LOAD, LOAD_MANY, LOAD_THREADS, VERIFY, VERIFY_MANY, NUM_CALLS };
 
 static hr_status call(struct memory_file *f, const struct made *m, int which, hr_error *err) {
     hr_dataset *ds = NULL;
@@ -37,10 +39,11 @@ static hr_status call(struct memory_file *f, const struct made *m, int which, hr
         return hr__verify_in(&f->folder, NAME, &v, err);
     hr_status st = hr__dataset_open_in(&f->folder, NAME, &o, &ds, err);
     if (st == HR_OK)
-        st = which == READ     ? pass_read(ds, m, err)
-             : which == GATHER ? pass_gather(ds, m, err)
-             : which == LOAD   ? pass_loader(ds, m, 1, 2, err)
-                               : pass_loader(ds, m, 3, 2, err);
+        st = which == READ        ? pass_read(ds, m, err)
+             : which == GATHER    ? pass_gather(ds, m, err)
+             : which == LOAD      ? pass_loader(ds, m, HR_IO_CACHED, 1, 2, err)
+             : which == LOAD_MANY ? pass_loader(ds, m, HR_IO_CACHED, 3, 2, err)
+                                  : pass_loader(ds, m, HR_IO_THREADS, 2, 2, err);
     hr_dataset_close(ds);
     return st;
 }
@@ -151,6 +154,58 @@ static void next__after_a_failure__without_batches_and_closes(void **state) {
     memory_file_free(&f);
 }
 
+/* Threads of this process. */
+static uint32_t num_threads(void) {
+    char line[128];
+    unsigned n = 0;
+    FILE *f = fopen("/proc/self/status", "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f) != NULL && sscanf(line, "Threads: %u", &n) != 1)
+        ;
+    fclose(f);
+    return n;
+}
+
+/* At any moment, close waits for the reads that somebody is in, not for those that were asked for;
+ * and no thread is left. */
+static void close__slow_disk__takes_no_longer_than_its_reads(void **state) {
+    (void)state;
+    static const hr_io ios[] = {HR_IO_CACHED, HR_IO_THREADS, HR_IO_AUTO};
+    const int64_t read_ns = 100000000;
+    struct memory_file f;
+    hr_dataset *ds = NULL;
+    hr_error err = {0};
+    hr_open_options o = HR_OPEN_OPTIONS_INIT;
+    o.budget_bytes = BUDGET;
+    made_write(made_path("faulty.hrd"), &sets[1]);
+    memory_file_load(&f, made_path("faulty.hrd"), 0);
+    made_ok(hr__dataset_open_in(&f.folder, NAME, &o, &ds, &err), &err);
+    uint32_t threads_before = num_threads();
+    for (int64_t wait_ns = 0; wait_ns <= 3 * read_ns; wait_ns += 3 * read_ns / 4)
+        for (size_t i = 0; i < sizeof(ios) / sizeof(ios[0]); i++) {
+            hr_loader *l = NULL;
+            hr_batch *b = NULL;
+            hr_loader_options lo = HR_LOADER_OPTIONS_INIT;
+            lo.batch_samples = 16;
+            lo.num_threads = 2;
+            lo.io = ios[i];
+            lo.io_depth = 4; /* of as many chunks */
+            lo.budget_bytes = BUDGET;
+            made_ok(hr_loader_open(ds, &lo, &l, &err), &err);
+            atomic_store(&f.delay_us, (unsigned)(read_ns / 1000));
+            hr_status st = hr_loader_next(l, wait_ns, &b, &err);
+            assert_true(st == HR_OK || st == HR_TIMEOUT);
+            int64_t began_ns = hr__now_ns();
+            hr_loader_close(l);
+            /* A worker may have been about to begin with another. */
+            assert_true(hr__now_ns() - began_ns < 3 * read_ns);
+            atomic_store(&f.delay_us, 0);
+            assert_int_equal(num_threads(), threads_before);
+        }
+    hr_dataset_close(ds);
+    memory_file_free(&f);
+}
+
 static int teardown(void **state) {
     (void)state;
     made_cleanup();
@@ -164,6 +219,7 @@ int main(void) {
         cmocka_unit_test(open__errno__becomes_its_status),
         cmocka_unit_test(open__small_file_that_cannot_be_read__is_an_io_error),
         cmocka_unit_test(next__after_a_failure__without_batches_and_closes),
+        cmocka_unit_test(close__slow_disk__takes_no_longer_than_its_reads),
     };
     alarm(100); /* a hang is a failure */
     return cmocka_run_group_tests(tests, NULL, teardown);

@@ -1,5 +1,5 @@
 /*
- * The row store that this build uses against the portable one, bit for bit.
+ * Every row store that this processor can run against the portable one, bit for bit.
  */
 #include "row_store.h"
 
@@ -12,33 +12,19 @@
 
 #include <cmocka.h>
 
-void portable_copy(const struct hr__row_targets *t, uint32_t first, uint32_t count,
-                   uint64_t field_off, size_t row_bytes, const uint8_t *src);
-void portable_unshuffle(const struct hr__row_targets *t, uint32_t first, uint32_t count,
-                        uint64_t field_off, size_t row_bytes, uint32_t element_bytes,
-                        const uint8_t *src);
-void portable_fence(void);
-
-#define hr__rows_copy      portable_copy
-#define hr__rows_unshuffle portable_unshuffle
-#define hr__rows_fence     portable_fence
-#include "../reader/row_store_portable.c"
-#undef hr__rows_copy
-#undef hr__rows_unshuffle
-#undef hr__rows_fence
-
 #define SLOTS      3
 #define ROWS       8 /* of a slot */
 #define COUNT      11
+#define FIRST      100 /* sample of the frame */
 #define MOST_BYTES 300
 #define SLOT_BYTES ((size_t)ROWS * MOST_BYTES + 320)
 
 /* Both stores write the same rows into slots of the same random bytes. */
 struct scene {
-    uint8_t src[(COUNT + 1) * MOST_BYTES + 64];
+    uint8_t src[COUNT * MOST_BYTES + 64 + HR__ROW_SLACK_BYTES];
     uint8_t *ours, *portable; /* SLOTS x SLOT_BYTES, aligned to a line */
-    uint8_t *our_slots[COUNT + 3], *portable_slots[COUNT + 3];
-    uint32_t rows[COUNT + 3];
+    struct hr__row_target our_targets[COUNT], portable_targets[COUNT];
+    uint16_t picks[COUNT];
 };
 
 static uint32_t next_random(uint32_t *r) {
@@ -52,35 +38,39 @@ static void scene_make(struct scene *s, uint32_t seed) {
         s->src[i] = (uint8_t)next_random(&r);
     for (size_t i = 0; i < SLOTS * SLOT_BYTES; i++)
         s->ours[i] = s->portable[i] = (uint8_t)next_random(&r);
-    uint32_t used = 0; /* each place of a slot at most once: 24 places, in steps of 7 */
-    for (uint32_t i = 0; i < COUNT + 3; i++) {
-        uint32_t place = (seed + 7 * used++) % (SLOTS * ROWS);
-        bool nowhere = next_random(&r) % 4 == 0;
-        s->our_slots[i] = nowhere ? NULL : s->ours + place / ROWS * SLOT_BYTES;
-        s->portable_slots[i] = nowhere ? NULL : s->portable + place / ROWS * SLOT_BYTES;
-        s->rows[i] = place % ROWS;
+    for (uint32_t i = 0; i < COUNT; i++) { /* each place at most once: 24 places, in steps of 7 */
+        uint32_t place = (seed + 7 * i) % (SLOTS * ROWS);
+        uint32_t sample = FIRST + (seed + 5 * i) % COUNT; /* COUNT is prime */
+        size_t slot = place / ROWS * SLOT_BYTES;
+        s->our_targets[i] = (struct hr__row_target){s->ours + slot, place % ROWS, sample};
+        s->portable_targets[i] = (struct hr__row_target){s->portable + slot, place % ROWS, sample};
+        s->picks[i] = (uint16_t)((seed + 3 * i) % COUNT);
     }
 }
 
 /* element_bytes 1: plain copies. */
-static void compare(struct scene *s, size_t row_bytes, uint32_t element_bytes, uint32_t seed) {
-    struct hr__row_targets ours = {s->our_slots, s->rows}, portable = {s->portable_slots, s->rows};
-    uint32_t first = seed % 3, count = 1 + seed % COUNT;
-    uint64_t off = seed % 64;
-    const uint8_t *src = s->src + seed % 61;
+static void compare(const struct hr__row_store *store, struct scene *s, size_t row_bytes,
+                    uint32_t element_bytes, uint32_t seed) {
+    struct hr__row_group f = {.picks = s->picks,
+                              .num_picks = seed % (COUNT + 1),
+                              .first_sample = FIRST,
+                              .num_samples = COUNT,
+                              .frame_samples = 1 + seed / 7 % COUNT,
+                              .field_off = seed % 64,
+                              .row_bytes = row_bytes,
+                              .element_bytes = element_bytes,
+                              .src = s->src + seed % 61};
+    struct hr__row_group ours = f, portable = f;
+    ours.targets = s->our_targets;
+    portable.targets = s->portable_targets;
     scene_make(s, seed);
-    if (element_bytes == 1) {
-        hr__rows_copy(&ours, first, count, off, row_bytes, src);
-        portable_copy(&portable, first, count, off, row_bytes, src);
-    } else {
-        hr__rows_unshuffle(&ours, first, count, off, row_bytes, element_bytes, src);
-        portable_unshuffle(&portable, first, count, off, row_bytes, element_bytes, src);
-    }
-    hr__rows_fence();
-    portable_fence();
+    (element_bytes == 1 ? store->copy : store->unshuffle)(&ours);
+    (element_bytes == 1 ? hr__row_store_portable.copy
+                        : hr__row_store_portable.unshuffle)(&portable);
+    store->fence();
     if (memcmp(s->ours, s->portable, SLOTS * SLOT_BYTES) != 0)
-        fail_msg("rows of %zu bytes, elements of %u, first %u, count %u, offset %llu", row_bytes,
-                 element_bytes, first, count, (unsigned long long)off);
+        fail_msg("%s: rows of %zu bytes, elements of %u, %u rows, offset %llu", store->name,
+                 row_bytes, element_bytes, f.num_picks, (unsigned long long)f.field_off);
 }
 
 static int scene_open(void **state) {
@@ -99,13 +89,16 @@ static int scene_close(void **state) {
     return 0;
 }
 
-/* Every row size with every offset; the number of rows, the first and the source's alignment go
- * through their values at other rates. */
+/* Every row size with every offset; the number of rows and the source's alignment go through their
+ * values at other rates. */
 static void all_sizes(struct scene *s, uint32_t element_bytes) {
-    uint32_t seed = 0;
-    for (size_t row_bytes = element_bytes; row_bytes <= MOST_BYTES; row_bytes += element_bytes)
-        for (uint32_t off = 0; off < 64; off++, seed += 65) /* 65 = 1 mod 64 */
-            compare(s, row_bytes, element_bytes, seed);
+    for (const struct hr__row_store *const *store = hr__row_stores();
+         *store != &hr__row_store_portable; store++) {
+        uint32_t seed = 0;
+        for (size_t row_bytes = element_bytes; row_bytes <= MOST_BYTES; row_bytes += element_bytes)
+            for (uint32_t off = 0; off < 64; off++, seed += 65) /* 65 = 1 mod 64 */
+                compare(*store, s, row_bytes, element_bytes, seed);
+    }
 }
 
 static void rows_copy__every_size_and_offset__as_portable(void **state) {
@@ -138,14 +131,16 @@ static void rows_unshuffle__portable__is_what_the_format_says(void **state) {
     for (uint32_t i = 0; i < n; i++)
         for (uint32_t j = 0; j < E; j++)
             frame[i * E + j] = s->src[j * n + i];
-    for (uint32_t i = 0; i < COUNT_HERE; i++) {
-        s->portable_slots[i] = s->portable;
-        s->rows[i] = COUNT_HERE - 1 - i;
-    }
-    struct hr__row_targets t = {s->portable_slots, s->rows};
-    portable_unshuffle(&t, 0, COUNT_HERE, 3, E * N, E, s->src);
+    struct hr__row_target targets[COUNT_HERE];
+    const uint16_t picks[COUNT_HERE] = {2, 0, 1, 4, 3};
     for (uint32_t i = 0; i < COUNT_HERE; i++)
-        assert_memory_equal(s->portable + 3 + (size_t)s->rows[i] * E * N, frame + i * E * N, E * N);
+        targets[i] = (struct hr__row_target){s->portable, COUNT_HERE - 1 - i, FIRST + i};
+    struct hr__row_group f = {targets,    picks, COUNT_HERE, FIRST, COUNT_HERE,
+                              COUNT_HERE, 3,     E * N,      E,     s->src};
+    hr__row_store_portable.unshuffle(&f);
+    for (uint32_t i = 0; i < COUNT_HERE; i++)
+        assert_memory_equal(s->portable + 3 + (size_t)targets[i].row * E * N, frame + i * E * N,
+                            E * N);
 }
 
 int main(void) {

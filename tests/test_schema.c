@@ -94,6 +94,8 @@ static void make__types_and_shapes__by_the_rules(void **state) {
     invalid((hr_field){.name = "x", .dtype = HR_COMPLEX128, .rank = 33, .shape = ones});
     invalid((hr_field){.name = "x", .dtype = (hr_dtype)0});
     invalid((hr_field){.name = "x", .dtype = (hr_dtype)20});
+    valid((hr_field){.name = "x", .dtype = HR_INT8, .reserved = {0}}, 1);
+    invalid((hr_field){.name = "x", .dtype = HR_INT8, .reserved = {0, 0, 0, 1}});
     valid((hr_field){.name = "x", .dtype = HR_FIXED_BYTES, .width_bytes = 12}, 12);
     valid((hr_field){.name = "x", .dtype = HR_FIXED_UTF8, .width_bytes = 0}, 0);
     valid((hr_field){.name = "x", .dtype = HR_FIXED_BYTES, .width_bytes = INT32_MAX}, INT32_MAX);
@@ -174,8 +176,10 @@ static void print__everything__parses_back_equal(void **state) {
     };
     struct hr__schema s, t;
     assert_int_equal(make(fields, 3, &s), HR_OK);
-    s.fields[0].storage = (struct hr__storage){
-        .codec = HR_CODEC_ZSTD, .filter = HR_FILTER_BYTE_SHUFFLE, .element_bytes = 8, .level = -5};
+    s.fields[0].storage = (struct hr__storage){.codec = HR__CODEC_ZSTD,
+                                               .filter = HR__FILTER_BYTE_SHUFFLE,
+                                               .element_bytes = 8,
+                                               .level = -5};
     s.fields[0].statistics = hr__statistics_new(HR_INT64, true);
     const int64_t values[] = {-4, -4, INT64_MAX, INT64_MIN, 9007199254740993};
     assert_int_equal(hr__statistics_add(s.fields[0].statistics, values, 0, 5, 1, NULL), HR_OK);

@@ -77,8 +77,8 @@ static void writer__every_dtype__comes_back_bit_for_bit(void **state) {
 
 static void writer__every_codec_and_filter__comes_back_bit_for_bit(void **state) {
     (void)state;
-    for (int32_t codec = -1; codec <= 1; codec++) {
-        for (int32_t filter = -1; filter <= 1; filter++) {
+    for (int32_t codec = HR_CODEC_AUTO; codec <= HR_CODEC_ZSTD; codec++) {
+        for (int32_t filter = HR_FILTER_AUTO; filter <= HR_FILTER_BYTE_SHUFFLE; filter++) {
             hr_writer_options o = options();
             o.codec = codec;
             o.filter = filter;
@@ -123,7 +123,7 @@ static void writer__nan_payloads_and_minus_zero__are_kept(void **state) {
     (void)state;
     const uint32_t bits[] = {0x7fc12345, 0xffc00001, 0x7f800001, 0x80000000, 0xff800000};
     const hr_field field = {.name = "x", .dtype = HR_FLOAT32};
-    for (int32_t filter = 0; filter <= 1; filter++) {
+    for (int32_t filter = HR_FILTER_NONE; filter <= HR_FILTER_BYTE_SHUFFLE; filter++) {
         struct fault_disk *d = fault_disk_new();
         struct hrd_image im;
         hr_error err = {0};
@@ -151,7 +151,7 @@ static void writer__incompressible_data__are_stored_raw(void **state) {
     uint64_t s = 1;
     for (size_t i = 0; i < 100 * 4096; i++)
         noise[i] = (uint8_t)((s = s * 6364136223846793005u + 1442695040888963407u) >> 56);
-    for (int32_t codec = -1; codec <= 1; codec += 2) {
+    for (int32_t codec = HR_CODEC_AUTO; codec <= HR_CODEC_ZSTD; codec += 2) {
         struct fault_disk *d = fault_disk_new();
         struct hrd_image im;
         hr_error err = {0};
@@ -167,7 +167,7 @@ static void writer__incompressible_data__are_stored_raw(void **state) {
         assert_int_equal(im.num_zstd_frames, 0);
         /* The trial finds it out; an order to use zstd stays an order. */
         assert_int_equal(im.footer.schema.fields[0].storage.codec,
-                         codec == HR_CODEC_AUTO ? HR_CODEC_RAW : HR_CODEC_ZSTD);
+                         codec == HR_CODEC_AUTO ? HR__CODEC_RAW : HR__CODEC_ZSTD);
         assert_memory_equal(im.columns[0], noise, 100 * 4096);
         hrd_image_free(&im);
         fault_disk_free(d);
@@ -182,7 +182,7 @@ static void writer__compressible_data__are_compressed_by_choice(void **state) {
     write_rows(d, rows_fields, ROWS_NUM_FIELDS, 5000, 500, NULL);
     load(d, &im);
     assert_true(im.num_zstd_frames > 0);
-    assert_int_equal(im.footer.schema.fields[0].storage.codec, HR_CODEC_ZSTD);
+    assert_int_equal(im.footer.schema.fields[0].storage.codec, HR__CODEC_ZSTD);
     assert_non_null(strstr(im.footer.json, "\"reason\""));
     assert_non_null(strstr(im.footer.json, "\"candidates\""));
     hrd_image_free(&im);

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "fault_disk.h"
 #include "hrd_reader_util.h"
+#include "job_record.h"
 #include "writer_internal.h"
 #include "writer_rows.h"
 
@@ -92,6 +93,84 @@ static void resume__after_any_number_of_chunks__gives_the_uninterrupted_file(voi
     hrd_image_free(&whole);
 }
 
+struct watched {
+    uint64_t told; /* samples, last */
+    uint32_t calls, stop_at;
+};
+
+static int watch(void *user, uint64_t done_samples) {
+    struct watched *w = user;
+    assert_int_equal(done_samples, w->told + 10); /* samples of a chunk */
+    w->told = done_samples;
+    return ++w->calls == w->stop_at;
+}
+
+static void resume__stopped_at_any_chunk__keeps_all_of_them(void **state) {
+    (void)state;
+    struct fault_disk *d = fault_disk_new();
+    struct hrd_image im;
+    struct watched watched;
+    hr_writer *w = NULL;
+    hr_error err = {0};
+    hr_writer_options o = options(0);
+    o.codec = HR_CODEC_ZSTD;
+    o.filter = HR_FILTER_NONE;
+    interrupt_after(d, 500, &o);
+    o.flags = HR_WRITER_RESUME;
+    o.user = &watched;
+    o.on_resume = watch;
+    for (uint32_t stop_at = 1; stop_at <= 50; stop_at += 7) {
+        watched = (struct watched){.stop_at = stop_at};
+        assert_int_equal(hr__writer_open_in(fault_disk_folder(d), TARGET, rows_fields,
+                                            ROWS_NUM_FIELDS, &o, &w, &err),
+                         HR_ERR_CANCELLED);
+        assert_null(w);
+        assert_int_equal(watched.calls, stop_at);
+        assert_non_null(strstr(err.message, TARGET));
+    }
+    watched = (struct watched){0};
+    w = open_writer(d, &o);
+    assert_int_equal(watched.told, 500);
+    finish(d, w, &im);
+    hrd_image_free(&im);
+    fault_disk_free(d);
+}
+
+/* JSON is laid out differently in both places. */
+static void remove_blanks(char *text) {
+    char *to = text;
+    for (; *text != 0; text++)
+        if (*text != ' ' && *text != '\n')
+            *to++ = *text;
+    *to = 0;
+}
+
+/* The JSON of the job record, which was written when the choice was made. */
+static void read_job_json(struct fault_disk *d, char text[65536]) {
+    const struct hr__folder_ops *folder = fault_disk_folder(d);
+    struct hr__file f = {0};
+    assert_int_equal(folder->open(folder->ctx, TARGET, O_RDONLY, &f), 0);
+    int64_t n = f.ops->read(f.ctx, text, 65535, HR__JOB_OFF + HR__JOB_HEADER_BYTES);
+    assert_true(n > 0);
+    text[n] = 0;
+    remove_blanks(text);
+    hr__file_close(&f);
+}
+
+/* What was measured of the candidates is told in the same digits, so nothing was tried again. */
+static void assert_choice_kept(const char *footer_json, const char *job_json) {
+    const char *begin = strstr(footer_json, "\"candidates\"");
+    assert_non_null(begin);
+    const size_t n = strcspn(begin, "]");
+    char measured[1024];
+    assert_true(n < sizeof measured);
+    memcpy(measured, begin, n);
+    measured[n] = 0;
+    remove_blanks(measured);
+    assert_non_null(strstr(measured, "decode_gb_per_s"));
+    assert_non_null(strstr(job_json, measured));
+}
+
 static void resume__with_choice_by_trial__keeps_the_choice(void **state) {
     (void)state;
     struct fault_disk *d = fault_disk_new();
@@ -106,8 +185,9 @@ static void resume__with_choice_by_trial__keeps_the_choice(void **state) {
     assert_int_equal(info.resumed_samples, 500);
     assert_true(info.trial_ratio > 0.0);
     finish(d, w, &im);
-    assert_int_equal(im.footer.schema.fields[0].storage.codec, HR_CODEC_ZSTD);
-    assert_non_null(strstr(im.footer.json, "\"candidates\""));
+    static char job_json[65536];
+    read_job_json(d, job_json);
+    assert_choice_kept(im.footer.json, job_json);
     hrd_image_free(&im);
     fault_disk_free(d);
 }
@@ -281,6 +361,7 @@ static void resume__with_a_long_job_record__finds_the_chunks_behind_it(void **st
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resume__after_any_number_of_chunks__gives_the_uninterrupted_file),
+        cmocka_unit_test(resume__stopped_at_any_chunk__keeps_all_of_them),
         cmocka_unit_test(resume__with_choice_by_trial__keeps_the_choice),
         cmocka_unit_test(resume__over_an_index_page__goes_on_after_it),
         cmocka_unit_test(resume__with_nothing_there__begins_anew),

@@ -119,8 +119,8 @@ static bool take_choice(const options *o, int value, convert_job *job) {
     if (!options_word(o, codec ? "codec" : "filter", codec ? codecs : filters, 3, &place)) {
         return false;
     }
-    /* Both enumerations begin at -1, with auto. */
-    *(codec ? &job->opts.codec : &job->opts.filter) = (int32_t)place - 1;
+    /* The words are in the order of both enumerations. */
+    *(codec ? &job->opts.codec : &job->opts.filter) = (int32_t)place;
     return true;
 }
 

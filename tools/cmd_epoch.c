@@ -29,13 +29,14 @@ static const char help[] =
     "      --epochs N        how many (default 1);  --max-batches N  stop early\n"
     "      --streams N       streams;  --rank R  --world-size N\n"
     "      --drop-last       leave out the last short batch\n"
+    "      --pad-last        fill it up with samples of the epoch again\n"
     "      --fields A,B      only these\n"
     "      --resume FILE     go on from a saved state\n"
     "      --save-state FILE the state after the last batch delivered\n"
     "      --index FILE.npy  sample indices in the order delivered\n"
     "      --force           replace FILE.npy\n"
     "      --budget SIZE     memory;  --threads N  decode workers\n"
-    "      --io HOW          auto, direct or cached\n"
+    "      --io HOW          auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --consume-ns N    pretend that a training step takes N ns\n"
     "      --report          say what limits the epoch, and what to change\n"
     "      --json  --quiet  -h, --help\n"
@@ -85,6 +86,7 @@ typedef struct epoch_job {
     progress bar;
     uint64_t sample_bytes;            /* of the fields asked for */
     uint64_t batches, epochs;         /* delivered; epochs: those whose last batch was */
+    uint64_t padding;                 /* samples delivered that only fill up */
     uint64_t done_bytes, total_bytes; /* for the bar */
     int64_t took_ns;
     hr_loader_info info;
@@ -191,6 +193,7 @@ static int take_batch(epoch_job *job, hr_loader *loader, hr_batch *batch) {
         count_total(job, batch);
     }
     job->epochs += hr_batch_number(batch) + 1 == job->info.batches_per_epoch;
+    job->padding += hr_batch_num_padding(batch);
     job->done_bytes += samples * job->sample_bytes;
     bool written = true;
     hr_status st = HR_OK;
@@ -256,12 +259,13 @@ static int print_json(const epoch_job *job, const char *path) {
         i->first_batch_ns < 0 ? json_null() : json_out_seconds(i->first_batch_ns), "peak_rss_bytes",
         json_out_uint(peak_rss_bytes()), "budget_bytes", json_out_uint(i->budget_bytes), "wait_s",
         wait);
-    json_t *more =
-        json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:s}", "reserved_bytes",
-                  json_out_uint(i->reserved_bytes), "read_bytes", json_out_uint(i->read_bytes),
-                  "window", (json_int_t)i->window_visits, "streams", (json_int_t)i->num_streams,
-                  "batch", (json_int_t)i->batch_samples, "threads", (json_int_t)i->num_threads,
-                  "inflation", json_out_real(i->inflation), "io", i->io_backend);
+    json_t *more = json_pack(
+        "{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:s, s:I, s:I}", "padding",
+        json_out_uint(job->padding), "reserved_bytes", json_out_uint(i->reserved_bytes),
+        "read_bytes", json_out_uint(i->read_bytes), "window", (json_int_t)i->window_visits,
+        "streams", (json_int_t)i->num_streams, "batch", (json_int_t)i->batch_samples, "threads",
+        (json_int_t)i->num_threads, "inflation", json_out_real(i->inflation), "io", i->io_backend,
+        "io_depth", (json_int_t)i->io_depth, "read_threads", (json_int_t)i->num_read_threads);
     json_object_update(root, more);
     json_decref(more);
     if (job->report) {
@@ -277,9 +281,12 @@ static int print_result(const epoch_job *job, const char *path) {
     }
     if (!job->quiet) {
         const double seconds = (double)job->took_ns / 1e9;
-        printf("%s samples in %s batches, %s in %s, %s\n", sizes_count(i->samples_delivered).text,
-               sizes_count(i->batches_delivered).text, sizes_bytes(i->delivered_bytes).text,
-               sizes_duration(job->took_ns).text,
+        printf("%s samples", sizes_count(i->samples_delivered).text);
+        if ((job->loader.opts.flags & HR_LOADER_PAD_LAST) != 0) {
+            printf(" (%s of them padding)", sizes_count(job->padding).text);
+        }
+        printf(" in %s batches, %s in %s, %s\n", sizes_count(i->batches_delivered).text,
+               sizes_bytes(i->delivered_bytes).text, sizes_duration(job->took_ns).text,
                sizes_rate(seconds > 0 ? (double)i->delivered_bytes / seconds : 0).text);
         printf("first batch after %s; waited %s for data; reads by %s\n",
                sizes_duration(i->first_batch_ns).text, sizes_duration(i->wait_batch_ns).text,
@@ -372,7 +379,7 @@ static int run(epoch_job *job, const char *path) {
         }
         opts->resume_state = job->state;
     }
-    hr_dataset *ds = dataset_open_or_report("epoch", path, 0, &code);
+    hr_dataset *ds = dataset_open_or_report("epoch", path, opts->budget_bytes, &code);
     if (ds == NULL) {
         return code;
     }

@@ -129,7 +129,7 @@ static void on_note(void *user, const char *line) {
     }
 }
 
-/* UINT64_MAX stands for "to the end" in both the option and the range. */
+/* An end of UINT64_MAX is that of the data set. */
 static bool take_range(const hr_dataset *ds, export_job *job) {
     const uint64_t total = hr_dataset_num_samples(ds);
     const uint64_t end = job->end_sample == UINT64_MAX ? total : job->end_sample;
@@ -137,6 +137,12 @@ static bool take_range(const hr_dataset *ds, export_job *job) {
         report_failure("export",
                        "samples %" PRIu64 ":%" PRIu64 " were asked for, but %s has %" PRIu64,
                        job->opts.first_sample, end, hr_dataset_path(ds), total);
+        return false;
+    }
+    if (end == job->opts.first_sample && end < total) { /* 0 samples would mean all that follow */
+        report_failure("export",
+                       "the range %" PRIu64 ":%" PRIu64 " is empty; name one sample or more", end,
+                       end);
         return false;
     }
     job->opts.num_samples = end - job->opts.first_sample;

@@ -21,9 +21,10 @@ static const char help[] =
     "      --window W       chunks mixed at a time (default: docs/order.md)\n"
     "      --streams N      streams;  --rank R  --world-size N\n"
     "      --drop-last      leave out the last short batch\n"
+    "      --pad-last       fill it up with samples of the epoch again\n"
     "      --fields A,B     only these\n"
     "      --budget SIZE    memory;  --threads N  decode workers\n"
-    "      --io HOW         auto, direct or cached\n"
+    "      --io HOW         auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --json           as JSON\n"
     "  -h, --help\n"
     "\n"
@@ -49,18 +50,21 @@ static int print_json(const hr_dataset *ds, const loader_args *a, const hr_loade
     hr_field field = {0};
     return json_out_print(
         "plan",
-        json_pack("{s:o, s:I, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:s?}",
-                  "file", json_out_text(hr_dataset_path(ds)), "batch",
-                  (json_int_t)a->opts.batch_samples, "shuffle",
-                  (a->opts.flags & HR_LOADER_SHUFFLE) != 0, "window", (json_int_t)p->window_visits,
-                  "batches_per_epoch", json_out_uint(p->batches_per_epoch), "samples_per_epoch",
-                  json_out_uint(p->samples_per_epoch), "dropped_samples",
-                  json_out_uint(p->dropped_samples), "peak_bytes", json_out_uint(p->peak_bytes),
-                  "budget_bytes", json_out_uint(p->budget_bytes), "smallest_budget_bytes",
-                  json_out_uint(p->smallest_budget_bytes), "largest_window",
-                  (json_int_t)p->largest_window_visits, "fits", (int)p->fits, "read_amplification",
-                  json_out_real(p->read_amplification), "inflation", json_out_real(p->inflation),
-                  "sorted_labels", labels_name(ds, p, &field)),
+        json_pack(
+            "{s:o, s:I, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:s?, "
+            "s:s, s:I}",
+            "file", json_out_text(hr_dataset_path(ds)), "batch", (json_int_t)a->opts.batch_samples,
+            "shuffle", (a->opts.flags & HR_LOADER_SHUFFLE) != 0, "window",
+            (json_int_t)p->window_visits, "batches_per_epoch", json_out_uint(p->batches_per_epoch),
+            "samples_per_epoch", json_out_uint(p->samples_per_epoch), "dropped_samples",
+            json_out_uint(p->dropped_samples), "padded_samples", json_out_uint(p->padded_samples),
+            "peak_bytes", json_out_uint(p->peak_bytes), "budget_bytes",
+            json_out_uint(p->budget_bytes), "smallest_budget_bytes",
+            json_out_uint(p->smallest_budget_bytes), "largest_window",
+            (json_int_t)p->largest_window_visits, "fits", (int)p->fits, "read_amplification",
+            json_out_real(p->read_amplification), "inflation", json_out_real(p->inflation),
+            "sorted_labels", labels_name(ds, p, &field), "io", p->io_backend, "io_depth",
+            (json_int_t)p->io_depth),
         JSON_OUT_MEASURED);
 }
 
@@ -71,16 +75,19 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
     if (shuffle) {
         printf(", window of %u chunks", p->window_visits);
     }
-    printf("\nepoch            %s batches, %s samples, %s dropped\n",
+    const bool pad = (a->opts.flags & HR_LOADER_PAD_LAST) != 0;
+    printf("\nepoch            %s batches, %s samples, %s %s\n",
            sizes_count(p->batches_per_epoch).text, sizes_count(p->samples_per_epoch).text,
-           sizes_count(p->dropped_samples).text);
+           sizes_count(pad ? p->padded_samples : p->dropped_samples).text,
+           pad ? "of all ranks are padding" : "dropped");
     printf("memory           %s of a budget of %s\n", sizes_bytes(p->peak_bytes).text,
            sizes_bytes(p->budget_bytes).text);
     printf("smallest budget  %s\n", sizes_bytes(p->smallest_budget_bytes).text);
     if (shuffle) {
         printf("largest window   %u chunks in this budget\n", p->largest_window_visits);
     }
-    printf("reading          %.3f times the stored bytes of the fields\n", p->read_amplification);
+    printf("reading          %.3f times the stored bytes of the fields, by %s, %u at a time\n",
+           p->read_amplification, p->io_backend, p->io_depth);
     if (shuffle) {
         printf("mixing           inflation %.3f (1 is a true shuffle)\n", p->inflation);
     }

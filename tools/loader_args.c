@@ -21,9 +21,9 @@ static bool take_fields(const options *o, loader_args *a) {
 }
 
 static bool take_io(const options *o, loader_args *a) {
-    static const char *const words[] = {"auto", "direct", "cached"};
+    static const char *const words[] = {"auto", "direct", "cached", "threads", "libaio"};
     size_t place = 0;
-    if (!options_word(o, "io", words, 3, &place)) {
+    if (!options_word(o, "io", words, 5, &place)) {
         return false;
     }
     a->opts.io = (hr_io)place;
@@ -51,12 +51,17 @@ bool loader_args_take(const options *o, int value, loader_args *a) {
     case LOADER_DROP_LAST:
         p->flags |= HR_LOADER_DROP_LAST;
         return true;
+    case LOADER_PAD_LAST:
+        p->flags |= HR_LOADER_PAD_LAST;
+        return true;
     case LOADER_FIELDS:
         return take_fields(o, a);
     case LOADER_BUDGET:
         return options_size(o, "budget", &p->budget_bytes);
     case LOADER_THREADS:
         return options_uint32(o, "threads", 1, 1024, &p->num_threads);
+    case LOADER_IO_DEPTH:
+        return options_uint32(o, "io-depth", 1, 4096, &p->io_depth);
     default:
         return take_io(o, a);
     }

@@ -23,10 +23,12 @@ enum {
     LOADER_RANK,
     LOADER_WORLD_SIZE,
     LOADER_DROP_LAST,
+    LOADER_PAD_LAST,
     LOADER_FIELDS,
     LOADER_BUDGET,
     LOADER_THREADS,
-    LOADER_IO
+    LOADER_IO,
+    LOADER_IO_DEPTH
 };
 
 #define LOADER_ARGS_TABLE                                                                          \
@@ -38,10 +40,12 @@ enum {
         {"rank", required_argument, NULL, LOADER_RANK},                                            \
         {"world-size", required_argument, NULL, LOADER_WORLD_SIZE},                                \
         {"drop-last", no_argument, NULL, LOADER_DROP_LAST},                                        \
+        {"pad-last", no_argument, NULL, LOADER_PAD_LAST},                                          \
         {"fields", required_argument, NULL, LOADER_FIELDS},                                        \
         {"budget", required_argument, NULL, LOADER_BUDGET},                                        \
-        {"threads", required_argument, NULL, LOADER_THREADS}, {                                    \
-        "io", required_argument, NULL, LOADER_IO                                                   \
+        {"threads", required_argument, NULL, LOADER_THREADS},                                      \
+        {"io", required_argument, NULL, LOADER_IO}, {                                              \
+        "io-depth", required_argument, NULL, LOADER_IO_DEPTH                                       \
     }
 
 /** Defaults: batches of 256. */

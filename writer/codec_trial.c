@@ -55,12 +55,12 @@ static uint32_t list_candidates(const struct hr__schema_field *field,
     const bool must_shuffle = can_shuffle && w->filter == HR_FILTER_BYTE_SHUFFLE;
     uint32_t n = 0;
     if (w->codec != HR_CODEC_ZSTD)
-        out[n++] = (struct candidate){.codec = HR_CODEC_RAW};
+        out[n++] = (struct candidate){.codec = HR__CODEC_RAW};
     if (w->codec != HR_CODEC_RAW && !must_shuffle)
-        out[n++] = (struct candidate){.codec = HR_CODEC_ZSTD};
+        out[n++] = (struct candidate){.codec = HR__CODEC_ZSTD};
     if (w->codec != HR_CODEC_RAW && can_shuffle)
-        out[n++] = (struct candidate){.codec = HR_CODEC_ZSTD,
-                                      .filter = HR_FILTER_BYTE_SHUFFLE,
+        out[n++] = (struct candidate){.codec = HR__CODEC_ZSTD,
+                                      .filter = HR__FILTER_BYTE_SHUFFLE,
                                       .element_bytes = (uint8_t)element_bytes};
     return n;
 }
@@ -84,7 +84,7 @@ static hr_status time_decode(struct trial *t, const struct hr__frame *frame, con
             hr__frame_decode(&t->decoder, frame, stored, features, t->decoded, err);
         if (st != HR_OK)
             return st;
-        if (frame->filter == HR_FILTER_BYTE_SHUFFLE)
+        if (frame->filter == HR__FILTER_BYTE_SHUFFLE)
             hr__byte_unshuffle(t->decoded, frame->decoded_bytes, frame->element_bytes,
                                t->unshuffled);
         const int64_t took_ns = hr__now_ns() - start_ns;
@@ -157,11 +157,11 @@ static double candidate_ratio(const struct candidate *c) {
 }
 
 static const char *codec_name(const struct candidate *c) {
-    return c->codec == HR_CODEC_ZSTD ? "zstd" : "raw";
+    return c->codec == HR__CODEC_ZSTD ? "zstd" : "raw";
 }
 
 static const char *filter_name(const struct candidate *c) {
-    return c->filter == HR_FILTER_BYTE_SHUFFLE ? "byte-shuffle" : "none";
+    return c->filter == HR__FILTER_BYTE_SHUFFLE ? "byte-shuffle" : "none";
 }
 
 static const char *reason_of(const struct candidate *best, uint32_t num_candidates) {
@@ -169,8 +169,8 @@ static const char *reason_of(const struct candidate *best, uint32_t num_candidat
         return "asked for";
     if (best->decoded_bytes == 0)
         return "there was nothing to try it on";
-    return best->codec == HR_CODEC_RAW ? "compression does not make delivery faster"
-                                       : "the smallest of those that deliver fastest";
+    return best->codec == HR__CODEC_RAW ? "compression does not make delivery faster"
+                                        : "the smallest of those that deliver fastest";
 }
 
 /* {"reason": ..., "candidates": [...]} */
@@ -211,7 +211,7 @@ static hr_status choose_field(struct trial *t, uint32_t field, hr_error *err) {
     storage->codec = best->codec;
     storage->filter = best->filter;
     storage->element_bytes = best->element_bytes;
-    storage->level = best->codec == HR_CODEC_ZSTD ? t->wishes->level : 0;
+    storage->level = best->codec == HR__CODEC_ZSTD ? t->wishes->level : 0;
     t->decoded_bytes += best->decoded_bytes;
     t->stored_bytes += best->stored_bytes;
     return explain(storage, c, n, best, err);

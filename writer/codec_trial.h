@@ -17,8 +17,8 @@
 #define HR__TRIAL_CHUNKS 4u
 
 struct hr__trial_wishes {
-    int32_t codec;  /* hr_codec, HR_CODEC_AUTO included */
-    int32_t filter; /* hr_filter, HR_FILTER_AUTO included */
+    int32_t codec;  /* hr_codec, 0: HR_CODEC_AUTO */
+    int32_t filter; /* hr_filter, 0: HR_FILTER_AUTO */
     int32_t level;
 };
 

@@ -15,9 +15,9 @@
 static uint32_t features_of(const struct hr__schema *s) {
     uint32_t features = 0;
     for (uint32_t f = 0; f < s->num_fields; f++) {
-        if (s->fields[f].storage.codec == HR_CODEC_ZSTD)
+        if (s->fields[f].storage.codec == HR__CODEC_ZSTD)
             features |= HR__FEATURE_ZSTD;
-        if (s->fields[f].storage.filter == HR_FILTER_BYTE_SHUFFLE)
+        if (s->fields[f].storage.filter == HR__FILTER_BYTE_SHUFFLE)
             features |= HR__FEATURE_BYTE_SHUFFLE;
     }
     return features;

@@ -21,6 +21,7 @@ struct resume {
     uint8_t *scratch; /* plan->max_frame_bytes */
     struct hr__chunk_view view;
     uint32_t pages;
+    const struct hr__resume_watch *watch;
 };
 
 /* Bytes n_bytes at off into the encoder's buffer; false where the file or the buffer is shorter. */
@@ -74,7 +75,7 @@ static hr_status load_chunk(struct resume *r, bool *whole, hr_error *err) {
 static hr_status decode_frame(struct resume *r, const struct hr__frame *frame, uint8_t *dst) {
     const uint32_t features = HR__FEATURE_ZSTD | HR__FEATURE_BYTE_SHUFFLE;
     const uint8_t *stored = r->encoder->stored + frame->off;
-    if (frame->filter == HR_FILTER_NONE)
+    if (frame->filter == HR__FILTER_NONE)
         return hr__frame_decode(&r->decoder, frame, stored, features, dst, NULL);
     if (frame->decoded_bytes > r->encoder->plan->max_frame_bytes)
         return HR_ERR_CORRUPT;
@@ -109,6 +110,15 @@ static bool decode_chunk(struct resume *r) {
                        (size_t)(r->pages * (uint64_t)HR__PAGE_BYTES - end));
 }
 
+static hr_status tell(const struct resume *r, hr_error *err) {
+    const struct hr__resume_watch *w = r->watch;
+    if (w->on_resume == NULL || w->on_resume(w->user, r->sink->num_samples) == 0)
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_CANCELLED,
+                         "stopped while %s was read again; it is kept and can be resumed",
+                         r->sink->file->path);
+}
+
 static hr_status take_chunks(struct resume *r, hr_error *err) {
     for (;;) {
         bool whole = false;
@@ -120,6 +130,8 @@ static hr_status take_chunks(struct resume *r, hr_error *err) {
         if (st == HR_OK)
             st = hr__chunk_sink_take(r->sink, r->pages, r->rows->num_samples,
                                      r->encoder->statistics, &off, err);
+        if (st == HR_OK)
+            st = tell(r, err);
         if (st != HR_OK)
             return st;
     }
@@ -146,8 +158,8 @@ done:
 
 hr_status hr__resume_chunks(const struct hr__job *job, struct hr__chunk_sink *sink,
                             struct hr__chunk_encoder *encoder, struct hr__chunk_rows *rows,
-                            hr_error *err) {
-    struct resume r = {.job = job, .sink = sink, .encoder = encoder, .rows = rows};
+                            const struct hr__resume_watch *watch, hr_error *err) {
+    struct resume r = {.job = job, .sink = sink, .encoder = encoder, .rows = rows, .watch = watch};
     hr_status st = HR_OK;
     const size_t n_bytes = (size_t)encoder->plan->max_frame_bytes;
     sink->end_off = job->first_chunk_off;

@@ -7,11 +7,17 @@
 #include "chunk_sink.h"
 #include "job.h"
 
+/* Whom to tell of each chunk that is kept. */
+struct hr__resume_watch {
+    void *user;
+    int (*on_resume)(void *user, uint64_t done_samples); /* non-zero: stop; may be NULL */
+};
+
 /* Reads the chunks of the job from job->first_chunk_off on as long as they are whole, and puts them
  * into the sink; then cuts the file behind the last. rows and encoder are lent. HR_ERR_IO,
- * HR_ERR_NO_MEMORY, HR_ERR_BUDGET. */
+ * HR_ERR_NO_MEMORY, HR_ERR_BUDGET; HR_ERR_CANCELLED: all chunks are still there. */
 hr_status hr__resume_chunks(const struct hr__job *job, struct hr__chunk_sink *sink,
                             struct hr__chunk_encoder *encoder, struct hr__chunk_rows *rows,
-                            hr_error *err);
+                            const struct hr__resume_watch *watch, hr_error *err);
 
 #endif

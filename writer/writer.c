@@ -138,7 +138,8 @@ static double ratio_so_far(const hr_writer *w) {
 }
 
 /* Goes on with the job that is in the partial file; *resumed false: there is none. */
-static hr_status resume(hr_writer *w, bool *resumed, hr_error *err) {
+static hr_status resume(hr_writer *w, const struct hr__resume_watch *watch, bool *resumed,
+                        hr_error *err) {
     enum hr__job_found found;
     struct hr__chunk_rows *rows = NULL;
     hr_status st;
@@ -147,7 +148,8 @@ static hr_status resume(hr_writer *w, bool *resumed, hr_error *err) {
     if (found == HR__JOB_NONE)
         return HR_OK;
     HR_TRY(hr__compress_pool_take(&w->pool, &rows, err));
-    st = hr__resume_chunks(&w->job, &w->sink, hr__compress_pool_idle_encoder(&w->pool), rows, err);
+    st = hr__resume_chunks(&w->job, &w->sink, hr__compress_pool_idle_encoder(&w->pool), rows, watch,
+                           err);
     hr__compress_pool_return(&w->pool, rows);
     if (st != HR_OK)
         goto done;
@@ -167,7 +169,7 @@ static hr_status open_job(hr_writer *w, const hr_writer_options *o, hr_error *er
     bool resumed = false;
     hr_status st = HR_OK;
     if ((o->flags & HR_WRITER_RESUME) != 0)
-        st = resume(w, &resumed, err);
+        st = resume(w, &(struct hr__resume_watch){o->user, o->on_resume}, &resumed, err);
     if (st != HR_OK || resumed)
         return st;
     HR_TRY(hr__partial_file_empty(&w->partial, err));

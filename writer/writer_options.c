@@ -62,7 +62,7 @@ hr_status hr__writer_options_resolve(const hr_writer_options *opts, hr_writer_op
     hr_status st = copy_options(opts, out, err);
     if (st != HR_OK)
         return st;
-    if (out->level == HR_LEVEL_DEFAULT)
+    if (out->level == 0)
         out->level = HR__WRITER_DEFAULT_LEVEL;
     if (out->chunk_bytes == 0)
         out->chunk_bytes = HR__WRITER_DEFAULT_CHUNK_BYTES;

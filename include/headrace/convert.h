@@ -30,7 +30,7 @@ typedef struct hr_convert_field {
     const char *source; /**< a path, or FILE:/path/in/file for HDF5 */
 } hr_convert_field;
 
-/** Options of hr_convert(). Zero means default, but for codec, filter and level: use the macro. */
+/** Options of hr_convert(). Zero means default. */
 typedef struct hr_convert_options {
     uint32_t struct_bytes;
     uint32_t flags;
@@ -51,16 +51,16 @@ typedef struct hr_convert_options {
     int64_t helper_timeout_ns;    /**< longest silence of a helper; 0: 60 s */
     uint64_t helper_memory_bytes; /**< address space of a helper; 0: default */
     void *user;                   /**< handed to the callbacks */
-    /** Called about ten times a second on the calling thread, but for the time in which a resumed
-     * file is decoded; non-zero stops with HR_ERR_CANCELLED. */
+    /** Called about ten times a second on the calling thread, also while what an interrupted
+     * conversion left is read again; non-zero stops with HR_ERR_CANCELLED. */
     int (*on_progress)(void *user, const hr_progress *progress);
     /** A line for people: files found and their order, NaN found, notes. May be NULL. */
     void (*on_note)(void *user, const char *line);
 } hr_convert_options;
 #define HR_CONVERT_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        sizeof(hr_convert_options), 0, NULL, 0, 0, NULL, NULL, 0, 0, 0, 0, HR_CODEC_AUTO,          \
-            HR_FILTER_AUTO, HR_LEVEL_DEFAULT, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL             \
+        sizeof(hr_convert_options), 0, NULL, 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, \
+            0, 0, 0, NULL, NULL, NULL                                                              \
     }
 
 /** What a conversion did. */
@@ -79,7 +79,7 @@ typedef struct hr_convert_result {
  * Convert. Blocks; starts and joins its own threads and helper processes; leaves SIGCHLD and
  * SIGPIPE alone. On failure the target is as it was, unless the new one was already in its place:
  * HR_ERR_UNCERTAIN, or a message that says so. An interrupted job leaves TARGET.partial for
- * HR_CONVERT_RESUME; going on with one first decodes what it holds, which cannot be cancelled.
+ * HR_CONVERT_RESUME; going on with one first decodes what it holds.
  *
  * @param result  NULL, or struct_bytes set by the caller and filled on HR_OK
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_UNSUPPORTED (a source that cannot be
@@ -90,7 +90,7 @@ typedef struct hr_convert_result {
 HR_API HR_NODISCARD hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result,
                                          hr_error *err);
 
-/** Options of hr_export_npy(). Zero means default, but for num_samples: use the macro. */
+/** Options of hr_export_npy(). Zero means default. */
 typedef struct hr_export_options {
     uint32_t struct_bytes;
     uint32_t flags;            /**< HR_CONVERT_REPLACE */
@@ -99,14 +99,14 @@ typedef struct hr_export_options {
     uint32_t num_fields;
     uint32_t num_threads; /**< that read and decode; 0: one per core; at most 16 are used */
     uint64_t first_sample;
-    uint64_t num_samples;  /**< UINT64_MAX: to the end */
+    uint64_t num_samples;  /**< 0: to the end */
     uint64_t budget_bytes; /**< 0: default */
     void *user;
     int (*on_progress)(void *user, const hr_progress *progress);
     void (*on_note)(void *user, const char *line);
 } hr_export_options;
 #define HR_EXPORT_OPTIONS_INIT                                                                     \
-    { sizeof(hr_export_options), 0, NULL, NULL, 0, 0, 0, UINT64_MAX, 0, NULL, NULL, NULL }
+    { sizeof(hr_export_options), 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL }
 
 /**
  * Write fields as .npy files, each complete or not there at all. A '/' in a field's name becomes

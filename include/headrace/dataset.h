@@ -15,9 +15,13 @@ typedef struct hr_dataset hr_dataset;
 
 /** How stored bytes are read. The numbers are frozen. */
 typedef enum hr_io {
-    HR_IO_AUTO = 0, /**< page cache for data that fit it, else direct (see docs/architecture.md) */
-    HR_IO_DIRECT = 1, /**< libaio on an O_DIRECT descriptor; refused where the file system cannot */
-    HR_IO_CACHED = 2  /**< through the page cache */
+    HR_IO_AUTO = 0, /**< page cache for data that fit it, else direct; threads where the file system
+                     * has neither (see docs/architecture.md) */
+    HR_IO_DIRECT = 1,  /**< past the page cache (O_DIRECT), by io_uring, or by libaio where that is
+                        * refused or older than Linux 5.12; refused where the file system cannot */
+    HR_IO_CACHED = 2,  /**< through the page cache, by the decode threads themselves */
+    HR_IO_THREADS = 3, /**< through the page cache, by threads that do nothing else */
+    HR_IO_LIBAIO = 4   /**< as HR_IO_DIRECT, by libaio in any case */
 } hr_io;
 
 /** Options of hr_dataset_open(). Zero means default. */

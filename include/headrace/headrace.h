@@ -6,6 +6,7 @@
 #ifndef HEADRACE_H
 #define HEADRACE_H
 
+#include "bench.h"
 #include "convert.h"
 #include "dataset.h"
 #include "loader.h"

@@ -16,6 +16,7 @@ typedef struct hr_batch hr_batch;
 /** Bits of hr_loader_options.flags. Unknown bits are refused. */
 #define HR_LOADER_SHUFFLE   1u /**< order interleaved/1; otherwise sequential/1 */
 #define HR_LOADER_DROP_LAST 2u /**< leave out the last short batch of an epoch */
+#define HR_LOADER_PAD_LAST  4u /**< fill it up with samples again, see hr_batch_num_padding() */
 
 /** Options of hr_loader_open(). Zero means default. */
 typedef struct hr_loader_options {
@@ -36,7 +37,10 @@ typedef struct hr_loader_options {
     hr_io io;                  /**< how to read; HR_IO_AUTO by default */
     const char *const *fields; /**< names of the fields wanted, in this order; NULL: all */
     uint32_t num_fields;       /**< entries of fields */
-    uint32_t reserved;         /**< 0 */
+    uint32_t io_depth;         /**< reads in flight at most, of all threads together, and reading
+                                * threads (up to 64) where io comes to HR_IO_THREADS; 0: 64 direct,
+                                * 4 for each thread cached, 16 by threads; raised to 2 for each
+                                * decode worker, lowered where the budget is small */
     const void *resume_state;  /**< from hr_loader_state(), or NULL; sets epoch and next batch */
     size_t resume_state_bytes;
 } hr_loader_options;
@@ -112,11 +116,11 @@ typedef struct hr_loader_info {
     uint32_t num_threads;
     uint32_t batch_samples;       /**< global */
     uint32_t local_batch_samples; /**< this rank's share */
-    hr_io io;                     /**< HR_IO_DIRECT or HR_IO_CACHED, as chosen */
+    hr_io io;                     /**< as chosen, never HR_IO_AUTO */
     uint32_t io_depth;            /**< reads in flight at most */
-    char io_backend[32];          /**< "libaio" or "page cache" */
+    char io_backend[32];          /**< "io_uring", "libaio", "page cache" or "threads" */
     uint64_t batches_per_epoch;
-    uint64_t samples_per_epoch; /**< delivered to this rank */
+    uint64_t samples_per_epoch; /**< delivered to this rank, padding included */
     uint64_t dropped_samples;   /**< of all ranks, in each epoch */
     uint64_t budget_bytes;      /**< the contract */
     uint64_t reserved_bytes;    /**< of it, in use from open to close */
@@ -132,6 +136,9 @@ typedef struct hr_loader_info {
         wait_consumer_ns;   /**< summed over workers: no free batch, so waiting for the consumer */
     int64_t wait_batch_ns;  /**< in hr_loader_next(), waiting for a batch */
     int64_t first_batch_ns; /**< from open until the first batch was ready; -1: not yet */
+    uint32_t num_read_threads; /**< that only read; 0 but for HR_IO_THREADS */
+    uint32_t reserved;         /**< 0 */
+    uint64_t padded_samples;   /**< of all ranks, in each epoch: delivered once more */
 } hr_loader_info;
 
 /**
@@ -148,7 +155,7 @@ typedef struct hr_loader_plan {
     uint32_t struct_bytes;          /**< set by the caller */
     uint32_t window_visits;         /**< W that would be used */
     uint64_t batches_per_epoch;     /**< of each rank */
-    uint64_t samples_per_epoch;     /**< of this rank */
+    uint64_t samples_per_epoch;     /**< of this rank, padding included */
     uint64_t dropped_samples;       /**< of all ranks, in each epoch */
     uint64_t peak_bytes;            /**< what the loader would reserve at most under this budget */
     uint64_t budget_bytes;          /**< that would be used */
@@ -159,6 +166,10 @@ typedef struct hr_loader_plan {
     double inflation;               /**< expected mixing; 1 is a true shuffle */
     uint32_t labels_sorted;         /**< 1: a field looks like sorted labels */
     uint32_t labels_field;          /**< which one */
+    uint64_t padded_samples;        /**< of all ranks, in each epoch: delivered once more */
+    hr_io io;                       /**< that would be used, never HR_IO_AUTO */
+    uint32_t io_depth;              /**< reads in flight at most */
+    char io_backend[32];            /**< "io_uring", "libaio", "page cache" or "threads" */
 } hr_loader_plan;
 
 /**
@@ -211,7 +222,22 @@ HR_API HR_NODISCARD hr_status hr_batch_field(const hr_batch *batch, uint32_t fie
 HR_API uint32_t hr_batch_num_fields(const hr_batch *batch);
 
 /**
- * The sample index of each row. Computed at the call; does not block.
+ * Rows of the batch that are padding (HR_LOADER_PAD_LAST): samples that this epoch delivers
+ * besides, and that only fill the batch up, so leave them out of sums and scores. Where a rank has
+ * several streams they are not the last rows: see hr_batch_padding(). Threads: any. @since 0.1
+ */
+HR_API uint32_t hr_batch_num_padding(const hr_batch *batch);
+
+/**
+ * Which rows are padding. Does not block.
+ * @param out  num_samples entries of the caller's: 1 for padding, 0 for the others
+ * @return HR_OK, HR_ERR_FORKED
+ * Threads: any. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_batch_padding(const hr_batch *batch, uint8_t *out, hr_error *err);
+
+/**
+ * The sample index of each row, of padding too. Computed at the call; does not block.
  * @param out  num_samples entries of the caller's
  * @return HR_OK, HR_ERR_FORKED
  * Threads: any. @since 0.1

@@ -50,6 +50,7 @@ typedef struct hr_field {
     uint32_t rank;         /**< dimensions of one sample, 0..HR_MAX_RANK; 0: a scalar per sample */
     const uint64_t *shape; /**< rank entries; any may be 0 */
     const char *attributes_json; /**< a JSON object as text, or NULL for none */
+    uint64_t reserved[4];        /**< 0; what is added later goes here */
 } hr_field;
 
 /**

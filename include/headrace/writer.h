@@ -12,16 +12,13 @@ extern "C" {
 
 typedef struct hr_writer hr_writer;
 
-/** Codec and filter of a field. The numbers are those of the file format. */
-typedef enum hr_codec { HR_CODEC_AUTO = -1, HR_CODEC_RAW = 0, HR_CODEC_ZSTD = 1 } hr_codec;
+/** What codec and filter to use. The numbers are frozen. */
+typedef enum hr_codec { HR_CODEC_AUTO = 0, HR_CODEC_RAW = 1, HR_CODEC_ZSTD = 2 } hr_codec;
 typedef enum hr_filter {
-    HR_FILTER_AUTO = -1,
-    HR_FILTER_NONE = 0,
-    HR_FILTER_BYTE_SHUFFLE = 1
+    HR_FILTER_AUTO = 0,
+    HR_FILTER_NONE = 1,
+    HR_FILTER_BYTE_SHUFFLE = 2
 } hr_filter;
-
-/** zstd level meaning "the default" (level 1). */
-#define HR_LEVEL_DEFAULT INT32_MIN
 
 /** Bits of hr_writer_options.flags. Unknown bits are refused. */
 #define HR_WRITER_REPLACE 1u /**< an existing target is replaced at commit */
@@ -34,8 +31,7 @@ typedef struct hr_source_fingerprint {
     int64_t mtime_ns;
 } hr_source_fingerprint;
 
-/** Options of hr_writer_open(). Zero means default, but for codec, filter and level: use the macro.
- */
+/** Options of hr_writer_open(). Zero means default. */
 typedef struct hr_writer_options {
     uint32_t struct_bytes;
     uint32_t flags;
@@ -45,22 +41,23 @@ typedef struct hr_writer_options {
     uint64_t chunk_bytes;       /**< decoded; 0: 256 KiB */
     int32_t codec;  /**< hr_codec, for all fields; HR_CODEC_AUTO: tried on real chunks */
     int32_t filter; /**< hr_filter, for all fields; HR_FILTER_AUTO: tried */
-    int32_t level;  /**< zstd's; HR_LEVEL_DEFAULT */
+    int32_t level;  /**< zstd's, -131072..22; 0: level 1 */
     uint32_t num_sources;
     const hr_source_fingerprint *sources; /**< num_sources entries; copied */
     const char *attributes_json; /**< of the data set: a JSON object as text, or NULL; copied */
     const char *provenance_json; /**< a JSON object as text, or NULL; copied */
+    void *user;                  /**< handed to on_resume */
+    /** Called during hr_writer_open() with HR_WRITER_RESUME, after each chunk that is kept, with
+     * the samples kept so far; non-zero stops with HR_ERR_CANCELLED. May be NULL. */
+    int (*on_resume)(void *user, uint64_t done_samples);
 } hr_writer_options;
 #define HR_WRITER_OPTIONS_INIT                                                                     \
-    {                                                                                              \
-        sizeof(hr_writer_options), 0, 0, 0, 0, 0, HR_CODEC_AUTO, HR_FILTER_AUTO, HR_LEVEL_DEFAULT, \
-            0, NULL, NULL, NULL                                                                    \
-    }
+    { sizeof(hr_writer_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL }
 
 /**
  * Begin a new file. Writes TARGET.partial beside the target, under a lock; the target itself
  * appears only at hr_writer_commit(). Starts num_threads threads. Blocks on I/O; with
- * HR_WRITER_RESUME until all chunks of the partial file are decoded.
+ * HR_WRITER_RESUME until all chunks of the partial file are decoded (see on_resume).
  *
  * @param path    the target; copied
  * @param fields  num_fields descriptions; copied
@@ -68,7 +65,8 @@ typedef struct hr_writer_options {
  * @param out     the writer on HR_OK, else NULL; release with hr_writer_close()
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_EXISTS, HR_ERR_BUSY (another writer has it),
  *         HR_ERR_MISMATCH (resume: the partial file is of another job; the message says what
- * differs), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_NO_SPACE, HR_ERR_IO
+ * differs), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_NO_SPACE, HR_ERR_IO,
+ *         HR_ERR_CANCELLED
  * Threads: any. Fork: a writer belongs to the process that opened it.
  * @since 0.1
  */

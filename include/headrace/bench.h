@@ -1,0 +1,129 @@
+/*
+ * Measuring: how fast this machine can decode and read a data set at all, and how fast a loader
+ * delivers it, in one run and in turns, so that each figure can be told as a share of its limit.
+ */
+#ifndef HEADRACE_BENCH_H
+#define HEADRACE_BENCH_H
+
+#include "dataset.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What can be measured. The numbers are frozen. The first three are limits, the others epochs. */
+typedef enum hr_bench_kind {
+    HR_BENCH_DECODE = 0, /**< L: all threads decode the file's own frames (checksum and codec, the
+                          * filter left undone) from memory into cached scratch */
+    HR_BENCH_READ_SEQUENTIAL = 1,   /**< the file's chunks read past the page cache, at the loader's
+                                     * depth, in the order of the file; stored bytes */
+    HR_BENCH_READ_SHUFFLED = 2,     /**< the same in the order of a shuffled epoch */
+    HR_BENCH_MEMORY_SEQUENTIAL = 3, /**< epochs of a loader, the file in the page cache */
+    HR_BENCH_MEMORY_SHUFFLED = 4,
+    HR_BENCH_DISK_SEQUENTIAL = 5, /**< epochs of a loader that reads past the page cache */
+    HR_BENCH_DISK_SHUFFLED = 6
+} hr_bench_kind;
+#define HR_BENCH_NUM_KINDS 7
+
+/** Entries of hr_bench_result.measures; more kinds than these there will not be. */
+#define HR_BENCH_MAX_KINDS 16
+
+/** What a progress callback is told. */
+typedef struct hr_bench_progress {
+    hr_bench_kind kind;                   /**< that is being measured */
+    uint32_t round, num_rounds;           /**< round: from 1; 0 before the first */
+    uint32_t done_measures, all_measures; /**< over all rounds */
+} hr_bench_progress;
+
+/** Options of hr_bench(). Zero means default. */
+typedef struct hr_bench_options {
+    uint32_t struct_bytes;
+    uint32_t measures;      /**< bits 1u << hr_bench_kind; 0: all. The limits that an epoch is a
+                             * share of are measured with it */
+    uint32_t batch_samples; /**< 0: 256 */
+    uint32_t window_visits; /**< of the shuffled epochs; 0: the default of docs/order.md */
+    uint32_t num_threads;   /**< that decode and read; 0: one per core */
+    uint32_t num_rounds;    /**< each measure is taken once in each; 0: 7; at most 1,000 */
+    uint64_t seed;          /**< of the shuffled order; round r is epoch r - 1 of it */
+    uint64_t budget_bytes;  /**< for the chunks held in memory and for the loaders; 0: default */
+    int64_t run_ns;         /**< about so long is each measure; 0: one second */
+    void *user;             /**< handed to the callback */
+    /** Called about ten times a second on the calling thread; non-zero stops with
+     * HR_ERR_CANCELLED. May be NULL. */
+    int (*on_progress)(void *user, const hr_bench_progress *progress);
+} hr_bench_options;
+#define HR_BENCH_OPTIONS_INIT                                                                      \
+    { sizeof(hr_bench_options), 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL }
+
+/** Over the rounds. */
+typedef struct hr_bench_spread {
+    double median, lowest, highest;
+} hr_bench_spread;
+
+#define HR_BENCH_REASON_BYTES 192
+
+/** One kind of measure. */
+typedef struct hr_bench_measure {
+    uint32_t kind;       /**< an hr_bench_kind */
+    uint32_t num_runs;   /**< 0: not measured */
+    uint32_t num_epochs; /**< of an epoch's run: whole ones, counted from hr_loader_open() to the
+                          * last batch; 0: a part of one, counted from its first batch on */
+    uint32_t reserved;
+    hr_bench_spread bytes_per_s;       /**< decoded, but for the two reads: stored */
+    hr_bench_spread limit_bytes_per_s; /**< of an epoch: L from memory, min(L, ratio x read) from
+                                        * disk, decoded bytes; else 0 */
+    hr_bench_spread share; /**< of the limit that was measured in the same round; else 0 */
+    /** Of an epoch: medians of what part of the workers' time went into waiting for reads (copies
+     * out of the page cache included), decoding and placing rows, waiting for the consumer. */
+    double io_part, decode_part, consumer_part;
+    int64_t first_batch_ns;             /**< of an epoch: median; else 0 */
+    char reason[HR_BENCH_REASON_BYTES]; /**< why it was not measured although asked for; else "" */
+} hr_bench_measure;
+
+/** What hr_bench() found. */
+typedef struct hr_bench_result {
+    uint32_t struct_bytes; /**< set by the caller */
+    uint32_t num_rounds;
+    uint32_t num_threads;
+    uint32_t batch_samples;
+    uint32_t window_visits; /**< of the shuffled epochs, as resolved */
+    uint32_t read_depth;    /**< reads in flight, of all threads together */
+    double ratio; /**< decoded bytes / bytes read for them, of the chunks held in memory */
+    uint64_t decoded_bytes; /**< of the data set */
+    uint64_t file_bytes;
+    uint64_t num_chunks;
+    uint64_t held_chunks; /**< of these, held in memory for HR_BENCH_DECODE, evenly spread */
+    uint64_t held_bytes;
+    uint64_t budget_bytes;                         /**< as resolved */
+    hr_bench_measure measures[HR_BENCH_MAX_KINDS]; /**< [hr_bench_kind] */
+} hr_bench_result;
+
+/**
+ * Measure. Every measure asked for is taken once in each round, each round beginning with another
+ * one, so that whatever drifts meets all of them alike. Blocks for about num_rounds x measures x
+ * run_ns, and longer where an epoch is longer; starts and joins its own threads. The consumer of
+ * the epochs gives batches back at once. Reads the whole file into the page cache before an epoch
+ * from memory; leaves that out, and says so in `reason`, where the file does not fit half of the
+ * memory left, and what reads past the page cache where the file system refuses it.
+ *
+ * @param ds    an open data set; may be in use elsewhere
+ * @param opts  NULL for defaults
+ * @param out   struct_bytes set by the caller; the rest filled on HR_OK
+ * @return HR_OK, HR_ERR_INVALID (also a data set without a byte to decode), HR_ERR_CANCELLED,
+ *         HR_ERR_BUDGET, or as hr_loader_open() and hr_loader_next()
+ * Threads: any; figures of two at the same time are worth nothing. Fork: works in a child.
+ * @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_bench(hr_dataset *ds, const hr_bench_options *opts,
+                                       hr_bench_result *out, hr_error *err);
+
+/**
+ * Name of a measure, such as "memory-shuffled"; NULL for no kind. Valid for ever. Threads: any.
+ * Fork: works. @since 0.1
+ */
+HR_API const char *hr_bench_kind_name(uint32_t kind);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,62 @@
+/*
+ * How fast this machine can decode the frames of a file at all: hash and codec into scratch that
+ * stays in the cache, the filter left undone, the stored bytes in memory. No loader can be faster.
+ */
+#include "rates.h"
+
+#include "crew.h"
+
+struct decode {
+    const struct hr__chunk_sample *sample;
+    struct hr__budget *budget;
+};
+
+struct decoder {
+    struct hr__budget *budget;
+    struct hr__frame_decoder codec;
+    uint8_t scratch[HR__MAX_FRAME_BYTES];
+};
+
+static void decoder_end(void *mine) {
+    struct decoder *d = mine;
+    hr__frame_decoder_free(&d->codec);
+    hr__budget_free(d->budget, d, sizeof(*d));
+}
+
+static hr_status decoder_begin(const void *user, void **mine, hr_error *err) {
+    const struct decode *job = user;
+    struct decoder *d = hr__budget_alloc(job->budget, sizeof(*d), "a decoder", err);
+    if (d == NULL)
+        return err->status;
+    d->budget = job->budget;
+    hr_status st = hr__frame_decoder_init(&d->codec, err);
+    if (st == HR_OK)
+        *mine = d;
+    else
+        decoder_end(d);
+    return st;
+}
+
+static hr_status decode_chunk(const void *user, void *mine, uint64_t turn, uint64_t *bytes,
+                              hr_error *err) {
+    const struct hr__chunk_sample *s = ((const struct decode *)user)->sample;
+    struct decoder *d = mine;
+    size_t chunk = (size_t)(turn % s->num_chunks);
+    for (size_t i = s->first_frame[chunk]; i < s->first_frame[chunk + 1]; i++) {
+        const struct hr__sample_frame *f = &s->frames[i];
+        hr_status st = hr__frame_decode(&d->codec, &f->frame, f->stored, s->ds->superblock.required,
+                                        d->scratch, err);
+        if (st != HR_OK)
+            return hr__dataset_blame(s->ds, hr__chunk_sample_number(s, chunk), f->field, st, err);
+        *bytes += f->frame.decoded_bytes;
+    }
+    return HR_OK;
+}
+
+hr_status hr__decode_rate(const struct hr__chunk_sample *sample, uint32_t num_threads,
+                          int64_t run_ns, struct hr__budget *budget, const struct hr__watch *watch,
+                          double *bytes_per_s, hr_error *err) {
+    const struct decode decode = {sample, budget};
+    const struct hr__crew_job job = {&decode, decoder_begin, decode_chunk, decoder_end};
+    return hr__crew_run(&job, num_threads, run_ns, watch, bytes_per_s, err);
+}

@@ -1,0 +1,136 @@
+/*
+ * How fast this machine's disk can deliver a file's chunks at all, read as a loader reads them:
+ * each thread submits and reaps its own reads, past the page cache by the same back end. The
+ * bytes are not looked at.
+ */
+#include "rates.h"
+
+#include "crew.h"
+#include "error.h"
+#include "io_queue.h"
+
+#include <stdlib.h>
+
+#define REAP_AT_ONCE 8u
+
+struct reader {
+    const struct hr__disk_reads *reads;
+    struct hr__io_queue queue;
+    struct hr__index_cache index;
+    uint8_t *buffers; /* depth x buffer_bytes */
+    size_t buffer_bytes;
+    uint32_t *free_buffers; /* a stack */
+    uint64_t *asked_bytes;  /* [buffer]: of the read in flight */
+    uint32_t num_free;
+};
+
+static size_t buffer_bytes_of(const struct hr__disk_reads *reads) {
+    return (size_t)reads->ds->footer.max_chunk_pages * HR__PAGE_BYTES;
+}
+
+static void reader_end(void *mine) {
+    struct reader *r = mine;
+    hr__io_queue_close(&r->queue); /* first: the buffers belong to it until then */
+    size_t n_bytes = r->buffer_bytes * r->reads->depth;
+    if (r->buffers != NULL) {
+        hr__read_buffers_free(r->buffers, n_bytes);
+        hr__budget_release(r->reads->budget, n_bytes);
+    }
+    hr__index_cache_free(&r->index);
+    free(r->free_buffers);
+    free(r->asked_bytes);
+    free(r);
+}
+
+static hr_status buffers_make(struct reader *r, hr_error *err) {
+    size_t n_bytes = r->buffer_bytes * r->reads->depth;
+    hr_status st = hr__budget_reserve(r->reads->budget, n_bytes, "read buffers", err);
+    if (st != HR_OK)
+        return st;
+    r->buffers = hr__read_buffers_alloc(n_bytes);
+    if (r->buffers == NULL) {
+        hr__budget_release(r->reads->budget, n_bytes);
+        return hr__error_no_memory(err, n_bytes, "read buffers");
+    }
+    return HR_OK;
+}
+
+static hr_status reader_begin(const void *user, void **mine, hr_error *err) {
+    const struct hr__disk_reads *reads = user;
+    hr_status st;
+    struct reader *r = calloc(1, sizeof(*r));
+    if (r == NULL)
+        return hr__error_no_memory(err, sizeof(*r), "a reader");
+    r->reads = reads;
+    r->buffer_bytes = buffer_bytes_of(reads);
+    r->free_buffers = calloc(reads->depth, sizeof(*r->free_buffers));
+    r->asked_bytes = calloc(reads->depth, sizeof(*r->asked_bytes));
+    if (r->free_buffers == NULL || r->asked_bytes == NULL) {
+        st = hr__error_no_memory(err, reads->depth * sizeof(*r->asked_bytes), "a reader");
+        goto done;
+    }
+    for (uint32_t i = 0; i < reads->depth; i++)
+        r->free_buffers[r->num_free++] = i;
+    HR_TRY(buffers_make(r, err));
+    HR_TRY(hr__io_backend_queue(reads->direct, reads->depth, r->buffers,
+                                r->buffer_bytes * reads->depth, &r->queue, err));
+    *mine = r;
+    r = NULL;
+done:
+    if (r != NULL)
+        reader_end(r);
+    return st;
+}
+
+static hr_status reap(struct reader *r, uint64_t *bytes, hr_error *err) {
+    struct hr__io_done done[REAP_AT_ONCE];
+    const char *path = r->reads->ds->file.path;
+    int n = r->queue.ops->reap(r->queue.ctx, done, REAP_AT_ONCE);
+    if (n < 0)
+        return hr__error_os(err, -n, "%s: waiting for reads failed", path);
+    for (int i = 0; i < n; i++) {
+        uint64_t asked = r->asked_bytes[done[i].tag];
+        if (done[i].result < 0)
+            return hr__error_os(err, (int)-done[i].result, "%s: reading %llu bytes failed", path,
+                                (unsigned long long)asked);
+        if ((uint64_t)done[i].result < asked)
+            return hr__error_set(err, HR_ERR_CORRUPT,
+                                 "%s ends within a chunk: it was truncated while it was read; copy "
+                                 "it again",
+                                 path);
+        *bytes += asked;
+        r->free_buffers[r->num_free++] = (uint32_t)done[i].tag;
+    }
+    return HR_OK;
+}
+
+/* One read more; where all are in flight, first those that have arrived. */
+static hr_status read_chunk(const void *user, void *mine, uint64_t turn, uint64_t *bytes,
+                            hr_error *err) {
+    const struct hr__disk_reads *reads = user;
+    struct reader *r = mine;
+    struct hr__index_entry entry;
+    uint64_t chunk = hr__order_visit_chunk(reads->epoch, 0, turn % reads->num_visits);
+    hr_status st = hr__dataset_locate(reads->ds, chunk, &r->index, &entry, err);
+    if (st == HR_OK && r->num_free == 0)
+        st = reap(r, bytes, err);
+    if (st != HR_OK)
+        return st;
+    uint32_t number = r->free_buffers[--r->num_free];
+    size_t n_bytes = (size_t)entry.pages * HR__PAGE_BYTES;
+    r->asked_bytes[number] = n_bytes;
+    int rc = r->queue.ops->submit(r->queue.ctx, number, r->buffers + number * r->buffer_bytes,
+                                  n_bytes, entry.page * HR__PAGE_BYTES);
+    if (rc < 0) {
+        st = hr__error_os(err, -rc, "reading %zu bytes at offset %llu failed", n_bytes,
+                          (unsigned long long)entry.page * HR__PAGE_BYTES);
+        return hr__dataset_blame(reads->ds, chunk, UINT32_MAX, st, err);
+    }
+    return HR_OK;
+}
+
+hr_status hr__disk_rate(const struct hr__disk_reads *reads, uint32_t num_threads, int64_t run_ns,
+                        const struct hr__watch *watch, double *bytes_per_s, hr_error *err) {
+    const struct hr__crew_job job = {reads, reader_begin, read_chunk, reader_end};
+    return hr__crew_run(&job, num_threads, run_ns, watch, bytes_per_s, err);
+}

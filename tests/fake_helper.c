@@ -1,0 +1,60 @@
+/*
+ * The common part of helpers that tests play.
+ */
+#define _GNU_SOURCE
+#include "fake_helper.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void fake_say(int socket, const struct hr__helper_message *m) {
+    uint8_t buf[HR__HELPER_MESSAGE_BYTES];
+    size_t n = hr__helper_encode(m, buf, sizeof buf);
+    if (n == 0 || send(socket, buf, n, MSG_NOSIGNAL) != (ssize_t)n)
+        _exit(9);
+}
+
+void fake_hear(int socket, struct hr__helper_message *m, int *fd) {
+    static uint8_t buf[HR__HELPER_MESSAGE_BYTES];
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec part = {.iov_base = buf, .iov_len = sizeof buf};
+    struct msghdr msg = {.msg_iov = &part,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(socket, &msg, 0);
+    if (n <= 0 || hr__helper_decode(buf, (size_t)n, m, NULL) != HR_OK)
+        _exit(0);
+    if (msg.msg_controllen >= CMSG_LEN(sizeof(int)))
+        memcpy(fd, CMSG_DATA(&control.head), sizeof *fd);
+}
+
+struct hr__helper_field fake_field(void) {
+    return (struct hr__helper_field){.dtype = HR_UINT32,
+                                     .num_samples = FAKE_SAMPLES,
+                                     .sample_bytes = 4,
+                                     .granule_samples = 1000,
+                                     .chunk_bytes = 4000,
+                                     .chunk_row_bytes = 4000,
+                                     .flags = HR__HELPER_CHUNKED,
+                                     .member = "x",
+                                     .name = "x"};
+}
+
+uint32_t *fake_map(int fd, uint64_t slot_bytes) {
+    void *p =
+        mmap(NULL, HR__HELPER_NUM_SLOTS * slot_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED)
+        _exit(10);
+    return p;
+}
+
+void fake_fill(uint32_t *rows, uint64_t slot_bytes, const struct hr__helper_message *m) {
+    for (uint64_t i = 0; i < m->n; i++)
+        rows[m->slot * (slot_bytes / 4) + i] = (uint32_t)(m->first + i);
+}

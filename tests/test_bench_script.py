@@ -1,0 +1,91 @@
+"""script/bench from end to end, on very small data: what it measures of epochs and loaders, and the page that it
+writes of it."""
+
+import os
+import pathlib
+import re
+import sys
+
+import pytest
+
+np = pytest.importorskip("numpy")
+
+SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
+sys.path.insert(0, str(SOURCE / "bench"))
+import loader_speed  # noqa: E402
+import programs  # noqa: E402
+import set_speed  # noqa: E402
+import standard_sets  # noqa: E402
+import table  # noqa: E402
+
+MIB = 1 << 20
+NOTES = "## Notes\n\n- kept by hand\n"
+pytestmark = pytest.mark.skipif(
+    not (programs.HEADRACE.is_file() and programs.WIDE_INDEX.is_file()), reason="not built"
+)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bench")
+    return {
+        "command": "script/bench",
+        "date": "2026-01-01",
+        "rounds": 1,
+        "size_bytes": MIB,
+        "stolen": 0.0,
+        "machine": {
+            "cpu": "a processor",
+            "cores": 2,
+            "memory_bytes": 1 << 34,
+            "disk": "a disk",
+            "kernel": "6",
+            "compiler": "cc",
+            "zstd": "1.5",
+            "hdf5": "1.10",
+            "busy": 0.0,
+        },
+        "epochs": set_speed.measure(folder, MIB, 1, 0.005),
+        "loader": loader_speed.measure(folder, MIB, MIB, 1, 0.005, chunks=20_000),
+    }
+
+
+def test_epochs__every_set_and_window__is_measured(results):
+    sets = results["epochs"]["sets"]
+    assert [one["name"] for one in sets] == [chosen.name for chosen in standard_sets.SETS]
+    for one, chosen in zip(sets, standard_sets.SETS):
+        assert [run["window_mib"] for run in one["runs"]] == list(chosen.windows_mib or [None])
+        for run in one["runs"]:
+            assert set(run["promised"]) == set(set_speed.EPOCHS)
+            assert run["measures"]["memory-shuffled"]["share"]["median"] > 0
+            assert pathlib.Path(run["picture"]).read_text().startswith("<svg")
+    wide = sets[0]["runs"][1]["window"] * sets[0]["file"]["chunk_decoded_bytes"]
+    assert 255 * MIB < wide <= 256 * MIB
+
+
+def test_loader__every_figure__is_there_and_judged(results):
+    loader = results["loader"]
+    figures = [loader[name] for name in ("short_epochs", "stalls", "first_batch")]
+    figures += [loader["wide_index"][name] for name in ("warm", "cold", "memory")]
+    figures += [loader["cores"]] if loader["cores"] else []
+    for figure in figures:
+        assert figure["value"]["low"] >= 0 and figure["promised"] > 0
+        assert isinstance(figure["kept"], bool)
+    assert loader["wide_index"]["chunks"] == 20_000
+    assert loader["wide_index"]["index_bytes"] >= 20_000 * 8
+    assert loader["wide_index"]["memory"]["kept"]
+
+
+def test_page__is_written_with_all_sections__and_keeps_its_notes(results, tmp_path):
+    page = tmp_path / "benchmarks.md"
+    page.write_text("figures of last year\n\n" + NOTES)
+    table.write_page(page, table.render(results))
+    text = page.read_text()
+    assert "last year" not in text and text.endswith(NOTES)
+    for chosen in standard_sets.SETS:
+        assert f"\n### {chosen.name}\n" in text
+    assert "A window of 64 MiB (" in text and "A window of 256 MiB (" in text
+    assert "## Loader" in text and "`open` of 20,000 chunks" in text
+    for header in re.findall(r"^\| epoch from.*\n\| ---.*\n((?:\|.*\n)+)", text, re.M):
+        rows = header.splitlines()
+        assert len(rows) == 4 and len({row.count("|") for row in rows}) == 1

@@ -1,0 +1,550 @@
+/*
+ * Queues of reads (io/io_queue.h): every back end against the same cases. What the system answers
+ * is changed on its way (link-time --wrap): short results, EINTR, EAGAIN, EIO, slowness.
+ */
+#define _GNU_SOURCE
+#include "clock.h"
+#include "fault_answers.h"
+#include "io_backend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define PAGE       4096u
+#define READ_PAGES 4u
+#define READ_BYTES ((size_t)READ_PAGES * PAGE)
+#define NUM_READS  32u
+#define FILE_BYTES (NUM_READS * READ_BYTES + 1234u)
+#define DEPTH      8u
+
+static const hr_io ios[] = {HR_IO_DIRECT, HR_IO_LIBAIO, HR_IO_CACHED, HR_IO_THREADS};
+#define NUM_IOS (sizeof(ios) / sizeof(ios[0]))
+
+static char path[64];
+static struct hr__file file;
+static struct hr__io_backend backend;
+static struct hr__io_queue queue;
+static uint8_t *buffers; /* DEPTH reads */
+
+static uint8_t byte_at(uint64_t off) {
+    return (uint8_t)(off * 31 + off / 251 + off / PAGE);
+}
+
+/* False: this file system does not have this back end. */
+static bool queue_open(hr_io io) {
+    hr_error err = {0};
+    memset(&fault_answers, 0, sizeof(fault_answers));
+    hr_status st = hr__io_backend_choose(&file, io, true, &backend, &err);
+    if (st == HR_ERR_UNSUPPORTED && (io == HR_IO_DIRECT || io == HR_IO_LIBAIO))
+        return false;
+    assert_int_equal(st, HR_OK);
+    assert_int_equal(hr__io_backend_start(&backend, 2, &err), HR_OK);
+    assert_int_equal(
+        hr__io_backend_queue(&backend, DEPTH, buffers, DEPTH * READ_BYTES, &queue, &err), HR_OK);
+    assert_string_equal(queue.ops->name, hr__io_backend_name(&backend));
+    memset(buffers, 0xee, DEPTH * READ_BYTES);
+    memset(&fault_answers, 0, sizeof(fault_answers)); /* opening reads, too */
+    return true;
+}
+
+static void queue_close(void) {
+    hr__io_queue_close(&queue);
+    hr__io_backend_close(&backend);
+    memset(&fault_answers, 0, sizeof(fault_answers));
+}
+
+static uint8_t *buffer_of(uint64_t number) {
+    return buffers + number % DEPTH * READ_BYTES;
+}
+
+static int submit(uint64_t number) {
+    return queue.ops->submit(queue.ctx, number, buffer_of(number), READ_BYTES, number * READ_BYTES);
+}
+
+static void assert_right(uint64_t number, uint64_t n_bytes) {
+    for (uint64_t i = 0; i < n_bytes; i++)
+        if (buffer_of(number)[i] != byte_at(number * READ_BYTES + i))
+            fail_msg("byte %llu of read %llu is wrong", (unsigned long long)i,
+                     (unsigned long long)number);
+}
+
+/* Reads everything, DEPTH at a time; results[number] is what came. */
+static void read_all(int64_t results[NUM_READS]) {
+    struct hr__io_done done[3];
+    for (uint64_t first = 0; first < NUM_READS; first += DEPTH) {
+        uint32_t seen = 0, left = DEPTH;
+        for (uint64_t i = first; i < first + DEPTH; i++)
+            assert_int_equal(submit(i), 0);
+        while (left > 0) {
+            int n = queue.ops->reap(queue.ctx, done, 3);
+            assert_in_range(n, 1, 3);
+            for (int i = 0; i < n; i++) {
+                assert_in_range(done[i].tag, first, first + DEPTH - 1);
+                assert_int_equal(seen & 1u << (done[i].tag - first), 0);
+                seen |= 1u << (done[i].tag - first);
+                results[done[i].tag] = done[i].result;
+                if (done[i].result > 0)
+                    assert_right(done[i].tag, (uint64_t)done[i].result);
+            }
+            left -= (uint32_t)n;
+        }
+        assert_int_equal(queue.ops->reap(queue.ctx, done, 3), 0);
+    }
+}
+
+static void assert_all_whole(void) {
+    int64_t results[NUM_READS];
+    read_all(results);
+    for (uint32_t i = 0; i < NUM_READS; i++)
+        assert_int_equal(results[i], READ_BYTES);
+}
+
+static void read__all_of_a_file__each_once_and_right(void **state) {
+    (void)state;
+    for (size_t i = 0; i < NUM_IOS; i++) {
+        if (!queue_open(ios[i]))
+            continue;
+        assert_all_whole();
+        queue_close();
+    }
+}
+
+static void submit__beyond_the_depth__reap_first(void **state) {
+    (void)state;
+    struct hr__io_done done[DEPTH];
+    for (size_t i = 0; i < NUM_IOS; i++) {
+        if (!queue_open(ios[i]))
+            continue;
+        for (uint64_t k = 0; k < DEPTH; k++)
+            assert_int_equal(submit(k), 0);
+        assert_int_equal(submit(DEPTH), -EAGAIN);
+        int n = queue.ops->reap(queue.ctx, done, DEPTH);
+        assert_in_range(n, 1, DEPTH);
+        assert_int_equal(submit(done[0].tag), 0);
+        queue_close();
+    }
+}
+
+static void read__across_the_end__gives_what_is_there(void **state) {
+    (void)state;
+    struct hr__io_done done;
+    for (size_t i = 0; i < NUM_IOS; i++) {
+        if (!queue_open(ios[i]))
+            continue;
+        for (uint64_t k = NUM_READS; k <= NUM_READS + 1; k++) {
+            assert_int_equal(submit(k), 0);
+            assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 1);
+            assert_int_equal(done.result, k == NUM_READS ? 1234 : 0);
+            assert_right(k, (uint64_t)done.result);
+        }
+        queue_close();
+    }
+}
+
+/* Every answer in turn is cut, to whole pages. */
+static void read__short__is_continued(void **state) {
+    (void)state;
+    for (size_t i = 0; i < NUM_IOS; i++)
+        for (long nth = 1; nth <= NUM_READS; nth += 3) {
+            if (!queue_open(ios[i]))
+                continue;
+            fault_answers.at = nth;
+            fault_answers.cut_bytes = PAGE;
+            assert_all_whole();
+            assert_true(fault_answers.count > NUM_READS);
+            queue_close();
+        }
+}
+
+static void read__all_are_short__are_continued(void **state) {
+    (void)state;
+    for (size_t i = 0; i < NUM_IOS; i++) {
+        if (!queue_open(ios[i]))
+            continue;
+        fault_answers.at = 1;
+        fault_answers.times = 1000000;
+        fault_answers.cut_bytes = PAGE;
+        assert_all_whole();
+        assert_true(fault_answers.count >= (long)NUM_READS * READ_PAGES);
+        queue_close();
+    }
+}
+
+static void read__interrupted_or_refused_for_now__is_tried_again(void **state) {
+    (void)state;
+    static const int errnos[] = {EINTR, EAGAIN};
+    for (size_t i = 0; i < NUM_IOS; i++)
+        for (int k = 0; k < 8; k++) {
+            if (!queue_open(ios[i]))
+                continue;
+            fault_answers.at = 1 + k / 2 * 5;
+            fault_answers.times = 5;
+            fault_answers.os_errno = errnos[k % 2];
+            assert_all_whole();
+            assert_true(fault_answers.hits >= 5);
+            queue_close();
+        }
+}
+
+static void read__eio__is_told_and_not_tried_again(void **state) {
+    (void)state;
+    for (size_t i = 0; i < NUM_IOS; i++)
+        for (long nth = 1; nth <= NUM_READS; nth += 5) {
+            int64_t results[NUM_READS];
+            uint32_t failed = 0;
+            if (!queue_open(ios[i]))
+                continue;
+            fault_answers.at = nth;
+            fault_answers.os_errno = EIO;
+            read_all(results);
+            for (uint32_t k = 0; k < NUM_READS; k++) {
+                assert_true(results[k] == READ_BYTES || results[k] == -EIO);
+                failed += results[k] == -EIO;
+            }
+            assert_int_equal(failed, 1);
+            assert_int_equal(fault_answers.hits, 1);
+            queue_close();
+        }
+}
+
+static void file_write(uint64_t n_bytes) {
+    uint8_t *bytes = malloc(n_bytes);
+    assert_non_null(bytes);
+    for (uint64_t i = 0; i < n_bytes; i++)
+        bytes[i] = byte_at(i);
+    assert_int_equal(hr__file_write_all(&file, bytes, n_bytes, 0, NULL), HR_OK);
+    assert_int_equal(file.ops->truncate(file.ctx, n_bytes), 0);
+    assert_int_equal(file.ops->sync(file.ctx), 0);
+    free(bytes);
+}
+
+static void read__file_truncated_meanwhile__short_and_right(void **state) {
+    (void)state;
+    const uint64_t cut = 5 * READ_BYTES + PAGE + 100;
+    struct hr__io_done done;
+    for (size_t i = 0; i < NUM_IOS; i++) {
+        if (!queue_open(ios[i]))
+            continue;
+        for (uint64_t k = 0; k < DEPTH; k++)
+            assert_int_equal(submit(k), 0);
+        assert_int_equal(file.ops->truncate(file.ctx, cut), 0);
+        for (uint64_t k = 0; k < DEPTH; k++) {
+            assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 1);
+            uint64_t begin = done.tag * READ_BYTES;
+            uint64_t least = begin > cut ? 0 : cut - begin < READ_BYTES ? cut - begin : READ_BYTES;
+            assert_in_range(done.result, least, READ_BYTES); /* it may have been read before */
+        }
+        /* From now on it is seen for certain. */
+        assert_int_equal(submit(5), 0);
+        assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 1);
+        assert_int_equal(done.result, PAGE + 100);
+        assert_right(5, PAGE + 100);
+        queue_close();
+        file_write(FILE_BYTES);
+    }
+}
+
+static void close__reads_in_flight__nothing_is_written_afterwards(void **state) {
+    (void)state;
+    for (size_t i = 0; i < NUM_IOS; i++)
+        for (int round = 0; round < 5; round++) {
+            if (!queue_open(ios[i]))
+                continue;
+            for (uint64_t k = 0; k < DEPTH; k++)
+                assert_int_equal(submit(k), 0);
+            hr__io_queue_close(&queue);
+            memset(buffers, 0x77, DEPTH * READ_BYTES);
+            usleep(3000);
+            for (size_t k = 0; k < DEPTH * READ_BYTES; k++)
+                assert_int_equal(buffers[k], 0x77);
+            queue_close();
+        }
+}
+
+/* Only what a thread has begun with is waited for. */
+static void close__slow_reader__takes_no_longer_than_one_read(void **state) {
+    (void)state;
+    const int64_t slow_ns = 100000000;
+    for (size_t i = 0; i < NUM_IOS; i++) {
+        if (!queue_open(ios[i]))
+            continue;
+        fault_answers.delay_ns = slow_ns;
+        int64_t began_ns = hr__now_ns();
+        for (uint64_t k = 0; k < DEPTH; k++)
+            assert_int_equal(submit(k), 0);
+        usleep(10000); /* so that threads have begun */
+        hr__io_queue_close(&queue);
+        memset(buffers, 0x77, DEPTH * READ_BYTES);
+        queue_close(); /* no thread is left that could still write */
+        assert_true(hr__now_ns() - began_ns < 3 * slow_ns);
+        for (size_t k = 0; k < DEPTH * READ_BYTES; k++)
+            assert_int_equal(buffers[k], 0x77);
+    }
+}
+
+/* ---- direct reads alone ---- */
+
+static const hr_io directs[] = {HR_IO_DIRECT, HR_IO_LIBAIO};
+
+static void direct_reap__no_room_in_the_kernel__read_all_the_same(void **state) {
+    (void)state;
+    static const int errnos[] = {EAGAIN, EINTR};
+    for (size_t i = 0; i < 2; i++)
+        for (long times = 1; times <= 100; times *= 10) {
+            if (!queue_open(directs[i]))
+                skip();
+            fault_answers.submit_at = 3;
+            fault_answers.submit_times = times;
+            fault_answers.submit_errno = errnos[times == 10];
+            assert_all_whole();
+            assert_true(fault_answers.submits >= 3);
+            queue_close();
+        }
+}
+
+static void direct_reap__nothing_is_taken__ends_with_an_error_or_pread(void **state) {
+    (void)state;
+    struct hr__io_done done;
+    for (size_t i = 0; i < 2; i++) {
+        if (!queue_open(directs[i]))
+            skip();
+        fault_answers.submit_at = 1;
+        fault_answers.submit_times = 1000000;
+        fault_answers.submit_errno = EAGAIN;
+        assert_int_equal(submit(3), 0);
+        int n = queue.ops->reap(queue.ctx, &done, 1);
+        if (backend.uring)
+            assert_int_equal(n, -EAGAIN);
+        else
+            assert_right(3, n == 1 ? (uint64_t)done.result : UINT64_MAX);
+        queue_close();
+    }
+}
+
+static void uring__nothing_can_be_registered__reads_all_the_same(void **state) {
+    (void)state;
+    assert_int_equal(hr__io_backend_choose(&file, HR_IO_AUTO, true, &backend, NULL), HR_OK);
+    if (!backend.uring) {
+        hr__io_backend_close(&backend);
+        skip();
+    }
+    fault_answers.no_locked_memory = true;
+    assert_int_equal(
+        hr__io_backend_queue(&backend, DEPTH, buffers, DEPTH * READ_BYTES, &queue, NULL), HR_OK);
+    assert_string_equal(queue.ops->name, "io_uring");
+    assert_all_whole();
+    queue_close();
+}
+
+static void aio_submit__refused__is_told_and_the_queue_goes_on(void **state) {
+    (void)state;
+    struct hr__io_done done;
+    if (!queue_open(HR_IO_LIBAIO))
+        skip();
+    fault_answers.submit_at = 2;
+    fault_answers.submit_times = 1;
+    fault_answers.submit_errno = EBADF;
+    assert_int_equal(submit(0), 0);
+    assert_int_equal(submit(1), -EBADF);
+    assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 1);
+    assert_int_equal(done.tag, 0);
+    assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 0);
+    assert_all_whole();
+    queue_close();
+}
+
+static void direct_reap__waiting_fails__is_told_and_close_drains(void **state) {
+    (void)state;
+    struct hr__io_done done;
+    for (size_t i = 0; i < 2; i++) {
+        if (!queue_open(directs[i]))
+            skip();
+        if (backend.uring) { /* waits as it sends */
+            fault_answers.submit_at = 1;
+            fault_answers.submit_times = 1;
+            fault_answers.submit_errno = EFAULT;
+        } else {
+            fault_answers.wait_errno = EINTR;
+            assert_all_whole();
+            fault_answers.wait_errno = EFAULT;
+        }
+        for (uint64_t k = 0; k < DEPTH; k++)
+            assert_int_equal(submit(k), 0);
+        assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), -EFAULT);
+        queue_close();
+    }
+}
+
+/* ---- the page cache alone ---- */
+
+static uint64_t cold_off; /* a read there is not in the page cache */
+static uint32_t waited;
+
+static int64_t part_now(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
+    (void)ctx;
+    if (off == cold_off)
+        return -EAGAIN;
+    n_bytes = n_bytes < PAGE || off > cold_off ? n_bytes : PAGE; /* a page at a time */
+    return file.ops->read(file.ctx, buf, n_bytes, off);
+}
+
+static int64_t part_waiting(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
+    (void)ctx;
+    waited++;
+    return file.ops->read(file.ctx, buf, n_bytes, off);
+}
+
+static void cached_reap__some_not_there__those_that_are_come_first(void **state) {
+    (void)state;
+    const struct hr__file_ops ops = {.name = "partly", .read = part_waiting, .read_now = part_now};
+    const struct hr__file partly = {.ops = &ops};
+    struct hr__io_done done;
+    for (uint64_t page = 0; page < READ_PAGES; page++) { /* where read 1 meets what is not there */
+        static const uint64_t order[] = {0, 2, 3, 1};
+        cold_off = READ_BYTES + page * PAGE;
+        waited = 0;
+        assert_int_equal(hr__cached_queue_open(&partly, DEPTH, &queue, NULL), HR_OK);
+        for (uint64_t k = 0; k < 4; k++)
+            assert_int_equal(submit(k), 0);
+        for (uint64_t k = 0; k < 4; k++) {
+            assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 1);
+            assert_int_equal(done.tag, order[k]);
+            assert_int_equal(done.result, READ_BYTES);
+            assert_right(done.tag, READ_BYTES);
+            assert_int_equal(waited, k == 3 ? 1 : 0);
+        }
+        hr__io_queue_close(&queue);
+    }
+}
+
+static void cached_reap__file_system_cannot_tell__reads_in_turn(void **state) {
+    (void)state;
+    assert_true(queue_open(HR_IO_CACHED));
+    fault_answers.cannot_tell = true;
+    assert_all_whole();
+    queue_close();
+}
+
+/* ---- the choice ---- */
+
+static hr_io chosen(const struct hr__file *f, bool prefer_direct) {
+    struct hr__io_backend b;
+    assert_int_equal(hr__io_backend_choose(f, HR_IO_AUTO, prefer_direct, &b, NULL), HR_OK);
+    hr_io io = b.io;
+    assert_true(!b.uring || fault_answers.ring_errno == 0);
+    hr__io_backend_close(&b);
+    return io;
+}
+
+static void choose__auto__as_the_file_system_can(void **state) {
+    (void)state;
+    bool direct = queue_open(HR_IO_DIRECT);
+    queue_close();
+    fault_answers.cannot_tell = true; /* as overlayfs and network file systems */
+    bool memory = chosen(&file, false) == HR_IO_CACHED;
+    if (memory)
+        skip();
+    assert_int_equal(chosen(&file, false), HR_IO_THREADS);
+    assert_int_equal(chosen(&file, true), direct ? HR_IO_DIRECT : HR_IO_THREADS);
+    fault_answers.ring_errno = EPERM; /* io_uring is often forbidden in containers */
+    assert_int_equal(chosen(&file, true), direct ? HR_IO_DIRECT : HR_IO_THREADS);
+    fault_answers.setup_errno = EAGAIN; /* the system has no context to spare */
+    assert_int_equal(chosen(&file, true), HR_IO_THREADS);
+    fault_answers.cannot_tell = false;
+    hr_io without = chosen(&file, true);
+    assert_int_equal(without, chosen(&file, false));
+    assert_true(without == HR_IO_CACHED || without == HR_IO_THREADS);
+    memset(&fault_answers, 0, sizeof(fault_answers));
+}
+
+static void choose__direct_without_a_context__says_what_to_do(void **state) {
+    (void)state;
+    hr_error err = {0};
+    bool direct = queue_open(HR_IO_DIRECT);
+    queue_close();
+    if (!direct)
+        skip();
+    fault_answers.setup_errno = EAGAIN;
+    fault_answers.ring_errno = EPERM;
+    assert_int_equal(hr__io_backend_choose(&file, HR_IO_DIRECT, true, &backend, &err),
+                     HR_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "aio-max-nr"));
+    hr__io_backend_close(&backend);
+    memset(&fault_answers, 0, sizeof(fault_answers));
+}
+
+/* What is in memory anyway is copied by whoever needs it. */
+static void choose__file_system_in_memory__page_cache(void **state) {
+    (void)state;
+    struct hr__file in_memory;
+    char name[] = "/dev/shm/test_io_queue.XXXXXX";
+    int fd = mkstemp(name);
+    if (fd < 0)
+        skip();
+    close(fd);
+    assert_int_equal(hr__posix_folder.open(NULL, name, O_RDONLY, &in_memory), 0);
+    fault_answers.cannot_tell = true;
+    assert_int_equal(chosen(&in_memory, false), HR_IO_CACHED);
+    assert_int_equal(chosen(&in_memory, true), HR_IO_CACHED);
+    memset(&fault_answers, 0, sizeof(fault_answers));
+    hr__file_close(&in_memory);
+    unlink(name);
+}
+
+static int setup(void **state) {
+    (void)state;
+    const char *tmp = getenv("TMPDIR");
+    snprintf(path, sizeof(path), "%.40s/test_io_queue.XXXXXX", tmp != NULL ? tmp : "/tmp");
+    int fd = mkstemp(path);
+    if (fd < 0)
+        return 1;
+    close(fd);
+    if (hr__posix_folder.open(NULL, path, O_RDWR, &file) != 0)
+        return 1;
+    buffers = hr__read_buffers_alloc(DEPTH * READ_BYTES);
+    file_write(FILE_BYTES);
+    return buffers != NULL ? 0 : 1;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    hr__read_buffers_free(buffers, DEPTH * READ_BYTES);
+    hr__file_close(&file);
+    return unlink(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(read__all_of_a_file__each_once_and_right),
+        cmocka_unit_test(submit__beyond_the_depth__reap_first),
+        cmocka_unit_test(read__across_the_end__gives_what_is_there),
+        cmocka_unit_test(read__short__is_continued),
+        cmocka_unit_test(read__all_are_short__are_continued),
+        cmocka_unit_test(read__interrupted_or_refused_for_now__is_tried_again),
+        cmocka_unit_test(read__eio__is_told_and_not_tried_again),
+        cmocka_unit_test(read__file_truncated_meanwhile__short_and_right),
+        cmocka_unit_test(close__reads_in_flight__nothing_is_written_afterwards),
+        cmocka_unit_test(close__slow_reader__takes_no_longer_than_one_read),
+        cmocka_unit_test(direct_reap__no_room_in_the_kernel__read_all_the_same),
+        cmocka_unit_test(direct_reap__nothing_is_taken__ends_with_an_error_or_pread),
+        cmocka_unit_test(uring__nothing_can_be_registered__reads_all_the_same),
+        cmocka_unit_test(aio_submit__refused__is_told_and_the_queue_goes_on),
+        cmocka_unit_test(direct_reap__waiting_fails__is_told_and_close_drains),
+        cmocka_unit_test(cached_reap__some_not_there__those_that_are_come_first),
+        cmocka_unit_test(cached_reap__file_system_cannot_tell__reads_in_turn),
+        cmocka_unit_test(choose__auto__as_the_file_system_can),
+        cmocka_unit_test(choose__direct_without_a_context__says_what_to_do),
+        cmocka_unit_test(choose__file_system_in_memory__page_cache),
+    };
+    alarm(100); /* a hang is a failure */
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

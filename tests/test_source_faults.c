@@ -1,0 +1,281 @@
+/*
+ * Every system call, allocation and thread of a conversion fails in turn (link-time --wrap), from
+ * .npy files and from HDF5 through a helper, which this program plays itself: a clear error that
+ * names the file, nothing that looks complete, no descriptor and no process left, and the
+ * conversion can be resumed.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fake_helper.h"
+#include "fault_calls.h"
+#include "headrace/headrace.h"
+#include "npy_header.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/headrace-sources-XXXXXX";
+static char self[4096];
+static char target[256];
+
+/* ---- the helper ---- */
+
+static int serve(int socket) {
+    struct hr__helper_message m, hello = {.type = HR__HELPER_HELLO, .text = "fake"};
+    uint64_t slot_bytes = 0;
+    uint32_t *rows = NULL;
+    fake_say(socket, &hello);
+    for (bool more = true; more;) {
+        struct hr__helper_message answer = {.type = HR__HELPER_FIELD, .field = fake_field()};
+        int fd = -1;
+        fake_hear(socket, &m, &fd);
+        if (m.type == HR__HELPER_LIST) {
+            fake_say(socket, &answer);
+            answer = (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 1};
+        } else if (m.type == HR__HELPER_OPEN) {
+            rows = fake_map(fd, m.slot_bytes);
+            slot_bytes = m.slot_bytes;
+            answer.type = HR__HELPER_OPENED;
+        } else {
+            fake_fill(rows, slot_bytes, &m);
+            answer = m;
+            answer.type = HR__HELPER_ROWS;
+        }
+        fake_say(socket, &answer);
+    }
+    return 0;
+}
+
+/* ---- what is converted ---- */
+
+enum input { NPY, RAW, HDF5, NUM_INPUTS };
+static char paths[NUM_INPUTS][256];
+
+static void write_file(const char *path, const void *head, size_t head_bytes, uint64_t n) {
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(head, 1, head_bytes, f), head_bytes);
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_equal(fwrite(&i, sizeof i, 1, f), 1);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void write_inputs(void) {
+    static const char *const names[] = {"x.npy", "x.bin", "x.h5"};
+    uint8_t header[2048];
+    size_t n = hr__npy_header_print("<u4", FAKE_SAMPLES, NULL, 0, header, sizeof header);
+    for (int i = 0; i < NUM_INPUTS; i++)
+        (void)snprintf(paths[i], sizeof paths[i], "%s/%s", folder, names[i]);
+    write_file(paths[NPY], header, n, FAKE_SAMPLES);
+    write_file(paths[RAW], "", 0, FAKE_SAMPLES);
+    write_file(paths[HDF5], "\x89HDF\r\n\x1a\n", 8, 0);
+}
+
+static hr_status convert(enum input input, uint32_t flags, hr_error *err) {
+    const char *inputs[] = {paths[input]};
+    hr_convert_options o = HR_CONVERT_OPTIONS_INIT;
+    o.flags = flags;
+    o.inputs = inputs;
+    o.num_inputs = 1;
+    o.output = target;
+    o.budget_bytes = UINT64_C(16) << 20;
+    o.num_threads = 2;
+    o.num_helpers = 2;
+    o.raw_dtype = input == RAW ? "<u4" : NULL;
+    o.helper_timeout_ns = INT64_C(5000000000);
+    return hr_convert(&o, NULL, err);
+}
+
+/* ---- what must hold ---- */
+
+static int count_descriptors(void) {
+    DIR *d = opendir("/proc/self/fd");
+    int n = 0;
+    assert_non_null(d);
+    while (readdir(d) != NULL)
+        n++;
+    (void)closedir(d);
+    return n;
+}
+
+static void assert_no_child(void) {
+    errno = 0;
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+static void assert_target_whole(void) {
+    static uint32_t rows[FAKE_SAMPLES];
+    hr_dataset *ds = NULL;
+    hr_error err = {0};
+    if (hr_dataset_verify(target, NULL, &err) != HR_OK ||
+        hr_dataset_open(target, NULL, &ds, &err) != HR_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(hr_dataset_num_samples(ds), FAKE_SAMPLES);
+    if (hr_dataset_read(ds, 0, 0, FAKE_SAMPLES, rows, sizeof rows, &err) != HR_OK)
+        fail_msg("%s", err.message);
+    for (uint32_t i = 0; i < FAKE_SAMPLES; i++)
+        assert_int_equal(rows[i], i);
+    hr_dataset_close(ds);
+}
+
+/* Calls whose refusal is not a failure: the next one decides, or there is another way. */
+static bool may_be_ignored(const char *call) {
+    static const char *const names[] = {"stat",    "fstat",    "statvfs", "access",
+                                        "syscall", "realpath", "waitid"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(call, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void check_failure(enum fault_kind kind, long nth, hr_status st, const hr_error *err) {
+    const char *call = fault_hit();
+    if (st == HR_OK) {
+        if (!may_be_ignored(call))
+            fail_msg("%s (%ld) failed, and it went on", call, nth);
+        return;
+    }
+    if (err->status != st || err->message[0] == '\0')
+        fail_msg("%s (%ld): %s without a message", call, nth, hr_status_name(st));
+    if (kind == FAULT_MEMORY && st != HR_ERR_NO_MEMORY)
+        fail_msg("%s (%ld): %s: %s", call, nth, hr_status_name(st), err->message);
+    if (kind == FAULT_SYSTEM && strstr(err->message, folder) == NULL)
+        fail_msg("%s (%ld): no file is named in: %s", call, nth, err->message);
+}
+
+/* The nth call of the kind fails; true: there was an nth. */
+static bool one_fault(enum input input, enum fault_kind kind, long nth) {
+    hr_error err = {0};
+    int before = count_descriptors();
+    fault_arm(kind, nth);
+    hr_status st = convert(input, 0, &err);
+    fault_disarm();
+    assert_int_equal(count_descriptors(), before);
+    assert_no_child();
+    if (fault_hit() != NULL)
+        check_failure(kind, nth, st, &err);
+    else if (st != HR_OK)
+        fail_msg("%s", err.message);
+    if (st == HR_OK || access(target, F_OK) == 0)
+        assert_target_whole();
+    if (st != HR_OK && nth % 4 == 0) { /* what is left can be gone on with */
+        st = convert(input, HR_CONVERT_RESUME | HR_CONVERT_REPLACE, &err);
+        if (st != HR_OK)
+            fail_msg("after a fault in call %ld: %s", nth, err.message);
+        assert_target_whole();
+    }
+    (void)unlink(target);
+    return fault_hit() != NULL;
+}
+
+static void each_fails(enum input input, enum fault_kind kind, long at_least) {
+    char partial[300];
+    long nth = 0;
+    (void)snprintf(partial, sizeof partial, "%s.partial", target);
+    while (one_fault(input, kind, nth)) {
+        (void)unlink(partial);
+        assert_true(++nth < 5000);
+    }
+    assert_true(nth >= at_least);
+}
+
+static void npy__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(NPY, FAULT_SYSTEM, 30);
+}
+
+static void npy__each_allocation_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(NPY, FAULT_MEMORY, 60);
+}
+
+static void raw__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(RAW, FAULT_SYSTEM, 30);
+}
+
+static void hdf5__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(HDF5, FAULT_SYSTEM, 60);
+}
+
+static void hdf5__each_allocation_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(HDF5, FAULT_MEMORY, 80);
+}
+
+/* Signals and short transfers are no failures. */
+static void each_is_survived(enum input input, enum fault_kind kind, long at_least) {
+    long nth = 0;
+    for (;; nth++) {
+        hr_error err = {0};
+        fault_arm(kind, nth);
+        hr_status st = convert(input, 0, &err);
+        fault_disarm();
+        if (st != HR_OK)
+            fail_msg("%s (%ld): %s", fault_hit(), nth, err.message);
+        assert_target_whole();
+        assert_no_child();
+        (void)unlink(target);
+        if (fault_hit() == NULL)
+            break;
+        assert_true(nth < 5000);
+    }
+    assert_true(nth >= at_least);
+}
+
+static void npy__each_transfer_is_short__is_gone_on_with(void **state) {
+    (void)state;
+    each_is_survived(NPY, FAULT_SHORT, 10);
+}
+
+static void hdf5__each_call_is_interrupted__is_done_again(void **state) {
+    (void)state;
+    each_is_survived(HDF5, FAULT_INTERRUPT, 20);
+}
+
+static int setup(void **state) {
+    (void)state;
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0 || mkdtemp(folder) == NULL)
+        return -1;
+    (void)snprintf(target, sizeof target, "%s/t.hrd", folder);
+    fault_spawn_instead(self);
+    write_inputs();
+    return 0;
+}
+
+static int teardown(void **state) {
+    char command[128];
+    (void)state;
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+int main(int argc, char **argv) {
+    if (argc == 5)
+        return serve(atoi(argv[2]));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(npy__each_system_call_fails__is_an_error),
+        cmocka_unit_test(npy__each_allocation_fails__is_an_error),
+        cmocka_unit_test(npy__each_transfer_is_short__is_gone_on_with),
+        cmocka_unit_test(raw__each_system_call_fails__is_an_error),
+        cmocka_unit_test(hdf5__each_system_call_fails__is_an_error),
+        cmocka_unit_test(hdf5__each_allocation_fails__is_an_error),
+        cmocka_unit_test(hdf5__each_call_is_interrupted__is_done_again),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
