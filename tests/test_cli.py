@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 np = pytest.importorskip("numpy")
 
 PLACE = pathlib.Path(os.environ.get("HEADRACE_BIN", "build/release/bin")).resolve()
+SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
 PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
 pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
 
@@ -460,6 +462,20 @@ def test_epoch__json__has_the_documented_layout(data):
     }
     assert (out["samples"], out["batches"], out["epochs"]) == (2 * SAMPLES, 60, 2)
     assert out["bytes"] == 2 * SAMPLES * (16 * 16 * 4 + 8)
+
+
+def test_epoch__report__names_a_limit_and_has_the_documented_keys(data):
+    page = (SOURCE / "docs" / "cli.md").read_text(encoding="utf-8")
+    documented = json.loads(re.search(r'^```json\n(\{"report": .*?)^```$', page, re.M | re.S)[1])["report"]
+    out = figures("epoch", data, "--epochs", "8", "--report", "--consume-ns", "2000000")["report"]
+    assert set(out) == set(documented)
+    for part in ("threads_s", "budget"):
+        assert set(out[part]) == set(documented[part])
+    assert set(out["latency"][0]) == set(documented["latency"][0])
+    assert out["limit"] == "consumer" and out["sentence"].startswith("limited by the consumer: ")
+    text = good("epoch", data, "--epochs", "8", "--report", "--consume-ns", "2000000")
+    assert "\nlimited by the consumer: " in text and "threads' time" in text
+    assert "threads' time" not in good("epoch", data)
 
 
 def order_of(data, tmp_path, *args, name="order"):

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -60,15 +61,56 @@ def test_convert__from_npy__stays_within_the_budget(data_set):
     assert_within(data_set[1], helpers=0)
 
 
-def test_convert__from_hdf5__stays_within_the_budget(rows, tmp_path):
+@pytest.fixture(scope="module")
+def hdf5_rows(rows):
     pytest.importorskip("h5py")
-    small, large = tmp_path / "small.h5", tmp_path / "large.h5"
+    small, large = rows.parent / "small.h5", rows.parent / "large.h5"
     bench_data.write_hdf5(np.load(rows, mmap_mode="r")[: 16 * MIB // bench_data.ROW_BYTES], small)
     bench_data.repeat_hdf5(small, large, DATA_BYTES)
-    done, report = run("convert", large, "-o", tmp_path / "train.hrd", "--helpers", HELPERS)
+    return large
+
+
+@pytest.fixture(scope="module")
+def hdf5_data_set(hdf5_rows):
+    target = hdf5_rows.parent / "from-hdf5.hrd"
+    done, report = run("convert", hdf5_rows, "-o", target, "--helpers", HELPERS)
     assert report["decoded_bytes"] == DATA_BYTES
-    assert done["helpers"] > 0
-    assert_within(done, HELPERS)
+    return target, done
+
+
+def test_convert__from_hdf5__stays_within_the_budget(hdf5_data_set):
+    assert hdf5_data_set[1]["helpers"] > 0
+    assert_within(hdf5_data_set[1], HELPERS)
+
+
+@pytest.mark.parametrize("order", [["--shuffle"], []], ids=["shuffled", "sequential"])
+def test_epoch__of_data_from_hdf5__stays_within_the_budget(hdf5_data_set, order):
+    done, report = run("epoch", hdf5_data_set[0], "--epochs", 3, *order)
+    assert report["bytes"] == 3 * DATA_BYTES
+    assert_within(done, helpers=0)
+
+
+def run_limited(helpers, *arguments):
+    """In a control group of the promised size: the kernel ends what passes it."""
+    limit_mib = peak_memory.promised_bytes(BUDGET_BYTES, helpers) // MIB
+    done = subprocess.run(
+        [ROOT / "script" / "with-memory-limit", f"{limit_mib}M", PROGRAM, *arguments,
+         "--budget", str(BUDGET_BYTES), "--json", "--quiet"],
+        capture_output=True, text=True,
+    )
+    if "by cgroup" not in done.stderr:
+        pytest.skip("no control group can be made here")
+    assert done.returncode == 0, done.stderr
+
+
+def test_convert__under_the_promised_limit__is_not_killed(rows, hdf5_rows, tmp_path):
+    run_limited(0, "convert", rows, "-o", tmp_path / "npy.hrd")
+    run_limited(HELPERS, "convert", hdf5_rows, "-o", tmp_path / "hdf5.hrd", "--helpers", str(HELPERS))
+
+
+@pytest.mark.parametrize("order", [["--shuffle"], []], ids=["shuffled", "sequential"])
+def test_epoch__under_the_promised_limit__is_not_killed(data_set, order):
+    run_limited(0, "epoch", data_set[0], "--epochs", "3", *order)
 
 
 def can_read_directly(path):

@@ -12,6 +12,7 @@
 #include "loader.h"
 #include "memory.h"
 #include "ranks.h"
+#include "report.h"
 #include "status.h"
 #include "types.h"
 #include "writer.h"
