@@ -11,7 +11,7 @@ INTRODUCTION = """# Benchmarks
 
 Made by `{command}` on {date}; run it to get the figures of your machine. Every figure is the median of {rounds}
 runs, with the lowest and highest behind it; the programs compared take turns, and shares are of limits measured in
-the same round.
+the same round. How well the shuffled order mixes is on [a page of its own](mixing.md).
 """
 
 

@@ -184,7 +184,8 @@ def test_readme_shows_the_example_that_is_built():
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/decisions.md",
-                                  "docs/cli.md", "docs/licences.md", "docs/ranks.md"])
+                                  "docs/cli.md", "docs/licences.md", "docs/ranks.md",
+                                  "docs/order.md", "docs/benchmarks.md", "docs/mixing.md"])
 def test_links_lead_somewhere(page):
     path = ROOT / page
     for link in re.findall(r"\]\(([^)#]+)", path.read_text()):
