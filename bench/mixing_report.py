@@ -1,6 +1,7 @@
-"""How well the order mixes, as a page: mixing_report.py [--json FILE] [--docs FOLDER] [OPTION OF bench/mixing ...]
-runs bench/mixing, or reads what it printed, and writes mixing.md and mixing.svg into docs/. script/bench-mixing
-builds and runs it. None of its figures depend on the machine or its load."""
+"""How well the order mixes, as a page: mixing_report.py [--json FILE] [--docs FOLDER] [--training FOLDER] [OPTION OF
+bench/mixing ...] runs bench/mixing, or reads what it printed, and writes mixing.md and mixing.svg into docs/, with
+--training also what order_training.py finds. script/bench-mixing builds and runs it. None of its figures depend on
+the machine or its load."""
 
 import argparse
 import json
@@ -10,6 +11,7 @@ import statistics
 
 import mixing_picture
 import mixing_text
+import order_training
 import programs
 
 MIXING = programs.BUILD / "bench" / "mixing"
@@ -55,12 +57,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=pathlib.Path, help="what bench/mixing printed; without it, it is run")
     parser.add_argument("--docs", type=pathlib.Path, default=programs.ROOT / "docs")
+    parser.add_argument("--training", type=pathlib.Path, help="train too; the digits and results are kept there")
     args, options = parser.parse_known_args()
     if args.json and options:
         parser.error(f"{' '.join(options)}: options of bench/mixing, which --json keeps from running")
     found = json.loads(args.json.read_text()) if args.json else programs.run_json(MIXING, *options)
     summary = summarise(found)
-    (args.docs / "mixing.md").write_text(mixing_text.render(summary, " ".join(["script/bench-mixing", *options])))
+    training = ""
+    if args.training:
+        training = order_training.render(order_training.measure(args.training), student_quantile)
+    text = mixing_text.render(summary, " ".join(["script/bench-mixing", *options]), training)
+    (args.docs / "mixing.md").write_text(text)
     (args.docs / "mixing.svg").write_text(mixing_picture.draw(summary))
     programs.say(f"{args.docs / 'mixing.md'} and mixing.svg are written")
 

@@ -41,8 +41,7 @@ are in no particular order have well-mixed batches whichever of these orders vis
   MiB: sums over 4 batches {large4}, over 16 {large16}, the ends {large_begin} and {large_end}), or shuffle the data
   once before they are converted, which leaves nothing of it.
 
-This page is about batches, not about training: it does not say that a model trained on sorted data becomes as good as
-with a true shuffle.
+Figures of batches do not say that a model trained on sorted data becomes as good as with a true shuffle.{training}
 
 ![Inflation by order and memory, of sums over batches, and at the ends of an epoch](mixing.svg)
 
@@ -100,7 +99,7 @@ def mib(memory, data):
     return memory * data["samples_per_chunk"] * SAMPLE_BYTES / (1 << 20)
 
 
-def introduction(summary, command):
+def introduction(summary, command, training):
     figures, data = summary["figures"], summary["epoch_data"]
     inter, buffer, windows = (figures[order, DEFAULT] for order in ("interleaved", "buffer", "windows"))
     large, small, small_buffer = (
@@ -108,6 +107,7 @@ def introduction(summary, command):
     )
     text = INTRODUCTION.format(
         command=command,
+        training=training,
         seeds=data["seeds"],
         samples=data["samples"],
         chunks=data["samples"] // data["samples_per_chunk"],
@@ -242,5 +242,8 @@ come, each in 64 cells. Among {len(ORDERS) * len(TESTS)} such figures one beyond
 SECTIONS = (batches_text, sums_text, correlation_text, ends_text, pairs_text, places_text)
 
 
-def render(summary, command):
-    return "\n".join([introduction(summary, command), *(section(summary) for section in SECTIONS)])
+def render(summary, command, training=""):
+    """training: a last section, or nothing."""
+    pointer = " What two models made of each order is [at the end](#in-training)." if training else ""
+    sections = [introduction(summary, command, pointer), *(section(summary) for section in SECTIONS)]
+    return "\n".join([*sections, training] if training else sections)

@@ -9,11 +9,14 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+pytest.importorskip("numpy")
+
 SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
 sys.path.insert(0, str(SOURCE / "bench"))
 import mixing_picture  # noqa: E402
 import mixing_report  # noqa: E402
 import mixing_text  # noqa: E402
+import order_training  # noqa: E402
 
 SVG = "{http://www.w3.org/2000/svg}"
 TINY = ("--quick", "--seeds", "2", "--place-seeds", "4")
@@ -58,6 +61,22 @@ def test_picture__every_line__lies_within(docs):
             assert 0 < x < mixing_picture.WIDTH and 0 < y < mixing_picture.HEIGHT
     diamonds = [path for path in root.iter(SVG + "path") if path.get("class") == "stated"]
     assert len(diamonds) == 6 + 1  # a short epoch has six memories; one explains them
+
+
+def test_training__orders__are_told_with_their_difference():
+    found = {"samples": 1000, "samples_per_chunk": 83, "batch": 256, "epochs": 2, "held_out": 500, "seeds": 3,
+             "rates": {"regression": 0.5, "mlp": 0.05}}
+    found["runs"] = [
+        {"model": model, "order": order, "memory_chunks": memory, "accuracy": [[0.1, a], [0.1, a + 0.02], [0.1, a - 0.02]]}
+        for model in ("regression", "mlp")
+        for order, memory, a in (("permutation", 0, 0.9), ("interleaved", 256, 0.87), ("buffer", 256, 0.89),
+                                 ("interleaved_shuffled", 256, 0.91))
+    ]
+    text = order_training.render(found, mixing_report.student_quantile)
+    assert "| a true permutation |  |" + 2 * " 90.0 (2.0) |  |" in text
+    assert "| **`interleaved/1`** | 256 |" + 2 * " 87.0 (2.0) | -3.0 ± 0.0 |" in text
+    assert "at 256 chunks is -3.0 ± 0.0 and -3.0 ± 0.0 from the true permutation" in " ".join(text.split())
+    assert "in 13 chunks of 83" in " ".join(text.split())
 
 
 def test_estimate__known_values__is_students_interval():
