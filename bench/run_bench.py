@@ -34,6 +34,7 @@ def parse_arguments():
     parser.add_argument("--set-size", type=peak_memory.parse_size, help="of each set for epochs (default 512M)")
     parser.add_argument("--quick", action="store_true", help="small sets, 2 short rounds: is everything in order?")
     parser.add_argument("--rounds", type=int, help="how often each is measured (default 7)")
+    parser.add_argument("--seconds", type=float, help="of each measure of an epoch (default 1)")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part; may be repeated")
     parser.add_argument("--folder", type=pathlib.Path, default=programs.ROOT / "build" / "bench")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
@@ -41,7 +42,7 @@ def parse_arguments():
     args.size = args.size or (64 if args.quick else 2048) * MIB
     args.set_size = args.set_size or (24 if args.quick else 512) * MIB
     args.short_size = (4 if args.quick else 300) * MIB
-    args.seconds = 0.1 if args.quick else 1
+    args.seconds = args.seconds or (0.1 if args.quick else 1)
     args.rounds = args.rounds or (2 if args.quick else 7)
     args.only = args.only or PARTS
     return args
