@@ -5,6 +5,7 @@
 
 #include "checked.h"
 #include "error.h"
+#include "memory_cap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,16 @@ void hr__budget_init(struct hr__budget *b, uint64_t limit_bytes) {
     b->limit_bytes = limit_bytes;
     atomic_init(&b->reserved_bytes, 0);
     atomic_init(&b->peak_bytes, 0);
+    b->counted = true;
+}
+
+void hr__budget_init_uncounted(struct hr__budget *b) {
+    hr__budget_init(b, UINT64_MAX);
+    b->counted = false;
+}
+
+void hr__budget_close(struct hr__budget *b) {
+    hr__budget_release(b, atomic_load(&b->reserved_bytes));
 }
 
 static double mib(uint64_t n_bytes) {
@@ -32,6 +43,11 @@ hr_status hr__budget_reserve(struct hr__budget *b, uint64_t n_bytes, const char 
                                  what, mib(n_bytes), mib(b->limit_bytes - was),
                                  mib(b->limit_bytes));
     } while (!atomic_compare_exchange_weak(&b->reserved_bytes, &was, was + n_bytes));
+    hr_status st = b->counted ? hr__memory_take(n_bytes, what, err) : HR_OK;
+    if (st != HR_OK) {
+        atomic_fetch_sub(&b->reserved_bytes, n_bytes);
+        return st;
+    }
     uint64_t now = was + n_bytes, peak = atomic_load(&b->peak_bytes);
     while (peak < now && !atomic_compare_exchange_weak(&b->peak_bytes, &peak, now))
         ;
@@ -40,6 +56,8 @@ hr_status hr__budget_reserve(struct hr__budget *b, uint64_t n_bytes, const char 
 
 void hr__budget_release(struct hr__budget *b, uint64_t n_bytes) {
     atomic_fetch_sub(&b->reserved_bytes, n_bytes);
+    if (b->counted)
+        hr__memory_give_back(n_bytes);
 }
 
 void *hr__budget_alloc_raw(struct hr__budget *b, size_t n_bytes, const char *what, hr_error *err) {

@@ -1,6 +1,9 @@
 /*
  * A memory budget: every large buffer of a loader, writer or conversion is reserved here before it
- * is allocated. Invariant: 0 <= reserved_bytes <= limit_bytes at any instant.
+ * is allocated. Invariants:
+ *  1. 0 <= reserved_bytes <= limit_bytes at any instant;
+ *  2. what is reserved in a budget that is counted is in use of the process (memory_cap.h), too,
+ *     until it is released or the budget is closed.
  * Threads: any; lock-free.
  */
 #ifndef HEADRACE_BUDGET_H
@@ -9,17 +12,24 @@
 #include "headrace/status.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct hr__budget {
     uint64_t limit_bytes;
     _Atomic uint64_t reserved_bytes;
     _Atomic uint64_t peak_bytes;
+    bool counted;
 };
 
 void hr__budget_init(struct hr__budget *b, uint64_t limit_bytes);
+/* Without limit, and not counted: of what is part of another budget, or is only planned. */
+void hr__budget_init_uncounted(struct hr__budget *b);
+/* Gives back what is still reserved. A zeroed budget, and closing again, are fine. */
+void hr__budget_close(struct hr__budget *b);
 
-/* HR_ERR_BUDGET: "WHAT needs N MiB, M MiB of the budget of L MiB are left; ..." */
+/* HR_ERR_BUDGET: "WHAT needs N MiB, M MiB of the budget of L MiB are left; ...", or the same about
+ * the process-wide cap. */
 hr_status hr__budget_reserve(struct hr__budget *b, uint64_t n_bytes, const char *what,
                              hr_error *err);
 void hr__budget_release(struct hr__budget *b, uint64_t n_bytes);

@@ -3,6 +3,8 @@
  */
 #include "default_budget.h"
 
+#include "checked.h"
+#include "memory_cap.h"
 #include "memory_limit.h"
 
 #define MAX_DEFAULT_BYTES (UINT64_C(1) << 30)
@@ -11,7 +13,7 @@
 static uint64_t share(uint64_t divisor) {
     struct hr__memory_limit limit;
     hr__memory_limit_read("", &limit);
-    return limit.smallest_bytes / divisor;
+    return hr__min_u64(limit.smallest_bytes, hr__memory_left()) / divisor;
 }
 
 uint64_t hr_default_budget(void) {

@@ -1,5 +1,6 @@
-"""Figures of loaders that are no share of a limit: two cores against one, many short epochs against a long one, what
-the consumer waits for, the first batch from a cold file, and opening a data set of ten million chunks."""
+"""Figures of loaders that are no share of a limit: two cores against one, many short epochs against a long one, two
+loaders side by side, what the consumer waits for, the first batch from a cold file, and opening a data set of ten
+million chunks."""
 
 import os
 import statistics
@@ -13,6 +14,7 @@ ROWS = standard_sets.SETS[0]
 CORES_PROMISED = 1.9
 EPOCHS = 10
 EPOCHS_PROMISED = 0.97
+SHARE_PROMISED = 0.9
 STALL_FACTOR = 1.1
 STALL_PROMISED = 0.01
 STALL_BATCH = 2048  # a step of some milliseconds, against which a late timer is small
@@ -83,6 +85,21 @@ def short_epochs(short, long, rounds):
     }
 
 
+def side_by_side(path, rounds, seconds):
+    """The slower of two loaders with one decode thread each, against half of one loader with two threads."""
+
+    def loaders(count, threads):
+        def measure():
+            programs.read_whole(path)
+            return programs.run_json(programs.SIDE_BY_SIDE, path, count, threads, seconds)["bytes_per_s"]
+
+        return measure
+
+    got = programs.in_rounds("side by side", {"both": loaders(2, 1), "one": loaders(1, 2)}, rounds)
+    shares = [min(both) / (one[0] / 2) for both, one in zip(got["both"], got["one"])]
+    return kept_above(shares, SHARE_PROMISED)
+
+
 def stalls(path, rounds):
     """What a consumer waits for that takes 1.1 times as long as the loader, the first batch left out."""
 
@@ -145,6 +162,7 @@ def measure(folder, set_bytes, short_bytes, rounds, seconds, chunks=WIDE_CHUNKS)
         "set_bytes": set_bytes,
         "cores": cores(path, rounds, seconds),
         "short_epochs": short_epochs(short, long, rounds),
+        "side_by_side": side_by_side(path, rounds, seconds),
         "stalls": stalls(path, rounds),
         "first_batch": first_batch(path, rounds),
         "wide_index": wide_index(folder, rounds, chunks),

@@ -1,8 +1,10 @@
 /*
- * mixing [--seeds N] [--place-seeds N]
+ * mixing [--seeds N] [--place-seeds N] [--quick]
  *
  * Measures how well interleaved/1 mixes, beside the orders of visit_order.h in the same memory, and
  * prints every figure of every seed as JSON. Nothing in it depends on the load of the machine.
+ * --quick takes a shorter epoch and smaller batches, to try the program and what reads its figures;
+ * bench/mixing_report.py makes docs/mixing.md of them.
  */
 #include "mixing_figures.h"
 #include "mixing_places.h"
@@ -12,12 +14,14 @@
 #include <string.h>
 
 /* 256 KiB chunks of 2 KiB samples. */
-static const struct visit_data epoch_data = {1u << 20, 128, 256};
+static const struct visit_data full_data = {1u << 20, 128, 256};
+static const struct visit_data quick_data = {1u << 17, 32, 64};
 /* Few enough for thousands of seeds. */
 static const struct visit_data places_data = {1u << 16, 128, 256};
 
 static const uint32_t memories_chunks[] = {32, 64, 128, 256, 512, 1024, 2048};
 #define NUM_MEMORIES        (sizeof memories_chunks / sizeof *memories_chunks)
+#define QUICK_MEMORIES      (NUM_MEMORIES - 1) /* the last leaves no interior of a short epoch */
 #define PLACES_MEMORY       64u
 #define DEFAULT_SEEDS       32u
 #define DEFAULT_PLACE_SEEDS 4096u
@@ -70,11 +74,12 @@ static hr_status order_measure(struct mixing_desk *desk, size_t number, uint32_t
     return st;
 }
 
-static hr_status epochs_measure(uint32_t num_seeds, hr_error *err) {
+static hr_status epochs_measure(const struct visit_data *data, size_t num_memories,
+                                uint32_t num_seeds, hr_error *err) {
     struct mixing_desk desk;
-    hr_status st = mixing_desk_init(&desk, &epoch_data, err);
+    hr_status st = mixing_desk_init(&desk, data, err);
     printf("\"epochs\": [");
-    for (size_t m = 0; m < NUM_MEMORIES && st == HR_OK; m++) {
+    for (size_t m = 0; m < num_memories && st == HR_OK; m++) {
         for (size_t i = 0; i < NUM_ORDERS && st == HR_OK; i++) {
             printf("%s", m == 0 && i == 0 ? "" : ",");
             st = order_measure(&desk, i, memories_chunks[m], num_seeds, err);
@@ -85,12 +90,12 @@ static hr_status epochs_measure(uint32_t num_seeds, hr_error *err) {
     return st;
 }
 
-static hr_status stated_print(hr_error *err) {
+static hr_status stated_print(const struct visit_data *data, size_t num_memories, hr_error *err) {
     hr_status st = HR_OK;
     printf("\"stated\": [");
-    for (size_t m = 0; m < NUM_MEMORIES && st == HR_OK; m++) {
+    for (size_t m = 0; m < num_memories && st == HR_OK; m++) {
         double stated = 0;
-        st = visit_stated_inflation(&epoch_data, memories_chunks[m], &stated, err);
+        st = visit_stated_inflation(data, memories_chunks[m], &stated, err);
         printf("%s{\"memory_chunks\": %u, \"inflation\": %.6g}", m == 0 ? "" : ", ",
                memories_chunks[m], stated);
     }
@@ -128,24 +133,34 @@ static uint32_t seeds_parse(const char *text) {
     return *text == '\0' || *end != '\0' || n > MAX_SEEDS ? 0 : (uint32_t)n;
 }
 
+static int usage(const char *program) {
+    fprintf(stderr, "usage: %s [--seeds N] [--place-seeds N] [--quick]\n", program);
+    return 2;
+}
+
 int main(int argc, char **argv) {
     uint32_t epoch_seeds = DEFAULT_SEEDS, place_seeds = DEFAULT_PLACE_SEEDS;
+    const struct visit_data *data = &full_data;
     hr_error err = {.message = ""};
-    for (int i = 1; i < argc; i += 2) {
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--quick") == 0) {
+            data = &quick_data;
+            continue;
+        }
         uint32_t *to = strcmp(argv[i], "--seeds") == 0         ? &epoch_seeds
                        : strcmp(argv[i], "--place-seeds") == 0 ? &place_seeds
                                                                : NULL;
-        if (to == NULL || i + 1 == argc || (*to = seeds_parse(argv[i + 1])) == 0) {
-            fprintf(stderr, "usage: %s [--seeds N] [--place-seeds N]\n", argv[0]);
-            return 2;
-        }
+        if (to == NULL || ++i == argc || (*to = seeds_parse(argv[i])) == 0)
+            return usage(argv[0]);
     }
+    const size_t num_memories = data == &quick_data ? QUICK_MEMORIES : NUM_MEMORIES;
     printf("{");
-    data_print("epoch_data", &epoch_data, epoch_seeds);
+    data_print("epoch_data", data, epoch_seeds);
     data_print("places_data", &places_data, place_seeds);
     printf("\"places_memory_chunks\": %u,\n", PLACES_MEMORY);
-    if (stated_print(&err) != HR_OK || places_measure(place_seeds, &err) != HR_OK ||
-        epochs_measure(epoch_seeds, &err) != HR_OK) {
+    if (stated_print(data, num_memories, &err) != HR_OK ||
+        places_measure(place_seeds, &err) != HR_OK ||
+        epochs_measure(data, num_memories, epoch_seeds, &err) != HR_OK) {
         fprintf(stderr, "%s: %s\n", argv[0], err.message);
         return 1;
     }

@@ -13,6 +13,8 @@ BUILD = pathlib.Path(os.environ.get("HEADRACE_BIN", ROOT / "build" / "release" /
 HEADRACE = BUILD / "bin" / "headrace"
 ENCODE_LIMIT = BUILD / "bench" / "encode_limit"
 WIDE_INDEX = BUILD / "bench" / "wide_index"
+SIDE_BY_SIDE = BUILD / "bench" / "side_by_side"
+SOAK = BUILD / "bench" / "soak"
 PAGE_BYTES = 4096
 
 
@@ -68,6 +70,15 @@ def read_whole(path):
         while count := file.readinto(buffer):
             total += count
     return total / (time.perf_counter() - start)
+
+
+def soak(folder, batches, cycles, *options):
+    """What the process held before and at the end; "grown" says in words what it did not give back."""
+    command = [str(word) for word in (SOAK, folder, batches, cycles, *options)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if not done.stdout:
+        raise RuntimeError(f"{' '.join(command)}: {done.returncode}: {done.stderr.strip()}")
+    return json.loads(done.stdout) | {"kept": done.returncode == 0, "grown": done.stderr.splitlines()}
 
 
 def encode_limit(path):

@@ -23,7 +23,8 @@ import table
 from programs import say
 
 MIB = 1 << 20
-PARTS = ("epochs", "loader", "conversion", "memory")
+PARTS = ("epochs", "loader", "soak", "conversion", "memory")
+SOAK_BATCHES, SOAK_CYCLES = 1_000_000, 10_000
 PICTURE = "benchmarks.svg"
 
 
@@ -33,6 +34,7 @@ def parse_arguments():
     parser.add_argument("--set-size", type=peak_memory.parse_size, help="of each set for epochs (default 512M)")
     parser.add_argument("--quick", action="store_true", help="small sets, 2 short rounds: is everything in order?")
     parser.add_argument("--rounds", type=int, help="how often each is measured (default 7)")
+    parser.add_argument("--seconds", type=float, help="of each measure of an epoch (default 1)")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part; may be repeated")
     parser.add_argument("--folder", type=pathlib.Path, default=programs.ROOT / "build" / "bench")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
@@ -40,7 +42,7 @@ def parse_arguments():
     args.size = args.size or (64 if args.quick else 2048) * MIB
     args.set_size = args.set_size or (24 if args.quick else 512) * MIB
     args.short_size = (4 if args.quick else 300) * MIB
-    args.seconds = 0.1 if args.quick else 1
+    args.seconds = args.seconds or (0.1 if args.quick else 1)
     args.rounds = args.rounds or (2 if args.quick else 7)
     args.only = args.only or PARTS
     return args
@@ -107,6 +109,10 @@ def measure(args):
         results["loader"] = loader_speed.measure(
             args.folder, args.set_size, args.short_size, args.rounds, args.seconds
         )
+    if "soak" in args.only:
+        say("soak")
+        part = 100 if args.quick else 1
+        results["soak"] = programs.soak(args.folder, SOAK_BATCHES // part, SOAK_CYCLES // part)
     if "conversion" in args.only or "memory" in args.only:
         results |= measure_arrays(args)
     return results

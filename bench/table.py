@@ -11,7 +11,7 @@ INTRODUCTION = """# Benchmarks
 
 Made by `{command}` on {date}; run it to get the figures of your machine. Every figure is the median of {rounds}
 runs, with the lowest and highest behind it; the programs compared take turns, and shares are of limits measured in
-the same round.
+the same round. How well the shuffled order mixes is on [a page of its own](mixing.md).
 """
 
 
@@ -33,6 +33,10 @@ def short_seconds(x):
 
 def mib(n):
     return f"{n / MIB:,.1f} MiB"
+
+
+def kib(n):
+    return f"{n / 1024:,.1f} KiB"
 
 
 def grid(header, rows):
@@ -169,6 +173,12 @@ def loader_text(loader):
             times,
         ),
         loader_row(
+            "two loaders of one data set side by side, one decode thread each: the slower against half of one "
+            "loader with two",
+            loader["side_by_side"],
+            times,
+        ),
+        loader_row(
             f"consumer that takes {loader['stalls']['factor']} x the loader's time: part of the epoch that it waits",
             loader["stalls"],
             tenths,
@@ -191,6 +201,31 @@ def loader_text(loader):
     return "## Loader\n\n" + f"{mib(loader['set_bytes'])} of 2 KiB rows.\n\n" + grid(
         ["what", "measured", "promised", "kept"], rows
     )
+
+
+SOAK_HELD = (
+    ("memory of the heap", "heap_bytes", kib),
+    ("resident memory", "rss_bytes", mib),
+    ("budgets in use", "budget_bytes", mib),
+    ("threads", "threads", str),
+    ("descriptors", "descriptors", str),
+)
+
+
+def soak_text(soak):
+    loaders = ", ".join(f"{name} {count:,}" for name, count in soak["loaders"].items() if count)
+    text = (
+        f"## Soak\n\n{soak['batches']:,} batches and {soak['cycles']:,} loaders, opened and closed at random moments "
+        f"({soak['resumed']:,} of them resumed; the data set opened again {soak['reopened']:,} times), by how they "
+        f"read: {loaders}. What the process held, everything closed:\n\n"
+    )
+    rows = [
+        [what, show(soak["before"][key]), show(soak["after"][key]), show(soak["allowed"].get(key, 0))]
+        for what, key, show in SOAK_HELD
+    ]
+    text += grid(["", "after a warm-up", "at the end", "growth allowed"], rows)
+    verdict_lines = [f"- {line}" for line in soak["grown"]] or ["Nothing has grown."]
+    return text + "\n" + "\n".join(verdict_lines) + "\n"
 
 
 def conversion_reason(row):
@@ -271,7 +306,13 @@ def memory_text(memory):
     return text + "\n" + "\n".join(lines) + "\n"
 
 
-SECTIONS = {"epochs": epochs_text, "loader": loader_text, "conversion": conversion_text, "memory": memory_text}
+SECTIONS = {
+    "epochs": epochs_text,
+    "loader": loader_text,
+    "soak": soak_text,
+    "conversion": conversion_text,
+    "memory": memory_text,
+}
 
 
 def render(results):

@@ -138,6 +138,8 @@ static hr_status open_writer_with(struct job *job, const hr_field *fields, uint6
     w.codec = o->codec;
     w.filter = o->filter;
     w.level = o->level;
+    w.optimize = o->optimize;
+    w.disk_bytes_per_s = o->disk_bytes_per_s;
     w.num_sources = job->inputs.num_files;
     w.sources = job->inputs.files;
     w.user = job;
@@ -270,6 +272,7 @@ static void close_job(struct job *job) {
     hr__pipeline_close(job->pipeline);
     hr_writer_close(job->writer);
     hr__inputs_close(&job->inputs);
+    hr__budget_close(&job->budget);
 }
 
 hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result, hr_error *err) {

@@ -275,5 +275,6 @@ done:
     for (uint32_t i = 0; i < job.num_items; i++)
         free(job.items[i].path);
     free(job.items);
+    hr__budget_close(&job.budget);
     return st;
 }

@@ -115,6 +115,8 @@ static hr_status hold_chunks(struct hr__bench *b, hr_error *err) {
 static void bench_close(struct hr__bench *b) {
     hr__chunk_sample_free(&b->sample);
     hr__io_backend_close(&b->direct);
+    hr__budget_close(&b->work);
+    hr__budget_close(&b->held);
     free(b->values);
 }
 

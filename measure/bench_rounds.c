@@ -60,7 +60,7 @@ static hr_status plan_make(const struct hr__bench *b, bool shuffled, struct plan
     hr_status st;
     const hr_loader_options o = loader_options(b, shuffled, HR_IO_DIRECT, 0);
     *out = (struct plan){0};
-    hr__budget_init(&out->tables, UINT64_MAX);
+    hr__budget_init_uncounted(&out->tables);
     HR_TRY(hr__loader_config_make(b->ds, &o, o.io, &out->config, err));
     HR_TRY(hr__order_make(&out->config.order_params, &out->tables, &out->order, err));
     HR_TRY(hr__loader_config_fit(&out->config, out->order, err));

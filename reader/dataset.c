@@ -205,6 +205,7 @@ void hr_dataset_close(hr_dataset *ds) {
     hr__budget_free(&ds->budget, ds->index, (size_t)ds->num_index_pages * HR__INDEX_PAGE_BYTES);
     hr__footer_free(&ds->footer);
     hr__file_close(&ds->file);
+    hr__budget_close(&ds->budget);
     free(ds);
 }
 

@@ -150,6 +150,7 @@ static hr_status access_begin(struct access *a, const hr_dataset *ds, hr_error *
 static void access_end(struct access *a) {
     hr__budget_free(&a->budget, a->cache.bytes, HR__MAX_FRAME_BYTES);
     hr__chunk_fetch_free(&a->fetch);
+    hr__budget_close(&a->budget);
 }
 
 hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, uint64_t first, uint64_t num_samples,

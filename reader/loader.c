@@ -87,11 +87,14 @@ static void prefix_begin(struct hr_loader *l) {
 static hr_status plan(struct hr_loader *l, const hr_loader_options *opts, hr_error *err) {
     hr_status st;
     uint64_t epoch = opts->first_epoch, batch = 0;
-    hr__budget_init(&l->order_budget, UINT64_MAX);
+    hr__budget_init_uncounted(&l->order_budget);
     HR_TRY(hr__order_make(&l->config.order_params, &l->order_budget, &l->order, err));
     HR_TRY(hr__loader_config_fit(&l->config, l->order, err));
     hr__budget_init(&l->budget, l->config.budget_bytes);
-    HR_TRY(hr__budget_reserve(&l->budget, hr__loader_config_bytes(&l->config), "the loader", err));
+    /* What the data set holds is part of the loader's budget, but it has counted that itself. */
+    HR_TRY(hr__budget_reserve(&l->budget,
+                              hr__loader_config_bytes(&l->config) - l->ds->budget.reserved_bytes,
+                              "the loader", err));
     if (opts->resume_state != NULL)
         HR_TRY(
             hr__state_decode(l, opts->resume_state, opts->resume_state_bytes, &epoch, &batch, err));
@@ -166,6 +169,7 @@ void hr_loader_close(hr_loader *l) {
         l->device.ops->ring_free(l->device.ctx, l->ring, l->ring_bytes);
     hr__io_backend_close(&l->io);
     hr__loader_config_free(&l->config);
+    hr__budget_close(&l->budget);
     if (l->admit_made)
         pthread_cond_destroy(&l->may_admit);
     if (l->ready_made)
@@ -217,6 +221,17 @@ static hr_status next_now(struct hr_loader *l, hr_batch **out, hr_error *err) {
     return l->next_deliver == l->next_ready ? HR_TIMEOUT : deliver(l, out);
 }
 
+static void count_next(struct hr_loader *l, hr_status st, int64_t began_ns) {
+    int64_t now_ns = hr__now_ns();
+    l->next_began_ns = 0;
+    l->wait_batch_ns += now_ns - began_ns;
+    if (st != HR_OK && st != HR_TIMEOUT)
+        return; /* the end may be asked for again and again: no part of the epoch */
+    l->next_ended_ns = now_ns;
+    if (l->batches_delivered == 0 || (l->batches_delivered == 1 && st == HR_OK))
+        l->wait_first_ns = l->wait_batch_ns;
+}
+
 hr_status hr_loader_next(hr_loader *l, int64_t timeout_ns, hr_batch **out, hr_error *err) {
     *out = NULL;
     if (forked(l))
@@ -226,12 +241,13 @@ hr_status hr_loader_next(hr_loader *l, int64_t timeout_ns, hr_batch **out, hr_er
         timeout_ns < 0 || timeout_ns > INT64_MAX - began_ns ? -1 : began_ns + timeout_ns;
     bool in_time = true;
     pthread_mutex_lock(&l->lock);
+    l->next_began_ns = began_ns;
     hr_status st = next_now(l, out, err);
     while (st == HR_TIMEOUT && in_time) {
         in_time = hr__cond_wait_until(&l->batch_ready, &l->lock, deadline_ns);
         st = next_now(l, out, err); /* another thread may have taken the batch, or the end */
     }
-    l->wait_batch_ns += hr__now_ns() - began_ns;
+    count_next(l, st, began_ns);
     pthread_mutex_unlock(&l->lock);
     return st;
 }

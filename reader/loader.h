@@ -27,6 +27,7 @@
 #include "frame_codec.h"
 #include "io_backend.h"
 #include "loader_config.h"
+#include "loader_counters.h"
 #include "row_store.h"
 #include "thread.h"
 
@@ -75,11 +76,7 @@ struct hr__read {
     uint64_t off;     /* of the first byte in buf, widened to the alignment */
     uint64_t skip;    /* from there to the chunk */
     uint64_t n_bytes; /* of the chunk that were asked for */
-};
-
-struct hr__counters { /* written by one worker, read by any */
-    _Atomic int64_t wait_io_ns, decode_ns, wait_consumer_ns;
-    _Atomic uint64_t read_bytes;
+    int64_t submitted_ns;
 };
 
 struct hr__worker {
@@ -100,7 +97,10 @@ struct hr__worker {
     uint16_t *samples;
     uint32_t *scratch;
     uint64_t *positions;
+    bool timed;         /* the scatter of the visit being decoded is */
+    int64_t scatter_ns; /* of all visits that were */
     struct hr__counters counters;
+    uint8_t apart[64]; /* the next worker's fields lie in another cache line than the counters */
 };
 
 struct hr_loader {
@@ -145,7 +145,8 @@ struct hr_loader {
 
     int64_t opened_ns;
     int64_t first_batch_ns;
-    int64_t wait_batch_ns;
+    int64_t wait_batch_ns, wait_first_ns; /* the second: of them, until the first batch */
+    int64_t next_began_ns, next_ended_ns; /* of hr_loader_next(); began 0: nobody is in it */
     uint64_t batches_delivered, samples_delivered;
 
     uint32_t num_workers;
@@ -166,6 +167,7 @@ void hr__epoch_release(struct hr__epoch *e);
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth, hr_error *err);
 void hr__worker_close(struct hr__worker *w);
 void *hr__worker_run(void *worker);
+int64_t hr__worker_clock(const struct hr__worker *w); /* 0 where the loader takes no time */
 
 /* loader_io.c: how bytes are read, and one visit's read. */
 hr_status hr__loader_io_choose(const hr_dataset *ds, hr_io asked, struct hr__io_backend *out,
@@ -177,6 +179,9 @@ hr_status hr__read_check(const struct hr__worker *w, const struct hr__read *r, i
                          hr_error *err);
 hr_status hr__read_extend(struct hr__worker *w, struct hr__read *r, uint64_t n_bytes,
                           hr_error *err);
+
+/* loader_info.c: decoded bytes of a sample, over the fields wanted. */
+uint64_t hr__wanted_sample_bytes(const struct hr__loader_config *c);
 
 /* visit_aim.c: w->targets, where the rows of a visit go. */
 void hr__visit_aim(struct hr__worker *w, const struct hr__item *item);

@@ -210,10 +210,19 @@ static enum hr__admission try_admit(struct hr_loader *l, struct hr__item *out) {
     return HR__ADMIT_NO_MORE;
 }
 
+/* A full ring waits for the consumer where it could take a batch; otherwise it is too small. */
+static void wait_for_room(struct hr_loader *l, struct hr__counters *c) {
+    bool ready = l->next_deliver < l->next_ready;
+    int64_t began_ns = hr__now_ns();
+    hr__wait_begins(c, ready ? HR__WAIT_CONSUMER : HR__WAIT_RING, began_ns);
+    (void)hr__cond_wait_until(&l->may_admit, &l->lock, -1);
+    hr__wait_ends(c);
+    hr__count_ns(ready ? &c->wait_consumer_ns : &c->wait_ring_ns, hr__now_ns() - began_ns);
+}
+
 enum hr__admission hr__admit_next(struct hr_loader *l, bool wait, struct hr__item *out,
                                   struct hr__counters *counters) {
     enum hr__admission a = HR__ADMIT_NO_MORE;
-    int64_t began_ns = -1;
     pthread_mutex_lock(&l->lock);
     while (!l->stopping && l->failure.status == HR_OK) {
         if (next_epoch_due(l)) {
@@ -223,15 +232,10 @@ enum hr__admission hr__admit_next(struct hr_loader *l, bool wait, struct hr__ite
         a = try_admit(l, out);
         if (a != HR__ADMIT_LATER || !wait)
             break;
-        if (began_ns < 0)
-            began_ns = hr__now_ns();
-        (void)hr__cond_wait_until(&l->may_admit, &l->lock, -1);
+        wait_for_room(l, counters);
         a = HR__ADMIT_NO_MORE;
     }
     pthread_mutex_unlock(&l->lock);
-    if (began_ns >= 0)
-        atomic_fetch_add_explicit(&counters->wait_consumer_ns, hr__now_ns() - began_ns,
-                                  memory_order_relaxed);
     return a;
 }
 

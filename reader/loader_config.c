@@ -24,9 +24,9 @@
 #define MAX_THREADS       1024u
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
 
-#define PER_SLOT_BYTES  128u
-#define KNOWN_FLAGS     (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST)
-#define UNLIMITED_BYTES UINT64_MAX
+#define PER_SLOT_BYTES 128u
+#define KNOWN_FLAGS                                                                                \
+    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST | HR__LOADER_UNTIMED)
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
                                      hr_error *err) {
@@ -149,6 +149,7 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_
     out->seed = o->seed;
     out->first_epoch = o->first_epoch;
     out->num_epochs = o->num_epochs;
+    out->untimed = (o->flags & HR__LOADER_UNTIMED) != 0;
     out->budget_bytes = o->budget_bytes;
     out->num_threads = o->num_threads != 0 ? o->num_threads : hr__cpu_count();
     out->io_depth = o->io_depth != 0 ? o->io_depth : default_depth(io, out->num_threads);
@@ -210,7 +211,7 @@ hr_status hr__loader_smallest_bytes(const struct hr__loader_config *c, uint32_t 
     struct hr__budget unlimited;
     struct hr__order *order = NULL;
     struct hr__loader_config probe = *c;
-    hr__budget_init(&unlimited, UNLIMITED_BYTES);
+    hr__budget_init_uncounted(&unlimited);
     probe.order_params.window_visits = window_visits;
     hr_status st = hr__order_make(&probe.order_params, &unlimited, &order, err);
     if (st != HR_OK)
@@ -298,6 +299,10 @@ hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__or
                                         hr__max_u64(chunks, 2 * c->num_threads));
     uint64_t slack = hr__max_u64(MIN_SLACK_BYTES, saturating_mul(c->io_depth, chunk_rows_bytes));
     c->num_slots = slots_for(c, order, slack);
+    c->wanted_threads = c->num_threads;
+    c->wanted_depth = c->io_depth;
+    c->wanted_slots = c->num_slots;
+    c->ample_bytes = hr__loader_config_bytes(c);
     while (hr__loader_config_bytes(c) > c->budget_bytes)
         if (!shrink(c, order, &slack))
             break;

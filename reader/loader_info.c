@@ -34,14 +34,16 @@ static uint64_t padded(const struct hr__loader_config *c, const struct hr__order
 static void counters_add(const struct hr_loader *l, hr_loader_info *out) {
     for (uint32_t i = 0; i < l->num_workers; i++) {
         const struct hr__counters *k = &l->workers[i].counters;
-        out->wait_io_ns += atomic_load_explicit(&k->wait_io_ns, memory_order_relaxed);
-        out->decode_ns += atomic_load_explicit(&k->decode_ns, memory_order_relaxed);
-        out->wait_consumer_ns += atomic_load_explicit(&k->wait_consumer_ns, memory_order_relaxed);
+        out->wait_io_ns += atomic_load_explicit(&k->wait_io_ns, memory_order_relaxed) +
+                           atomic_load_explicit(&k->copy_ns, memory_order_relaxed);
+        out->decode_ns += atomic_load_explicit(&k->busy_ns, memory_order_relaxed);
+        out->wait_consumer_ns += atomic_load_explicit(&k->wait_consumer_ns, memory_order_relaxed) +
+                                 atomic_load_explicit(&k->wait_ring_ns, memory_order_relaxed);
         out->read_bytes += atomic_load_explicit(&k->read_bytes, memory_order_relaxed);
     }
 }
 
-static uint64_t wanted_sample_bytes(const struct hr__loader_config *c) {
+uint64_t hr__wanted_sample_bytes(const struct hr__loader_config *c) {
     uint64_t n = 0;
     for (uint32_t i = 0; i < c->num_fields; i++)
         n += c->ds->footer.schema.fields[c->fields[i]].sample_bytes;
@@ -76,7 +78,7 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .inflation = hr__order_inflation(l->order),
         .batches_delivered = l->batches_delivered,
         .samples_delivered = l->samples_delivered,
-        .delivered_bytes = l->samples_delivered * wanted_sample_bytes(c),
+        .delivered_bytes = l->samples_delivered * hr__wanted_sample_bytes(c),
         .wait_batch_ns = l->wait_batch_ns,
         .first_batch_ns = l->first_batch_ns,
         .num_read_threads = l->io.num_read_threads,
@@ -108,7 +110,7 @@ static hr_status read_amplification(const struct hr__loader_config *c, double *o
     struct hr__chunk_fetch fetch = {0};
     double wanted = 0, read = 0;
     *out = 1;
-    hr__budget_init(&unlimited, UINT64_MAX);
+    hr__budget_init_uncounted(&unlimited);
     if (c->ds->footer.num_chunks == 0)
         return HR_OK;
     hr_status st = hr__chunk_fetch_init(&fetch, c->ds, &unlimited, err);
@@ -143,7 +145,7 @@ static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *
                            hr_loader_plan *out, hr_error *err) {
     struct hr__budget unlimited;
     struct hr__order_epoch *epoch = NULL;
-    hr__budget_init(&unlimited, UINT64_MAX);
+    hr__budget_init_uncounted(&unlimited);
     hr_status st = hr__order_epoch_make(order, c->first_epoch, c->first_stream, c->num_streams,
                                         &unlimited, &epoch, err);
     if (st != HR_OK)
@@ -182,7 +184,7 @@ hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts, hr_
                                     "hr_loader_plan", err);
     if (st != HR_OK)
         return st;
-    hr__budget_init(&unlimited, UINT64_MAX);
+    hr__budget_init_uncounted(&unlimited);
     st = hr__loader_options_resolve(opts, &o, err);
     if (st != HR_OK)
         return st;

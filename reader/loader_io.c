@@ -39,6 +39,7 @@ hr_status hr__read_submit(struct hr__worker *w, struct hr__read *r, uint32_t num
         return st;
     uint64_t align = l->io.align_bytes, off = r->entry.page * HR__PAGE_BYTES;
     r->n_bytes = (uint64_t)r->entry.pages * HR__PAGE_BYTES;
+    r->submitted_ns = hr__worker_clock(w);
     if (!l->config.all_fields)
         r->n_bytes =
             hr__min_u64(r->n_bytes, atomic_load_explicit(&l->prefix_bytes, memory_order_relaxed));
@@ -48,7 +49,7 @@ hr_status hr__read_submit(struct hr__worker *w, struct hr__read *r, uint32_t num
     int rc = w->queue.ops->submit(w->queue.ctx, number, r->buf, n_bytes, r->off);
     if (rc < 0)
         return io_failed(w, r, -rc, err);
-    atomic_fetch_add_explicit(&w->counters.read_bytes, n_bytes, memory_order_relaxed);
+    hr__count(&w->counters.read_bytes, n_bytes);
     return HR_OK;
 }
 
@@ -76,7 +77,7 @@ hr_status hr__read_extend(struct hr__worker *w, struct hr__read *r, uint64_t n_b
                             (size_t)(n_bytes - r->n_bytes), r->off + r->skip + r->n_bytes, err);
     if (st != HR_OK)
         return hr__dataset_blame(l->ds, r->item.chunk, UINT32_MAX, st, err);
-    atomic_fetch_add_explicit(&w->counters.read_bytes, n_bytes - r->n_bytes, memory_order_relaxed);
+    hr__count(&w->counters.read_bytes, n_bytes - r->n_bytes);
     r->n_bytes = n_bytes;
     uint64_t seen = atomic_load_explicit(&l->prefix_bytes, memory_order_relaxed);
     while (seen < n_bytes && !atomic_compare_exchange_weak(&l->prefix_bytes, &seen, n_bytes))

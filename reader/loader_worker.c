@@ -13,7 +13,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define REAP_AT_ONCE 8u
+#define REAP_AT_ONCE      8u
+#define COPY_BYTES_PER_NS 1 /* what the page cache gives more slowly, a disk had to bring */
 
 static size_t buffers_bytes(const struct hr__worker *w) {
     return (size_t)(w->depth * w->loader->config.io_buffer_bytes);
@@ -94,33 +95,64 @@ static enum hr__admission submit_reads(struct hr__worker *w, hr_status *st, hr_e
     return a;
 }
 
-static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *done, hr_error *err) {
+int64_t hr__worker_clock(const struct hr__worker *w) {
+    return w->loader->config.untimed ? 0 : hr__now_ns();
+}
+
+/* *now_ns: when the read was reaped, or the one before it was done; afterwards, when this one is.
+ */
+static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *done, int64_t *now_ns,
+                             hr_error *err) {
     struct hr__read *r = &w->reads[done->tag];
-    int64_t began_ns = hr__now_ns();
+    struct hr__counters *c = &w->counters;
+    int64_t began_ns = *now_ns, scattered_ns = w->scatter_ns;
+    w->timed = !w->loader->config.untimed && c->visits % HR__TIMED_VISITS == 0;
     hr_status st = hr__read_check(w, r, done->result, err);
     if (st == HR_OK)
         st = hr__visit_decode(w, r, err);
     if (st == HR_OK) {
         w->loader->row_store->fence();
+        hr__count(&c->visits, 1); /* before the consumer can know of it */
         hr__item_complete(w->loader, &r->item);
         w->free_reads[w->num_free++] = (uint32_t)done->tag;
     }
-    atomic_fetch_add_explicit(&w->counters.decode_ns, hr__now_ns() - began_ns,
-                              memory_order_relaxed);
+    *now_ns = hr__worker_clock(w);
+    hr__count_ns(&c->busy_ns, *now_ns - began_ns);
+    if (w->timed) {
+        hr__count_ns(&c->timed_ns, *now_ns - began_ns);
+        hr__count_ns(&c->timed_scatter_ns, w->scatter_ns - scattered_ns);
+    }
     return st;
+}
+
+/* What the page cache has is copied when it is reaped: that is work, not a wait. */
+static void count_reaped(struct hr__worker *w, const struct hr__io_done *done, int n,
+                         int64_t began_ns, int64_t now_ns) {
+    struct hr__counters *c = &w->counters;
+    int64_t n_bytes = 0;
+    for (int i = 0; i < n; i++) {
+        n_bytes += done[i].result > 0 ? done[i].result : 0;
+        hr__count(&c->latency[hr__latency_bucket(now_ns - w->reads[done[i].tag].submitted_ns)], 1);
+    }
+    bool copied =
+        w->loader->io.io == HR_IO_CACHED && n_bytes / COPY_BYTES_PER_NS >= now_ns - began_ns;
+    hr__count_ns(copied ? &c->copy_ns : &c->wait_io_ns, now_ns - began_ns);
 }
 
 static hr_status reap_reads(struct hr__worker *w, hr_error *err) {
     struct hr__io_done done[REAP_AT_ONCE];
     hr_status st = HR_OK;
-    int64_t began_ns = hr__now_ns();
+    int64_t now_ns = hr__worker_clock(w), began_ns = now_ns;
+    hr__wait_begins(&w->counters, HR__WAIT_IO, began_ns);
     int n = w->queue.ops->reap(w->queue.ctx, done, REAP_AT_ONCE);
-    atomic_fetch_add_explicit(&w->counters.wait_io_ns, hr__now_ns() - began_ns,
-                              memory_order_relaxed);
+    hr__wait_ends(&w->counters);
     if (n < 0)
         return hr__error_os(err, -n, "%s: waiting for reads failed", w->loader->ds->file.path);
+    now_ns = hr__worker_clock(w);
+    if (!w->loader->config.untimed)
+        count_reaped(w, done, n, began_ns, now_ns);
     for (int i = 0; i < n && st == HR_OK; i++)
-        st = finish_read(w, &done[i], err);
+        st = finish_read(w, &done[i], &now_ns, err);
     return st;
 }
 
@@ -135,6 +167,7 @@ void *hr__worker_run(void *worker) {
     struct hr__worker *w = worker;
     hr_error err = {0};
     hr_status st = HR_OK;
+    atomic_store_explicit(&w->counters.began_ns, hr__now_ns(), memory_order_relaxed);
     for (;;) {
         enum hr__admission a = submit_reads(w, &st, &err);
         if (st == HR_OK && w->num_free < w->depth)
@@ -145,6 +178,7 @@ void *hr__worker_run(void *worker) {
         if (st != HR_OK)
             break;
     }
+    atomic_store_explicit(&w->counters.ended_ns, hr__now_ns(), memory_order_relaxed);
     if (st != HR_OK && st != HR_ERR_CANCELLED) {
         pthread_mutex_lock(&w->loader->lock);
         hr__loader_fail(w->loader, st, &err);

@@ -455,6 +455,7 @@ done:
         hr__budget_free(&v.budget, (void *)v.pages, map_bytes);
     if (locked)
         pthread_mutex_destroy(&v.lock);
+    hr__budget_close(&v.budget);
     hr_dataset_close(v.ds);
     return st;
 }

@@ -7,6 +7,7 @@
 #include "loader.h"
 
 #include "bytes.h"
+#include "clock.h"
 #include "error.h"
 #include "row_place.h"
 
@@ -98,13 +99,14 @@ static hr_status piece_to_row(struct visit *v, const struct field_plan *f,
 static hr_status pieces_to_rows(struct visit *v, const struct field_plan *f, hr_error *err) {
     struct frames frames = frames_of(v, f);
     struct hr__frame frame;
-    uint64_t at = 0;
+    uint64_t at = 0, begin = frames.off;
     while (frames_next(&frames, &frame)) {
         hr_status st = piece_to_row(v, f, &frame, at, err);
         if (st != HR_OK)
             return st;
         at += frame.decoded_bytes;
     }
+    hr__count(&v->w->counters.wanted_bytes, frames.off - begin);
     return HR_OK;
 }
 
@@ -175,6 +177,20 @@ static hr_status group_decode(struct visit *v, struct frames *frames, struct hr_
     return HR_OK;
 }
 
+/* From g->src into the batches, the filter undone on the way. */
+static void group_place(struct hr__worker *w, const struct hr__row_group *g) {
+    const struct hr__row_store *store = w->loader->row_store;
+    int64_t began_ns = w->timed ? hr__now_ns() : 0;
+    if (g->element_bytes == 0)
+        store->copy(g);
+    else if (g->row_bytes % g->element_bytes != 0)
+        rows_unshuffle_across(g);
+    else
+        store->unshuffle(g);
+    if (w->timed)
+        w->scatter_ns += hr__now_ns() - began_ns;
+}
+
 /* One frame of a group of its own, where it need not go through scratch; false: it must. */
 static bool frame_directly(struct visit *v, const struct hr__frame *frame, struct hr__row_group *g,
                            hr_status *st, hr_error *err) {
@@ -189,13 +205,12 @@ static bool frame_directly(struct visit *v, const struct hr__frame *frame, struc
     *st = hr__frame_check(frame, v->bytes + frame->off, err);
     g->src = v->bytes + frame->off;
     if (*st == HR_OK)
-        v->w->loader->row_store->copy(g);
+        group_place(v->w, g);
     return true;
 }
 
 static hr_status group_to_rows(struct visit *v, struct frames *frames, struct hr__row_group *g,
                                hr_error *err) {
-    const struct hr__row_store *store = v->w->loader->row_store;
     hr_status st = HR_OK;
     if (g->num_samples <= g->frame_samples) {
         struct frames peek = *frames;
@@ -208,12 +223,7 @@ static hr_status group_to_rows(struct visit *v, struct frames *frames, struct hr
     st = group_decode(v, frames, g, err);
     if (st != HR_OK)
         return st;
-    if (g->element_bytes == 0)
-        store->copy(g);
-    else if (g->row_bytes % g->element_bytes != 0)
-        rows_unshuffle_across(g);
-    else
-        store->unshuffle(g);
+    group_place(v->w, g);
     return HR_OK;
 }
 
@@ -229,6 +239,7 @@ static hr_status frames_to_rows(struct visit *v, const struct field_plan *f, hr_
                               .row_bytes = (size_t)f->sample_bytes};
     uint32_t group_samples = g.frame_samples * together, left = v->view.header.num_samples;
     struct frames frames = frames_of(v, f);
+    uint64_t begin = frames.off;
     if (num_groups > 1)
         pick_by_group(w, group_samples, num_groups);
     for (uint32_t i = 0, picked = 0; i < num_groups; i++) {
@@ -248,6 +259,7 @@ static hr_status frames_to_rows(struct visit *v, const struct field_plan *f, hr_
         g.first_sample += g.num_samples;
         left -= g.num_samples;
     }
+    hr__count(&w->counters.wanted_bytes, frames.off - begin);
     return HR_OK;
 }
 

@@ -1,4 +1,4 @@
-"""script/bench from end to end, on very small data: what it measures of epochs and loaders, and the page that it
+"""script/bench from end to end, on very small data: what it measures of epochs and loaders, its soak, and the page that it
 writes of it."""
 
 import os
@@ -21,7 +21,8 @@ import table  # noqa: E402
 MIB = 1 << 20
 NOTES = "## Notes\n\n- kept by hand\n"
 pytestmark = pytest.mark.skipif(
-    not (programs.HEADRACE.is_file() and programs.WIDE_INDEX.is_file()), reason="not built"
+    not all(one.is_file() for one in (programs.HEADRACE, programs.WIDE_INDEX, programs.SOAK, programs.SIDE_BY_SIDE)),
+    reason="not built",
 )
 
 
@@ -47,6 +48,7 @@ def results(tmp_path_factory):
         },
         "epochs": set_speed.measure(folder, MIB, 1, 0.005),
         "loader": loader_speed.measure(folder, MIB, MIB, 1, 0.005, chunks=20_000),
+        "soak": programs.soak(folder, 10_000, 100),
     }
 
 
@@ -65,7 +67,7 @@ def test_epochs__every_set_and_window__is_measured(results):
 
 def test_loader__every_figure__is_there_and_judged(results):
     loader = results["loader"]
-    figures = [loader[name] for name in ("short_epochs", "stalls", "first_batch")]
+    figures = [loader[name] for name in ("short_epochs", "side_by_side", "stalls", "first_batch")]
     figures += [loader["wide_index"][name] for name in ("warm", "cold", "memory")]
     figures += [loader["cores"]] if loader["cores"] else []
     for figure in figures:
@@ -74,6 +76,21 @@ def test_loader__every_figure__is_there_and_judged(results):
     assert loader["wide_index"]["chunks"] == 20_000
     assert loader["wide_index"]["index_bytes"] >= 20_000 * 8
     assert loader["wide_index"]["memory"]["kept"]
+
+
+def test_soak__short_form__ends_with_what_it_began_with(results):
+    soak = results["soak"]
+    assert soak["kept"] and soak["grown"] == []
+    assert soak["batches"] >= 10_000 and soak["cycles"] == 100
+    assert soak["resumed"] > 0 and soak["reopened"] > 0
+    assert all(soak["loaders"][io] > 0 for io in ("auto", "cached", "threads"))
+
+
+def test_soak__a_loader_left_open__is_seen(tmp_path):
+    soak = programs.soak(tmp_path, 100, 10, "--leak")
+    assert not soak["kept"]
+    for what in ("bytes of budgets", "bytes of the heap", "threads", "descriptors"):
+        assert any(line.startswith(f"soak: {what}: ") for line in soak["grown"]), what
 
 
 def test_page__is_written_with_all_sections__and_keeps_its_notes(results, tmp_path):
@@ -85,6 +102,7 @@ def test_page__is_written_with_all_sections__and_keeps_its_notes(results, tmp_pa
     for chosen in standard_sets.SETS:
         assert f"\n### {chosen.name}\n" in text
     assert "A window of 64 MiB (" in text and "A window of 256 MiB (" in text
+    assert "## Soak" in text and "Nothing has grown." in text and "two loaders of one data set" in text
     assert "## Loader" in text and "`open` of 20,000 chunks" in text
     for header in re.findall(r"^\| epoch from.*\n\| ---.*\n((?:\|.*\n)+)", text, re.M):
         rows = header.splitlines()

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 np = pytest.importorskip("numpy")
 
 PLACE = pathlib.Path(os.environ.get("HEADRACE_BIN", "build/release/bin")).resolve()
+SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
 PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
 pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
 
@@ -97,6 +99,8 @@ USAGE_ERRORS = [
     (["convert", "x.npy", "-o", "a.hrd", "--force=1"], "takes no value"),
     (["convert", "x.npy", "-o", "a.hrd", "--codec", "lzma"], "auto, raw, zstd"),
     (["convert", "x.npy", "-o", "a.hrd", "--filter", "bit"], "auto, none, shuffle"),
+    (["convert", "x.npy", "-o", "a.hrd", "--optimize", "best"], "speed, balanced, size"),
+    (["convert", "x.npy", "-o", "a.hrd", "--disk-rate", "fast"], "--disk-rate: 'fast'"),
     (["convert", "x.npy", "-o", "a.hrd", "--level", "99"], "-131072 to 22"),
     (["convert", "x.npy", "-o", "a.hrd", "--level", "high"], "'high'"),
     (["convert", "x.npy", "-o", "a.hrd", "--budget", "many"], "--budget: 'many'"),
@@ -321,6 +325,52 @@ def test_info__json__has_the_documented_layout(data):
     assert out["file_bytes"] == data.stat().st_size
 
 
+def candidates_of(path):
+    return [field["storage"] for field in figures("info", path)["fields"]]
+
+
+@pytest.mark.parametrize("goal, levels", [("speed", {-5, -3, -1, 1, 3}), ("balanced", {-5, -3, -1, 1, 3, 6, 9}),
+                                          ("size", {1, 3, 6, 9, 12, 15, 19})])
+def test_info__why__every_goal_shows_what_was_tried_and_marks_the_choice(goal, levels, made, tmp_path):
+    path = tmp_path / "x.hrd"
+    for name in "xy":
+        np.save(tmp_path / f"{name}.npy", np.load(made / f"{name}.npy")[:600])
+    good("convert", "x.npy", "y.npy", "-o", path, "--optimize", goal, "--disk-rate", "500M", cwd=tmp_path)
+    text = good("info", "--why", path)
+    parts = text.split("\nx\n")[1].split("\ny\n")
+    for part, storage in zip(parts, candidates_of(path)):
+        tried = storage["candidates"]
+        assert (storage["optimize"], storage["disk_bytes_per_s"]) == (goal, 500 << 20)
+        assert tried[0]["codec"] == "raw" and "level" not in tried[0]
+        # Slow levels may be left out for want of time, the first one is not.
+        tried_levels = {entry["level"] for entry in tried[1:]}
+        assert tried_levels <= levels and {"speed": 1, "balanced": 3, "size": 9}[goal] in tried_levels
+        assert {entry["filter"] for entry in tried} == {"none", "byte-shuffle"}
+        assert all(entry["ratio"] > 0 and entry["decode_gb_per_s"] > 0 and entry["cost_ns_per_byte"] > 0
+                   for entry in tried)
+        marked = [line for line in part.splitlines() if line.startswith("  * ")]
+        assert len(marked) == 1 and storage["codec"] in marked[0]
+        assert storage["codec"] == "raw" or f"level {storage['level']} " in marked[0]
+        assert f"optimized for {goal}, for a disk of 500 MiB/s" in part and storage["reason"] in part
+    assert "tried" not in good("info", path)
+
+
+def test_info__why__what_was_asked_for__has_no_table(made, tmp_path):
+    path = tmp_path / "x.hrd"
+    good("convert", made / "x.npy", "-o", path, "--codec", "zstd", "--filter", "none", "--level", "-2")
+    text = good("info", "--why", path)
+    assert "zstd level -2: asked for" in text and "  * " not in text
+
+
+def test_info__why__many_fields__try_one_level_each(tmp_path):
+    for i in range(65):
+        np.save(tmp_path / f"f{i}.npy", np.arange(500, dtype="int32"))
+    good("convert", *[f"f{i}.npy" for i in range(65)], "-o", "many.hrd", "--optimize", "size", cwd=tmp_path)
+    for storage in candidates_of(tmp_path / "many.hrd"):
+        assert {entry.get("level", 9) for entry in storage["candidates"]} == {9}
+    assert headrace("verify", tmp_path / "many.hrd").returncode == 0
+
+
 def test_info__statistics__are_exact(data, made):
     y = np.load(made / "y.npy")
     stats = figures("info", data)["fields"][1]["statistics"]
@@ -356,6 +406,8 @@ def test_plan__json__has_the_documented_layout(data):
         "padded_samples": WHOLE, "peak_bytes": WHOLE, "budget_bytes": WHOLE, "smallest_budget_bytes": WHOLE,
         "largest_window": WHOLE, "fits": "bool", "read_amplification": FIGURE,
         "inflation": FIGURE, "sorted_labels": "NoneType", "io": "str", "io_depth": WHOLE,
+        "inflation": FIGURE, "sorted_labels": "NoneType",
+        "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType",
     }
     assert out["batches_per_epoch"] == -(-SAMPLES // 64) and out["fits"]
 
@@ -431,9 +483,24 @@ def test_epoch__json__has_the_documented_layout(data):
         "padding": WHOLE, "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
         "batch": WHOLE, "threads": WHOLE, "inflation": FIGURE, "io": "str",
         "io_depth": WHOLE, "read_threads": WHOLE,
+        "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType",
     }
     assert (out["samples"], out["batches"], out["epochs"]) == (2 * SAMPLES, 60, 2)
     assert out["bytes"] == 2 * SAMPLES * (16 * 16 * 4 + 8)
+
+
+def test_epoch__report__names_a_limit_and_has_the_documented_keys(data):
+    page = (SOURCE / "docs" / "cli.md").read_text(encoding="utf-8")
+    documented = json.loads(re.search(r'^```json\n(\{"report": .*?)^```$', page, re.M | re.S)[1])["report"]
+    out = figures("epoch", data, "--epochs", "8", "--report", "--consume-ns", "2000000")["report"]
+    assert set(out) == set(documented)
+    for part in ("threads_s", "budget"):
+        assert set(out[part]) == set(documented[part])
+    assert set(out["latency"][0]) == set(documented["latency"][0])
+    assert out["limit"] == "consumer" and out["sentence"].startswith("limited by the consumer: ")
+    text = good("epoch", data, "--epochs", "8", "--report", "--consume-ns", "2000000")
+    assert "\nlimited by the consumer: " in text and "threads' time" in text
+    assert "threads' time" not in good("epoch", data)
 
 
 def order_of(data, tmp_path, *args, name="order"):
@@ -495,6 +562,38 @@ def test_epoch__ranks__share_the_samples(data, tmp_path):
     assert np.array_equal(np.hstack([p.reshape(-1, 60) for p in parts]).ravel(), alone)
     done = headrace("epoch", data, *order, "--rank", "2", "--world-size", "2")
     assert done.returncode == 1 and "rank" in done.stderr
+
+
+LAUNCHERS = ("HR_", "OMPI_", "SLURM_", "TORCHELASTIC_", "RANK", "WORLD_SIZE", "LOCAL_RANK")
+
+
+def environment(**variables):
+    return {**{k: v for k, v in os.environ.items() if not k.startswith(LAUNCHERS)}, **variables}
+
+
+@pytest.mark.parametrize("command", ["plan", "epoch"])
+def test_rank_auto__is_what_the_environment_says(command, data):
+    env = environment(RANK="1", WORLD_SIZE="2", OMPI_COMM_WORLD_RANK="1", OMPI_COMM_WORLD_SIZE="2")
+    out = figures(command, data, "--batch", "64", "--rank", "auto", env=env)
+    assert (out["rank"], out["world_size"], out["launcher"]) == (1, 2, "torchrun")
+    assert "rank 1 of 2, as openmpi says" in " ".join(
+        good(command, data, "--batch", "64", "--rank", "openmpi", env=env).split())
+    asked = figures(command, data, "--batch", "64", env=env)
+    assert (asked["rank"], asked["world_size"], asked["launcher"]) == (0, 1, None)
+
+
+@pytest.mark.parametrize("command", ["plan", "epoch"])
+@pytest.mark.parametrize("args, variables, code, words", [
+    (["--rank", "auto"], {}, 1, "HR_WORLD_SIZE"),
+    (["--rank", "auto"], {"RANK": "1"}, 1, "WORLD_SIZE is not"),
+    (["--rank", "slurm"], {"HR_RANK": "0", "HR_WORLD_SIZE": "1"}, 1, "SLURM_PROCID"),
+    (["--rank", "auto", "--world-size", "2"], {"RANK": "0", "WORLD_SIZE": "2"}, 2, "--world-size"),
+    (["--rank", "first"], {}, 2, "torchrun"),
+    (["--rank", "-1"], {}, 2, "--rank"),
+])
+def test_rank_auto__without_a_clear_answer__is_refused(command, args, variables, code, words, data):
+    done = headrace(command, data, *args, env=environment(**variables))
+    assert done.returncode == code and words in done.stderr and done.stdout == ""
 
 
 def test_epoch__drop_last__leaves_the_short_batch_out(data):

@@ -18,9 +18,10 @@ built = pytest.mark.skipif(
 )
 
 
-def run(program, *args):
+def run(program, *args, **variables):
     return subprocess.run(
-        [str(BIN / program), *map(str, args)], capture_output=True, text=True, timeout=120
+        [str(BIN / program), *map(str, args)], capture_output=True, text=True, timeout=120,
+        env={**os.environ, **variables},
     )
 
 
@@ -35,9 +36,9 @@ def write_arrays(folder, num_samples, seed, dtype=np.float32):
     np.save(folder / "y.npy", y.astype(np.int64))
 
 
-def convert(folder):
+def convert(folder, *options):
     target = folder.with_suffix(".hrd")
-    done = run("headrace", "convert", folder / "X.npy", folder / "y.npy", "-o", target)
+    done = run("headrace", "convert", folder / "X.npy", folder / "y.npy", "-o", target, *options)
     assert done.returncode == 0, done.stderr
     return target
 
@@ -118,13 +119,73 @@ def test_shortest_loop_sees_every_sample(tmp_path):
     assert counts == [128] * 7 + [104]
 
 
+@built
+def test_ranks_share_batches_and_go_on_in_another_number(tmp_path):
+    write_arrays(tmp_path / "train", 6000, 1)
+    target = convert(tmp_path / "train", "--chunk-bytes", "8K")
+    first, second = tmp_path / "first.state", tmp_path / "second.state"
+
+    def ranks(world_size, *states):
+        told = [run("examples/ranks", target, *states, HR_RANK=str(rank), HR_WORLD_SIZE=str(world_size))
+                for rank in range(world_size)]
+        assert all(done.returncode == 0 for done in told), told
+        return [re.findall(r"rank (\d) of (\d): batch (\d+), (\d+) ", done.stdout) for done in told]
+
+    for rank, lines in enumerate(ranks(4, first)):
+        assert lines == [(str(rank), "4", str(batch), "64") for batch in range(5)]
+    for rank, lines in enumerate(ranks(2, second, first)):
+        assert lines == [(str(rank), "2", str(batch), "128") for batch in range(5, 10)]
+    assert first.read_bytes() != second.read_bytes()
+    done = run("examples/ranks", target, first, HR_RANK="0", HR_WORLD_SIZE="3")
+    assert done.returncode == 1 and "8 streams" in done.stderr
+
+
+@built
+def test_own_statistics_leave_out_what_is_not_finite(tmp_path):
+    rng = np.random.default_rng(3)
+    x = rng.normal(100, 50, (5000, 3)).astype(np.float32)
+    x[7, 0], x[8, 0], x[9, 2] = np.nan, np.inf, -np.inf
+    x[:, 1] = np.nan
+    (tmp_path / "train").mkdir()
+    np.save(tmp_path / "train" / "image.npy", x)
+    target = tmp_path / "x.hrd"
+    assert run("headrace", "convert", tmp_path / "train" / "image.npy", "-o", target).returncode == 0
+    done = run("examples/own_statistics", target)
+    assert done.returncode == 0, done.stderr
+    for column, line in zip(x.T, done.stdout.splitlines(), strict=True):
+        mean, std, *counts = map(float, re.findall(r"-?\d+(?:\.\d+)?", line))
+        good = column[np.isfinite(column)].astype(np.float64)
+        assert mean == pytest.approx(good.mean() if len(good) else 0, abs=1e-4)
+        assert std == pytest.approx(good.std() if len(good) else 0, abs=1e-4)
+        bins = np.bincount(np.clip(good // 64, 0, 3).astype(int), minlength=4)
+        assert counts == [*bins, len(column) - len(good)]
+
+
+@built
+def test_own_statistics_of_another_type_are_refused(tmp_path):
+    np.save(tmp_path / "image.npy", np.zeros((10, 3)))
+    target = tmp_path / "x.hrd"
+    assert run("headrace", "convert", tmp_path / "image.npy", "-o", target).returncode == 0
+    done = run("examples/own_statistics", target)
+    assert done.returncode == 1 and "float32" in done.stderr
+
+
+SHORT = ["sequential", "shuffled_resume", "ranks", "gather", "own_statistics", "read_batches", "write_arrays"]
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_short_examples_are_short(name):
+    assert len((ROOT / "examples" / f"{name}.c").read_text().splitlines()) <= 60
+
+
 def test_readme_shows_the_example_that_is_built():
     blocks = re.findall(r"```c\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert blocks == [(ROOT / "examples" / "read_batches.c").read_text()]
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/decisions.md",
-                                  "docs/licences.md"])
+                                  "docs/cli.md", "docs/licences.md", "docs/ranks.md",
+                                  "docs/order.md", "docs/benchmarks.md", "docs/mixing.md"])
 def test_links_lead_somewhere(page):
     path = ROOT / page
     for link in re.findall(r"\]\(([^)#]+)", path.read_text()):

@@ -189,6 +189,128 @@ static void writer__compressible_data__are_compressed_by_choice(void **state) {
     fault_disk_free(d);
 }
 
+/* Sums of small steps: every level finds something, and the higher ones more. */
+static void fill_walk(float *x, size_t n) {
+    uint64_t s = 1;
+    int32_t value = 0;
+    for (size_t i = 0; i < n; i++) {
+        s = s * 6364136223846793005u + 1442695040888963407u;
+        value += (int32_t)(s >> 61) - 3;
+        x[i] = (float)(value % 512);
+    }
+}
+
+/* What is stored of `x` for a goal: the file's schema is in im. */
+static void write_for(const float *x, size_t num_samples, const hr_writer_options *o,
+                      struct hrd_image *im) {
+    const uint64_t shape[] = {512};
+    const hr_field field = {.name = "x", .dtype = HR_FLOAT32, .rank = 1, .shape = shape};
+    struct fault_disk *d = fault_disk_new();
+    hr_error err = {0};
+    hr_writer *w = NULL;
+    const void *columns[] = {x};
+    assert_ok(hr__writer_open_in(fault_disk_folder(d), TARGET, &field, 1, o, &w, &err), &err);
+    assert_ok(hr_writer_append(w, num_samples, columns, &err), &err);
+    assert_ok(hr_writer_commit(w, &err), &err);
+    hr_writer_close(w);
+    load(d, im);
+    assert_memory_equal(im->columns[0], x, num_samples * 2048);
+    fault_disk_free(d);
+}
+
+static void writer__goals__size_is_smallest_and_all_tell_what_was_tried(void **state) {
+    (void)state;
+    static const char *const names[] = {"\"speed\"", "\"balanced\"", "\"size\""};
+    float *x = malloc(128 * 2048);
+    uint64_t file_bytes[3];
+    fill_walk(x, 128 * 512);
+    for (int32_t goal = HR_OPTIMIZE_SPEED; goal <= HR_OPTIMIZE_SIZE; goal++) {
+        struct hrd_image im;
+        hr_writer_options o = options();
+        o.optimize = goal;
+        write_for(x, 128, &o, &im);
+        const struct hr__storage *s = &im.footer.schema.fields[0].storage;
+        assert_int_equal(s->codec, HR__CODEC_ZSTD);
+        /* The figures are those of each level: the smallest is none of the lower ones. */
+        if (goal == HR_OPTIMIZE_SIZE)
+            assert_in_range(s->level, 6, 19);
+        else
+            assert_true(s->level <= (goal == HR_OPTIMIZE_SPEED ? 3 : 9));
+        assert_non_null(strstr(im.footer.json, names[goal]));
+        assert_non_null(strstr(im.footer.json, "\"level\""));
+        file_bytes[goal] = im.superblock.file_bytes;
+        hrd_image_free(&im);
+    }
+    assert_true(file_bytes[HR_OPTIMIZE_SIZE] < file_bytes[HR_OPTIMIZE_SPEED]);
+    assert_true(file_bytes[HR_OPTIMIZE_SIZE] <= file_bytes[HR_OPTIMIZE_BALANCED]);
+    free(x);
+}
+
+static void writer__incompressible_data__are_raw_for_every_goal(void **state) {
+    (void)state;
+    uint32_t *x = malloc(128 * 2048);
+    uint64_t s = 1;
+    for (size_t i = 0; i < 128 * 512; i++)
+        x[i] = (uint32_t)((s = s * 6364136223846793005u + 1442695040888963407u) >> 32);
+    for (int32_t goal = HR_OPTIMIZE_SPEED; goal <= HR_OPTIMIZE_SIZE; goal++) {
+        struct hrd_image im;
+        hr_writer_options o = options();
+        o.optimize = goal;
+        o.disk_bytes_per_s = 1000000;
+        write_for((const float *)(const void *)x, 128, &o, &im);
+        assert_int_equal(im.footer.schema.fields[0].storage.codec, HR__CODEC_RAW);
+        assert_int_equal(im.num_zstd_frames, 0);
+        hrd_image_free(&im);
+    }
+    free(x);
+}
+
+/* Of raw, the first that is tried, every byte takes as long as the disk that was stated needs. */
+static void writer__disk_rate__is_what_candidates_are_weighed_by(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t disk_bytes_per_s;
+        double raw_cost_ns;
+    } cases[] = {{0, 0.0}, {1000000, 1000.0}, {10000000, 100.0}};
+    float *x = malloc(128 * 2048);
+    fill_walk(x, 128 * 512);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct hrd_image im;
+        hr_writer_options o = options();
+        o.disk_bytes_per_s = cases[i].disk_bytes_per_s;
+        write_for(x, 128, &o, &im);
+        const char *cost = strstr(im.footer.json, "\"cost_ns_per_byte\"");
+        assert_non_null(cost);
+        const char *disk = strstr(im.footer.json, "\"disk_bytes_per_s\"");
+        assert_non_null(disk);
+        assert_int_equal(strtoull(strchr(disk, ':') + 1, NULL, 10),
+                         cases[i].disk_bytes_per_s > 0 ? cases[i].disk_bytes_per_s : 1000000000);
+        if (cases[i].raw_cost_ns > 0)
+            assert_float_equal(strtod(strchr(cost, ':') + 1, NULL), cases[i].raw_cost_ns, 0.001);
+        assert_int_equal(im.footer.schema.fields[0].storage.codec, HR__CODEC_ZSTD);
+        hrd_image_free(&im);
+    }
+    free(x);
+}
+
+/* What is said is not tried: the level, or codec zstd for speed, which is level 1. */
+static void writer__level_said__is_the_only_one(void **state) {
+    (void)state;
+    float *x = malloc(64 * 2048);
+    fill_walk(x, 64 * 512);
+    for (int32_t level = 0; level <= 7; level += 7) {
+        struct hrd_image im;
+        hr_writer_options o = options();
+        o.codec = HR_CODEC_ZSTD;
+        o.level = level;
+        o.optimize = level == 0 ? HR_OPTIMIZE_SPEED : HR_OPTIMIZE_SIZE;
+        write_for(x, 64, &o, &im);
+        assert_int_equal(im.footer.schema.fields[0].storage.level, level == 0 ? 1 : 7);
+        hrd_image_free(&im);
+    }
+    free(x);
+}
+
 static void writer__one_and_four_threads__store_the_same_bytes(void **state) {
     (void)state;
     struct hrd_image im[2];
@@ -402,8 +524,8 @@ static void writer__wrong_options__are_refused(void **state) {
     const struct hr__folder_ops *folder = fault_disk_folder(d);
     hr_error err = {0};
     hr_writer *w = NULL;
-    hr_writer_options o[9];
-    for (size_t i = 0; i < 9; i++)
+    hr_writer_options o[11];
+    for (size_t i = 0; i < 11; i++)
         o[i] = options();
     o[0].flags = 1u << 20;
     o[1].codec = 7;
@@ -414,7 +536,9 @@ static void writer__wrong_options__are_refused(void **state) {
     o[6].attributes_json = "[1]";
     o[7].provenance_json = "{";
     o[8].struct_bytes = 3;
-    for (size_t i = 0; i < 9; i++) {
+    o[9].optimize = 3;
+    o[10].reserved = 1;
+    for (size_t i = 0; i < 11; i++) {
         assert_int_equal(hr__writer_open_in(folder, TARGET, rows_fields, 1, &o[i], &w, &err),
                          HR_ERR_INVALID);
         assert_null(w);
@@ -482,6 +606,10 @@ int main(void) {
         cmocka_unit_test(writer__nan_payloads_and_minus_zero__are_kept),
         cmocka_unit_test(writer__incompressible_data__are_stored_raw),
         cmocka_unit_test(writer__compressible_data__are_compressed_by_choice),
+        cmocka_unit_test(writer__goals__size_is_smallest_and_all_tell_what_was_tried),
+        cmocka_unit_test(writer__incompressible_data__are_raw_for_every_goal),
+        cmocka_unit_test(writer__disk_rate__is_what_candidates_are_weighed_by),
+        cmocka_unit_test(writer__level_said__is_the_only_one),
         cmocka_unit_test(writer__one_and_four_threads__store_the_same_bytes),
         cmocka_unit_test(writer__many_chunks__fill_several_index_pages),
         cmocka_unit_test(writer__statistics__cover_all_samples),

@@ -162,7 +162,7 @@ static void assert_choice_kept(const char *footer_json, const char *job_json) {
     const char *begin = strstr(footer_json, "\"candidates\"");
     assert_non_null(begin);
     const size_t n = strcspn(begin, "]");
-    char measured[1024];
+    char measured[8192];
     assert_true(n < sizeof measured);
     memcpy(measured, begin, n);
     measured[n] = 0;
@@ -171,11 +171,11 @@ static void assert_choice_kept(const char *footer_json, const char *job_json) {
     assert_non_null(strstr(job_json, measured));
 }
 
-static void resume__with_choice_by_trial__keeps_the_choice(void **state) {
-    (void)state;
+static void keeps_the_choice(int32_t goal) {
     struct fault_disk *d = fault_disk_new();
     struct hrd_image im;
     hr_writer_options o = options(0);
+    o.optimize = goal;
     interrupt_after(d, 500, &o);
     o.flags = HR_WRITER_RESUME;
     hr_writer *w = open_writer(d, &o);
@@ -190,6 +190,12 @@ static void resume__with_choice_by_trial__keeps_the_choice(void **state) {
     assert_choice_kept(im.footer.json, job_json);
     hrd_image_free(&im);
     fault_disk_free(d);
+}
+
+static void resume__with_choice_by_trial__keeps_the_choice(void **state) {
+    (void)state;
+    for (int32_t goal = HR_OPTIMIZE_SPEED; goal <= HR_OPTIMIZE_SIZE; goal++)
+        keeps_the_choice(goal);
 }
 
 static void resume__over_an_index_page__goes_on_after_it(void **state) {
@@ -265,6 +271,15 @@ static void resume__of_another_job__is_refused_with_what_differs(void **state) {
     o.flags = HR_WRITER_RESUME;
     hr_writer_options other = o;
     other.codec = HR_CODEC_RAW;
+    refused(d, rows_fields, ROWS_NUM_FIELDS, &other, "options");
+    other = o;
+    other.level = 1;
+    refused(d, rows_fields, ROWS_NUM_FIELDS, &other, "options");
+    other = o;
+    other.optimize = HR_OPTIMIZE_SIZE;
+    refused(d, rows_fields, ROWS_NUM_FIELDS, &other, "\"optimize\":\"size\"");
+    other = o;
+    other.disk_bytes_per_s = 500000000;
     refused(d, rows_fields, ROWS_NUM_FIELDS, &other, "options");
     other = o;
     other.samples_per_chunk = 11;

@@ -25,6 +25,8 @@ static const char help[] =
     "      --field NAME=SRC    one field said outright; may be repeated\n"
     "      --force             replace OUT.hrd\n"
     "      --resume            go on with an interrupted conversion\n"
+    "      --optimize GOAL     speed (default), balanced or size of the file\n"
+    "      --disk-rate SIZE    of the disk to read from, a second (default 1 GB)\n"
     "      --codec C           raw, zstd or auto (default: tried on real chunks)\n"
     "      --filter F          none, shuffle or auto;  --level N  zstd's level\n"
     "      --chunk-bytes SIZE  decoded size of a chunk (default 256K)\n"
@@ -43,6 +45,8 @@ enum {
     OPT_FIELD = OPTIONS_LONG,
     OPT_FORCE,
     OPT_RESUME,
+    OPT_OPTIMIZE,
+    OPT_DISK_RATE,
     OPT_CODEC,
     OPT_FILTER,
     OPT_LEVEL,
@@ -65,6 +69,8 @@ static const struct option table[] = {
     {"field", required_argument, NULL, OPT_FIELD},
     {"force", no_argument, NULL, OPT_FORCE},
     {"resume", no_argument, NULL, OPT_RESUME},
+    {"optimize", required_argument, NULL, OPT_OPTIMIZE},
+    {"disk-rate", required_argument, NULL, OPT_DISK_RATE},
     {"codec", required_argument, NULL, OPT_CODEC},
     {"filter", required_argument, NULL, OPT_FILTER},
     {"level", required_argument, NULL, OPT_LEVEL},
@@ -114,13 +120,15 @@ static void take_back_fields(const convert_job *job) {
 static bool take_choice(const options *o, int value, convert_job *job) {
     static const char *const codecs[] = {"auto", "raw", "zstd"};
     static const char *const filters[] = {"auto", "none", "shuffle"};
-    const bool codec = value == OPT_CODEC;
+    static const char *const goals[] = {"speed", "balanced", "size"};
+    const bool codec = value == OPT_CODEC, filter = value == OPT_FILTER;
+    const char *name = codec ? "codec" : filter ? "filter" : "optimize";
     size_t place = 0;
-    if (!options_word(o, codec ? "codec" : "filter", codec ? codecs : filters, 3, &place)) {
+    if (!options_word(o, name, codec ? codecs : filter ? filters : goals, 3, &place)) {
         return false;
     }
-    /* The words are in the order of both enumerations. */
-    *(codec ? &job->opts.codec : &job->opts.filter) = (int32_t)place;
+    /* The words stand in the order of the enumerations, which begin at 0. */
+    *(codec ? &job->opts.codec : filter ? &job->opts.filter : &job->opts.optimize) = (int32_t)place;
     return true;
 }
 
@@ -158,6 +166,8 @@ static bool take_resource(const options *o, int value, hr_convert_options *opts)
     switch (value) {
     case OPT_CHUNK_BYTES:
         return options_size(o, "chunk-bytes", &opts->chunk_bytes);
+    case OPT_DISK_RATE:
+        return options_size(o, "disk-rate", &opts->disk_bytes_per_s);
     case OPT_BUDGET:
         return options_size(o, "budget", &opts->budget_bytes);
     case OPT_THREADS:
@@ -207,6 +217,7 @@ static bool take_option(const options *o, int value, convert_job *job) {
         return true;
     case OPT_FIELD:
         return take_field(o, job);
+    case OPT_OPTIMIZE:
     case OPT_CODEC:
     case OPT_FILTER:
         return take_choice(o, value, job);

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "commands.h"
 #include "dataset_text.h"
+#include "epoch_report.h"
 #include "exit_codes.h"
 #include "index_file.h"
 #include "interrupt.h"
@@ -27,6 +28,7 @@ static const char help[] =
     "      --shuffle         shuffled order;  --seed N;  --window W\n"
     "      --epochs N        how many (default 1);  --max-batches N  stop early\n"
     "      --streams N       streams;  --rank R  --world-size N\n"
+    "      --rank auto       rank and world size as the launcher says (docs/ranks.md)\n"
     "      --drop-last       leave out the last short batch\n"
     "      --pad-last        fill it up with samples of the epoch again\n"
     "      --fields A,B      only these\n"
@@ -37,6 +39,7 @@ static const char help[] =
     "      --budget SIZE     memory;  --threads N  decode workers\n"
     "      --io HOW          auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --consume-ns N    pretend that a training step takes N ns\n"
+    "      --report          say what limits the epoch, and what to change\n"
     "      --json  --quiet  -h, --help\n"
     "\n"
     "Example:\n"
@@ -50,6 +53,7 @@ enum {
     OPT_INDEX,
     OPT_FORCE,
     OPT_CONSUME_NS,
+    OPT_REPORT,
     OPT_JSON,
     OPT_QUIET
 };
@@ -63,6 +67,7 @@ static const struct option table[] = {
     {"index", required_argument, NULL, OPT_INDEX},
     {"force", no_argument, NULL, OPT_FORCE},
     {"consume-ns", required_argument, NULL, OPT_CONSUME_NS},
+    {"report", no_argument, NULL, OPT_REPORT},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, 'h'},
@@ -75,7 +80,7 @@ typedef struct epoch_job {
     loader_args loader;
     const char *resume_path, *save_path, *index_path;
     uint64_t max_batches, consume_ns;
-    bool force, json, quiet, help;
+    bool force, report, json, quiet, help;
     unsigned char state[HR_LOADER_STATE_BYTES + 1]; /* one more, to see what is too long */
     index_file index;
     uint64_t *indices;
@@ -86,6 +91,7 @@ typedef struct epoch_job {
     uint64_t done_bytes, total_bytes; /* for the bar */
     int64_t took_ns;
     hr_loader_info info;
+    hr_loader_report_info limits;
 } epoch_job;
 
 static bool take_option(const options *o, int value, epoch_job *job) {
@@ -106,10 +112,12 @@ static bool take_option(const options *o, int value, epoch_job *job) {
         job->index_path = optarg;
         return true;
     case OPT_FORCE:
+    case OPT_REPORT:
     case OPT_JSON:
     case OPT_QUIET:
     case 'h':
         job->force |= value == OPT_FORCE;
+        job->report |= value == OPT_REPORT;
         job->json |= value == OPT_JSON;
         job->quiet |= value == OPT_QUIET;
         job->help |= value == 'h';
@@ -167,8 +175,19 @@ static void count_total(epoch_job *job, const hr_batch *first) {
     job->total_bytes = samples * job->sample_bytes;
 }
 
+/* On a terminal, what limits is looked up once a second. */
+static void draw(epoch_job *job, hr_loader *loader) {
+    if (progress_note_due(&job->bar) && hr_loader_report(loader, &job->limits, NULL) == HR_OK &&
+        job->limits.limit != HR_LIMIT_UNKNOWN) {
+        char note[PROGRESS_NOTE_BYTES];
+        snprintf(note, sizeof note, "limit: %s", hr_limit_name(job->limits.limit));
+        progress_note(&job->bar, note);
+    }
+    progress_draw(&job->bar, job->done_bytes, job->total_bytes);
+}
+
 /* EXIT_DONE, or an exit code after a report. Releases the batch. */
-static int take_batch(epoch_job *job, hr_batch *batch) {
+static int take_batch(epoch_job *job, hr_loader *loader, hr_batch *batch) {
     hr_error err = {.message = ""};
     const uint32_t samples = hr_batch_num_samples(batch);
     if (job->batches++ == 0) {
@@ -189,7 +208,7 @@ static int take_batch(epoch_job *job, hr_batch *batch) {
         progress_clear(&job->bar);
         return st != HR_OK ? report_status("epoch", st, &err) : EXIT_FAILED;
     }
-    progress_draw(&job->bar, job->done_bytes, job->total_bytes);
+    draw(job, loader);
     return EXIT_DONE;
 }
 
@@ -217,7 +236,7 @@ static int drive(epoch_job *job, hr_loader *loader) {
             return report_status("epoch", st, &err);
         }
         ended = false;
-        const int code = take_batch(job, batch);
+        const int code = take_batch(job, loader, batch);
         if (code != EXIT_DONE) {
             return code;
         }
@@ -250,6 +269,10 @@ static int print_json(const epoch_job *job, const char *path) {
         "io_depth", (json_int_t)i->io_depth, "read_threads", (json_int_t)i->num_read_threads);
     json_object_update(root, more);
     json_decref(more);
+    loader_args_add_ranks(&job->loader, root);
+    if (job->report) {
+        json_object_set_new(root, "report", epoch_report_json(&job->limits));
+    }
     return json_out_print("epoch", root, JSON_OUT_MEASURED);
 }
 
@@ -273,8 +296,15 @@ static int print_result(const epoch_job *job, const char *path) {
         printf("memory: peak %s of the process, %s reserved of a budget of %s\n",
                sizes_bytes(peak_rss_bytes()).text, sizes_bytes(i->reserved_bytes).text,
                sizes_bytes(i->budget_bytes).text);
+        if (job->loader.rank_by_environment) {
+            printf("rank %u of %u, as %s says\n", job->loader.ranks.rank,
+                   job->loader.ranks.world_size, job->loader.ranks.launcher);
+        }
         if ((job->loader.opts.flags & HR_LOADER_SHUFFLE) != 0) {
             printf("window %u, inflation %.3f\n", i->window_visits, i->inflation);
+        }
+        if (job->report) {
+            epoch_report_print(&job->limits);
         }
     }
     return EXIT_DONE;
@@ -299,6 +329,7 @@ static bool save_state(const epoch_job *job, hr_loader *loader) {
 static int run_loader(epoch_job *job, hr_loader *loader, const char *path, int64_t start_ns) {
     hr_error err = {.message = ""};
     job->info.struct_bytes = sizeof job->info;
+    job->limits.struct_bytes = sizeof job->limits;
     hr_status st = hr_loader_describe(loader, &job->info, &err);
     if (st != HR_OK) {
         return report_status("epoch", st, &err);
@@ -319,6 +350,9 @@ static int run_loader(epoch_job *job, hr_loader *loader, const char *path, int64
         return EXIT_FAILED;
     }
     st = hr_loader_describe(loader, &job->info, &err);
+    if (st == HR_OK) {
+        st = hr_loader_report(loader, &job->limits, &err);
+    }
     if (st != HR_OK) {
         return report_status("epoch", st, &err);
     }
@@ -343,7 +377,11 @@ static uint64_t sample_bytes(const hr_dataset *ds, const hr_loader_options *opts
 
 static int run(epoch_job *job, const char *path) {
     hr_loader_options *opts = &job->loader.opts;
-    int code = EXIT_FAILED;
+    int code = loader_args_finish("epoch", &job->loader);
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    code = EXIT_FAILED;
     if (job->resume_path != NULL) {
         if (!state_file_read("epoch", job->resume_path, job->state, sizeof job->state,
                              &opts->resume_state_bytes)) {

@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "dataset_text.h"
 #include "exit_codes.h"
+#include "info_why.h"
 #include "json_out.h"
 #include "options.h"
 #include "report.h"
@@ -21,17 +22,19 @@ static const char help[] =
     "\n"
     "      --budget SIZE   memory of the loader that is planned\n"
     "      --threads N     its decode workers\n"
+    "      --why           what was tried for each field, and why one was chosen\n"
     "      --json          as JSON\n"
     "  -h, --help\n"
     "\n"
     "Example:\n"
     "  headrace info train.hrd\n";
 
-enum { OPT_BUDGET = OPTIONS_LONG, OPT_THREADS, OPT_JSON };
+enum { OPT_BUDGET = OPTIONS_LONG, OPT_THREADS, OPT_WHY, OPT_JSON };
 
 static const struct option table[] = {
     {"budget", required_argument, NULL, OPT_BUDGET},
     {"threads", required_argument, NULL, OPT_THREADS},
+    {"why", no_argument, NULL, OPT_WHY},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -40,6 +43,7 @@ static const struct option table[] = {
 typedef struct info_view {
     hr_dataset *ds;
     json_t *footer; /* parsed, or NULL */
+    bool why;
     hr_dataset_info info;
     hr_loader_plan plan;
     hr_status plan_status;
@@ -53,13 +57,6 @@ static json_t *footer_field(const info_view *v, uint32_t index) {
 static const char *text_of(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
     return text != NULL ? text : "";
-}
-
-/* Texts of a file go to a terminal without its control characters. */
-static void print_plain(const char *text) {
-    for (; *text != '\0'; text++) {
-        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-    }
 }
 
 static double ratio_of(const hr_dataset_info *i) {
@@ -165,12 +162,12 @@ static void print_fields(const info_view *v, int width) {
         const uint64_t bytes = hr_dataset_sample_bytes(v->ds, k) * v->info.num_samples;
         printf("%-*s  %-10s  %-16s  %10s  ", width, field.name, hr_dtype_name(field.dtype), shape,
                sizes_bytes(bytes).text);
-        print_plain(text_of(storage, "codec"));
-        print_plain(filtered ? " + " : "");
-        print_plain(filtered ? filter : "");
+        dataset_print_plain(text_of(storage, "codec"));
+        dataset_print_plain(filtered ? " + " : "");
+        dataset_print_plain(filtered ? filter : "");
         const char *reason = text_of(storage, "reason");
-        print_plain(reason[0] != '\0' ? " (" : "");
-        print_plain(reason);
+        dataset_print_plain(reason[0] != '\0' ? " (" : "");
+        dataset_print_plain(reason);
         puts(reason[0] != '\0' ? ")" : "");
     }
 }
@@ -237,6 +234,9 @@ static int print_text(const info_view *v) {
     printf("UUID %s, commit %" PRIu64 "\n", uuid, i->commit_seq);
     print_fields(v, width);
     print_statistics(v, width);
+    if (v->why) {
+        info_why_print(v->ds, v->footer);
+    }
     putchar('\n');
     print_warnings(v);
     if (v->plan_status == HR_OK) {
@@ -250,9 +250,9 @@ static int print_text(const info_view *v) {
     return EXIT_DONE;
 }
 
-static int run(const char *path, const hr_loader_options *opts, bool json) {
+static int run(const char *path, const hr_loader_options *opts, bool json, bool why) {
     int code = EXIT_FAILED;
-    info_view v = {.ds = dataset_open_or_report("info", path, 0, &code)};
+    info_view v = {.ds = dataset_open_or_report("info", path, 0, &code), .why = why};
     if (v.ds == NULL) {
         return code;
     }
@@ -277,7 +277,7 @@ int cmd_info(int argc, char **argv) {
     hr_loader_options opts = HR_LOADER_OPTIONS_INIT;
     opts.batch_samples = 256;
     opts.flags = HR_LOADER_SHUFFLE;
-    bool json = false;
+    bool json = false, why = false;
     for (int value; (value = options_next(&o)) != OPTIONS_END;) {
         bool good = value != OPTIONS_BAD;
         if (value == OPT_BUDGET) {
@@ -293,7 +293,8 @@ int cmd_info(int argc, char **argv) {
             return EXIT_DONE;
         }
         json |= value == OPT_JSON;
+        why |= value == OPT_WHY;
     }
     const char *path = options_single(&o, "FILE");
-    return path == NULL ? EXIT_USAGE : run(path, &opts, json);
+    return path == NULL ? EXIT_USAGE : run(path, &opts, json, why);
 }

@@ -20,6 +20,7 @@ static const char help[] =
     "      --shuffle        shuffled order;  --seed N\n"
     "      --window W       chunks mixed at a time (default: docs/order.md)\n"
     "      --streams N      streams;  --rank R  --world-size N\n"
+    "      --rank auto      rank and world size as the launcher says (docs/ranks.md)\n"
     "      --drop-last      leave out the last short batch\n"
     "      --pad-last       fill it up with samples of the epoch again\n"
     "      --fields A,B     only these\n"
@@ -48,24 +49,22 @@ static const char *labels_name(const hr_dataset *ds, const hr_loader_plan *plan,
 
 static int print_json(const hr_dataset *ds, const loader_args *a, const hr_loader_plan *p) {
     hr_field field = {0};
-    return json_out_print(
-        "plan",
-        json_pack(
-            "{s:o, s:I, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:s?, "
-            "s:s, s:I}",
-            "file", json_out_text(hr_dataset_path(ds)), "batch", (json_int_t)a->opts.batch_samples,
-            "shuffle", (a->opts.flags & HR_LOADER_SHUFFLE) != 0, "window",
-            (json_int_t)p->window_visits, "batches_per_epoch", json_out_uint(p->batches_per_epoch),
-            "samples_per_epoch", json_out_uint(p->samples_per_epoch), "dropped_samples",
-            json_out_uint(p->dropped_samples), "padded_samples", json_out_uint(p->padded_samples),
-            "peak_bytes", json_out_uint(p->peak_bytes), "budget_bytes",
-            json_out_uint(p->budget_bytes), "smallest_budget_bytes",
-            json_out_uint(p->smallest_reopen_bytes), "largest_window",
-            (json_int_t)p->largest_window_visits, "fits", (int)p->fits, "read_amplification",
-            json_out_real(p->read_amplification), "inflation", json_out_real(p->inflation),
-            "sorted_labels", labels_name(ds, p, &field), "io", p->io_backend, "io_depth",
-            (json_int_t)p->io_depth),
-        JSON_OUT_MEASURED);
+    json_t *root = json_pack(
+        "{s:o, s:I, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:s?, "
+        "s:s, s:I}",
+        "file", json_out_text(hr_dataset_path(ds)), "batch", (json_int_t)a->opts.batch_samples,
+        "shuffle", (a->opts.flags & HR_LOADER_SHUFFLE) != 0, "window", (json_int_t)p->window_visits,
+        "batches_per_epoch", json_out_uint(p->batches_per_epoch), "samples_per_epoch",
+        json_out_uint(p->samples_per_epoch), "dropped_samples", json_out_uint(p->dropped_samples),
+        "padded_samples", json_out_uint(p->padded_samples), "peak_bytes",
+        json_out_uint(p->peak_bytes), "budget_bytes", json_out_uint(p->budget_bytes),
+        "smallest_budget_bytes", json_out_uint(p->smallest_reopen_bytes), "largest_window",
+        (json_int_t)p->largest_window_visits, "fits", (int)p->fits, "read_amplification",
+        json_out_real(p->read_amplification), "inflation", json_out_real(p->inflation),
+        "sorted_labels", labels_name(ds, p, &field), "io", p->io_backend, "io_depth",
+        (json_int_t)p->io_depth);
+    loader_args_add_ranks(a, root);
+    return json_out_print("plan", root, JSON_OUT_MEASURED);
 }
 
 static void print_text(const hr_dataset *ds, const loader_args *a, const hr_loader_plan *p) {
@@ -74,6 +73,10 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
     printf("order            %s", shuffle ? "shuffled" : "sequential");
     if (shuffle) {
         printf(", window of %u chunks", p->window_visits);
+    }
+    if (a->rank_by_environment) {
+        printf("\nrank             %u of %u, as %s says", a->ranks.rank, a->ranks.world_size,
+               a->ranks.launcher);
     }
     const bool pad = (a->opts.flags & HR_LOADER_PAD_LAST) != 0;
     printf("\nepoch            %s batches, %s samples, %s %s\n",
@@ -116,14 +119,17 @@ static hr_dataset *open_as_epoch_does(const char *path, uint64_t budget_bytes, b
     return ds != NULL ? ds : dataset_open_or_report("plan", path, *opens ? budget_bytes : 0, code);
 }
 
-static int run(const char *path, const loader_args *a, bool json) {
-    int code = EXIT_FAILED;
-    hr_error err = {.message = ""};
+static int run(const char *path, loader_args *a, bool json) {
+    int code = loader_args_finish("plan", a);
+    if (code != EXIT_DONE) {
+        return code;
+    }
     bool opens = true;
     hr_dataset *ds = open_as_epoch_does(path, a->opts.budget_bytes, &opens, &code);
     if (ds == NULL) {
         return code;
     }
+    hr_error err = {.message = ""};
     hr_loader_plan plan = {.struct_bytes = sizeof plan};
     const hr_status st = hr_loader_plan_make(ds, &a->opts, &plan, &err);
     if (!opens) {

@@ -3,7 +3,10 @@
  */
 #include "loader_args.h"
 
+#include "exit_codes.h"
 #include "report.h"
+
+#include <ctype.h>
 
 void loader_args_init(loader_args *a) {
     *a = (loader_args){.opts = HR_LOADER_OPTIONS_INIT};
@@ -30,6 +33,20 @@ static bool take_io(const options *o, loader_args *a) {
     return true;
 }
 
+static bool take_rank(const options *o, loader_args *a) {
+    static const char *const words[] = {"auto", "headrace", "torchrun", "openmpi", "slurm"};
+    size_t place = 0;
+    a->rank_by_environment = isalpha((unsigned char)optarg[0]) != 0;
+    if (!a->rank_by_environment) {
+        return options_uint32(o, "rank", 0, UINT32_MAX, &a->opts.rank);
+    }
+    if (!options_word(o, "rank", words, sizeof words / sizeof words[0], &place)) {
+        return false;
+    }
+    a->asked = place == 0 ? NULL : words[place];
+    return true;
+}
+
 bool loader_args_take(const options *o, int value, loader_args *a) {
     hr_loader_options *p = &a->opts;
     switch (value) {
@@ -45,7 +62,7 @@ bool loader_args_take(const options *o, int value, loader_args *a) {
     case LOADER_STREAMS:
         return options_uint32(o, "streams", 1, UINT32_MAX, &p->num_streams);
     case LOADER_RANK:
-        return options_uint32(o, "rank", 0, UINT32_MAX, &p->rank);
+        return take_rank(o, a);
     case LOADER_WORLD_SIZE:
         return options_uint32(o, "world-size", 1, UINT32_MAX, &p->world_size);
     case LOADER_DROP_LAST:
@@ -65,4 +82,32 @@ bool loader_args_take(const options *o, int value, loader_args *a) {
     default:
         return take_io(o, a);
     }
+}
+
+int loader_args_finish(const char *command, loader_args *a) {
+    hr_error err = {.message = ""};
+    if (!a->rank_by_environment) {
+        return EXIT_DONE;
+    }
+    if (a->opts.world_size != 0) {
+        report_usage(command, "--world-size %u: the launcher says it, with --rank %s; leave it out",
+                     a->opts.world_size, a->asked != NULL ? a->asked : "auto");
+        return EXIT_USAGE;
+    }
+    a->ranks.struct_bytes = sizeof a->ranks;
+    const hr_status st = hr_rank_from_environment(a->asked, &a->ranks, &err);
+    if (st != HR_OK) {
+        return report_status(command, st, &err);
+    }
+    a->opts.rank = a->ranks.rank;
+    a->opts.world_size = a->ranks.world_size;
+    return EXIT_DONE;
+}
+
+void loader_args_add_ranks(const loader_args *a, json_t *root) {
+    const uint32_t world_size = a->opts.world_size != 0 ? a->opts.world_size : 1;
+    json_object_set_new(root, "rank", json_integer(a->opts.rank));
+    json_object_set_new(root, "world_size", json_integer(world_size));
+    json_object_set_new(root, "launcher",
+                        a->rank_by_environment ? json_string(a->ranks.launcher) : json_null());
 }

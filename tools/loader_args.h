@@ -8,10 +8,16 @@
 #include "options.h"
 
 #include "headrace/loader.h"
+#include "headrace/ranks.h"
+
+#include <jansson.h>
 
 typedef struct loader_args {
     hr_loader_options opts;
     const char *fields[ARGS_MAX_LIST];
+    bool rank_by_environment; /* --rank auto, or a launcher's name */
+    const char *asked;        /* that name; NULL: auto */
+    hr_rank_info ranks;       /* launcher "": rank and world size are those of the command line */
 } loader_args;
 
 enum {
@@ -53,5 +59,12 @@ void loader_args_init(loader_args *a);
 
 /** Take one option of LOADER_ARGS_TABLE; false after a report. */
 bool loader_args_take(const options *o, int value, loader_args *a);
+
+/** After the last option: rank and world size by the environment, where --rank asked for that.
+ * EXIT_DONE, or an exit code after a report. */
+int loader_args_finish(const char *command, loader_args *a);
+
+/** Rank, world size and whose words they are, as members of a JSON object. */
+void loader_args_add_ranks(const loader_args *a, json_t *root);
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define DRAW_EVERY_NS 100000000
+#define NOTE_EVERY_NS 1000000000
 
 int64_t progress_now_ns(void) {
     struct timespec now;
@@ -45,11 +46,14 @@ static void draw_line(const progress *p, uint64_t done, uint64_t total, int64_t 
     const double fresh = done > p->start_bytes ? (double)(done - p->start_bytes) : 0;
     const double rate = elapsed_ns > 0 ? fresh / ((double)elapsed_ns / 1e9) : 0;
     const double share = total > 0 ? (double)done / (double)total : 0;
-    char tail[128];
+    char tail[128 + PROGRESS_NOTE_BYTES];
     int n = snprintf(tail, sizeof tail, " %3.0f %%  %s", share * 100, sizes_rate(rate).text);
     if (rate > 0 && total >= done && n > 0) {
         const int64_t left_ns = (int64_t)((double)(total - done) / rate * 1e9);
         n += snprintf(tail + n, sizeof tail - (size_t)n, "  %s left", sizes_duration(left_ns).text);
+    }
+    if (p->note[0] != '\0' && n > 0) {
+        n += snprintf(tail + n, sizeof tail - (size_t)n, "  %s", p->note);
     }
     const int room = terminal_columns() - 1 - (int)strlen(p->label) - n - 3;
     fprintf(stderr, "\r%s", p->label);
@@ -64,6 +68,16 @@ static void draw_line(const progress *p, uint64_t done, uint64_t total, int64_t 
     }
     fprintf(stderr, "%s\033[K", tail);
     fflush(stderr);
+}
+
+bool progress_note_due(const progress *p) {
+    return p->on && p->started &&
+           progress_now_ns() - (p->noted_ns != 0 ? p->noted_ns : p->start_ns) >= NOTE_EVERY_NS;
+}
+
+void progress_note(progress *p, const char *note) {
+    p->noted_ns = progress_now_ns();
+    snprintf(p->note, sizeof p->note, "%s", note);
 }
 
 void progress_draw(progress *p, uint64_t done_bytes, uint64_t total_bytes) {

@@ -6,6 +6,7 @@
 
 #include "checked.h"
 #include "clock.h"
+#include "codec_choice.h"
 #include "dtype.h"
 #include "error.h"
 #include "superblock.h"
@@ -15,22 +16,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_CANDIDATES   3u
-#define FRAMES_PER_CHUNK 16u /* tried of one field and chunk */
-#define TIMINGS          3u  /* of each frame: the shortest counts */
-#define CORES            4.0
-#define DISK_NS_PER_BYTE 1.0
-#define FLOOR_NS         0.25
-#define MARGIN           0.95
+#define TRIED_BYTES 1048576.0 /* of all fields */
+#define TRIAL_NS    1e9       /* of all fields */
+#define TIMINGS     3u        /* of each frame: the shortest counts */
+#define MANY_FIELDS 64u       /* whose reasons would fill the footer */
+#define WHY_BYTES   4096u     /* of HR__MAX_CANDIDATES and a reason */
+#define MAX_LEVELS  7u
 
-struct candidate {
-    uint8_t codec;
-    uint8_t filter;
-    uint8_t element_bytes;
-    uint64_t decoded_bytes;
-    uint64_t stored_bytes;
-    int64_t decode_ns;
-    double cost_ns; /* per decoded byte */
+/* The first level is tried before all others. */
+struct goal_levels {
+    const char *name;
+    uint32_t num_levels;
+    int32_t max_level;
+    int32_t levels[MAX_LEVELS];
+};
+
+static const struct goal_levels goals[] = {
+    [HR_OPTIMIZE_SPEED] = {"speed", 5, 3, {1, -5, -3, -1, 3}},
+    [HR_OPTIMIZE_BALANCED] = {"balanced", 7, 9, {3, -5, -3, -1, 1, 6, 9}},
+    [HR_OPTIMIZE_SIZE] = {"size", 7, 19, {9, 19, 12, 15, 6, 3, 1}},
 };
 
 struct trial {
@@ -42,33 +46,57 @@ struct trial {
     struct hr__frame_decoder decoder;
     uint8_t *decoded;
     uint8_t *unshuffled;
-    uint64_t decoded_bytes; /* of the chosen candidates */
+    int64_t start_ns;
+    uint64_t sample_bytes_done; /* of the fields so far, the one at hand included */
+    uint64_t decoded_bytes;     /* of the chosen candidates */
     uint64_t stored_bytes;
 };
 
-/* From the simplest to the most complex. */
-static uint32_t list_candidates(const struct hr__schema_field *field,
-                                const struct hr__trial_wishes *w,
-                                struct candidate out[MAX_CANDIDATES]) {
+int32_t hr__trial_max_level(const struct hr__trial_wishes *wishes) {
+    return wishes->level != 0 ? wishes->level : goals[wishes->goal].max_level;
+}
+
+/* zstd at one level, without and with the filter, as far as they are asked for. */
+static uint32_t list_level(const struct hr__schema_field *field, const struct hr__trial_wishes *w,
+                           int32_t level, struct hr__candidate *out) {
     const uint32_t element_bytes = hr__dtype_shuffle_bytes(field->dtype);
     const bool can_shuffle = element_bytes > 1 && w->filter != HR_FILTER_NONE;
-    const bool must_shuffle = can_shuffle && w->filter == HR_FILTER_BYTE_SHUFFLE;
     uint32_t n = 0;
+    if (!can_shuffle || w->filter != HR_FILTER_BYTE_SHUFFLE)
+        out[n++] = (struct hr__candidate){.codec = HR__CODEC_ZSTD, .level = level};
+    if (can_shuffle)
+        out[n++] = (struct hr__candidate){.codec = HR__CODEC_ZSTD,
+                                          .level = level,
+                                          .filter = HR__FILTER_BYTE_SHUFFLE,
+                                          .element_bytes = (uint8_t)element_bytes};
+    return n;
+}
+
+/* As they are tried: the first *num_first always, the others while there is time. */
+static uint32_t list_candidates(const struct hr__schema *schema, uint32_t field,
+                                const struct hr__trial_wishes *w,
+                                struct hr__candidate out[HR__MAX_CANDIDATES], uint32_t *num_first) {
+    const struct goal_levels *goal = &goals[w->goal];
+    uint32_t n = 0;
+    const bool one_level = w->level != 0 || schema->num_fields > MANY_FIELDS;
+    const uint32_t num_levels = w->codec == HR_CODEC_RAW ? 0 : one_level ? 1 : goal->num_levels;
     if (w->codec != HR_CODEC_ZSTD)
-        out[n++] = (struct candidate){.codec = HR__CODEC_RAW};
-    if (w->codec != HR_CODEC_RAW && !must_shuffle)
-        out[n++] = (struct candidate){.codec = HR__CODEC_ZSTD};
-    if (w->codec != HR_CODEC_RAW && can_shuffle)
-        out[n++] = (struct candidate){.codec = HR__CODEC_ZSTD,
-                                      .filter = HR__FILTER_BYTE_SHUFFLE,
-                                      .element_bytes = (uint8_t)element_bytes};
+        out[n++] = (struct hr__candidate){.codec = HR__CODEC_RAW};
+    *num_first = n;
+    for (uint32_t i = 0; i < num_levels; i++) {
+        n += list_level(&schema->fields[field], w, w->level != 0 ? w->level : goal->levels[i],
+                        &out[n]);
+        if (i == 0)
+            *num_first = n;
+    }
     return n;
 }
 
 bool hr__trial_needed(const struct hr__schema *schema, const struct hr__trial_wishes *wishes) {
-    struct candidate c[MAX_CANDIDATES];
+    struct hr__candidate c[HR__MAX_CANDIDATES];
+    uint32_t num_first;
     for (uint32_t f = 0; f < schema->num_fields; f++)
-        if (list_candidates(&schema->fields[f], wishes, c) > 1)
+        if (list_candidates(schema, f, wishes, c, &num_first) > 1)
             return true;
     return false;
 }
@@ -93,12 +121,12 @@ static hr_status time_decode(struct trial *t, const struct hr__frame *frame, con
     return HR_OK;
 }
 
-static hr_status try_frame(struct trial *t, struct candidate *c, const uint8_t *src, uint32_t n,
+static hr_status try_frame(struct trial *t, struct hr__candidate *c, const uint8_t *src, uint32_t n,
                            hr_error *err) {
     const struct hr__storage storage = {.codec = c->codec,
                                         .filter = c->filter,
                                         .element_bytes = c->element_bytes,
-                                        .level = t->wishes->level};
+                                        .level = c->level};
     struct hr__frame frame;
     uint8_t *stored = t->encoder->stored;
     int64_t ns = 0;
@@ -114,113 +142,126 @@ static hr_status try_frame(struct trial *t, struct candidate *c, const uint8_t *
     return HR_OK;
 }
 
-static hr_status try_candidate(struct trial *t, uint32_t field, struct candidate *c,
-                               hr_error *err) {
+static double share_of(const struct trial *t, uint64_t sample_bytes) {
+    return (double)sample_bytes / (double)hr__max_u64(t->schema->sample_bytes, 1);
+}
+
+static bool is_late(const struct trial *t) {
+    return (double)(hr__now_ns() - t->start_ns) > TRIAL_NS * share_of(t, t->sample_bytes_done);
+}
+
+/* The first frames of each chunk, until the field has its share of what is tried. */
+static hr_status try_candidate(struct trial *t, uint32_t field, bool always,
+                               struct hr__candidate *c, hr_error *err) {
     const uint64_t b = t->schema->fields[field].sample_bytes;
-    for (uint32_t r = 0; r < t->num_rows; r++) {
-        const uint8_t *column = t->rows[r]->bytes + t->encoder->plan->column_off[field];
-        const uint64_t block_bytes = b * t->rows[r]->num_samples;
-        uint64_t done = 0;
-        for (uint32_t i = 0; i < FRAMES_PER_CHUNK && done < block_bytes; i++) {
+    const double wanted_bytes = TRIED_BYTES * share_of(t, b);
+    const uint64_t full_bytes = b * t->schema->samples_per_chunk;
+    for (uint64_t done = 0; done < full_bytes && (double)c->decoded_bytes < wanted_bytes;
+         done += hr__chunk_plan_frame_bytes(b, full_bytes, done)) {
+        for (uint32_t r = 0; r < t->num_rows; r++) {
+            const uint64_t block_bytes = b * t->rows[r]->num_samples;
+            if (done >= block_bytes || (double)c->decoded_bytes >= wanted_bytes)
+                continue;
+            if (!always && is_late(t)) {
+                c->decoded_bytes = 0;
+                return HR_OK;
+            }
+            const uint8_t *column = t->rows[r]->bytes + t->encoder->plan->column_off[field];
             const uint64_t n = hr__chunk_plan_frame_bytes(b, block_bytes, done);
             const hr_status st = try_frame(t, c, column + done, (uint32_t)n, err);
             if (st != HR_OK)
                 return st;
-            done += n;
         }
     }
     return HR_OK;
 }
 
-static double largest(double a, double b, double c) {
-    const double ab = a > b ? a : b;
-    return ab > c ? ab : c;
-}
-
-static void find_cost(struct candidate *c) {
-    if (c->decoded_bytes == 0)
-        return;
-    const double decoded = (double)c->decoded_bytes;
-    c->cost_ns = largest((double)c->decode_ns / decoded / CORES,
-                         (double)c->stored_bytes / decoded * DISK_NS_PER_BYTE, FLOOR_NS);
-}
-
-static bool is_better(const struct candidate *c, const struct candidate *best) {
-    if (c->cost_ns < best->cost_ns * MARGIN)
-        return true;
-    return c->cost_ns <= best->cost_ns / MARGIN &&
-           (double)c->stored_bytes < (double)best->stored_bytes * MARGIN;
-}
-
-static double candidate_ratio(const struct candidate *c) {
-    return c->stored_bytes > 0 ? (double)c->decoded_bytes / (double)c->stored_bytes : 1.0;
-}
-
-static const char *codec_name(const struct candidate *c) {
-    return c->codec == HR__CODEC_ZSTD ? "zstd" : "raw";
-}
-
-static const char *filter_name(const struct candidate *c) {
-    return c->filter == HR__FILTER_BYTE_SHUFFLE ? "byte-shuffle" : "none";
-}
-
-static const char *reason_of(const struct candidate *best, uint32_t num_candidates) {
+static const char *reason_of(const struct trial *t, const struct hr__candidate *best,
+                             uint32_t num_candidates) {
     if (num_candidates == 1)
         return "asked for";
     if (best->decoded_bytes == 0)
         return "there was nothing to try it on";
+    if (t->wishes->goal == HR_OPTIMIZE_BALANCED)
+        return "the best product of time to deliver and size";
+    if (t->wishes->goal == HR_OPTIMIZE_SIZE)
+        return best->codec == HR__CODEC_RAW ? "compression does not make it smaller"
+                                            : "the smallest";
     return best->codec == HR__CODEC_RAW ? "compression does not make delivery faster"
                                         : "the smallest of those that deliver fastest";
 }
 
-/* {"reason": ..., "candidates": [...]} */
-static hr_status explain(struct hr__storage *storage, const struct candidate *c, uint32_t n,
-                         const struct candidate *best, hr_error *err) {
-    char text[1024];
-    int at =
-        snprintf(text, sizeof text, "{\"reason\": \"%s\", \"candidates\": [", reason_of(best, n));
-    for (uint32_t i = 0; i < n && c[i].decoded_bytes > 0; i++) {
-        const double gb_per_s =
-            (double)c[i].decoded_bytes / (double)(c[i].decode_ns > 0 ? c[i].decode_ns : 1);
-        at += snprintf(text + at, sizeof text - (size_t)at,
-                       "%s{\"codec\": \"%s\", \"filter\": \"%s\", \"ratio\": %.3f, "
-                       "\"decode_gb_per_s\": %.3f, \"cost_ns_per_byte\": %.3f}",
-                       i > 0 ? ", " : "", codec_name(&c[i]), filter_name(&c[i]),
-                       candidate_ratio(&c[i]), gb_per_s, c[i].cost_ns);
+/* One entry of "candidates", behind n_bytes of text. */
+static size_t print_candidate(const struct trial *t, const struct hr__candidate *c, bool first,
+                              char *text, size_t room_bytes) {
+    char level[24] = "";
+    const double decoded_bytes = (double)c->decoded_bytes;
+    if (c->codec == HR__CODEC_ZSTD)
+        (void)snprintf(level, sizeof level, "\"level\": %d, ", c->level);
+    const int n = snprintf(text, room_bytes,
+                           "%s{\"codec\": \"%s\", %s\"filter\": \"%s\", \"ratio\": %.3f, "
+                           "\"decode_gb_per_s\": %.3f, \"cost_ns_per_byte\": %.3f}",
+                           first ? "" : ", ", c->codec == HR__CODEC_ZSTD ? "zstd" : "raw", level,
+                           c->filter == HR__FILTER_BYTE_SHUFFLE ? "byte-shuffle" : "none",
+                           decoded_bytes / (double)hr__max_u64(c->stored_bytes, 1),
+                           decoded_bytes / (double)hr__max_u64((uint64_t)c->decode_ns, 1),
+                           hr__candidate_deliver_ns(c, t->wishes->disk_bytes_per_s));
+    return (size_t)n;
+}
+
+/* {"reason": ..., "optimize": ..., "disk_bytes_per_s": ..., "candidates": [...]} */
+static hr_status explain(const struct trial *t, struct hr__storage *storage,
+                         const struct hr__candidate *c, uint32_t n,
+                         const struct hr__candidate *best, hr_error *err) {
+    char text[WHY_BYTES];
+    bool first = true;
+    size_t at = (size_t)snprintf(
+        text, sizeof text,
+        "{\"reason\": \"%s\", \"optimize\": \"%s\", \"disk_bytes_per_s\": %llu, \"candidates\": [",
+        reason_of(t, best, n), goals[t->wishes->goal].name,
+        (unsigned long long)t->wishes->disk_bytes_per_s);
+    for (uint32_t i = 0; i < n; i++) {
+        if (c[i].decoded_bytes == 0)
+            continue;
+        at += print_candidate(t, &c[i], first, text + at, sizeof text - at);
+        first = false;
     }
-    (void)snprintf(text + at, sizeof text - (size_t)at, "]}");
+    (void)snprintf(text + at, sizeof text - at, "]}");
     storage->why_json = strdup(text);
     return storage->why_json != NULL ? HR_OK
                                      : hr__error_no_memory(err, strlen(text), "a codec's reason");
 }
 
 static hr_status choose_field(struct trial *t, uint32_t field, hr_error *err) {
-    struct candidate c[MAX_CANDIDATES];
-    const uint32_t n = list_candidates(&t->schema->fields[field], t->wishes, c);
-    /* Nothing to try it on: the simplest. */
-    const struct candidate *best = &c[0];
+    struct hr__candidate c[HR__MAX_CANDIDATES];
+    uint32_t num_first;
+    const uint32_t n = list_candidates(t->schema, field, t->wishes, c, &num_first);
+    t->sample_bytes_done += t->schema->fields[field].sample_bytes;
     for (uint32_t i = 0; i < n; i++) {
-        const hr_status st = try_candidate(t, field, &c[i], err);
+        const hr_status st = try_candidate(t, field, i < num_first, &c[i], err);
         if (st != HR_OK)
             return st;
-        find_cost(&c[i]);
-        if (is_better(&c[i], best))
-            best = &c[i];
     }
+    const struct hr__candidate *best =
+        hr__candidate_choose(c, n, t->wishes->goal, t->wishes->disk_bytes_per_s);
     struct hr__storage *storage = &t->schema->fields[field].storage;
     storage->codec = best->codec;
     storage->filter = best->filter;
     storage->element_bytes = best->element_bytes;
-    storage->level = best->codec == HR__CODEC_ZSTD ? t->wishes->level : 0;
+    storage->level = best->level;
     t->decoded_bytes += best->decoded_bytes;
     t->stored_bytes += best->stored_bytes;
-    return explain(storage, c, n, best, err);
+    return explain(t, storage, c, n, best, err);
 }
 
 hr_status hr__trial_choose(struct hr__schema *schema, const struct hr__trial_wishes *wishes,
                            struct hr__chunk_encoder *encoder, struct hr__chunk_rows *const *rows,
                            uint32_t num_rows, double *ratio, hr_error *err) {
-    struct trial t = {.schema = schema, .wishes = wishes, .encoder = encoder, .rows = rows};
+    struct trial t = {.schema = schema,
+                      .wishes = wishes,
+                      .encoder = encoder,
+                      .rows = rows,
+                      .start_ns = hr__now_ns()};
     hr_status st = HR_OK;
     const size_t n_bytes = (size_t)encoder->plan->max_frame_bytes;
     /* With one candidate for each field there is nothing to measure. */

@@ -1,11 +1,14 @@
 /*
- * Choosing codec and filter of each field by trying them on real chunks.
+ * Choosing codec, level and filter of each field by trying them on real chunks; the rule is in
+ * codec_choice.h.
  *
- * The rule: reading and decoding run side by side, so a byte is delivered as slowly as the slowest
- * of them: max(decode time / 4 cores, stored size at 1 GB/s, 0.25 ns: no consumer is faster). The
- * candidates are tried from the simplest to the most complex; one replaces the best so far if it is
- * at least 5 % faster, or within 5 % of it and at least 5 % smaller. The floor and the margins keep
- * noise in the measured times out of the choice.
+ * What is tried: raw, and zstd at the levels of the goal (speed: -5 to 3; balanced: -5 to 9; size:
+ * 1 to 19), each without and with the byte shuffle, as far as the options leave it open. Of more
+ * than 64 fields only one level is tried: 1, balanced 3, size 9.
+ *
+ * How long: on frames of about 1 MiB in all, each field according to its share of a sample, each
+ * at least one frame. That one level comes first, and always; the others as long as there is time:
+ * one second for all fields, divided likewise. A candidate for which the time ends is left out.
  */
 #ifndef HEADRACE_CODEC_TRIAL_H
 #define HEADRACE_CODEC_TRIAL_H
@@ -17,13 +20,18 @@
 #define HR__TRIAL_CHUNKS 4u
 
 struct hr__trial_wishes {
-    int32_t codec;  /* hr_codec, 0: HR_CODEC_AUTO */
-    int32_t filter; /* hr_filter, 0: HR_FILTER_AUTO */
-    int32_t level;
+    int32_t codec;  /* hr_codec */
+    int32_t filter; /* hr_filter */
+    int32_t level;  /* 0: tried */
+    hr_optimize goal;
+    uint64_t disk_bytes_per_s; /* above 0 */
 };
 
 /* There is something to be tried: some field has more than one candidate. */
 bool hr__trial_needed(const struct hr__schema *schema, const struct hr__trial_wishes *wishes);
+
+/* The highest level that may be tried or chosen. */
+int32_t hr__trial_max_level(const struct hr__trial_wishes *wishes);
 
 /* Sets storage of every field of schema, with the reason. rows: num_rows chunks, may be none.
  * *ratio: decoded / stored bytes of what was tried; 0 if nothing was. Memory for two frames and a

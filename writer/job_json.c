@@ -48,10 +48,18 @@ static const char *filter_text(int32_t filter) {
                                               : "auto";
 }
 
+static const char *optimize_text(int32_t optimize) {
+    return optimize == HR_OPTIMIZE_BALANCED ? "balanced"
+           : optimize == HR_OPTIMIZE_SIZE   ? "size"
+                                            : "speed";
+}
+
 /* Samples per chunk are in the record itself. */
 hr_status hr__job_options_json(const hr_writer_options *opts, char **out, hr_error *err) {
-    return dump(json_pack("{s:s, s:s, s:i}", "codec", codec_text(opts->codec), "filter",
-                          filter_text(opts->filter), "level", (int)opts->level),
+    return dump(json_pack("{s:s, s:s, s:i, s:s, s:o}", "codec", codec_text(opts->codec), "filter",
+                          filter_text(opts->filter), "level", (int)opts->level, "optimize",
+                          optimize_text(opts->optimize), "disk_bytes_per_s",
+                          json_from_uint(opts->disk_bytes_per_s)),
                 out, err);
 }
 

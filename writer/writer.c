@@ -106,7 +106,8 @@ static hr_status make_totals(hr_writer *w, hr_error *err) {
 static uint64_t default_budget(const hr_writer *w, uint32_t max_threads) {
     struct hr__writer_memory m;
     const uint64_t normal = hr_default_budget();
-    if (hr__writer_memory_plan(&w->plan, w->wishes.level, max_threads, normal, &m, NULL) == HR_OK)
+    if (hr__writer_memory_plan(&w->plan, hr__trial_max_level(&w->wishes), max_threads, normal, &m,
+                               NULL) == HR_OK)
         return normal;
     const uint64_t stretched = hr__stretched_budget();
     return hr__max_u64(normal, hr__min_u64(hr__writer_memory_smallest(&m), stretched));
@@ -117,13 +118,14 @@ static hr_status make_memory(hr_writer *w, const hr_writer_options *o, hr_error 
     const uint64_t limit =
         o->budget_bytes > 0 ? o->budget_bytes : default_budget(w, o->num_threads);
     hr_status st;
-    HR_TRY(hr__writer_memory_plan(&w->plan, w->wishes.level, o->num_threads, limit, &m, err));
+    HR_TRY(hr__writer_memory_plan(&w->plan, hr__trial_max_level(&w->wishes), o->num_threads, limit,
+                                  &m, err));
     hr__budget_init(&w->budget, limit);
     HR_TRY(hr__budget_reserve(&w->budget, hr__writer_memory_totals(&w->plan), "statistics", err));
     HR_TRY(make_totals(w, err));
     HR_TRY(hr__index_builder_init(&w->sink.index, &w->budget, err));
-    HR_TRY(hr__compress_pool_open(&w->pool, &w->plan, &w->sink, w->wishes.level, m.num_threads,
-                                  m.num_rows, &w->budget, err));
+    HR_TRY(hr__compress_pool_open(&w->pool, &w->plan, &w->sink, hr__trial_max_level(&w->wishes),
+                                  m.num_threads, m.num_rows, &w->budget, err));
     if (hr__trial_needed(&w->schema, &w->wishes))
         w->trial_chunks = (uint32_t)hr__min_u64(HR__TRIAL_CHUNKS, m.num_rows);
 done:
@@ -185,7 +187,11 @@ static hr_status build(hr_writer *w, const struct hr__folder_ops *folder, const 
     hr_status st;
     w->pid = getpid();
     w->replace = (o->flags & HR_WRITER_REPLACE) != 0;
-    w->wishes = (struct hr__trial_wishes){o->codec, o->filter, o->level};
+    w->wishes = (struct hr__trial_wishes){.codec = o->codec,
+                                          .filter = o->filter,
+                                          .level = o->level,
+                                          .goal = (hr_optimize)o->optimize,
+                                          .disk_bytes_per_s = o->disk_bytes_per_s};
     HR_TRY(make_schema(w, fields, num_fields, o, err));
     HR_TRY(hr__job_make(o, &w->schema, &w->job, err));
     HR_TRY(hr__chunk_plan_make(&w->schema, &w->plan, err));
@@ -358,6 +364,7 @@ void hr_writer_close(hr_writer *w) {
     hr__chunk_plan_free(&w->plan);
     hr__job_free(&w->job);
     hr__schema_free(&w->schema);
+    hr__budget_close(&w->budget);
     free(w);
 }
 

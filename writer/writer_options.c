@@ -3,6 +3,7 @@
  */
 #include "writer_options.h"
 
+#include "codec_choice.h"
 #include "cpu.h"
 #include "error.h"
 #include "options.h"
@@ -38,6 +39,16 @@ static hr_status check_codec(const hr_writer_options *o, hr_error *err) {
     return HR_OK;
 }
 
+static hr_status check_goal(const hr_writer_options *o, hr_error *err) {
+    if (o->optimize != HR_OPTIMIZE_SPEED && o->optimize != HR_OPTIMIZE_BALANCED &&
+        o->optimize != HR_OPTIMIZE_SIZE)
+        return hr__error_set(err, HR_ERR_INVALID, "optimize %d is none of hr_optimize",
+                             o->optimize);
+    if (o->reserved != 0)
+        return hr__error_set(err, HR_ERR_INVALID, "reserved is %u, not 0", o->reserved);
+    return HR_OK;
+}
+
 static hr_status check_sizes(const hr_writer_options *o, hr_error *err) {
     const uint32_t known = HR_WRITER_REPLACE | HR_WRITER_RESUME;
     if ((o->flags & ~known) != 0)
@@ -62,8 +73,10 @@ hr_status hr__writer_options_resolve(const hr_writer_options *opts, hr_writer_op
     hr_status st = copy_options(opts, out, err);
     if (st != HR_OK)
         return st;
-    if (out->level == 0)
+    if (out->level == 0 && out->codec == HR_CODEC_ZSTD && out->optimize == HR_OPTIMIZE_SPEED)
         out->level = HR__WRITER_DEFAULT_LEVEL;
+    if (out->disk_bytes_per_s == 0)
+        out->disk_bytes_per_s = HR__DEFAULT_DISK_BYTES_PER_S;
     if (out->chunk_bytes == 0)
         out->chunk_bytes = HR__WRITER_DEFAULT_CHUNK_BYTES;
     if (out->num_threads == 0) {
@@ -71,6 +84,9 @@ hr_status hr__writer_options_resolve(const hr_writer_options *opts, hr_writer_op
         if (out->num_threads > HR__WRITER_MAX_THREADS)
             out->num_threads = HR__WRITER_MAX_THREADS;
     }
-    st = check_codec(out, err);
-    return st == HR_OK ? check_sizes(out, err) : st;
+    HR_TRY(check_codec(out, err));
+    HR_TRY(check_goal(out, err));
+    HR_TRY(check_sizes(out, err));
+done:
+    return st;
 }

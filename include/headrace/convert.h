@@ -56,11 +56,14 @@ typedef struct hr_convert_options {
     int (*on_progress)(void *user, const hr_progress *progress);
     /** A line for people: files found and their order, NaN found, notes. May be NULL. */
     void (*on_note)(void *user, const char *line);
+    int32_t optimize;          /**< hr_optimize, as hr_writer_options */
+    uint32_t reserved;         /**< 0 */
+    uint64_t disk_bytes_per_s; /**< as hr_writer_options */
 } hr_convert_options;
 #define HR_CONVERT_OPTIONS_INIT                                                                    \
     {                                                                                              \
         sizeof(hr_convert_options), 0, NULL, 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, \
-            0, 0, 0, NULL, NULL, NULL                                                              \
+            0, 0, 0, NULL, NULL, NULL, 0, 0, 0                                                     \
     }
 
 /** What a conversion did. */

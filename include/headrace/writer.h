@@ -20,6 +20,13 @@ typedef enum hr_filter {
     HR_FILTER_BYTE_SHUFFLE = 2
 } hr_filter;
 
+/** What the choice of codec, level and filter is for (docs/convert.md). The numbers are frozen. */
+typedef enum hr_optimize {
+    HR_OPTIMIZE_SPEED = 0,    /**< fastest delivery */
+    HR_OPTIMIZE_BALANCED = 1, /**< least product of time to deliver and size */
+    HR_OPTIMIZE_SIZE = 2      /**< smallest file, however long compressing takes */
+} hr_optimize;
+
 /** Bits of hr_writer_options.flags. Unknown bits are refused. */
 #define HR_WRITER_REPLACE 1u /**< an existing target is replaced at commit */
 #define HR_WRITER_RESUME  2u /**< go on with TARGET.partial where there is one of this very job */
@@ -41,7 +48,8 @@ typedef struct hr_writer_options {
     uint64_t chunk_bytes;       /**< decoded; 0: 256 KiB */
     int32_t codec;  /**< hr_codec, for all fields; HR_CODEC_AUTO: tried on real chunks */
     int32_t filter; /**< hr_filter, for all fields; HR_FILTER_AUTO: tried */
-    int32_t level;  /**< zstd's, -131072..22; 0: level 1 */
+    /** zstd's, -131072..22; 0: level 1 with HR_CODEC_ZSTD and HR_OPTIMIZE_SPEED, else tried */
+    int32_t level;
     uint32_t num_sources;
     const hr_source_fingerprint *sources; /**< num_sources entries; copied */
     const char *attributes_json; /**< of the data set: a JSON object as text, or NULL; copied */
@@ -50,9 +58,12 @@ typedef struct hr_writer_options {
     /** Called during hr_writer_open() with HR_WRITER_RESUME, after each chunk that is kept, with
      * the samples kept so far; non-zero stops with HR_ERR_CANCELLED. May be NULL. */
     int (*on_resume)(void *user, uint64_t done_samples);
+    int32_t optimize;          /**< hr_optimize: by what rule the trial chooses */
+    uint32_t reserved;         /**< 0 */
+    uint64_t disk_bytes_per_s; /**< of the disk that will be read from; 0: 10^9 */
 } hr_writer_options;
 #define HR_WRITER_OPTIONS_INIT                                                                     \
-    { sizeof(hr_writer_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL }
+    { sizeof(hr_writer_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
 
 /**
  * Begin a new file. Writes TARGET.partial beside the target, under a lock; the target itself
