@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define INDEX_SHARE 8u /* the index takes at most so much of the budget: an eighth */
+
 static hr_status resolve_options(const hr_open_options *opts, hr_open_options *out, hr_error *err) {
     *out = (hr_open_options)HR_OPEN_OPTIONS_INIT;
     hr_status st = HR_OK;
@@ -91,7 +93,7 @@ static hr_status footer_load(hr_dataset *ds, hr_error *err) {
         goto done;
     st = hr__footer_decode(bytes, n_bytes, &ds->superblock, &ds->footer, err);
     hr__budget_release(&ds->budget, parse_bytes - n_bytes);
-    ds->reserved_bytes += n_bytes;
+    ds->opening_bytes = atomic_load(&ds->budget.peak_bytes);
 done:
     hr__budget_free(&ds->budget, bytes, n_bytes);
     return st;
@@ -113,10 +115,10 @@ static hr_status index_page_read(const hr_dataset *ds, uint64_t p, uint8_t *buf,
     return HR_OK;
 }
 
-/* Pages from the first on, as many as fit an eighth of the budget. */
+/* Pages from the first on, as many as fit their share of the budget. */
 static hr_status index_load(hr_dataset *ds, hr_error *err) {
     hr_status st = HR_OK;
-    uint64_t room = ds->budget.limit_bytes / 8 / HR__INDEX_PAGE_BYTES;
+    uint64_t room = ds->budget.limit_bytes / INDEX_SHARE / HR__INDEX_PAGE_BYTES;
     uint64_t count = hr__min_u64(room, ds->footer.num_index_pages);
     size_t n_bytes = (size_t)count * HR__INDEX_PAGE_BYTES;
     if (count == 0)
@@ -182,6 +184,19 @@ hr_status hr__dataset_open_in(const struct hr__folder_ops *folder, const char *p
 hr_status hr_dataset_open(const char *path, const hr_open_options *opts, hr_dataset **out,
                           hr_error *err) {
     return hr__dataset_open_in(&hr__posix_folder, path, opts, out, err);
+}
+
+/* A budget that has just room for one index page more takes it, so what is left for the rest falls
+ * by a page there: to INDEX_SHARE - 1 pages for each one held. The first budget that works may be
+ * followed by some that do not; counted are the pages up to the last place where the rest does not
+ * fit. */
+uint64_t hr__dataset_smallest_budget(const hr_dataset *ds, uint64_t other_bytes) {
+    uint64_t held_bytes = ds->num_index_pages * HR__INDEX_PAGE_BYTES;
+    uint64_t rest_bytes = other_bytes + atomic_load(&ds->budget.reserved_bytes) - held_bytes;
+    uint64_t pages = hr__max_u64(rest_bytes, 1) - 1;
+    pages /= (uint64_t)(INDEX_SHARE - 1) * HR__INDEX_PAGE_BYTES;
+    pages = hr__min_u64(pages, ds->footer.num_index_pages);
+    return hr__max_u64(ds->opening_bytes, rest_bytes + pages * HR__INDEX_PAGE_BYTES);
 }
 
 void hr_dataset_close(hr_dataset *ds) {

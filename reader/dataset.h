@@ -20,7 +20,7 @@ struct hr_dataset {
     struct hr__footer footer;
     uint64_t *index;          /* entries of the index pages held in memory, from page 0 on */
     uint64_t num_index_pages; /* held in memory */
-    uint64_t reserved_bytes;  /* of the budget, for footer and index */
+    uint64_t opening_bytes;   /* of the budget at most, while the footer was read */
 };
 
 /* Opens through any folder, for tests. */
@@ -31,6 +31,9 @@ hr_status hr__dataset_open_in(const struct hr__folder_ops *folder, const char *p
  */
 hr_status hr__dataset_open_bare(const struct hr__folder_ops *folder, const char *path,
                                 const hr_open_options *opts, hr_dataset **out, hr_error *err);
+
+/* The budget from which on every one works for a data set opened with it and other_bytes more. */
+uint64_t hr__dataset_smallest_budget(const hr_dataset *ds, uint64_t other_bytes);
 
 /* An index page that is not held in memory, kept by whoever looks up many chunks. */
 struct hr__index_cache {

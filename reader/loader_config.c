@@ -222,6 +222,11 @@ hr_status hr__loader_smallest_bytes(const struct hr__loader_config *c, uint32_t 
     return HR_OK;
 }
 
+uint64_t hr__loader_smallest_reopen_bytes(const struct hr__loader_config *c,
+                                          uint64_t smallest_bytes) {
+    return hr__dataset_smallest_budget(c->ds, smallest_bytes - c->ds->budget.reserved_bytes);
+}
+
 uint32_t hr__loader_largest_window(const struct hr__loader_config *c) {
     uint32_t streams = c->order_params.num_streams;
     uint64_t chunks = hr__ceil_div(c->ds->footer.num_chunks, streams);
@@ -267,6 +272,7 @@ static bool shrink(struct hr__loader_config *c, const struct hr__order *order, u
 
 static hr_status refuse(const struct hr__loader_config *c, uint64_t needed, hr_error *err) {
     uint32_t window = hr__loader_largest_window(c);
+    uint64_t enough = hr__max_u64(needed, hr__loader_smallest_reopen_bytes(c, needed));
     char advice[96] = "no window works with this batch";
     if (window > 0)
         snprintf(advice, sizeof(advice), "or use a window of at most %u", window);
@@ -274,7 +280,7 @@ static hr_status refuse(const struct hr__loader_config *c, uint64_t needed, hr_e
                          "the budget of %.1f MiB is too small: batches of %u samples with a window "
                          "of %u visits need %.1f MiB; give that much, %s",
                          (double)c->budget_bytes / 1048576.0, c->order_params.batch_samples,
-                         c->order_params.window_visits, (double)needed / 1048576.0 + 0.05, advice);
+                         c->order_params.window_visits, (double)enough / 1048576.0 + 0.05, advice);
 }
 
 hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__order *order,

@@ -78,6 +78,10 @@ uint64_t hr__loader_max_epochs(const struct hr__loader_config *c);
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c);
 hr_status hr__loader_smallest_bytes(const struct hr__loader_config *c, uint32_t window_visits,
                                     uint64_t *out, hr_error *err);
+/* For a data set opened with the budget too: from which on every one works, where this one needs
+ * smallest_bytes. */
+uint64_t hr__loader_smallest_reopen_bytes(const struct hr__loader_config *c,
+                                          uint64_t smallest_bytes);
 /* The largest window (a multiple of num_streams) whose smallest need fits budget_bytes; 0: none. */
 uint32_t hr__loader_largest_window(const struct hr__loader_config *c);
 

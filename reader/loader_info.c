@@ -160,6 +160,7 @@ static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *
     st = hr__loader_smallest_bytes(c, out->window_visits, &out->smallest_budget_bytes, err);
     if (st != HR_OK)
         return st;
+    out->smallest_reopen_bytes = hr__loader_smallest_reopen_bytes(c, out->smallest_budget_bytes);
     hr_error refused;
     st = hr__loader_config_fit(c, order, &refused);
     out->fits = st == HR_OK;

@@ -423,6 +423,31 @@ def test_plan__smallest_budget__is_the_one_that_works(data):
     assert done.returncode == 1 and "budget" in done.stderr
 
 
+@pytest.mark.parametrize("batch", [16, 4096])
+def test_plan__large_index__judges_as_epoch_does(batch, tmp_path):
+    """Of three index pages, one is held for each 512 KiB of the budget. With the large batch, two pages fit
+    just below the third step, and three do not fit just above."""
+    np.save(tmp_path / "x.npy", np.arange(20000, dtype=np.int32))
+    good("convert", "x.npy", "-o", "tiny.hrd", "--chunk-bytes", "4", cwd=tmp_path)
+    options = [tmp_path / "tiny.hrd", "--shuffle", "--window", "4", "--batch", batch, "--threads", "1"]
+
+    def runs(budget):
+        done = headrace("epoch", *options, "--max-batches", "2", "--budget", budget)
+        assert done.returncode == 0 or "budget" in done.stderr
+        return done.returncode == 0
+
+    smallest = figures("plan", *options)["smallest_budget_bytes"]
+    step = 8 * 65536
+    steps = [k * step + more for k in range(1, smallest // step + 3) for more in (-1, 0)]
+    for budget in [1000, smallest - 65536, smallest - 1, smallest, smallest + 1, *steps]:
+        plan = figures("plan", *options, "--budget", budget)
+        assert plan["smallest_budget_bytes"] == smallest
+        assert plan["fits"] == runs(budget)
+        assert plan["fits"] or budget < smallest
+        assert not plan["fits"] or plan["peak_bytes"] <= budget
+    assert not runs(smallest - 1)
+
+
 def test_export__json_and_part__are_right(data, made, tmp_path):
     out = figures("export", data, "-o", "arrays", "--fields", "y", "--samples", "10:50", cwd=tmp_path)
     assert layout(out) == {"file": "str", "output": "str", "fields": WHOLE, "samples": WHOLE,

@@ -131,8 +131,9 @@ def test_epoch__one_and_three__stay_within_the_budget_and_are_alike(data_set, or
     assert report["bytes"] == 3 * DATA_BYTES
     assert_within(one, helpers=0)
     assert_within(three, helpers=0)
-    assert three["peak_hwm_bytes"] - one["peak_hwm_bytes"] <= FLAT_BYTES
-    assert three["peak_pss_bytes"] - one["peak_pss_bytes"] <= FLAT_BYTES
+    # What one epoch reserved and had no use for, because its consumer kept up, a later one may fill.
+    for peak in ("peak_hwm_bytes", "peak_pss_bytes"):
+        assert three[peak] <= max(one[peak], report["reserved_bytes"]) + FLAT_BYTES
 
 
 def test_epoch__shuffled__is_seen_by_the_sampler(data_set):

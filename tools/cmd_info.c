@@ -119,7 +119,7 @@ static int print_json(const info_view *v) {
             ? json_null()
             : json_pack("{s:i, s:b, s:I, s:o, s:o, s:b, s:o}", "batch", 256, "shuffle", 1, "window",
                         (json_int_t)p->window_visits, "peak_bytes", json_out_uint(p->peak_bytes),
-                        "smallest_budget_bytes", json_out_uint(p->smallest_budget_bytes), "fits",
+                        "smallest_budget_bytes", json_out_uint(p->smallest_reopen_bytes), "fits",
                         (int)p->fits, "inflation", json_out_real(p->inflation));
     return json_out_print(
         "info",
@@ -243,7 +243,7 @@ static int print_text(const info_view *v) {
         printf("a shuffled loader of batches of 256: window %u, %s of memory (at least %s), "
                "inflation %.3f\n",
                v->plan.window_visits, sizes_bytes(v->plan.peak_bytes).text,
-               sizes_bytes(v->plan.smallest_budget_bytes).text, v->plan.inflation);
+               sizes_bytes(v->plan.smallest_reopen_bytes).text, v->plan.inflation);
     } else {
         printf("no loader: %s\n", v->plan_error.message);
     }

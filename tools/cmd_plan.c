@@ -58,7 +58,7 @@ static int print_json(const hr_dataset *ds, const loader_args *a, const hr_loade
         json_out_uint(p->samples_per_epoch), "dropped_samples", json_out_uint(p->dropped_samples),
         "padded_samples", json_out_uint(p->padded_samples), "peak_bytes",
         json_out_uint(p->peak_bytes), "budget_bytes", json_out_uint(p->budget_bytes),
-        "smallest_budget_bytes", json_out_uint(p->smallest_budget_bytes), "largest_window",
+        "smallest_budget_bytes", json_out_uint(p->smallest_reopen_bytes), "largest_window",
         (json_int_t)p->largest_window_visits, "fits", (int)p->fits, "read_amplification",
         json_out_real(p->read_amplification), "inflation", json_out_real(p->inflation),
         "sorted_labels", labels_name(ds, p, &field), "io", p->io_backend, "io_depth",
@@ -85,7 +85,7 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
            pad ? "of all ranks are padding" : "dropped");
     printf("memory           %s of a budget of %s\n", sizes_bytes(p->peak_bytes).text,
            sizes_bytes(p->budget_bytes).text);
-    printf("smallest budget  %s\n", sizes_bytes(p->smallest_budget_bytes).text);
+    printf("smallest budget  %s\n", sizes_bytes(p->smallest_reopen_bytes).text);
     if (shuffle) {
         printf("largest window   %u chunks in this budget\n", p->largest_window_visits);
     }
@@ -100,7 +100,7 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
                shuffle ? "" : ": train with --shuffle");
     }
     if (!p->fits) {
-        printf("does not fit     give --budget %" PRIu64, p->smallest_budget_bytes);
+        printf("does not fit     give --budget %" PRIu64, p->smallest_reopen_bytes);
         if (shuffle && p->largest_window_visits > 0) {
             printf(", or a --window of at most %u", p->largest_window_visits);
         }
@@ -108,18 +108,37 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
     }
 }
 
+/* With the budget, by which the data set holds more or less of its index. Where that is too small
+ * to open it at all, *opens is false, and the default serves to say how much is needed. */
+static hr_dataset *open_as_epoch_does(const char *path, uint64_t budget_bytes, bool *opens,
+                                      int *code) {
+    hr_open_options opts = HR_OPEN_OPTIONS_INIT;
+    hr_dataset *ds = NULL;
+    opts.budget_bytes = budget_bytes;
+    *opens = budget_bytes == 0 || hr_dataset_open(path, &opts, &ds, NULL) != HR_ERR_BUDGET;
+    return ds != NULL ? ds : dataset_open_or_report("plan", path, *opens ? budget_bytes : 0, code);
+}
+
 static int run(const char *path, loader_args *a, bool json) {
     int code = loader_args_finish("plan", a);
     if (code != EXIT_DONE) {
         return code;
     }
-    hr_dataset *ds = dataset_open_or_report("plan", path, 0, &code);
+    bool opens = true;
+    hr_dataset *ds = open_as_epoch_does(path, a->opts.budget_bytes, &opens, &code);
     if (ds == NULL) {
         return code;
     }
     hr_error err = {.message = ""};
     hr_loader_plan plan = {.struct_bytes = sizeof plan};
     const hr_status st = hr_loader_plan_make(ds, &a->opts, &plan, &err);
+    if (!opens) {
+        plan.fits = 0;
+        plan.largest_window_visits = 0;
+    }
+    if (!plan.fits) {
+        plan.peak_bytes = plan.smallest_reopen_bytes;
+    }
     if (st != HR_OK) {
         code = report_status("plan", st, &err);
     } else if (json) {

@@ -159,7 +159,7 @@ typedef struct hr_loader_plan {
     uint64_t dropped_samples;       /**< of all ranks, in each epoch */
     uint64_t peak_bytes;            /**< what the loader would reserve at most under this budget */
     uint64_t budget_bytes;          /**< that would be used */
-    uint64_t smallest_budget_bytes; /**< that works with this window */
+    uint64_t smallest_budget_bytes; /**< that works with this window and this open data set */
     uint32_t largest_window_visits; /**< that the given budget allows */
     uint32_t fits;                  /**< 1: the budget suffices */
     double read_amplification;      /**< stored bytes read / stored bytes of the fields wanted */
@@ -170,6 +170,9 @@ typedef struct hr_loader_plan {
     hr_io io;                       /**< that would be used, never HR_IO_AUTO */
     uint32_t io_depth;              /**< reads in flight at most */
     char io_backend[32];            /**< "io_uring", "libaio", "page cache" or "threads" */
+    /** From which on every budget works with this window, for a data set opened with it too: what
+     * that holds of its index goes by the budget. */
+    uint64_t smallest_reopen_bytes;
 } hr_loader_plan;
 
 /**
