@@ -6,8 +6,6 @@
 #include "row_store_x86.h"
 
 #include <immintrin.h>
-#include <stdbool.h>
-#include <string.h>
 
 #define INLINE     static inline __attribute__((always_inline))
 #define PAIR_BYTES (2 * HR__LINE_BYTES)
@@ -23,28 +21,6 @@ INLINE __m256i load32(const uint8_t *p) {
 INLINE void pair_stream(uint8_t *dst, const struct pair *p) {
     for (int i = 0; i < 4; i++)
         _mm256_stream_si256((__m256i *)(void *)dst + i, p->part[i]);
-}
-
-INLINE void row_copy(uint8_t *dst, const uint8_t *src, size_t n) {
-    size_t at = hr__bytes_to_line(dst, n);
-    memcpy(dst, src, at);
-    for (; at + HR__LINE_BYTES <= n; at += HR__LINE_BYTES) {
-        _mm256_stream_si256((__m256i *)(void *)(dst + at), load32(src + at));
-        _mm256_stream_si256((__m256i *)(void *)(dst + at + 32), load32(src + at + 32));
-    }
-    memcpy(dst + at, src + at, n - at);
-}
-
-static void copy(const struct hr__row_group *group) {
-    const struct hr__row_group g = *group; /* which no store can change */
-    for (uint32_t i = 0, n; i < g.num_picks; i += n) {
-        const struct hr__row_target *t = hr__row_pick(&g, i);
-        n = hr__row_run(&g, i, UINT32_MAX);
-        if (n * g.row_bytes < HR__LINE_BYTES)
-            memcpy(hr__row_dst(&g, t), hr__row_src(&g, t), n * g.row_bytes);
-        else
-            row_copy(hr__row_dst(&g, t), hr__row_src(&g, t), n * g.row_bytes);
-    }
 }
 
 /* AVX2 interleaves within halves: lo and hi hold pieces 0 and 2, 1 and 3 of four. */
@@ -104,6 +80,11 @@ INLINE void unshuffle_planes(const struct hr__row_group *group, uint32_t planes)
         n = hr__row_run(&g, i, s.left);
         row_unshuffle(hr__row_dst(&g, t), s.src, s.plane_bytes, n * g.row_bytes, planes);
     }
+}
+
+/* A line is a line, whether it goes in two stores or in four. */
+static void copy(const struct hr__row_group *g) {
+    hr__row_store_sse2.copy(g);
 }
 
 static void unshuffle(const struct hr__row_group *g) {
