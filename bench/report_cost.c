@@ -8,7 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "headrace/headrace.h"
-#include "loader_config.h"
+#include "loader.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,16 +23,16 @@ static int64_t processor_ns(void) {
 }
 
 /* Nanoseconds of one shuffled epoch; -1 after a message. */
-static int64_t epoch_ns(hr_dataset *ds, uint32_t batch, uint32_t flags) {
+static int64_t epoch_ns(hr_dataset *ds, uint32_t batch, bool untimed) {
     hr_error err = {.message = ""};
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
     hr_loader *l = NULL;
     hr_batch *b = NULL;
-    o.flags = HR_LOADER_SHUFFLE | flags;
+    o.flags = HR_LOADER_SHUFFLE;
     o.batch_samples = batch;
     o.num_epochs = 1;
     o.io = HR_IO_CACHED;
-    hr_status st = hr_loader_open(ds, &o, &l, &err);
+    hr_status st = hr__loader_open(ds, &o, untimed, &l, &err);
     const int64_t began_ns = processor_ns();
     while (st == HR_OK && (st = hr_loader_next(l, -1, &b, &err)) == HR_OK)
         hr_batch_release(b);
@@ -52,8 +52,8 @@ static int compare(const void *a, const void *b) {
 static bool measure(hr_dataset *ds, uint32_t batch, int num_pairs, double *ratio) {
     for (int i = -1; i < num_pairs; i++) { /* the first is not counted */
         const bool with_first = i % 2 == 0;
-        const int64_t first = epoch_ns(ds, batch, with_first ? 0 : HR__LOADER_UNTIMED);
-        const int64_t second = epoch_ns(ds, batch, with_first ? HR__LOADER_UNTIMED : 0);
+        const int64_t first = epoch_ns(ds, batch, !with_first);
+        const int64_t second = epoch_ns(ds, batch, with_first);
         if (first < 0 || second < 0)
             return false;
         if (i >= 0)

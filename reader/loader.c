@@ -103,8 +103,8 @@ done:
     return st;
 }
 
-hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loader **out,
-                         hr_error *err) {
+hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts, bool untimed,
+                          hr_loader **out, hr_error *err) {
     hr_status st;
     if (ds == NULL || out == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "hr_loader_open: ds and out must not be NULL");
@@ -122,6 +122,7 @@ hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loade
     HR_TRY(hr__loader_options_resolve(opts, &o, err));
     HR_TRY(hr__loader_io_choose(ds, o.io, &l->io, err));
     HR_TRY(hr__loader_config_make(ds, &o, l->io.io, &l->config, err));
+    l->config.untimed = untimed;
     HR_TRY(plan(l, &o, err));
     HR_TRY(ring_make(l, err));
     HR_TRY(hr__io_backend_start(&l->io, l->config.io_depth, err));
@@ -134,6 +135,11 @@ done:
         hr__error_name_file(err, hr_dataset_path(ds));
     hr_loader_close(l);
     return st;
+}
+
+hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loader **out,
+                         hr_error *err) {
+    return hr__loader_open(ds, opts, false, out, err);
 }
 
 static void slots_free(struct hr_loader *l) {

@@ -153,6 +153,11 @@ struct hr_loader {
     struct hr__worker *workers;
 };
 
+/* hr_loader_open(); untimed: the hot path never looks at the clock, so that a benchmark can say
+ * what that costs. */
+hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts, bool untimed,
+                          hr_loader **out, hr_error *err);
+
 /* loader_admit.c: which item comes next, and what its completion makes ready. */
 enum hr__admission { HR__ADMITTED, HR__ADMIT_LATER, HR__ADMIT_NO_MORE };
 hr_status hr__admit_begin(struct hr_loader *l, uint64_t epoch, uint64_t first_batch, hr_error *err);

@@ -25,8 +25,7 @@
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
 
 #define PER_SLOT_BYTES 128u
-#define KNOWN_FLAGS                                                                                \
-    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST | HR__LOADER_UNTIMED)
+#define KNOWN_FLAGS    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST)
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
                                      hr_error *err) {
@@ -36,7 +35,9 @@ hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_op
     if (st != HR_OK)
         return st;
     if ((o->flags & ~KNOWN_FLAGS) != 0)
-        return hr__error_set(err, HR_ERR_INVALID, "hr_loader_options has unknown flags %#x",
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "hr_loader_options has unknown flags %#x; leave them out, or use the "
+                             "Headrace that they were written for",
                              o->flags & ~KNOWN_FLAGS);
     if (o->batch_samples == 0)
         return hr__error_set(err, HR_ERR_INVALID, "batch_samples is 0, expected 1 or more");
@@ -149,7 +150,6 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_
     out->seed = o->seed;
     out->first_epoch = o->first_epoch;
     out->num_epochs = o->num_epochs;
-    out->untimed = (o->flags & HR__LOADER_UNTIMED) != 0;
     out->budget_bytes = o->budget_bytes;
     out->num_threads = o->num_threads != 0 ? o->num_threads : hr__cpu_count();
     out->io_depth = o->io_depth != 0 ? o->io_depth : default_depth(io, out->num_threads);

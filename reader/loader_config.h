@@ -42,12 +42,8 @@ struct hr__loader_config {
     uint32_t wanted_threads, wanted_depth;
     uint64_t wanted_slots, ample_bytes;
 
-    bool untimed;
+    bool untimed; /* see hr__loader_open() */
 };
-
-/* A bit of hr_loader_options.flags that no header tells of: the hot path takes no time, so that a
- * benchmark can say what taking it costs. */
-#define HR__LOADER_UNTIMED (1u << 31)
 
 /* The caller's options as this version knows them, checked by themselves. HR_ERR_INVALID. */
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *out,
