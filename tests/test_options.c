@@ -115,6 +115,26 @@ static void reader__newer_caller__is_served_unless_it_asks_for_more(void **state
     hr_dataset_close(ds);
 }
 
+static void loader_options__every_unknown_flag__is_refused(void **state) {
+    (void)state;
+    const struct made m = {40, 8, 5, 3, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE};
+    const uint32_t known = HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST;
+    hr_error err = {0};
+    hr_dataset *ds = NULL;
+    made_write(made_path("flags.hrd"), &m);
+    made_ok(hr_dataset_open(made_path("flags.hrd"), NULL, &ds, &err), &err);
+    for (uint32_t bit = 0; bit < 32; bit++) {
+        hr_loader_options o = HR_LOADER_OPTIONS_INIT;
+        hr_loader *l = NULL;
+        o.batch_samples = 8;
+        o.flags = UINT32_C(1) << bit;
+        const bool refused = hr_loader_open(ds, &o, &l, &err) == HR_ERR_INVALID;
+        assert_int_equal(refused, (o.flags & known) == 0);
+        hr_loader_close(l);
+    }
+    hr_dataset_close(ds);
+}
+
 /* Calls with a result of `bytes` bytes; what lies behind them must stay as it was. */
 static void older_result(hr_dataset *ds, hr_loader *l, uint32_t bytes) {
     union {
@@ -178,6 +198,7 @@ int main(void) {
         cmocka_unit_test(options__missing_or_never_set__are_refused),
         cmocka_unit_test(results__older_and_newer_caller__filled_as_far_as_they_go),
         cmocka_unit_test(reader__newer_caller__is_served_unless_it_asks_for_more),
+        cmocka_unit_test(loader_options__every_unknown_flag__is_refused),
         cmocka_unit_test(reader__results_of_other_sizes__nothing_behind_them_is_touched),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
