@@ -21,7 +21,7 @@ static hr_status check_convert(const hr_convert_options *o, hr_error *err) {
         return hr__error_set(err, HR_ERR_INVALID,
                              "num_inputs, num_fields or raw_rank is given without its list");
     if (o->reserved != 0)
-        return hr__error_set(err, HR_ERR_INVALID, "reserved is %u, not 0", o->reserved);
+        return hr__error_set(err, HR_ERR_INVALID, "reserved is %u; set it to 0", o->reserved);
     if (o->helper_timeout_ns < 0)
         return hr__error_set(err, HR_ERR_INVALID, "helper_timeout_ns is negative");
     return HR_OK;

@@ -208,14 +208,19 @@ done:
 static hr_status complete(struct hr__partial_file *p, bool replace, hr_error *err) {
     int rc = p->file.ops->sync(p->file.ctx);
     if (rc != 0)
-        return hr__error_os(err, -rc, "fsync of %s failed, so %s was not made", p->path, p->target);
+        return hr__error_os(
+            err, -rc, "fsync of %s failed, so %s was not made; check the disk, then export again",
+            p->path, p->target);
     rc = p->folder->rename(p->folder->ctx, p->path, p->target, replace);
     if (rc != 0)
         return hr__error_os(err, -rc, "%s cannot be given its name", p->target);
     p->in_use = true; /* by its own name */
     rc = p->folder->sync_parent(p->folder->ctx, p->target);
     return rc == 0 ? HR_OK
-                   : hr__error_os(err, -rc, "the folder of %s cannot be synchronised", p->target);
+                   : hr__error_os(
+                         err, -rc,
+                         "the folder of %s cannot be synchronised; check the disk and the file",
+                         p->target);
 }
 
 static hr_status export_field(struct job *job, const struct item *item, hr_error *err) {

@@ -155,7 +155,7 @@ static hr_status fail_os(struct hr__helper *h, int os_errno, hr_error *err) {
     finish(h, true, how, sizeof how);
     h->failed = hr__error_os(&h->failure, os_errno,
                              "%s: the system does not carry messages to and from the helper that "
-                             "reads this file, which was stopped",
+                             "reads this file, which was stopped; try again, or with fewer helpers",
                              h->subject);
     if (err != NULL)
         *err = h->failure;
