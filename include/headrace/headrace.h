@@ -9,6 +9,7 @@
 #include "bench.h"
 #include "convert.h"
 #include "dataset.h"
+#include "finish.h"
 #include "loader.h"
 #include "memory.h"
 #include "ranks.h"

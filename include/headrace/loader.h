@@ -5,6 +5,7 @@
 #define HEADRACE_LOADER_H
 
 #include "dataset.h"
+#include "finish.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,11 +44,13 @@ typedef struct hr_loader_options {
                                 * decode worker, lowered where the budget is small */
     const void *resume_state;  /**< from hr_loader_state(), or NULL; sets epoch and next batch */
     size_t resume_state_bytes;
+    const hr_finish *finish; /**< what is done to the values of fields; all of one struct_bytes */
+    uint32_t num_finish;     /**< entries of finish */
 } hr_loader_options;
 #define HR_LOADER_OPTIONS_INIT                                                                     \
     {                                                                                              \
         sizeof(hr_loader_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, HR_IO_AUTO, NULL, 0, 0,     \
-            NULL, 0                                                                                \
+            NULL, 0, NULL, 0                                                                       \
     }
 
 /**

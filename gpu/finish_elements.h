@@ -1,0 +1,150 @@
+/*
+ * Finishing, element by element: C11 and CUDA C++, the same bits from both (docs/gpu.md,
+ * "Finishing"). No input here is trusted: every bit pattern has a defined result.
+ *
+ * Invariants:
+ *  1. each operation on floating-point numbers is one IEEE operation, rounded to nearest even:
+ *     intrinsics on the device, -ffp-contract=off on the host;
+ *  2. subnormal numbers are neither taken nor made zero;
+ *  3. what is a NaN becomes the canonical one of the target.
+ */
+#ifndef HEADRACE_FINISH_ELEMENTS_H
+#define HEADRACE_FINISH_ELEMENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __CUDACC__
+#define HR__HD static __host__ __device__ __forceinline__
+#else
+#define HR__HD static inline __attribute__((always_inline))
+#endif
+
+#define HR__FLOAT_INF    0x7f800000u
+#define HR__FLOAT_NAN    0x7fc00000u
+#define HR__FLOAT16_INF  0x7c00u
+#define HR__FLOAT16_NAN  0x7e00u
+#define HR__BFLOAT16_INF 0x7f80u
+#define HR__BFLOAT16_NAN 0x7fc0u
+
+HR__HD uint32_t hr__float_bits(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof(bits));
+    return bits;
+}
+
+HR__HD float hr__bits_float(uint32_t bits) {
+    float x;
+    memcpy(&x, &bits, sizeof(x));
+    return x;
+}
+
+/* a * b and a + b, never as one operation. */
+HR__HD float hr__product(float a, float b) {
+#ifdef __CUDA_ARCH__
+    return __fmul_rn(a, b);
+#else
+    return a * b;
+#endif
+}
+
+HR__HD float hr__sum(float a, float b) {
+#ifdef __CUDA_ARCH__
+    return __fadd_rn(a, b);
+#else
+    return a + b;
+#endif
+}
+
+/* Exact. A subnormal float16 is a multiple of 2^-24, and normal as a float. */
+HR__HD float hr__from_float16(uint16_t half) {
+    const uint32_t sign = (uint32_t)(half & 0x8000u) << 16, rest = half & 0x7fffu;
+    const uint32_t normal = (rest << 13) + ((127u - 15u) << 23);
+    const uint32_t special = (rest << 13) | HR__FLOAT_INF;
+    const uint32_t subnormal = hr__float_bits(hr__product((float)(int32_t)rest, 0x1p-24f));
+    return hr__bits_float(sign | (rest >= HR__FLOAT16_INF ? special
+                                  : rest < 0x0400u        ? subnormal
+                                                          : normal));
+}
+
+HR__HD float hr__from_float64(double x) {
+#ifdef __CUDA_ARCH__
+    return __double2float_rn(x);
+#else
+    return (float)x;
+#endif
+}
+
+HR__HD uint32_t hr__to_float32(float x) {
+    const uint32_t bits = hr__float_bits(x);
+    return (bits & 0x7fffffffu) > HR__FLOAT_INF ? HR__FLOAT_NAN : bits;
+}
+
+/* Adding one half less one unit, and one more where the last bit kept is odd, carries into the
+ * exponent, and into infinity, where it must. */
+HR__HD uint16_t hr__to_bfloat16(float x) {
+    const uint32_t bits = hr__float_bits(x);
+    const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    return (uint16_t)((bits & 0x7fffffffu) > HR__FLOAT_INF ? HR__BFLOAT16_NAN : rounded);
+}
+
+/* Below 2^-14 the sum with 0.5, whose last bit is 2^-24, leaves the rounded multiple of 2^-24 in
+ * its low bits. */
+HR__HD uint16_t hr__to_float16(float x) {
+    const uint32_t bits = hr__float_bits(x), rest = bits & 0x7fffffffu;
+    const uint32_t sign = (bits >> 16) & 0x8000u;
+    const uint32_t normal = (rest - ((127u - 15u) << 23) + 0xfffu + ((rest >> 13) & 1u)) >> 13;
+    const uint32_t subnormal = hr__float_bits(hr__sum(hr__bits_float(rest), 0.5f)) - 0x3f000000u;
+    const uint32_t finite = rest < (127u - 14u) << 23 ? subnormal : normal;
+    const uint32_t half = rest >= (127u + 16u) << 23 ? HR__FLOAT16_INF : finite;
+    return (uint16_t)(rest > HR__FLOAT_INF ? HR__FLOAT16_NAN : sign | half);
+}
+
+/* scale 1 and shift -0 leave every number as it is, the sign of a zero too. */
+#define HR__NO_SCALE 1.0f
+#define HR__NO_SHIFT (-0.0f)
+
+HR__HD float hr__scaled(float x, float scale, float shift) {
+    return hr__sum(hr__product(x, scale), shift);
+}
+
+/* Of a value as delivered. */
+HR__HD bool hr__float16_is_nan(uint16_t half) {
+    return (half & 0x7fffu) > HR__FLOAT16_INF;
+}
+
+HR__HD bool hr__float16_is_inf(uint16_t half) {
+    return (half & 0x7fffu) == HR__FLOAT16_INF;
+}
+
+HR__HD bool hr__bfloat16_is_nan(uint16_t bits) {
+    return (bits & 0x7fffu) > HR__BFLOAT16_INF;
+}
+
+HR__HD bool hr__bfloat16_is_inf(uint16_t bits) {
+    return (bits & 0x7fffu) == HR__BFLOAT16_INF;
+}
+
+HR__HD bool hr__float32_is_nan(uint32_t bits) {
+    return (bits & 0x7fffffffu) > HR__FLOAT_INF;
+}
+
+HR__HD bool hr__float32_is_inf(uint32_t bits) {
+    return (bits & 0x7fffffffu) == HR__FLOAT_INF;
+}
+
+HR__HD bool hr__float64_is_nan(uint64_t bits) {
+    return (bits & 0x7fffffffffffffffu) > 0x7ff0000000000000u;
+}
+
+HR__HD bool hr__float64_is_inf(uint64_t bits) {
+    return (bits & 0x7fffffffffffffffu) == 0x7ff0000000000000u;
+}
+
+/* Where an element of a sample (plane, channel) lies in (channel, plane). */
+HR__HD uint64_t hr__chw_place(uint64_t element, uint64_t plane_elements, uint32_t channels) {
+    return element % channels * plane_elements + element / channels;
+}
+
+#endif
