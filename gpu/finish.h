@@ -24,9 +24,10 @@ struct hr__finish {
     hr_dtype from, to;        /* a pair that hr__finish_converts(), or twice the same */
     uint64_t sample_elements; /* plane_elements * channels */
     uint64_t plane_elements;
-    uint32_t channels;  /* entries of scale and shift, and planes where to_chw; 1 or more */
-    bool to_chw;        /* (plane, channel) becomes (channel, plane) */
-    bool check_finite;  /* `to` is a floating-point type */
+    uint32_t channels; /* entries of scale and shift, and planes where to_chw; 1 or more */
+    uint32_t from_bytes, to_bytes; /* of an element */
+    bool to_chw;                   /* (plane, channel) becomes (channel, plane) */
+    bool check_finite;             /* `to` is a floating-point type */
     const float *scale; /* channels entries, in memory that the device can read; or NULL */
     const float *shift; /* likewise */
 };

@@ -11,6 +11,8 @@
 #ifndef HEADRACE_FINISH_ELEMENTS_H
 #define HEADRACE_FINISH_ELEMENTS_H
 
+#include "headrace/types.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -101,7 +103,7 @@ HR__HD uint16_t hr__to_float16(float x) {
     return (uint16_t)(rest > HR__FLOAT_INF ? HR__FLOAT16_NAN : sign | half);
 }
 
-/* scale 1 and shift -0 leave every number as it is, the sign of a zero too. */
+/* Scale 1 and shift -0 leave every number as it is, the sign of a zero too. */
 #define HR__NO_SCALE 1.0f
 #define HR__NO_SHIFT (-0.0f)
 
@@ -109,37 +111,60 @@ HR__HD float hr__scaled(float x, float scale, float shift) {
     return hr__sum(hr__product(x, scale), shift);
 }
 
-/* Of a value as delivered. */
-HR__HD bool hr__float16_is_nan(uint16_t half) {
-    return (half & 0x7fffu) > HR__FLOAT16_INF;
+/* Value i of an array of a type that casts begin from, and of one that they end in. */
+HR__HD float hr__value_load(hr_dtype from, const void *src, uint64_t i) {
+    switch (from) {
+    case HR_UINT8:
+        return (float)((const uint8_t *)src)[i];
+    case HR_INT16:
+        return (float)((const int16_t *)src)[i];
+    case HR_FLOAT16:
+        return hr__from_float16(((const uint16_t *)src)[i]);
+    case HR_FLOAT32:
+        return ((const float *)src)[i];
+    default:
+        return hr__from_float64(((const double *)src)[i]);
+    }
 }
 
-HR__HD bool hr__float16_is_inf(uint16_t half) {
-    return (half & 0x7fffu) == HR__FLOAT16_INF;
+HR__HD void hr__value_store(hr_dtype to, void *dst, uint64_t i, float y) {
+    switch (to) {
+    case HR_FLOAT16:
+        ((uint16_t *)dst)[i] = hr__to_float16(y);
+        break;
+    case HR_BFLOAT16:
+        ((uint16_t *)dst)[i] = hr__to_bfloat16(y);
+        break;
+    default:
+        ((uint32_t *)dst)[i] = hr__to_float32(y);
+    }
 }
 
-HR__HD bool hr__bfloat16_is_nan(uint16_t bits) {
-    return (bits & 0x7fffu) > HR__BFLOAT16_INF;
+/* The bits of value i of an array of floating-point numbers without their sign, and those of
+ * infinity: equal ones are infinite, larger ones no numbers. */
+HR__HD uint64_t hr__magnitude(hr_dtype t, const void *src, uint64_t i) {
+    switch (t) {
+    case HR_FLOAT16:
+    case HR_BFLOAT16:
+        return ((const uint16_t *)src)[i] & 0x7fffu;
+    case HR_FLOAT32:
+        return ((const uint32_t *)src)[i] & 0x7fffffffu;
+    default:
+        return ((const uint64_t *)src)[i] & 0x7fffffffffffffffu;
+    }
 }
 
-HR__HD bool hr__bfloat16_is_inf(uint16_t bits) {
-    return (bits & 0x7fffu) == HR__BFLOAT16_INF;
-}
-
-HR__HD bool hr__float32_is_nan(uint32_t bits) {
-    return (bits & 0x7fffffffu) > HR__FLOAT_INF;
-}
-
-HR__HD bool hr__float32_is_inf(uint32_t bits) {
-    return (bits & 0x7fffffffu) == HR__FLOAT_INF;
-}
-
-HR__HD bool hr__float64_is_nan(uint64_t bits) {
-    return (bits & 0x7fffffffffffffffu) > 0x7ff0000000000000u;
-}
-
-HR__HD bool hr__float64_is_inf(uint64_t bits) {
-    return (bits & 0x7fffffffffffffffu) == 0x7ff0000000000000u;
+HR__HD uint64_t hr__infinity(hr_dtype t) {
+    switch (t) {
+    case HR_FLOAT16:
+        return HR__FLOAT16_INF;
+    case HR_BFLOAT16:
+        return HR__BFLOAT16_INF;
+    case HR_FLOAT32:
+        return HR__FLOAT_INF;
+    default:
+        return 0x7ff0000000000000u;
+    }
 }
 
 /* Where an element of a sample (plane, channel) lies in (channel, plane). */

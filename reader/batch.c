@@ -27,7 +27,10 @@ uint32_t hr_batch_num_fields(const hr_batch *b) {
 void *hr_batch_data(const hr_batch *b, uint32_t field) {
     if (field >= b->loader->config.num_fields || b->loader->pid != getpid())
         return NULL;
-    return b->base + b->loader->config.field_offs[field];
+    const struct hr__finished_fields *f = &b->loader->config.finish;
+    return f->fields != NULL && f->fields[field].writes
+               ? b->out + f->fields[field].out_off
+               : b->slot->base + b->loader->config.field_offs[field];
 }
 
 void *hr_batch_data_by_name(const hr_batch *b, const char *name) {
@@ -43,7 +46,10 @@ hr_status hr_batch_field(const hr_batch *b, uint32_t field, hr_field *out, hr_er
     if (field >= c->num_fields)
         return hr__error_set(err, HR_ERR_INVALID, "field %u asked for, the batch has 0 to %u",
                              field, c->num_fields - 1);
-    return hr_dataset_field(c->ds, c->fields[field], out, err);
+    hr_status st = hr_dataset_field(c->ds, c->fields[field], out, err);
+    if (st == HR_OK && c->finish.fields != NULL)
+        hr__finished_field_describe(&c->finish.fields[field], out);
+    return st;
 }
 
 uint32_t hr_batch_num_padding(const hr_batch *b) {
@@ -73,22 +79,37 @@ hr_status hr_batch_padding(const hr_batch *b, uint8_t *out, hr_error *err) {
     return HR_OK;
 }
 
-hr_status hr_batch_indices(const hr_batch *b, uint64_t *out, hr_error *err) {
+/* The sample in row i of a stream's slice. */
+static uint64_t sample_at(const hr_batch *b, uint32_t stream, uint32_t i) {
     const struct hr__loader_config *c = &b->loader->config;
     const struct hr__footer *f = &c->ds->footer;
+    uint64_t chunk, first;
+    uint32_t place, samples;
+    hr__order_position_sample(b->epoch->order, stream, b->batch * c->stream_batch_samples + i,
+                              &chunk, &place);
+    hr__segment_chunk(f->segments, f->num_segments, f->schema.samples_per_chunk, chunk, &first,
+                      &samples);
+    return first + place;
+}
+
+hr_status hr_batch_indices(const hr_batch *b, uint64_t *out, hr_error *err) {
+    const struct hr__loader_config *c = &b->loader->config;
     if (b->loader->pid != getpid())
         return forked_error(err);
     for (uint32_t s = c->first_stream; s < c->first_stream + c->num_streams; s++) {
         uint32_t n = hr__order_epoch_batch_samples(b->epoch->order, s, b->batch);
-        for (uint32_t i = 0; i < n; i++) {
-            uint64_t chunk, first;
-            uint32_t place, samples;
-            hr__order_position_sample(b->epoch->order, s, b->batch * c->stream_batch_samples + i,
-                                      &chunk, &place);
-            hr__segment_chunk(f->segments, f->num_segments, f->schema.samples_per_chunk, chunk,
-                              &first, &samples);
-            *out++ = first + place;
-        }
+        for (uint32_t i = 0; i < n; i++)
+            *out++ = sample_at(b, s, i);
     }
     return HR_OK;
+}
+
+uint64_t hr__batch_sample(const hr_batch *b, uint64_t row) {
+    const struct hr__loader_config *c = &b->loader->config;
+    uint32_t s = c->first_stream, n;
+    while (row >= (n = hr__order_epoch_batch_samples(b->epoch->order, s, b->batch))) {
+        row -= n;
+        s++;
+    }
+    return sample_at(b, s, (uint32_t)row);
 }

@@ -36,7 +36,6 @@ static hr_status ring_make(struct hr_loader *l, hr_error *err) {
         l->complete == NULL)
         return hr__error_no_memory(err, (size_t)c->num_slots * sizeof(*l->slots), "batches");
     for (uint64_t i = c->num_slots; i-- > 0;) {
-        l->slots[i].loader = l;
         l->slots[i].base = l->ring + i * c->slot_bytes;
         l->free_slots[l->num_free_slots++] = (uint32_t)i;
     }
@@ -125,6 +124,7 @@ hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts, bool un
     l->config.untimed = untimed;
     HR_TRY(plan(l, &o, err));
     HR_TRY(ring_make(l, err));
+    HR_TRY(hr__outs_make(l, err));
     HR_TRY(hr__io_backend_start(&l->io, l->config.io_depth, err));
     prefix_begin(l);
     HR_TRY(workers_start(l, err));
@@ -144,8 +144,8 @@ hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loade
 
 static void slots_free(struct hr_loader *l) {
     for (uint64_t i = 0; l->slots != NULL && i < l->config.num_slots; i++)
-        if (l->slots[i].state != HR__SLOT_FREE)
-            hr__epoch_release(l->slots[i].epoch);
+        hr__epoch_release(l->slots[i].epoch);
+    hr__outs_free(l);
     hr__epoch_release(l->admit_epoch);
     hr__epoch_release(l->next_epoch);
     free(l->slots);
@@ -197,13 +197,15 @@ static bool at_last_end(const struct hr_loader *l) {
 }
 
 static hr_status deliver(struct hr_loader *l, hr_batch **out) {
-    struct hr_batch *b = l->by_number[l->next_deliver % l->config.num_slots];
-    b->state = HR__SLOT_HELD;
+    struct hr_batch *b = l->config.finish.works ? l->begun[l->next_deliver % l->config.num_outs]
+                                                : hr__batch_begin(l);
+    b->held = true;
     l->next_deliver++;
     l->epoch_end_told = false;
     l->num_held++;
     l->batches_delivered++;
     l->samples_delivered += b->num_samples;
+    hr__bad_count(l, b);
     *out = b;
     return HR_OK;
 }
@@ -285,11 +287,8 @@ void hr_batch_release(hr_batch *b) {
         return;
     struct hr_loader *l = b->loader;
     pthread_mutex_lock(&l->lock);
-    if (b->state == HR__SLOT_HELD) {
-        b->state = HR__SLOT_FREE;
-        hr__epoch_release(b->epoch);
-        b->epoch = NULL;
-        l->free_slots[l->num_free_slots++] = (uint32_t)(b - l->slots);
+    if (b->held) {
+        hr__batch_free(b);
         l->num_held--;
         pthread_cond_broadcast(&l->may_admit);
     }

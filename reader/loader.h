@@ -1,7 +1,8 @@
 /*
  * A loader at work.
  *
- *   admit (loader_admit.c) -> read (loader_io.c) -> decode (visit_decode.c) -> complete -> deliver
+ *   admit (loader_admit.c) -> read (loader_io.c) -> decode (visit_decode.c) -> complete
+ *         -> hand over (loader_handover.c), finish (loader_finish.c) -> deliver
  *
  * All visits of all epochs are one sequence of *items*: item i of an epoch is visit i / num_streams
  * of the rank's stream i mod num_streams; `seq` counts them over the epochs, `number` counts
@@ -11,13 +12,20 @@
  * Invariants (all under `lock`, but for 5):
  *  1. an item is admitted only when every batch that it or an item before it writes to has a slot;
  *  2. watermark: every item below it is complete; no item at or above next_seq is admitted;
- *  3. a batch is ready when its need_seq <= watermark; batches become ready in order;
- *  4. a slot is in one state: free, filling (numbers next_ready .. next_assign - 1), ready
- *     (next_deliver .. next_ready - 1), or held by the consumer;
+ *  3. a batch is whole when its need_seq <= watermark; batches become whole, and ready, in order:
+ *     next_deliver <= next_ready <= next_begin <= next_whole <= next_assign;
+ *  4. a slot is free (no epoch), or has the rows of one batch: filling (numbers next_whole ..
+ *     next_assign - 1), whole (next_begin .. next_whole - 1), or with an hr_batch;
  *  5. rows of a filling batch are written by the workers of admitted items only, each row once,
  * with no lock; the lock taken by complete() publishes them;
  *  6. a failure is set once and ends everything but close;
- *  7. no more than hr__loader_max_epochs() epochs exist: a further one is made only when one has
+ *  7. an hr_batch is free, being finished or ready (next_deliver .. next_begin - 1), or held by the
+ *     consumer; it has the slot of its rows for as long as anything is delivered or to be read from
+ *     there. Without finishing it is made when it is delivered: next_ready is next_whole,
+ * next_begin is next_deliver;
+ *  8. rows of a batch are finished by workers, each row once, with no lock, into memory of the
+ *     hr_batch; the lock taken by hr__finish_done() publishes them;
+ *  9. no more than hr__loader_max_epochs() epochs exist: a further one is made only when one has
  *  gone, which one always does without it, as held batches keep at most max_held_batches of them.
  */
 #ifndef HEADRACE_LOADER_INTERNAL_H
@@ -48,16 +56,32 @@ struct hr__epoch { /* freed when nobody refers to it */
     uint32_t refs;
 };
 
-enum hr__slot_state { HR__SLOT_FREE = 0, HR__SLOT_FILLING, HR__SLOT_HELD };
-
-struct hr_batch {
-    struct hr_loader *loader;
+/* Rows of one batch as they are decoded. */
+struct hr__slot {
     uint8_t *base;
-    struct hr__epoch *epoch; /* a reference, unless free */
+    struct hr__epoch *epoch; /* a reference; NULL: free, or the hr_batch has it */
     uint64_t batch;          /* in the epoch */
     uint64_t need_seq;
     uint32_t num_samples;
-    enum hr__slot_state state;
+};
+
+/* A batch as it is finished and held. */
+struct hr_batch {
+    struct hr_loader *loader;
+    struct hr__slot *slot;   /* NULL: given back */
+    uint8_t *out;            /* the fields that finishing writes */
+    struct hr__epoch *epoch; /* a reference; NULL: free */
+    uint64_t batch;          /* in the epoch */
+    uint32_t num_samples;
+    uint32_t rows_taken, rows_done; /* by the workers that finish them */
+    bool finished, held;
+    struct hr__finish_bad *bad; /* one for each field; NULL: there is no finishing */
+};
+
+/* Rows of one batch, for one worker to finish. */
+struct hr__part {
+    struct hr_batch *batch;
+    uint32_t first_row, num_rows;
 };
 
 struct hr__item {
@@ -97,8 +121,10 @@ struct hr__worker {
     uint16_t *samples;
     uint32_t *scratch;
     uint64_t *positions;
-    bool timed;         /* the scatter of the visit being decoded is */
-    int64_t scatter_ns; /* of all visits that were */
+    struct hr__part part;       /* being finished */
+    struct hr__finish_bad *bad; /* found in it, one for each field */
+    bool timed;                 /* the scatter of the visit being decoded is */
+    int64_t scatter_ns;         /* of all visits that were */
     struct hr__counters counters;
     uint8_t apart[64]; /* the next worker's fields lie in another cache line than the counters */
 };
@@ -117,11 +143,23 @@ struct hr_loader {
     struct hr__device device;
     uint8_t *ring;
     size_t ring_bytes;
-    struct hr_batch *slots;
+    struct hr__slot *slots;
     uint32_t *free_slots; /* a stack */
     uint64_t num_free_slots;
-    struct hr_batch **by_number; /* [number mod num_slots]: the slot of an undelivered batch */
-    uint8_t **bases;             /* and its buffer */
+    struct hr__slot *
+        *by_number;  /* [number mod num_slots]: the slot of a batch that has not begun */
+    uint8_t **bases; /* and its buffer */
+
+    uint8_t *out_memory; /* num_outs times out_bytes; NULL: nothing is written by finishing */
+    size_t out_memory_bytes;
+    struct hr_batch *outs;
+    struct hr__finish_bad *bad; /* of all outs */
+    uint32_t *free_outs;        /* a stack */
+    uint32_t num_free_outs;
+    struct hr_batch **begun;  /* [number mod num_outs]: a batch begun and not delivered */
+    struct hr_batch *taking;  /* not all of its rows are taken; NULL: none */
+    uint32_t part_rows;       /* that a worker takes at once */
+    hr_bad_values *bad_found; /* in batches delivered, one for each field */
 
     hr__mutex lock;
     hr__cond batch_ready, may_admit;
@@ -138,8 +176,8 @@ struct hr_loader {
     uint64_t num_samples;          /* of the first epoch, for this rank */
     uint64_t next_item;            /* in admit_epoch */
     uint64_t next_seq, watermark;
-    uint64_t next_assign, next_ready, next_deliver; /* batch numbers */
-    uint8_t *complete;                              /* [seq mod HR__MAX_OUTSTANDING] */
+    uint64_t next_assign, next_whole, next_begin, next_ready, next_deliver; /* batch numbers */
+    uint8_t *complete;   /* [seq mod HR__MAX_OUTSTANDING] */
     bool epoch_end_told; /* HR_END_OF_EPOCH was returned for the batches before next_deliver */
     uint32_t num_held;
 
@@ -159,14 +197,39 @@ hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts, bool un
                           hr_loader **out, hr_error *err);
 
 /* loader_admit.c: which item comes next, and what its completion makes ready. */
-enum hr__admission { HR__ADMITTED, HR__ADMIT_LATER, HR__ADMIT_NO_MORE };
+enum hr__admission { HR__ADMITTED, HR__ADMIT_FINISH, HR__ADMIT_LATER, HR__ADMIT_NO_MORE };
 hr_status hr__admit_begin(struct hr_loader *l, uint64_t epoch, uint64_t first_batch, hr_error *err);
-/* wait: block until an item can be admitted or there are no more. */
+/* HR__ADMITTED: an item in *out; HR__ADMIT_FINISH: rows to finish first in *part. wait: block until
+ * there is one of them or there are no more. */
 enum hr__admission hr__admit_next(struct hr_loader *l, bool wait, struct hr__item *out,
-                                  struct hr__counters *counters);
+                                  struct hr__part *part, struct hr__counters *counters);
 void hr__item_complete(struct hr_loader *l, struct hr__item *item);
 void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err);
 void hr__epoch_release(struct hr__epoch *e);
+
+/* loader_handover.c: from a whole batch in its slot to one that is held. With the lock held. */
+hr_status hr__outs_make(struct hr_loader *l, hr_error *err); /* makes and frees without it */
+void hr__outs_free(struct hr_loader *l);
+/* The next whole batch becomes an hr_batch; there is a free one. */
+struct hr_batch *hr__batch_begin(struct hr_loader *l);
+/* next_whole has risen. */
+void hr__batches_whole(struct hr_loader *l);
+/* b is finished; batches become ready as far as they follow each other. */
+void hr__batch_finished(struct hr_batch *b);
+/* A slot goes back to the ring; NULL is fine. */
+void hr__slot_free(struct hr_loader *l, struct hr__slot *slot);
+void hr__batch_free(struct hr_batch *b);
+
+/* loader_finish.c: workers finish whole batches; take and pending with the lock held. */
+uint32_t hr__finish_part_rows(const struct hr__loader_config *c);
+bool hr__finish_take(struct hr_loader *l, struct hr__part *out); /* false: nothing can be */
+bool hr__finish_pending(const struct hr_loader *l); /* there will be something to finish */
+void hr__finish_part(struct hr__worker *w);         /* w->part, which it has taken */
+
+/* batch_bad.c: what the check of a batch found, added to what the loader knows. With the lock. */
+hr_status hr__bad_make(struct hr_loader *l, hr_error *err);
+void hr__bad_count(struct hr_loader *l, const struct hr_batch *b);
+uint64_t hr__batch_sample(const struct hr_batch *b, uint64_t row); /* its index in the data set */
 
 /* loader_worker.c */
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth, hr_error *err);

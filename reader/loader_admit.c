@@ -104,15 +104,14 @@ hr_status hr__admit_begin(struct hr_loader *l, uint64_t epoch, uint64_t first_ba
     for (uint32_t s = 0; s < c->num_streams; s++)
         l->num_samples += hr__order_epoch_samples(l->admit_epoch->order, c->first_stream + s);
     l->next_item = l->next_seq = l->watermark = first_item_of(l, first_batch);
-    l->next_assign = l->next_ready = l->next_deliver = first_batch;
+    l->next_assign = l->next_whole = l->next_begin = l->next_ready = l->next_deliver = first_batch;
     return HR_OK;
 }
 
 static void assign_slot(struct hr_loader *l) {
     const struct hr__loader_config *c = &l->config;
     struct hr__epoch *e = l->admit_epoch;
-    struct hr_batch *slot = &l->slots[l->free_slots[--l->num_free_slots]];
-    slot->state = HR__SLOT_FILLING;
+    struct hr__slot *slot = &l->slots[l->free_slots[--l->num_free_slots]];
     slot->epoch = e;
     e->refs++;
     slot->batch = l->next_assign - e->first_number;
@@ -136,16 +135,12 @@ static void raise_watermark(struct hr_loader *l) {
         l->complete[l->watermark % HR__MAX_OUTSTANDING] = 0;
         l->watermark++;
     }
-    bool ready = false;
-    while (l->next_ready < l->next_assign &&
-           l->by_number[l->next_ready % l->config.num_slots]->need_seq <= l->watermark) {
-        l->next_ready++;
-        ready = true;
-    }
-    if (ready && l->first_batch_ns < 0)
-        l->first_batch_ns = hr__now_ns() - l->opened_ns;
-    if (ready)
-        pthread_cond_broadcast(&l->batch_ready);
+    uint64_t before = l->next_whole;
+    while (l->next_whole < l->next_assign &&
+           l->by_number[l->next_whole % l->config.num_slots]->need_seq <= l->watermark)
+        l->next_whole++;
+    if (l->next_whole != before)
+        hr__batches_whole(l);
 }
 
 /* Streams differ in their visits: the last rows of items have gaps, which are complete at once. */
@@ -221,7 +216,7 @@ static void wait_for_room(struct hr_loader *l, struct hr__counters *c) {
 }
 
 enum hr__admission hr__admit_next(struct hr_loader *l, bool wait, struct hr__item *out,
-                                  struct hr__counters *counters) {
+                                  struct hr__part *part, struct hr__counters *counters) {
     enum hr__admission a = HR__ADMIT_NO_MORE;
     pthread_mutex_lock(&l->lock);
     while (!l->stopping && l->failure.status == HR_OK) {
@@ -229,7 +224,9 @@ enum hr__admission hr__admit_next(struct hr_loader *l, bool wait, struct hr__ite
             next_epoch_make(l);
             continue;
         }
-        a = try_admit(l, out);
+        a = hr__finish_take(l, part) ? HR__ADMIT_FINISH : try_admit(l, out);
+        if (a == HR__ADMIT_NO_MORE && hr__finish_pending(l))
+            a = HR__ADMIT_LATER;
         if (a != HR__ADMIT_LATER || !wait)
             break;
         wait_for_room(l, counters);

@@ -25,6 +25,8 @@
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
 
 #define PER_SLOT_BYTES 128u
+#define PER_OUT_BYTES  256u
+#define OUTS_AHEAD     2u /* finished, and not yet held: one that is done, one at work */
 #define KNOWN_FLAGS    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST)
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
@@ -146,7 +148,10 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_
         .pad_last = (o->flags & HR_LOADER_PAD_LAST) != 0};
     HR_TRY(resolve_ranks(o, out, err));
     HR_TRY(resolve_fields(o, out, err));
+    HR_TRY(hr__finished_fields_make(ds, o, out->fields, out->num_fields, out->local_batch_samples,
+                                    &out->finish, err));
     out->max_held_batches = o->max_held_batches != 0 ? o->max_held_batches : DEFAULT_HELD;
+    out->num_outs = out->max_held_batches + (out->finish.works ? OUTS_AHEAD : 0);
     out->seed = o->seed;
     out->first_epoch = o->first_epoch;
     out->num_epochs = o->num_epochs;
@@ -161,6 +166,7 @@ done:
 }
 
 void hr__loader_config_free(struct hr__loader_config *c) {
+    hr__finished_fields_free(&c->finish, c->num_fields);
     free(c->fields);
     free(c->field_offs);
     *c = (struct hr__loader_config){0};
@@ -174,7 +180,8 @@ static uint64_t slots_for(const struct hr__loader_config *c, const struct hr__or
     uint64_t live = hr__ceil_div(rows, c->stream_batch_samples) + 2;
     uint64_t slack = hr__max_u64(1, hr__ceil_div(slack_bytes, c->slot_bytes));
     uint64_t epoch = hr__order_num_batches(order) + 1;
-    return hr__min_u64(live + slack, epoch) + c->max_held_batches;
+    bool held = !c->finish.works || c->finish.keeps_rows; /* until the consumer gives it back */
+    return hr__min_u64(live + slack, epoch) + (held ? c->max_held_batches : 0);
 }
 
 static uint64_t saturating_mul(uint64_t a, uint64_t b) {
@@ -186,13 +193,26 @@ uint64_t hr__loader_max_epochs(const struct hr__loader_config *c) {
     return (uint64_t)c->max_held_batches + 3;
 }
 
+static uint64_t buffer_bytes(uint64_t number, uint64_t each) {
+    uint64_t n_bytes = saturating_mul(number, each);
+    if (n_bytes > 0 && n_bytes < UINT64_MAX / 8)
+        n_bytes = hr__host_device.ops->ring_bytes(hr__host_device.ctx, (size_t)n_bytes);
+    return n_bytes;
+}
+
+/* Batches as the consumer holds them, and what finishing needs. */
+static uint64_t outs_bytes(const struct hr__loader_config *c) {
+    uint64_t checks = c->finish.works ? (uint64_t)c->num_fields * sizeof(struct hr__finish_bad) : 0;
+    return buffer_bytes(c->num_outs, c->finish.out_bytes) +
+           saturating_mul(c->num_outs, PER_OUT_BYTES + checks) + c->num_threads * checks +
+           hr__finished_fields_bytes(&c->finish, c->num_fields);
+}
+
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
-    uint64_t ring = saturating_mul(c->num_slots, c->slot_bytes);
-    if (ring < UINT64_MAX / 8)
-        ring = hr__host_device.ops->ring_bytes(hr__host_device.ctx, (size_t)ring);
     uint64_t per_worker = HR__WORKER_SCRATCH_BYTES +
                           (uint64_t)c->order_params.samples_per_chunk * HR__WORKER_SAMPLE_BYTES;
-    return ring + saturating_mul(c->num_threads, per_worker) +
+    return buffer_bytes(c->num_slots, c->slot_bytes) + outs_bytes(c) +
+           saturating_mul(c->num_threads, per_worker) +
            saturating_mul(c->io_depth, c->io_buffer_bytes) +
            hr__io_backend_threads(c->io, c->io_depth) * HR__READ_THREAD_BYTES +
            c->num_slots * PER_SLOT_BYTES +
@@ -200,10 +220,15 @@ uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
            c->ds->budget.reserved_bytes;
 }
 
+static uint32_t least_outs(const struct hr__loader_config *c) {
+    return c->max_held_batches + (c->finish.works ? 1 : 0);
+}
+
 static void smallest(struct hr__loader_config *c, const struct hr__order *order) {
     c->num_threads = 1;
     c->io_depth = 1;
     c->num_slots = slots_for(c, order, 0);
+    c->num_outs = least_outs(c);
 }
 
 hr_status hr__loader_smallest_bytes(const struct hr__loader_config *c, uint32_t window_visits,
@@ -252,7 +277,7 @@ static void resolve_budget(struct hr__loader_config *c, uint64_t needed) {
         c->budget_bytes = hr__min_u64(needed, hr__max_u64(c->budget_bytes, hr__stretched_budget()));
 }
 
-/* Gives up, in this order: depth of reading, slack of the ring, threads. */
+/* Gives up, in this order: depth of reading, slack of the ring, threads, a batch finished ahead. */
 static bool shrink(struct hr__loader_config *c, const struct hr__order *order, uint64_t *slack) {
     if (c->io_depth > 2 * c->num_threads)
         c->io_depth /= 2;
@@ -264,6 +289,8 @@ static bool shrink(struct hr__loader_config *c, const struct hr__order *order, u
         c->io_depth = 1;
     else if (*slack > 0)
         *slack = 0;
+    else if (c->num_outs > least_outs(c))
+        c->num_outs = least_outs(c);
     else
         return false;
     c->num_slots = slots_for(c, order, *slack);

@@ -5,6 +5,7 @@
 #define HEADRACE_LOADER_CONFIG_H
 
 #include "dataset.h"
+#include "finish_fields.h"
 #include "headrace/loader.h"
 #include "order.h"
 
@@ -27,6 +28,7 @@ struct hr__loader_config {
     uint32_t max_held_batches;
     uint64_t seed, first_epoch, num_epochs;
     uint64_t slot_bytes;
+    struct hr__finished_fields finish;
     bool all_fields; /* the last block is wanted: whole chunks are read */
 
     hr_io io; /* never HR_IO_AUTO */
@@ -36,6 +38,7 @@ struct hr__loader_config {
     uint32_t num_threads;
     uint32_t io_depth; /* of all threads together */
     uint64_t num_slots;
+    uint32_t num_outs; /* batches that are held, and finished ones that are not yet */
     uint64_t io_buffer_bytes;
 
     /* The same before the budget had its say, and what that would take. */

@@ -20,7 +20,7 @@ enum hr__wait { HR__WAIT_NONE, HR__WAIT_IO, HR__WAIT_RING, HR__WAIT_CONSUMER };
 
 struct hr__counters {
     _Atomic int64_t began_ns, ended_ns; /* of the worker; 0: not yet */
-    _Atomic int64_t wait_io_ns, copy_ns, busy_ns, wait_ring_ns, wait_consumer_ns;
+    _Atomic int64_t wait_io_ns, copy_ns, busy_ns, finish_ns, wait_ring_ns, wait_consumer_ns;
     _Atomic int64_t timed_ns, timed_scatter_ns; /* of the visits whose scatter was timed */
     _Atomic int64_t since_ns;
     _Atomic int waits_for; /* enum hr__wait */

@@ -37,6 +37,7 @@ static void counters_add(const struct hr_loader *l, hr_loader_info *out) {
         out->wait_io_ns += atomic_load_explicit(&k->wait_io_ns, memory_order_relaxed) +
                            atomic_load_explicit(&k->copy_ns, memory_order_relaxed);
         out->decode_ns += atomic_load_explicit(&k->busy_ns, memory_order_relaxed);
+        out->finish_ns += atomic_load_explicit(&k->finish_ns, memory_order_relaxed);
         out->wait_consumer_ns += atomic_load_explicit(&k->wait_consumer_ns, memory_order_relaxed) +
                                  atomic_load_explicit(&k->wait_ring_ns, memory_order_relaxed);
         out->read_bytes += atomic_load_explicit(&k->read_bytes, memory_order_relaxed);
@@ -74,7 +75,7 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .dropped_samples = dropped(c, l->order),
         .budget_bytes = c->budget_bytes,
         .reserved_bytes = hr__loader_config_bytes(c),
-        .ring_bytes = l->ring_bytes,
+        .ring_bytes = l->ring_bytes + l->out_memory_bytes,
         .inflation = hr__order_inflation(l->order),
         .batches_delivered = l->batches_delivered,
         .samples_delivered = l->samples_delivered,

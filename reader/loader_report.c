@@ -47,6 +47,7 @@ static void add_worker(const struct hr__counters *c, int64_t now_ns, hr_loader_r
     r->wait_io_ns += ns_of(&c->wait_io_ns);
     r->copy_ns += ns_of(&c->copy_ns);
     r->decode_ns += ns_of(&c->busy_ns);
+    r->finish_ns += ns_of(&c->finish_ns);
     r->wait_ring_ns += ns_of(&c->wait_ring_ns);
     r->wait_consumer_ns += ns_of(&c->wait_consumer_ns);
     r->read_bytes += count_of(&c->read_bytes);
@@ -85,13 +86,13 @@ static int64_t add_consumer(struct hr_loader *l, int64_t now_ns, hr_loader_repor
 /* Counters are read one after the other while workers go on: what they add up to may be a little
  * more than the time there was. */
 static void find_shares(const struct timed *timed, hr_loader_report_info *r) {
-    int64_t known_ns =
-        r->wait_io_ns + r->copy_ns + r->decode_ns + r->wait_ring_ns + r->wait_consumer_ns;
+    const int64_t busy_ns = r->copy_ns + r->decode_ns + r->finish_ns;
+    int64_t known_ns = busy_ns + r->wait_io_ns + r->wait_ring_ns + r->wait_consumer_ns;
     r->thread_ns = known_ns > r->thread_ns ? known_ns : r->thread_ns;
     r->other_ns = r->thread_ns - known_ns;
     int64_t loaded_ns = r->thread_ns - r->wait_consumer_ns;
     if (loaded_ns > 0)
-        r->busy_share = (double)(r->copy_ns + r->decode_ns) / (double)loaded_ns;
+        r->busy_share = (double)busy_ns / (double)loaded_ns;
     if (r->elapsed_ns > 0)
         r->waiting_share = (double)r->wait_batch_ns / (double)r->elapsed_ns;
     if (timed->all_ns > 0)
@@ -103,7 +104,7 @@ static void find_shares(const struct timed *timed, hr_loader_report_info *r) {
 static void find_advice(const struct hr_loader *l, hr_loader_report_info *r) {
     struct hr__advice advice;
     bool disk = r->limit == HR_LIMIT_DISK;
-    int64_t busy_ns = r->copy_ns + r->decode_ns + r->scatter_ns;
+    int64_t busy_ns = r->copy_ns + r->decode_ns + r->scatter_ns + r->finish_ns;
     if ((!disk && r->limit != HR_LIMIT_DECODING) || busy_ns <= 0)
         return;
     double all = (double)(disk ? r->thread_ns : busy_ns);

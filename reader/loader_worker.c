@@ -11,6 +11,7 @@
 #include "error.h"
 
 #include <errno.h>
+#include <fenv.h>
 #include <stdlib.h>
 
 #define REAP_AT_ONCE      8u
@@ -32,8 +33,9 @@ static hr_status tables_make(struct hr__worker *w, hr_error *err) {
     w->samples = calloc(samples, sizeof(*w->samples));
     w->scratch = calloc(samples, sizeof(*w->scratch));
     w->positions = calloc(samples, sizeof(*w->positions));
+    w->bad = calloc(w->loader->config.num_fields, sizeof(*w->bad));
     if (w->targets == NULL || w->picks == NULL || w->samples == NULL || w->scratch == NULL ||
-        w->positions == NULL)
+        w->positions == NULL || w->bad == NULL)
         return hr__error_no_memory(err, samples * HR__WORKER_SAMPLE_BYTES, "a worker");
     return HR_OK;
 }
@@ -76,9 +78,11 @@ void hr__worker_close(struct hr__worker *w) {
     free(w->samples);
     free(w->scratch);
     free(w->positions);
+    free(w->bad);
 }
 
-/* Submits reads for as many items as may be admitted; waits only if nothing is in flight. */
+/* Submits reads for as many items as may be admitted before there is something to finish; waits
+ * only if nothing is in flight. */
 static enum hr__admission submit_reads(struct hr__worker *w, hr_status *st, hr_error *err) {
     enum hr__admission a = HR__ADMITTED;
     *st = HR_OK;
@@ -86,7 +90,7 @@ static enum hr__admission submit_reads(struct hr__worker *w, hr_status *st, hr_e
         uint32_t number = w->free_reads[w->num_free - 1];
         struct hr__read *r = &w->reads[number];
         bool idle = w->num_free == w->depth;
-        a = hr__admit_next(w->loader, idle, &r->item, &w->counters);
+        a = hr__admit_next(w->loader, idle, &r->item, &w->part, &w->counters);
         if (a != HR__ADMITTED)
             break;
         w->num_free--;
@@ -167,10 +171,13 @@ void *hr__worker_run(void *worker) {
     struct hr__worker *w = worker;
     hr_error err = {0};
     hr_status st = HR_OK;
+    (void)fesetenv(FE_DFL_ENV); /* a program's own would change what finishing rounds to */
     atomic_store_explicit(&w->counters.began_ns, hr__now_ns(), memory_order_relaxed);
     for (;;) {
         enum hr__admission a = submit_reads(w, &st, &err);
-        if (st == HR_OK && w->num_free < w->depth)
+        if (st == HR_OK && a == HR__ADMIT_FINISH)
+            hr__finish_part(w);
+        else if (st == HR_OK && w->num_free < w->depth)
             st = a == HR__ADMIT_NO_MORE && stopping(w->loader) ? HR_ERR_CANCELLED
                                                                : reap_reads(w, &err);
         else if (st == HR_OK && a == HR__ADMIT_NO_MORE)

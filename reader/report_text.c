@@ -77,6 +77,11 @@ static void add_budget(struct text *t, const hr_loader_report_info *r, enum hr__
     add(t, "; give it %.1f MiB", (double)r->ample_bytes / MIB + 0.05);
 }
 
+/* What most of the work of busy threads is. */
+static const char *work_of(const hr_loader_report_info *r) {
+    return r->finish_ns > r->decode_ns + r->scatter_ns ? "finishing" : "decoding";
+}
+
 void hr__report_sentence(hr_loader_report_info *r, enum hr__given_up given_up) {
     struct text t = {r->sentence, sizeof(r->sentence), 0};
     uint32_t cores = r->num_threads < r->num_cores ? r->num_threads : r->num_cores;
@@ -85,7 +90,7 @@ void hr__report_sentence(hr_loader_report_info *r, enum hr__given_up given_up) {
         add_disk(&t, r);
         break;
     case HR_LIMIT_DECODING:
-        add(&t, "limited by decoding: %u of %u cores busy %.0f %%", cores, r->num_cores,
+        add(&t, "limited by %s: %u of %u cores busy %.0f %%", work_of(r), cores, r->num_cores,
             100 * r->busy_share);
         if (r->other_storage[0] != '\0')
             add_other_storage(&t, r);
@@ -153,6 +158,8 @@ static void add_threads(struct text *t, const hr_loader_report_info *r) {
         duration((double)r->thread_ns).text);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         add(t, "\n  %-17s%5.1f %%", parts[i].what, percent(parts[i].ns, r->thread_ns));
+    if (r->finish_ns > 0)
+        add(t, "\n  %-17s%5.1f %%", "finishing", percent(r->finish_ns, r->thread_ns));
 }
 
 size_t hr_loader_report_text(const hr_loader_report_info *r, char *out, size_t capacity_bytes) {

@@ -127,7 +127,7 @@ typedef struct hr_loader_info {
     uint64_t dropped_samples;   /**< of all ranks, in each epoch */
     uint64_t budget_bytes;      /**< the contract */
     uint64_t reserved_bytes;    /**< of it, in use from open to close */
-    uint64_t ring_bytes;        /**< of these, batch buffers */
+    uint64_t ring_bytes;        /**< of these, batch buffers, those of finished fields too */
     double inflation;           /**< expected mixing, see docs/order.md; 1 is a true shuffle */
     uint64_t batches_delivered;
     uint64_t samples_delivered;
@@ -142,6 +142,7 @@ typedef struct hr_loader_info {
     uint32_t num_read_threads; /**< that only read; 0 but for HR_IO_THREADS */
     uint32_t reserved;         /**< 0 */
     uint64_t padded_samples;   /**< of all ranks, in each epoch: delivered once more */
+    int64_t finish_ns;         /**< summed over workers: finishing batches (finish.h) */
 } hr_loader_info;
 
 /**
@@ -152,6 +153,18 @@ typedef struct hr_loader_info {
  */
 HR_API HR_NODISCARD hr_status hr_loader_describe(hr_loader *loader, hr_loader_info *out,
                                                  hr_error *err);
+
+/**
+ * Values that are no finite numbers, of a field in all batches that hr_loader_next() has returned,
+ * and where the first of them is. Waits for nothing but the loader's lock.
+ * @param field  index into the fields the loader delivers
+ * @param out    struct_bytes set by the caller; the rest filled on HR_OK. checked is 0 where that
+ *               was not asked for (HR_FINISH_CHECK_FINITE)
+ * @return HR_OK, HR_ERR_INVALID, HR_ERR_FORKED
+ * Threads: any. Fork: HR_ERR_FORKED in a child. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_loader_bad_values(hr_loader *loader, uint32_t field,
+                                                   hr_bad_values *out, hr_error *err);
 
 /** What a loader with these options would need; made without starting one. */
 typedef struct hr_loader_plan {
@@ -216,13 +229,25 @@ HR_API void *hr_batch_data(const hr_batch *batch, uint32_t field);
 HR_API void *hr_batch_data_by_name(const hr_batch *batch, const char *name);
 
 /**
- * Describe a field of the batch (one sample's shape; the batch adds num_samples in front).
- * @param out  its pointers belong to the data set
+ * Describe a field of the batch as it is delivered, after finishing (one sample's shape; the batch
+ * adds num_samples in front).
+ * @param out  its pointers belong to the data set, that of a shape that finishing has made to the
+ *             loader
  * @return HR_OK, HR_ERR_INVALID
  * Threads: any. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_batch_field(const hr_batch *batch, uint32_t field, hr_field *out,
                                              hr_error *err);
+
+/**
+ * Values of a field of the batch that are no finite numbers. Does not block.
+ * @param out  struct_bytes set by the caller; the rest filled on HR_OK. checked is 0 where that was
+ *             not asked for (HR_FINISH_CHECK_FINITE)
+ * @return HR_OK, HR_ERR_INVALID, HR_ERR_FORKED
+ * Threads: any. Fork: HR_ERR_FORKED in a child. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_batch_bad_values(const hr_batch *batch, uint32_t field,
+                                                  hr_bad_values *out, hr_error *err);
 
 /** Fields in the batch. @since 0.1 */
 HR_API uint32_t hr_batch_num_fields(const hr_batch *batch);

@@ -47,7 +47,8 @@ typedef struct hr_loader_report_info {
     int64_t elapsed_ns;       /**< from open until now; once all is read, until the last batch */
     int64_t first_batch_ns;   /**< from open until the first batch was ready; -1: not yet */
     int64_t wait_batch_ns;    /**< of elapsed_ns: the consumer in hr_loader_next() */
-    int64_t thread_ns;        /**< lifetime of the threads: the seven that follow */
+    int64_t thread_ns;        /**< lifetime of the threads: the seven that follow, and
+                               * finish_ns */
     int64_t wait_io_ns;       /**< waiting for reads */
     int64_t copy_ns;          /**< copying what the page cache had */
     int64_t decode_ns;        /**< checking and decoding */
@@ -67,6 +68,7 @@ typedef struct hr_loader_report_info {
     uint64_t latency_counts[HR_LATENCY_BUCKETS]; /**< reads, by the time from submission until a
                                                   * thread took them: one that is busy takes them
                                                   * late */
+    int64_t finish_ns;                           /**< of thread_ns: finishing batches (finish.h) */
 } hr_loader_report_info;
 
 /**

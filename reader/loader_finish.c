@@ -1,0 +1,85 @@
+/*
+ * Finishing on the host: workers take whole batches, in order, a few rows at a time, before they
+ * admit further items. So the batch that comes next is finished by all workers that are at hand,
+ * and what limits the work is the number of batches that are finished ahead of the consumer.
+ */
+#include "loader.h"
+
+#include "checked.h"
+
+#define PART_BYTES (512u << 10) /* read and written: what a worker takes at once */
+
+uint32_t hr__finish_part_rows(const struct hr__loader_config *c) {
+    uint64_t row_bytes = 1;
+    for (uint32_t i = 0; c->finish.works && i < c->num_fields; i++) {
+        const struct hr__finished_field *f = &c->finish.fields[i];
+        if (f->writes || f->plan.check_finite)
+            row_bytes += f->plan.sample_elements * f->plan.from_bytes;
+        if (f->writes)
+            row_bytes += f->sample_bytes;
+    }
+    return (uint32_t)hr__max_u64(1, PART_BYTES / row_bytes);
+}
+
+/* Takes the next batch into work, where there is one and room for it. */
+static bool begin(struct hr_loader *l) {
+    if (l->next_begin == l->next_whole || l->num_free_outs == 0)
+        return false;
+    l->taking = hr__batch_begin(l);
+    for (uint32_t i = 0; i < l->config.num_fields; i++)
+        l->taking->bad[i] = (struct hr__finish_bad)HR__FINISH_BAD_NONE;
+    /* Others may help, or have waited for this to be the last batch. */
+    pthread_cond_broadcast(&l->may_admit);
+    return true;
+}
+
+bool hr__finish_take(struct hr_loader *l, struct hr__part *out) {
+    if (!l->config.finish.works || (l->taking == NULL && !begin(l)))
+        return false;
+    struct hr_batch *b = l->taking;
+    const uint32_t left = b->num_samples - b->rows_taken;
+    *out = (struct hr__part){b, b->rows_taken, left < l->part_rows ? left : l->part_rows};
+    b->rows_taken += out->num_rows;
+    if (b->rows_taken == b->num_samples)
+        l->taking = NULL;
+    return true;
+}
+
+bool hr__finish_pending(const struct hr_loader *l) {
+    return l->config.finish.works && (l->taking != NULL || l->next_begin < l->next_assign);
+}
+
+/* One field of rows that belong to this worker. */
+static void finish_field(const struct hr__worker *w, uint32_t field, struct hr__finish_bad *bad) {
+    const struct hr__loader_config *c = &w->loader->config;
+    const struct hr__finished_field *f = &c->finish.fields[field];
+    const struct hr__part *part = &w->part;
+    const uint64_t stored_bytes = f->plan.sample_elements * f->plan.from_bytes;
+    const uint8_t *src =
+        part->batch->slot->base + c->field_offs[field] + part->first_row * stored_bytes;
+    uint8_t *dst =
+        f->writes ? part->batch->out + f->out_off + part->first_row * f->sample_bytes : NULL;
+    hr__finish_run(&f->plan, src, part->num_rows, dst, bad);
+}
+
+static void done(struct hr__worker *w) {
+    struct hr_loader *l = w->loader;
+    struct hr_batch *b = w->part.batch;
+    pthread_mutex_lock(&l->lock);
+    for (uint32_t i = 0; i < l->config.num_fields; i++)
+        hr__finish_bad_add(&b->bad[i], &w->bad[i], w->part.first_row);
+    b->rows_done += w->part.num_rows;
+    if (b->rows_done == b->num_samples)
+        hr__batch_finished(b);
+    pthread_mutex_unlock(&l->lock);
+}
+
+void hr__finish_part(struct hr__worker *w) {
+    const int64_t began_ns = hr__worker_clock(w);
+    for (uint32_t i = 0; i < w->loader->config.num_fields; i++) {
+        w->bad[i] = (struct hr__finish_bad)HR__FINISH_BAD_NONE;
+        finish_field(w, i, &w->bad[i]);
+    }
+    done(w);
+    hr__count_ns(&w->counters.finish_ns, hr__worker_clock(w) - began_ns);
+}
