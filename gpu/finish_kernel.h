@@ -1,0 +1,430 @@
+/*
+ * The bodies of the CUDA kernels of finishing: what one thread does, as functions of its number.
+ * C11 and CUDA C++: on a machine without a GPU, a test runs them for every thread of the grid.
+ *
+ * Invariants:
+ *  1. from, to, channels and width are constants where a body is compiled, so that loops over them
+ *     are unrolled and arrays stay in registers;
+ *  2. threads of one warp read and write side by side, 4 to 16 bytes each; where what is not a
+ *     multiple of that has to be taken apart, by way of a tile in shared memory;
+ *  3. every value is written by one thread, and counted by it.
+ */
+#ifndef HEADRACE_FINISH_KERNEL_H
+#define HEADRACE_FINISH_KERNEL_H
+
+#include "finish.h"
+#include "finish_elements.h"
+
+#ifdef __CUDACC__
+#define HR__UNROLL _Pragma("unroll")
+#else
+#define HR__UNROLL
+#endif
+
+#define HR__KERNEL_THREADS     256u   /* of a block */
+#define HR__KERNEL_MOST_BLOCKS 32768u /* of a grid; each thread takes every so-many-th vector */
+#define HR__KERNEL_MOST_WORDS  16u    /* that a thread reads at once: 16 bytes of four channels */
+#define HR__TILE_CHANNELS      32u    /* at most */
+#define HR__TILE_ELEMENTS      2048u  /* at most */
+#define HR__TILE_SLOTS         (HR__TILE_ELEMENTS + HR__TILE_CHANNELS)
+
+struct hr__kernel_args {
+    const void *src;
+    void *dst;                  /* NULL: only counted */
+    const float *scale, *shift; /* or NULL */
+    uint64_t num_samples, sample_elements, plane_elements;
+    uint32_t channels;
+    uint64_t infinity; /* bits of the type delivered; 0: nothing is checked */
+};
+
+/* Which kernel, for which types: moves are by unsigned integers of their width. */
+enum hr__kernel_kind { HR__KERNEL_LINEAR, HR__KERNEL_DIRECT, HR__KERNEL_TILE };
+struct hr__kernel_choice {
+    enum hr__kernel_kind kind;
+    bool casts;
+    hr_dtype from, to;
+    uint32_t channels; /* HR__KERNEL_DIRECT: 3 or 4; HR__KERNEL_LINEAR: 1, or 0 for any */
+    uint32_t blocks;
+};
+
+/* Bytes of the types that kernels are compiled for. */
+HR__HD uint32_t hr__kernel_bytes(hr_dtype t) {
+    switch (t) {
+    case HR_UINT8:
+        return 1;
+    case HR_INT16:
+    case HR_UINT16:
+    case HR_FLOAT16:
+    case HR_BFLOAT16:
+        return 2;
+    case HR_FLOAT64:
+    case HR_UINT64:
+        return 8;
+    default:
+        return 4;
+    }
+}
+
+/* Values that a thread takes at once: 16 bytes on the wider side. */
+HR__HD uint32_t hr__kernel_width(hr_dtype from, hr_dtype to) {
+    const uint32_t a = hr__kernel_bytes(from), b = hr__kernel_bytes(to);
+    return 16u / (a > b ? a : b);
+}
+
+struct hr__words2 {
+    uint32_t w[2];
+} __attribute__((aligned(8)));
+struct hr__words4 {
+    uint32_t w[4];
+} __attribute__((aligned(16)));
+
+/* n words by the widest accesses that divide them; the address is a multiple of their size. */
+HR__HD void hr__words_load(const void *src, uint32_t n, uint32_t *out) {
+    HR__UNROLL for (uint32_t i = 0; i < n; i += n % 4 == 0 ? 4 : n % 2 == 0 ? 2 : 1) {
+        const uint32_t *at = (const uint32_t *)src + i;
+        if (n % 4 == 0) {
+            const struct hr__words4 v = *(const struct hr__words4 *)(const void *)at;
+            out[i] = v.w[0], out[i + 1] = v.w[1], out[i + 2] = v.w[2], out[i + 3] = v.w[3];
+        } else if (n % 2 == 0) {
+            const struct hr__words2 v = *(const struct hr__words2 *)(const void *)at;
+            out[i] = v.w[0], out[i + 1] = v.w[1];
+        } else {
+            out[i] = *at;
+        }
+    }
+}
+
+HR__HD void hr__words_store(void *dst, uint32_t n, const uint32_t *words) {
+    if (n == 4) {
+        const struct hr__words4 v = {{words[0], words[1], words[2], words[3]}};
+        *(struct hr__words4 *)dst = v;
+    } else if (n == 2) {
+        const struct hr__words2 v = {{words[0], words[1]}};
+        *(struct hr__words2 *)dst = v;
+    } else {
+        *(uint32_t *)dst = words[0];
+    }
+}
+
+/* Value i among words, as bits. */
+HR__HD uint64_t hr__bits_get(uint32_t bytes, const uint32_t *words, uint32_t i) {
+    switch (bytes) {
+    case 1:
+        return words[i / 4] >> 8 * (i % 4) & 0xffu;
+    case 2:
+        return words[i / 2] >> 16 * (i % 2) & 0xffffu;
+    case 4:
+        return words[i];
+    default:
+        return words[2 * i] | (uint64_t)words[2 * i + 1] << 32;
+    }
+}
+
+/* The same to words that are zero there. */
+HR__HD void hr__bits_put(uint32_t bytes, uint32_t *words, uint32_t i, uint64_t bits) {
+    switch (bytes) {
+    case 1:
+        words[i / 4] |= (uint32_t)bits << 8 * (i % 4);
+        break;
+    case 2:
+        words[i / 2] |= (uint32_t)bits << 16 * (i % 2);
+        break;
+    case 4:
+        words[i] = (uint32_t)bits;
+        break;
+    default:
+        words[2 * i] = (uint32_t)bits;
+        words[2 * i + 1] = (uint32_t)(bits >> 32);
+    }
+}
+
+/* Value i of an array, as bits. */
+HR__HD uint64_t hr__bits_load(uint32_t bytes, const void *src, uint64_t i) {
+    switch (bytes) {
+    case 1:
+        return ((const uint8_t *)src)[i];
+    case 2:
+        return ((const uint16_t *)src)[i];
+    case 4:
+        return ((const uint32_t *)src)[i];
+    default:
+        return ((const uint64_t *)src)[i];
+    }
+}
+
+HR__HD void hr__bits_store(uint32_t bytes, void *dst, uint64_t i, uint64_t bits) {
+    switch (bytes) {
+    case 1:
+        ((uint8_t *)dst)[i] = (uint8_t)bits;
+        break;
+    case 2:
+        ((uint16_t *)dst)[i] = (uint16_t)bits;
+        break;
+    case 4:
+        ((uint32_t *)dst)[i] = (uint32_t)bits;
+        break;
+    default:
+        ((uint64_t *)dst)[i] = bits;
+    }
+}
+
+HR__HD float hr__bits_value(hr_dtype from, uint64_t bits) {
+    double wide;
+    switch (from) {
+    case HR_UINT8:
+        return (float)(uint32_t)bits;
+    case HR_INT16:
+        return (float)(int16_t)bits;
+    case HR_FLOAT16:
+        return hr__from_float16((uint16_t)bits);
+    case HR_FLOAT32:
+        return hr__bits_float((uint32_t)bits);
+    default:
+        memcpy(&wide, &bits, sizeof(wide));
+        return hr__from_float64(wide);
+    }
+}
+
+/* A value as it is delivered. */
+HR__HD uint64_t hr__bits_finish(hr_dtype from, hr_dtype to, uint64_t bits, float scale,
+                                float shift) {
+    switch (to) {
+    case HR_FLOAT16:
+        return hr__to_float16(hr__scaled(hr__bits_value(from, bits), scale, shift));
+    case HR_BFLOAT16:
+        return hr__to_bfloat16(hr__scaled(hr__bits_value(from, bits), scale, shift));
+    case HR_FLOAT32:
+        return hr__to_float32(hr__scaled(hr__bits_value(from, bits), scale, shift));
+    default:
+        return bits;
+    }
+}
+
+HR__HD float hr__scale_of(const struct hr__kernel_args *a, uint32_t c) {
+    return a->scale != NULL ? a->scale[c] : HR__NO_SCALE;
+}
+
+HR__HD float hr__shift_of(const struct hr__kernel_args *a, uint32_t c) {
+    return a->shift != NULL ? a->shift[c] : HR__NO_SHIFT;
+}
+
+/* Of value `element` of the source, which is delivered as `bits` of so many bytes. */
+HR__HD void hr__bits_check(const struct hr__kernel_args *a, uint32_t bytes, uint64_t bits,
+                           uint64_t element, struct hr__finish_bad *found) {
+    const uint64_t magnitude = bits & ((UINT64_C(1) << (8 * bytes - 1)) - 1);
+    if (magnitude < a->infinity)
+        return;
+    const uint64_t row = element / a->sample_elements;
+    found->num_nan += magnitude > a->infinity;
+    found->num_inf += magnitude == a->infinity;
+    found->first_row = row < found->first_row ? row : found->first_row;
+}
+
+/* The quotient; in 32 bits, which are much faster, where they do. */
+HR__HD uint64_t hr__quotient(uint64_t a, uint64_t b) {
+    return (a | b) >> 32 == 0 ? (uint32_t)a / (uint32_t)b : a / b;
+}
+
+/* One value, where it stays in its place. */
+HR__HD void hr__linear_value(hr_dtype from, hr_dtype to, const struct hr__kernel_args *a,
+                             uint64_t i, struct hr__finish_bad *found) {
+    const uint32_t to_bytes = hr__kernel_bytes(to), c = (uint32_t)(i % a->channels);
+    const uint64_t bits =
+        hr__bits_finish(from, to, hr__bits_load(hr__kernel_bytes(from), a->src, i),
+                        hr__scale_of(a, c), hr__shift_of(a, c));
+    if (a->dst != NULL)
+        hr__bits_store(to_bytes, a->dst, i, bits);
+    if (a->infinity != 0)
+        hr__bits_check(a, to_bytes, bits, i, found);
+}
+
+/* Values that stay in their places: vectors thread, thread + num_threads, ..., and then what is
+ * left over. one_channel: a->channels is 1. */
+HR__HD void hr__kernel_linear(hr_dtype from, hr_dtype to, bool one_channel,
+                              const struct hr__kernel_args *a, uint64_t thread,
+                              uint64_t num_threads, struct hr__finish_bad *found) {
+    const uint32_t width = hr__kernel_width(from, to), from_bytes = hr__kernel_bytes(from);
+    const uint32_t to_bytes = hr__kernel_bytes(to), channels = one_channel ? 1 : a->channels;
+    const uint64_t n = a->num_samples * a->sample_elements, num_vectors = n / width;
+    const uint32_t step = one_channel ? 0 : (uint32_t)(num_threads * width % channels);
+    const float scale = hr__scale_of(a, 0), shift = hr__shift_of(a, 0);
+    uint32_t first = one_channel ? 0 : (uint32_t)(thread * width % channels);
+    for (uint64_t v = thread; v < num_vectors; v += num_threads) {
+        uint32_t in[4], out[4] = {0, 0, 0, 0}, c = first;
+        hr__words_load((const uint8_t *)a->src + v * width * from_bytes, width * from_bytes / 4,
+                       in);
+        HR__UNROLL for (uint32_t i = 0; i < width; i++) {
+            const uint64_t bits = hr__bits_finish(from, to, hr__bits_get(from_bytes, in, i),
+                                                  one_channel ? scale : hr__scale_of(a, c),
+                                                  one_channel ? shift : hr__shift_of(a, c));
+            hr__bits_put(to_bytes, out, i, bits);
+            if (a->infinity != 0)
+                hr__bits_check(a, to_bytes, bits, v * width + i, found);
+            c = c + 1 < channels ? c + 1 : 0;
+        }
+        if (a->dst != NULL)
+            hr__words_store((uint8_t *)a->dst + v * width * to_bytes, width * to_bytes / 4, out);
+        first = first + step < channels ? first + step : first + step - channels;
+    }
+    for (uint64_t i = num_vectors * width + thread; i < n; i += num_threads)
+        hr__linear_value(from, to, a, i, found);
+}
+
+/* Few channels, and planes that are a multiple of the width: a thread takes so many pixels. */
+HR__HD void hr__kernel_direct(hr_dtype from, hr_dtype to, uint32_t channels,
+                              const struct hr__kernel_args *a, uint64_t thread,
+                              uint64_t num_threads, struct hr__finish_bad *found) {
+    const uint32_t width = hr__kernel_width(from, to), from_bytes = hr__kernel_bytes(from);
+    const uint32_t to_bytes = hr__kernel_bytes(to);
+    const uint64_t in_plane = a->plane_elements / width, num_vectors = a->num_samples * in_plane;
+    float scale[4], shift[4];
+    HR__UNROLL for (uint32_t c = 0; c < channels; c++) {
+        scale[c] = hr__scale_of(a, c);
+        shift[c] = hr__shift_of(a, c);
+    }
+    for (uint64_t v = thread; v < num_vectors; v += num_threads) {
+        const uint64_t sample = hr__quotient(v, in_plane);
+        const uint64_t pixel = (v - sample * in_plane) * width;
+        const uint64_t element = sample * a->sample_elements + pixel * channels;
+        uint32_t in[HR__KERNEL_MOST_WORDS];
+        hr__words_load((const uint8_t *)a->src + element * from_bytes,
+                       width * channels * from_bytes / 4, in);
+        HR__UNROLL for (uint32_t c = 0; c < channels; c++) {
+            uint32_t out[4] = {0, 0, 0, 0};
+            HR__UNROLL for (uint32_t p = 0; p < width; p++) {
+                const uint64_t bits = hr__bits_finish(
+                    from, to, hr__bits_get(from_bytes, in, p * channels + c), scale[c], shift[c]);
+                hr__bits_put(to_bytes, out, p, bits);
+                if (a->infinity != 0)
+                    hr__bits_check(a, to_bytes, bits, element, found);
+            }
+            const uint64_t to_element = sample * a->sample_elements + c * a->plane_elements + pixel;
+            hr__words_store((uint8_t *)a->dst + to_element * to_bytes, width * to_bytes / 4, out);
+        }
+    }
+}
+
+/* Any channels and planes: a block takes pixels of some channels into a tile, and out again. */
+struct hr__tile {
+    uint64_t sample, first_pixel;
+    uint32_t first_channel, channels, pixels; /* of this tile */
+    uint32_t pitch;                           /* from one channel in the tile to the next */
+};
+
+HR__HD uint32_t hr__tile_channels(uint32_t channels) {
+    return channels < HR__TILE_CHANNELS ? channels : HR__TILE_CHANNELS;
+}
+
+/* A multiple of the threads of a warp: so planes are written in whole sectors where they begin on
+ * one. */
+HR__HD uint32_t hr__tile_pixels(uint32_t channels) {
+    return HR__TILE_ELEMENTS / hr__tile_channels(channels) / 32 * 32;
+}
+
+HR__HD uint64_t hr__tiles_across(uint64_t n, uint32_t each) {
+    return n / each + (n % each != 0);
+}
+
+HR__HD uint64_t hr__num_tiles(uint64_t num_samples, uint64_t plane_elements, uint32_t channels) {
+    return num_samples * hr__tiles_across(plane_elements, hr__tile_pixels(channels)) *
+           hr__tiles_across(channels, hr__tile_channels(channels));
+}
+
+HR__HD struct hr__tile hr__tile_at(const struct hr__kernel_args *a, uint64_t number) {
+    const uint32_t pixels = hr__tile_pixels(a->channels);
+    const uint32_t channels = hr__tile_channels(a->channels);
+    const uint64_t across = hr__tiles_across(a->channels, channels);
+    const uint64_t down = hr__tiles_across(a->plane_elements, pixels);
+    struct hr__tile t;
+    const uint64_t row = number / across;
+    t.sample = row / down;
+    t.first_pixel = row % down * pixels;
+    t.first_channel = (uint32_t)(number % across) * channels;
+    const uint64_t left = a->plane_elements - t.first_pixel;
+    t.pixels = left < pixels ? (uint32_t)left : pixels;
+    const uint32_t more = a->channels - t.first_channel;
+    t.channels = more < channels ? more : channels;
+    t.pitch = pixels + 1; /* an odd pitch: channels of one pixel lie in different banks */
+    return t;
+}
+
+/* Bits of `to` into the tile. Afterwards the threads of the block wait for each other. */
+HR__HD void hr__kernel_tile_load(hr_dtype from, hr_dtype to, const struct hr__kernel_args *a,
+                                 const struct hr__tile *t, uint32_t thread, void *tile,
+                                 struct hr__finish_bad *found) {
+    const uint32_t from_bytes = hr__kernel_bytes(from), to_bytes = hr__kernel_bytes(to);
+    for (uint32_t k = thread; k < t->pixels * t->channels; k += HR__KERNEL_THREADS) {
+        const uint32_t pixel = k / t->channels, c = k % t->channels;
+        const uint64_t element = t->sample * a->sample_elements +
+                                 (t->first_pixel + pixel) * a->channels + t->first_channel + c;
+        const uint64_t bits = hr__bits_finish(from, to, hr__bits_load(from_bytes, a->src, element),
+                                              hr__scale_of(a, t->first_channel + c),
+                                              hr__shift_of(a, t->first_channel + c));
+        hr__bits_store(to_bytes, tile, c * t->pitch + pixel, bits);
+        if (a->infinity != 0)
+            hr__bits_check(a, to_bytes, bits, element, found);
+    }
+}
+
+HR__HD void hr__kernel_tile_store(hr_dtype to, const struct hr__kernel_args *a,
+                                  const struct hr__tile *t, uint32_t thread, const void *tile) {
+    const uint32_t to_bytes = hr__kernel_bytes(to);
+    for (uint32_t k = thread; k < t->pixels * t->channels; k += HR__KERNEL_THREADS) {
+        const uint32_t c = k / t->pixels, pixel = k % t->pixels;
+        const uint64_t element = t->sample * a->sample_elements +
+                                 (t->first_channel + c) * a->plane_elements + t->first_pixel +
+                                 pixel;
+        hr__bits_store(to_bytes, a->dst, element,
+                       hr__bits_load(to_bytes, tile, c * t->pitch + pixel));
+    }
+}
+
+static inline hr_dtype hr__kernel_bits_type(uint32_t bytes) {
+    return bytes == 1 ? HR_UINT8 : bytes == 2 ? HR_UINT16 : bytes == 4 ? HR_UINT32 : HR_UINT64;
+}
+
+static inline uint32_t hr__kernel_blocks(uint64_t num_units) {
+    return (uint32_t)(num_units < HR__KERNEL_MOST_BLOCKS ? num_units : HR__KERNEL_MOST_BLOCKS);
+}
+
+/* For a plan that writes or checks, and samples that have elements. */
+static inline struct hr__kernel_choice hr__kernel_choose(const struct hr__finish *f,
+                                                         uint64_t num_samples) {
+    struct hr__kernel_choice k;
+    k.casts = f->from != f->to || f->scale != NULL || f->shift != NULL;
+    k.from = k.casts ? f->from : hr__kernel_bits_type(f->from_bytes);
+    k.to = k.casts ? f->to : k.from;
+    const uint32_t width = hr__kernel_width(k.from, k.to);
+    uint64_t num_units = num_samples * f->sample_elements / width / HR__KERNEL_THREADS + 1;
+    k.kind = HR__KERNEL_LINEAR;
+    k.channels = f->channels == 1 ? 1 : 0;
+    if (f->to_chw && f->channels > 1) {
+        const bool few = f->channels == 3 || f->channels == 4;
+        k.kind = few && f->plane_elements % width == 0 ? HR__KERNEL_DIRECT : HR__KERNEL_TILE;
+        k.channels = f->channels;
+        num_units = num_samples * (f->plane_elements / width) / HR__KERNEL_THREADS + 1;
+        if (k.kind == HR__KERNEL_TILE)
+            num_units = hr__num_tiles(num_samples, f->plane_elements, f->channels);
+    }
+    k.blocks = hr__kernel_blocks(num_units);
+    return k;
+}
+
+static inline struct hr__kernel_args hr__kernel_args_of(const struct hr__finish *f, const void *src,
+                                                        uint64_t num_samples, void *dst) {
+    struct hr__kernel_args a;
+    const bool writes =
+        f->from != f->to || f->scale != NULL || f->shift != NULL || (f->to_chw && f->channels > 1);
+    a.src = src;
+    a.dst = writes ? dst : NULL;
+    a.scale = f->scale;
+    a.shift = f->shift;
+    a.num_samples = num_samples;
+    a.sample_elements = f->sample_elements;
+    a.plane_elements = f->plane_elements;
+    a.channels = f->channels;
+    a.infinity = f->check_finite ? hr__infinity(f->to) : 0;
+    return a;
+}
+
+#endif
