@@ -3,7 +3,7 @@
  * C11 and CUDA C++: on a machine without a GPU, a test runs them for every thread of the grid.
  *
  * Invariants:
- *  1. from, to, channels and width are constants where a body is compiled, so that loops over them
+ *  1. from, to and one_channel are constants where a body is compiled, so that loops over them
  *     are unrolled and arrays stay in registers;
  *  2. threads of one warp read and write side by side, 4 to 16 bytes each; where what is not a
  *     multiple of that has to be taken apart, by way of a tile in shared memory;
@@ -16,16 +16,18 @@
 #include "finish_elements.h"
 
 #ifdef __CUDACC__
-#define HR__UNROLL _Pragma("unroll")
+#define HR__UNROLL    _Pragma("unroll")
+#define HR__NO_UNROLL _Pragma("unroll 1") /* other threads hide what a load takes */
 #else
 #define HR__UNROLL
+#define HR__NO_UNROLL
 #endif
 
 #define HR__KERNEL_THREADS     256u   /* of a block */
 #define HR__KERNEL_MOST_BLOCKS 32768u /* of a grid; each thread takes every so-many-th vector */
-#define HR__KERNEL_MOST_WORDS  16u    /* that a thread reads at once: 16 bytes of four channels */
-#define HR__TILE_CHANNELS      32u    /* at most */
-#define HR__TILE_ELEMENTS      2048u  /* at most */
+#define HR__DIRECT_CHANNELS    3u
+#define HR__TILE_CHANNELS      32u   /* at most */
+#define HR__TILE_ELEMENTS      2048u /* at most */
 #define HR__TILE_SLOTS         (HR__TILE_ELEMENTS + HR__TILE_CHANNELS)
 
 struct hr__kernel_args {
@@ -43,7 +45,7 @@ struct hr__kernel_choice {
     enum hr__kernel_kind kind;
     bool casts;
     hr_dtype from, to;
-    uint32_t channels; /* HR__KERNEL_DIRECT: 3 or 4; HR__KERNEL_LINEAR: 1, or 0 for any */
+    bool one_channel; /* of HR__KERNEL_LINEAR */
     uint32_t blocks;
 };
 
@@ -208,16 +210,15 @@ HR__HD float hr__shift_of(const struct hr__kernel_args *a, uint32_t c) {
     return a->shift != NULL ? a->shift[c] : HR__NO_SHIFT;
 }
 
-/* Of value `element` of the source, which is delivered as `bits` of so many bytes. */
+/* What is delivered as `bits` of so many bytes. place: its row, or what one follows from. */
 HR__HD void hr__bits_check(const struct hr__kernel_args *a, uint32_t bytes, uint64_t bits,
-                           uint64_t element, struct hr__finish_bad *found) {
+                           uint64_t place, struct hr__finish_bad *found) {
     const uint64_t magnitude = bits & ((UINT64_C(1) << (8 * bytes - 1)) - 1);
     if (magnitude < a->infinity)
         return;
-    const uint64_t row = element / a->sample_elements;
     found->num_nan += magnitude > a->infinity;
     found->num_inf += magnitude == a->infinity;
-    found->first_row = row < found->first_row ? row : found->first_row;
+    found->first_row = place < found->first_row ? place : found->first_row;
 }
 
 /* The quotient; in 32 bits, which are much faster, where they do. */
@@ -249,7 +250,7 @@ HR__HD void hr__kernel_linear(hr_dtype from, hr_dtype to, bool one_channel,
     const uint32_t step = one_channel ? 0 : (uint32_t)(num_threads * width % channels);
     const float scale = hr__scale_of(a, 0), shift = hr__shift_of(a, 0);
     uint32_t first = one_channel ? 0 : (uint32_t)(thread * width % channels);
-    for (uint64_t v = thread; v < num_vectors; v += num_threads) {
+    HR__NO_UNROLL for (uint64_t v = thread; v < num_vectors; v += num_threads) {
         uint32_t in[4], out[4] = {0, 0, 0, 0}, c = first;
         hr__words_load((const uint8_t *)a->src + v * width * from_bytes, width * from_bytes / 4,
                        in);
@@ -266,27 +267,29 @@ HR__HD void hr__kernel_linear(hr_dtype from, hr_dtype to, bool one_channel,
             hr__words_store((uint8_t *)a->dst + v * width * to_bytes, width * to_bytes / 4, out);
         first = first + step < channels ? first + step : first + step - channels;
     }
-    for (uint64_t i = num_vectors * width + thread; i < n; i += num_threads)
+    HR__NO_UNROLL for (uint64_t i = num_vectors * width + thread; i < n; i += num_threads)
         hr__linear_value(from, to, a, i, found);
+    if (found->first_row != UINT64_MAX) /* until here, an element: a division for each is dear */
+        found->first_row /= a->sample_elements;
 }
 
-/* Few channels, and planes that are a multiple of the width: a thread takes so many pixels. */
-HR__HD void hr__kernel_direct(hr_dtype from, hr_dtype to, uint32_t channels,
-                              const struct hr__kernel_args *a, uint64_t thread,
-                              uint64_t num_threads, struct hr__finish_bad *found) {
+/* Three channels, and planes that are a multiple of the width: a thread takes so many pixels. */
+HR__HD void hr__kernel_direct(hr_dtype from, hr_dtype to, const struct hr__kernel_args *a,
+                              uint64_t thread, uint64_t num_threads, struct hr__finish_bad *found) {
+    const uint32_t channels = HR__DIRECT_CHANNELS;
     const uint32_t width = hr__kernel_width(from, to), from_bytes = hr__kernel_bytes(from);
     const uint32_t to_bytes = hr__kernel_bytes(to);
     const uint64_t in_plane = a->plane_elements / width, num_vectors = a->num_samples * in_plane;
-    float scale[4], shift[4];
+    float scale[HR__DIRECT_CHANNELS], shift[HR__DIRECT_CHANNELS];
     HR__UNROLL for (uint32_t c = 0; c < channels; c++) {
         scale[c] = hr__scale_of(a, c);
         shift[c] = hr__shift_of(a, c);
     }
-    for (uint64_t v = thread; v < num_vectors; v += num_threads) {
+    HR__NO_UNROLL for (uint64_t v = thread; v < num_vectors; v += num_threads) {
         const uint64_t sample = hr__quotient(v, in_plane);
         const uint64_t pixel = (v - sample * in_plane) * width;
         const uint64_t element = sample * a->sample_elements + pixel * channels;
-        uint32_t in[HR__KERNEL_MOST_WORDS];
+        uint32_t in[4 * HR__DIRECT_CHANNELS];
         hr__words_load((const uint8_t *)a->src + element * from_bytes,
                        width * channels * from_bytes / 4, in);
         HR__UNROLL for (uint32_t c = 0; c < channels; c++) {
@@ -296,7 +299,7 @@ HR__HD void hr__kernel_direct(hr_dtype from, hr_dtype to, uint32_t channels,
                     from, to, hr__bits_get(from_bytes, in, p * channels + c), scale[c], shift[c]);
                 hr__bits_put(to_bytes, out, p, bits);
                 if (a->infinity != 0)
-                    hr__bits_check(a, to_bytes, bits, element, found);
+                    hr__bits_check(a, to_bytes, bits, sample, found);
             }
             const uint64_t to_element = sample * a->sample_elements + c * a->plane_elements + pixel;
             hr__words_store((uint8_t *)a->dst + to_element * to_bytes, width * to_bytes / 4, out);
@@ -362,7 +365,7 @@ HR__HD void hr__kernel_tile_load(hr_dtype from, hr_dtype to, const struct hr__ke
                                               hr__shift_of(a, t->first_channel + c));
         hr__bits_store(to_bytes, tile, c * t->pitch + pixel, bits);
         if (a->infinity != 0)
-            hr__bits_check(a, to_bytes, bits, element, found);
+            hr__bits_check(a, to_bytes, bits, t->sample, found);
     }
 }
 
@@ -397,11 +400,11 @@ static inline struct hr__kernel_choice hr__kernel_choose(const struct hr__finish
     const uint32_t width = hr__kernel_width(k.from, k.to);
     uint64_t num_units = num_samples * f->sample_elements / width / HR__KERNEL_THREADS + 1;
     k.kind = HR__KERNEL_LINEAR;
-    k.channels = f->channels == 1 ? 1 : 0;
+    k.one_channel = f->channels == 1 || !k.casts; /* moves have no scales */
     if (f->to_chw && f->channels > 1) {
-        const bool few = f->channels == 3 || f->channels == 4;
-        k.kind = few && f->plane_elements % width == 0 ? HR__KERNEL_DIRECT : HR__KERNEL_TILE;
-        k.channels = f->channels;
+        k.kind = f->channels == HR__DIRECT_CHANNELS && f->plane_elements % width == 0
+                     ? HR__KERNEL_DIRECT
+                     : HR__KERNEL_TILE;
         num_units = num_samples * (f->plane_elements / width) / HR__KERNEL_THREADS + 1;
         if (k.kind == HR__KERNEL_TILE)
             num_units = hr__num_tiles(num_samples, f->plane_elements, f->channels);

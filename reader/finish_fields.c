@@ -57,9 +57,6 @@ static hr_status check_layout(const struct hr__schema_field *f, const struct hr_
                              "field %s: HR_FINISH_CHW moves elements of 1, 2, 4 or 8 bytes, those "
                              "of %s have %u",
                              f->name, dtype_name(f->dtype), plan->from_bytes);
-    if (f->shape[2] > UINT32_MAX)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED, "field %s has %llu channels, at most %u",
-                             f->name, (unsigned long long)f->shape[2], UINT32_MAX);
     return HR_OK;
 }
 
@@ -80,6 +77,9 @@ static uint64_t last_axis(const struct hr__schema_field *f) {
 static hr_status check_scales(const hr_finish *o, const struct hr__schema_field *f, hr_error *err) {
     const bool any = o->scale != NULL || o->shift != NULL;
     hr_status st;
+    if (((o->flags & HR_FINISH_CHW) != 0 || o->num_channels > 1) && last_axis(f) > INT32_MAX)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED, "field %s has %llu channels, at most %d",
+                             f->name, (unsigned long long)last_axis(f), INT32_MAX);
     if (any && (o->flags & HR_FINISH_STANDARDIZE) != 0)
         return hr__error_set(err, HR_ERR_INVALID,
                              "field %s: HR_FINISH_STANDARDIZE finds scale and shift itself; leave "

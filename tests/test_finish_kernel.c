@@ -69,9 +69,9 @@ static void run_threads(const struct hr__kernel_choice *k, const struct hr__kern
     for (uint64_t thread = 0; thread < num_threads; thread++) {
         struct hr__finish_bad found = HR__FINISH_BAD_NONE;
         if (k->kind == HR__KERNEL_DIRECT)
-            hr__kernel_direct(k->from, k->to, k->channels, a, thread, num_threads, &found);
+            hr__kernel_direct(k->from, k->to, a, thread, num_threads, &found);
         else
-            hr__kernel_linear(k->from, k->to, k->channels == 1, a, thread, num_threads, &found);
+            hr__kernel_linear(k->from, k->to, k->one_channel, a, thread, num_threads, &found);
         hr__finish_bad_add(bad, &found, 0);
     }
 }

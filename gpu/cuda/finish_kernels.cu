@@ -29,13 +29,12 @@ __global__ void __launch_bounds__(HR__KERNEL_THREADS)
     report(found, bad);
 }
 
-template <hr_dtype FROM, hr_dtype TO, uint32_t CHANNELS>
+template <hr_dtype FROM, hr_dtype TO>
 __global__ void __launch_bounds__(HR__KERNEL_THREADS)
     direct(const hr__kernel_args a, hr__finish_bad *bad) {
     hr__finish_bad found = HR__FINISH_BAD_NONE;
     const uint64_t thread = (uint64_t)blockIdx.x * HR__KERNEL_THREADS + threadIdx.x;
-    hr__kernel_direct(FROM, TO, CHANNELS, &a, thread, (uint64_t)gridDim.x * HR__KERNEL_THREADS,
-                      &found);
+    hr__kernel_direct(FROM, TO, &a, thread, (uint64_t)gridDim.x * HR__KERNEL_THREADS, &found);
     report(found, bad);
 }
 
@@ -70,34 +69,56 @@ struct launch {
     cudaStream_t stream;
 };
 
-template <hr_dtype FROM, hr_dtype TO> void start(const launch &l) {
-    const unsigned blocks = l.choice.blocks;
-    if (l.choice.kind == HR__KERNEL_TILE)
-        tiles<FROM, TO><<<blocks, HR__KERNEL_THREADS, 0, l.stream>>>(l.args, l.bad);
-    else if (l.choice.kind == HR__KERNEL_DIRECT && l.choice.channels == 3)
-        direct<FROM, TO, 3><<<blocks, HR__KERNEL_THREADS, 0, l.stream>>>(l.args, l.bad);
-    else if (l.choice.kind == HR__KERNEL_DIRECT)
-        direct<FROM, TO, 4><<<blocks, HR__KERNEL_THREADS, 0, l.stream>>>(l.args, l.bad);
-    else if (l.choice.channels == 1)
-        linear<FROM, TO, true><<<blocks, HR__KERNEL_THREADS, 0, l.stream>>>(l.args, l.bad);
+template <hr_dtype FROM, hr_dtype TO> void start_planes(const launch &l) {
+    if (l.choice.kind == HR__KERNEL_DIRECT)
+        direct<FROM, TO><<<l.choice.blocks, HR__KERNEL_THREADS, 0, l.stream>>>(l.args, l.bad);
     else
-        linear<FROM, TO, false><<<blocks, HR__KERNEL_THREADS, 0, l.stream>>>(l.args, l.bad);
+        tiles<FROM, TO><<<l.choice.blocks, HR__KERNEL_THREADS, 0, l.stream>>>(l.args, l.bad);
+}
+
+template <hr_dtype FROM, hr_dtype TO, bool ONE_CHANNEL> void start_linear(const launch &l) {
+    linear<FROM, TO, ONE_CHANNEL>
+        <<<l.choice.blocks, HR__KERNEL_THREADS, 0, l.stream>>>(l.args, l.bad);
+}
+
+template <hr_dtype FROM, hr_dtype TO> void start(const launch &l) {
+    if (l.choice.kind != HR__KERNEL_LINEAR)
+        start_planes<FROM, TO>(l);
+    else if (l.choice.one_channel)
+        start_linear<FROM, TO, true>(l);
+    else
+        start_linear<FROM, TO, false>(l);
+}
+
+/* Bits that stay in their places are only counted: channels are nothing to them. */
+template <hr_dtype BITS> void start_bits(const launch &l) {
+    if (l.choice.kind != HR__KERNEL_LINEAR)
+        start_planes<BITS, BITS>(l);
+    else
+        start_linear<BITS, BITS, true>(l);
 }
 
 template <hr_dtype FROM> void start_cast(const launch &l) {
     switch (l.choice.to) {
-    case HR_FLOAT16: return start<FROM, HR_FLOAT16>(l);
-    case HR_BFLOAT16: return start<FROM, HR_BFLOAT16>(l);
-    default: return start<FROM, HR_FLOAT32>(l);
+    case HR_FLOAT16:
+        return start<FROM, HR_FLOAT16>(l);
+    case HR_BFLOAT16:
+        return start<FROM, HR_BFLOAT16>(l);
+    default:
+        return start<FROM, HR_FLOAT32>(l);
     }
 }
 
 void start_move(const launch &l) {
     switch (l.choice.from) {
-    case HR_UINT8: return start<HR_UINT8, HR_UINT8>(l);
-    case HR_UINT16: return start<HR_UINT16, HR_UINT16>(l);
-    case HR_UINT32: return start<HR_UINT32, HR_UINT32>(l);
-    default: return start<HR_UINT64, HR_UINT64>(l);
+    case HR_UINT8:
+        return start_bits<HR_UINT8>(l);
+    case HR_UINT16:
+        return start_bits<HR_UINT16>(l);
+    case HR_UINT32:
+        return start_bits<HR_UINT32>(l);
+    default:
+        return start_bits<HR_UINT64>(l);
     }
 }
 
@@ -105,11 +126,16 @@ void start_any(const launch &l) {
     if (!l.choice.casts)
         return start_move(l);
     switch (l.choice.from) {
-    case HR_UINT8: return start_cast<HR_UINT8>(l);
-    case HR_INT16: return start_cast<HR_INT16>(l);
-    case HR_FLOAT16: return start_cast<HR_FLOAT16>(l);
-    case HR_FLOAT32: return start_cast<HR_FLOAT32>(l);
-    default: return start_cast<HR_FLOAT64>(l);
+    case HR_UINT8:
+        return start_cast<HR_UINT8>(l);
+    case HR_INT16:
+        return start_cast<HR_INT16>(l);
+    case HR_FLOAT16:
+        return start_cast<HR_FLOAT16>(l);
+    case HR_FLOAT32:
+        return start_cast<HR_FLOAT32>(l);
+    default:
+        return start_cast<HR_FLOAT64>(l);
     }
 }
 
@@ -120,8 +146,7 @@ int hr__finish_launch(const struct hr__finish *f, const void *src, uint64_t num_
     const launch l = {hr__kernel_choose(f, num_samples),
                       hr__kernel_args_of(f, src, num_samples, dst), bad,
                       static_cast<cudaStream_t>(stream)};
-    if (num_samples == 0 || f->sample_elements == 0 ||
-        (l.args.dst == NULL && l.args.infinity == 0))
+    if (num_samples == 0 || f->sample_elements == 0 || (l.args.dst == NULL && l.args.infinity == 0))
         return cudaSuccess;
     start_any(l);
     return cudaGetLastError();
