@@ -32,10 +32,10 @@ static const char help[] =
     "      --drop-last       leave out the last short batch\n"
     "      --pad-last        fill it up with samples of the epoch again\n"
     "      --fields A,B      only these\n"
-    "      --resume FILE     go on from a saved state\n"
-    "      --save-state FILE the state after the last batch delivered\n"
-    "      --index FILE.npy  sample indices in the order delivered\n"
-    "      --force           replace FILE.npy\n"
+    "      --finish F=DTYPE[,chw][,standardize]  deliver field F so (docs/gpu.md)\n"
+    "      --check-finite    count NaN and infinities in all batches\n"
+    "      --resume FILE     go on from a state;  --save-state FILE  keep the last\n"
+    "      --index FILE.npy  sample indices as delivered;  --force  replace it\n"
     "      --budget SIZE     memory;  --threads N  decode workers\n"
     "      --io HOW          auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --consume-ns N    pretend that a training step takes N ns\n"
@@ -78,6 +78,8 @@ static const struct option table[] = {
 
 typedef struct epoch_job {
     loader_args loader;
+    const hr_dataset *ds;
+    hr_loader *open; /* the loader, to be asked at the end */
     const char *resume_path, *save_path, *index_path;
     uint64_t max_batches, consume_ns;
     bool force, report, json, quiet, help;
@@ -270,6 +272,10 @@ static int print_json(const epoch_job *job, const char *path) {
     json_object_update(root, more);
     json_decref(more);
     loader_args_add_ranks(&job->loader, root);
+    json_t *checked = finish_args_json(job->ds, &job->loader.opts, job->open);
+    if (checked != NULL) {
+        json_object_set_new(root, "checked", checked);
+    }
     if (job->report) {
         json_object_set_new(root, "report", epoch_report_json(&job->limits));
     }
@@ -303,6 +309,7 @@ static int print_result(const epoch_job *job, const char *path) {
         if ((job->loader.opts.flags & HR_LOADER_SHUFFLE) != 0) {
             printf("window %u, inflation %.3f\n", i->window_visits, i->inflation);
         }
+        finish_args_print(job->ds, &job->loader.opts, job->open);
         if (job->report) {
             epoch_report_print(&job->limits);
         }
@@ -328,6 +335,7 @@ static bool save_state(const epoch_job *job, hr_loader *loader) {
 /* An interrupted run keeps its state and the indices so far: both are true as they stand. */
 static int run_loader(epoch_job *job, hr_loader *loader, const char *path, int64_t start_ns) {
     hr_error err = {.message = ""};
+    job->open = loader;
     job->info.struct_bytes = sizeof job->info;
     job->limits.struct_bytes = sizeof job->limits;
     hr_status st = hr_loader_describe(loader, &job->info, &err);
@@ -392,6 +400,11 @@ static int run(epoch_job *job, const char *path) {
     hr_dataset *ds = dataset_open_or_report("epoch", path, opts->budget_bytes, &code);
     if (ds == NULL) {
         return code;
+    }
+    job->ds = ds;
+    if (!finish_args_apply("epoch", &job->loader.finish, ds, opts)) {
+        hr_dataset_close(ds);
+        return EXIT_USAGE;
     }
     if (job->index_path == NULL ||
         index_file_open(&job->index, "epoch", job->index_path, job->force)) {

@@ -24,6 +24,7 @@ static const char help[] =
     "      --drop-last      leave out the last short batch\n"
     "      --pad-last       fill it up with samples of the epoch again\n"
     "      --fields A,B     only these\n"
+    "      --finish F=DTYPE[,chw][,standardize], --check-finite  as for epoch\n"
     "      --budget SIZE    memory;  --threads N  decode workers\n"
     "      --io HOW         auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --json           as JSON\n"
@@ -131,6 +132,10 @@ static int run(const char *path, loader_args *a, bool json) {
     }
     hr_error err = {.message = ""};
     hr_loader_plan plan = {.struct_bytes = sizeof plan};
+    if (!finish_args_apply("plan", &a->finish, ds, &a->opts)) {
+        hr_dataset_close(ds);
+        return EXIT_USAGE;
+    }
     const hr_status st = hr_loader_plan_make(ds, &a->opts, &plan, &err);
     if (!opens) {
         plan.fits = 0;

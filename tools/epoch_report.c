@@ -27,12 +27,12 @@ static json_t *latency_json(const hr_loader_report_info *r) {
 }
 
 static json_t *threads_json(const hr_loader_report_info *r) {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "all",
-                     json_out_seconds(r->thread_ns), "decode", json_out_seconds(r->decode_ns),
-                     "scatter", json_out_seconds(r->scatter_ns), "copy",
-                     json_out_seconds(r->copy_ns), "io", json_out_seconds(r->wait_io_ns), "ring",
-                     json_out_seconds(r->wait_ring_ns), "consumer",
-                     json_out_seconds(r->wait_consumer_ns), "other", json_out_seconds(r->other_ns));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "all", json_out_seconds(r->thread_ns),
+        "decode", json_out_seconds(r->decode_ns), "scatter", json_out_seconds(r->scatter_ns),
+        "copy", json_out_seconds(r->copy_ns), "io", json_out_seconds(r->wait_io_ns), "ring",
+        json_out_seconds(r->wait_ring_ns), "consumer", json_out_seconds(r->wait_consumer_ns),
+        "other", json_out_seconds(r->other_ns), "finish", json_out_seconds(r->finish_ns));
 }
 
 static json_t *budget_json(const hr_loader_report_info *r) {

@@ -77,6 +77,11 @@ bool loader_args_take(const options *o, int value, loader_args *a) {
         return options_size(o, "budget", &p->budget_bytes);
     case LOADER_THREADS:
         return options_uint32(o, "threads", 1, 1024, &p->num_threads);
+    case LOADER_FINISH:
+        return finish_args_take(o, &a->finish);
+    case LOADER_CHECK_FINITE:
+        a->finish.check_finite = true;
+        return true;
     case LOADER_IO_DEPTH:
         return options_uint32(o, "io-depth", 1, 4096, &p->io_depth);
     default:

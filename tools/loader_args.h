@@ -5,6 +5,7 @@
 #define HEADRACE_LOADER_ARGS_H
 
 #include "args.h"
+#include "finish_args.h"
 #include "options.h"
 
 #include "headrace/loader.h"
@@ -15,6 +16,7 @@
 typedef struct loader_args {
     hr_loader_options opts;
     const char *fields[ARGS_MAX_LIST];
+    finish_args finish;
     bool rank_by_environment; /* --rank auto, or a launcher's name */
     const char *asked;        /* that name; NULL: auto */
     hr_rank_info ranks;       /* launcher "": rank and world size are those of the command line */
@@ -34,7 +36,9 @@ enum {
     LOADER_BUDGET,
     LOADER_THREADS,
     LOADER_IO,
-    LOADER_IO_DEPTH
+    LOADER_IO_DEPTH,
+    LOADER_FINISH,
+    LOADER_CHECK_FINITE
 };
 
 #define LOADER_ARGS_TABLE                                                                          \
@@ -50,6 +54,8 @@ enum {
         {"fields", required_argument, NULL, LOADER_FIELDS},                                        \
         {"budget", required_argument, NULL, LOADER_BUDGET},                                        \
         {"threads", required_argument, NULL, LOADER_THREADS},                                      \
+        {"finish", required_argument, NULL, LOADER_FINISH},                                        \
+        {"check-finite", no_argument, NULL, LOADER_CHECK_FINITE},                                  \
         {"io", required_argument, NULL, LOADER_IO}, {                                              \
         "io-depth", required_argument, NULL, LOADER_IO_DEPTH                                       \
     }
