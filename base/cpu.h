@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 bool hr__cpu_has_avx2(void);
+bool hr__cpu_has_f16c(void);
 bool hr__cpu_has_avx512_vbmi(void); /* with F, BW, DQ, VL */
 
 /* Processors this process may run on (affinity mask and cgroup CPU quota), at least 1. */

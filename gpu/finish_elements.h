@@ -111,6 +111,22 @@ HR__HD float hr__scaled(float x, float scale, float shift) {
     return hr__sum(hr__product(x, scale), shift);
 }
 
+/* Bytes of a type that casts begin from or end in. */
+HR__HD uint32_t hr__value_bytes(hr_dtype t) {
+    switch (t) {
+    case HR_UINT8:
+        return 1;
+    case HR_INT16:
+    case HR_FLOAT16:
+    case HR_BFLOAT16:
+        return 2;
+    case HR_FLOAT64:
+        return 8;
+    default:
+        return 4;
+    }
+}
+
 /* Value i of an array of a type that casts begin from, and of one that they end in. */
 HR__HD float hr__value_load(hr_dtype from, const void *src, uint64_t i) {
     switch (from) {

@@ -51,20 +51,7 @@ struct hr__kernel_choice {
 
 /* Bytes of the types that kernels are compiled for. */
 HR__HD uint32_t hr__kernel_bytes(hr_dtype t) {
-    switch (t) {
-    case HR_UINT8:
-        return 1;
-    case HR_INT16:
-    case HR_UINT16:
-    case HR_FLOAT16:
-    case HR_BFLOAT16:
-        return 2;
-    case HR_FLOAT64:
-    case HR_UINT64:
-        return 8;
-    default:
-        return 4;
-    }
+    return t == HR_UINT16 ? 2 : t == HR_UINT64 ? 8 : hr__value_bytes(t);
 }
 
 /* Values that a thread takes at once: 16 bytes on the wider side. */

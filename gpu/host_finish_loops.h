@@ -1,7 +1,8 @@
 /*
- * The loops of finishing. A file that includes this says by HR__FINISH_LOOPS what they are called,
- * and by its options for which processor they are compiled. They are written to be vectorised: with
- * the types known, loads and stores are of one width, and conversions are without branches.
+ * The loops of finishing, `cast`, `planes` and `any_bad` of a table (host_finish_block.h). A file
+ * that includes this says by its options for which processor they are compiled. They are written to
+ * be vectorised: with the types known, loads and stores are of one width, and conversions are
+ * without branches.
  */
 #include "finish_elements.h"
 #include "host_finish_block.h"
@@ -114,5 +115,3 @@ static bool any_bad(hr_dtype t, const void *src, uint32_t n) {
         return any_bad_of(HR_FLOAT64, src, n);
     }
 }
-
-const struct hr__finish_loops HR__FINISH_LOOPS = {HR__FINISH_LOOPS_NAME, cast, planes, any_bad};

@@ -1,6 +1,6 @@
 /*
  * The loops of finishing for any processor of the kind that the library is built for.
  */
-#define HR__FINISH_LOOPS      hr__finish_loops_plain
-#define HR__FINISH_LOOPS_NAME "plain"
 #include "host_finish_loops.h"
+
+const struct hr__finish_loops hr__finish_loops_plain = {"plain", cast, planes, any_bad};

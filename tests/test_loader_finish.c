@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define NUM_SETS   40u
+#define NUM_SETS   30u
 #define NUM_EPOCHS 2u
 #define MAX_HELD   3u
 #define NUM_FIELDS 6u
