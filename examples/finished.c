@@ -1,6 +1,6 @@
 /*
- * Batches as a network wants them: images as float16 with mean 0 and standard deviation 1, and none of
- * them with a NaN.
+ * Batches as a network wants them: images as float16 with mean 0 and standard deviation 1, and none
+ * of them with a NaN.
  */
 #include <headrace/headrace.h>
 
