@@ -3,6 +3,10 @@
 # and memory is read and written 16 bytes at a time. Exit 77: no nvcc.
 set -eu
 
+if [ -n "${HEADRACE_SANITIZE:-}" ]; then
+    echo "a sanitizer changes nothing here"
+    exit 77
+fi
 nvcc=$(command -v nvcc || true)
 [ -n "$nvcc" ] || nvcc=/usr/local/cuda/bin/nvcc
 if ! [ -x "$nvcc" ]; then

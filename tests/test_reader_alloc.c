@@ -112,12 +112,21 @@ enum {
 };
 
 static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
+    static const float scale[1] = {1}; /* values stay as they are */
+    const hr_finish finish = {.struct_bytes = sizeof(finish),
+                              .field = "w",
+                              .flags = HR_FINISH_CHECK_FINITE,
+                              .dtype = HR_FLOAT32,
+                              .num_channels = 1,
+                              .scale = scale};
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
     hr_loader *l = NULL;
     hr_batch *b = NULL;
     o.flags = HR_LOADER_SHUFFLE;
     o.batch_samples = 16;
     o.num_threads = 3;
+    o.finish = &finish;
+    o.num_finish = 1;
     o.num_epochs = 2;
     o.budget_bytes = (uint64_t)64 << 20;
     o.io = io;
