@@ -16,9 +16,11 @@
 #include "finish_elements.h"
 
 #ifdef __CUDACC__
-#define HR__UNROLL    _Pragma("unroll")
-#define HR__NO_UNROLL _Pragma("unroll 1") /* other threads hide what a load takes */
+#define HR__ALIGNED(n) __align__(n)
+#define HR__UNROLL     _Pragma("unroll")
+#define HR__NO_UNROLL  _Pragma("unroll 1") /* other threads hide what a load takes */
 #else
+#define HR__ALIGNED(n) __attribute__((aligned(n)))
 #define HR__UNROLL
 #define HR__NO_UNROLL
 #endif
@@ -60,12 +62,12 @@ HR__HD uint32_t hr__kernel_width(hr_dtype from, hr_dtype to) {
     return 16u / (a > b ? a : b);
 }
 
-struct hr__words2 {
+struct HR__ALIGNED(8) hr__words2 {
     uint32_t w[2];
-} __attribute__((aligned(8)));
-struct hr__words4 {
+};
+struct HR__ALIGNED(16) hr__words4 {
     uint32_t w[4];
-} __attribute__((aligned(16)));
+};
 
 /* n words by the widest accesses that divide them; the address is a multiple of their size. */
 HR__HD void hr__words_load(const void *src, uint32_t n, uint32_t *out) {
