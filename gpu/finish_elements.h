@@ -42,65 +42,25 @@ HR__HD float hr__bits_float(uint32_t bits) {
     return x;
 }
 
-/* a * b and a + b, never as one operation. */
-HR__HD float hr__product(float a, float b) {
-#ifdef __CUDA_ARCH__
-    return __fmul_rn(a, b);
-#else
-    return a * b;
-#endif
-}
-
-HR__HD float hr__sum(float a, float b) {
-#ifdef __CUDA_ARCH__
-    return __fadd_rn(a, b);
-#else
-    return a + b;
-#endif
-}
-
-/* Exact. A subnormal float16 is a multiple of 2^-24, and normal as a float. */
-HR__HD float hr__from_float16(uint16_t half) {
-    const uint32_t sign = (uint32_t)(half & 0x8000u) << 16, rest = half & 0x7fffu;
-    const uint32_t normal = (rest << 13) + ((127u - 15u) << 23);
-    const uint32_t special = (rest << 13) | HR__FLOAT_INF;
-    const uint32_t subnormal = hr__float_bits(hr__product((float)(int32_t)rest, 0x1p-24f));
-    return hr__bits_float(sign | (rest >= HR__FLOAT16_INF ? special
-                                  : rest < 0x0400u        ? subnormal
-                                                          : normal));
-}
-
-HR__HD float hr__from_float64(double x) {
-#ifdef __CUDA_ARCH__
-    return __double2float_rn(x);
-#else
-    return (float)x;
-#endif
-}
-
-HR__HD uint32_t hr__to_float32(float x) {
-    const uint32_t bits = hr__float_bits(x);
-    return (bits & 0x7fffffffu) > HR__FLOAT_INF ? HR__FLOAT_NAN : bits;
-}
-
 /* Adding one half less one unit, and one more where the last bit kept is odd, carries into the
  * exponent, and into infinity, where it must. */
-HR__HD uint16_t hr__to_bfloat16(float x) {
+HR__HD uint16_t hr__bfloat16_by_integers(float x) {
     const uint32_t bits = hr__float_bits(x);
     const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
     return (uint16_t)((bits & 0x7fffffffu) > HR__FLOAT_INF ? HR__BFLOAT16_NAN : rounded);
 }
 
-/* Below 2^-14 the sum with 0.5, whose last bit is 2^-24, leaves the rounded multiple of 2^-24 in
- * its low bits. */
-HR__HD uint16_t hr__to_float16(float x) {
-    const uint32_t bits = hr__float_bits(x), rest = bits & 0x7fffffffu;
-    const uint32_t sign = (bits >> 16) & 0x8000u;
-    const uint32_t normal = (rest - ((127u - 15u) << 23) + 0xfffu + ((rest >> 13) & 1u)) >> 13;
-    const uint32_t subnormal = hr__float_bits(hr__sum(hr__bits_float(rest), 0.5f)) - 0x3f000000u;
-    const uint32_t finite = rest < (127u - 14u) << 23 ? subnormal : normal;
-    const uint32_t half = rest >= (127u + 16u) << 23 ? HR__FLOAT16_INF : finite;
-    return (uint16_t)(rest > HR__FLOAT_INF ? HR__FLOAT16_NAN : sign | half);
+/* hr__product and hr__sum, never as one operation; hr__from_float16, hr__from_float64,
+ * hr__to_float16, hr__to_bfloat16. nvcc reads this twice, for the host and for the device. */
+#ifdef __CUDA_ARCH__
+#include "finish_device_ops.h"
+#else
+#include "finish_host_ops.h"
+#endif
+
+HR__HD uint32_t hr__to_float32(float x) {
+    const uint32_t bits = hr__float_bits(x);
+    return (bits & 0x7fffffffu) > HR__FLOAT_INF ? HR__FLOAT_NAN : bits;
 }
 
 /* Scale 1 and shift -0 leave every number as it is, the sign of a zero too. */
