@@ -2,7 +2,7 @@
  * The bodies of the CUDA kernels, run here for every block and thread of their grids, against the
  * host's twin: the same bits, the same counts, and nothing written beside.
  */
-#include "finish_kernel.h"
+#include "finish_choice.h"
 #include "order_cases.h"
 
 #include <setjmp.h>

@@ -2,7 +2,7 @@
  * The CUDA kernels of finishing: numbers of threads for the bodies in finish_kernel.h, and the
  * choice among what was compiled. Nothing here waits, allocates, or looks at data on the host.
  */
-#include "finish_kernel.h"
+#include "finish_choice.h"
 
 #include <cuda_runtime.h>
 
