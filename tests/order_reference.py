@@ -90,6 +90,17 @@ def permutation(n, key):
     return image
 
 
+def shuffled_place(n, seed):
+    """permutation/1: a function from a sample to its place in a data set of n shuffled as it was made."""
+    return permutation(n, xxh3_40(struct.pack("<5Q", seed, 0, 6, 0, 0)))
+
+
+def shuffled_places(n, seed):
+    """The place of each sample."""
+    image = shuffled_place(n, seed)
+    return [image(i) for i in range(n)]
+
+
 class Order:
     """chunks: the number of samples of each chunk of the data set."""
 
@@ -250,6 +261,9 @@ PERMUTATIONS = [
 ]
 
 
+SHUFFLES = [(1, 0), (6, 7), (256, M64), (257, 0), (4096, 7), (10**6 + 3, 2**63), (10**12, 42)]
+
+
 def make_order(case):
     kind, samples, S, B, streams, W, sample_bytes, seed, last, epochs = case
     chunks = [n for total in samples for n in segment(total, S)]
@@ -295,10 +309,21 @@ def keys_text():
     return "\n".join(lines) + "\n"
 
 
+def shuffles_text():
+    """n, seed, then 8 pairs: a sample and its place; samples as in permutation_text()."""
+    lines = []
+    for n, seed in SHUFFLES:
+        image = shuffled_place(n, seed)
+        pairs = " ".join(f"{i} {image(i)}" for i in (k * (n - 1) // 7 for k in range(8)))
+        lines.append(f"{n} {seed} {pairs}")
+    return "\n".join(lines) + "\n"
+
+
 def golden_texts():
     texts = {f"order_{name}.txt": order_text(case) for name, case in CASES.items()}
     texts["permutations.txt"] = permutation_text()
     texts["keys.txt"] = keys_text()
+    texts["shuffles.txt"] = shuffles_text()
     return texts
 
 
