@@ -490,6 +490,28 @@ static void writer__too_small_budget__is_refused_with_one_that_works(void **stat
     fault_disk_free(d);
 }
 
+static void writer__kept_to_what_it_needs__works(void **state) {
+    (void)state;
+    struct fault_disk *d = fault_disk_new();
+    hr_error err = {0};
+    hr_writer *w = NULL;
+    hr_writer_options o = options();
+    hr_writer_info info = {.struct_bytes = sizeof info};
+    o.budget_bytes = UINT64_C(1) << 30;
+    assert_ok(hr__writer_open_in(fault_disk_folder(d), TARGET, rows_fields, ROWS_NUM_FIELDS, &o, &w,
+                                 &err),
+              &err);
+    const uint64_t needed_bytes = hr__writer_keep_to_need(w);
+    assert_true(needed_bytes < UINT64_C(1) << 28);
+    assert_ok(rows_append(w, rows_fields, ROWS_NUM_FIELDS, 0, 9000, 500, &err), &err);
+    assert_ok(hr_writer_commit(w, &err), &err);
+    assert_ok(hr_writer_describe(w, &info, &err), &err);
+    assert_int_equal(info.budget_bytes, needed_bytes);
+    assert_true(info.reserved_bytes <= needed_bytes && info.reserved_bytes >= needed_bytes / 2);
+    hr_writer_close(w);
+    fault_disk_free(d);
+}
+
 static void writer__any_budget__is_never_exceeded(void **state) {
     (void)state;
     for (uint64_t mib = 6; mib < 40; mib += 7) {
@@ -619,6 +641,7 @@ int main(void) {
         cmocka_unit_test(writer__existing_target__is_refused_unless_replaced),
         cmocka_unit_test(writer__second_writer__is_busy),
         cmocka_unit_test(writer__too_small_budget__is_refused_with_one_that_works),
+        cmocka_unit_test(writer__kept_to_what_it_needs__works),
         cmocka_unit_test(writer__any_budget__is_never_exceeded),
         cmocka_unit_test(writer__wrong_options__are_refused),
         cmocka_unit_test(writer__after_commit__can_only_be_closed),

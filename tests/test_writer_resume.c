@@ -287,6 +287,9 @@ static void resume__of_another_job__is_refused_with_what_differs(void **state) {
     other = o;
     other.attributes_json = "{\"a\": 1}";
     refused(d, rows_fields, ROWS_NUM_FIELDS, &other, "attributes");
+    other = o;
+    other.provenance_json = "{\"shuffle\": {\"seed\": \"7\"}}";
+    refused(d, rows_fields, ROWS_NUM_FIELDS, &other, "now it is {\"shuffle\":{\"seed\":\"7\"}");
     source.mtime_ns = 21;
     refused(d, rows_fields, ROWS_NUM_FIELDS, &o, "sources");
     source.mtime_ns = 20;
@@ -301,6 +304,22 @@ static void resume__of_another_job__is_refused_with_what_differs(void **state) {
     fields[1].attributes_json = "{\"unit\": 1}";
     refused(d, fields, 3, &o, "attributes");
     /* The refusals have left it alone. */
+    hr_writer *w = open_writer(d, &o);
+    assert_int_equal(hr_writer_num_samples(w), 500);
+    finish(d, w, &im);
+    hrd_image_free(&im);
+    fault_disk_free(d);
+}
+
+static void resume__by_another_program_of_the_same_provenance__goes_on(void **state) {
+    (void)state;
+    struct fault_disk *d = fault_disk_new();
+    struct hrd_image im;
+    hr_writer_options o = options(0);
+    o.provenance_json = "{\"program\": \"old\", \"shuffle\": {\"seed\": \"7\"}}";
+    interrupt_after(d, 500, &o);
+    o.provenance_json = "{\"shuffle\": {\"seed\": \"7\"}, \"program\": \"new\"}";
+    o.flags = HR_WRITER_RESUME;
     hr_writer *w = open_writer(d, &o);
     assert_int_equal(hr_writer_num_samples(w), 500);
     finish(d, w, &im);
@@ -382,6 +401,7 @@ int main(void) {
         cmocka_unit_test(resume__with_nothing_there__begins_anew),
         cmocka_unit_test(resume__without_the_flag__begins_anew),
         cmocka_unit_test(resume__of_another_job__is_refused_with_what_differs),
+        cmocka_unit_test(resume__by_another_program_of_the_same_provenance__goes_on),
         cmocka_unit_test(resume__with_a_damaged_chunk__keeps_the_ones_before),
         cmocka_unit_test(resume__with_a_damaged_record__is_refused),
         cmocka_unit_test(resume__with_a_long_job_record__finds_the_chunks_behind_it),
