@@ -1,6 +1,6 @@
 /*
  * hr_convert(): the inputs are read ahead by threads of their own, and appended to a writer in
- * order; memory is divided between the two.
+ * order, or shuffled; memory is divided between the two.
  */
 #define _GNU_SOURCE
 #include "headrace/convert.h"
@@ -14,7 +14,10 @@
 #include "inputs.h"
 #include "options.h"
 #include "pipeline.h"
+#include "shuffle.h"
+#include "shuffle_options.h"
 #include "space.h"
+#include "writer_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +31,10 @@ struct job {
     hr_convert_options opts;
     struct hr__inputs inputs;
     struct hr__read_plan plan;
-    struct hr__budget budget; /* of reading; the rest is the writer's */
+    struct hr__budget budget;         /* of reading and shuffling; the rest is the writer's */
+    bool shuffled;                    /* and not only said to be, as of samples without bytes */
+    struct hr__shuffle_layout layout; /* of the writer's samples */
+    char *provenance_json;            /* or NULL */
     hr_writer *writer;
     struct hr__pipeline *pipeline;
     uint64_t num_samples;
@@ -43,6 +49,13 @@ static void note(const struct job *job, const char *line) {
         job->opts.on_note(job->opts.user, line);
 }
 
+/* A job that stops now can be resumed. */
+static bool has_partial(const struct job *job) {
+    hr_writer_info info = {.struct_bytes = sizeof info};
+    return job->writer == NULL ||
+           (hr_writer_describe(job->writer, &info, NULL) == HR_OK && info.codecs_chosen);
+}
+
 /* HR_ERR_CANCELLED if the caller wants to stop. At most ten calls a second, but for `now`. */
 static hr_status tell_progress(struct job *job, uint64_t done_samples, bool now, hr_error *err) {
     int64_t time_ns = hr__now_ns();
@@ -53,9 +66,13 @@ static hr_status tell_progress(struct job *job, uint64_t done_samples, bool now,
     hr_progress progress = {.done_samples = done_samples,
                             .total_samples = job->num_samples,
                             .total_bytes = job->total_bytes};
-    progress.done_bytes = progress.done_samples * job->plan.sample_bytes;
+    progress.done_bytes = progress.done_samples * job->layout.sample_bytes;
     if (job->opts.on_progress(job->opts.user, &progress) == 0)
         return HR_OK;
+    if (!has_partial(job))
+        return hr__error_set(err, HR_ERR_CANCELLED,
+                             "stopped before anything of %s was written; begin again",
+                             job->opts.output);
     return hr__error_set(err, HR_ERR_CANCELLED,
                          "stopped after %llu of %llu samples; what is done is kept in %s.partial "
                          "and can be resumed",
@@ -63,9 +80,14 @@ static hr_status tell_progress(struct job *job, uint64_t done_samples, bool now,
                          (unsigned long long)job->num_samples, job->opts.output);
 }
 
+/* Of a shuffle, that samples are read is half of the work. */
+static uint64_t done_samples(const struct job *job, uint64_t read, uint64_t written) {
+    return job->shuffled ? read / 2 + written / 2 + (read % 2 + written % 2) / 2 : written;
+}
+
 /* While what an interrupted conversion left is read again. */
-static int on_resume(void *user, uint64_t done_samples) {
-    return tell_progress(user, done_samples, false, NULL) != HR_OK;
+static int on_resume(void *user, uint64_t written) {
+    return tell_progress(user, done_samples(user, 0, written), false, NULL) != HR_OK;
 }
 
 static hr_status check_output(const struct job *job, hr_error *err) {
@@ -89,14 +111,12 @@ static hr_status check_output(const struct job *job, hr_error *err) {
 
 static hr_status measure(struct job *job, hr_error *err) {
     job->num_samples = job->inputs.fields[0].source->info.num_samples;
-    uint64_t sample_bytes = 0;
-    bool fits = true;
-    for (uint32_t i = 0; i < job->inputs.num_fields; i++)
-        fits = fits && hr__add_u64(sample_bytes, job->inputs.fields[i].source->info.sample_bytes,
-                                   &sample_bytes);
-    if (!fits || sample_bytes > (UINT64_C(1) << 34))
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "one sample has more than 16 GiB; is its first axis that of samples?");
+    const hr_status st =
+        hr__shuffle_layout_make(&job->inputs, job->opts.index_field != NULL, &job->layout, err);
+    if (st != HR_OK)
+        return st;
+    const uint64_t sample_bytes = job->layout.sample_bytes;
+    job->shuffled = (job->opts.flags & HR_CONVERT_SHUFFLE) != 0 && sample_bytes > 0;
     if (!hr__mul_u64(sample_bytes, job->num_samples, &job->total_bytes))
         return hr__error_set(err, HR_ERR_UNSUPPORTED, "the inputs have more than 2^64 bytes");
     if (sample_bytes == 0 && job->num_samples > MAX_EMPTY_SAMPLES)
@@ -108,7 +128,8 @@ static hr_status measure(struct job *job, hr_error *err) {
     return HR_OK;
 }
 
-/* What the writer is told of the fields; the attributes' texts are in `texts`. */
+/* What the writer is told of the fields, of which there are layout.num_fields; the attributes'
+ * texts are in `texts`. */
 static void describe_fields(const struct job *job, hr_field *fields, char (*texts)[64]) {
     for (uint32_t i = 0; i < job->inputs.num_fields; i++) {
         const struct hr__source_info *info = &job->inputs.fields[i].source->info;
@@ -124,6 +145,9 @@ static void describe_fields(const struct job *job, hr_field *fields, char (*text
             fields[i].attributes_json = texts[i];
         }
     }
+    if (job->layout.has_index)
+        fields[job->inputs.num_fields] =
+            (hr_field){.name = job->opts.index_field, .dtype = HR_INT64};
 }
 
 static hr_status open_writer_with(struct job *job, const hr_field *fields, uint64_t budget_bytes,
@@ -142,9 +166,10 @@ static hr_status open_writer_with(struct job *job, const hr_field *fields, uint6
     w.disk_bytes_per_s = o->disk_bytes_per_s;
     w.num_sources = job->inputs.num_files;
     w.sources = job->inputs.files;
+    w.provenance_json = job->provenance_json;
     w.user = job;
     w.on_resume = on_resume;
-    return hr_writer_open(o->output, fields, job->inputs.num_fields, &w, &job->writer, err);
+    return hr_writer_open(o->output, fields, job->layout.num_fields, &w, &job->writer, err);
 }
 
 /* The buffers of the plan, and the readers' own memory. */
@@ -187,16 +212,51 @@ static hr_status divide_memory(struct job *job, const hr_field *fields, hr_error
     return st;
 }
 
+/* What the writer does not need is for reading, of which a quarter, and for shuffling. */
+static void plan_shuffle(struct job *job) {
+    const uint64_t memory = job->opts.budget_bytes - hr__writer_keep_to_need(job->writer);
+    hr__budget_init(&job->budget, memory);
+    hr__read_plan_make(&job->inputs, memory / 4,
+                       hr__read_plan_readers(&job->inputs, job->opts.num_helpers), &job->plan);
+    if (reading_bytes(job) > memory / 2)
+        hr__read_plan_make(&job->inputs, 0, 1, &job->plan);
+}
+
+/* Half of the budget is for reading and shuffling; where the writer then lacks memory, half of
+ * that, and so on, down to the least. */
+static hr_status divide_memory_to_shuffle(struct job *job, const hr_field *fields, hr_error *err) {
+    const uint64_t budget_bytes = job->opts.budget_bytes;
+    hr__read_plan_make(&job->inputs, 0, 1, &job->plan);
+    const uint64_t least =
+        hr__shuffle_plan_least(&job->layout, job->num_samples, reading_bytes(job));
+    hr_status st = HR_ERR_BUDGET;
+    for (uint64_t share = budget_bytes / 2; share > least && st == HR_ERR_BUDGET; share /= 2)
+        st = open_writer_with(job, fields, budget_bytes - share, err);
+    /* A writer that gets one byte says how many it needs. */
+    if (st == HR_ERR_BUDGET)
+        st = open_writer_with(job, fields, least < budget_bytes ? budget_bytes - least : 1, err);
+    if (st == HR_OK)
+        plan_shuffle(job);
+    if (st == HR_ERR_BUDGET)
+        hr__error_prefix(err,
+                         "the budget is %llu bytes, of which reading and shuffling take %llu, and "
+                         "these must be added to what follows",
+                         (unsigned long long)budget_bytes, (unsigned long long)least);
+    return st;
+}
+
 static hr_status open_writer(struct job *job, hr_error *err) {
     hr_status st;
-    hr_field *fields = calloc(job->inputs.num_fields, sizeof *fields);
-    char(*texts)[64] = calloc(job->inputs.num_fields, sizeof *texts);
+    hr_field *fields = calloc(job->layout.num_fields, sizeof *fields);
+    char(*texts)[64] = calloc(job->layout.num_fields, sizeof *texts);
     if (fields == NULL || texts == NULL) {
-        st = hr__error_no_memory(err, job->inputs.num_fields * sizeof *fields, "the fields");
+        st = hr__error_no_memory(err, job->layout.num_fields * sizeof *fields, "the fields");
         goto done;
     }
     describe_fields(job, fields, texts);
-    HR_TRY(divide_memory(job, fields, err));
+    HR_TRY(hr__shuffle_provenance(&job->opts, &job->provenance_json, err));
+    HR_TRY(job->shuffled ? divide_memory_to_shuffle(job, fields, err)
+                         : divide_memory(job, fields, err));
     job->resumed_samples = hr_writer_num_samples(job->writer);
     if ((job->opts.flags & HR_CONVERT_RESUME) != 0) {
         char line[128];
@@ -250,13 +310,39 @@ done:
     return st;
 }
 
+static hr_status tell_shuffle(void *user, uint64_t read, hr_error *err) {
+    struct job *job = user;
+    const uint64_t written = hr_writer_num_samples(job->writer);
+    const hr_status st = check_space(job, err);
+    return st == HR_OK ? tell_progress(job, done_samples(job, read, written), false, err) : st;
+}
+
+static hr_status shuffle_samples(struct job *job, hr_error *err) {
+    const struct hr__shuffle_job shuffle = {
+        .inputs = &job->inputs,
+        .layout = &job->layout,
+        .read_plan = &job->plan,
+        .budget = &job->budget,
+        .num_threads = job->opts.num_threads,
+        .seed = job->opts.shuffle_seed,
+        .writer = job->writer,
+        .folder = &hr__posix_folder,
+        .output = job->opts.output,
+        .check_space = (job->opts.flags & HR_CONVERT_NO_SPACE_CHECK) == 0,
+        .user = job,
+        .tell = tell_shuffle,
+    };
+    const hr_status st = hr__shuffle_run(&shuffle, err);
+    return st == HR_OK ? tell_progress(job, job->num_samples, true, err) : st;
+}
+
 static hr_status finish(struct job *job, hr_convert_result *result, hr_error *err) {
     hr_writer_info info = {.struct_bytes = sizeof info};
     hr_status st;
     HR_TRY(hr__inputs_check_unchanged(&job->inputs, err));
     HR_TRY(hr_writer_commit(job->writer, err));
     HR_TRY(hr_writer_describe(job->writer, &info, err));
-    result->num_fields = job->inputs.num_fields;
+    result->num_fields = job->layout.num_fields;
     result->num_samples = job->num_samples;
     result->resumed_samples = job->resumed_samples;
     result->decoded_bytes = job->total_bytes;
@@ -273,6 +359,8 @@ static void close_job(struct job *job) {
     hr_writer_close(job->writer);
     hr__inputs_close(&job->inputs);
     hr__budget_close(&job->budget);
+    hr__shuffle_layout_free(&job->layout);
+    free(job->provenance_json);
 }
 
 hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result, hr_error *err) {
@@ -286,9 +374,10 @@ hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result, 
                                 "hr_convert_result", err));
     HR_TRY(hr__inputs_open(&job.opts, &job.inputs, err));
     HR_TRY(check_output(&job, err));
+    HR_TRY(hr__shuffle_check_index(&job.opts, &job.inputs, err));
     HR_TRY(measure(&job, err));
     HR_TRY(open_writer(&job, err));
-    HR_TRY(copy_samples(&job, err));
+    HR_TRY(job.shuffled ? shuffle_samples(&job, err) : copy_samples(&job, err));
     HR_TRY(finish(&job, &done_so_far, err));
     done_so_far.elapsed_ns = hr__now_ns() - began_ns;
     if (result != NULL)

@@ -25,6 +25,8 @@ static const char help[] =
     "      --field NAME=SRC    one field said outright; may be repeated\n"
     "      --force             replace OUT.hrd\n"
     "      --resume            go on with an interrupted conversion\n"
+    "      --shuffle SEED      put all samples into a random order, once\n"
+    "      --index-field NAME  and keep each sample's index before it, as a field\n"
     "      --optimize GOAL     speed (default), balanced or size of the file\n"
     "      --disk-rate SIZE    of the disk to read from, a second (default 1 GB)\n"
     "      --codec C           raw, zstd or auto (default: tried on real chunks)\n"
@@ -45,6 +47,8 @@ enum {
     OPT_FIELD = OPTIONS_LONG,
     OPT_FORCE,
     OPT_RESUME,
+    OPT_SHUFFLE,
+    OPT_INDEX_FIELD,
     OPT_OPTIMIZE,
     OPT_DISK_RATE,
     OPT_CODEC,
@@ -69,6 +73,8 @@ static const struct option table[] = {
     {"field", required_argument, NULL, OPT_FIELD},
     {"force", no_argument, NULL, OPT_FORCE},
     {"resume", no_argument, NULL, OPT_RESUME},
+    {"shuffle", required_argument, NULL, OPT_SHUFFLE},
+    {"index-field", required_argument, NULL, OPT_INDEX_FIELD},
     {"optimize", required_argument, NULL, OPT_OPTIMIZE},
     {"disk-rate", required_argument, NULL, OPT_DISK_RATE},
     {"codec", required_argument, NULL, OPT_CODEC},
@@ -217,6 +223,12 @@ static bool take_option(const options *o, int value, convert_job *job) {
         return true;
     case OPT_FIELD:
         return take_field(o, job);
+    case OPT_SHUFFLE:
+        job->opts.flags |= HR_CONVERT_SHUFFLE;
+        return options_uint(o, "shuffle", 0, UINT64_MAX, &job->opts.shuffle_seed);
+    case OPT_INDEX_FIELD:
+        job->opts.index_field = optarg;
+        return true;
     case OPT_OPTIMIZE:
     case OPT_CODEC:
     case OPT_FILTER:
@@ -244,9 +256,12 @@ static bool take_arguments(const options *o, convert_job *job) {
     job->opts.inputs = (const char *const *)(o->argv + optind);
     job->opts.num_inputs = (uint32_t)(o->argc - optind);
     job->opts.fields = job->fields;
+    const bool shuffled = (job->opts.flags & HR_CONVERT_SHUFFLE) != 0;
     const char *missing = job->opts.num_inputs + job->opts.num_fields == 0 ? "an input is missing"
                           : job->opts.output == NULL ? "the output is missing: -o OUT.hrd"
-                                                     : NULL;
+                          : job->opts.index_field != NULL && !shuffled
+                              ? "--index-field is for --shuffle SEED, which is missing"
+                              : NULL;
     if (missing != NULL) {
         report_usage(o->command, "%s", missing);
     }

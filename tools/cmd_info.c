@@ -221,6 +221,25 @@ static void print_warnings(const info_view *v) {
     }
 }
 
+/* Its provenance may be anything that JSON can hold. */
+static void print_shuffle(const info_view *v) {
+    const json_t *shuffle = json_object_get(json_object_get(v->footer, "provenance"), "shuffle");
+    const char *index = text_of(shuffle, "index_field");
+    if (!json_is_object(shuffle)) {
+        return;
+    }
+    fputs("shuffled as it was made: ", stdout);
+    dataset_print_plain(text_of(shuffle, "name"));
+    printf("/%lld, seed ", (long long)json_integer_value(json_object_get(shuffle, "version")));
+    dataset_print_plain(text_of(shuffle, "seed"));
+    if (index[0] != '\0') {
+        fputs("; each sample's index before it is the field '", stdout);
+        dataset_print_plain(index);
+        putchar('\'');
+    }
+    putchar('\n');
+}
+
 static int print_text(const info_view *v) {
     const hr_dataset_info *i = &v->info;
     const int width = name_width(v);
@@ -232,6 +251,7 @@ static int print_text(const info_view *v) {
     printf("%s decoded, %s in the file (ratio %.2f), %s dead\n", sizes_bytes(i->decoded_bytes).text,
            sizes_bytes(i->file_bytes).text, ratio_of(i), sizes_bytes(i->dead_bytes).text);
     printf("UUID %s, commit %" PRIu64 "\n", uuid, i->commit_seq);
+    print_shuffle(v);
     print_fields(v, width);
     print_statistics(v, width);
     if (v->why) {

@@ -1,6 +1,7 @@
 /*
  * Is the job in a partial file this one? (docs/format.md, 5.)
  */
+#define _GNU_SOURCE
 #include "job.h"
 
 #include "bytes.h"
@@ -80,9 +81,9 @@ static hr_status compare_provenance(const char *path, const char *theirs, const 
     HR_TRY(provenance_of(theirs, &a, err));
     HR_TRY(provenance_of(ours, &b, err));
     if (strcmp(a, b) != 0)
-        st = hr__error_set(err, HR_ERR_MISMATCH,
-                           "%s is of another job: its provenance is %.120s, now it is %.120s" ADVICE,
-                           path, a, b);
+        st = hr__error_set(
+            err, HR_ERR_MISMATCH,
+            "%s is of another job: its provenance is %.120s, now it is %.120s" ADVICE, path, a, b);
 done:
     free(a);
     free(b);
