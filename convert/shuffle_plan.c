@@ -16,7 +16,8 @@
 static bool fits_in_memory(const struct hr__shuffle_layout *layout, uint64_t num_samples,
                            const struct hr__shuffle_memory *m) {
     uint64_t n_bytes = hr__shuffle_rows_bytes(layout, num_samples);
-    return hr__add_u64(n_bytes, m->reading_bytes, &n_bytes) && n_bytes <= m->memory_bytes;
+    return n_bytes < UINT64_MAX && hr__add_u64(n_bytes, m->reading_bytes, &n_bytes) &&
+           n_bytes <= m->memory_bytes;
 }
 
 /* Records that each thread reads at once, and samples of a bucket beside them, of which two are in
