@@ -214,7 +214,7 @@ static void print_warnings(const info_view *v) {
         }
         if (s.looks_sorted) {
             printf("warning: '%s' looks like sorted labels (%s values, longest run %s): train "
-                   "shuffled\n",
+                   "shuffled, better after convert --shuffle\n",
                    field.name, sizes_count(s.num_distinct).text,
                    sizes_count(s.longest_run_samples).text);
         }

@@ -97,7 +97,7 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
     const char *labels = labels_name(ds, p, &field);
     if (labels != NULL) {
         printf("warning          '%s' looks like sorted labels%s\n", labels,
-               shuffle ? "" : ": train with --shuffle");
+               shuffle ? "; convert --shuffle mixes them best" : ": train with --shuffle");
     }
     if (!p->fits) {
         printf("does not fit     give --budget %" PRIu64, p->smallest_reopen_bytes);
