@@ -53,10 +53,10 @@ typedef struct hr_writer_options {
     uint32_t num_sources;
     const hr_source_fingerprint *sources; /**< num_sources entries; copied */
     const char *attributes_json; /**< of the data set: a JSON object as text, or NULL; copied */
-    /** A JSON object as text, or NULL; copied. Compared when a job is resumed, but for a "program" in
-     * it. */
+    /** A JSON object as text, or NULL; copied. Compared when a job is resumed, but for a "program"
+     * in it. */
     const char *provenance_json;
-    void *user;                  /**< handed to on_resume */
+    void *user; /**< handed to on_resume */
     /** Called during hr_writer_open() with HR_WRITER_RESUME, after each chunk that is kept, with
      * the samples kept so far; non-zero stops with HR_ERR_CANCELLED. May be NULL. */
     int (*on_resume)(void *user, uint64_t done_samples);
