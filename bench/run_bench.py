@@ -18,6 +18,7 @@ import memory_runs
 import peak_memory
 import programs
 import set_speed
+import shuffle_speed
 import standard_sets
 import table
 from programs import say
@@ -90,6 +91,7 @@ def measure_arrays(args):
     results = {}
     if "conversion" in args.only:
         results["conversion"] = conversion_speed.measure(x, small, args.folder, args.rounds)
+        results["shuffle"] = shuffle_speed.measure(args.folder, args.size // 2, args.rounds)
     if "memory" in args.only:
         gzipped = args.folder / "gzip.h5"
         bench_data.write_hdf5(np.load(small), gzipped)

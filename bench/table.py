@@ -281,6 +281,28 @@ def conversion_text(conversion):
     return "## Conversion\n" + limits_text(conversion["limits"]) + others_text(conversion["others"])
 
 
+def shuffle_text(shuffle):
+    rows = [
+        [
+            row["name"],
+            mib(row["source_bytes"]),
+            mib(row["budget_bytes"]),
+            rate(row["plain_bytes_per_s"]["median"]),
+            span(row["bytes_per_s"], rate),
+            f"**{percent(row['share']['median'])}** "
+            f"({percent(row['share']['low'])} to {percent(row['share']['high'])})",
+            percent(row["promised"]),
+            verdict(row["kept"]),
+        ]
+        for row in shuffle["rows"]
+    ]
+    header = ["samples", "source", "budget", "rate without", "rate with", "share", "promised", "kept"]
+    return (
+        "## Shuffling once\n\n`convert --shuffle` against the same conversion without it, source in the page cache, fsync "
+        "included.\n\n" + grid(header, rows)
+    )
+
+
 def memory_text(memory):
     rows = [
         [
@@ -311,6 +333,7 @@ SECTIONS = {
     "loader": loader_text,
     "soak": soak_text,
     "conversion": conversion_text,
+    "shuffle": shuffle_text,
     "memory": memory_text,
 }
 

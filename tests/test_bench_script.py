@@ -15,6 +15,7 @@ sys.path.insert(0, str(SOURCE / "bench"))
 import loader_speed  # noqa: E402
 import programs  # noqa: E402
 import set_speed  # noqa: E402
+import shuffle_speed  # noqa: E402
 import standard_sets  # noqa: E402
 import table  # noqa: E402
 
@@ -49,6 +50,7 @@ def results(tmp_path_factory):
         "epochs": set_speed.measure(folder, MIB, 1, 0.005),
         "loader": loader_speed.measure(folder, MIB, MIB, 1, 0.005, chunks=20_000),
         "soak": programs.soak(folder, 10_000, 100),
+        "shuffle": shuffle_speed.measure(folder, 40 * MIB, 1),
     }
 
 
@@ -76,6 +78,14 @@ def test_loader__every_figure__is_there_and_judged(results):
     assert loader["wide_index"]["chunks"] == 20_000
     assert loader["wide_index"]["index_bytes"] >= 20_000 * 8
     assert loader["wide_index"]["memory"]["kept"]
+
+
+def test_shuffle__both_ways_of_both_sets__are_measured(results):
+    rows = results["shuffle"]["rows"]
+    assert [row["name"].rpartition(", ")[2] for row in rows] == ["in memory", "by file"] * 2
+    for row in rows:
+        assert row["share"]["low"] > 0 and isinstance(row["kept"], bool)
+        assert (row["budget_bytes"] > row["source_bytes"]) == row["name"].endswith("in memory")
 
 
 def test_soak__short_form__ends_with_what_it_began_with(results):
