@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #define SEED    11u
-#define SAMPLES 3000u
+#define SAMPLES 1500u
 #define X_BYTES 600u
 
 /* ---- sources: sample i of x begins with i, y is i mod 256, z has no bytes ---- */
@@ -270,7 +270,7 @@ static void shuffle__any_memory__gives_the_same_order(void **state) {
     const uint64_t counts[] = {1, 2, 100, 257, 1001, SAMPLES};
     unsigned in_memory = 0, resident = 0, single = 0, many = 0, refused = 0;
     for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++)
-        for (uint64_t memory = 3000; memory < 4000000; memory = memory * 3 / 2) {
+        for (uint64_t memory = 3000; memory < 2000000; memory = memory * 7 / 4) {
             struct outcome o = {.stop_at = UINT64_MAX};
             hr_error err = {0};
             const bool with_index = memory % 2 == 0;
@@ -298,14 +298,14 @@ static void shuffle__any_memory__gives_the_same_order(void **state) {
 }
 
 /* By file, in several buckets and pieces. */
-#define BY_FILE UINT64_C(200000)
+#define BY_FILE UINT64_C(150000)
 
 static void shuffle__resumed_in_the_middle__leaves_out_what_is_there(void **state) {
     (void)state;
     make_inputs(SAMPLES);
     mend_disk();
     for (uint64_t memory = BY_FILE; memory <= BY_FILE * 100; memory *= 100) {
-        struct outcome o = {.stop_at = SAMPLES + 1500};
+        struct outcome o = {.stop_at = SAMPLES * 3 / 2};
         hr_error err = {0};
         open_writer(0, true);
         assert_int_equal(run(BY_FILE, 1, true, &o, &err), HR_ERR_CANCELLED);
@@ -361,7 +361,7 @@ static void shuffle__any_flipped_byte_in_the_file__is_found(void **state) {
     (void)state;
     const uint64_t n_bytes = SAMPLES * (HR__PLACE_BYTES + X_BYTES + 1 + HR__INDEX_BYTES);
     make_inputs(SAMPLES);
-    for (uint64_t off = 0; off < n_bytes; off = off < 12 ? off + 1 : off * 5 / 4) {
+    for (uint64_t off = 0; off < n_bytes; off = off < 8 ? off + 1 : off * 3 / 2) {
         struct outcome o = {.stop_at = UINT64_MAX};
         hr_error err = {0};
         mend_disk();
@@ -383,24 +383,24 @@ static void shuffle__a_file_that_is_cut_off__is_found(void **state) {
     hr_error err = {0};
     make_inputs(SAMPLES);
     mend_disk();
-    disk.cut_off = 500000;
+    disk.cut_off = 300000;
     open_writer(0, false);
     assert_int_equal(run(BY_FILE, 1, false, &o, &err), HR_ERR_CORRUPT);
-    assert_true(err.file_off == 500000);
+    assert_true(err.file_off == 300000);
     give_up();
 }
 
 static void shuffle__a_source_that_fails__is_told(void **state) {
     (void)state;
     make_inputs(SAMPLES);
-    fails_at = 2000;
+    fails_at = 1000;
     for (uint64_t memory = BY_FILE; memory <= BY_FILE * 100; memory *= 100) {
         struct outcome o = {.stop_at = UINT64_MAX};
         hr_error err = {0};
         mend_disk();
         open_writer(0, true);
         assert_int_equal(run(memory, 1, true, &o, &err), HR_ERR_DATA);
-        assert_string_equal(err.message, "sample 2000 is bad");
+        assert_string_equal(err.message, "sample 1000 is bad");
         give_up();
     }
     fails_at = UINT64_MAX;

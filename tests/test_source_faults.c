@@ -306,16 +306,6 @@ static void npy__each_transfer_is_short__is_gone_on_with(void **state) {
     each_is_survived(NPY, FAULT_SHORT, 10);
 }
 
-static void shuffled__each_transfer_is_short__is_gone_on_with(void **state) {
-    (void)state;
-    each_is_survived(SHUFFLED, FAULT_SHORT, 20);
-}
-
-static void shuffled__each_call_is_interrupted__is_done_again(void **state) {
-    (void)state;
-    each_is_survived(SHUFFLED, FAULT_INTERRUPT, 20);
-}
-
 static void hdf5__each_call_is_interrupted__is_done_again(void **state) {
     (void)state;
     each_is_survived(HDF5, FAULT_INTERRUPT, 20);
@@ -350,8 +340,6 @@ int main(int argc, char **argv) {
         cmocka_unit_test(raw__each_system_call_fails__is_an_error),
         cmocka_unit_test(shuffled__each_system_call_fails__is_an_error),
         cmocka_unit_test(shuffled__each_allocation_fails__is_an_error),
-        cmocka_unit_test(shuffled__each_transfer_is_short__is_gone_on_with),
-        cmocka_unit_test(shuffled__each_call_is_interrupted__is_done_again),
         cmocka_unit_test(hdf5__each_system_call_fails__is_an_error),
         cmocka_unit_test(hdf5__each_allocation_fails__is_an_error),
         cmocka_unit_test(hdf5__each_call_is_interrupted__is_done_again),
