@@ -1,0 +1,620 @@
+/*
+ * hr_probe(): what it predicts, of disks that are slow and of files that are not in the page cache
+ * yet; its bounds of time and memory; what it refuses; and its parts (measure/).
+ */
+#define _GNU_SOURCE
+#include "cached_share.h"
+#include "clock.h"
+#include "error.h"
+#include "headrace/bench.h"
+#include "headrace/memory.h"
+#include "made_dataset.h"
+#include "memory_file.h"
+#include "trial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NAME         "probe.hrd"
+#define MS           INT64_C(1000000)
+#define SAMPLE_BYTES (8 + 300 + 80)
+#define NUM_CHUNKS   80u
+
+static const struct made example = {.num_samples = NUM_CHUNKS * 50,
+                                    .samples_per_chunk = 50,
+                                    .row_bytes = 300,
+                                    .row_words = 20,
+                                    .codec = HR_CODEC_ZSTD,
+                                    .filter = HR_FILTER_BYTE_SHUFFLE};
+
+static hr_dataset *example_open(const struct made *m) {
+    hr_error err = {0};
+    hr_dataset *ds = NULL;
+    made_write(made_path(NAME), m);
+    made_ok(hr_dataset_open(made_path(NAME), NULL, &ds, &err), &err);
+    return ds;
+}
+
+static hr_loader_options shuffled(void) {
+    hr_loader_options o = HR_LOADER_OPTIONS_INIT;
+    o.flags = HR_LOADER_SHUFFLE;
+    o.batch_samples = 64;
+    o.window_visits = 16;
+    o.num_threads = 2;
+    return o;
+}
+
+static hr_probe_result probe(hr_dataset *ds, const hr_loader_options *loader, int64_t limit_ns) {
+    hr_error err = {0};
+    hr_probe_options o = HR_PROBE_OPTIONS_INIT;
+    hr_probe_result r = {.struct_bytes = sizeof(r)};
+    o.limit_ns = limit_ns;
+    made_ok(hr_probe(ds, loader, &o, &r, &err), &err);
+    return r;
+}
+
+/* Threads of this process. */
+static uint32_t num_threads(void) {
+    char line[128];
+    unsigned n = 0;
+    FILE *f = fopen("/proc/self/status", "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f) != NULL && sscanf(line, "Threads: %u", &n) != 1)
+        ;
+    fclose(f);
+    return n;
+}
+
+/* ---- what it says ---- */
+
+static void check_figures(const hr_probe_result *r, uint64_t samples) {
+    assert_true(r->limit != HR_LIMIT_UNKNOWN && r->limit != HR_LIMIT_CONSUMER);
+    assert_memory_equal(r->sentence, "limited by ", 11);
+    assert_true(r->first_batch_ns > 0 && r->first_batch_ns <= r->epoch_ns);
+    assert_true(r->later_epoch_ns > 0);
+    assert_true(r->bytes_per_s > 0 && r->later_bytes_per_s > 0);
+    assert_true(r->decode_bytes_per_s > 0 && r->read_bytes_per_s > 0);
+    double rows = r->bytes_per_s / r->samples_per_s;
+    assert_true(rows > SAMPLE_BYTES * 0.999 && rows < SAMPLE_BYTES * 1.001);
+    double later = (double)samples * SAMPLE_BYTES * 1e9 / r->later_bytes_per_s;
+    assert_true((double)r->later_epoch_ns > later * 0.999 - 1);
+    assert_true((double)r->later_epoch_ns < later * 1.001 + 1);
+    assert_true(r->visits > 0 && r->took_ns > 0);
+}
+
+static void probe__a_small_set__every_figure_is_there(void **state) {
+    (void)state;
+    hr_dataset *ds = example_open(&example);
+    uint32_t threads = num_threads();
+    uint64_t in_use = hr_memory_in_use();
+    for (unsigned flags = 0; flags <= HR_LOADER_SHUFFLE; flags++) {
+        hr_loader_options lo = shuffled();
+        lo.flags = flags;
+        hr_probe_result r = probe(ds, &lo, 200 * MS);
+        check_figures(&r, example.num_samples);
+        assert_true(r.ratio > 1);
+        assert_int_equal(num_threads(), threads);
+        assert_int_equal(hr_memory_in_use(), in_use);
+    }
+    hr_dataset_close(ds);
+}
+
+static void probe__a_rank_of_several__speaks_of_its_part(void **state) {
+    (void)state;
+    hr_dataset *ds = example_open(&example);
+    hr_loader_options lo = shuffled();
+    lo.num_streams = 4;
+    lo.world_size = 2;
+    lo.rank = 1;
+    hr_probe_result r = probe(ds, &lo, 200 * MS);
+    check_figures(&r, example.num_samples / 64 * 64 / 2);
+    hr_dataset_close(ds);
+}
+
+static void probe__one_chunk_or_one_sample__is_no_exception(void **state) {
+    (void)state;
+    const uint64_t counts[] = {50, 1};
+    for (size_t i = 0; i < 2; i++) {
+        struct made m = example;
+        m.num_samples = counts[i];
+        hr_dataset *ds = example_open(&m);
+        hr_loader_options lo = shuffled();
+        lo.window_visits = 0;
+        hr_probe_result r = probe(ds, &lo, 100 * MS);
+        check_figures(&r, counts[i]);
+        hr_dataset_close(ds);
+    }
+}
+
+static void probe__fields_asked_for__are_what_rates_are_of(void **state) {
+    (void)state;
+    const char *const names[] = {"y"};
+    hr_dataset *ds = example_open(&example);
+    hr_loader_options lo = shuffled();
+    lo.fields = names;
+    lo.num_fields = 1;
+    hr_probe_result r = probe(ds, &lo, 100 * MS);
+    double rows = r.bytes_per_s / r.samples_per_s;
+    assert_true(rows > 7.999 && rows < 8.001);
+    assert_true(r.read_bytes_per_s > 0 && r.ratio > 0);
+    hr_dataset_close(ds);
+}
+
+/* ---- a disk whose every read takes its time, once ---- */
+
+struct slow {
+    struct memory_file file;
+    hr_dataset *ds;
+    struct hr__file_ops ops;
+    const struct hr__file_ops *real;
+};
+
+static unsigned slow_us; /* of a read of a page that was not read yet */
+static atomic_bool seen[1u << 14];
+static const struct hr__file_ops *real_ops;
+
+static int64_t read_slowly_once(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
+    size_t page = (size_t)(off / 4096) % (sizeof(seen) / sizeof(seen[0]));
+    if (!atomic_exchange(&seen[page], true))
+        usleep(slow_us);
+    return real_ops->read(ctx, buf, n_bytes, off);
+}
+
+static int64_t cached_if_read(void *ctx, uint64_t n_bytes, uint64_t off) {
+    (void)ctx;
+    size_t page = (size_t)(off / 4096) % (sizeof(seen) / sizeof(seen[0]));
+    return atomic_load(&seen[page]) ? (int64_t)n_bytes : 0;
+}
+
+static void slow_open(struct slow *s) {
+    hr_error err = {0};
+    hr_open_options o = HR_OPEN_OPTIONS_INIT;
+    made_write(made_path(NAME), &example);
+    memory_file_load(&s->file, made_path(NAME), 0);
+    made_ok(hr__dataset_open_in(&s->file.folder, NAME, &o, &s->ds, &err), &err);
+    real_ops = s->ds->file.ops;
+    s->ops = *real_ops;
+}
+
+static void slow_close(struct slow *s) {
+    s->ds->file.ops = real_ops;
+    hr_dataset_close(s->ds);
+    memory_file_free(&s->file);
+}
+
+static hr_loader_options from_slow_disk(void) {
+    hr_loader_options o = shuffled();
+    o.io = HR_IO_CACHED;
+    o.io_depth = 4;
+    return o;
+}
+
+/* Two threads with a read of 20 ms each: 100 visits a second. The first batch needs 8 visits, so 80
+ * ms; the trial has 24 ms. */
+static void probe__disk_too_slow_for_its_time__extrapolates(void **state) {
+    (void)state;
+    struct slow s = {0};
+    slow_open(&s);
+    hr_loader_options lo = from_slow_disk();
+    atomic_store(&s.file.delay_us, 20000);
+    int64_t began_ns = hr__now_ns();
+    hr_probe_result r = probe(s.ds, &lo, 40 * MS);
+    int64_t took_ns = hr__now_ns() - began_ns;
+    atomic_store(&s.file.delay_us, 0);
+    assert_int_equal(r.limit, HR_LIMIT_DISK);
+    assert_non_null(strstr(r.sentence, "limited by the disk: it gave "));
+    assert_true(r.first_batch_ns >= 75 * MS && r.first_batch_ns < 240 * MS);
+    assert_true(r.epoch_ns >= 750 * MS && r.epoch_ns < 2400 * MS);
+    assert_true(r.cached_share < 0);
+    assert_true(took_ns < 400 * MS); /* reads in flight, and a chunk to decode */
+    slow_close(&s);
+}
+
+static void probe__file_not_in_the_page_cache__later_epochs_are_faster(void **state) {
+    (void)state;
+    struct slow s = {0};
+    slow_open(&s);
+    hr_loader_options lo = from_slow_disk();
+    memset(seen, 0, sizeof(seen));
+    slow_us = 4000;
+    s.ops.read = read_slowly_once;
+    s.ops.cached = cached_if_read;
+    s.ds->file.ops = &s.ops;
+    hr_probe_result r = probe(s.ds, &lo, 200 * MS);
+    assert_true(r.cached_share >= 0 && r.cached_share < 0.1);
+    assert_int_equal(r.limit, HR_LIMIT_DISK);
+    /* 500 chunks a second of 19,400 bytes, at best; by a loader that is not told to wait for more.
+     */
+    assert_true(r.bytes_per_s < 500 * 50.0 * SAMPLE_BYTES * 1.1);
+    assert_true(r.later_bytes_per_s > 2 * r.bytes_per_s);
+    assert_true(r.later_epoch_ns < r.epoch_ns);
+    /* Now all is there that the probe read, and a file that is all there is tried once. */
+    for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
+        atomic_store(&seen[i], true);
+    r = probe(s.ds, &lo, 100 * MS);
+    assert_true(r.cached_share > 0.999);
+    assert_true(r.later_bytes_per_s == r.bytes_per_s);
+    slow_close(&s);
+}
+
+/* ---- bounds ---- */
+
+static atomic_bool watching;
+
+static void *watch_memory(void *most) {
+    while (atomic_load(&watching)) {
+        uint64_t now = hr_memory_in_use();
+        if (now > *(uint64_t *)most)
+            *(uint64_t *)most = now;
+        usleep(50);
+    }
+    return NULL;
+}
+
+static void probe__smallest_budget__suffices_and_is_kept(void **state) {
+    (void)state;
+    static const hr_io ios[] = {HR_IO_CACHED, HR_IO_THREADS, HR_IO_AUTO};
+    hr_dataset *ds = example_open(&example);
+    for (size_t i = 0; i < sizeof(ios) / sizeof(ios[0]); i++) {
+        hr_error err = {0};
+        hr_loader_options lo = shuffled();
+        hr_loader_plan plan = {.struct_bytes = sizeof(plan)};
+        lo.io = ios[i];
+        made_ok(hr_loader_plan_make(ds, &lo, &plan, &err), &err);
+        lo.budget_bytes = plan.smallest_budget_bytes;
+        uint64_t before = hr_memory_in_use(), most = 0;
+        pthread_t watcher;
+        atomic_store(&watching, true);
+        assert_int_equal(pthread_create(&watcher, NULL, watch_memory, &most), 0);
+        hr_probe_result r = probe(ds, &lo, 100 * MS);
+        atomic_store(&watching, false);
+        pthread_join(watcher, NULL);
+        check_figures(&r, example.num_samples);
+        assert_true(most > before && most <= plan.smallest_budget_bytes);
+        assert_int_equal(hr_memory_in_use(), before);
+        lo.budget_bytes = plan.smallest_budget_bytes - 1;
+        assert_int_equal(hr_probe(ds, &lo, NULL, &r, &err), HR_ERR_BUDGET);
+        assert_non_null(strstr(err.message, NAME));
+    }
+    hr_dataset_close(ds);
+}
+
+static void probe__time__is_kept(void **state) {
+    (void)state;
+    hr_dataset *ds = example_open(&example);
+    hr_loader_options lo = shuffled();
+    int64_t began_ns = hr__now_ns();
+    hr_probe_result r = probe(ds, &lo, 0);
+    int64_t took_ns = hr__now_ns() - began_ns;
+    assert_true(took_ns >= 900 * MS && took_ns < 4000 * MS); /* other tests run beside it */
+    assert_true(r.took_ns <= took_ns && r.took_ns > took_ns - 100 * MS);
+    hr_dataset_close(ds);
+}
+
+/* ---- what it refuses ---- */
+
+static void refused(hr_dataset *ds, const hr_loader_options *lo, const hr_probe_options *o,
+                    hr_status expected, const char *words) {
+    hr_error err = {0};
+    hr_probe_result r = {.struct_bytes = sizeof(r)};
+    assert_int_equal(hr_probe(ds, lo, o, &r, &err), expected);
+    assert_int_equal(err.status, expected);
+    if (strstr(err.message, words) == NULL)
+        fail_msg("'%s' lacks '%s'", err.message, words);
+}
+
+static void probe__options_that_make_no_sense__are_refused(void **state) {
+    (void)state;
+    hr_dataset *ds = example_open(&example);
+    hr_loader_options lo = shuffled();
+    hr_probe_options o = HR_PROBE_OPTIONS_INIT;
+    refused(NULL, &lo, NULL, HR_ERR_INVALID, "NULL");
+    refused(ds, NULL, NULL, HR_ERR_INVALID, "hr_loader_options");
+    o.flags = 1;
+    refused(ds, &lo, &o, HR_ERR_INVALID, "unknown flags");
+    const int64_t limits[] = {-1, 20 * MS - 1, 60000 * MS + 1};
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        o = (hr_probe_options)HR_PROBE_OPTIONS_INIT;
+        o.limit_ns = limits[i];
+        refused(ds, &lo, &o, HR_ERR_INVALID, "limit_ns");
+    }
+    o = (hr_probe_options){0};
+    refused(ds, &lo, &o, HR_ERR_INVALID, "hr_probe_options");
+    lo.batch_samples = 0;
+    refused(ds, &lo, NULL, HR_ERR_INVALID, "batch_samples");
+    lo = shuffled();
+    lo.num_streams = 3;
+    refused(ds, &lo, NULL, HR_ERR_INVALID, NAME ": the batch of 64 samples");
+    hr_probe_result unset = {0};
+    lo = shuffled();
+    assert_int_equal(hr_probe(ds, &lo, NULL, &unset, NULL), HR_ERR_INVALID);
+    hr_dataset_close(ds);
+}
+
+static void probe__no_sample_or_no_byte__is_refused(void **state) {
+    (void)state;
+    struct made none = example;
+    none.num_samples = 0;
+    hr_dataset *ds = example_open(&none);
+    hr_loader_options lo = shuffled();
+    refused(ds, &lo, NULL, HR_ERR_INVALID, NAME ": the data set has no samples");
+    hr_dataset_close(ds);
+    struct made empty = example;
+    const char *const names[] = {"x"};
+    empty.row_bytes = 0;
+    ds = example_open(&empty);
+    lo.fields = names;
+    lo.num_fields = 1;
+    refused(ds, &lo, NULL, HR_ERR_INVALID, NAME ": the samples of these fields hold no byte");
+    hr_dataset_close(ds);
+}
+
+struct stopper {
+    uint32_t calls, stop_at;
+};
+
+static int count_down(void *user) {
+    struct stopper *s = user;
+    return ++s->calls == s->stop_at;
+}
+
+static void probe__callback_says_stop_at_any_call__is_cancelled(void **state) {
+    (void)state;
+    hr_dataset *ds = example_open(&example);
+    hr_loader_options lo = shuffled();
+    uint32_t threads = num_threads(), cancelled = 0;
+    hr_status st = HR_ERR_CANCELLED;
+    for (uint32_t n = 1; n < 100 && st == HR_ERR_CANCELLED; n++) {
+        struct stopper s = {.stop_at = n};
+        hr_error err = {0};
+        hr_probe_result r = {.struct_bytes = sizeof(r)};
+        hr_probe_options o = HR_PROBE_OPTIONS_INIT;
+        o.limit_ns = 1000 * MS;
+        o.on_progress = count_down;
+        o.user = &s;
+        st = hr_probe(ds, &lo, &o, &r, &err);
+        if (st == HR_ERR_CANCELLED) {
+            cancelled++;
+            assert_int_equal(s.calls, n); /* and was not asked again */
+            assert_non_null(strstr(err.message, "stopped"));
+        }
+        assert_int_equal(num_threads(), threads);
+    }
+    assert_int_equal(st, HR_OK); /* so many calls there were not */
+    assert_true(cancelled >= 5);
+    hr_dataset_close(ds);
+}
+
+static void probe__damaged_frame__is_named(void **state) {
+    (void)state;
+    hr_error err = {0};
+    hr_dataset *ds = example_open(&example);
+    struct hr__index_cache cache = {0};
+    struct hr__index_entry at;
+    uint8_t byte;
+    made_ok(hr__dataset_locate(ds, 7, &cache, &at, &err), &err);
+    hr__index_cache_free(&cache);
+    int fd = open(made_path(NAME), O_RDWR);
+    off_t off = (off_t)(at.page * HR__PAGE_BYTES + 1000);
+    assert_int_equal(pread(fd, &byte, 1, off), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, off), 1);
+    close(fd);
+    hr_loader_options lo = shuffled();
+    refused(ds, &lo, NULL, HR_ERR_CORRUPT, NAME ": chunk 7");
+    hr_dataset_close(ds);
+}
+
+static void probe__disk_that_breaks__is_an_io_error(void **state) {
+    (void)state;
+    struct slow s = {0};
+    slow_open(&s);
+    hr_loader_options lo = from_slow_disk();
+    hr_probe_options o = HR_PROBE_OPTIONS_INIT;
+    hr_status st = HR_ERR_IO;
+    long nth = 0;
+    o.limit_ns = 20 * MS;
+    /* The whole probe, in steps that grow. */
+    while (st != HR_OK && nth < 1000000) {
+        hr_error err = {0};
+        hr_probe_result r = {.struct_bytes = sizeof(r)};
+        nth += 1 + nth / 3;
+        memory_file_fail(&s.file, nth, EIO);
+        st = hr_probe(s.ds, &lo, &o, &r, &err);
+        bool right = st == HR_OK ? atomic_load(&s.file.operations) < nth
+                                 : st == HR_ERR_IO && strstr(err.message, NAME) != NULL;
+        if (!right)
+            fail_msg("operation %ld: %s: %s", nth, hr_status_name(st), err.message);
+    }
+    assert_true(nth > 100);
+    slow_close(&s);
+}
+
+/* ---- parts ---- */
+
+static struct hr__sketch *sketch_of(hr_dataset *ds, const hr_loader_options *lo) {
+    static struct hr__sketch s;
+    hr_error err = {0};
+    made_ok(hr__sketch_make(ds, lo, HR_IO_CACHED, &s, &err), &err);
+    return &s;
+}
+
+static void visits__of_the_first_batch__are_those_that_hold_it(void **state) {
+    (void)state;
+    hr_dataset *ds = example_open(&example);
+    hr_loader_options lo = shuffled();
+    struct hr__sketch *s = sketch_of(ds, &lo);
+    assert_int_equal(hr__epoch_visits(s), NUM_CHUNKS);
+    assert_int_equal(hr__first_batch_visits(s), 8); /* half of the window: docs/order.md, 5.4 */
+    hr__sketch_free(s);
+    lo.flags = 0;
+    s = sketch_of(ds, &lo);
+    assert_int_equal(hr__first_batch_visits(s), 2); /* of 50 samples each, for 64 */
+    hr__sketch_free(s);
+    lo = shuffled();
+    lo.num_streams = 4; /* each with a window of 4 */
+    lo.world_size = 2;
+    s = sketch_of(ds, &lo);
+    assert_int_equal(hr__epoch_visits(s), NUM_CHUNKS / 2);
+    assert_int_equal(hr__first_batch_visits(s), 2 * 2);
+    hr__sketch_free(s);
+    lo = shuffled();
+    lo.window_visits = NUM_CHUNKS;
+    s = sketch_of(ds, &lo);
+    assert_int_equal(hr__first_batch_visits(s), NUM_CHUNKS); /* one permutation */
+    hr__sketch_free(s);
+    hr_dataset_close(ds);
+}
+
+static void trial__visits_not_done_in_time__take_as_long_as_those_before(void **state) {
+    (void)state;
+    const struct hr__trial t = {.took_ns = 100 * MS, .visits = 50, .visits_per_s = 1000};
+    assert_int_equal(hr__trial_expects_ns(&t, 50), 100 * MS);
+    assert_int_equal(hr__trial_expects_ns(&t, 20), 100 * MS);
+    assert_int_equal(hr__trial_expects_ns(&t, 550), 600 * MS);
+}
+
+static void trial__so_many_visits__are_enough(void **state) {
+    (void)state;
+    hr_error err = {0};
+    const struct hr__watch nobody = {0};
+    struct hr__trial t;
+    struct slow s = {0};
+    slow_open(&s);
+    hr_loader_options lo = from_slow_disk();
+    atomic_store(&s.file.delay_us, 2000);
+    made_ok(hr__trial_run(s.ds, &lo, INT64_MAX, 20, &nobody, &t, &err), &err);
+    atomic_store(&s.file.delay_us, 0);
+    assert_true(t.visits >= 20 && t.visits < NUM_CHUNKS);
+    slow_close(&s);
+}
+
+static void trial__judged_by_few_visits__names_a_limit(void **state) {
+    (void)state;
+    struct hr__trial t = {.report = {.num_threads = 1,
+                                     .num_cores = 1,
+                                     .io_depth = 4,
+                                     .wanted_io_depth = 4,
+                                     .wanted_threads = 1,
+                                     .visits = 1,
+                                     .elapsed_ns = 100 * MS,
+                                     .thread_ns = 100 * MS,
+                                     .wait_io_ns = 90 * MS}};
+    hr__trial_judge(&t);
+    assert_int_equal(t.report.limit, HR_LIMIT_DISK);
+    assert_memory_equal(t.report.sentence, "limited by the disk", 19);
+    t.report.limit = HR_LIMIT_CONSUMER;
+    t.report.wait_io_ns = 0;
+    t.report.wait_consumer_ns = 90 * MS;
+    hr__trial_judge(&t);
+    assert_int_equal(t.report.limit, HR_LIMIT_DECODING);
+    assert_memory_equal(t.report.sentence, "limited by decoding", 19);
+}
+
+static int64_t no_count(void *ctx, uint64_t n_bytes, uint64_t off) {
+    (void)ctx, (void)n_bytes, (void)off;
+    return -ENOSYS;
+}
+
+static uint64_t middle_off; /* of the chunks */
+
+static int64_t now_in_the_first_half(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
+    (void)buf, (void)n_bytes;
+    (void)ctx;
+    return off < middle_off ? 1 : -EAGAIN;
+}
+
+static int64_t now_unknown(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
+    (void)ctx, (void)buf, (void)n_bytes, (void)off;
+    return -EOPNOTSUPP;
+}
+
+static void cached__system_that_does_not_count__is_asked_for_a_byte(void **state) {
+    (void)state;
+    hr_error err = {0};
+    struct slow s = {0};
+    double share = 0;
+    slow_open(&s);
+    hr_loader_options lo = from_slow_disk();
+    struct hr__sketch *sketch = sketch_of(s.ds, &lo);
+    struct hr__index_entry middle;
+    struct hr__index_cache cache = {0};
+    made_ok(hr__dataset_locate(s.ds, NUM_CHUNKS / 2, &cache, &middle, &err), &err);
+    hr__index_cache_free(&cache);
+    middle_off = middle.page * HR__PAGE_BYTES;
+    s.ds->file.ops = &s.ops;
+    s.ops.cached = no_count;
+    s.ops.read_now = now_in_the_first_half;
+    made_ok(hr__cached_share(sketch, &share, &err), &err);
+    assert_true(share > 0.499 && share < 0.501);
+    s.ops.read_now = now_unknown;
+    made_ok(hr__cached_share(sketch, &share, &err), &err);
+    assert_true(share == -1);
+    s.ops.read_now = NULL;
+    made_ok(hr__cached_share(sketch, &share, &err), &err);
+    assert_true(share == -1);
+    hr__sketch_free(sketch);
+    slow_close(&s);
+}
+
+static void cached__file_just_written_then_dropped__is_counted(void **state) {
+    (void)state;
+    hr_error err = {0};
+    double share = 0;
+    hr_dataset *ds = example_open(&example);
+    hr_loader_options lo = shuffled();
+    struct hr__sketch *s = sketch_of(ds, &lo);
+    made_ok(hr__cached_share(s, &share, &err), &err);
+    assert_true(share == -1 || share > 0.9);
+    int fd = open(made_path(NAME), O_RDONLY);
+    assert_int_equal(fsync(fd), 0);
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    close(fd);
+    double after = 0;
+    made_ok(hr__cached_share(s, &after, &err), &err);
+    assert_true(after <= share); /* a file system in memory keeps it */
+    hr__sketch_free(s);
+    hr_dataset_close(ds);
+}
+
+static int teardown(void **state) {
+    (void)state;
+    made_cleanup();
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(probe__a_small_set__every_figure_is_there),
+        cmocka_unit_test(probe__a_rank_of_several__speaks_of_its_part),
+        cmocka_unit_test(probe__one_chunk_or_one_sample__is_no_exception),
+        cmocka_unit_test(probe__fields_asked_for__are_what_rates_are_of),
+        cmocka_unit_test(probe__disk_too_slow_for_its_time__extrapolates),
+        cmocka_unit_test(probe__file_not_in_the_page_cache__later_epochs_are_faster),
+        cmocka_unit_test(probe__smallest_budget__suffices_and_is_kept),
+        cmocka_unit_test(probe__time__is_kept),
+        cmocka_unit_test(probe__options_that_make_no_sense__are_refused),
+        cmocka_unit_test(probe__no_sample_or_no_byte__is_refused),
+        cmocka_unit_test(probe__callback_says_stop_at_any_call__is_cancelled),
+        cmocka_unit_test(probe__damaged_frame__is_named),
+        cmocka_unit_test(probe__disk_that_breaks__is_an_io_error),
+        cmocka_unit_test(visits__of_the_first_batch__are_those_that_hold_it),
+        cmocka_unit_test(trial__visits_not_done_in_time__take_as_long_as_those_before),
+        cmocka_unit_test(trial__so_many_visits__are_enough),
+        cmocka_unit_test(trial__judged_by_few_visits__names_a_limit),
+        cmocka_unit_test(cached__system_that_does_not_count__is_asked_for_a_byte),
+        cmocka_unit_test(cached__file_just_written_then_dropped__is_counted),
+    };
+    alarm(100); /* a hang is a failure */
+    return cmocka_run_group_tests(tests, NULL, teardown);
+}
