@@ -39,9 +39,7 @@ def compare(predicted, measured, most):
     }
 
 
-def one_case(path, batch, options, before, rounds):
-    options = ("--batch", batch, *options)
-
+def one_case(path, options, before, rounds, probe="--probe"):
     def prepared(function):
         def measure():
             if before is not None:
@@ -51,7 +49,7 @@ def one_case(path, batch, options, before, rounds):
         return measure
 
     def predict():
-        return programs.plan(path, "--probe", *options)["probe"]
+        return programs.plan(path, probe, *options)["probe"]
 
     cold = before is programs.drop_from_cache
     epochs = 1 if cold else epochs_for(prepared(predict)())
@@ -77,13 +75,14 @@ def one_case(path, batch, options, before, rounds):
     }
 
 
-def measure(folder, set_bytes, rounds):
-    sets = []
-    for chosen in standard_sets.SETS:
+def measure(folder, set_bytes, rounds, sets=standard_sets.SETS, cases=CASES, probe="--probe"):
+    found = []
+    for chosen in sets:
         path = standard_sets.make_hrd(chosen, folder, set_bytes)
-        cases = []
-        for name, options, before in CASES:
+        results = []
+        for name, options, before in cases:
             say(f"prediction for {chosen.name}, {name}")
-            cases.append({"name": name} | one_case(path, chosen.batch, options, before, rounds))
-        sets.append({"name": chosen.name, "batch": chosen.batch, "cases": cases})
-    return {"set_bytes": set_bytes, "rounds": rounds, "sets": sets}
+            options = ("--batch", chosen.batch, *options)
+            results.append({"name": name} | one_case(path, options, before, rounds, probe))
+        found.append({"name": chosen.name, "batch": chosen.batch, "cases": results})
+    return {"set_bytes": set_bytes, "rounds": rounds, "sets": found}

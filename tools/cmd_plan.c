@@ -29,8 +29,8 @@ static const char help[] =
     "      --fields A,B     only these\n"
     "      --budget SIZE    memory;  --threads N  decode workers\n"
     "      --io HOW         auto, direct, cached, threads, libaio;  --io-depth N\n"
-    "      --probe          try it for less than two seconds, and predict rate, time of an\n"
-    "                       epoch and of its first batch, and what limits them\n"
+    "      --probe[=T]      try it for T (default 1.6s): predicts rate, time of an\n"
+    "                       epoch and of its first batch, and says what limits\n"
     "      --json           as JSON\n"
     "  -h, --help\n"
     "\n"
@@ -41,7 +41,7 @@ enum { OPT_JSON = OPTIONS_LONG, OPT_PROBE };
 
 static const struct option table[] = {
     LOADER_ARGS_TABLE,
-    {"probe", no_argument, NULL, OPT_PROBE},
+    {"probe", optional_argument, NULL, OPT_PROBE},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -50,6 +50,7 @@ static const struct option table[] = {
 typedef struct plan_job {
     loader_args loader;
     bool json, probe;
+    int64_t probe_ns; /* 0: the default */
     hr_loader_plan plan;
     hr_probe_result expected; /* with probe, where it fits */
 } plan_job;
@@ -167,6 +168,7 @@ static int on_progress(void *user) {
 static hr_status probe(plan_job *job, hr_dataset *ds, hr_error *err) {
     hr_probe_options o = HR_PROBE_OPTIONS_INIT;
     o.on_progress = on_progress;
+    o.limit_ns = job->probe_ns;
     interrupt_watch();
     return hr_probe(ds, &job->loader.opts, &o, &job->expected, err);
 }
@@ -206,6 +208,29 @@ static int run(plan_job *job, const char *path) {
     return code;
 }
 
+static bool take_probe(const options *o, plan_job *job) {
+    job->probe = true;
+    if (optarg == NULL) {
+        return true;
+    }
+    if (!options_duration(o, "probe", &job->probe_ns)) {
+        return false;
+    }
+    if (job->probe_ns < 20000000 || job->probe_ns > INT64_C(60000000000)) {
+        report_usage(o->command, "--probe: '%s' is out of range, 20ms to 1m", optarg);
+        return false;
+    }
+    return true;
+}
+
+static bool take_option(const options *o, int value, plan_job *job) {
+    if (value == OPT_JSON) {
+        job->json = true;
+        return true;
+    }
+    return value == OPT_PROBE ? take_probe(o, job) : loader_args_take(o, value, &job->loader);
+}
+
 int cmd_plan(int argc, char **argv) {
     const options o = {"plan", argc, argv, table, ":h"};
     plan_job job = {.plan = {.struct_bytes = sizeof job.plan},
@@ -216,12 +241,9 @@ int cmd_plan(int argc, char **argv) {
             fputs(help, stdout);
             return EXIT_DONE;
         }
-        const bool own = value == OPT_JSON || value == OPT_PROBE;
-        if (value == OPTIONS_BAD || (!own && !loader_args_take(&o, value, &job.loader))) {
+        if (value == OPTIONS_BAD || !take_option(&o, value, &job)) {
             return EXIT_USAGE;
         }
-        job.json |= value == OPT_JSON;
-        job.probe |= value == OPT_PROBE;
     }
     const char *path = options_single(&o, "FILE");
     return path == NULL ? EXIT_USAGE : run(&job, path);
