@@ -19,7 +19,7 @@
 #define DEFAULT_LIMIT_NS  INT64_C(1600000000)
 #define SHORTEST_LIMIT_NS INT64_C(20000000)
 #define LONGEST_LIMIT_NS  INT64_C(60000000000)
-#define LEAST_RUN_NS      INT64_C(1000000)
+#define LEAST_RUN_NS      INT64_C(2000000)
 
 /* Parts of the limit. A measure takes a fifth more, to warm up. */
 #define TRIAL_PART      0.6
@@ -49,11 +49,13 @@ static bool stop(void *user) {
     return p->o.on_progress != NULL && p->o.on_progress(p->o.user) != 0;
 }
 
-/* What a part of the limit is, as far as there is still time. */
+/* What a part of the limit is, as far as there is still time: where something took longer than it
+ * should, there is a moment left for what follows. */
 static int64_t time_for(const struct probe *p, double part) {
-    double left = (double)(p->began_ns + p->o.limit_ns - hr__now_ns());
-    double run = (double)p->o.limit_ns * part;
-    return (int64_t)(run < left ? run : left);
+    int64_t left_ns = p->began_ns + p->o.limit_ns - hr__now_ns();
+    int64_t run_ns = (int64_t)((double)p->o.limit_ns * part);
+    run_ns = run_ns < left_ns ? run_ns : left_ns;
+    return run_ns > LEAST_RUN_NS ? run_ns : LEAST_RUN_NS;
 }
 
 static hr_status options_resolve(const hr_loader_options *loader, const hr_probe_options *opts,
@@ -98,12 +100,12 @@ static hr_status first_trial(struct probe *p, hr_error *err) {
 static hr_status second_trial(struct probe *p, hr_error *err) {
     const struct hr__loader_config *c = &p->sketch.config;
     uint64_t ahead = (uint64_t)hr__sketch_depth(&p->sketch) * c->num_threads;
-    int64_t run_ns = time_for(p, SECOND_PART);
     hr_loader_options o = p->loader;
     o.num_epochs = 1;
-    if (!is_cold(p) || p->trial.visits <= ahead || run_ns < LEAST_RUN_NS)
+    if (!is_cold(p) || p->trial.visits <= ahead)
         return HR_OK;
-    return hr__trial_run(p->ds, &o, run_ns, p->trial.visits - ahead, &p->watch, &p->second, err);
+    return hr__trial_run(p->ds, &o, time_for(p, SECOND_PART), p->trial.visits - ahead, &p->watch,
+                         &p->second, err);
 }
 
 /* ---- the parts by themselves ---- */
@@ -112,13 +114,10 @@ static hr_status second_trial(struct probe *p, hr_error *err) {
  * asked for would have to be waited for. */
 static hr_status measure_reads(struct probe *p, hr_error *err) {
     const hr_loader_report_info *r = &p->trial.report;
-    int64_t run_ns = time_for(p, MEASURE_PART);
     if (r->limit == HR_LIMIT_DISK) {
         p->read_bytes_per_s = (double)r->read_bytes * 1e9 / (double)p->trial.took_ns;
         return HR_OK;
     }
-    if (run_ns < LEAST_RUN_NS)
-        return HR_OK;
     const struct hr__disk_reads reads = {
         .sketch = &p->sketch,
         .backend = &p->io,
@@ -126,7 +125,7 @@ static hr_status measure_reads(struct probe *p, hr_error *err) {
         .budget = &p->work};
     hr_status st = hr__io_backend_start(&p->io, p->sketch.config.io_depth, err);
     if (st == HR_OK)
-        st = hr__disk_rate(&reads, run_ns, &p->watch, &p->read_bytes_per_s, err);
+        st = hr__disk_rate(&reads, time_for(p, MEASURE_PART), &p->watch, &p->read_bytes_per_s, err);
     return st;
 }
 
@@ -141,10 +140,9 @@ static uint64_t held_bytes(const struct probe *p) {
 static hr_status measure_decoding(struct probe *p, hr_error *err) {
     struct hr__chunk_sample sample = {0};
     hr_status st = hr__chunk_sample_load(p->ds, held_bytes(p), &p->work, &sample, err);
-    int64_t run_ns = time_for(p, MEASURE_PART);
-    if (st == HR_OK && run_ns >= LEAST_RUN_NS)
-        st = hr__decode_rate(&sample, p->sketch.config.num_threads, run_ns, &p->work, &p->watch,
-                             &p->decode_bytes_per_s, err);
+    if (st == HR_OK)
+        st = hr__decode_rate(&sample, p->sketch.config.num_threads, time_for(p, MEASURE_PART),
+                             &p->work, &p->watch, &p->decode_bytes_per_s, err);
     hr__chunk_sample_free(&sample);
     return st;
 }

@@ -156,7 +156,6 @@ struct slow {
     struct memory_file file;
     hr_dataset *ds;
     struct hr__file_ops ops;
-    const struct hr__file_ops *real;
 };
 
 static unsigned slow_us; /* of a read of a page that was not read yet */
@@ -199,24 +198,25 @@ static hr_loader_options from_slow_disk(void) {
     return o;
 }
 
-/* Two threads with a read of 20 ms each: 100 visits a second. The first batch needs 8 visits, so 80
- * ms; the trial has 24 ms. */
+/* Two threads with a read of 40 ms each: at most 50 visits a second. The first batch needs 8
+ * visits, so 160 ms; the trial has 24 ms. The epoch needs ten times as many. */
 static void probe__disk_too_slow_for_its_time__extrapolates(void **state) {
     (void)state;
     struct slow s = {0};
     slow_open(&s);
     hr_loader_options lo = from_slow_disk();
-    atomic_store(&s.file.delay_us, 20000);
+    atomic_store(&s.file.delay_us, 40000);
     int64_t began_ns = hr__now_ns();
     hr_probe_result r = probe(s.ds, &lo, 40 * MS);
     int64_t took_ns = hr__now_ns() - began_ns;
     atomic_store(&s.file.delay_us, 0);
     assert_int_equal(r.limit, HR_LIMIT_DISK);
     assert_non_null(strstr(r.sentence, "limited by the disk: it gave "));
-    assert_true(r.first_batch_ns >= 75 * MS && r.first_batch_ns < 240 * MS);
-    assert_true(r.epoch_ns >= 750 * MS && r.epoch_ns < 2400 * MS);
+    assert_true(r.first_batch_ns >= 160 * MS && r.epoch_ns >= 1600 * MS);
+    double times = (double)r.epoch_ns / (double)r.first_batch_ns;
+    assert_true(times > 8 && times < 12);
     assert_true(r.cached_share < 0);
-    assert_true(took_ns < 400 * MS); /* reads in flight, and a chunk to decode */
+    assert_true(took_ns < 1200 * MS); /* reads in flight, and a chunk to decode */
     slow_close(&s);
 }
 
@@ -226,18 +226,23 @@ static void probe__file_not_in_the_page_cache__later_epochs_are_faster(void **st
     slow_open(&s);
     hr_loader_options lo = from_slow_disk();
     memset(seen, 0, sizeof(seen));
-    slow_us = 4000;
+    slow_us = 20000;
     s.ops.read = read_slowly_once;
     s.ops.cached = cached_if_read;
     s.ds->file.ops = &s.ops;
-    hr_probe_result r = probe(s.ds, &lo, 200 * MS);
+    hr_probe_result r = probe(s.ds, &lo, 600 * MS);
     assert_true(r.cached_share >= 0 && r.cached_share < 0.1);
     assert_int_equal(r.limit, HR_LIMIT_DISK);
-    /* 500 chunks a second of 19,400 bytes, at best; by a loader that is not told to wait for more.
-     */
-    assert_true(r.bytes_per_s < 500 * 50.0 * SAMPLE_BYTES * 1.1);
+    /* By two threads: 100 chunks a second at most. */
+    assert_true(r.bytes_per_s < 100 * 50.0 * SAMPLE_BYTES * 1.1);
     assert_true(r.later_bytes_per_s > 2 * r.bytes_per_s);
     assert_true(r.later_epoch_ns < r.epoch_ns);
+    /* A file that is read whole in less than the time is not read again, faster. */
+    memset(seen, 0, sizeof(seen));
+    slow_us = 2000;
+    r = probe(s.ds, &lo, 600 * MS);
+    assert_true(r.bytes_per_s < 1000 * 50.0 * SAMPLE_BYTES * 1.1);
+    assert_true(r.epoch_ns >= 80 * MS);
     /* Now all is there that the probe read, and a file that is all there is tried once. */
     for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
         atomic_store(&seen[i], true);
@@ -264,7 +269,11 @@ static void *watch_memory(void *most) {
 static void probe__smallest_budget__suffices_and_is_kept(void **state) {
     (void)state;
     static const hr_io ios[] = {HR_IO_CACHED, HR_IO_THREADS, HR_IO_AUTO};
-    hr_dataset *ds = example_open(&example);
+    struct made m = example;
+    m.filter = HR_FILTER_NONE;
+    m.codec = HR_CODEC_RAW; /* 7 MiB, of which the budget has room for a part */
+    m.num_samples = 20000;
+    hr_dataset *ds = example_open(&m);
     for (size_t i = 0; i < sizeof(ios) / sizeof(ios[0]); i++) {
         hr_error err = {0};
         hr_loader_options lo = shuffled();
@@ -279,7 +288,7 @@ static void probe__smallest_budget__suffices_and_is_kept(void **state) {
         hr_probe_result r = probe(ds, &lo, 100 * MS);
         atomic_store(&watching, false);
         pthread_join(watcher, NULL);
-        check_figures(&r, example.num_samples);
+        check_figures(&r, m.num_samples);
         assert_true(most > before && most <= plan.smallest_budget_bytes);
         assert_int_equal(hr_memory_in_use(), before);
         lo.budget_bytes = plan.smallest_budget_bytes - 1;
@@ -421,22 +430,23 @@ static void probe__disk_that_breaks__is_an_io_error(void **state) {
     slow_open(&s);
     hr_loader_options lo = from_slow_disk();
     hr_probe_options o = HR_PROBE_OPTIONS_INIT;
-    hr_status st = HR_ERR_IO;
-    long nth = 0;
+    hr_status st;
+    long nth = 0, failures = 0;
     o.limit_ns = 20 * MS;
-    /* The whole probe, in steps that grow. */
-    while (st != HR_OK && nth < 1000000) {
+    /* The whole probe, in steps that grow. A read that fails when nobody wants it any more does not
+     * matter. */
+    do {
         hr_error err = {0};
         hr_probe_result r = {.struct_bytes = sizeof(r)};
         nth += 1 + nth / 3;
         memory_file_fail(&s.file, nth, EIO);
         st = hr_probe(s.ds, &lo, &o, &r, &err);
-        bool right = st == HR_OK ? atomic_load(&s.file.operations) < nth
-                                 : st == HR_ERR_IO && strstr(err.message, NAME) != NULL;
-        if (!right)
+        failures += st != HR_OK;
+        if (st != HR_OK && (st != HR_ERR_IO || strstr(err.message, NAME) == NULL))
             fail_msg("operation %ld: %s: %s", nth, hr_status_name(st), err.message);
-    }
-    assert_true(nth > 100);
+    } while (atomic_load(&s.file.operations) >= nth);
+    assert_int_equal(st, HR_OK);
+    assert_true(failures >= 3);
     slow_close(&s);
 }
 

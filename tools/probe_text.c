@@ -9,16 +9,9 @@
 #include <stdio.h>
 
 static void print_parts(const hr_probe_result *r) {
-    printf("this machine     ");
-    if (r->decode_bytes_per_s > 0) {
-        printf("decodes %s, ", sizes_rate(r->decode_bytes_per_s).text);
-    }
-    if (r->read_bytes_per_s > 0) {
-        printf("reads %s, which is %s decoded", sizes_rate(r->read_bytes_per_s).text,
-               sizes_rate(r->read_bytes_per_s * r->ratio).text);
-    } else {
-        printf("had no time for more");
-    }
+    printf("this machine     decodes %s, reads %s, which is %s decoded",
+           sizes_rate(r->decode_bytes_per_s).text, sizes_rate(r->read_bytes_per_s).text,
+           sizes_rate(r->read_bytes_per_s * r->ratio).text);
     if (r->cached_share >= 0 && r->cached_share < 0.995) {
         printf("; the page cache had %.0f %% of the file", 100 * r->cached_share);
     }
@@ -37,11 +30,6 @@ void probe_text_print(const hr_probe_result *r) {
     print_parts(r);
 }
 
-/* A rate; null where it was not measured. */
-static json_t *rate_json(double bytes_per_s) {
-    return bytes_per_s > 0 ? json_out_real(bytes_per_s) : json_null();
-}
-
 json_t *probe_json(const hr_probe_result *r) {
     return json_pack(
         "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "limit",
@@ -50,8 +38,8 @@ json_t *probe_json(const hr_probe_result *r) {
         "later_epoch_s", json_out_seconds(r->later_epoch_ns), "bytes_per_s",
         json_out_real(r->bytes_per_s), "samples_per_s", json_out_real(r->samples_per_s),
         "later_bytes_per_s", json_out_real(r->later_bytes_per_s), "decode_bytes_per_s",
-        rate_json(r->decode_bytes_per_s), "read_bytes_per_s", rate_json(r->read_bytes_per_s),
-        "ratio", json_out_real(r->ratio), "cached_share",
+        json_out_real(r->decode_bytes_per_s), "read_bytes_per_s",
+        json_out_real(r->read_bytes_per_s), "ratio", json_out_real(r->ratio), "cached_share",
         r->cached_share < 0 ? json_null() : json_real(r->cached_share), "visits",
         json_out_uint(r->visits), "seconds", json_out_seconds(r->took_ns));
 }

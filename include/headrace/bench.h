@@ -152,9 +152,8 @@ typedef struct hr_probe_result {
     double later_bytes_per_s; /**< expected: of further epochs; more than bytes_per_s where the
                                * page cache will have what the first one brings */
     double decode_bytes_per_s; /**< all threads decode the file's own frames from memory, as
-                                * HR_BENCH_DECODE; 0: no time was left for it */
-    double read_bytes_per_s;   /**< stored bytes, read as the loader reads them, in its order; 0: no
-                                * time was left for it */
+                                * HR_BENCH_DECODE */
+    double read_bytes_per_s;   /**< stored bytes, read as the loader reads them, in its order */
     double ratio;              /**< decoded bytes that a byte read brings */
     double cached_share; /**< part of the file in the page cache as it began, 0 to 1; negative: it
                           * is read past the page cache, or the system does not tell */
