@@ -19,10 +19,14 @@ static double share_by_byte(const struct hr__file *file, uint64_t n_bytes, uint6
     return n >= 0 ? 1 : n == -EAGAIN ? 0 : -1;
 }
 
-static double share_of(const struct hr__file *file, uint64_t n_bytes, uint64_t off) {
-    int64_t cached = -EOPNOTSUPP;
-    if (file->ops->cached != NULL)
-        cached = file->ops->cached(file->ctx, n_bytes, off);
+/* Whether the system counts pages of this file: the first was read when it was opened. Where
+ * another file system lies beneath, as under overlayfs, none of them are its own. */
+static bool can_count(const struct hr__file *file) {
+    return file->ops->cached != NULL && file->ops->cached(file->ctx, HR__PAGE_BYTES, 0) > 0;
+}
+
+static double share_of(const struct hr__file *file, bool counts, uint64_t n_bytes, uint64_t off) {
+    int64_t cached = counts ? file->ops->cached(file->ctx, n_bytes, off) : -EOPNOTSUPP;
     if (cached < 0)
         return share_by_byte(file, n_bytes, off);
     return (double)hr__min_u64((uint64_t)cached, n_bytes) / (double)n_bytes;
@@ -35,6 +39,7 @@ hr_status hr__cached_share(const struct hr__sketch *s, double *out, hr_error *er
     uint64_t items = hr__order_num_visits(s->order, c->first_stream) * c->num_streams;
     uint64_t count = hr__min_u64(items, MOST_CHUNKS);
     hr_status st = HR_OK;
+    bool counts = can_count(&ds->file);
     double sum = 0;
     *out = 0;
     for (uint64_t i = 0; i < count && *out >= 0; i++) {
@@ -43,8 +48,8 @@ hr_status hr__cached_share(const struct hr__sketch *s, double *out, hr_error *er
         st = hr__dataset_locate(ds, hr__sketch_chunk(s, item), &index, &at, err);
         if (st != HR_OK)
             break;
-        double share =
-            share_of(&ds->file, (uint64_t)at.pages * HR__PAGE_BYTES, at.page * HR__PAGE_BYTES);
+        double share = share_of(&ds->file, counts, (uint64_t)at.pages * HR__PAGE_BYTES,
+                                at.page * HR__PAGE_BYTES);
         sum += share;
         *out = share < 0 ? -1 : sum / (double)count;
     }

@@ -1,16 +1,14 @@
 /*
  * hr_probe(): what it predicts, of disks that are slow and of files that are not in the page cache
- * yet; its bounds of time and memory; what it refuses; and its parts (measure/).
+ * yet; its bounds of time and memory; and what it refuses.
  */
 #define _GNU_SOURCE
-#include "cached_share.h"
 #include "clock.h"
-#include "error.h"
+#include "dataset.h"
 #include "headrace/bench.h"
 #include "headrace/memory.h"
 #include "made_dataset.h"
 #include "memory_file.h"
-#include "trial.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -229,6 +227,7 @@ static void probe__file_not_in_the_page_cache__later_epochs_are_faster(void **st
     slow_us = 20000;
     s.ops.read = read_slowly_once;
     s.ops.cached = cached_if_read;
+    atomic_store(&seen[0], true); /* when the data set was opened */
     s.ds->file.ops = &s.ops;
     hr_probe_result r = probe(s.ds, &lo, 600 * MS);
     assert_true(r.cached_share >= 0 && r.cached_share < 0.1);
@@ -238,7 +237,8 @@ static void probe__file_not_in_the_page_cache__later_epochs_are_faster(void **st
     assert_true(r.later_bytes_per_s > 2 * r.bytes_per_s);
     assert_true(r.later_epoch_ns < r.epoch_ns);
     /* A file that is read whole in less than the time is not read again, faster. */
-    memset(seen, 0, sizeof(seen));
+    for (size_t i = 1; i < sizeof(seen) / sizeof(seen[0]); i++)
+        atomic_store(&seen[i], false);
     slow_us = 2000;
     r = probe(s.ds, &lo, 600 * MS);
     assert_true(r.bytes_per_s < 1000 * 50.0 * SAMPLE_BYTES * 1.1);
@@ -450,153 +450,6 @@ static void probe__disk_that_breaks__is_an_io_error(void **state) {
     slow_close(&s);
 }
 
-/* ---- parts ---- */
-
-static struct hr__sketch *sketch_of(hr_dataset *ds, const hr_loader_options *lo) {
-    static struct hr__sketch s;
-    hr_error err = {0};
-    made_ok(hr__sketch_make(ds, lo, HR_IO_CACHED, &s, &err), &err);
-    return &s;
-}
-
-static void visits__of_the_first_batch__are_those_that_hold_it(void **state) {
-    (void)state;
-    hr_dataset *ds = example_open(&example);
-    hr_loader_options lo = shuffled();
-    struct hr__sketch *s = sketch_of(ds, &lo);
-    assert_int_equal(hr__epoch_visits(s), NUM_CHUNKS);
-    assert_int_equal(hr__first_batch_visits(s), 8); /* half of the window: docs/order.md, 5.4 */
-    hr__sketch_free(s);
-    lo.flags = 0;
-    s = sketch_of(ds, &lo);
-    assert_int_equal(hr__first_batch_visits(s), 2); /* of 50 samples each, for 64 */
-    hr__sketch_free(s);
-    lo = shuffled();
-    lo.num_streams = 4; /* each with a window of 4 */
-    lo.world_size = 2;
-    s = sketch_of(ds, &lo);
-    assert_int_equal(hr__epoch_visits(s), NUM_CHUNKS / 2);
-    assert_int_equal(hr__first_batch_visits(s), 2 * 2);
-    hr__sketch_free(s);
-    lo = shuffled();
-    lo.window_visits = NUM_CHUNKS;
-    s = sketch_of(ds, &lo);
-    assert_int_equal(hr__first_batch_visits(s), NUM_CHUNKS); /* one permutation */
-    hr__sketch_free(s);
-    hr_dataset_close(ds);
-}
-
-static void trial__visits_not_done_in_time__take_as_long_as_those_before(void **state) {
-    (void)state;
-    const struct hr__trial t = {.took_ns = 100 * MS, .visits = 50, .visits_per_s = 1000};
-    assert_int_equal(hr__trial_expects_ns(&t, 50), 100 * MS);
-    assert_int_equal(hr__trial_expects_ns(&t, 20), 100 * MS);
-    assert_int_equal(hr__trial_expects_ns(&t, 550), 600 * MS);
-}
-
-static void trial__so_many_visits__are_enough(void **state) {
-    (void)state;
-    hr_error err = {0};
-    const struct hr__watch nobody = {0};
-    struct hr__trial t;
-    struct slow s = {0};
-    slow_open(&s);
-    hr_loader_options lo = from_slow_disk();
-    atomic_store(&s.file.delay_us, 2000);
-    made_ok(hr__trial_run(s.ds, &lo, INT64_MAX, 20, &nobody, &t, &err), &err);
-    atomic_store(&s.file.delay_us, 0);
-    assert_true(t.visits >= 20 && t.visits < NUM_CHUNKS);
-    slow_close(&s);
-}
-
-static void trial__judged_by_few_visits__names_a_limit(void **state) {
-    (void)state;
-    struct hr__trial t = {.report = {.num_threads = 1,
-                                     .num_cores = 1,
-                                     .io_depth = 4,
-                                     .wanted_io_depth = 4,
-                                     .wanted_threads = 1,
-                                     .visits = 1,
-                                     .elapsed_ns = 100 * MS,
-                                     .thread_ns = 100 * MS,
-                                     .wait_io_ns = 90 * MS}};
-    hr__trial_judge(&t);
-    assert_int_equal(t.report.limit, HR_LIMIT_DISK);
-    assert_memory_equal(t.report.sentence, "limited by the disk", 19);
-    t.report.limit = HR_LIMIT_CONSUMER;
-    t.report.wait_io_ns = 0;
-    t.report.wait_consumer_ns = 90 * MS;
-    hr__trial_judge(&t);
-    assert_int_equal(t.report.limit, HR_LIMIT_DECODING);
-    assert_memory_equal(t.report.sentence, "limited by decoding", 19);
-}
-
-static int64_t no_count(void *ctx, uint64_t n_bytes, uint64_t off) {
-    (void)ctx, (void)n_bytes, (void)off;
-    return -ENOSYS;
-}
-
-static uint64_t middle_off; /* of the chunks */
-
-static int64_t now_in_the_first_half(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
-    (void)buf, (void)n_bytes;
-    (void)ctx;
-    return off < middle_off ? 1 : -EAGAIN;
-}
-
-static int64_t now_unknown(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
-    (void)ctx, (void)buf, (void)n_bytes, (void)off;
-    return -EOPNOTSUPP;
-}
-
-static void cached__system_that_does_not_count__is_asked_for_a_byte(void **state) {
-    (void)state;
-    hr_error err = {0};
-    struct slow s = {0};
-    double share = 0;
-    slow_open(&s);
-    hr_loader_options lo = from_slow_disk();
-    struct hr__sketch *sketch = sketch_of(s.ds, &lo);
-    struct hr__index_entry middle;
-    struct hr__index_cache cache = {0};
-    made_ok(hr__dataset_locate(s.ds, NUM_CHUNKS / 2, &cache, &middle, &err), &err);
-    hr__index_cache_free(&cache);
-    middle_off = middle.page * HR__PAGE_BYTES;
-    s.ds->file.ops = &s.ops;
-    s.ops.cached = no_count;
-    s.ops.read_now = now_in_the_first_half;
-    made_ok(hr__cached_share(sketch, &share, &err), &err);
-    assert_true(share > 0.499 && share < 0.501);
-    s.ops.read_now = now_unknown;
-    made_ok(hr__cached_share(sketch, &share, &err), &err);
-    assert_true(share == -1);
-    s.ops.read_now = NULL;
-    made_ok(hr__cached_share(sketch, &share, &err), &err);
-    assert_true(share == -1);
-    hr__sketch_free(sketch);
-    slow_close(&s);
-}
-
-static void cached__file_just_written_then_dropped__is_counted(void **state) {
-    (void)state;
-    hr_error err = {0};
-    double share = 0;
-    hr_dataset *ds = example_open(&example);
-    hr_loader_options lo = shuffled();
-    struct hr__sketch *s = sketch_of(ds, &lo);
-    made_ok(hr__cached_share(s, &share, &err), &err);
-    assert_true(share == -1 || share > 0.9);
-    int fd = open(made_path(NAME), O_RDONLY);
-    assert_int_equal(fsync(fd), 0);
-    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
-    close(fd);
-    double after = 0;
-    made_ok(hr__cached_share(s, &after, &err), &err);
-    assert_true(after <= share); /* a file system in memory keeps it */
-    hr__sketch_free(s);
-    hr_dataset_close(ds);
-}
-
 static int teardown(void **state) {
     (void)state;
     made_cleanup();
@@ -618,12 +471,6 @@ int main(void) {
         cmocka_unit_test(probe__callback_says_stop_at_any_call__is_cancelled),
         cmocka_unit_test(probe__damaged_frame__is_named),
         cmocka_unit_test(probe__disk_that_breaks__is_an_io_error),
-        cmocka_unit_test(visits__of_the_first_batch__are_those_that_hold_it),
-        cmocka_unit_test(trial__visits_not_done_in_time__take_as_long_as_those_before),
-        cmocka_unit_test(trial__so_many_visits__are_enough),
-        cmocka_unit_test(trial__judged_by_few_visits__names_a_limit),
-        cmocka_unit_test(cached__system_that_does_not_count__is_asked_for_a_byte),
-        cmocka_unit_test(cached__file_just_written_then_dropped__is_counted),
     };
     alarm(100); /* a hang is a failure */
     return cmocka_run_group_tests(tests, NULL, teardown);
