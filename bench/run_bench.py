@@ -111,7 +111,8 @@ def measure(args):
             args.folder, args.set_size, args.short_size, args.rounds, args.seconds
         )
     if "prediction" in args.only:
-        results["prediction"] = prediction.measure(args.folder, args.set_size, args.rounds)
+        probe = "--probe=0.3s" if args.quick else "--probe"
+        results["prediction"] = prediction.measure(args.folder, args.set_size, args.rounds, probe=probe)
     if "soak" in args.only:
         say("soak")
         part = 100 if args.quick else 1

@@ -218,6 +218,58 @@ static void probe__disk_too_slow_for_its_time__extrapolates(void **state) {
     slow_close(&s);
 }
 
+static int64_t epoch_takes(hr_dataset *ds, const hr_loader_options *lo, int64_t *first_batch_ns) {
+    hr_error err = {0};
+    hr_loader *l = NULL;
+    hr_batch *b = NULL;
+    hr_status st;
+    hr_loader_info info = {.struct_bytes = sizeof(info)};
+    int64_t began_ns = hr__now_ns();
+    made_ok(hr_loader_open(ds, lo, &l, &err), &err);
+    while ((st = hr_loader_next(l, -1, &b, &err)) == HR_OK)
+        hr_batch_release(b);
+    int64_t took_ns = hr__now_ns() - began_ns;
+    assert_int_equal(st, HR_END_OF_EPOCH);
+    made_ok(hr_loader_describe(l, &info, &err), &err);
+    *first_batch_ns = info.first_batch_ns;
+    hr_loader_close(l);
+    return took_ns;
+}
+
+static bool within(int64_t a, int64_t b, double times) {
+    return (double)a < (double)b * times && (double)b < (double)a * times;
+}
+
+static bool comes_as_expected(struct slow *s, const hr_loader_options *lo) {
+    int64_t first_batch_ns;
+    atomic_store(&s->file.delay_us, 20000);
+    hr_probe_result r = probe(s->ds, lo, 400 * MS);
+    int64_t epoch_ns = epoch_takes(s->ds, lo, &first_batch_ns);
+    atomic_store(&s->file.delay_us, 0);
+    if (within(r.epoch_ns, epoch_ns, 1.25) && within(r.first_batch_ns, first_batch_ns, 1.5))
+        return true;
+    print_message("epoch %lld ms, first batch %lld ms; expected %lld, %lld\n",
+                  (long long)(epoch_ns / MS), (long long)(first_batch_ns / MS),
+                  (long long)(r.epoch_ns / MS), (long long)(r.first_batch_ns / MS));
+    return false;
+}
+
+/* Reads that sleep are about as slow whatever else runs. The trial sees a third of the epoch. */
+static void probe__slow_disk__prediction_is_what_then_comes(void **state) {
+    (void)state;
+    struct slow s = {0};
+    slow_open(&s);
+    for (unsigned flags = 0; flags <= HR_LOADER_SHUFFLE; flags++) {
+        hr_loader_options lo = from_slow_disk();
+        lo.flags = flags;
+        bool good = false;
+        for (unsigned tries = 0; tries < 5 && !good; tries++)
+            good = comes_as_expected(&s, &lo);
+        assert_true(good);
+    }
+    slow_close(&s);
+}
+
 static void probe__file_not_in_the_page_cache__later_epochs_are_faster(void **state) {
     (void)state;
     struct slow s = {0};
@@ -463,6 +515,7 @@ int main(void) {
         cmocka_unit_test(probe__one_chunk_or_one_sample__is_no_exception),
         cmocka_unit_test(probe__fields_asked_for__are_what_rates_are_of),
         cmocka_unit_test(probe__disk_too_slow_for_its_time__extrapolates),
+        cmocka_unit_test(probe__slow_disk__prediction_is_what_then_comes),
         cmocka_unit_test(probe__file_not_in_the_page_cache__later_epochs_are_faster),
         cmocka_unit_test(probe__smallest_budget__suffices_and_is_kept),
         cmocka_unit_test(probe__time__is_kept),
