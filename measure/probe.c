@@ -113,16 +113,16 @@ static hr_status second_trial(struct probe *p, hr_error *err) {
 /* Where the disk limits, the trial has read as fast as can be, and what more a slow one would be
  * asked for would have to be waited for. */
 static hr_status measure_reads(struct probe *p, hr_error *err) {
-    const hr_loader_report_info *r = &p->trial.report;
-    if (r->limit == HR_LIMIT_DISK) {
-        p->read_bytes_per_s = (double)r->read_bytes * 1e9 / (double)p->trial.took_ns;
+    const struct hr__trial *t = &p->trial;
+    if (t->report.limit == HR_LIMIT_DISK) {
+        p->read_bytes_per_s = t->visits_per_s * t->read_bytes;
         return HR_OK;
     }
-    const struct hr__disk_reads reads = {
-        .sketch = &p->sketch,
-        .backend = &p->io,
-        .most_bytes = hr__round_up(hr__max_u64(1, r->read_bytes / p->trial.visits), HR__PAGE_BYTES),
-        .budget = &p->work};
+    const struct hr__disk_reads reads = {.sketch = &p->sketch,
+                                         .backend = &p->io,
+                                         .most_bytes =
+                                             hr__round_up((uint64_t)t->read_bytes, HR__PAGE_BYTES),
+                                         .budget = &p->work};
     hr_status st = hr__io_backend_start(&p->io, p->sketch.config.io_depth, err);
     if (st == HR_OK)
         st = hr__disk_rate(&reads, time_for(p, MEASURE_PART), &p->watch, &p->read_bytes_per_s, err);
@@ -132,8 +132,7 @@ static hr_status measure_reads(struct probe *p, hr_error *err) {
 /* So many chunks that reading them, one after the other, takes little of the time. */
 static uint64_t held_bytes(const struct probe *p) {
     uint64_t most = hr__min_u64(MOST_HELD_BYTES, p->work.limit_bytes / 4);
-    double seconds = (double)p->trial.took_ns / 1e9;
-    double quick = (double)p->trial.report.read_bytes / seconds / HOLD_PART;
+    double quick = p->trial.visits_per_s * p->trial.read_bytes / HOLD_PART;
     return quick < (double)most ? (uint64_t)quick : most;
 }
 
@@ -154,6 +153,7 @@ static hr_status prepare(struct probe *p, hr_error *err) {
     HR_TRY(hr__loader_io_choose(p->ds, p->loader.io, &p->io, err));
     HR_TRY(hr__sketch_make(p->ds, &p->loader, p->io.io, &p->sketch, err));
     const struct hr__loader_config *c = &p->sketch.config;
+    p->loader.budget_bytes = c->budget_bytes;
     hr__budget_init(&p->work, c->budget_bytes - p->ds->budget.reserved_bytes);
     if (hr__wanted_sample_bytes(c) == 0)
         return hr__error_set(err, HR_ERR_INVALID,
@@ -199,8 +199,7 @@ static void predict(const struct probe *p, hr_probe_result *out) {
     out->later_bytes_per_s = later->visits_per_s * visit_bytes;
     out->decode_bytes_per_s = p->decode_bytes_per_s;
     out->read_bytes_per_s = p->read_bytes_per_s;
-    if (t->report.read_bytes > 0)
-        out->ratio = (double)t->visits * visit_bytes / (double)t->report.read_bytes;
+    out->ratio = visit_bytes / t->read_bytes;
     out->cached_share = p->cached_share;
     out->visits = t->visits + p->second.visits;
     out->took_ns = hr__now_ns() - p->began_ns;

@@ -87,6 +87,10 @@ static void conclude(const struct run *r, struct hr__trial *out) {
     out->visits_per_s =
         (double)(r->end.visits - from.visits) * 1e9 / (double)(r->end.ns - from.ns + 1);
     out->first_batch_ns = out->report.first_batch_ns;
+    pthread_mutex_lock(&r->loader->lock);
+    out->wait_first_ns = r->loader->wait_first_ns;
+    out->read_bytes = (double)out->report.read_bytes / (double)r->loader->next_seq;
+    pthread_mutex_unlock(&r->loader->lock);
 }
 
 hr_status hr__trial_run(hr_dataset *ds, const hr_loader_options *opts, int64_t run_ns,
@@ -137,11 +141,10 @@ int64_t hr__trial_expects_ns(const struct hr__trial *t, uint64_t visits) {
 void hr__trial_judge(struct hr__trial *t) {
     enum hr__given_up given_up;
     hr_loader_report_info known = t->report;
-    if (known.limit != HR_LIMIT_UNKNOWN && known.limit != HR_LIMIT_CONSUMER)
-        return;
-    known.wait_batch_ns = known.elapsed_ns; /* every batch was taken as it came */
     known.visits = hr__max_u64(known.visits, FEW_VISITS);
     known.batches_delivered = hr__max_u64(known.batches_delivered, SOME_BATCHES);
-    t->report.limit = hr__report_limit(&known, 0, &given_up);
+    known.wait_batch_ns = known.elapsed_ns; /* every batch was taken as it came */
+    t->report.limit = hr__report_limit(&known, t->wait_first_ns, &given_up);
+    t->report.read_bytes = (uint64_t)((double)t->visits * t->read_bytes);
     hr__report_sentence(&t->report, given_up);
 }

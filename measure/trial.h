@@ -14,6 +14,8 @@ struct hr__trial {
     int64_t epoch_ns;       /* from the open to the end of the first epoch; -1: not in time */
     uint64_t visits;        /* done by then, at least 1 */
     double visits_per_s;    /* once its memory was in use, as far as the time sufficed for that */
+    double read_bytes;      /* of a visit */
+    int64_t wait_first_ns;  /* for the first batch */
     hr_loader_report_info report;
 };
 
@@ -31,8 +33,8 @@ uint64_t hr__first_batch_visits(const struct hr__sketch *s);
 /* From the open, in an epoch of that many visits: until so many of them are done. */
 int64_t hr__trial_expects_ns(const struct hr__trial *t, uint64_t visits);
 
-/* What limits, and the sentence: decided also where there were few visits or no batch, and never
- * the consumer, who took every batch as it came. */
+/* What limits, and the sentence: decided also where there were few visits or no batch; never the
+ * consumer, who took every batch as it came; and of what was read, without what is in flight. */
 void hr__trial_judge(struct hr__trial *t);
 
 #endif

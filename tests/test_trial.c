@@ -117,10 +117,13 @@ static void trial__judged_by_few_visits__names_a_limit(void **state) {
                                      .visits = 1,
                                      .elapsed_ns = 100 * MS,
                                      .thread_ns = 100 * MS,
-                                     .wait_io_ns = 90 * MS}};
+                                     .read_bytes = 64 << 20,
+                                     .wait_io_ns = 90 * MS},
+                          .visits = 1,
+                          .read_bytes = 1 << 20};
     hr__trial_judge(&t);
     assert_int_equal(t.report.limit, HR_LIMIT_DISK);
-    assert_memory_equal(t.report.sentence, "limited by the disk", 19);
+    assert_memory_equal(t.report.sentence, "limited by the disk: it gave 10 MiB/s", 37);
     t.report.limit = HR_LIMIT_CONSUMER;
     t.report.wait_io_ns = 0;
     t.report.wait_consumer_ns = 90 * MS;
