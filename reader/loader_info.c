@@ -169,6 +169,8 @@ static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *
     out->largest_window_visits = hr__loader_largest_window(c);
     out->io = c->io;
     out->io_depth = c->io_depth;
+    out->num_streams = c->order_params.num_streams;
+    out->local_batch_samples = c->local_batch_samples;
     return HR_OK;
 }
 

@@ -119,6 +119,9 @@ USAGE_ERRORS = [
     (["plan", "a.hrd", "--batch", "99999999999"], "out of range"),
     (["plan", "a.hrd", "--window"], "--window needs a value"),
     (["plan", "a.hrd", "--fields", "x,,y"], "--fields"),
+    (["plan", "a.hrd", "--probe=soon"], "--probe: 'soon'"),
+    (["plan", "a.hrd", "--probe=1ms"], "20ms to 1m"),
+    (["plan", "a.hrd", "--probe=2m"], "20ms to 1m"),
     (["export", "a.hrd"], "-o DIR"),
     (["export", "-o", "arrays"], "FILE is missing"),
     (["export", "a.hrd", "-o", "arrays", "--samples", "7"], "--samples: '7'"),
@@ -406,10 +409,64 @@ def test_plan__json__has_the_documented_layout(data):
         "padded_samples": WHOLE, "peak_bytes": WHOLE, "budget_bytes": WHOLE, "smallest_budget_bytes": WHOLE,
         "largest_window": WHOLE, "fits": "bool", "read_amplification": FIGURE,
         "inflation": FIGURE, "sorted_labels": "NoneType", "io": "str", "io_depth": WHOLE,
-        "inflation": FIGURE, "sorted_labels": "NoneType",
+        "streams": WHOLE, "batch_of_rank": WHOLE,
         "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType",
     }
     assert out["batches_per_epoch"] == -(-SAMPLES // 64) and out["fits"]
+
+
+def test_plan__of_a_rank__is_what_the_rank_gets(data):
+    order = ["--shuffle", "--batch", "120", "--streams", "4", "--world-size", "2", "--rank", "1"]
+    plan, epoch = figures("plan", data, *order), figures("epoch", data, *order)
+    assert (plan["streams"], plan["batch_of_rank"]) == (4, 60)
+    assert (plan["batches_per_epoch"], plan["samples_per_epoch"]) == (epoch["batches"], epoch["samples"])
+    lines = good("plan", data, *order).splitlines()
+    batches, samples = epoch["batches"], epoch["samples"]
+    assert lines[1].split(maxsplit=1) == [
+        "epoch", f"{batches} batches of 120, {2 * samples:,} samples, {plan['dropped_samples']} dropped"
+    ]
+    assert lines[2].split(maxsplit=1) == [
+        "rank", f"1 of 2: {batches} batches of 60, {samples:,} samples, as every rank; 2 of 4 streams"
+    ]
+
+
+def test_plan_probe__json__has_the_documented_layout(data):
+    out = figures("plan", data, "--shuffle", "--batch", "64", "--probe=0.2s")
+    share = out["probe"].pop("cached_share")
+    assert share is None or 0 <= share <= 1
+    assert layout(out["probe"]) == {
+        "limit": "str", "sentence": "str", "first_batch_s": FIGURE, "epoch_s": FIGURE, "later_epoch_s": FIGURE,
+        "bytes_per_s": FIGURE, "samples_per_s": FIGURE, "later_bytes_per_s": FIGURE, "decode_bytes_per_s": FIGURE,
+        "read_bytes_per_s": FIGURE, "ratio": FIGURE, "visits": WHOLE, "seconds": FIGURE,
+    }
+    assert out["probe"]["limit"] in ("disk", "decoding", "threads", "budget")
+    assert 0 < out["probe"]["first_batch_s"] <= out["probe"]["epoch_s"]
+    assert out["probe"]["bytes_per_s"] / out["probe"]["samples_per_s"] == pytest.approx(16 * 16 * 4 + 8)
+
+
+def test_plan_probe__text__says_what_is_expected_and_what_limits(data):
+    lines = good("plan", data, "--probe=100ms", "--threads", "1").splitlines()
+    starts = [line.split()[0] for line in lines]
+    assert {"prediction", "limit", "this"} <= set(starts)
+    assert "limited by " in lines[starts.index("limit")]
+    assert "first batch after" in lines[starts.index("prediction")]
+
+
+def test_plan_probe__does_not_fit__is_not_tried(data):
+    options = [data, "--shuffle", "--batch", "64", "--budget", "100K", "--probe=100ms"]
+    out = figures("plan", *options)
+    assert out["probe"] is None and not out["fits"]
+    text = good("plan", *options)
+    assert "does not fit" in text and "prediction" not in text
+
+
+def test_plan_probe__interrupted__ends_soon(data):
+    command = [str(PROGRAM), "plan", str(data), "--probe=1m", "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    assert child.returncode == 130 and out == "" and "stopped" in err
 
 
 def test_plan__smallest_budget__is_the_one_that_works(data):

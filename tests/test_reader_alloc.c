@@ -107,6 +107,7 @@ enum {
     PLAN,
     BENCH_MEMORY,
     BENCH_DISK,
+    PROBE,
     VERIFY,
     NUM_CALLS
 };
@@ -160,6 +161,19 @@ static hr_status bench(hr_dataset *ds, bool disk, hr_error *err) {
     return hr_bench(ds, &o, &r, err);
 }
 
+static hr_status probe(hr_dataset *ds, hr_error *err) {
+    hr_loader_options lo = HR_LOADER_OPTIONS_INIT;
+    hr_probe_options o = HR_PROBE_OPTIONS_INIT;
+    hr_probe_result r = {.struct_bytes = sizeof(r)};
+    lo.flags = HR_LOADER_SHUFFLE;
+    lo.batch_samples = 16;
+    lo.num_threads = 2;
+    lo.budget_bytes = (uint64_t)64 << 20;
+    lo.io = HR_IO_CACHED;
+    o.limit_ns = 20000000;
+    return hr_probe(ds, &lo, &o, &r, err);
+}
+
 static hr_status call(const char *path, int which, hr_error *err) {
     hr_dataset *ds = NULL;
     hr_open_options o = HR_OPEN_OPTIONS_INIT;
@@ -177,6 +191,7 @@ static hr_status call(const char *path, int which, hr_error *err) {
              : which == LOAD_LIBAIO  ? load(ds, HR_IO_LIBAIO, err)
              : which == LOAD_THREADS ? load(ds, HR_IO_THREADS, err)
              : which == PLAN         ? plan(ds, err)
+             : which == PROBE        ? probe(ds, err)
                                      : bench(ds, which == BENCH_DISK, err);
     else if (ds != NULL)
         st = HR_ERR_INVALID;
@@ -184,10 +199,11 @@ static hr_status call(const char *path, int which, hr_error *err) {
     return st;
 }
 
-/* Refuses the nth of each call in turn until a call needs fewer. */
+/* Refuses the nth of each call in turn until a call needs fewer; those of a probe, which takes its
+ * time, in steps that grow. */
 static void refuse_each(int which) {
     const char *path = made_path("alloc.hrd");
-    for (long nth = 0;; nth++) {
+    for (long nth = 0;; nth += which == PROBE ? 1 + nth / 16 : 1) {
         hr_error err = {0};
         atomic_store(&refused, false);
         atomic_store(&until_refusal, nth);
@@ -233,6 +249,11 @@ static void bench__each_allocation_refused__no_memory(void **state) {
     refuse_each(BENCH_DISK);
 }
 
+static void probe__many_allocations_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(PROBE);
+}
+
 static void verify__each_allocation_refused__no_memory(void **state) {
     (void)state;
     refuse_each(VERIFY);
@@ -244,6 +265,7 @@ static void threads__each_refused__no_memory_or_done_without(void **state) {
     refuse_each(LOAD_CACHED);
     refuse_each(LOAD_THREADS);
     refuse_each(BENCH_MEMORY);
+    refuse_each(PROBE);
     refuse_each(VERIFY);
     atomic_store(&threads_only, false);
 }
@@ -267,6 +289,7 @@ int main(void) {
         cmocka_unit_test(loader__each_allocation_refused__no_memory),
         cmocka_unit_test(plan__each_allocation_refused__no_memory),
         cmocka_unit_test(bench__each_allocation_refused__no_memory),
+        cmocka_unit_test(probe__many_allocations_refused__no_memory),
         cmocka_unit_test(verify__each_allocation_refused__no_memory),
         cmocka_unit_test(threads__each_refused__no_memory_or_done_without),
     };

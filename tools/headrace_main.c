@@ -25,7 +25,7 @@ static const char help[] =
     "  convert   arrays (.npy, HDF5, raw binary) become one .hrd file\n"
     "  info      what is in a file: fields, statistics, what a loader needs\n"
     "  verify    read and check every byte\n"
-    "  plan      memory, mixing and reading of a training run, before it starts\n"
+    "  plan      memory, mixing, rate of a training run, before it starts\n"
     "  export    fields become .npy files\n"
     "  epoch     read as a training loop would, and report\n"
     "  bench     what share of this machine's limits a file's epochs reach\n"

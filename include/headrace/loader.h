@@ -155,7 +155,7 @@ typedef struct hr_loader_plan {
     uint32_t struct_bytes;          /**< set by the caller */
     uint32_t window_visits;         /**< W that would be used */
     uint64_t batches_per_epoch;     /**< of each rank */
-    uint64_t samples_per_epoch;     /**< of this rank, padding included */
+    uint64_t samples_per_epoch;     /**< of this rank, and of every other, padding included */
     uint64_t dropped_samples;       /**< of all ranks, in each epoch */
     uint64_t peak_bytes;            /**< what the loader would reserve at most under this budget */
     uint64_t budget_bytes;          /**< that would be used */
@@ -173,6 +173,8 @@ typedef struct hr_loader_plan {
     /** From which on every budget works with this window, for a data set opened with it too: what
      * that holds of its index goes by the budget. */
     uint64_t smallest_reopen_bytes;
+    uint32_t num_streams;         /**< of all ranks */
+    uint32_t local_batch_samples; /**< this rank's share of each batch */
 } hr_loader_plan;
 
 /**
