@@ -73,7 +73,7 @@ static hr_status options_resolve(const hr_bench_options *opts, hr_bench_options 
 
 /* Reads past the page cache: how, or why there are none. */
 static hr_status direct_probe(struct hr__bench *b, hr_error *err) {
-    hr_status st = hr__io_backend_choose(&b->ds->file, HR_IO_DIRECT, true, &b->direct, err);
+    hr_status st = hr__io_backend_choose(&b->ds->file, 1, HR_IO_DIRECT, true, &b->direct, err);
     if (st != HR_ERR_UNSUPPORTED)
         return st;
     snprintf(b->no_disk, sizeof(b->no_disk), "%.*s", (int)sizeof(b->no_disk) - 1, err->message);

@@ -119,7 +119,7 @@ static hr_status read_chunk(const void *user, void *mine, uint64_t turn, uint64_
     uint32_t number = r->free_buffers[--r->num_free];
     size_t n_bytes = (size_t)entry.pages * HR__PAGE_BYTES;
     r->asked_bytes[number] = n_bytes;
-    int rc = r->queue.ops->submit(r->queue.ctx, number, r->buffers + number * r->buffer_bytes,
+    int rc = r->queue.ops->submit(r->queue.ctx, number, 0, r->buffers + number * r->buffer_bytes,
                                   n_bytes, entry.page * HR__PAGE_BYTES);
     if (rc < 0) {
         st = hr__error_os(err, -rc, "reading %zu bytes at offset %llu failed", n_bytes,

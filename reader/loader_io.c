@@ -20,7 +20,7 @@ bool hr__fits_page_cache(const hr_dataset *ds) {
 
 hr_status hr__loader_io_choose(const hr_dataset *ds, hr_io asked, struct hr__io_backend *out,
                                hr_error *err) {
-    return hr__io_backend_choose(&ds->file, asked, !hr__fits_page_cache(ds), out, err);
+    return hr__io_backend_choose(&ds->file, 1, asked, !hr__fits_page_cache(ds), out, err);
 }
 
 static hr_status io_failed(const struct hr__worker *w, const struct hr__read *r, int os_errno,
@@ -46,7 +46,7 @@ hr_status hr__read_submit(struct hr__worker *w, struct hr__read *r, uint32_t num
     r->off = off / align * align;
     r->skip = off - r->off;
     size_t n_bytes = (size_t)hr__round_up(r->skip + r->n_bytes, align);
-    int rc = w->queue.ops->submit(w->queue.ctx, number, r->buf, n_bytes, r->off);
+    int rc = w->queue.ops->submit(w->queue.ctx, number, 0, r->buf, n_bytes, r->off);
     if (rc < 0)
         return io_failed(w, r, -rc, err);
     hr__count(&w->counters.read_bytes, n_bytes);
