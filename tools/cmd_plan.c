@@ -13,8 +13,9 @@
 #include <stdio.h>
 
 static const char help[] =
-    "Usage: headrace plan FILE [OPTIONS]\n"
-    "Says what a training run would need, before it starts.\n"
+    "Usage: headrace plan FILE... [OPTIONS]\n"
+    "Says what a training run would need, before it starts. Several files are one\n"
+    "data set.\n"
     "\n"
     "      --batch N        samples per batch, of all ranks (default 256)\n"
     "      --shuffle        shuffled order;  --seed N\n"
@@ -63,6 +64,7 @@ static int print_json(const hr_dataset *ds, const loader_args *a, const hr_loade
         json_out_real(p->read_amplification), "inflation", json_out_real(p->inflation),
         "sorted_labels", labels_name(ds, p, &field), "io", p->io_backend, "io_depth",
         (json_int_t)p->io_depth);
+    json_object_set_new(root, "files", dataset_files_json(ds));
     loader_args_add_ranks(a, root);
     return json_out_print("plan", root, JSON_OUT_MEASURED);
 }
@@ -110,22 +112,20 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
 
 /* With the budget, by which the data set holds more or less of its index. Where that is too small
  * to open it at all, *opens is false, and the default serves to say how much is needed. */
-static hr_dataset *open_as_epoch_does(const char *path, uint64_t budget_bytes, bool *opens,
-                                      int *code) {
-    hr_open_options opts = HR_OPEN_OPTIONS_INIT;
+static hr_dataset *open_as_epoch_does(const options_files *files, uint64_t budget_bytes,
+                                      bool *opens, int *code) {
     hr_dataset *ds = NULL;
-    opts.budget_bytes = budget_bytes;
-    *opens = budget_bytes == 0 || hr_dataset_open(path, &opts, &ds, NULL) != HR_ERR_BUDGET;
-    return ds != NULL ? ds : dataset_open_or_report("plan", path, *opens ? budget_bytes : 0, code);
+    *opens = budget_bytes == 0 || dataset_open(files, budget_bytes, &ds, NULL) != HR_ERR_BUDGET;
+    return ds != NULL ? ds : dataset_open_or_report("plan", files, *opens ? budget_bytes : 0, code);
 }
 
-static int run(const char *path, loader_args *a, bool json) {
+static int run(const options_files *files, loader_args *a, bool json) {
     int code = loader_args_finish("plan", a);
     if (code != EXIT_DONE) {
         return code;
     }
     bool opens = true;
-    hr_dataset *ds = open_as_epoch_does(path, a->opts.budget_bytes, &opens, &code);
+    hr_dataset *ds = open_as_epoch_does(files, a->opts.budget_bytes, &opens, &code);
     if (ds == NULL) {
         return code;
     }
@@ -166,6 +166,6 @@ int cmd_plan(int argc, char **argv) {
         }
         json |= value == OPT_JSON;
     }
-    const char *path = options_single(&o, "FILE");
-    return path == NULL ? EXIT_USAGE : run(path, &args, json);
+    options_files files;
+    return options_take_files(&o, &files) ? run(&files, &args, json) : EXIT_USAGE;
 }
