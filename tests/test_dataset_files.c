@@ -184,6 +184,21 @@ static void statistics__nan_in_a_later_file__first_one_counts_all_samples(void *
     hr_dataset_close(ds);
 }
 
+/* Two ranges of labels become a set of single ones, which is charged. */
+static void statistics__many_labels_together__are_in_the_budget(void **state) {
+    (void)state;
+    static const struct made many = {20000, 1000, 1, 0, HR_CODEC_RAW, HR_FILTER_NONE};
+    hr_dataset *ds = made_open_files("labels.hrd", &many, 2);
+    hr_statistics s = {.struct_bytes = sizeof(s)};
+    assert_int_equal(hr_dataset_statistics(ds, 0, &s, NULL), HR_OK);
+    assert_int_equal(s.num_distinct, 20000);
+    assert_in_range(ds->budget.reserved_bytes, 65536 * 8, 65536 * 9);
+    const char *const paths[] = {ds->files[0].path, ds->files[1].path};
+    refused(paths, 2, 400000, HR_ERR_BUDGET,
+            (const char *const[]){"labels.hrd.1: statistics", NULL});
+    hr_dataset_close(ds);
+}
+
 /* ---- reading ---- */
 
 static void read__ranges_and_lists_over_borders__are_right(void **state) {
@@ -687,6 +702,35 @@ static void index__of_all_files__in_one_share_of_the_budget(void **state) {
     hr_dataset_close(ds);
 }
 
+/* Files whose chunks lie in other places take turns, more of them than the share holds. */
+static void index__not_held__is_that_of_the_file(void **state) {
+    (void)state;
+    static const struct made small = {1024, 1, 5000, 0, HR_CODEC_ZSTD, HR_FILTER_NONE};
+    struct made large = small;
+    hr_open_options o = HR_OPEN_OPTIONS_INIT;
+    hr_dataset_info info = {.struct_bytes = sizeof(info)};
+    hr_dataset *ds = NULL;
+    hr_error err = {0};
+    const char *paths[100];
+    uint64_t indices[40];
+    int64_t y[40];
+    large.codec = HR_CODEC_RAW;
+    many_make("small.hrd", &small);
+    made_write(made_path("large.hrd"), &large);
+    for (uint32_t i = 0; i < 100; i++)
+        paths[i] = i % 2 == 0 ? many_paths[0] : made_path("large.hrd");
+    o.budget_bytes = (uint64_t)5 << 20;
+    made_ok(hr_dataset_open_many(paths, 100, &o, &ds, &err), &err);
+    assert_int_equal(hr_dataset_describe(ds, &info, NULL), HR_OK);
+    assert_int_equal(info.index_loaded_bytes, 80 * 8192);
+    for (uint64_t i = 0; i < 40; i++)
+        indices[i] = (60 + i) * 1024 + i * 7;
+    made_ok(hr_dataset_gather(ds, 0, indices, 40, y, sizeof(y), &err), &err);
+    for (uint64_t i = 0; i < 40; i++)
+        assert_int_equal(y[i], i * 7);
+    hr_dataset_close(ds);
+}
+
 /* Whether a data set that was opened with the budget leaves room for a loader in it. */
 static bool wide_fits(uint64_t budget_bytes, hr_loader_plan *plan) {
     hr_dataset *ds = NULL;
@@ -729,6 +773,7 @@ int main(void) {
         cmocka_unit_test(uuid__of_several_files__is_the_hash_of_theirs),
         cmocka_unit_test(statistics__several_files__are_those_of_one_with_all),
         cmocka_unit_test(statistics__nan_in_a_later_file__first_one_counts_all_samples),
+        cmocka_unit_test(statistics__many_labels_together__are_in_the_budget),
         cmocka_unit_test(read__ranges_and_lists_over_borders__are_right),
         cmocka_unit_test(read__in_a_forked_child__is_right),
         cmocka_unit_test(loader__each_way_of_reading__every_sample_once),
@@ -743,6 +788,7 @@ int main(void) {
         cmocka_unit_test(open__a_thousand_small_files__within_a_small_budget),
         cmocka_unit_test(open__no_descriptors_left__says_how_many_and_what_to_do),
         cmocka_unit_test(index__of_all_files__in_one_share_of_the_budget),
+        cmocka_unit_test(index__not_held__is_that_of_the_file),
         cmocka_unit_test(plan__smallest_budget_for_several_files__is_that),
     };
     alarm(100); /* a hang is a failure */
