@@ -57,11 +57,11 @@ static hr_status parts_make(hr_dataset *ds, size_t num_paths, hr_error *err) {
 static hr_status check_paths(const char *const *paths, size_t num_paths, hr_error *err) {
     if (paths == NULL || num_paths == 0 || num_paths > MAX_FILES)
         return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_dataset_open_many: %zu files are given, expected 1 to %u",
+                             "hr_dataset_open: %zu files are given, expected 1 to %u",
                              paths != NULL ? num_paths : 0, MAX_FILES);
     for (size_t i = 0; i < num_paths; i++)
         if (paths[i] == NULL)
-            return hr__error_set(err, HR_ERR_INVALID, "hr_dataset_open_many: path %zu is NULL", i);
+            return hr__error_set(err, HR_ERR_INVALID, "hr_dataset_open: path %zu is NULL", i);
     return HR_OK;
 }
 
@@ -149,8 +149,6 @@ hr_status hr_dataset_open_many(const char *const *paths, size_t num_paths,
 
 hr_status hr_dataset_open(const char *path, const hr_open_options *opts, hr_dataset **out,
                           hr_error *err) {
-    if (path == NULL)
-        return hr__error_set(err, HR_ERR_INVALID, "hr_dataset_open: path must not be NULL");
     return hr__dataset_open_in(&hr__posix_folder, path, opts, out, err);
 }
 

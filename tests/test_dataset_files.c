@@ -199,6 +199,26 @@ static void statistics__many_labels_together__are_in_the_budget(void **state) {
     hr_dataset_close(ds);
 }
 
+/* What was tried for one file advises a loader only where all are stored alike. */
+static void storage__of_files_that_differ__has_no_trials(void **state) {
+    (void)state;
+    static const char *const names[] = {"alike.hrd", "raw.hrd"};
+    struct made raw = all;
+    struct names n;
+    names_make(&n, names, 2);
+    raw.codec = HR_CODEC_RAW;
+    raw.filter = HR_FILTER_NONE;
+    made_write(n.list[0], &all);
+    made_write(n.list[1], &raw);
+    const char *const same[] = {n.list[0], n.list[0]};
+    hr_dataset *ds = open_list(same, 2);
+    assert_non_null(ds->footer.schema.fields[1].storage.why_json);
+    hr_dataset_close(ds);
+    ds = open_list(n.list, 2);
+    assert_null(ds->footer.schema.fields[1].storage.why_json);
+    hr_dataset_close(ds);
+}
+
 /* ---- reading ---- */
 
 static void read__ranges_and_lists_over_borders__are_right(void **state) {
@@ -774,6 +794,7 @@ int main(void) {
         cmocka_unit_test(statistics__several_files__are_those_of_one_with_all),
         cmocka_unit_test(statistics__nan_in_a_later_file__first_one_counts_all_samples),
         cmocka_unit_test(statistics__many_labels_together__are_in_the_budget),
+        cmocka_unit_test(storage__of_files_that_differ__has_no_trials),
         cmocka_unit_test(read__ranges_and_lists_over_borders__are_right),
         cmocka_unit_test(read__in_a_forked_child__is_right),
         cmocka_unit_test(loader__each_way_of_reading__every_sample_once),
