@@ -17,6 +17,12 @@ uint64_t hr__hash(const void *p, size_t n_bytes) {
     return XXH3_64bits(p, n_bytes);
 }
 
+void hr__hash_wide(const void *p, size_t n_bytes, uint8_t out[16]) {
+    XXH128_hash_t hash = XXH3_128bits(p, n_bytes);
+    hr__put_u64(out, hash.low64);
+    hr__put_u64(out + 8, hash.high64);
+}
+
 hr_status hr__frame_decoder_init(struct hr__frame_decoder *d, hr_error *err) {
     d->zstd = ZSTD_createDCtx();
     return d->zstd != NULL ? HR_OK : hr__error_no_memory(err, 0, "a zstd decoder");

@@ -38,5 +38,7 @@ hr_status hr__frame_encode(struct hr__frame_encoder *e, const struct hr__storage
                            struct hr__frame *out, hr_error *err);
 
 uint64_t hr__hash(const void *p, size_t n_bytes); /* XXH3-64 */
+/* XXH3-128: its lower 64 bits, then the upper ones, little-endian. */
+void hr__hash_wide(const void *p, size_t n_bytes, uint8_t out[16]);
 
 #endif

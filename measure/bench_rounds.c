@@ -65,24 +65,35 @@ static hr_status disk_run(struct hr__bench *b, bool shuffled, uint64_t epoch, in
 
 /* ---- epochs ---- */
 
-/* Through the page cache once, so that the file is in it. */
-static hr_status warm(struct hr__bench *b, hr_error *err) {
-    const struct hr__file *f = &b->ds->file;
+/* One file through the page cache; *asked_ns: when the watch was asked last. */
+static hr_status warm_file(struct hr__bench *b, uint32_t file, void *buf, int64_t *asked_ns,
+                           hr_error *err) {
     const struct hr__watch watch = watch_of(b);
-    uint64_t end = b->ds->superblock.file_bytes;
+    uint64_t end = b->ds->parts[file].superblock.file_bytes;
+    hr_status st = HR_OK;
+    for (uint64_t off = 0; off < end && st == HR_OK; off += WARM_BYTES) {
+        st = hr__file_read_exact(&b->ds->files[file], buf,
+                                 (size_t)hr__min_u64(WARM_BYTES, end - off), off, err);
+        if (st != HR_OK)
+            hr__error_name_file(err, b->ds->files[file].path);
+        if (st != HR_OK || hr__now_ns() - *asked_ns < HR__WATCH_EVERY_NS)
+            continue;
+        *asked_ns = hr__now_ns();
+        if (hr__watch_stops(&watch))
+            st = hr__error_set(err, HR_ERR_CANCELLED, "measuring was stopped");
+    }
+    return st;
+}
+
+/* Through the page cache once, so that all is in it. */
+static hr_status warm(struct hr__bench *b, hr_error *err) {
     int64_t asked_ns = hr__now_ns();
     hr_status st = HR_OK;
     void *buf = hr__budget_alloc_raw(&b->work, WARM_BYTES, "a piece of the file", err);
     if (buf == NULL)
         return err->status;
-    for (uint64_t off = 0; off < end && st == HR_OK; off += WARM_BYTES) {
-        st = hr__file_read_exact(f, buf, (size_t)hr__min_u64(WARM_BYTES, end - off), off, err);
-        if (st != HR_OK || hr__now_ns() - asked_ns < HR__WATCH_EVERY_NS)
-            continue;
-        asked_ns = hr__now_ns();
-        if (hr__watch_stops(&watch))
-            st = hr__error_set(err, HR_ERR_CANCELLED, "measuring was stopped");
-    }
+    for (uint32_t i = 0; i < b->ds->num_files && st == HR_OK; i++)
+        st = warm_file(b, i, buf, &asked_ns, err);
     hr__budget_free(&b->work, buf, WARM_BYTES);
     return st;
 }

@@ -25,8 +25,8 @@ static bool can_count(const struct hr__file *file) {
     return file->ops->cached != NULL && file->ops->cached(file->ctx, HR__PAGE_BYTES, 0) > 0;
 }
 
-static double share_of(const struct hr__file *file, bool counts, uint64_t n_bytes, uint64_t off) {
-    int64_t cached = counts ? file->ops->cached(file->ctx, n_bytes, off) : -EOPNOTSUPP;
+static double share_of(const struct hr__file *file, uint64_t n_bytes, uint64_t off) {
+    int64_t cached = can_count(file) ? file->ops->cached(file->ctx, n_bytes, off) : -EOPNOTSUPP;
     if (cached < 0)
         return share_by_byte(file, n_bytes, off);
     return (double)hr__min_u64((uint64_t)cached, n_bytes) / (double)n_bytes;
@@ -39,17 +39,16 @@ hr_status hr__cached_share(const struct hr__sketch *s, double *out, hr_error *er
     uint64_t items = hr__order_num_visits(s->order, c->first_stream) * c->num_streams;
     uint64_t count = hr__min_u64(items, MOST_CHUNKS);
     hr_status st = HR_OK;
-    bool counts = can_count(&ds->file);
     double sum = 0;
     *out = 0;
     for (uint64_t i = 0; i < count && *out >= 0; i++) {
-        struct hr__index_entry at = {0};
+        struct hr__chunk_at at = {0};
         uint64_t item = items / count * i + items % count * i / count;
         st = hr__dataset_locate(ds, hr__sketch_chunk(s, item), &index, &at, err);
         if (st != HR_OK)
             break;
-        double share = share_of(&ds->file, counts, (uint64_t)at.pages * HR__PAGE_BYTES,
-                                at.page * HR__PAGE_BYTES);
+        double share = share_of(&ds->files[at.file], (uint64_t)at.entry.pages * HR__PAGE_BYTES,
+                                at.entry.page * HR__PAGE_BYTES);
         sum += share;
         *out = share < 0 ? -1 : sum / (double)count;
     }

@@ -44,8 +44,8 @@ static hr_status decode_chunk(const void *user, void *mine, uint64_t turn, uint6
     size_t chunk = (size_t)(turn % s->num_chunks);
     for (size_t i = s->first_frame[chunk]; i < s->first_frame[chunk + 1]; i++) {
         const struct hr__sample_frame *f = &s->frames[i];
-        hr_status st = hr__frame_decode(&d->codec, &f->frame, f->stored, s->ds->superblock.required,
-                                        d->scratch, err);
+        hr_status st =
+            hr__frame_decode(&d->codec, &f->frame, f->stored, f->features, d->scratch, err);
         if (st != HR_OK)
             return hr__dataset_blame(s->ds, hr__chunk_sample_number(s, chunk), f->field, st, err);
         *bytes += f->frame.decoded_bytes;

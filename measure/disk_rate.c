@@ -82,20 +82,20 @@ done:
 
 static hr_status reap(struct reader *r, uint64_t *bytes, hr_error *err) {
     struct hr__io_done done[REAP_AT_ONCE];
-    const char *path = r->reads->sketch->config.ds->file.path;
+    const char *name = hr__dataset_name(r->reads->sketch->config.ds);
     int n = r->queue.ops->reap(r->queue.ctx, done, REAP_AT_ONCE);
     if (n < 0)
-        return hr__error_os(err, -n, "%s: waiting for reads failed", path);
+        return hr__error_os(err, -n, "%s: waiting for reads failed", name);
     for (int i = 0; i < n; i++) {
         uint64_t asked = r->asked_bytes[done[i].tag];
         if (done[i].result < 0)
-            return hr__error_os(err, (int)-done[i].result, "%s: reading %llu bytes failed", path,
+            return hr__error_os(err, (int)-done[i].result, "%s: reading %llu bytes failed", name,
                                 (unsigned long long)asked);
         if ((uint64_t)done[i].result < asked)
             return hr__error_set(err, HR_ERR_CORRUPT,
                                  "%s ends within a chunk: it was truncated while it was read; copy "
                                  "it again",
-                                 path);
+                                 name);
         *bytes += asked;
         r->free_buffers[r->num_free++] = (uint32_t)done[i].tag;
     }
@@ -107,22 +107,24 @@ static hr_status read_chunk(const void *user, void *mine, uint64_t turn, uint64_
                             hr_error *err) {
     const struct hr__disk_reads *reads = user;
     struct reader *r = mine;
-    struct hr__index_entry entry;
+    struct hr__chunk_at at;
     const hr_dataset *ds = reads->sketch->config.ds;
     uint64_t chunk = hr__sketch_chunk(reads->sketch, turn);
-    hr_status st = hr__dataset_locate(ds, chunk, &r->index, &entry, err);
+    hr_status st = hr__dataset_locate(ds, chunk, &r->index, &at, err);
     if (st == HR_OK && r->num_free == 0)
         st = reap(r, bytes, err);
     if (st != HR_OK)
         return st;
     uint32_t number = r->free_buffers[--r->num_free];
-    size_t n_bytes = (size_t)hr__min_u64((uint64_t)entry.pages * HR__PAGE_BYTES, reads->most_bytes);
+    size_t n_bytes =
+        (size_t)hr__min_u64((uint64_t)at.entry.pages * HR__PAGE_BYTES, reads->most_bytes);
     r->asked_bytes[number] = n_bytes;
-    int rc = r->queue.ops->submit(r->queue.ctx, number, r->buffers + number * r->buffer_bytes,
-                                  n_bytes, entry.page * HR__PAGE_BYTES);
+    int rc =
+        r->queue.ops->submit(r->queue.ctx, number, at.file, r->buffers + number * r->buffer_bytes,
+                             n_bytes, at.entry.page * HR__PAGE_BYTES);
     if (rc < 0) {
         st = hr__error_os(err, -rc, "reading %zu bytes at offset %llu failed", n_bytes,
-                          (unsigned long long)entry.page * HR__PAGE_BYTES);
+                          (unsigned long long)at.entry.page * HR__PAGE_BYTES);
         return hr__dataset_blame(ds, chunk, UINT32_MAX, st, err);
     }
     return HR_OK;

@@ -225,7 +225,7 @@ hr_status hr_probe(hr_dataset *ds, const hr_loader_options *loader, const hr_pro
         predict(&p, &result);
         hr__result_copy(out, &result, sizeof(result));
     } else if (st != HR_ERR_CANCELLED) {
-        hr__error_name_file(e, ds->file.path);
+        hr__dataset_name_error(ds, e);
     }
     hr__sketch_free(&p.sketch);
     hr__io_backend_close(&p.io);

@@ -19,8 +19,9 @@ struct hr__chunk_fetch {
     size_t head_room_bytes, head_bytes;
     uint8_t *stored;  /* HR__MAX_STORED_FRAME_BYTES */
     uint8_t *decoded; /* HR__MAX_FRAME_BYTES: still shuffled */
-    uint64_t chunk_off;
     uint64_t chunk;
+    struct hr__chunk_at at;
+    uint64_t chunk_off;
     struct hr__chunk_view view;
 };
 

@@ -132,7 +132,7 @@ hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts, bool un
     l = NULL;
 done:
     if (st != HR_OK)
-        hr__error_name_file(err, hr_dataset_path(ds));
+        hr__dataset_name_error(ds, err);
     hr_loader_close(l);
     return st;
 }

@@ -71,7 +71,7 @@ struct hr__item {
 /* One read in flight. */
 struct hr__read {
     struct hr__item item;
-    struct hr__index_entry entry;
+    struct hr__chunk_at at;
     uint8_t *buf;
     uint64_t off;     /* of the first byte in buf, widened to the alignment */
     uint64_t skip;    /* from there to the chunk */

@@ -200,7 +200,7 @@ hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts, hr_
     hr__result_copy(out, &plan, sizeof(plan));
 done:
     if (st != HR_OK)
-        hr__error_name_file(err, hr_dataset_path(ds));
+        hr__dataset_name_error(ds, err);
     hr__order_free(order);
     hr__loader_config_free(&c);
     hr__io_backend_close(&io);

@@ -66,11 +66,28 @@ static const char *last_batch(const uint8_t *state) {
     return how <= LAST_PADDED ? words[how] : "in an unknown way";
 }
 
+/* Several files have the commit number 0 (docs/order.md, 8). */
+static hr_status other_data(const uint8_t *theirs, const uint8_t *ours, hr_error *err) {
+    bool were_many = hr__get_u64(theirs + 48) == 0, are_many = hr__get_u64(ours + 48) == 0;
+    if (were_many && are_many)
+        return hr__error_set(err, HR_ERR_MISMATCH,
+                             "the state was saved with other files, with these in another order, "
+                             "or before one of them was appended to; give the same files in the "
+                             "same order, or begin anew without a state");
+    if (were_many != are_many)
+        return hr__error_set(err, HR_ERR_MISMATCH,
+                             "the state was saved with a data set of %s, this one is %s; resume "
+                             "with that one, or begin anew without a state",
+                             were_many ? "several files" : "one file",
+                             are_many ? "several files" : "one file");
+    return hr__error_set(err, HR_ERR_MISMATCH,
+                         "the state was saved with another data set (another UUID); resume "
+                         "with that one, or begin anew without a state");
+}
+
 static hr_status compare(const uint8_t *theirs, const uint8_t *ours, hr_error *err) {
     if (memcmp(theirs + 32, ours + 32, 16) != 0)
-        return hr__error_set(err, HR_ERR_MISMATCH,
-                             "the state was saved with another data set (another UUID); resume "
-                             "with that one, or begin anew without a state");
+        return other_data(theirs, ours, err);
     if (memcmp(theirs + 8, ours + 8, NAME_BYTES) != 0)
         return hr__error_set(err, HR_ERR_MISMATCH,
                              "the state was saved in the order %.24s, this loader's is %.24s; "

@@ -147,7 +147,8 @@ static hr_status reap_reads(struct hr__worker *w, hr_error *err) {
     int n = w->queue.ops->reap(w->queue.ctx, done, REAP_AT_ONCE);
     hr__wait_ends(&w->counters);
     if (n < 0)
-        return hr__error_os(err, -n, "%s: waiting for reads failed", w->loader->ds->file.path);
+        return hr__error_os(err, -n, "%s: waiting for reads failed",
+                            hr__dataset_name(w->loader->ds));
     now_ns = hr__worker_clock(w);
     if (!w->loader->config.untimed)
         count_reaped(w, done, n, began_ns, now_ns);

@@ -46,7 +46,7 @@ static bool is_run(const struct hr__row_group *g) {
 static hr_status decode_to(struct visit *v, const struct hr__frame *frame, uint8_t *dst,
                            hr_error *err) {
     return hr__frame_decode(&v->w->decoder, frame, v->bytes + frame->off,
-                            v->w->loader->ds->superblock.required, dst, err);
+                            hr__dataset_features(v->w->loader->ds, &v->r->at), dst, err);
 }
 
 /* The frames of a field's block, one after the other. */
@@ -296,13 +296,13 @@ static uint64_t wanted_bytes(const struct visit *v) {
 static hr_status header_check(struct visit *v, hr_error *err) {
     hr_dataset *ds = v->w->loader->ds;
     uint32_t header_bytes = hr__chunk_header_peek(v->bytes, (size_t)v->r->n_bytes);
-    uint64_t stored_bytes = (uint64_t)v->r->entry.pages * HR__PAGE_BYTES;
+    uint64_t stored_bytes = (uint64_t)v->r->at.entry.pages * HR__PAGE_BYTES;
     hr_status st = HR_OK;
     if (header_bytes > v->r->n_bytes && header_bytes <= stored_bytes)
         st = hr__read_extend(v->w, v->r, header_bytes, err);
     if (st != HR_OK)
         return st;
-    struct hr__chunk_expected expected = hr__dataset_expect(ds, v->r->item.chunk, v->r->entry);
+    struct hr__chunk_expected expected = hr__dataset_expect(ds, v->r->item.chunk, &v->r->at);
     st = hr__chunk_header_decode(v->bytes, (size_t)v->r->n_bytes, &expected, &v->view, err);
     if (st != HR_OK)
         return hr__dataset_blame(ds, v->r->item.chunk, UINT32_MAX, st, err);
@@ -314,7 +314,7 @@ static hr_status padding_check(struct visit *v, hr_error *err) {
     uint64_t end = v->view.header.chunk_bytes;
     if (v->r->n_bytes <= end || hr__is_zero(v->bytes + end, (size_t)(v->r->n_bytes - end)))
         return HR_OK;
-    hr_status st = hr__error_at(err, HR_ERR_CORRUPT, v->r->entry.page * HR__PAGE_BYTES + end,
+    hr_status st = hr__error_at(err, HR_ERR_CORRUPT, v->r->at.entry.page * HR__PAGE_BYTES + end,
                                 "the padding after the chunk is not zero; run headrace verify, "
                                 "and convert anew");
     return hr__dataset_blame(v->w->loader->ds, v->r->item.chunk, UINT32_MAX, st, err);

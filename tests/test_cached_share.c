@@ -89,16 +89,16 @@ static void cached__system_that_counts_or_does_not__is_believed_or_asked_for_a_b
     double share = 0;
     struct memory_file f;
     hr_dataset *ds = open_in_memory(&f);
-    const struct hr__file_ops *real = ds->file.ops;
+    const struct hr__file_ops *real = ds->files[0].ops;
     struct hr__file_ops ops = *real;
     hr_loader_options lo = shuffled();
     struct hr__sketch *sketch = sketch_of(ds, &lo);
-    struct hr__index_entry middle;
+    struct hr__chunk_at middle;
     struct hr__index_cache cache = {0};
     made_ok(hr__dataset_locate(ds, NUM_CHUNKS / 2, &cache, &middle, &err), &err);
     hr__index_cache_free(&cache);
-    middle_off = middle.page * HR__PAGE_BYTES;
-    ds->file.ops = &ops;
+    middle_off = middle.entry.page * HR__PAGE_BYTES;
+    ds->files[0].ops = &ops;
     ops.cached = no_count;
     ops.read_now = now_in_the_first_half;
     made_ok(hr__cached_share(sketch, &share, &err), &err);
@@ -118,7 +118,7 @@ static void cached__system_that_counts_or_does_not__is_believed_or_asked_for_a_b
     made_ok(hr__cached_share(sketch, &share, &err), &err);
     assert_true(share == -1);
     hr__sketch_free(sketch);
-    ds->file.ops = real;
+    ds->files[0].ops = real;
     hr_dataset_close(ds);
     memory_file_free(&f);
 }

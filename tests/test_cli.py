@@ -110,7 +110,6 @@ USAGE_ERRORS = [
     (["convert", "x.npy", "-o", "a.hrd", "--helper-timeout", "soon"], "--helper-timeout"),
     (["convert", "--field", "x.npy", "-o", "a.hrd"], "NAME=SOURCE"),
     (["info"], "FILE is missing"),
-    (["info", "a.hrd", "b.hrd"], "b.hrd"),
     (["info", "a.hrd", "--threads", "x"], "'x'"),
     (["verify"], "FILE is missing"),
     (["verify", "a.hrd", "--threads", "-1"], "'-1'"),
@@ -320,6 +319,8 @@ def test_info__json__has_the_documented_layout(data):
     assert out.pop("attributes") in (None, {})
     assert layout(out) == {
         "file": "str", "uuid": "str", "commit": WHOLE, "samples": WHOLE, "chunks": WHOLE,
+        "files": [{"file": "str", "uuid": "str", "commit": WHOLE, "first_sample": WHOLE, "samples": WHOLE,
+                   "chunks": WHOLE, "segments": WHOLE, "file_bytes": WHOLE, "dead_bytes": WHOLE}],
         "samples_per_chunk": WHOLE, "segments": WHOLE, "decoded_bytes": WHOLE,
         "file_bytes": WHOLE, "dead_bytes": WHOLE, "ratio": FIGURE,
         "loader": {"batch": WHOLE, "shuffle": "bool", "window": WHOLE, "peak_bytes": WHOLE,
@@ -404,7 +405,7 @@ def test_verify__json__has_the_documented_layout(data):
 def test_plan__json__has_the_documented_layout(data):
     out = figures("plan", data, "--shuffle", "--batch", "64", "--budget", "64M")
     assert layout(out) == {
-        "file": "str", "batch": WHOLE, "shuffle": "bool", "window": WHOLE,
+        "file": "str", "files": ["str"], "batch": WHOLE, "shuffle": "bool", "window": WHOLE,
         "batches_per_epoch": WHOLE, "samples_per_epoch": WHOLE, "dropped_samples": WHOLE,
         "padded_samples": WHOLE, "peak_bytes": WHOLE, "budget_bytes": WHOLE, "smallest_budget_bytes": WHOLE,
         "largest_window": WHOLE, "fits": "bool", "read_amplification": FIGURE,
@@ -482,8 +483,7 @@ def test_plan__smallest_budget__is_the_one_that_works(data):
 
 @pytest.mark.parametrize("batch", [16, 4096])
 def test_plan__large_index__judges_as_epoch_does(batch, tmp_path):
-    """Of three index pages, one is held for each 512 KiB of the budget. With the large batch, two pages fit
-    just below the third step, and three do not fit just above."""
+    """Of three index pages, the last of which is half as large, one is held for each 512 KiB of the budget."""
     np.save(tmp_path / "x.npy", np.arange(20000, dtype=np.int32))
     good("convert", "x.npy", "-o", "tiny.hrd", "--chunk-bytes", "4", cwd=tmp_path)
     options = [tmp_path / "tiny.hrd", "--shuffle", "--window", "4", "--batch", batch, "--threads", "1"]
@@ -495,7 +495,7 @@ def test_plan__large_index__judges_as_epoch_does(batch, tmp_path):
 
     smallest = figures("plan", *options)["smallest_budget_bytes"]
     step = 8 * 65536
-    steps = [k * step + more for k in range(1, smallest // step + 3) for more in (-1, 0)]
+    steps = [k * step // 2 + more for k in range(2, smallest // step * 2 + 6) for more in (-1, 0)]
     for budget in [1000, smallest - 65536, smallest - 1, smallest, smallest + 1, *steps]:
         plan = figures("plan", *options, "--budget", budget)
         assert plan["smallest_budget_bytes"] == smallest
@@ -507,8 +507,8 @@ def test_plan__large_index__judges_as_epoch_does(batch, tmp_path):
 
 def test_export__json_and_part__are_right(data, made, tmp_path):
     out = figures("export", data, "-o", "arrays", "--fields", "y", "--samples", "10:50", cwd=tmp_path)
-    assert layout(out) == {"file": "str", "output": "str", "fields": WHOLE, "samples": WHOLE,
-                           "seconds": FIGURE}
+    assert layout(out) == {"file": "str", "files": ["str"], "output": "str", "fields": WHOLE,
+                           "samples": WHOLE, "seconds": FIGURE}
     assert (out["fields"], out["samples"]) == (1, 40)
     assert [p.name for p in (tmp_path / "arrays").iterdir()] == ["y.npy"]
     assert np.array_equal(np.load(tmp_path / "arrays" / "y.npy"), np.load(made / "y.npy")[10:50])
@@ -533,7 +533,7 @@ def test_export__part_that_is_not_there__is_refused(args, words, data, tmp_path)
 def test_epoch__json__has_the_documented_layout(data):
     out = figures("epoch", data, "--shuffle", "--batch", "100", "--epochs", "2")
     assert layout(out) == {
-        "file": "str", "samples": WHOLE, "batches": WHOLE, "epochs": WHOLE, "bytes": WHOLE,
+        "file": "str", "files": ["str"], "samples": WHOLE, "batches": WHOLE, "epochs": WHOLE, "bytes": WHOLE,
         "seconds": FIGURE, "bytes_per_s": FIGURE, "first_batch_s": FIGURE,
         "peak_rss_bytes": WHOLE, "budget_bytes": WHOLE,
         "wait_s": {"io": FIGURE, "decode": FIGURE, "consumer": FIGURE, "batch": FIGURE},

@@ -32,44 +32,50 @@ struct run {
 
 struct config {
     struct made made;
-    uint32_t flags, batch, window, streams;
+    uint32_t flags, batch, window, streams, files;
 };
 
 static const struct config configs[] = {
-    {{90, 7, 5, 3, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE}, HR_LOADER_SHUFFLE, 10, 4, 1},
-    {{90, 7, 5, 3, HR_CODEC_ZSTD, HR_FILTER_NONE}, HR_LOADER_SHUFFLE, 12, 8, 4},
-    {{91, 7, 5, 0, HR_CODEC_RAW, HR_FILTER_NONE}, HR_LOADER_SHUFFLE | HR_LOADER_PAD_LAST, 12, 8, 4},
+    {{90, 7, 5, 3, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE}, HR_LOADER_SHUFFLE, 10, 4, 1, 1},
+    {{90, 7, 5, 3, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE}, HR_LOADER_SHUFFLE, 10, 4, 1, 4},
+    {{90, 7, 5, 3, HR_CODEC_ZSTD, HR_FILTER_NONE}, HR_LOADER_SHUFFLE, 12, 8, 4, 1},
+    {{91, 7, 5, 0, HR_CODEC_RAW, HR_FILTER_NONE},
+     HR_LOADER_SHUFFLE | HR_LOADER_PAD_LAST,
+     12,
+     8,
+     4,
+     3},
     {{101, 5, 3, 2, HR_CODEC_ZSTD, HR_FILTER_NONE},
      HR_LOADER_SHUFFLE | HR_LOADER_PAD_LAST,
      18,
      48,
-     6}, /* some streams whole, others not */
+     6,
+     1}, /* some streams whole, others not */
     {{60, 9, 4, 1, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE},
      HR_LOADER_SHUFFLE | HR_LOADER_PAD_LAST,
      16,
      3,
+     1,
      1},
     {{5, 2, 4, 1, HR_CODEC_ZSTD, HR_FILTER_NONE},
      HR_LOADER_SHUFFLE | HR_LOADER_PAD_LAST,
      32,
      2,
-     2}, /* fewer samples than one batch */
+     2,
+     3}, /* fewer samples than one batch, none at all in the first file */
     {{80, 1, 4, 1, HR_CODEC_ZSTD, HR_FILTER_NONE},
      HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST,
      14,
      2,
-     2},
-    {{100, 8, 6, 0, HR_CODEC_ZSTD, HR_FILTER_NONE}, HR_LOADER_PAD_LAST, 12, 0, 3},
-    {{100, 8, 6, 0, HR_CODEC_ZSTD, HR_FILTER_NONE}, HR_LOADER_SHUFFLE, 16, 1000, 2},
-    {{70, 30, 6, 0, HR_CODEC_ZSTD, HR_FILTER_NONE}, HR_LOADER_SHUFFLE, 4, 1, 1}, /* lanes */
+     2,
+     1},
+    {{100, 8, 6, 0, HR_CODEC_ZSTD, HR_FILTER_NONE}, HR_LOADER_PAD_LAST, 12, 0, 3, 5},
+    {{100, 8, 6, 0, HR_CODEC_ZSTD, HR_FILTER_NONE}, HR_LOADER_SHUFFLE, 16, 1000, 2, 1},
+    {{70, 30, 6, 0, HR_CODEC_ZSTD, HR_FILTER_NONE}, HR_LOADER_SHUFFLE, 4, 1, 1, 1}, /* lanes */
 };
 
-static hr_dataset *make_and_open(const struct made *m) {
-    hr_error err = {0};
-    hr_dataset *ds = NULL;
-    made_write(made_path("resume.hrd"), m);
-    made_ok(hr_dataset_open(made_path("resume.hrd"), NULL, &ds, &err), &err);
-    return ds;
+static hr_dataset *make_and_open(const struct config *c) {
+    return made_open_files("resume.hrd", &c->made, c->files);
 }
 
 static hr_loader_options options_of(const struct config *c) {
@@ -179,7 +185,7 @@ static uint32_t next_world(uint32_t world, uint32_t streams) {
 }
 
 static void resume_everywhere(const struct config *c) {
-    hr_dataset *ds = make_and_open(&c->made);
+    hr_dataset *ds = make_and_open(c);
     struct run *r = run_whole(ds, c);
     hr_loader_options o = options_of(c);
     const bool direct = has_direct(ds, o);
@@ -214,7 +220,7 @@ static void state__of_another_end_of_the_data__is_refused_in_words(void **state)
     static const uint32_t flags[] = {0, HR_LOADER_DROP_LAST, HR_LOADER_PAD_LAST};
     static const char *const words[] = {"kept", "dropped", "padded"};
     struct config c = configs[0];
-    hr_dataset *ds = make_and_open(&c.made);
+    hr_dataset *ds = make_and_open(&c);
     for (int saved = 0; saved < 3; saved++) {
         c.flags = HR_LOADER_SHUFFLE | flags[saved];
         struct run *r = run_whole(ds, &c);

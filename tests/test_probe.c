@@ -179,12 +179,12 @@ static void slow_open(struct slow *s) {
     made_write(made_path(NAME), &example);
     memory_file_load(&s->file, made_path(NAME), 0);
     made_ok(hr__dataset_open_in(&s->file.folder, NAME, &o, &s->ds, &err), &err);
-    real_ops = s->ds->file.ops;
+    real_ops = s->ds->files[0].ops;
     s->ops = *real_ops;
 }
 
 static void slow_close(struct slow *s) {
-    s->ds->file.ops = real_ops;
+    s->ds->files[0].ops = real_ops;
     hr_dataset_close(s->ds);
     memory_file_free(&s->file);
 }
@@ -280,7 +280,7 @@ static void probe__file_not_in_the_page_cache__later_epochs_are_faster(void **st
     s.ops.read = read_slowly_once;
     s.ops.cached = cached_if_read;
     atomic_store(&seen[0], true); /* when the data set was opened */
-    s.ds->file.ops = &s.ops;
+    s.ds->files[0].ops = &s.ops;
     hr_probe_result r = probe(s.ds, &lo, 600 * MS);
     assert_true(r.cached_share >= 0 && r.cached_share < 0.1);
     assert_int_equal(r.limit, HR_LIMIT_DISK);
@@ -461,12 +461,12 @@ static void probe__damaged_frame__is_named(void **state) {
     hr_error err = {0};
     hr_dataset *ds = example_open(&example);
     struct hr__index_cache cache = {0};
-    struct hr__index_entry at;
+    struct hr__chunk_at at;
     uint8_t byte;
     made_ok(hr__dataset_locate(ds, 7, &cache, &at, &err), &err);
     hr__index_cache_free(&cache);
     int fd = open(made_path(NAME), O_RDWR);
-    off_t off = (off_t)(at.page * HR__PAGE_BYTES + 1000);
+    off_t off = (off_t)(at.entry.page * HR__PAGE_BYTES + 1000);
     assert_int_equal(pread(fd, &byte, 1, off), 1);
     byte ^= 1;
     assert_int_equal(pwrite(fd, &byte, 1, off), 1);

@@ -104,6 +104,8 @@ enum {
     LOAD_DIRECT,
     LOAD_LIBAIO,
     LOAD_THREADS,
+    FILES_CACHED, /* the same of several files */
+    FILES_DIRECT,
     PLAN,
     BENCH_MEMORY,
     BENCH_DISK,
@@ -182,7 +184,9 @@ static hr_status call(const char *path, int which, hr_error *err) {
     v.num_threads = 3;
     if (which == VERIFY)
         return hr_dataset_verify(path, &v, err);
-    hr_status st = hr_dataset_open(path, &o, &ds, err);
+    const char *const files[] = {path, path, path};
+    const bool several = which == FILES_CACHED || which == FILES_DIRECT;
+    hr_status st = hr_dataset_open_many(files, several ? 3 : 1, &o, &ds, err);
     if (st == HR_OK)
         st = which == READ           ? pass_read(ds, &set, err)
              : which == GATHER       ? pass_gather(ds, &set, err)
@@ -190,6 +194,8 @@ static hr_status call(const char *path, int which, hr_error *err) {
              : which == LOAD_DIRECT  ? load(ds, HR_IO_DIRECT, err)
              : which == LOAD_LIBAIO  ? load(ds, HR_IO_LIBAIO, err)
              : which == LOAD_THREADS ? load(ds, HR_IO_THREADS, err)
+             : which == FILES_CACHED ? load(ds, HR_IO_CACHED, err)
+             : which == FILES_DIRECT ? load(ds, HR_IO_DIRECT, err)
              : which == PLAN         ? plan(ds, err)
              : which == PROBE        ? probe(ds, err)
                                      : bench(ds, which == BENCH_DISK, err);
@@ -236,6 +242,12 @@ static void loader__each_allocation_refused__no_memory(void **state) {
     refuse_each(LOAD_DIRECT);
     refuse_each(LOAD_LIBAIO);
     refuse_each(LOAD_THREADS);
+}
+
+static void files__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(FILES_CACHED);
+    refuse_each(FILES_DIRECT);
 }
 
 static void plan__each_allocation_refused__no_memory(void **state) {
@@ -287,6 +299,7 @@ int main(void) {
         cmocka_unit_test(read__each_allocation_refused__no_memory),
         cmocka_unit_test(gather__each_allocation_refused__no_memory),
         cmocka_unit_test(loader__each_allocation_refused__no_memory),
+        cmocka_unit_test(files__each_allocation_refused__no_memory),
         cmocka_unit_test(plan__each_allocation_refused__no_memory),
         cmocka_unit_test(bench__each_allocation_refused__no_memory),
         cmocka_unit_test(probe__many_allocations_refused__no_memory),

@@ -21,8 +21,8 @@
 #include <time.h>
 
 static const char help[] =
-    "Usage: headrace epoch FILE [OPTIONS]\n"
-    "Reads as a training loop would, and reports.\n"
+    "Usage: headrace epoch FILE... [OPTIONS]\n"
+    "Reads as a training loop would, and reports. Several files are one data set.\n"
     "\n"
     "      --batch N         samples per batch, of all ranks (default 256)\n"
     "      --shuffle         shuffled order;  --seed N;  --window W\n"
@@ -77,6 +77,7 @@ static const struct option table[] = {
 #define POLL_NS 100000000
 
 typedef struct epoch_job {
+    options_files files;
     loader_args loader;
     const char *resume_path, *save_path, *index_path;
     uint64_t max_batches, consume_ns;
@@ -127,16 +128,16 @@ static bool take_option(const options *o, int value, epoch_job *job) {
     }
 }
 
-static const char *take_arguments(const options *o, epoch_job *job) {
+static bool take_arguments(const options *o, epoch_job *job) {
     for (int value; (value = options_next(o)) != OPTIONS_END;) {
         if (value == OPTIONS_BAD || !take_option(o, value, job)) {
-            return NULL;
+            return false;
         }
         if (job->help) {
-            return "";
+            return true;
         }
     }
-    return options_single(o, "FILE");
+    return options_take_files(o, &job->files);
 }
 
 /* Of this program: what getrusage() says begins with the peak of whoever started it. */
@@ -244,7 +245,7 @@ static int drive(epoch_job *job, hr_loader *loader) {
     return EXIT_DONE;
 }
 
-static int print_json(const epoch_job *job, const char *path) {
+static int print_json(const epoch_job *job, const hr_dataset *ds) {
     const hr_loader_info *i = &job->info;
     const double seconds = (double)job->took_ns / 1e9;
     json_t *wait =
@@ -252,11 +253,11 @@ static int print_json(const epoch_job *job, const char *path) {
                   json_out_seconds(i->decode_ns), "consumer", json_out_seconds(i->wait_consumer_ns),
                   "batch", json_out_seconds(i->wait_batch_ns));
     json_t *root = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", json_out_text(path),
-        "samples", json_out_uint(i->samples_delivered), "batches",
-        json_out_uint(i->batches_delivered), "epochs", json_out_uint(job->epochs), "bytes",
-        json_out_uint(i->delivered_bytes), "seconds", json_out_real(seconds), "bytes_per_s",
-        json_out_quotient((double)i->delivered_bytes, seconds), "first_batch_s",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
+        json_out_text(hr_dataset_path(ds)), "samples", json_out_uint(i->samples_delivered),
+        "batches", json_out_uint(i->batches_delivered), "epochs", json_out_uint(job->epochs),
+        "bytes", json_out_uint(i->delivered_bytes), "seconds", json_out_real(seconds),
+        "bytes_per_s", json_out_quotient((double)i->delivered_bytes, seconds), "first_batch_s",
         i->first_batch_ns < 0 ? json_null() : json_out_seconds(i->first_batch_ns), "peak_rss_bytes",
         json_out_uint(peak_rss_bytes()), "budget_bytes", json_out_uint(i->budget_bytes), "wait_s",
         wait);
@@ -268,6 +269,7 @@ static int print_json(const epoch_job *job, const char *path) {
         (json_int_t)i->num_threads, "inflation", json_out_real(i->inflation), "io", i->io_backend,
         "io_depth", (json_int_t)i->io_depth, "read_threads", (json_int_t)i->num_read_threads);
     json_object_update(root, more);
+    json_object_set_new(root, "files", dataset_files_json(ds));
     json_decref(more);
     loader_args_add_ranks(&job->loader, root);
     if (job->report) {
@@ -276,10 +278,10 @@ static int print_json(const epoch_job *job, const char *path) {
     return json_out_print("epoch", root, JSON_OUT_MEASURED);
 }
 
-static int print_result(const epoch_job *job, const char *path) {
+static int print_result(const epoch_job *job, const hr_dataset *ds) {
     const hr_loader_info *i = &job->info;
     if (job->json) {
-        return print_json(job, path);
+        return print_json(job, ds);
     }
     if (!job->quiet) {
         const double seconds = (double)job->took_ns / 1e9;
@@ -326,7 +328,7 @@ static bool save_state(const epoch_job *job, hr_loader *loader) {
 }
 
 /* An interrupted run keeps its state and the indices so far: both are true as they stand. */
-static int run_loader(epoch_job *job, hr_loader *loader, const char *path, int64_t start_ns) {
+static int run_loader(epoch_job *job, hr_loader *loader, const hr_dataset *ds, int64_t start_ns) {
     hr_error err = {.message = ""};
     job->info.struct_bytes = sizeof job->info;
     job->limits.struct_bytes = sizeof job->limits;
@@ -356,7 +358,7 @@ static int run_loader(epoch_job *job, hr_loader *loader, const char *path, int64
     if (st != HR_OK) {
         return report_status("epoch", st, &err);
     }
-    const int printed = print_result(job, path);
+    const int printed = print_result(job, ds);
     return code == EXIT_DONE ? printed : code;
 }
 
@@ -375,7 +377,7 @@ static uint64_t sample_bytes(const hr_dataset *ds, const hr_loader_options *opts
     return bytes;
 }
 
-static int run(epoch_job *job, const char *path) {
+static int run(epoch_job *job) {
     hr_loader_options *opts = &job->loader.opts;
     int code = loader_args_finish("epoch", &job->loader);
     if (code != EXIT_DONE) {
@@ -389,7 +391,7 @@ static int run(epoch_job *job, const char *path) {
         }
         opts->resume_state = job->state;
     }
-    hr_dataset *ds = dataset_open_or_report("epoch", path, opts->budget_bytes, &code);
+    hr_dataset *ds = dataset_open_or_report("epoch", &job->files, opts->budget_bytes, &code);
     if (ds == NULL) {
         return code;
     }
@@ -402,8 +404,8 @@ static int run(epoch_job *job, const char *path) {
         job->sample_bytes = sample_bytes(ds, opts);
         const int64_t start_ns = progress_now_ns();
         const hr_status st = hr_loader_open(ds, opts, &loader, &err);
-        code = st == HR_OK ? run_loader(job, loader, path, start_ns)
-                           : report_status("epoch", st, &err);
+        code =
+            st == HR_OK ? run_loader(job, loader, ds, start_ns) : report_status("epoch", st, &err);
         hr_loader_close(loader);
     }
     index_file_close(&job->index);
@@ -416,12 +418,12 @@ int cmd_epoch(int argc, char **argv) {
     epoch_job job = {0};
     loader_args_init(&job.loader);
     job.loader.opts.num_epochs = 1;
-    const char *path = take_arguments(&o, &job);
-    if (path == NULL || job.help) {
-        fputs(path == NULL ? "" : help, stdout);
-        return path == NULL ? EXIT_USAGE : EXIT_DONE;
+    const bool good = take_arguments(&o, &job);
+    if (!good || job.help) {
+        fputs(good ? help : "", stdout);
+        return good ? EXIT_DONE : EXIT_USAGE;
     }
-    const int code = run(&job, path);
+    const int code = run(&job);
     free(job.indices);
     return code;
 }

@@ -16,8 +16,9 @@
 #include <stdio.h>
 
 static const char help[] =
-    "Usage: headrace plan FILE [OPTIONS]\n"
-    "Says what a training run would need, before it starts.\n"
+    "Usage: headrace plan FILE... [OPTIONS]\n"
+    "Says what a training run would need, before it starts. Several files are one\n"
+    "data set.\n"
     "\n"
     "      --batch N        samples per batch, of all ranks (default 256)\n"
     "      --shuffle        shuffled order;  --seed N\n"
@@ -80,6 +81,7 @@ static int print_json(const plan_job *job, const hr_dataset *ds) {
         "sorted_labels", labels_name(ds, p, &field), "io", p->io_backend, "io_depth",
         (json_int_t)p->io_depth, "streams", (json_int_t)p->num_streams, "batch_of_rank",
         (json_int_t)p->local_batch_samples);
+    json_object_set_new(root, "files", dataset_files_json(ds));
     loader_args_add_ranks(a, root);
     if (job->probe) {
         json_object_set_new(root, "probe", p->fits ? probe_json(&job->expected) : json_null());
@@ -151,13 +153,11 @@ static void print_text(const plan_job *job, const hr_dataset *ds) {
 
 /* With the budget, by which the data set holds more or less of its index. Where that is too small
  * to open it at all, *opens is false, and the default serves to say how much is needed. */
-static hr_dataset *open_as_epoch_does(const char *path, uint64_t budget_bytes, bool *opens,
-                                      int *code) {
-    hr_open_options opts = HR_OPEN_OPTIONS_INIT;
+static hr_dataset *open_as_epoch_does(const options_files *files, uint64_t budget_bytes,
+                                      bool *opens, int *code) {
     hr_dataset *ds = NULL;
-    opts.budget_bytes = budget_bytes;
-    *opens = budget_bytes == 0 || hr_dataset_open(path, &opts, &ds, NULL) != HR_ERR_BUDGET;
-    return ds != NULL ? ds : dataset_open_or_report("plan", path, *opens ? budget_bytes : 0, code);
+    *opens = budget_bytes == 0 || dataset_open(files, budget_bytes, &ds, NULL) != HR_ERR_BUDGET;
+    return ds != NULL ? ds : dataset_open_or_report("plan", files, *opens ? budget_bytes : 0, code);
 }
 
 static int on_progress(void *user) {
@@ -173,14 +173,14 @@ static hr_status probe(plan_job *job, hr_dataset *ds, hr_error *err) {
     return hr_probe(ds, &job->loader.opts, &o, &job->expected, err);
 }
 
-static int run(plan_job *job, const char *path) {
+static int run(plan_job *job, const options_files *files) {
     hr_loader_plan *plan = &job->plan;
     int code = loader_args_finish("plan", &job->loader);
     if (code != EXIT_DONE) {
         return code;
     }
     bool opens = true;
-    hr_dataset *ds = open_as_epoch_does(path, job->loader.opts.budget_bytes, &opens, &code);
+    hr_dataset *ds = open_as_epoch_does(files, job->loader.opts.budget_bytes, &opens, &code);
     if (ds == NULL) {
         return code;
     }
@@ -245,6 +245,6 @@ int cmd_plan(int argc, char **argv) {
             return EXIT_USAGE;
         }
     }
-    const char *path = options_single(&o, "FILE");
-    return path == NULL ? EXIT_USAGE : run(&job, path);
+    options_files files;
+    return options_take_files(&o, &files) ? run(&job, &files) : EXIT_USAGE;
 }
