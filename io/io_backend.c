@@ -36,17 +36,19 @@ static bool can_read_now(const struct hr__file *file) {
     return n >= 0 || n == -EAGAIN;
 }
 
-/* Which of the files, where there are several. */
+/* Names the file where there are several. */
 static hr_status direct_refused(const struct hr__io_backend *b, uint32_t file, int os_errno,
                                 hr_error *err) {
     hr_status st;
-    if (os_errno == EMFILE || os_errno == ENFILE)
-        st = hr__error_os(err, os_errno,
-                          "cannot open the file once more for direct reads, which take two "
-                          "descriptors for each of %u files; allow more open files (ulimit -n), or "
-                          "read through the page cache",
-                          b->num_files);
-    else if (os_errno == ENOMEM)
+    bool too_many = os_errno == EMFILE || os_errno == ENFILE;
+    if (too_many && b->num_files > 1)
+        st =
+            hr__error_os(err, os_errno,
+                         "cannot open the file once more for direct reads, which take two "
+                         "descriptors for each of the %u files; allow more open files (ulimit -n), "
+                         "or read through the page cache",
+                         b->num_files);
+    else if (too_many || os_errno == ENOMEM)
         st = hr__error_os(err, os_errno, "cannot open the file once more for direct reads");
     else
         st = hr__error_set(err, HR_ERR_UNSUPPORTED,

@@ -104,7 +104,7 @@ static void open__no_descriptors_left__says_how_many_and_what_to_do(void **state
         assert_int_equal(st, HR_ERR_IO);
         assert_int_equal(err.os_errno, EMFILE);
         assert_non_null(strstr(err.message, "limit.hrd: "));
-        assert_non_null(strstr(err.message, "for each of 40 files"));
+        assert_non_null(strstr(err.message, "for each of the 40 files"));
     }
     o.batch_samples = 16;
     o.budget_bytes = BUDGET;
