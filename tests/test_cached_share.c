@@ -5,7 +5,6 @@
 #include "cached_share.h"
 #include "dataset.h"
 #include "made_dataset.h"
-#include "memory_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,37 +21,36 @@
 #define NAME       "cached.hrd"
 #define NUM_CHUNKS 80u
 
-static const struct made example = {.num_samples = NUM_CHUNKS * 50,
-                                    .samples_per_chunk = 50,
-                                    .row_bytes = 300,
-                                    .row_words = 20,
-                                    .codec = HR_CODEC_ZSTD,
-                                    .filter = HR_FILTER_BYTE_SHUFFLE};
+static const struct made set = {NUM_CHUNKS * 50, 50, 300, 20, HR_CODEC_ZSTD, HR_FILTER_NONE};
 
-static hr_loader_options shuffled(void) {
+struct subject {
+    hr_dataset *ds;
+    struct hr__sketch sketch;
+};
+
+static void begin(struct subject *s) {
+    hr_error err = {0};
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
-    o.flags = HR_LOADER_SHUFFLE;
     o.batch_samples = 64;
-    o.window_visits = 16;
-    o.num_threads = 2;
-    return o;
+    made_write(made_path(NAME), &set);
+    made_ok(hr_dataset_open(made_path(NAME), NULL, &s->ds, &err), &err);
+    made_ok(hr__sketch_make(s->ds, &o, HR_IO_CACHED, &s->sketch, &err), &err);
 }
 
-/* The data set in a file in memory. */
-static hr_dataset *open_in_memory(struct memory_file *f) {
-    hr_error err = {0};
-    hr_dataset *ds = NULL;
-    made_write(made_path(NAME), &example);
-    memory_file_load(f, made_path(NAME), 0);
-    made_ok(hr__dataset_open_in(&f->folder, NAME, NULL, &ds, &err), &err);
-    return ds;
+static void end(struct subject *s) {
+    hr__sketch_free(&s->sketch);
+    hr_dataset_close(s->ds);
 }
 
-static struct hr__sketch *sketch_of(hr_dataset *ds, const hr_loader_options *lo) {
-    static struct hr__sketch s;
+static double share_of(const struct subject *s) {
     hr_error err = {0};
-    made_ok(hr__sketch_make(ds, lo, HR_IO_CACHED, &s, &err), &err);
-    return &s;
+    double share = 0;
+    made_ok(hr__cached_share(&s->sketch, &share, &err), &err);
+    return share;
+}
+
+static bool about(double a, double b) {
+    return a > b - 0.001 && a < b + 0.001;
 }
 
 /* As under overlayfs: not even what was just read. */
@@ -83,68 +81,52 @@ static int64_t now_unknown(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
     return -EOPNOTSUPP;
 }
 
+static uint64_t off_of(const hr_dataset *ds, uint64_t chunk) {
+    hr_error err = {0};
+    struct hr__chunk_at at;
+    struct hr__index_cache cache = {0};
+    made_ok(hr__dataset_locate(ds, chunk, &cache, &at, &err), &err);
+    hr__index_cache_free(&cache);
+    return at.entry.page * HR__PAGE_BYTES;
+}
+
 static void cached__system_that_counts_or_does_not__is_believed_or_asked_for_a_byte(void **state) {
     (void)state;
-    hr_error err = {0};
-    double share = 0;
-    struct memory_file f;
-    hr_dataset *ds = open_in_memory(&f);
-    const struct hr__file_ops *real = ds->files[0].ops;
+    struct subject s;
+    begin(&s);
+    const struct hr__file_ops *real = s.ds->files[0].ops;
     struct hr__file_ops ops = *real;
-    hr_loader_options lo = shuffled();
-    struct hr__sketch *sketch = sketch_of(ds, &lo);
-    struct hr__chunk_at middle;
-    struct hr__index_cache cache = {0};
-    made_ok(hr__dataset_locate(ds, NUM_CHUNKS / 2, &cache, &middle, &err), &err);
-    hr__index_cache_free(&cache);
-    middle_off = middle.entry.page * HR__PAGE_BYTES;
-    ds->files[0].ops = &ops;
-    ops.cached = no_count;
-    ops.read_now = now_in_the_first_half;
-    made_ok(hr__cached_share(sketch, &share, &err), &err);
-    assert_true(share > 0.499 && share < 0.501);
-    ops.cached = none_counted;
-    share = 0;
-    made_ok(hr__cached_share(sketch, &share, &err), &err);
-    assert_true(share > 0.499 && share < 0.501);
+    middle_off = off_of(s.ds, NUM_CHUNKS / 2);
+    s.ds->files[0].ops = &ops;
     ops.cached = one_in_four_counted;
-    made_ok(hr__cached_share(sketch, &share, &err), &err);
-    assert_true(share > 0.249 && share < 0.251);
+    ops.read_now = now_in_the_first_half;
+    assert_true(about(share_of(&s), 0.25));
+    ops.cached = none_counted;
+    assert_true(about(share_of(&s), 0.5));
     ops.cached = no_count;
+    assert_true(about(share_of(&s), 0.5));
     ops.read_now = now_unknown;
-    made_ok(hr__cached_share(sketch, &share, &err), &err);
-    assert_true(share == -1);
+    assert_true(share_of(&s) == -1);
     ops.read_now = NULL;
-    made_ok(hr__cached_share(sketch, &share, &err), &err);
-    assert_true(share == -1);
-    hr__sketch_free(sketch);
-    ds->files[0].ops = real;
-    hr_dataset_close(ds);
-    memory_file_free(&f);
+    assert_true(share_of(&s) == -1);
+    s.ds->files[0].ops = real;
+    end(&s);
 }
 
 static void cached__file_just_written_then_dropped__is_counted(void **state) {
     (void)state;
-    hr_error err = {0};
-    double share = 0;
-    hr_dataset *ds = NULL;
-    hr_loader_options lo = shuffled();
-    made_write(made_path(NAME), &example);
-    made_ok(hr_dataset_open(made_path(NAME), NULL, &ds, &err), &err);
-    struct hr__sketch *s = sketch_of(ds, &lo);
-    made_ok(hr__cached_share(s, &share, &err), &err);
-    assert_true(share == -1 || share > 0.9);
+    struct subject s;
+    struct statfs fs;
+    begin(&s);
+    double before = share_of(&s);
+    assert_true(before == -1 || before > 0.9);
     int fd = open(made_path(NAME), O_RDONLY);
     assert_int_equal(fsync(fd), 0);
     assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
     close(fd);
-    double after = 0;
-    struct statfs fs;
-    made_ok(hr__cached_share(s, &after, &err), &err);
     assert_int_equal(statfs(made_path(NAME), &fs), 0);
-    assert_true(fs.f_type == TMPFS_MAGIC || share < 0 || after < 0.5);
-    hr__sketch_free(s);
-    hr_dataset_close(ds);
+    assert_true(fs.f_type == TMPFS_MAGIC || before < 0 || share_of(&s) < 0.5);
+    end(&s);
 }
 
 static int teardown(void **state) {
