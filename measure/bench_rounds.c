@@ -89,7 +89,10 @@ static hr_status disk_run(struct hr__bench *b, bool shuffled, uint64_t epoch, in
                                          .direct = &b->direct,
                                          .depth = depth_of_thread(&plan.config),
                                          .budget = &b->work};
-    HR_TRY(hr__disk_rate(&reads, plan.config.num_threads, run_ns, &watch, bytes_per_s, err));
+    st = hr__disk_rate(&reads, plan.config.num_threads, run_ns, &watch, bytes_per_s, err);
+    /* As a loader does where a ring is refused. */
+    if (st == HR_ERR_UNSUPPORTED && hr__io_backend_without_rings(&b->direct))
+        st = hr__disk_rate(&reads, plan.config.num_threads, run_ns, &watch, bytes_per_s, err);
 done:
     hr__order_epoch_free(visits);
     plan_free(&plan);

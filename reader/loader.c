@@ -55,7 +55,20 @@ done:
     return st;
 }
 
-static hr_status workers_start(struct hr_loader *l, hr_error *err) {
+/* All of one kind: what a ring is refused for (descriptors, memory) may be there for the first of
+ * them only. */
+static hr_status queues_open(struct hr_loader *l, hr_error *err) {
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; i < l->num_workers && st == HR_OK; i++)
+        st = hr__worker_queue_open(&l->workers[i], err);
+    if (st != HR_ERR_UNSUPPORTED || !hr__io_backend_without_rings(&l->io))
+        return st;
+    for (uint32_t i = 0; i < l->num_workers; i++)
+        hr__io_queue_close(&l->workers[i].queue);
+    return queues_open(l, err);
+}
+
+static hr_status workers_make(struct hr_loader *l, hr_error *err) {
     const struct hr__loader_config *c = &l->config;
     l->workers = calloc(c->num_threads, sizeof(*l->workers));
     if (l->workers == NULL)
@@ -67,7 +80,11 @@ static hr_status workers_start(struct hr_loader *l, hr_error *err) {
         if (st != HR_OK)
             return st;
     }
-    for (uint32_t i = 0; i < c->num_threads; i++) {
+    return HR_OK;
+}
+
+static hr_status workers_start(struct hr_loader *l, hr_error *err) {
+    for (uint32_t i = 0; i < l->num_workers; i++) {
         char name[16];
         snprintf(name, sizeof(name), "hr-decode-%u", i % 1000);
         hr_status st =
@@ -127,6 +144,8 @@ hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts, bool un
     HR_TRY(ring_make(l, err));
     HR_TRY(hr__io_backend_start(&l->io, l->config.io_depth, err));
     prefix_begin(l);
+    HR_TRY(workers_make(l, err));
+    HR_TRY(queues_open(l, err));
     HR_TRY(workers_start(l, err));
     *out = l;
     l = NULL;

@@ -170,6 +170,7 @@ void hr__epoch_release(struct hr__epoch *e);
 
 /* loader_worker.c */
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth, hr_error *err);
+hr_status hr__worker_queue_open(struct hr__worker *w, hr_error *err);
 void hr__worker_close(struct hr__worker *w);
 void *hr__worker_run(void *worker);
 int64_t hr__worker_clock(const struct hr__worker *w); /* 0 where the loader takes no time */

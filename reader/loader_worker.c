@@ -45,7 +45,6 @@ hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t de
     w->depth = depth;
     HR_TRY(hr__frame_decoder_init(&w->decoder, err));
     HR_TRY(buffers_make(w, err));
-    HR_TRY(hr__io_backend_queue(&l->io, depth, w->buffers, buffers_bytes(w), &w->queue, err));
     w->reads = calloc(depth, sizeof(*w->reads));
     w->free_reads = calloc(depth, sizeof(*w->free_reads));
     w->decoded = calloc(1, HR__MAX_FRAME_BYTES + HR__ROW_SLACK_BYTES);
@@ -58,6 +57,11 @@ hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t de
     }
 done:
     return st;
+}
+
+hr_status hr__worker_queue_open(struct hr__worker *w, hr_error *err) {
+    return hr__io_backend_queue(&w->loader->io, w->depth, w->buffers, buffers_bytes(w), &w->queue,
+                                err);
 }
 
 void hr__worker_close(struct hr__worker *w) {
