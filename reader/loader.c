@@ -310,7 +310,7 @@ void hr_batch_release(hr_batch *b) {
         b->epoch = NULL;
         l->free_slots[l->num_free_slots++] = (uint32_t)(b - l->slots);
         l->num_held--;
-        pthread_cond_broadcast(&l->may_admit);
+        hr__admit_others(l);
     }
-    pthread_mutex_unlock(&l->lock);
+    hr__loader_unlock(l);
 }

@@ -18,7 +18,9 @@
  * with no lock; the lock taken by complete() publishes them;
  *  6. a failure is set once and ends everything but close;
  *  7. no more than hr__loader_max_epochs() epochs exist: a further one is made only when one has
- *  gone, which one always does without it, as held batches keep at most max_held_batches of them.
+ *  gone, which one always does without it, as held batches keep at most max_held_batches of them;
+ *  8. a worker that waits for an item is woken when there is one for it: it wakes the next where
+ *  there is another, and whoever wakes does so after giving up the lock.
  */
 #ifndef HEADRACE_LOADER_INTERNAL_H
 #define HEADRACE_LOADER_INTERNAL_H
@@ -34,8 +36,9 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-/* Items that may be admitted and not complete, or complete above the watermark. */
-#define HR__MAX_OUTSTANDING 4096u
+/* Items that may be admitted and not complete, or complete above the watermark: several times the
+ * reads that can be in flight. */
+#define HR__MAX_OUTSTANDING 16384u
 
 struct hr__epoch { /* freed when nobody refers to it */
     struct hr_loader *loader;
@@ -103,6 +106,12 @@ struct hr__worker {
     uint8_t apart[64]; /* the next worker's fields lie in another cache line than the counters */
 };
 
+/* Who is to be woken, by the thread that has the lock, once it has given it up. */
+struct hr__wakes {
+    bool batch_ready, all_workers;
+    uint32_t num_workers;
+};
+
 struct hr_loader {
     struct hr__loader_config config;
     struct hr__budget budget;       /* reserved whole at open */
@@ -128,6 +137,8 @@ struct hr_loader {
     bool lock_made, ready_made, admit_made;
     bool stopping;
     hr_error failure; /* status HR_OK: none */
+    struct hr__wakes wakes;
+    uint32_t num_waiting, num_woken; /* workers in may_admit; of these, on their way out of it */
 
     struct hr__epoch *admit_epoch; /* the one being admitted; NULL: all are */
     struct hr__epoch *next_epoch;  /* made ahead; NULL: not yet, or there is none */
@@ -138,6 +149,7 @@ struct hr_loader {
     uint64_t num_samples;          /* of the first epoch, for this rank */
     uint64_t next_item;            /* in admit_epoch */
     uint64_t next_seq, watermark;
+    uint64_t num_unfinished;                        /* items that are admitted and not complete */
     uint64_t next_assign, next_ready, next_deliver; /* batch numbers */
     uint8_t *complete;                              /* [seq mod HR__MAX_OUTSTANDING] */
     bool epoch_end_told; /* HR_END_OF_EPOCH was returned for the batches before next_deliver */
@@ -158,15 +170,34 @@ struct hr_loader {
 hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts, bool untimed,
                           hr_loader **out, hr_error *err);
 
-/* loader_admit.c: which item comes next, and what its completion makes ready. */
+/* loader_admit.c: which item comes next, and what its completion makes ready. With the lock held,
+ * but for the first. */
 enum hr__admission { HR__ADMITTED, HR__ADMIT_LATER, HR__ADMIT_NO_MORE };
 hr_status hr__admit_begin(struct hr_loader *l, uint64_t epoch, uint64_t first_batch, hr_error *err);
-/* wait: block until an item can be admitted or there are no more. */
-enum hr__admission hr__admit_next(struct hr_loader *l, bool wait, struct hr__item *out,
-                                  struct hr__counters *counters);
+/* Goes on to an item that can be taken now, and gives its batches slots. */
+enum hr__admission hr__item_find(struct hr_loader *l);
+/* The item that was found, but for its chunk, which is looked up without the lock. */
+struct hr__item hr__item_take(struct hr_loader *l);
 void hr__item_complete(struct hr_loader *l, struct hr__item *item);
-void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err);
+bool hr__more_epochs(const struct hr_loader *l); /* to be made */
+bool hr__next_epoch_due(const struct hr_loader *l);
+/* Gives up the lock meanwhile: where there are many short chunks, an epoch takes milliseconds. */
+void hr__next_epoch_make(struct hr_loader *l);
 void hr__epoch_release(struct hr__epoch *e);
+
+/* loader_turns.c: whose turn it is. The first two take the lock, the others are called with it.
+ *
+ * An item for a worker that has num_mine of them. HR__ADMIT_LATER: there is none yet, or the others
+ * are to take it; a worker that has none waits instead. */
+enum hr__admission hr__admit_next(struct hr_loader *l, uint32_t num_mine, struct hr__item *out,
+                                  struct hr__counters *counters);
+/* Completes *item, and puts the next for its worker, which has num_mine besides, in its place. Does
+ * not wait. */
+enum hr__admission hr__item_exchange(struct hr_loader *l, uint32_t num_mine, struct hr__item *item);
+void hr__wake_one(struct hr_loader *l);      /* a worker, if one waits */
+void hr__admit_others(struct hr_loader *l);  /* the same, if there is an item for it */
+void hr__loader_unlock(struct hr_loader *l); /* gives up the lock, then wakes */
+void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err);
 
 /* loader_worker.c */
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth, hr_error *err);

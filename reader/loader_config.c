@@ -18,6 +18,7 @@
 #define FIELD_ALIGN_BYTES 256u
 #define DEFAULT_HELD      2u
 #define DIRECT_DEPTH      64u
+#define DIRECT_EACH       8u /* of each thread at least: so that it decodes while they are under way */
 #define CACHED_DEPTH      4u /* of each thread: copies are made at reap, and should stay in L2 */
 #define THREADS_DEPTH     16u
 #define MAX_DEPTH         4096u
@@ -123,9 +124,13 @@ static hr_status resolve_fields(const hr_loader_options *o, struct hr__loader_co
 
 /* Reads in flight, of all threads together, before the budget has its say. */
 static uint32_t default_depth(hr_io io, uint32_t num_threads) {
-    return io == HR_IO_CACHED    ? CACHED_DEPTH * num_threads
-           : io == HR_IO_THREADS ? THREADS_DEPTH
-                                 : DIRECT_DEPTH;
+    if (io == HR_IO_CACHED)
+        return CACHED_DEPTH * num_threads;
+    if (io == HR_IO_THREADS)
+        return THREADS_DEPTH;
+    uint32_t depth =
+        num_threads > DIRECT_DEPTH / DIRECT_EACH ? DIRECT_EACH * num_threads : DIRECT_DEPTH;
+    return depth < MAX_DEPTH ? depth : MAX_DEPTH;
 }
 
 hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_io io,

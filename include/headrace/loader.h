@@ -39,8 +39,9 @@ typedef struct hr_loader_options {
     uint32_t num_fields;       /**< entries of fields */
     uint32_t io_depth;         /**< reads in flight at most, of all threads together, and reading
                                 * threads (up to 64) where io comes to HR_IO_THREADS; 0: 64 direct,
-                                * 4 for each thread cached, 16 by threads; raised to 2 for each
-                                * decode worker, lowered where the budget is small */
+                                * or 8 for each thread where that is more, 4 for each thread
+                                * cached, 16 by threads; raised to 2 for each decode worker, lowered
+                                * where the budget is small */
     const void *resume_state;  /**< from hr_loader_state(), or NULL; sets epoch and next batch */
     size_t resume_state_bytes;
 } hr_loader_options;
