@@ -30,6 +30,7 @@
 #include "io_backend.h"
 #include "loader_config.h"
 #include "loader_counters.h"
+#include "numa.h"
 #include "row_store.h"
 #include "thread.h"
 
@@ -112,6 +113,16 @@ struct hr__wakes {
     uint32_t num_workers;
 };
 
+/* loader_place.c: where workers and memory are. Fixed before the workers start, but for os_errno.
+ */
+struct hr__placement {
+    struct hr__numa *numa; /* NULL: anywhere */
+    uint32_t *node_of;     /* [worker]: index in numa */
+    uint32_t num_nodes;    /* with workers; 1: anywhere */
+    bool ring_interleaved;
+    _Atomic int os_errno; /* what the system refused; 0: nothing */
+};
+
 struct hr_loader {
     struct hr__loader_config config;
     struct hr__budget budget;       /* reserved whole at open */
@@ -126,6 +137,7 @@ struct hr_loader {
     struct hr__device device;
     uint8_t *ring;
     size_t ring_bytes;
+    struct hr__placement placement;
     struct hr_batch *slots;
     uint32_t *free_slots; /* a stack */
     uint64_t num_free_slots;
@@ -165,10 +177,13 @@ struct hr_loader {
     struct hr__worker *workers;
 };
 
-/* hr_loader_open(); untimed: the hot path never looks at the clock, so that a benchmark can say
- * what that costs. */
-hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts, bool untimed,
-                          hr_loader **out, hr_error *err);
+/* What benchmarks and tests open loaders with; zeroed: as hr_loader_open() does. */
+struct hr__loader_setup {
+    bool untimed;      /* the hot path never looks at the clock, to see what that costs */
+    const char *sysfs; /* in the place of /sys: for machines that are not there */
+};
+hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
+                          const struct hr__loader_setup *setup, hr_loader **out, hr_error *err);
 
 /* loader_admit.c: which item comes next, and what its completion makes ready. With the lock held,
  * but for the first. */
@@ -198,6 +213,13 @@ void hr__wake_one(struct hr_loader *l);      /* a worker, if one waits */
 void hr__admit_others(struct hr_loader *l);  /* the same, if there is an item for it */
 void hr__loader_unlock(struct hr_loader *l); /* gives up the lock, then wakes */
 void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err);
+
+/* loader_place.c */
+void hr__loader_place(struct hr_loader *l, const char *sysfs);
+void hr__loader_unplace(struct hr_loader *l);
+void hr__ring_place(struct hr_loader *l);
+hr_status hr__workers_open(struct hr_loader *l, hr_error *err); /* hr__worker_open() of each */
+void hr__worker_place(struct hr__worker *w);                    /* by its own thread, first */
 
 /* loader_worker.c */
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth, hr_error *err);

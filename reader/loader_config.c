@@ -26,7 +26,8 @@
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
 
 #define PER_SLOT_BYTES 128u
-#define KNOWN_FLAGS    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST)
+#define KNOWN_FLAGS                                                                                \
+    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST | HR_LOADER_NUMA_OFF)
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
                                      hr_error *err) {
@@ -151,6 +152,7 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_
         .pad_last = (o->flags & HR_LOADER_PAD_LAST) != 0};
     HR_TRY(resolve_ranks(o, out, err));
     HR_TRY(resolve_fields(o, out, err));
+    out->numa_off = (o->flags & HR_LOADER_NUMA_OFF) != 0;
     out->max_held_batches = o->max_held_batches != 0 ? o->max_held_batches : DEFAULT_HELD;
     out->seed = o->seed;
     out->first_epoch = o->first_epoch;

@@ -190,6 +190,7 @@ void *hr__worker_run(void *worker) {
     struct hr__worker *w = worker;
     hr_error err = {0};
     atomic_store_explicit(&w->counters.began_ns, hr__now_ns(), memory_order_relaxed);
+    hr__worker_place(w);
     hr_status st = work(w, &err);
     atomic_store_explicit(&w->counters.ended_ns, hr__now_ns(), memory_order_relaxed);
     if (st != HR_OK && st != HR_ERR_CANCELLED) {

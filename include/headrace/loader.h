@@ -17,6 +17,9 @@ typedef struct hr_batch hr_batch;
 #define HR_LOADER_SHUFFLE   1u /**< order interleaved/1; otherwise sequential/1 */
 #define HR_LOADER_DROP_LAST 2u /**< leave out the last short batch of an epoch */
 #define HR_LOADER_PAD_LAST  4u /**< fill it up with samples again, see hr_batch_num_padding() */
+#define HR_LOADER_NUMA_OFF                                                                         \
+    8u /**< threads and memory are placed by the system alone, also where                          \
+        * the machine has several nodes (docs/architecture.md) */
 
 /** Options of hr_loader_open(). Zero means default. */
 typedef struct hr_loader_options {
@@ -140,6 +143,13 @@ typedef struct hr_loader_info {
     uint32_t num_read_threads; /**< that only read; 0 but for HR_IO_THREADS */
     uint32_t reserved;         /**< 0 */
     uint64_t padded_samples;   /**< of all ranks, in each epoch: delivered once more */
+    uint32_t num_nodes;        /**< NUMA nodes that the decode workers are spread over; 1: they run
+                                * where the system puts them */
+    uint32_t ring_interleaved; /**< 1: the batches lie on these nodes in turn */
+    int32_t numa_os_errno;     /**< what the system answered when it refused to place threads or
+                                * batches (EPERM in many containers; EBUSY: the process has a memory
+                                * policy of its own), which costs speed only; 0: nothing */
+    uint32_t reserved2;        /**< 0 */
 } hr_loader_info;
 
 /**
