@@ -103,16 +103,20 @@ static void *open_workers(void *opening) {
     return NULL;
 }
 
+static hr_status open_on(struct hr_loader *l, uint32_t node, hr_error *err) {
+    struct opening o = {.loader = l, .node = node, .st = HR_OK, .err = err};
+    struct hr__thread there = {0};
+    hr_status st = hr__thread_start(&there, "hr-place", open_workers, &o, err);
+    hr__thread_join(&there);
+    return st != HR_OK ? st : o.st;
+}
+
 hr_status hr__workers_open(struct hr_loader *l, hr_error *err) {
-    struct opening o = {.loader = l, .node = UINT32_MAX, .err = err};
-    if (l->placement.numa == NULL)
-        open_workers(&o);
-    for (o.node = 0;
-         l->placement.numa != NULL && o.st == HR_OK && o.node < l->placement.numa->num_nodes;
-         o.node++) {
-        struct hr__thread there = {0};
-        o.st = hr__thread_start(&there, "hr-place", open_workers, &o, err);
-        hr__thread_join(&there);
-    }
-    return o.st;
+    const struct hr__numa *numa = l->placement.numa;
+    struct opening all = {.loader = l, .node = UINT32_MAX, .st = HR_OK, .err = err};
+    if (numa == NULL)
+        open_workers(&all);
+    for (uint32_t i = 0; numa != NULL && i < numa->num_nodes && all.st == HR_OK; i++)
+        all.st = open_on(l, i, err);
+    return all.st;
 }

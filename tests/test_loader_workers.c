@@ -203,13 +203,13 @@ static void visits__fewer_than_threads__no_worker_has_two(void **state) {
 /* ---- waking ---- */
 
 static atomic_ulong wake_ups;
-static pthread_cond_t *watched;
+static _Atomic(pthread_cond_t *) watched;
 
 int __real_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m);
 int __wrap_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m);
 int __wrap_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m) {
     int rc = __real_pthread_cond_wait(c, m);
-    if (c == watched)
+    if (c == atomic_load(&watched))
         atomic_fetch_add(&wake_ups, 1);
     return rc;
 }
@@ -230,11 +230,11 @@ static void release__many_workers_wait__those_are_woken_that_can_go_on(void **st
         made_ok(hr_loader_next(l, -1, &b, &err), &err);
         (void)nanosleep(&step, NULL);
         if (i == 20)
-            watched = &l->may_admit;
+            atomic_store(&watched, &l->may_admit);
         hr_batch_release(b);
     }
     assert_in_range(atomic_load(&wake_ups), 50, 1000); /* with 32 for each it would be thousands */
-    watched = NULL;
+    atomic_store(&watched, NULL);
     hr_loader_close(l);
     hr_dataset_close(ds);
 }
@@ -247,10 +247,10 @@ static atomic_int memory_errno, affinity_errno;
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...) {
-    long arg[6];
+    long arg[6] = {0};
     va_list args;
     va_start(args, number);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < (number == SYS_mbind ? 6 : 5); i++)
         arg[i] = va_arg(args, long);
     va_end(args);
     if (number == SYS_mbind || number == SYS_get_mempolicy) {

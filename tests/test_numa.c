@@ -248,10 +248,10 @@ static int own_mode = MPOL_DEFAULT;
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...) {
-    long arg[6];
+    long arg[6] = {0};
     va_list args;
     va_start(args, number);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < (number == SYS_mbind ? 6 : 5); i++)
         arg[i] = va_arg(args, long);
     va_end(args);
     if ((number == SYS_mbind || number == SYS_get_mempolicy) && refuse_errno != 0) {
