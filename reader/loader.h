@@ -139,10 +139,15 @@ struct hr_loader {
     size_t ring_bytes;
     struct hr__placement placement;
     struct hr_batch *slots;
-    uint32_t *free_slots; /* a stack */
-    uint64_t num_free_slots;
+    uint32_t *free_slots;        /* a stack */
     struct hr_batch **by_number; /* [number mod num_slots]: the slot of an undelivered batch */
     uint8_t **bases;             /* and its buffer */
+
+    uint64_t num_batches; /* of an epoch */
+    uint64_t num_samples; /* of the first epoch, for this rank */
+    uint32_t num_workers;
+    struct hr__worker *workers;
+    uint8_t apart[64]; /* what every visit reads lies in other cache lines than what it changes */
 
     hr__mutex lock;
     hr__cond batch_ready, may_admit;
@@ -157,11 +162,10 @@ struct hr_loader {
     bool making_epoch;             /* next_epoch is being made, without the lock */
     uint64_t epochs_made;          /* since open */
     uint64_t epochs_alive;         /* of these, and of the one being made */
-    uint64_t num_batches;          /* of an epoch */
-    uint64_t num_samples;          /* of the first epoch, for this rank */
     uint64_t next_item;            /* in admit_epoch */
     uint64_t next_seq, watermark;
-    uint64_t num_unfinished;                        /* items that are admitted and not complete */
+    uint64_t num_unfinished; /* items that are admitted and not complete */
+    uint64_t num_free_slots;
     uint64_t next_assign, next_ready, next_deliver; /* batch numbers */
     uint8_t *complete;                              /* [seq mod HR__MAX_OUTSTANDING] */
     bool epoch_end_told; /* HR_END_OF_EPOCH was returned for the batches before next_deliver */
@@ -172,9 +176,6 @@ struct hr_loader {
     int64_t wait_batch_ns, wait_first_ns; /* the second: of them, until the first batch */
     int64_t next_began_ns, next_ended_ns; /* of hr_loader_next(); began 0: nobody is in it */
     uint64_t batches_delivered, samples_delivered;
-
-    uint32_t num_workers;
-    struct hr__worker *workers;
 };
 
 /* What benchmarks and tests open loaders with; zeroed: as hr_loader_open() does. */
