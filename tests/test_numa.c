@@ -80,7 +80,8 @@ static void assert_node(const struct hr__numa *n, uint32_t i, uint32_t id, const
 
 static void read__two_nodes__both_with_what_may_be_used(void **state) {
     (void)state;
-    static const struct fake_node two[] = {{"node0", "0-3,8-11"}, {"node1", "4-7,12-15"}, {NULL}};
+    static const struct fake_node two[] = {
+        {"node0", "0-3,8-11"}, {"node1", "4-7,12-15"}, {NULL, NULL}};
     struct hr__numa *n = nodes_of("0-1", two, "0-15");
     assert_int_equal(n->num_nodes, 2);
     assert_node(n, 0, 0, "0-3,8-11");
@@ -96,7 +97,7 @@ static void read__two_nodes__both_with_what_may_be_used(void **state) {
 static void read__memory_only_offline_and_forbidden_nodes__are_left_out(void **state) {
     (void)state;
     static const struct fake_node many[] = {{"node0", "0-3"}, {"node2", "4-7"}, {"node3", "8-11"},
-                                            {"node4", ""},    {"node9", "12"},  {NULL}};
+                                            {"node4", ""},    {"node9", "12"},  {NULL, NULL}};
     struct hr__numa *n = nodes_of("0,2-4", many, "0-5,12"); /* 9 is offline, 3 forbidden */
     assert_int_equal(n->num_nodes, 2);
     assert_node(n, 0, 0, "0-3");
@@ -106,10 +107,10 @@ static void read__memory_only_offline_and_forbidden_nodes__are_left_out(void **s
 
 static void read__one_node_or_nothing_known__is_no_such_machine(void **state) {
     (void)state;
-    static const struct fake_node none[] = {{NULL}}, one[] = {{"node0", "0-7"}, {NULL}};
-    static const struct fake_node two[] = {{"node0", "0-3"}, {"node1", "4-7"}, {NULL}};
-    static const struct fake_node odd[] = {{"node0", "0-3"}, {"node1", "4-x"}, {NULL}};
-    static const struct fake_node no_list[] = {{"node0", "0-3"}, {"node1", NULL}, {NULL}};
+    static const struct fake_node none[] = {{NULL, NULL}}, one[] = {{"node0", "0-7"}, {NULL, NULL}};
+    static const struct fake_node two[] = {{"node0", "0-3"}, {"node1", "4-7"}, {NULL, NULL}};
+    static const struct fake_node odd[] = {{"node0", "0-3"}, {"node1", "4-x"}, {NULL, NULL}};
+    static const struct fake_node no_list[] = {{"node0", "0-3"}, {"node1", NULL}, {NULL, NULL}};
     assert_null(nodes_of(NULL, two, "0-7"));
     assert_null(nodes_of("0", one, "0-7"));
     assert_null(nodes_of("0-1", none, "0-7"));
