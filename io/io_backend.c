@@ -142,15 +142,19 @@ hr_status hr__io_backend_start(struct hr__io_backend *b, uint32_t io_depth, hr_e
 hr_status hr__io_backend_queue(const struct hr__io_backend *b, uint32_t depth, void *buffers,
                                size_t buffers_bytes, struct hr__io_queue *out, hr_error *err) {
     const struct hr__direct_files direct = direct_files(b);
-    /* A ring is a descriptor: where one more is refused, libaio does. */
-    if (b->uring &&
-        hr__uring_queue_open(&direct, depth, buffers, buffers_bytes, out, NULL) == HR_OK)
-        return HR_OK;
+    if (b->uring)
+        return hr__uring_queue_open(&direct, depth, buffers, buffers_bytes, out, err);
     if (b->direct_fds != NULL)
         return hr__aio_queue_open(&direct, depth, out, err);
     if (b->io == HR_IO_THREADS)
         return hr__thread_queue_open(b->pool, depth, out, err);
     return hr__cached_queue_open(b->files, b->num_files, depth, out, err);
+}
+
+bool hr__io_backend_without_rings(struct hr__io_backend *b) {
+    bool before = b->uring;
+    b->uring = false;
+    return before;
 }
 
 void hr__io_backend_close(struct hr__io_backend *b) {

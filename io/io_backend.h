@@ -35,9 +35,15 @@ uint32_t hr__io_backend_threads(hr_io io, uint32_t io_depth);
 /* Starts the reading threads, if there are to be any. HR_ERR_NO_MEMORY. */
 hr_status hr__io_backend_start(struct hr__io_backend *b, uint32_t io_depth, hr_error *err);
 
-/* buffers: where its reads will go. They must outlive it. */
+/* buffers: where its reads will go. They must outlive it. HR_ERR_UNSUPPORTED where the system has
+ * refused a ring or a context of libaio, HR_ERR_NO_MEMORY. */
 hr_status hr__io_backend_queue(const struct hr__io_backend *b, uint32_t depth, void *buffers,
                                size_t buffers_bytes, struct hr__io_queue *out, hr_error *err);
+
+/* Queues that are opened from now on are no rings, but read by libaio: for where one has been
+ * refused (a limit on descriptors or on memory), as all queues of a loader are of one kind. False:
+ * they were none already. */
+bool hr__io_backend_without_rings(struct hr__io_backend *b);
 
 /* After its queues. A zeroed one is fine. */
 void hr__io_backend_close(struct hr__io_backend *b);

@@ -53,9 +53,9 @@ struct hr__direct_files {
 hr_status hr__aio_queue_open(const struct hr__direct_files *files, uint32_t depth,
                              struct hr__io_queue *out, hr_error *err);
 
-/* io_uring on them. buffers: where all reads will go, or NULL; they are registered if the system
- * lets them be, and must outlive the queue. HR_ERR_UNSUPPORTED where the system refuses a ring, or
- * is older than Linux 5.12. */
+/* io_uring on them. buffers: where all reads will go, or NULL; the first submit registers them if
+ * the system lets it, and they must outlive the queue. HR_ERR_UNSUPPORTED where the system refuses
+ * a ring, or is older than Linux 5.12. */
 hr_status hr__uring_queue_open(const struct hr__direct_files *files, uint32_t depth, void *buffers,
                                size_t buffers_bytes, struct hr__io_queue *out, hr_error *err);
 

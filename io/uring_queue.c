@@ -17,9 +17,11 @@
 #include <liburing.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define MAX_ANSWERS    16u        /* taken at a time */
 #define MAX_SENT_BYTES (1u << 30) /* of one read; the rest follows, as after any short one */
+#define LOOK_AGAIN_NS  1000000    /* where the kernel does not wait for an answer */
 #define NEEDED         IORING_FEAT_NATIVE_WORKERS /* Linux 5.12: rings are no locked memory */
 
 struct request {
@@ -30,7 +32,9 @@ struct request {
 
 struct uring_queue {
     struct io_uring ring;
-    bool ring_made, files_registered, memory_registered;
+    bool ring_made, files_registered;
+    bool memory_tried, memory_registered;
+    struct iovec memory; /* where all reads will go; length 0: unknown */
     const int *fds;
     uint32_t align_bytes;
     uint32_t in_flight, num_unsent, num_in_kernel;
@@ -55,12 +59,22 @@ static void prepare(struct uring_queue *q, struct request *r) {
     q->num_unsent++;
 }
 
+/* By the thread that reads, and not by the one that opens: this is what fills the pages in, near
+ * the processor that asks. It only spares work: a limit on locked memory is no reason to fail. */
+static void register_memory(struct uring_queue *q) {
+    q->memory_tried = true;
+    if (q->memory.iov_len > 0)
+        q->memory_registered = io_uring_register_buffers(&q->ring, &q->memory, 1) == 0;
+}
+
 static int uring_submit(void *ctx, uint64_t tag, uint32_t file, void *buf, size_t n_bytes,
                         uint64_t off) {
     struct uring_queue *q = ctx;
     struct request *r = q->free_list;
     if (r == NULL)
         return -EAGAIN;
+    if (!q->memory_tried)
+        register_memory(q);
     q->free_list = r->next;
     r->file = file;
     r->read = (struct hr__direct_read){
@@ -126,33 +140,26 @@ static int uring_reap(void *ctx, struct hr__io_done *out, uint32_t max) {
     return count;
 }
 
+/* An answer, however long it takes. It comes through memory that kernel and process share, so it is
+ * seen even where the kernel refuses to wait for it. */
+static struct io_uring_cqe *any_answer(struct uring_queue *q) {
+    const struct timespec pause = {.tv_nsec = LOOK_AGAIN_NS};
+    struct io_uring_cqe *cqe;
+    while (io_uring_wait_cqe(&q->ring, &cqe) < 0)
+        (void)nanosleep(&pause, NULL);
+    return cqe;
+}
+
 static void uring_close(void *ctx) {
     struct uring_queue *q = ctx;
-    struct io_uring_cqe *cqe;
-    while (q->num_in_kernel > 0) { /* the end of a ring does not wait for them */
-        int rc = io_uring_wait_cqe(&q->ring, &cqe);
-        if (rc == -EINTR || rc == -EAGAIN)
-            continue;
-        if (rc < 0)
-            break;
-        io_uring_cqe_seen(&q->ring, cqe);
-        q->num_in_kernel--;
-    }
+    for (; q->num_in_kernel > 0; q->num_in_kernel--) /* the end of a ring does not wait for them */
+        io_uring_cqe_seen(&q->ring, any_answer(q));
     if (q->ring_made)
         io_uring_queue_exit(&q->ring);
     free(q);
 }
 
 static const struct hr__io_ops uring_ops = {"io_uring", uring_submit, uring_reap, uring_close};
-
-/* Both only spare work: a limit on locked memory or on descriptors is no reason to fail. */
-static void register_what_can_be(struct uring_queue *q, uint32_t num_files, void *buffers,
-                                 size_t n_bytes) {
-    struct iovec memory = {buffers, n_bytes};
-    q->files_registered = io_uring_register_files(&q->ring, q->fds, num_files) == 0;
-    if (n_bytes > 0)
-        q->memory_registered = io_uring_register_buffers(&q->ring, &memory, 1) == 0;
-}
 
 hr_status hr__uring_queue_open(const struct hr__direct_files *files, uint32_t depth, void *buffers,
                                size_t buffers_bytes, struct hr__io_queue *out, hr_error *err) {
@@ -177,7 +184,8 @@ hr_status hr__uring_queue_open(const struct hr__direct_files *files, uint32_t de
                              "io_uring refused a ring of %u reads (%s); read by libaio", depth,
                              strerror(-rc));
     }
-    register_what_can_be(q, files->num_files, buffers, buffers_bytes);
+    q->files_registered = io_uring_register_files(&q->ring, q->fds, files->num_files) == 0;
+    q->memory = (struct iovec){buffers, buffers_bytes};
     *out = (struct hr__io_queue){&uring_ops, q, files->align_bytes};
     return HR_OK;
 }

@@ -133,5 +133,10 @@ static hr_status read_chunk(const void *user, void *mine, uint64_t turn, uint64_
 hr_status hr__disk_rate(const struct hr__disk_reads *reads, int64_t run_ns,
                         const struct hr__watch *watch, double *bytes_per_s, hr_error *err) {
     const struct hr__crew_job job = {reads, reader_begin, read_chunk, reader_end};
-    return hr__crew_run(&job, reads->sketch->config.num_threads, run_ns, watch, bytes_per_s, err);
+    const uint32_t num_threads = reads->sketch->config.num_threads;
+    hr_status st = hr__crew_run(&job, num_threads, run_ns, watch, bytes_per_s, err);
+    /* As a loader does where a ring is refused. */
+    if (st == HR_ERR_UNSUPPORTED && hr__io_backend_without_rings(reads->backend))
+        st = hr__crew_run(&job, num_threads, run_ns, watch, bytes_per_s, err);
+    return st;
 }

@@ -20,8 +20,8 @@ hr_status hr__decode_rate(const struct hr__chunk_sample *sample, uint32_t num_th
  * deep as its loader. */
 struct hr__disk_reads {
     const struct hr__sketch *sketch;
-    const struct hr__io_backend *backend; /* started */
-    uint64_t most_bytes;                  /* of each chunk, from its beginning; whole pages */
+    struct hr__io_backend *backend; /* started; does without rings where one is refused */
+    uint64_t most_bytes;            /* of each chunk, from its beginning; whole pages */
     struct hr__budget *budget;
 };
 /* Bytes read per second. */

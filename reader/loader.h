@@ -18,7 +18,9 @@
  * with no lock; the lock taken by complete() publishes them;
  *  6. a failure is set once and ends everything but close;
  *  7. no more than hr__loader_max_epochs() epochs exist: a further one is made only when one has
- *  gone, which one always does without it, as held batches keep at most max_held_batches of them.
+ *  gone, which one always does without it, as held batches keep at most max_held_batches of them;
+ *  8. a worker that waits for an item is woken when there is one for it: it wakes the next where
+ *  there is another, and whoever wakes does so after giving up the lock.
  */
 #ifndef HEADRACE_LOADER_INTERNAL_H
 #define HEADRACE_LOADER_INTERNAL_H
@@ -28,14 +30,16 @@
 #include "io_backend.h"
 #include "loader_config.h"
 #include "loader_counters.h"
+#include "numa.h"
 #include "row_store.h"
 #include "thread.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>
 
-/* Items that may be admitted and not complete, or complete above the watermark. */
-#define HR__MAX_OUTSTANDING 4096u
+/* Items that may be admitted and not complete, or complete above the watermark: several times the
+ * reads that can be in flight. */
+#define HR__MAX_OUTSTANDING 16384u
 
 struct hr__epoch { /* freed when nobody refers to it */
     struct hr_loader *loader;
@@ -103,6 +107,22 @@ struct hr__worker {
     uint8_t apart[64]; /* the next worker's fields lie in another cache line than the counters */
 };
 
+/* Who is to be woken, by the thread that has the lock, once it has given it up. */
+struct hr__wakes {
+    bool batch_ready, all_workers;
+    uint32_t num_workers;
+};
+
+/* loader_place.c: where workers and memory are. Fixed before the workers start, but for os_errno.
+ */
+struct hr__placement {
+    struct hr__numa *numa; /* NULL: anywhere */
+    uint32_t *node_of;     /* [worker]: index in numa */
+    uint32_t num_nodes;    /* with workers; 1: anywhere */
+    bool ring_interleaved;
+    _Atomic int os_errno; /* what the system refused; 0: nothing */
+};
+
 struct hr_loader {
     struct hr__loader_config config;
     struct hr__budget budget;       /* reserved whole at open */
@@ -117,27 +137,35 @@ struct hr_loader {
     struct hr__device device;
     uint8_t *ring;
     size_t ring_bytes;
+    struct hr__placement placement;
     struct hr_batch *slots;
-    uint32_t *free_slots; /* a stack */
-    uint64_t num_free_slots;
+    uint32_t *free_slots;        /* a stack */
     struct hr_batch **by_number; /* [number mod num_slots]: the slot of an undelivered batch */
     uint8_t **bases;             /* and its buffer */
+
+    uint64_t num_batches; /* of an epoch */
+    uint64_t num_samples; /* of the first epoch, for this rank */
+    uint32_t num_workers;
+    struct hr__worker *workers;
+    uint8_t apart[64]; /* what every visit reads lies in other cache lines than what it changes */
 
     hr__mutex lock;
     hr__cond batch_ready, may_admit;
     bool lock_made, ready_made, admit_made;
     bool stopping;
     hr_error failure; /* status HR_OK: none */
+    struct hr__wakes wakes;
+    uint32_t num_waiting, num_woken; /* workers in may_admit; of these, on their way out of it */
 
     struct hr__epoch *admit_epoch; /* the one being admitted; NULL: all are */
     struct hr__epoch *next_epoch;  /* made ahead; NULL: not yet, or there is none */
     bool making_epoch;             /* next_epoch is being made, without the lock */
     uint64_t epochs_made;          /* since open */
     uint64_t epochs_alive;         /* of these, and of the one being made */
-    uint64_t num_batches;          /* of an epoch */
-    uint64_t num_samples;          /* of the first epoch, for this rank */
     uint64_t next_item;            /* in admit_epoch */
     uint64_t next_seq, watermark;
+    uint64_t num_unfinished; /* items that are admitted and not complete */
+    uint64_t num_free_slots;
     uint64_t next_assign, next_ready, next_deliver; /* batch numbers */
     uint8_t *complete;                              /* [seq mod HR__MAX_OUTSTANDING] */
     bool epoch_end_told; /* HR_END_OF_EPOCH was returned for the batches before next_deliver */
@@ -148,28 +176,55 @@ struct hr_loader {
     int64_t wait_batch_ns, wait_first_ns; /* the second: of them, until the first batch */
     int64_t next_began_ns, next_ended_ns; /* of hr_loader_next(); began 0: nobody is in it */
     uint64_t batches_delivered, samples_delivered;
-
-    uint32_t num_workers;
-    struct hr__worker *workers;
 };
 
-/* hr_loader_open(); untimed: the hot path never looks at the clock, so that a benchmark can say
- * what that costs. */
-hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts, bool untimed,
-                          hr_loader **out, hr_error *err);
+/* What benchmarks and tests open loaders with; zeroed: as hr_loader_open() does. */
+struct hr__loader_setup {
+    bool untimed;      /* the hot path never looks at the clock, to see what that costs */
+    const char *sysfs; /* in the place of /sys: for machines that are not there */
+};
+hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
+                          const struct hr__loader_setup *setup, hr_loader **out, hr_error *err);
 
-/* loader_admit.c: which item comes next, and what its completion makes ready. */
+/* loader_admit.c: which item comes next, and what its completion makes ready. With the lock held,
+ * but for the first. */
 enum hr__admission { HR__ADMITTED, HR__ADMIT_LATER, HR__ADMIT_NO_MORE };
 hr_status hr__admit_begin(struct hr_loader *l, uint64_t epoch, uint64_t first_batch, hr_error *err);
-/* wait: block until an item can be admitted or there are no more. */
-enum hr__admission hr__admit_next(struct hr_loader *l, bool wait, struct hr__item *out,
-                                  struct hr__counters *counters);
+/* Goes on to an item that can be taken now, and gives its batches slots. */
+enum hr__admission hr__item_find(struct hr_loader *l);
+/* The item that was found, but for its chunk, which is looked up without the lock. */
+struct hr__item hr__item_take(struct hr_loader *l);
 void hr__item_complete(struct hr_loader *l, struct hr__item *item);
-void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err);
+bool hr__more_epochs(const struct hr_loader *l); /* to be made */
+bool hr__next_epoch_due(const struct hr_loader *l);
+/* Gives up the lock meanwhile: where there are many short chunks, an epoch takes milliseconds. */
+void hr__next_epoch_make(struct hr_loader *l);
 void hr__epoch_release(struct hr__epoch *e);
+
+/* loader_turns.c: whose turn it is. The first two take the lock, the others are called with it.
+ *
+ * An item for a worker that has num_mine of them. HR__ADMIT_LATER: there is none yet, or the others
+ * are to take it; a worker that has none waits instead. */
+enum hr__admission hr__admit_next(struct hr_loader *l, uint32_t num_mine, struct hr__item *out,
+                                  struct hr__counters *counters);
+/* Completes *item, and puts the next for its worker, which has num_mine besides, in its place. Does
+ * not wait. */
+enum hr__admission hr__item_exchange(struct hr_loader *l, uint32_t num_mine, struct hr__item *item);
+void hr__wake_one(struct hr_loader *l);      /* a worker, if one waits */
+void hr__admit_others(struct hr_loader *l);  /* the same, if there is an item for it */
+void hr__loader_unlock(struct hr_loader *l); /* gives up the lock, then wakes */
+void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err);
+
+/* loader_place.c */
+void hr__loader_place(struct hr_loader *l, const char *sysfs);
+void hr__loader_unplace(struct hr_loader *l);
+void hr__ring_place(struct hr_loader *l);
+hr_status hr__workers_open(struct hr_loader *l, hr_error *err); /* hr__worker_open() of each */
+void hr__worker_place(struct hr__worker *w);                    /* by its own thread, first */
 
 /* loader_worker.c */
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth, hr_error *err);
+hr_status hr__worker_queue_open(struct hr__worker *w, hr_error *err);
 void hr__worker_close(struct hr__worker *w);
 void *hr__worker_run(void *worker);
 int64_t hr__worker_clock(const struct hr__worker *w); /* 0 where the loader takes no time */

@@ -18,6 +18,7 @@
 #define FIELD_ALIGN_BYTES 256u
 #define DEFAULT_HELD      2u
 #define DIRECT_DEPTH      64u
+#define DIRECT_EACH       8u /* of each thread at least: so that it decodes while they are under way */
 #define CACHED_DEPTH      4u /* of each thread: copies are made at reap, and should stay in L2 */
 #define THREADS_DEPTH     16u
 #define MAX_DEPTH         4096u
@@ -25,7 +26,8 @@
 #define MIN_SLACK_BYTES   (UINT64_C(4) << 20)
 
 #define PER_SLOT_BYTES 128u
-#define KNOWN_FLAGS    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST)
+#define KNOWN_FLAGS                                                                                \
+    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST | HR_LOADER_NUMA_OFF)
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
                                      hr_error *err) {
@@ -123,9 +125,13 @@ static hr_status resolve_fields(const hr_loader_options *o, struct hr__loader_co
 
 /* Reads in flight, of all threads together, before the budget has its say. */
 static uint32_t default_depth(hr_io io, uint32_t num_threads) {
-    return io == HR_IO_CACHED    ? CACHED_DEPTH * num_threads
-           : io == HR_IO_THREADS ? THREADS_DEPTH
-                                 : DIRECT_DEPTH;
+    if (io == HR_IO_CACHED)
+        return CACHED_DEPTH * num_threads;
+    if (io == HR_IO_THREADS)
+        return THREADS_DEPTH;
+    uint32_t depth =
+        num_threads > DIRECT_DEPTH / DIRECT_EACH ? DIRECT_EACH * num_threads : DIRECT_DEPTH;
+    return depth < MAX_DEPTH ? depth : MAX_DEPTH;
 }
 
 hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_io io,
@@ -146,6 +152,7 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_
         .pad_last = (o->flags & HR_LOADER_PAD_LAST) != 0};
     HR_TRY(resolve_ranks(o, out, err));
     HR_TRY(resolve_fields(o, out, err));
+    out->numa_off = (o->flags & HR_LOADER_NUMA_OFF) != 0;
     out->max_held_batches = o->max_held_batches != 0 ? o->max_held_batches : DEFAULT_HELD;
     out->seed = o->seed;
     out->first_epoch = o->first_epoch;

@@ -42,6 +42,7 @@ struct hr__loader_config {
     uint32_t wanted_threads, wanted_depth;
     uint64_t wanted_slots, ample_bytes;
 
+    bool numa_off;
     bool untimed; /* see hr__loader_open() */
 };
 

@@ -83,6 +83,9 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .first_batch_ns = l->first_batch_ns,
         .num_read_threads = l->io.num_read_threads,
         .padded_samples = padded(c, l->order),
+        .num_nodes = l->placement.num_nodes,
+        .ring_interleaved = l->placement.ring_interleaved,
+        .numa_os_errno = atomic_load(&l->placement.os_errno),
     };
     pthread_mutex_unlock(&l->lock);
     snprintf(info.io_backend, sizeof(info.io_backend), "%s", hr__io_backend_name(&l->io));

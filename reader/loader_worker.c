@@ -45,7 +45,6 @@ hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t de
     w->depth = depth;
     HR_TRY(hr__frame_decoder_init(&w->decoder, err));
     HR_TRY(buffers_make(w, err));
-    HR_TRY(hr__io_backend_queue(&l->io, depth, w->buffers, buffers_bytes(w), &w->queue, err));
     w->reads = calloc(depth, sizeof(*w->reads));
     w->free_reads = calloc(depth, sizeof(*w->free_reads));
     w->decoded = calloc(1, HR__MAX_FRAME_BYTES + HR__ROW_SLACK_BYTES);
@@ -58,6 +57,11 @@ hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t de
     }
 done:
     return st;
+}
+
+hr_status hr__worker_queue_open(struct hr__worker *w, hr_error *err) {
+    return hr__io_backend_queue(&w->loader->io, w->depth, w->buffers, buffers_bytes(w), &w->queue,
+                                err);
 }
 
 void hr__worker_close(struct hr__worker *w) {
@@ -78,50 +82,54 @@ void hr__worker_close(struct hr__worker *w) {
     free(w->positions);
 }
 
-/* Submits reads for as many items as may be admitted; waits only if nothing is in flight. */
-static enum hr__admission submit_reads(struct hr__worker *w, hr_status *st, hr_error *err) {
-    enum hr__admission a = HR__ADMITTED;
-    *st = HR_OK;
-    while (w->num_free > 0 && *st == HR_OK) {
+/* Submits reads for as many items as there are for this worker; waits only if it has none. */
+static hr_status submit_reads(struct hr__worker *w, enum hr__admission *a, hr_error *err) {
+    hr_status st = HR_OK;
+    *a = HR__ADMITTED;
+    while (w->num_free > 0 && st == HR_OK) {
         uint32_t number = w->free_reads[w->num_free - 1];
         struct hr__read *r = &w->reads[number];
-        bool idle = w->num_free == w->depth;
-        a = hr__admit_next(w->loader, idle, &r->item, &w->counters);
-        if (a != HR__ADMITTED)
+        *a = hr__admit_next(w->loader, w->depth - w->num_free, &r->item, &w->counters);
+        if (*a != HR__ADMITTED)
             break;
         w->num_free--;
-        *st = hr__read_submit(w, r, number, err);
+        st = hr__read_submit(w, r, number, err);
     }
-    return a;
+    return st;
 }
 
 int64_t hr__worker_clock(const struct hr__worker *w) {
     return w->loader->config.untimed ? 0 : hr__now_ns();
 }
 
-/* *now_ns: when the read was reaped, or the one before it was done; afterwards, when this one is.
- */
-static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *done, int64_t *now_ns,
-                             hr_error *err) {
-    struct hr__read *r = &w->reads[done->tag];
+static void count_visit(struct hr__worker *w, int64_t took_ns, int64_t scatter_ns) {
     struct hr__counters *c = &w->counters;
-    int64_t began_ns = *now_ns, scattered_ns = w->scatter_ns;
-    w->timed = !w->loader->config.untimed && c->visits % HR__TIMED_VISITS == 0;
-    hr_status st = hr__read_check(w, r, done->result, err);
-    if (st == HR_OK)
-        st = hr__visit_decode(w, r, err);
-    if (st == HR_OK) {
-        w->loader->row_store->fence();
-        hr__count(&c->visits, 1); /* before the consumer can know of it */
-        hr__item_complete(w->loader, &r->item);
-        w->free_reads[w->num_free++] = (uint32_t)done->tag;
-    }
-    *now_ns = hr__worker_clock(w);
-    hr__count_ns(&c->busy_ns, *now_ns - began_ns);
+    hr__count_ns(&c->busy_ns, took_ns);
     if (w->timed) {
-        hr__count_ns(&c->timed_ns, *now_ns - began_ns);
-        hr__count_ns(&c->timed_scatter_ns, w->scatter_ns - scattered_ns);
+        hr__count_ns(&c->timed_ns, took_ns);
+        hr__count_ns(&c->timed_scatter_ns, scatter_ns);
     }
+}
+
+/* Decodes what has been read, tells so, and submits another read in its place. began_ns: when the
+ * worker began with it. */
+static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *done, int64_t began_ns,
+                             enum hr__admission *a, hr_error *err) {
+    uint32_t number = (uint32_t)done->tag;
+    struct hr__read *r = &w->reads[number];
+    int64_t scattered_ns = w->scatter_ns;
+    hr_status st;
+    w->timed = !w->loader->config.untimed && w->counters.visits % HR__TIMED_VISITS == 0;
+    HR_TRY(hr__read_check(w, r, done->result, err));
+    HR_TRY(hr__visit_decode(w, r, err));
+    w->loader->row_store->fence();
+    hr__count(&w->counters.visits, 1); /* before the consumer can know of it */
+    *a = hr__item_exchange(w->loader, w->depth - w->num_free - 1, &r->item);
+    count_visit(w, hr__worker_clock(w) - began_ns, w->scatter_ns - scattered_ns);
+    if (*a == HR__ADMITTED)
+        return hr__read_submit(w, r, number, err);
+    w->free_reads[w->num_free++] = number;
+done:
     return st;
 }
 
@@ -139,7 +147,7 @@ static void count_reaped(struct hr__worker *w, const struct hr__io_done *done, i
     hr__count_ns(copied ? &c->copy_ns : &c->wait_io_ns, now_ns - began_ns);
 }
 
-static hr_status reap_reads(struct hr__worker *w, hr_error *err) {
+static hr_status reap_reads(struct hr__worker *w, enum hr__admission *a, hr_error *err) {
     struct hr__io_done done[REAP_AT_ONCE];
     hr_status st = HR_OK;
     int64_t now_ns = hr__worker_clock(w), began_ns = now_ns;
@@ -153,7 +161,7 @@ static hr_status reap_reads(struct hr__worker *w, hr_error *err) {
     if (!w->loader->config.untimed)
         count_reaped(w, done, n, began_ns, now_ns);
     for (int i = 0; i < n && st == HR_OK; i++)
-        st = finish_read(w, &done[i], &now_ns, err);
+        st = finish_read(w, &done[i], i == 0 ? now_ns : hr__worker_clock(w), a, err);
     return st;
 }
 
@@ -164,21 +172,27 @@ static bool stopping(struct hr_loader *l) {
     return stop;
 }
 
+static hr_status work(struct hr__worker *w, hr_error *err) {
+    enum hr__admission a = HR__ADMITTED;
+    hr_status st = HR_OK;
+    while (st == HR_OK) {
+        if (a == HR__ADMITTED || w->num_free == w->depth)
+            st = submit_reads(w, &a, err);
+        if (st != HR_OK || w->num_free == w->depth)
+            break; /* where it has none, there are no more */
+        if (a == HR__ADMIT_NO_MORE && stopping(w->loader))
+            return HR_ERR_CANCELLED;
+        st = reap_reads(w, &a, err);
+    }
+    return st;
+}
+
 void *hr__worker_run(void *worker) {
     struct hr__worker *w = worker;
     hr_error err = {0};
-    hr_status st = HR_OK;
     atomic_store_explicit(&w->counters.began_ns, hr__now_ns(), memory_order_relaxed);
-    for (;;) {
-        enum hr__admission a = submit_reads(w, &st, &err);
-        if (st == HR_OK && w->num_free < w->depth)
-            st = a == HR__ADMIT_NO_MORE && stopping(w->loader) ? HR_ERR_CANCELLED
-                                                               : reap_reads(w, &err);
-        else if (st == HR_OK && a == HR__ADMIT_NO_MORE)
-            break;
-        if (st != HR_OK)
-            break;
-    }
+    hr__worker_place(w);
+    hr_status st = work(w, &err);
     atomic_store_explicit(&w->counters.ended_ns, hr__now_ns(), memory_order_relaxed);
     if (st != HR_OK && st != HR_ERR_CANCELLED) {
         pthread_mutex_lock(&w->loader->lock);

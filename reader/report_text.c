@@ -149,8 +149,10 @@ static void add_threads(struct text *t, const hr_loader_report_info *r) {
                  {"copying reads", r->copy_ns},  {"waiting for reads", r->wait_io_ns},
                  {"ring full", r->wait_ring_ns}, {"consumer behind", r->wait_consumer_ns},
                  {"all else", r->other_ns}};
-    add(t, "\nthreads' time      %u on %u cores, %s together", r->num_threads, r->num_cores,
-        duration((double)r->thread_ns).text);
+    add(t, "\nthreads' time      %u on %u cores", r->num_threads, r->num_cores);
+    if (r->num_nodes > 1)
+        add(t, " of %u nodes", r->num_nodes);
+    add(t, ", %s together", duration((double)r->thread_ns).text);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         add(t, "\n  %-17s%5.1f %%", parts[i].what, percent(parts[i].ns, r->thread_ns));
 }

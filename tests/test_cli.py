@@ -539,7 +539,8 @@ def test_epoch__json__has_the_documented_layout(data):
         "wait_s": {"io": FIGURE, "decode": FIGURE, "consumer": FIGURE, "batch": FIGURE},
         "padding": WHOLE, "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
         "batch": WHOLE, "threads": WHOLE, "inflation": FIGURE, "io": "str",
-        "io_depth": WHOLE, "read_threads": WHOLE,
+        "io_depth": WHOLE, "read_threads": WHOLE, "nodes": WHOLE, "ring_interleaved": "bool",
+        "numa_refused": "NoneType",
         "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType",
     }
     assert (out["samples"], out["batches"], out["epochs"]) == (2 * SAMPLES, 60, 2)

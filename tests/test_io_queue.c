@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -399,6 +400,42 @@ static void direct_reap__waiting_fails__is_told_and_close_drains(void **state) {
     }
 }
 
+static void *write_late(void *fd) {
+    usleep(30000);
+    assert_int_equal(write(*(const int *)fd, "late", 4), 4);
+    return NULL;
+}
+
+/* The buffers are the caller's again afterwards, so nothing may be on its way to them. A pipe is a
+ * disk that answers when it is told to. */
+static void uring_close__waiting_fails_again_and_again__drains_all_the_same(void **state) {
+    (void)state;
+    static const int errnos[] = {EFAULT, EBADF, EINTR, EAGAIN};
+    struct hr__io_done done;
+    pthread_t writer;
+    int ends[2];
+    memset(&fault_answers, 0, sizeof(fault_answers));
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pipe(ends), 0);
+        const struct hr__direct_files end = {&ends[0], 1, 1};
+        if (hr__uring_queue_open(&end, 2, NULL, 0, &queue, NULL) != HR_OK)
+            skip();
+        assert_int_equal(write(ends[1], "soon", 4), 4);
+        for (uint64_t k = 0; k < 2; k++)
+            assert_int_equal(queue.ops->submit(queue.ctx, k, 0, buffer_of(k), 4, 0), 0);
+        assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 1); /* sends both */
+        assert_int_equal(pthread_create(&writer, NULL, write_late, &ends[1]), 0);
+        fault_answers.wait_errno = errnos[i];
+        fault_answers.wait_times = 3;
+        hr__io_queue_close(&queue);
+        assert_int_equal(fault_answers.wait_errno, 0);
+        assert_memory_equal(buffer_of(1 - done.tag), "late", 4);
+        pthread_join(writer, NULL);
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
 /* ---- the page cache alone ---- */
 
 static uint64_t cold_off; /* a read there is not in the page cache */
@@ -585,6 +622,7 @@ int main(void) {
         cmocka_unit_test(uring__nothing_can_be_registered__reads_all_the_same),
         cmocka_unit_test(aio_submit__refused__is_told_and_the_queue_goes_on),
         cmocka_unit_test(direct_reap__waiting_fails__is_told_and_close_drains),
+        cmocka_unit_test(uring_close__waiting_fails_again_and_again__drains_all_the_same),
         cmocka_unit_test(cached_reap__some_not_there__those_that_are_come_first),
         cmocka_unit_test(cached_reap__one_file_cannot_tell__the_others_can),
         cmocka_unit_test(cached_reap__file_system_cannot_tell__reads_in_turn),

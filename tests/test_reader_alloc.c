@@ -4,6 +4,8 @@
  * Allocations inside of jansson are not refused: it does not tell lack of memory from bad text.
  */
 #define _GNU_SOURCE
+#include "fake_nodes.h"
+#include "loader.h"
 #include "reader_pass.h"
 
 #include <errno.h>
@@ -106,6 +108,7 @@ enum {
     LOAD_THREADS,
     FILES_CACHED, /* the same of several files */
     FILES_DIRECT,
+    LOAD_ON_NODES,
     PLAN,
     BENCH_MEMORY,
     BENCH_DISK,
@@ -114,7 +117,11 @@ enum {
     NUM_CALLS
 };
 
-static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
+static const char *two_nodes;
+
+/* sysfs: NULL, or of a machine with several nodes. */
+static hr_status load(hr_dataset *ds, hr_io io, const char *sysfs, hr_error *err) {
+    const struct hr__loader_setup setup = {.sysfs = sysfs};
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
     hr_loader *l = NULL;
     hr_batch *b = NULL;
@@ -124,7 +131,7 @@ static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
     o.num_epochs = 2;
     o.budget_bytes = (uint64_t)64 << 20;
     o.io = io;
-    hr_status st = hr_loader_open(ds, &o, &l, err);
+    hr_status st = hr__loader_open(ds, &o, &setup, &l, err);
     if (st == HR_ERR_UNSUPPORTED && (io == HR_IO_DIRECT || io == HR_IO_LIBAIO))
         return hr_loader_open(ds, &o, &l, NULL) == HR_OK ? HR_ERR_INVALID : HR_OK;
     for (int ends = 0; st == HR_OK && ends < 2;) {
@@ -188,17 +195,18 @@ static hr_status call(const char *path, int which, hr_error *err) {
     const bool several = which == FILES_CACHED || which == FILES_DIRECT;
     hr_status st = hr_dataset_open_many(files, several ? 3 : 1, &o, &ds, err);
     if (st == HR_OK)
-        st = which == READ           ? pass_read(ds, &set, err)
-             : which == GATHER       ? pass_gather(ds, &set, err)
-             : which == LOAD_CACHED  ? load(ds, HR_IO_CACHED, err)
-             : which == LOAD_DIRECT  ? load(ds, HR_IO_DIRECT, err)
-             : which == LOAD_LIBAIO  ? load(ds, HR_IO_LIBAIO, err)
-             : which == LOAD_THREADS ? load(ds, HR_IO_THREADS, err)
-             : which == FILES_CACHED ? load(ds, HR_IO_CACHED, err)
-             : which == FILES_DIRECT ? load(ds, HR_IO_DIRECT, err)
-             : which == PLAN         ? plan(ds, err)
-             : which == PROBE        ? probe(ds, err)
-                                     : bench(ds, which == BENCH_DISK, err);
+        st = which == READ            ? pass_read(ds, &set, err)
+             : which == GATHER        ? pass_gather(ds, &set, err)
+             : which == LOAD_CACHED   ? load(ds, HR_IO_CACHED, NULL, err)
+             : which == LOAD_DIRECT   ? load(ds, HR_IO_DIRECT, NULL, err)
+             : which == LOAD_LIBAIO   ? load(ds, HR_IO_LIBAIO, NULL, err)
+             : which == LOAD_THREADS  ? load(ds, HR_IO_THREADS, NULL, err)
+             : which == LOAD_ON_NODES ? load(ds, HR_IO_CACHED, two_nodes, err)
+             : which == FILES_CACHED  ? load(ds, HR_IO_CACHED, NULL, err)
+             : which == FILES_DIRECT  ? load(ds, HR_IO_DIRECT, NULL, err)
+             : which == PLAN          ? plan(ds, err)
+             : which == PROBE         ? probe(ds, err)
+                                      : bench(ds, which == BENCH_DISK, err);
     else if (ds != NULL)
         st = HR_ERR_INVALID;
     hr_dataset_close(ds);
@@ -242,6 +250,7 @@ static void loader__each_allocation_refused__no_memory(void **state) {
     refuse_each(LOAD_DIRECT);
     refuse_each(LOAD_LIBAIO);
     refuse_each(LOAD_THREADS);
+    refuse_each(LOAD_ON_NODES);
 }
 
 static void files__each_allocation_refused__no_memory(void **state) {
@@ -276,6 +285,7 @@ static void threads__each_refused__no_memory_or_done_without(void **state) {
     atomic_store(&threads_only, true);
     refuse_each(LOAD_CACHED);
     refuse_each(LOAD_THREADS);
+    refuse_each(LOAD_ON_NODES);
     refuse_each(BENCH_MEMORY);
     refuse_each(PROBE);
     refuse_each(VERIFY);
@@ -284,7 +294,9 @@ static void threads__each_refused__no_memory_or_done_without(void **state) {
 
 static int setup(void **state) {
     (void)state;
+    static const struct fake_node nodes[] = {{"node0", "0"}, {"node1", "1"}, {NULL, NULL}};
     made_write(made_path("alloc.hrd"), &set);
+    two_nodes = fake_nodes("0-1", nodes);
     return 0;
 }
 

@@ -18,6 +18,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static const char help[] =
@@ -36,7 +37,7 @@ static const char help[] =
     "      --save-state FILE the state after the last batch delivered\n"
     "      --index FILE.npy  sample indices in the order delivered\n"
     "      --force           replace FILE.npy\n"
-    "      --budget SIZE     memory;  --threads N  decode workers\n"
+    "      --budget SIZE     memory;  --threads N  decode workers;  --numa auto|off\n"
     "      --io HOW          auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --consume-ns N    pretend that a training step takes N ns\n"
     "      --report          say what limits the epoch, and what to change\n"
@@ -245,6 +246,27 @@ static int drive(epoch_job *job, hr_loader *loader) {
     return EXIT_DONE;
 }
 
+/* Where threads and memory were placed, and what the system refused. */
+static void add_nodes(const hr_loader_info *i, json_t *root) {
+    json_object_set_new(root, "nodes", json_integer(i->num_nodes));
+    json_object_set_new(root, "ring_interleaved", json_boolean(i->ring_interleaved));
+    json_object_set_new(root, "numa_refused",
+                        i->numa_os_errno != 0 ? json_string(strerror(i->numa_os_errno))
+                                              : json_null());
+}
+
+static void print_nodes(const hr_loader_info *i) {
+    if (i->num_nodes < 2) {
+        return;
+    }
+    printf("threads on %u nodes, batches %s", i->num_nodes,
+           i->ring_interleaved ? "on these in turn" : "where they were first written");
+    if (i->numa_os_errno != 0) {
+        printf(" (the system refused: %s)", strerror(i->numa_os_errno));
+    }
+    printf("\n");
+}
+
 static int print_json(const epoch_job *job, const hr_dataset *ds) {
     const hr_loader_info *i = &job->info;
     const double seconds = (double)job->took_ns / 1e9;
@@ -271,6 +293,7 @@ static int print_json(const epoch_job *job, const hr_dataset *ds) {
     json_object_update(root, more);
     json_object_set_new(root, "files", dataset_files_json(ds));
     json_decref(more);
+    add_nodes(i, root);
     loader_args_add_ranks(&job->loader, root);
     if (job->report) {
         json_object_set_new(root, "report", epoch_report_json(&job->limits));
@@ -298,6 +321,7 @@ static int print_result(const epoch_job *job, const hr_dataset *ds) {
         printf("memory: peak %s of the process, %s reserved of a budget of %s\n",
                sizes_bytes(peak_rss_bytes()).text, sizes_bytes(i->reserved_bytes).text,
                sizes_bytes(i->budget_bytes).text);
+        print_nodes(i);
         if (job->loader.rank_by_environment) {
             printf("rank %u of %u, as %s says\n", job->loader.ranks.rank,
                    job->loader.ranks.world_size, job->loader.ranks.launcher);

@@ -28,7 +28,7 @@ static const char help[] =
     "      --drop-last      leave out the last short batch\n"
     "      --pad-last       fill it up with samples of the epoch again\n"
     "      --fields A,B     only these\n"
-    "      --budget SIZE    memory;  --threads N  decode workers\n"
+    "      --budget SIZE    memory;  --threads N  decode workers;  --numa auto|off\n"
     "      --io HOW         auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --probe[=T]      try it for T (default 1.6s): predicts rate, time of an\n"
     "                       epoch and of its first batch, and says what limits\n"

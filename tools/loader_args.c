@@ -33,6 +33,17 @@ static bool take_io(const options *o, loader_args *a) {
     return true;
 }
 
+static bool take_numa(const options *o, loader_args *a) {
+    static const char *const words[] = {"auto", "off"};
+    size_t place = 0;
+    if (!options_word(o, "numa", words, 2, &place)) {
+        return false;
+    }
+    a->opts.flags &= ~HR_LOADER_NUMA_OFF;
+    a->opts.flags |= place == 1 ? HR_LOADER_NUMA_OFF : 0;
+    return true;
+}
+
 static bool take_rank(const options *o, loader_args *a) {
     static const char *const words[] = {"auto", "headrace", "torchrun", "openmpi", "slurm"};
     size_t place = 0;
@@ -77,6 +88,8 @@ bool loader_args_take(const options *o, int value, loader_args *a) {
         return options_size(o, "budget", &p->budget_bytes);
     case LOADER_THREADS:
         return options_uint32(o, "threads", 1, 1024, &p->num_threads);
+    case LOADER_NUMA:
+        return take_numa(o, a);
     case LOADER_IO_DEPTH:
         return options_uint32(o, "io-depth", 1, 4096, &p->io_depth);
     default:

@@ -33,6 +33,7 @@ enum {
     LOADER_FIELDS,
     LOADER_BUDGET,
     LOADER_THREADS,
+    LOADER_NUMA,
     LOADER_IO,
     LOADER_IO_DEPTH
 };
@@ -50,6 +51,7 @@ enum {
         {"fields", required_argument, NULL, LOADER_FIELDS},                                        \
         {"budget", required_argument, NULL, LOADER_BUDGET},                                        \
         {"threads", required_argument, NULL, LOADER_THREADS},                                      \
+        {"numa", required_argument, NULL, LOADER_NUMA},                                            \
         {"io", required_argument, NULL, LOADER_IO}, {                                              \
         "io-depth", required_argument, NULL, LOADER_IO_DEPTH                                       \
     }

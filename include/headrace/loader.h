@@ -17,6 +17,9 @@ typedef struct hr_batch hr_batch;
 #define HR_LOADER_SHUFFLE   1u /**< order interleaved/1; otherwise sequential/1 */
 #define HR_LOADER_DROP_LAST 2u /**< leave out the last short batch of an epoch */
 #define HR_LOADER_PAD_LAST  4u /**< fill it up with samples again, see hr_batch_num_padding() */
+#define HR_LOADER_NUMA_OFF                                                                         \
+    8u /**< threads and memory are placed by the system alone, also where                          \
+        * the machine has several nodes (docs/architecture.md) */
 
 /** Options of hr_loader_open(). Zero means default. */
 typedef struct hr_loader_options {
@@ -39,8 +42,9 @@ typedef struct hr_loader_options {
     uint32_t num_fields;       /**< entries of fields */
     uint32_t io_depth;         /**< reads in flight at most, of all threads together, and reading
                                 * threads (up to 64) where io comes to HR_IO_THREADS; 0: 64 direct,
-                                * 4 for each thread cached, 16 by threads; raised to 2 for each
-                                * decode worker, lowered where the budget is small */
+                                * or 8 for each thread where that is more, 4 for each thread
+                                * cached, 16 by threads; raised to 2 for each decode worker, lowered
+                                * where the budget is small */
     const void *resume_state;  /**< from hr_loader_state(), or NULL; sets epoch and next batch */
     size_t resume_state_bytes;
 } hr_loader_options;
@@ -139,6 +143,13 @@ typedef struct hr_loader_info {
     uint32_t num_read_threads; /**< that only read; 0 but for HR_IO_THREADS */
     uint32_t reserved;         /**< 0 */
     uint64_t padded_samples;   /**< of all ranks, in each epoch: delivered once more */
+    uint32_t num_nodes;        /**< NUMA nodes that the decode workers are spread over; 1: they run
+                                * where the system puts them */
+    uint32_t ring_interleaved; /**< 1: the batches lie on these nodes in turn */
+    int32_t numa_os_errno;     /**< what the system answered when it refused to place threads or
+                                * batches (EPERM in many containers; EBUSY: the process has a memory
+                                * policy of its own), which costs speed only; 0: nothing */
+    uint32_t reserved2;        /**< 0 */
 } hr_loader_info;
 
 /**

@@ -67,6 +67,9 @@ typedef struct hr_loader_report_info {
     uint64_t latency_counts[HR_LATENCY_BUCKETS]; /**< reads, by the time from submission until a
                                                   * thread took them: one that is busy takes them
                                                   * late */
+    uint32_t num_nodes; /**< memory nodes that the threads are spread over; 1: they run where the
+                         * system puts them */
+    uint32_t reserved;  /**< 0 */
 } hr_loader_report_info;
 
 /**
