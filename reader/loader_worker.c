@@ -32,8 +32,10 @@ static hr_status tables_make(struct hr__worker *w, hr_error *err) {
     w->samples = calloc(samples, sizeof(*w->samples));
     w->scratch = calloc(samples, sizeof(*w->scratch));
     w->positions = calloc(samples, sizeof(*w->positions));
+    if (w->loader->config.subset != NULL)
+        w->places = calloc(samples, sizeof(*w->places));
     if (w->targets == NULL || w->picks == NULL || w->samples == NULL || w->scratch == NULL ||
-        w->positions == NULL)
+        w->positions == NULL || (w->loader->config.subset != NULL && w->places == NULL))
         return hr__error_no_memory(err, samples * HR__WORKER_SAMPLE_BYTES, "a worker");
     return HR_OK;
 }
@@ -74,6 +76,7 @@ void hr__worker_close(struct hr__worker *w) {
     free(w->targets);
     free(w->picks);
     free(w->samples);
+    free(w->places);
     free(w->scratch);
     free(w->positions);
 }
@@ -90,6 +93,8 @@ static enum hr__admission submit_reads(struct hr__worker *w, hr_status *st, hr_e
         if (a != HR__ADMITTED)
             break;
         w->num_free--;
+        if (w->loader->config.subset != NULL)
+            hr__piece_first(w->loader, r);
         *st = hr__read_submit(w, r, number, err);
     }
     return a;
@@ -97,6 +102,24 @@ static enum hr__admission submit_reads(struct hr__worker *w, hr_status *st, hr_e
 
 int64_t hr__worker_clock(const struct hr__worker *w) {
     return w->loader->config.untimed ? 0 : hr__now_ns();
+}
+
+static bool stopping(struct hr_loader *l) {
+    pthread_mutex_lock(&l->lock);
+    bool stop = l->stopping || l->failure.status != HR_OK;
+    pthread_mutex_unlock(&l->lock);
+    return stop;
+}
+
+/* A visit is complete with its last piece: until then its read goes on with the next. There may be
+ * very many, so whether the loader still wants them is asked at each. */
+static hr_status visit_go_on(struct hr__worker *w, struct hr__read *r, uint32_t number,
+                             hr_error *err) {
+    if (hr__piece_next(w->loader, r))
+        return stopping(w->loader) ? HR_ERR_CANCELLED : hr__read_submit(w, r, number, err);
+    hr__item_complete(w->loader, &r->item);
+    w->free_reads[w->num_free++] = number;
+    return HR_OK;
 }
 
 /* *now_ns: when the read was reaped, or the one before it was done; afterwards, when this one is.
@@ -113,8 +136,7 @@ static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *don
     if (st == HR_OK) {
         w->loader->row_store->fence();
         hr__count(&c->visits, 1); /* before the consumer can know of it */
-        hr__item_complete(w->loader, &r->item);
-        w->free_reads[w->num_free++] = (uint32_t)done->tag;
+        st = visit_go_on(w, r, (uint32_t)done->tag, err);
     }
     *now_ns = hr__worker_clock(w);
     hr__count_ns(&c->busy_ns, *now_ns - began_ns);
@@ -154,13 +176,6 @@ static hr_status reap_reads(struct hr__worker *w, hr_error *err) {
     for (int i = 0; i < n && st == HR_OK; i++)
         st = finish_read(w, &done[i], &now_ns, err);
     return st;
-}
-
-static bool stopping(struct hr_loader *l) {
-    pthread_mutex_lock(&l->lock);
-    bool stop = l->stopping || l->failure.status != HR_OK;
-    pthread_mutex_unlock(&l->lock);
-    return stop;
 }
 
 void *hr__worker_run(void *worker) {

@@ -15,6 +15,7 @@
 
 #define SMALL_ROW_BYTES 1024u
 #define GROUP_BYTES     (512u << 10) /* half of the scratch; it should stay in the L2 cache */
+#define FEW_FOR_FRAME   2u           /* samples: at random, one frame in seven holds none */
 
 /* What is decoded now. */
 struct visit {
@@ -72,6 +73,12 @@ static bool frames_next(struct frames *f, struct hr__frame *out) {
     return true;
 }
 
+/* Stored bytes of a block, by the share of its samples that are delivered. */
+static void count_wanted(const struct visit *v, uint64_t block_bytes) {
+    hr__count(&v->w->counters.wanted_bytes,
+              block_bytes * v->w->num_targets / v->view.header.num_samples);
+}
+
 /* ---- samples that are larger than a frame ---- */
 
 static const struct hr__row_target *find_target(const struct hr__worker *w, uint32_t sample) {
@@ -81,17 +88,18 @@ static const struct hr__row_target *find_target(const struct hr__worker *w, uint
     return NULL;
 }
 
-/* A piece of one sample, which begins `at` bytes into the block. */
+/* A piece of one sample, which begins `at` bytes into the block; of one that goes nowhere, nothing
+ * is decoded. */
 static hr_status piece_to_row(struct visit *v, const struct field_plan *f,
                               const struct hr__frame *frame, uint64_t at, hr_error *err) {
     const struct hr__row_target *t = find_target(v->w, (uint32_t)(at / f->sample_bytes));
-    uint8_t *piece = NULL;
-    if (t != NULL)
-        piece = t->slot + f->off + t->row * f->sample_bytes + at % f->sample_bytes;
-    if (piece != NULL && frame->filter == HR__FILTER_NONE)
+    if (t == NULL)
+        return HR_OK;
+    uint8_t *piece = t->slot + f->off + t->row * f->sample_bytes + at % f->sample_bytes;
+    if (frame->filter == HR__FILTER_NONE)
         return decode_to(v, frame, piece, err);
     hr_status st = decode_to(v, frame, v->w->decoded, err);
-    if (st == HR_OK && piece != NULL)
+    if (st == HR_OK)
         hr__byte_unshuffle(v->w->decoded, frame->decoded_bytes, frame->element_bytes, piece);
     return st;
 }
@@ -106,14 +114,15 @@ static hr_status pieces_to_rows(struct visit *v, const struct field_plan *f, hr_
             return st;
         at += frame.decoded_bytes;
     }
-    hr__count(&v->w->counters.wanted_bytes, frames.off - begin);
+    count_wanted(v, frames.off - begin);
     return HR_OK;
 }
 
 /* ---- frames of whole samples ---- */
 
 /* How a block's frames are taken: one at a time; or, where rows are small, together, so that their
- * targets need not be sorted by frames, and stores walk through the ring in one direction. */
+ * targets need not be sorted by frames, and stores walk through the ring in one direction. Where
+ * few samples are wanted, frames that hold none of them are passed over instead. */
 static uint32_t frames_together(const struct visit *v, const struct field_plan *f,
                                 struct hr__frame *first, uint32_t *num_frames) {
     struct frames frames = frames_of(v, f);
@@ -126,7 +135,8 @@ static uint32_t frames_together(const struct visit *v, const struct field_plan *
         alike =
             alike && frame.filter == first->filter && frame.element_bytes == first->element_bytes;
     }
-    if (!alike || f->sample_bytes >= SMALL_ROW_BYTES || first->decoded_bytes > GROUP_BYTES)
+    if (!alike || f->sample_bytes >= SMALL_ROW_BYTES || first->decoded_bytes > GROUP_BYTES ||
+        v->w->num_targets <= FEW_FOR_FRAME * *num_frames)
         return 1;
     return GROUP_BYTES / first->decoded_bytes;
 }
@@ -209,9 +219,20 @@ static bool frame_directly(struct visit *v, const struct hr__frame *frame, struc
     return true;
 }
 
+/* Frames of a group that no row is wanted of. */
+static void group_pass(struct frames *frames, const struct hr__row_group *g) {
+    struct hr__frame frame;
+    for (size_t done = 0; done < g->num_samples * g->row_bytes && frames_next(frames, &frame);)
+        done += frame.decoded_bytes;
+}
+
 static hr_status group_to_rows(struct visit *v, struct frames *frames, struct hr__row_group *g,
                                hr_error *err) {
     hr_status st = HR_OK;
+    if (g->num_picks == 0) {
+        group_pass(frames, g);
+        return HR_OK;
+    }
     if (g->num_samples <= g->frame_samples) {
         struct frames peek = *frames;
         struct hr__frame frame;
@@ -259,7 +280,7 @@ static hr_status frames_to_rows(struct visit *v, const struct field_plan *f, hr_
         g.first_sample += g.num_samples;
         left -= g.num_samples;
     }
-    hr__count(&w->counters.wanted_bytes, frames.off - begin);
+    count_wanted(v, frames.off - begin);
     return HR_OK;
 }
 
@@ -326,7 +347,7 @@ hr_status hr__visit_decode(struct hr__worker *w, struct hr__read *r, hr_error *e
     hr_status st;
     HR_TRY(header_check(&v, err));
     HR_TRY(padding_check(&v, err));
-    hr__visit_aim(w, &r->item);
+    hr__visit_aim(w, r);
     for (uint32_t i = 0; i < c->num_fields; i++) {
         struct field_plan f = plan_field(c, i);
         if (f.sample_bytes > 0)
