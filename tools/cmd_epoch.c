@@ -31,7 +31,7 @@ static const char help[] =
     "      --rank auto       rank and world size as the launcher says (docs/ranks.md)\n"
     "      --drop-last       leave out the last short batch\n"
     "      --pad-last        fill it up with samples of the epoch again\n"
-    "      --fields A,B      only these\n"
+    "      --fields A,B      only these\n" SUBSET_ARGS_HELP
     "      --resume FILE     go on from a saved state\n"
     "      --save-state FILE the state after the last batch delivered\n"
     "      --index FILE.npy  sample indices in the order delivered\n"
@@ -270,6 +270,7 @@ static int print_json(const epoch_job *job, const char *path) {
     json_object_update(root, more);
     json_decref(more);
     loader_args_add_ranks(&job->loader, root);
+    json_object_set_new(root, "subset", subset_args_json(&job->loader.subset));
     if (job->report) {
         json_object_set_new(root, "report", epoch_report_json(&job->limits));
     }
@@ -296,6 +297,10 @@ static int print_result(const epoch_job *job, const char *path) {
         printf("memory: peak %s of the process, %s reserved of a budget of %s\n",
                sizes_bytes(peak_rss_bytes()).text, sizes_bytes(i->reserved_bytes).text,
                sizes_bytes(i->budget_bytes).text);
+        if (i->order_samples < i->dataset_samples) {
+            printf("a subset: %s of %s samples\n", sizes_count(i->order_samples).text,
+                   sizes_count(i->dataset_samples).text);
+        }
         if (job->loader.rank_by_environment) {
             printf("rank %u of %u, as %s says\n", job->loader.ranks.rank,
                    job->loader.ranks.world_size, job->loader.ranks.launcher);
@@ -393,6 +398,12 @@ static int run(epoch_job *job, const char *path) {
     if (ds == NULL) {
         return code;
     }
+    code = loader_args_choose("epoch", ds, &job->loader);
+    if (code != EXIT_DONE) {
+        hr_dataset_close(ds);
+        return code;
+    }
+    code = EXIT_FAILED;
     if (job->index_path == NULL ||
         index_file_open(&job->index, "epoch", job->index_path, job->force)) {
         hr_error err = {.message = ""};
@@ -422,6 +433,7 @@ int cmd_epoch(int argc, char **argv) {
         return path == NULL ? EXIT_USAGE : EXIT_DONE;
     }
     const int code = run(&job, path);
+    loader_args_end(&job.loader);
     free(job.indices);
     return code;
 }

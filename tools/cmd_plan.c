@@ -23,7 +23,7 @@ static const char help[] =
     "      --rank auto      rank and world size as the launcher says (docs/ranks.md)\n"
     "      --drop-last      leave out the last short batch\n"
     "      --pad-last       fill it up with samples of the epoch again\n"
-    "      --fields A,B     only these\n"
+    "      --fields A,B     only these\n" SUBSET_ARGS_HELP
     "      --budget SIZE    memory;  --threads N  decode workers\n"
     "      --io HOW         auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --json           as JSON\n"
@@ -64,6 +64,7 @@ static int print_json(const hr_dataset *ds, const loader_args *a, const hr_loade
         "sorted_labels", labels_name(ds, p, &field), "io", p->io_backend, "io_depth",
         (json_int_t)p->io_depth);
     loader_args_add_ranks(a, root);
+    json_object_set_new(root, "subset", subset_args_json(&a->subset));
     return json_out_print("plan", root, JSON_OUT_MEASURED);
 }
 
@@ -77,6 +78,10 @@ static void print_text(const hr_dataset *ds, const loader_args *a, const hr_load
     if (a->rank_by_environment) {
         printf("\nrank             %u of %u, as %s says", a->ranks.rank, a->ranks.world_size,
                a->ranks.launcher);
+    }
+    if (p->order_samples < p->dataset_samples) {
+        printf("\nsubset           %s of %s samples", sizes_count(p->order_samples).text,
+               sizes_count(p->dataset_samples).text);
     }
     const bool pad = (a->opts.flags & HR_LOADER_PAD_LAST) != 0;
     printf("\nepoch            %s batches, %s samples, %s %s\n",
@@ -129,6 +134,11 @@ static int run(const char *path, loader_args *a, bool json) {
     if (ds == NULL) {
         return code;
     }
+    code = loader_args_choose("plan", ds, a);
+    if (code != EXIT_DONE) {
+        hr_dataset_close(ds);
+        return code;
+    }
     hr_error err = {.message = ""};
     hr_loader_plan plan = {.struct_bytes = sizeof plan};
     const hr_status st = hr_loader_plan_make(ds, &a->opts, &plan, &err);
@@ -147,6 +157,7 @@ static int run(const char *path, loader_args *a, bool json) {
         print_text(ds, a, &plan);
         code = EXIT_DONE;
     }
+    loader_args_end(a);
     hr_dataset_close(ds);
     return code;
 }
