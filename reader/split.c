@@ -229,9 +229,10 @@ hr_status hr_split(hr_dataset *ds, const hr_split_options *opts, hr_subset **par
     if (ds == NULL || parts == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "hr_split: ds and parts must not be NULL");
     hr_status st = options_resolve(opts, &s.o, err);
+    if (s.o.num_fractions <= HR__MAX_PARTS)
+        memset(parts, 0, s.o.num_fractions * sizeof(*parts));
     if (st != HR_OK)
         return st;
-    memset(parts, 0, s.o.num_fractions * sizeof(*parts));
     s.num_samples = hr_dataset_num_samples(ds);
     st = split_run(&s, parts, err);
     for (uint32_t j = 0; j < s.o.num_fractions; j++) {

@@ -70,7 +70,7 @@ uint64_t hr__subset_rank(const hr_subset *s, uint64_t index);
 /* Those of count compact numbers from `first` on. */
 void hr__subset_list(const hr_subset *s, uint64_t first, uint64_t count, uint64_t *out);
 /* The samples from compact number `number`, whose index is `index`, on that are below end_index, at
- * most `most` of them: their indices, less base. Returns how many there are. */
+ * most `most` of them (there are so many): their indices, less base. Returns how many. */
 uint32_t hr__subset_run(const hr_subset *s, uint64_t number, uint64_t index, uint64_t end_index,
                         uint32_t most, uint64_t base, uint16_t *out);
 

@@ -23,10 +23,11 @@ static hr_status range_refused(const hr_dataset *ds, uint64_t first, uint64_t en
 
 hr_status hr_subset_from_range(const hr_dataset *ds, uint64_t first, uint64_t end, uint64_t step,
                                hr_subset **out, hr_error *err) {
+    if (out != NULL)
+        *out = NULL;
     if (ds == NULL || out == NULL)
         return hr__error_set(err, HR_ERR_INVALID,
                              "hr_subset_from_range: ds and out must not be NULL");
-    *out = NULL;
     if (end == UINT64_MAX)
         end = ds->footer.num_samples;
     if (step == 0 || end > ds->footer.num_samples || first >= end)
@@ -58,10 +59,11 @@ static hr_status entry_refused(const hr_dataset *ds, const uint64_t *indices, ui
 hr_status hr_subset_from_indices(const hr_dataset *ds, const uint64_t *indices,
                                  uint64_t num_indices, hr_subset **out, hr_error *err) {
     struct hr__subset_maker m;
+    if (out != NULL)
+        *out = NULL;
     if (ds == NULL || out == NULL || (indices == NULL && num_indices > 0))
         return hr__error_set(err, HR_ERR_INVALID,
                              "hr_subset_from_indices: ds, indices and out must not be NULL");
-    *out = NULL;
     if (num_indices == 0)
         return hr__error_set(err, HR_ERR_INVALID,
                              "%s: a subset of no samples was asked for; name one or more",
