@@ -42,7 +42,8 @@ typedef struct hr_loader_report_info {
     uint64_t batches_delivered;
     uint64_t delivered_bytes; /**< decoded */
     uint64_t read_bytes;      /**< read from the file, whole pages */
-    uint64_t wanted_bytes;    /**< of these, stored bytes of the fields delivered */
+    uint64_t wanted_bytes;    /**< of these, stored bytes of the fields and samples delivered: of a
+                               * chunk, by the share of its samples */
     uint64_t visits;          /**< chunks read and decoded */
     int64_t elapsed_ns;       /**< from open until now; once all is read, until the last batch */
     int64_t first_batch_ns;   /**< from open until the first batch was ready; -1: not yet */
@@ -67,6 +68,8 @@ typedef struct hr_loader_report_info {
     uint64_t latency_counts[HR_LATENCY_BUCKETS]; /**< reads, by the time from submission until a
                                                   * thread took them: one that is busy takes them
                                                   * late */
+    uint64_t order_samples; /**< of all ranks: those of the subset, or of the data set */
+    uint64_t dataset_samples;
 } hr_loader_report_info;
 
 /**
