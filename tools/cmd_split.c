@@ -13,8 +13,8 @@
 #include <stdio.h>
 
 static const char help[] =
-    "Usage: headrace split FILE --fractions F,F,... --out PART.npy [--out PART.npy ...]\n"
-    "Writes the sample indices of each part of a split, for --subset of epoch and plan.\n"
+    "Usage: headrace split FILE --fractions F,F,... --out PART.npy --out ...\n"
+    "Writes the sample indices of each part of a split, for epoch --subset.\n"
     "\n"
     "      --fractions F,... of the samples, together at most 1: 0.8,0.1,0.1\n"
     "      --out FILE.npy    one for each fraction, in their order\n"
@@ -28,7 +28,7 @@ static const char help[] =
     "  -h, --help\n"
     "\n"
     "Example:\n"
-    "  headrace split train.hrd --fractions 0.9,0.1 --out train.npy --out val.npy\n";
+    "  headrace split train.hrd --fractions 0.9,0.1 --out fit.npy --out check.npy\n";
 
 enum {
     OPT_FRACTIONS = OPTIONS_LONG,

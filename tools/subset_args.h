@@ -46,12 +46,10 @@ enum {
         "stratify", required_argument, NULL, SUBSET_STRATIFY                                       \
     }
 
+/* Two lines of a help. */
 #define SUBSET_ARGS_HELP                                                                           \
-    "      --range A:B       only samples from A up to, without, B\n"                              \
-    "      --every N         only every Nth sample;  --offset K  from the Kth on\n"                \
-    "      --subset FILE.npy only samples with these indices, ascending int64\n"                   \
-    "      --split F,F,...   only a part of a split by these fractions:  --part P  which\n"        \
-    "      --split-seed N    another draw;  --stratify FIELD  labels in proportion\n"
+    "      --range A:B, --every N --offset K, --subset FILE.npy  only these samples\n"             \
+    "      --split F,F,.. --part P, --split-seed N --stratify FIELD  only this part\n"
 
 void subset_args_init(subset_args *a);
 
