@@ -86,8 +86,8 @@ hr_status hr_batch_indices(const hr_batch *b, uint64_t *out, hr_error *err) {
             hr__order_position_sample(b->epoch->order, s, b->batch * c->stream_batch_samples + i,
                                       &chunk, &place);
             if (c->subset != NULL) {
-                const uint64_t S = c->order_params.samples_per_chunk;
-                *out++ = hr__subset_index(c->subset, chunk * S + place);
+                hr__subset_chunk(c->subset, chunk, &first, &samples);
+                *out++ = hr__subset_index(c->subset, first + place);
                 continue;
             }
             hr__segment_chunk(f->segments, f->num_segments, f->schema.samples_per_chunk, chunk,

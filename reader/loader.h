@@ -71,7 +71,8 @@ struct hr__item {
 /* Of a subset, a visit is read in pieces: the samples of its virtual chunk that lie in one chunk.
  */
 struct hr__piece {
-    uint64_t number, end;            /* compact: of its first sample, and where the visit ends */
+    uint64_t begin, end;             /* compact numbers of the virtual chunk */
+    uint64_t number;                 /* compact: of its first sample */
     uint64_t index;                  /* of its first sample */
     uint64_t chunk_index, chunk_end; /* indices of the chunk's samples */
     uint32_t num_samples;            /* known when it is decoded */

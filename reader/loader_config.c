@@ -64,10 +64,10 @@ static hr_status resolve_subset(const hr_loader_options *o, struct hr__loader_co
     if (st != HR_OK)
         return st;
     c->subset = hr__subset_retain(o->subset);
-    c->order_params.segments = &c->subset->segment;
-    c->order_params.num_segments = 1;
+    c->order_params.segments = c->subset->segments;
+    c->order_params.num_segments = c->subset->num_segments;
     c->num_samples = c->subset->num_samples;
-    c->num_chunks = c->subset->segment.num_chunks;
+    c->num_chunks = c->subset->num_chunks;
     return HR_OK;
 }
 

@@ -26,8 +26,9 @@ static hr_status subset_make(const hr_dataset *ds, uint64_t num_samples, uint64_
     s->dataset_samples = f->num_samples;
     s->samples_per_chunk = S;
     s->num_samples = num_samples;
-    s->segment = (struct hr__segment){.num_chunks = hr__ceil_div(num_samples, S),
-                                      .num_samples = num_samples};
+    s->num_segments = 1;
+    s->num_chunks = hr__ceil_div(num_samples, S);
+    s->segments[0] = (struct hr__segment){.num_chunks = s->num_chunks, .num_samples = num_samples};
     hr__budget_init(&s->budget, limit_bytes);
     *out = s;
     return HR_OK;
@@ -83,7 +84,7 @@ hr_status hr__subset_begin(const hr_dataset *ds, uint64_t num_samples, uint64_t 
     hr_status st;
     hr_error local = {0};
     err = err != NULL ? err : &local; /* the allocation's status is needed */
-    *m = (struct hr__subset_maker){0};
+    *m = (struct hr__subset_maker){.ds = ds};
     HR_TRY(subset_make(ds, num_samples, limit_bytes, &m->subset, err));
     HR_TRY(memory_make(m->subset, err));
     HR_TRY(hr__hash_stream_open(&m->hash, err));
@@ -123,6 +124,23 @@ static void count_ranks(hr_subset *s) {
     s->ranks[hr__ceil_div(s->num_words, HR__RANK_WORDS)] = sum;
 }
 
+/* Consecutive indices: the first virtual chunk ends where the first chunk does. */
+static void align_chunks(hr_subset *s, const hr_dataset *ds) {
+    const struct hr__footer *f = &ds->footer;
+    const uint32_t S = s->samples_per_chunk;
+    uint64_t chunk, first_index;
+    uint32_t place, num_samples;
+    hr__segment_locate(f->segments, f->num_segments, S, s->first, &chunk, &place);
+    hr__segment_chunk(f->segments, f->num_segments, S, chunk, &first_index, &num_samples);
+    const uint64_t held = num_samples - place, rest = s->num_samples - held;
+    if (held >= S || held >= s->num_samples)
+        return;
+    s->num_segments = 2;
+    s->segments[0] = (struct hr__segment){.num_chunks = 1, .num_samples = held};
+    s->segments[1] = (struct hr__segment){1, hr__ceil_div(rest, S), held, rest};
+    s->num_chunks = 1 + s->segments[1].num_chunks;
+}
+
 /* What a single progression needs no memory for. */
 static void become_range(struct hr__subset_maker *m) {
     hr_subset *s = m->subset;
@@ -133,6 +151,8 @@ static void become_range(struct hr__subset_maker *m) {
     s->kind = HR__SUBSET_RANGE;
     s->first = m->first;
     s->step = m->step;
+    if (s->step == 1)
+        align_chunks(s, m->ds);
 }
 
 hr_subset *hr__subset_finish(struct hr__subset_maker *m) {
@@ -156,7 +176,7 @@ void hr__subset_abandon(struct hr__subset_maker *m) {
 
 hr_status hr__subset_range(const hr_dataset *ds, uint64_t first, uint64_t step,
                            uint64_t num_samples, hr_subset **out, hr_error *err) {
-    struct hr__subset_maker m = {.first = first, .step = num_samples > 1 ? step : 0};
+    struct hr__subset_maker m = {.ds = ds, .first = first, .step = num_samples > 1 ? step : 0};
     hr_status st;
     m.run = num_samples;
     HR_TRY(subset_make(ds, num_samples, 0, &m.subset, err));
@@ -186,6 +206,11 @@ hr_status hr__subset_check(const hr_subset *s, const hr_dataset *ds, hr_error *e
 }
 
 /* ---- finding ---- */
+
+void hr__subset_chunk(const hr_subset *s, uint64_t chunk, uint64_t *first, uint32_t *num_samples) {
+    hr__segment_chunk(s->segments, s->num_segments, s->samples_per_chunk, chunk, first,
+                      num_samples);
+}
 
 /* The last block of words whose rank is at most number. */
 static uint64_t block_of(const hr_subset *s, uint64_t number) {

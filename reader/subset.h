@@ -27,7 +27,9 @@ struct hr_subset {
     uint32_t samples_per_chunk;
     uint64_t num_samples;
     uint64_t hash;
-    struct hr__segment segment; /* the virtual chunks */
+    struct hr__segment segments[2]; /* the virtual chunks */
+    uint32_t num_segments;
+    uint64_t num_chunks;
     enum hr__subset_kind kind;
     uint64_t first, step; /* RANGE */
     uint64_t *list;       /* LIST: n indices */
@@ -40,6 +42,7 @@ struct hr_subset {
 
 /* Made by indices that come in ascending order, none twice. */
 struct hr__subset_maker {
+    const hr_dataset *ds;
     struct hr_subset *subset;
     uint64_t count;            /* so far */
     uint64_t first, step, run; /* the progression at hand */
@@ -63,6 +66,8 @@ hr_subset *hr__subset_retain(hr_subset *s);
 /* HR_ERR_MISMATCH: it was made for another data set, or another commit of it. */
 hr_status hr__subset_check(const hr_subset *s, const hr_dataset *ds, hr_error *err);
 
+/* The compact numbers of a virtual chunk. */
+void hr__subset_chunk(const hr_subset *s, uint64_t chunk, uint64_t *first, uint32_t *num_samples);
 /* The index of a compact number. */
 uint64_t hr__subset_index(const hr_subset *s, uint64_t number);
 /* Samples with an index below. */

@@ -33,9 +33,10 @@ static void piece_at(const struct hr__loader_config *c, uint64_t number, struct 
 
 void hr__piece_first(const struct hr_loader *l, struct hr__read *r) {
     const struct hr__loader_config *c = &l->config;
-    const uint64_t S = c->order_params.samples_per_chunk, number = r->item.chunk * S;
-    r->piece.end = hr__min_u64(number + S, c->subset->num_samples);
-    piece_at(c, number, r);
+    uint32_t num_samples;
+    hr__subset_chunk(c->subset, r->item.chunk, &r->piece.begin, &num_samples);
+    r->piece.end = r->piece.begin + num_samples;
+    piece_at(c, r->piece.begin, r);
 }
 
 bool hr__piece_next(const struct hr_loader *l, struct hr__read *r) {
@@ -67,13 +68,14 @@ static uint64_t samples_read(const struct hr__loader_config *c, uint64_t number,
 }
 
 double hr__subset_reading(const struct hr__loader_config *c) {
-    const uint64_t S = c->order_params.samples_per_chunk, visits = c->subset->segment.num_chunks;
-    const uint64_t step = hr__ceil_div(visits, SAMPLED_VISITS);
+    const uint64_t visits = c->subset->num_chunks, step = hr__ceil_div(visits, SAMPLED_VISITS);
     double read = 0, wanted = 0;
     for (uint64_t k = 0; k < visits; k += step) {
-        const uint64_t end = hr__min_u64((k + 1) * S, c->subset->num_samples);
-        read += (double)samples_read(c, k * S, end);
-        wanted += (double)(end - k * S);
+        uint64_t first;
+        uint32_t num_samples;
+        hr__subset_chunk(c->subset, k, &first, &num_samples);
+        read += (double)samples_read(c, first, first + num_samples);
+        wanted += num_samples;
     }
     return read / wanted;
 }

@@ -100,8 +100,7 @@ static void aim_piece(struct hr__worker *w, struct hr__read *r) {
     const struct hr__item *item = &r->item;
     const struct aim a = aim_of(w->loader, item);
     const struct hr__epoch *e = item->epoch;
-    const uint32_t S = w->loader->config.order_params.samples_per_chunk;
-    const uint32_t first = (uint32_t)(r->piece.number % S);
+    const uint32_t first = (uint32_t)(r->piece.number - r->piece.begin);
     const uint32_t n = hr__piece_samples(w->loader, r, w->places);
     const uint32_t *offsets;
     uint64_t base;

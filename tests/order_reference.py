@@ -264,11 +264,18 @@ def subset_hash(indices):
     return xxhash.xxh3_64_intdigest(b"".join(struct.pack("<3Q", *p) for p in progressions(indices)))
 
 
+def virtual_chunks(indices, S):
+    n, held = len(indices), S - indices[0] % S
+    if indices[-1] - indices[0] == n - 1 and held < S and held < n:
+        return [held, *segment(n - held, S)]
+    return segment(n, S)
+
+
 class SubsetOrder(Order):
-    """Section 9: the order of as many samples in one segment, compact numbers replaced."""
+    """Section 9: the order of as many samples, compact numbers replaced. The data set is one segment."""
 
     def __init__(self, kind, indices, S, *rest, **named):
-        super().__init__(kind, segment(len(indices), S), S, *rest, **named)
+        super().__init__(kind, virtual_chunks(indices, S), S, *rest, **named)
         self.indices = indices
 
     def epoch_batches(self, epoch):
@@ -330,6 +337,9 @@ def some_of(N, percent, seed):
 # name: (order, N, indices, S, B, streams, W, sample bytes, seed, last batch, epochs)
 SUBSETS = {
     "range": ("interleaved/1", 300, list(range(17, 251)), 7, 8, 1, 5, 8, 1, KEEP, [0, 1]),
+    "range_padded": ("interleaved/1", 300, list(range(20, 111)), 8, 6, 2, 4, 8, 3, PAD, [0, 1]),
+    "range_streams": ("interleaved/1", 300, list(range(5, 251)), 7, 8, 2, 6, 8, 2, KEEP, [0]),
+    "range_sequential": ("sequential/1", 100, list(range(9, 57)), 10, 4, 1, 0, 8, 0, KEEP, [0]),
     "every": ("interleaved/1", 900, list(range(3, 900, 10)), 6, 4, 1, 3, 8, 2, KEEP, [0, 5]),
     "most": ("interleaved/1", 400, some_of(400, 80, 1), 9, 10, 1, 4, 8, 3, DROP, [0]),
     "most_lanes": ("interleaved/1", 500, some_of(500, 80, 2), 23, 5, 1, 6, 8, 4, KEEP, [0]),
@@ -397,7 +407,9 @@ def subset_text(case):
     """N, the subset and its hash, then as order_text()."""
     kind, N, indices, S, B, streams, W, sample_bytes, seed, last, epochs = case
     order = SubsetOrder(kind, indices, S, B, streams, W, sample_bytes, seed, last)
-    same = (kind, [len(indices)], S, B, streams, W, sample_bytes, seed, last, epochs)
+    chunks = virtual_chunks(indices, S)
+    parts = [chunks[0], sum(chunks[1:])] if chunks[0] < S and len(chunks) > 1 else [len(indices)]
+    same = (kind, parts, S, B, streams, W, sample_bytes, seed, last, epochs)
     subset = f"samples {N} hash {subset_hash(indices)} subset {' '.join(map(str, [len(indices), *indices]))}\n"
     return subset + order_text(same, order)
 

@@ -22,7 +22,7 @@
 struct subject { /* a data set, the options of its loaders, and what these should deliver */
     struct made made;
     hr_loader_options o;
-    struct hr__segment segment;
+    struct hr__segment segments[2];
     struct hr__order_params params;
     struct hr__budget budget;
     struct hr__order *order;
@@ -44,12 +44,20 @@ static void choose_samples(struct subject *s, bool part) {
             s->chosen[s->num_chosen++] = i;
 }
 
+/* Samples of the first segment: all, but for consecutive ones that begin within a chunk. */
+static uint64_t first_part(const struct subject *s) {
+    const uint64_t S = s->made.samples_per_chunk, n = s->num_chosen, held = S - s->chosen[0] % S;
+    const bool consecutive = s->chosen[n - 1] - s->chosen[0] == n - 1;
+    return consecutive && held < S && held < n ? held : n;
+}
+
 static void choose_order(struct subject *s) {
     static const uint32_t flags[] = {0, HR_LOADER_DROP_LAST, HR_LOADER_PAD_LAST};
     static const uint32_t streams[] = {1, 1, 2, 3, 4, 6};
     uint64_t *r = &s->random;
     const uint32_t S = s->made.samples_per_chunk;
-    const uint64_t num_chunks = (s->num_chosen + S - 1) / S;
+    const uint64_t cut = first_part(s);
+    const uint64_t num_chunks = (cut + S - 1) / S + (s->num_chosen - cut + S - 1) / S;
     s->o = (hr_loader_options)HR_LOADER_OPTIONS_INIT;
     s->o.flags = flags[case_random(r) % 3] | (case_random(r) % 6 != 0 ? HR_LOADER_SHUFFLE : 0);
     s->o.num_streams = streams[case_random(r) % 6];
@@ -81,11 +89,13 @@ static bool subject_open(struct subject *s, uint64_t number, bool part) {
     choose_samples(s, part);
     choose_order(s);
     const uint32_t S = s->made.samples_per_chunk;
-    s->segment = (struct hr__segment){0, (s->num_chosen + S - 1) / S, 0, s->num_chosen};
+    const uint64_t n = s->num_chosen, cut = first_part(s);
+    s->segments[0] = (struct hr__segment){0, (cut + S - 1) / S, 0, cut};
+    s->segments[1] = (struct hr__segment){1, (n - cut + S - 1) / S, cut, n - cut};
     s->params = (struct hr__order_params){
         .kind = s->o.flags & HR_LOADER_SHUFFLE ? HR__ORDER_INTERLEAVED : HR__ORDER_SEQUENTIAL,
-        .segments = &s->segment,
-        .num_segments = 1,
+        .segments = s->segments,
+        .num_segments = cut < n ? 2 : 1,
         .samples_per_chunk = S,
         .batch_samples = s->o.batch_samples,
         .num_streams = s->o.num_streams,
@@ -142,7 +152,10 @@ static void check_batch(const struct subject *s, const struct hr__order_epoch *e
             uint64_t chunk;
             uint32_t place;
             hr__order_position_sample(e, k, b * slice + i, &chunk, &place);
-            assert_int_equal(y[row], s->chosen[chunk * s->params.samples_per_chunk + place]);
+            const uint64_t S = s->made.samples_per_chunk, cut = s->segments[1].first_sample;
+            const bool two = chunk > 0 && s->params.num_segments == 2;
+            assert_int_equal(y[row],
+                             s->chosen[two ? cut + (chunk - 1) * S + place : chunk * S + place]);
             assert_int_equal(index[row], y[row]);
             assert_int_equal(flag[row], i >= real);
             flagged += i >= real;
