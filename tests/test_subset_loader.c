@@ -252,15 +252,28 @@ static void loader__samples_in_several_frames__right_ones(void **state) {
     data = kept;
 }
 
-/* Fields whose rows are so small that frames are taken together, and of which few are wanted. */
-static void loader__few_of_many_small_rows__right_ones(void **state) {
+static hr_subset *drawn(uint64_t num_samples, uint32_t percent) {
+    uint64_t *list = calloc(num_samples, sizeof(*list)), n = 0;
+    hr_subset *s = NULL;
+    hr_error err = {0};
+    for (uint64_t i = 0; i < num_samples; i++)
+        if (i * 0x9e3779b97f4a7c15u >> 32 < percent * (UINT64_C(1) << 32) / 100)
+            list[n++] = i;
+    made_ok(hr_subset_from_indices(data, list, n, &s, &err), &err);
+    free(list);
+    return s;
+}
+
+/* Of fields whose rows are so small that frames are taken together: in pieces of chunks, and where
+ * few are wanted. */
+static void loader__parts_of_many_small_rows__right_ones(void **state) {
     (void)state;
     const struct made made = {9000, 4000, 60, 0, HR_CODEC_ZSTD, HR_FILTER_NONE};
     hr_dataset *kept = data;
     made_write(made_path("small.hrd"), &made);
     data = open_set("small.hrd");
-    for (uint64_t step = 1; step < 4000; step = step * 3 + 1) {
-        hr_subset *s = every(step, step / 2);
+    for (uint64_t step = 1; step < 90; step += 3) {
+        hr_subset *s = step % 2 == 0 ? drawn(9000, (uint32_t)(100 / step)) : every(step, step / 2);
         hr_loader_options o = options(s);
         hr_loader *l = opened(&o);
         assert_int_equal(run(l, &made), hr_subset_num_samples(s));
@@ -361,7 +374,7 @@ int main(void) {
         cmocka_unit_test(loader__subset_too_small_for_the_options__refused),
         cmocka_unit_test(report__every_tenth_sample__reads_ten_times_what_is_wanted),
         cmocka_unit_test(loader__samples_in_several_frames__right_ones),
-        cmocka_unit_test(loader__few_of_many_small_rows__right_ones),
+        cmocka_unit_test(loader__parts_of_many_small_rows__right_ones),
         cmocka_unit_test(loader__damaged_chunk__named_where_it_is_needed),
         cmocka_unit_test(loader__sparse_subset_closed_early__leaves_nothing),
     };
