@@ -81,6 +81,13 @@ void hr__worker_close(struct hr__worker *w) {
     free(w->positions);
 }
 
+static hr_status visit_begin(struct hr__worker *w, struct hr__read *r, uint32_t number,
+                             hr_error *err) {
+    if (w->loader->config.subset != NULL)
+        hr__piece_first(w->loader, r);
+    return hr__read_submit(w, r, number, err);
+}
+
 /* Submits reads for as many items as may be admitted; waits only if nothing is in flight. */
 static enum hr__admission submit_reads(struct hr__worker *w, hr_status *st, hr_error *err) {
     enum hr__admission a = HR__ADMITTED;
@@ -93,9 +100,7 @@ static enum hr__admission submit_reads(struct hr__worker *w, hr_status *st, hr_e
         if (a != HR__ADMITTED)
             break;
         w->num_free--;
-        if (w->loader->config.subset != NULL)
-            hr__piece_first(w->loader, r);
-        *st = hr__read_submit(w, r, number, err);
+        *st = visit_begin(w, r, number, err);
     }
     return a;
 }

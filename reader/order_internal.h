@@ -84,7 +84,7 @@ enum hr__order_purpose {
     HR__KEY_WHOLE = 3,
     HR__KEY_HEAD = 4,
     HR__KEY_TAIL = 5,
-    HR__KEY_SPLIT = 6
+    HR__KEY_SPLIT = 7
 };
 uint64_t hr__order_key(uint64_t seed, uint64_t epoch, enum hr__order_purpose purpose,
                        uint64_t stream, uint64_t index);

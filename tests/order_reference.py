@@ -305,7 +305,7 @@ def split(N, parts, seed=0, labels=None, contiguous=False):
         classes.setdefault(0 if labels is None else labels[i], []).append(i)
     first = 0
     for x, members in enumerate(classes.values()):
-        key = xxh3_40(struct.pack("<5Q", seed, 0, 6, 0, x))
+        key = xxh3_40(struct.pack("<5Q", seed, 0, 7, 0, x))
         places = (lambda r: r) if contiguous else permutation(len(members), key)
         for r, i in enumerate(members):
             out[deal(sizes, first + places(r), contiguous)].append(i)
