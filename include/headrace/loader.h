@@ -167,7 +167,8 @@ typedef struct hr_loader_plan {
     uint64_t smallest_budget_bytes; /**< that works with this window and this open data set */
     uint32_t largest_window_visits; /**< that the given budget allows */
     uint32_t fits;                  /**< 1: the budget suffices */
-    double read_amplification;      /**< stored bytes read / stored bytes of the fields wanted */
+    double read_amplification;      /**< stored bytes read / stored bytes of the fields wanted, of
+                                     * the samples of the subset where there is one */
     double inflation;               /**< expected mixing; 1 is a true shuffle */
     uint32_t labels_sorted;         /**< 1: a field looks like sorted labels */
     uint32_t labels_field;          /**< which one */
