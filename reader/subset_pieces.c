@@ -7,7 +7,7 @@
 
 #include "checked.h"
 
-#define SAMPLED_VISITS 1024u
+#define SAMPLED_VISITS 256u
 
 /* The chunk that holds a sample, and the samples that this one holds. */
 static uint64_t chunk_of(const hr_dataset *ds, uint64_t index, uint64_t *first_index,
