@@ -85,6 +85,11 @@ hr_status hr_batch_indices(const hr_batch *b, uint64_t *out, hr_error *err) {
             uint32_t place, samples;
             hr__order_position_sample(b->epoch->order, s, b->batch * c->stream_batch_samples + i,
                                       &chunk, &place);
+            if (c->subset != NULL) {
+                hr__subset_chunk(c->subset, chunk, &first, &samples);
+                *out++ = hr__subset_index(c->subset, first + place);
+                continue;
+            }
             hr__segment_chunk(f->segments, f->num_segments, f->schema.samples_per_chunk, chunk,
                               &first, &samples);
             *out++ = first + place;

@@ -68,13 +68,24 @@ struct hr__item {
     struct hr__epoch *epoch; /* a reference */
     uint64_t seq;
     uint64_t visit;
-    uint64_t chunk;
+    uint64_t chunk;  /* of a subset: the virtual one, until its first piece is read */
     uint32_t stream; /* of the order, not of the rank */
+};
+
+/* Of a subset, a visit is read in pieces: the samples of its virtual chunk that lie in one chunk.
+ */
+struct hr__piece {
+    uint64_t begin, end;             /* compact numbers of the virtual chunk */
+    uint64_t number;                 /* compact: of its first sample */
+    uint64_t index;                  /* of its first sample */
+    uint64_t chunk_index, chunk_end; /* indices of the chunk's samples */
+    uint32_t num_samples;            /* known when it is decoded */
 };
 
 /* One read in flight. */
 struct hr__read {
     struct hr__item item;
+    struct hr__piece piece; /* of a subset */
     struct hr__chunk_at at;
     uint8_t *buf;
     uint64_t off;     /* of the first byte in buf, widened to the alignment */
@@ -99,6 +110,7 @@ struct hr__worker {
     uint32_t num_targets;
     uint16_t *picks; /* numbers of targets, by group of frames */
     uint16_t *samples;
+    uint16_t *places; /* of a subset: in the chunk */
     uint32_t *scratch;
     uint64_t *positions;
     bool timed;         /* the scatter of the visit being decoded is */
@@ -243,8 +255,15 @@ hr_status hr__read_extend(struct hr__worker *w, struct hr__read *r, uint64_t n_b
 /* loader_info.c: decoded bytes of a sample, over the fields wanted. */
 uint64_t hr__wanted_sample_bytes(const struct hr__loader_config *c);
 
-/* visit_aim.c: w->targets, where the rows of a visit go. */
-void hr__visit_aim(struct hr__worker *w, const struct hr__item *item);
+/* subset_pieces.c: the first piece of a visit, whose r->item.chunk is the virtual chunk; and the
+ * next, false: that was the last. r->item.chunk becomes the chunk to read. */
+void hr__piece_first(const struct hr_loader *l, struct hr__read *r);
+bool hr__piece_next(const struct hr_loader *l, struct hr__read *r);
+/* The places in the chunk of the piece's samples, at least 1; returns how many. */
+uint32_t hr__piece_samples(const struct hr_loader *l, struct hr__read *r, uint16_t *samples);
+
+/* visit_aim.c: w->targets, where the rows of a visit go; of a subset, those of the piece. */
+void hr__visit_aim(struct hr__worker *w, struct hr__read *r);
 
 /* visit_decode.c: one chunk in memory into the batches. */
 hr_status hr__visit_decode(struct hr__worker *w, struct hr__read *r, hr_error *err);

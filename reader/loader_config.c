@@ -57,6 +57,22 @@ hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_op
     return HR_OK;
 }
 
+/* Virtual chunks instead of chunks: for the order there is no other difference. */
+static hr_status resolve_subset(const hr_loader_options *o, struct hr__loader_config *c,
+                                hr_error *err) {
+    if (o->subset == NULL)
+        return HR_OK;
+    hr_status st = hr__subset_check(o->subset, c->ds, err);
+    if (st != HR_OK)
+        return st;
+    c->subset = hr__subset_retain(o->subset);
+    c->order_params.segments = c->subset->segments;
+    c->order_params.num_segments = c->subset->num_segments;
+    c->num_samples = c->subset->num_samples;
+    c->num_chunks = c->subset->num_chunks;
+    return HR_OK;
+}
+
 static hr_status resolve_ranks(const hr_loader_options *o, struct hr__loader_config *c,
                                hr_error *err) {
     uint32_t world = o->world_size != 0 ? o->world_size : 1;
@@ -150,6 +166,9 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_
         .seed = o->seed,
         .drop_last = (o->flags & HR_LOADER_DROP_LAST) != 0,
         .pad_last = (o->flags & HR_LOADER_PAD_LAST) != 0};
+    out->num_samples = f->num_samples;
+    out->num_chunks = f->num_chunks;
+    HR_TRY(resolve_subset(o, out, err));
     HR_TRY(resolve_ranks(o, out, err));
     HR_TRY(resolve_fields(o, out, err));
     out->numa_off = (o->flags & HR_LOADER_NUMA_OFF) != 0;
@@ -170,7 +189,17 @@ done:
 void hr__loader_config_free(struct hr__loader_config *c) {
     free(c->fields);
     free(c->field_offs);
+    hr_subset_free(c->subset);
     *c = (struct hr__loader_config){0};
+}
+
+hr_status hr__loader_order_make(const struct hr__loader_config *c, struct hr__budget *budget,
+                                struct hr__order **out, hr_error *err) {
+    hr_status st = hr__order_make(&c->order_params, budget, out, err);
+    if (st == HR_ERR_INVALID && c->subset != NULL)
+        hr__error_prefix(err, "for its order, the subset is a data set of %llu samples",
+                         (unsigned long long)c->num_samples);
+    return st;
 }
 
 /* Slots that every visit can be decoded into whole, with slack_bytes more; never more than a whole
@@ -193,18 +222,22 @@ uint64_t hr__loader_max_epochs(const struct hr__loader_config *c) {
     return (uint64_t)c->max_held_batches + 3;
 }
 
+uint64_t hr__loader_shared_bytes(const struct hr__loader_config *c) {
+    return c->ds->budget.reserved_bytes + (c->subset != NULL ? c->subset->memory_bytes : 0);
+}
+
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
     uint64_t ring = saturating_mul(c->num_slots, c->slot_bytes);
     if (ring < UINT64_MAX / 8)
         ring = hr__host_device.ops->ring_bytes(hr__host_device.ctx, (size_t)ring);
-    uint64_t per_worker = HR__WORKER_SCRATCH_BYTES +
-                          (uint64_t)c->order_params.samples_per_chunk * HR__WORKER_SAMPLE_BYTES;
+    uint64_t sample = HR__WORKER_SAMPLE_BYTES + (c->subset != NULL ? HR__WORKER_PLACE_BYTES : 0);
+    uint64_t per_worker =
+        HR__WORKER_SCRATCH_BYTES + (uint64_t)c->order_params.samples_per_chunk * sample;
     return ring + saturating_mul(c->num_threads, per_worker) +
            saturating_mul(c->io_depth, c->io_buffer_bytes) +
            hr__io_backend_threads(c->io, c->io_depth) * HR__READ_THREAD_BYTES +
            c->num_slots * PER_SLOT_BYTES +
-           hr__order_bytes(&c->order_params, hr__loader_max_epochs(c)) +
-           c->ds->budget.reserved_bytes;
+           hr__order_bytes(&c->order_params, hr__loader_max_epochs(c)) + hr__loader_shared_bytes(c);
 }
 
 static void smallest(struct hr__loader_config *c, const struct hr__order *order) {
@@ -236,7 +269,7 @@ uint64_t hr__loader_smallest_reopen_bytes(const struct hr__loader_config *c,
 
 uint32_t hr__loader_largest_window(const struct hr__loader_config *c) {
     uint32_t streams = c->order_params.num_streams;
-    uint64_t chunks = hr__ceil_div(c->ds->footer.num_chunks, streams);
+    uint64_t chunks = hr__ceil_div(c->num_chunks, streams);
     uint32_t lo = 0, hi = (uint32_t)hr__min_u64(chunks, (UINT32_MAX / 2) / streams);
     while (lo < hi) {
         uint32_t mid = hi - (hi - lo) / 2;
@@ -301,7 +334,7 @@ hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__or
     resolve_budget(c, needed);
     if (needed > c->budget_bytes)
         return refuse(c, needed, err);
-    uint64_t chunks = hr__max_u64(1, c->ds->footer.num_chunks);
+    uint64_t chunks = hr__max_u64(1, c->num_chunks);
     c->io_depth = (uint32_t)hr__min_u64(hr__max_u64(c->io_depth, 2 * c->num_threads),
                                         hr__max_u64(chunks, 2 * c->num_threads));
     uint64_t slack = hr__max_u64(MIN_SLACK_BYTES, saturating_mul(c->io_depth, chunk_rows_bytes));

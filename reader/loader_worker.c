@@ -32,8 +32,10 @@ static hr_status tables_make(struct hr__worker *w, hr_error *err) {
     w->samples = calloc(samples, sizeof(*w->samples));
     w->scratch = calloc(samples, sizeof(*w->scratch));
     w->positions = calloc(samples, sizeof(*w->positions));
+    if (w->loader->config.subset != NULL)
+        w->places = calloc(samples, sizeof(*w->places));
     if (w->targets == NULL || w->picks == NULL || w->samples == NULL || w->scratch == NULL ||
-        w->positions == NULL)
+        w->positions == NULL || (w->loader->config.subset != NULL && w->places == NULL))
         return hr__error_no_memory(err, samples * HR__WORKER_SAMPLE_BYTES, "a worker");
     return HR_OK;
 }
@@ -78,8 +80,16 @@ void hr__worker_close(struct hr__worker *w) {
     free(w->targets);
     free(w->picks);
     free(w->samples);
+    free(w->places);
     free(w->scratch);
     free(w->positions);
+}
+
+static hr_status visit_begin(struct hr__worker *w, struct hr__read *r, uint32_t number,
+                             hr_error *err) {
+    if (w->loader->config.subset != NULL)
+        hr__piece_first(w->loader, r);
+    return hr__read_submit(w, r, number, err);
 }
 
 /* Submits reads for as many items as there are for this worker; waits only if it has none. */
@@ -93,13 +103,20 @@ static hr_status submit_reads(struct hr__worker *w, enum hr__admission *a, hr_er
         if (*a != HR__ADMITTED)
             break;
         w->num_free--;
-        st = hr__read_submit(w, r, number, err);
+        st = visit_begin(w, r, number, err);
     }
     return st;
 }
 
 int64_t hr__worker_clock(const struct hr__worker *w) {
     return w->loader->config.untimed ? 0 : hr__now_ns();
+}
+
+static bool stopping(struct hr_loader *l) {
+    pthread_mutex_lock(&l->lock);
+    bool stop = l->stopping || l->failure.status != HR_OK;
+    pthread_mutex_unlock(&l->lock);
+    return stop;
 }
 
 static void count_visit(struct hr__worker *w, int64_t took_ns, int64_t scatter_ns) {
@@ -111,8 +128,9 @@ static void count_visit(struct hr__worker *w, int64_t took_ns, int64_t scatter_n
     }
 }
 
-/* Decodes what has been read, tells so, and submits another read in its place. began_ns: when the
- * worker began with it. */
+/* Decodes what has been read, tells so, and submits another read in its place. A visit is complete
+ * with its last piece: until then its read goes on with the next. There may be very many, so
+ * whether the loader still wants them is asked at each. began_ns: when the worker began with it. */
 static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *done, int64_t began_ns,
                              enum hr__admission *a, hr_error *err) {
     uint32_t number = (uint32_t)done->tag;
@@ -124,10 +142,14 @@ static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *don
     HR_TRY(hr__visit_decode(w, r, err));
     w->loader->row_store->fence();
     hr__count(&w->counters.visits, 1); /* before the consumer can know of it */
-    *a = hr__item_exchange(w->loader, w->depth - w->num_free - 1, &r->item);
+    const bool more = hr__piece_next(w->loader, r);
+    if (!more)
+        *a = hr__item_exchange(w->loader, w->depth - w->num_free - 1, &r->item);
     count_visit(w, hr__worker_clock(w) - began_ns, w->scatter_ns - scattered_ns);
+    if (more)
+        return stopping(w->loader) ? HR_ERR_CANCELLED : hr__read_submit(w, r, number, err);
     if (*a == HR__ADMITTED)
-        return hr__read_submit(w, r, number, err);
+        return visit_begin(w, r, number, err);
     w->free_reads[w->num_free++] = number;
 done:
     return st;
@@ -163,13 +185,6 @@ static hr_status reap_reads(struct hr__worker *w, enum hr__admission *a, hr_erro
     for (int i = 0; i < n && st == HR_OK; i++)
         st = finish_read(w, &done[i], i == 0 ? now_ns : hr__worker_clock(w), a, err);
     return st;
-}
-
-static bool stopping(struct hr_loader *l) {
-    pthread_mutex_lock(&l->lock);
-    bool stop = l->stopping || l->failure.status != HR_OK;
-    pthread_mutex_unlock(&l->lock);
-    return stop;
 }
 
 static hr_status work(struct hr__worker *w, hr_error *err) {

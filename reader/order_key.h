@@ -13,7 +13,8 @@ enum hr__order_purpose {
     HR__KEY_WHOLE = 3,
     HR__KEY_HEAD = 4,
     HR__KEY_TAIL = 5,
-    HR__KEY_DATASET = 6 /* all samples, once, as they are converted */
+    HR__KEY_DATASET = 6, /* all samples, once, as they are converted */
+    HR__KEY_SPLIT = 7
 };
 
 uint64_t hr__order_key(uint64_t seed, uint64_t epoch, enum hr__order_purpose purpose,

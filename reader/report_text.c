@@ -57,8 +57,8 @@ static void add_disk(struct text *t, const hr_loader_report_info *r) {
     if (r->other_storage[0] != '\0')
         add_other_storage(t, r);
     else if (beside > MUCH_BESIDE)
-        add(t, "; it reads %.1f times the bytes of these fields, a file of them alone would not",
-            beside);
+        add(t, "; it reads %.1f times the bytes of these %sfields, a file of them alone would not",
+            beside, r->order_samples < r->dataset_samples ? "samples and " : "");
     else
         add(t, "; use a faster disk");
 }
@@ -170,6 +170,9 @@ size_t hr_loader_report_text(const hr_loader_report_info *r, char *out, size_t c
         add(&t, ", for the first %s", duration((double)r->first_batch_ns).text);
     add(&t, "\nreads              %.1f MiB, %.2f times the bytes wanted",
         (double)r->read_bytes / MIB, beside);
+    if (r->order_samples < r->dataset_samples)
+        add(&t, " (a subset: %llu of %llu samples)", (unsigned long long)r->order_samples,
+            (unsigned long long)r->dataset_samples);
     if (latency_within(r, 0.5) > 0)
         add(&t, "; half within %s, 99 %% within %s", duration(latency_within(r, 0.5)).text,
             duration(latency_within(r, 0.99)).text);

@@ -7,6 +7,7 @@
 #include "loader.h"
 
 #include "bytes.h"
+#include "checked.h"
 #include "clock.h"
 #include "error.h"
 #include "row_place.h"
@@ -15,6 +16,7 @@
 
 #define SMALL_ROW_BYTES 1024u
 #define GROUP_BYTES     (512u << 10) /* half of the scratch; it should stay in the L2 cache */
+#define FEW_FOR_FRAME   2u           /* samples: at random, one frame in seven holds none */
 
 /* What is decoded now. */
 struct visit {
@@ -22,6 +24,7 @@ struct visit {
     struct hr__read *r;
     const uint8_t *bytes;
     struct hr__chunk_view view;
+    uint32_t first_sample, end_sample; /* all targets are of samples of the chunk within these */
 };
 
 struct field_plan {
@@ -72,6 +75,12 @@ static bool frames_next(struct frames *f, struct hr__frame *out) {
     return true;
 }
 
+/* Stored bytes of a block, by the share of its samples that are delivered. */
+static void count_wanted(const struct visit *v, uint64_t block_bytes) {
+    hr__count(&v->w->counters.wanted_bytes,
+              block_bytes * v->w->num_targets / v->view.header.num_samples);
+}
+
 /* ---- samples that are larger than a frame ---- */
 
 static const struct hr__row_target *find_target(const struct hr__worker *w, uint32_t sample) {
@@ -81,17 +90,18 @@ static const struct hr__row_target *find_target(const struct hr__worker *w, uint
     return NULL;
 }
 
-/* A piece of one sample, which begins `at` bytes into the block. */
+/* A piece of one sample, which begins `at` bytes into the block; of one that goes nowhere, nothing
+ * is decoded. */
 static hr_status piece_to_row(struct visit *v, const struct field_plan *f,
                               const struct hr__frame *frame, uint64_t at, hr_error *err) {
     const struct hr__row_target *t = find_target(v->w, (uint32_t)(at / f->sample_bytes));
-    uint8_t *piece = NULL;
-    if (t != NULL)
-        piece = t->slot + f->off + t->row * f->sample_bytes + at % f->sample_bytes;
-    if (piece != NULL && frame->filter == HR__FILTER_NONE)
+    if (t == NULL)
+        return HR_OK;
+    uint8_t *piece = t->slot + f->off + t->row * f->sample_bytes + at % f->sample_bytes;
+    if (frame->filter == HR__FILTER_NONE)
         return decode_to(v, frame, piece, err);
     hr_status st = decode_to(v, frame, v->w->decoded, err);
-    if (st == HR_OK && piece != NULL)
+    if (st == HR_OK)
         hr__byte_unshuffle(v->w->decoded, frame->decoded_bytes, frame->element_bytes, piece);
     return st;
 }
@@ -106,43 +116,48 @@ static hr_status pieces_to_rows(struct visit *v, const struct field_plan *f, hr_
             return st;
         at += frame.decoded_bytes;
     }
-    hr__count(&v->w->counters.wanted_bytes, frames.off - begin);
+    count_wanted(v, frames.off - begin);
     return HR_OK;
 }
 
 /* ---- frames of whole samples ---- */
 
 /* How a block's frames are taken: one at a time; or, where rows are small, together, so that their
- * targets need not be sorted by frames, and stores walk through the ring in one direction. */
+ * targets need not be sorted by frames, and stores walk through the ring in one direction. Where
+ * few samples are wanted, frames that hold none of them are passed over instead. */
 static uint32_t frames_together(const struct visit *v, const struct field_plan *f,
-                                struct hr__frame *first, uint32_t *num_frames) {
+                                struct hr__frame *first, uint64_t *block_bytes) {
     struct frames frames = frames_of(v, f);
     struct hr__frame frame;
     bool alike = true;
-    *num_frames = frames.end - frames.next;
+    const uint32_t num_frames = frames.end - frames.next;
+    const uint64_t begin = frames.off;
     for (uint32_t i = 0; frames_next(&frames, &frame); i++) {
         if (i == 0)
             *first = frame;
         alike =
             alike && frame.filter == first->filter && frame.element_bytes == first->element_bytes;
     }
-    if (!alike || f->sample_bytes >= SMALL_ROW_BYTES || first->decoded_bytes > GROUP_BYTES)
+    *block_bytes = frames.off - begin;
+    if (!alike || f->sample_bytes >= SMALL_ROW_BYTES || first->decoded_bytes > GROUP_BYTES ||
+        v->w->num_targets <= FEW_FOR_FRAME * num_frames)
         return 1;
     return GROUP_BYTES / first->decoded_bytes;
 }
 
-/* Sorts the targets by the group that holds them, and leaves them in their order within it:
- * scratch[group] is where its picks end. */
-static void pick_by_group(struct hr__worker *w, uint32_t group_samples, uint32_t num_groups) {
+/* Sorts the targets by the group that holds them, from first_sample on, and leaves them in their
+ * order within it: scratch[group] is where its picks end. */
+static void pick_by_group(struct hr__worker *w, uint32_t first_sample, uint32_t group_samples,
+                          uint32_t num_groups) {
     memset(w->scratch, 0, num_groups * sizeof(*w->scratch));
     for (uint32_t i = 0; i < w->num_targets; i++)
-        w->scratch[w->targets[i].sample / group_samples]++;
+        w->scratch[(w->targets[i].sample - first_sample) / group_samples]++;
     for (uint32_t i = 0, sum = 0; i < num_groups; i++) {
         sum += w->scratch[i];
         w->scratch[i] = sum - w->scratch[i];
     }
     for (uint32_t i = 0; i < w->num_targets; i++)
-        w->picks[w->scratch[w->targets[i].sample / group_samples]++] = (uint16_t)i;
+        w->picks[w->scratch[(w->targets[i].sample - first_sample) / group_samples]++] = (uint16_t)i;
 }
 
 /* A shuffled frame whose elements end across rows, which writers need not, but may, make: byte by
@@ -209,9 +224,20 @@ static bool frame_directly(struct visit *v, const struct hr__frame *frame, struc
     return true;
 }
 
+/* Passes over the frames of samples that no row is wanted of. */
+static void frames_pass(struct frames *frames, size_t n_bytes) {
+    struct hr__frame frame;
+    for (size_t done = 0; done < n_bytes && frames_next(frames, &frame);)
+        done += frame.decoded_bytes;
+}
+
 static hr_status group_to_rows(struct visit *v, struct frames *frames, struct hr__row_group *g,
                                hr_error *err) {
     hr_status st = HR_OK;
+    if (g->num_picks == 0) {
+        frames_pass(frames, g->num_samples * g->row_bytes);
+        return HR_OK;
+    }
     if (g->num_samples <= g->frame_samples) {
         struct frames peek = *frames;
         struct hr__frame frame;
@@ -230,18 +256,23 @@ static hr_status group_to_rows(struct visit *v, struct frames *frames, struct hr
 static hr_status frames_to_rows(struct visit *v, const struct field_plan *f, hr_error *err) {
     struct hr__worker *w = v->w;
     struct hr__frame first = {0};
-    uint32_t num_frames, together = frames_together(v, f, &first, &num_frames);
-    uint32_t num_groups = (num_frames + together - 1) / together;
+    uint64_t block_bytes;
+    const uint32_t together = frames_together(v, f, &first, &block_bytes);
     struct hr__row_group g = {.targets = w->targets,
                               .num_picks = w->num_targets,
                               .frame_samples = (uint32_t)(first.decoded_bytes / f->sample_bytes),
                               .field_off = f->off,
                               .row_bytes = (size_t)f->sample_bytes};
-    uint32_t group_samples = g.frame_samples * together, left = v->view.header.num_samples;
+    g.first_sample = v->first_sample / g.frame_samples * g.frame_samples;
+    const uint32_t group_samples = g.frame_samples * together;
+    const uint32_t end = (uint32_t)hr__min_u64(hr__round_up(v->end_sample, g.frame_samples),
+                                               v->view.header.num_samples);
+    uint32_t left = end - g.first_sample;
+    const uint32_t num_groups = (left + group_samples - 1) / group_samples;
     struct frames frames = frames_of(v, f);
-    uint64_t begin = frames.off;
+    frames_pass(&frames, g.first_sample * g.row_bytes);
     if (num_groups > 1)
-        pick_by_group(w, group_samples, num_groups);
+        pick_by_group(w, g.first_sample, group_samples, num_groups);
     for (uint32_t i = 0, picked = 0; i < num_groups; i++) {
         struct frames peek = frames;
         struct hr__frame frame;
@@ -259,7 +290,7 @@ static hr_status frames_to_rows(struct visit *v, const struct field_plan *f, hr_
         g.first_sample += g.num_samples;
         left -= g.num_samples;
     }
-    hr__count(&w->counters.wanted_bytes, frames.off - begin);
+    count_wanted(v, block_bytes);
     return HR_OK;
 }
 
@@ -326,7 +357,12 @@ hr_status hr__visit_decode(struct hr__worker *w, struct hr__read *r, hr_error *e
     hr_status st;
     HR_TRY(header_check(&v, err));
     HR_TRY(padding_check(&v, err));
-    hr__visit_aim(w, &r->item);
+    hr__visit_aim(w, r);
+    v.end_sample = v.view.header.num_samples;
+    if (c->subset != NULL) { /* places ascend */
+        v.first_sample = w->places[0];
+        v.end_sample = w->places[r->piece.num_samples - 1] + 1u;
+    }
     for (uint32_t i = 0; i < c->num_fields; i++) {
         struct field_plan f = plan_field(c, i);
         if (f.sample_bytes > 0)

@@ -20,7 +20,7 @@ SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).p
 PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
 pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
 
-COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch", "bench"]
+COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch", "split", "bench"]
 SAMPLES = 3000
 
 
@@ -129,6 +129,8 @@ USAGE_ERRORS = [
     (["epoch", "a.hrd", "--io", "fast"], "auto, direct, cached"),
     (["epoch", "a.hrd", "--seed", "1e3"], "'1e3'"),
     (["epoch", "a.hrd", "--epochs", "0"], "out of range"),
+    (["split"], "FILE is missing"),
+    (["split", "a.hrd"], "give one --out for each"),
     (["bench"], "FILE is missing"),
     (["bench", "a.hrd", "--rounds", "0"], "--rounds: 0 is out of range"),
     (["bench", "a.hrd", "--seconds", "1us"], "1ms to 1h"),
@@ -153,20 +155,22 @@ def test_usage__wrong_command_line__says_what_and_points_to_help(args, words, tm
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_failure__file_that_is_not_there__exit_1_and_its_name(command, tmp_path):
-    options = {"convert": ["-o", "out.hrd"], "export": ["-o", "arrays"]}.get(command, [])
+    options = {"convert": ["-o", "out.hrd"], "export": ["-o", "arrays"],
+               "split": ["--fractions", "1", "--out", "a.npy"]}.get(command, [])
     done = headrace(command, "missing.hrd", *options, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith(f"headrace {command}: ") and "missing.hrd" in done.stderr
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["info", "verify", "plan", "export", "epoch", "bench"])
+@pytest.mark.parametrize("command", ["info", "verify", "plan", "export", "epoch", "split", "bench"])
 def test_damage__footer__exit_3_and_what_is_damaged(command, data, tmp_path):
     damaged = bytearray(data.read_bytes())
     damaged[-4000] ^= 1
     copy = tmp_path / "damaged.hrd"
     copy.write_bytes(damaged)
-    done = headrace(command, copy, *(["-o", tmp_path / "arrays"] if command == "export" else []))
+    options = {"export": ["-o", tmp_path / "arrays"], "split": ["--fractions", "1", "--out", tmp_path / "a.npy"]}
+    done = headrace(command, copy, *options.get(command, []))
     assert done.returncode == 3
     assert "footer" in done.stderr and "damaged" in done.stderr
 
@@ -411,7 +415,7 @@ def test_plan__json__has_the_documented_layout(data):
         "largest_window": WHOLE, "fits": "bool", "read_amplification": FIGURE,
         "inflation": FIGURE, "sorted_labels": "NoneType", "io": "str", "io_depth": WHOLE,
         "streams": WHOLE, "batch_of_rank": WHOLE,
-        "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType",
+        "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType", "subset": "NoneType",
     }
     assert out["batches_per_epoch"] == -(-SAMPLES // 64) and out["fits"]
 
@@ -541,7 +545,7 @@ def test_epoch__json__has_the_documented_layout(data):
         "batch": WHOLE, "threads": WHOLE, "inflation": FIGURE, "io": "str",
         "io_depth": WHOLE, "read_threads": WHOLE, "nodes": WHOLE, "ring_interleaved": "bool",
         "numa_refused": "NoneType",
-        "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType",
+        "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType", "subset": "NoneType",
     }
     assert (out["samples"], out["batches"], out["epochs"]) == (2 * SAMPLES, 60, 2)
     assert out["bytes"] == 2 * SAMPLES * (16 * 16 * 4 + 8)
@@ -879,6 +883,7 @@ def test_progress__resumed_with_few_batches__ends_at_100_percent(data, tmp_path)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_progress__stderr_is_no_terminal__silent(command, data, made, tmp_path):
     args = {"convert": [made / "x.npy", "-o", tmp_path / "x.hrd"], "export": [data, "-o", tmp_path / "arrays"],
+            "split": [data, "--fractions", "0.5", "--out", tmp_path / "a.npy"],
             "bench": [data, "--rounds", "1", "--seconds", "20ms"]}
     done = headrace(command, *args.get(command, [data]))
     assert done.returncode == 0

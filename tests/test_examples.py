@@ -185,7 +185,8 @@ def test_own_statistics_of_another_type_are_refused(tmp_path):
     assert done.returncode == 1 and "float32" in done.stderr
 
 
-SHORT = ["sequential", "shuffled_resume", "ranks", "gather", "own_statistics", "read_batches", "write_arrays"]
+SHORT = ["sequential", "shuffled_resume", "ranks", "gather", "own_statistics", "read_batches", "write_arrays",
+         "train_val"]
 
 
 @pytest.mark.parametrize("name", SHORT)

@@ -109,6 +109,10 @@ enum {
     FILES_CACHED, /* the same of several files */
     FILES_DIRECT,
     LOAD_ON_NODES,
+    LOAD_SUBSET,
+    SUBSET,
+    SPLIT,
+    SPLIT_STRATIFIED,
     PLAN,
     BENCH_MEMORY,
     BENCH_DISK,
@@ -120,7 +124,8 @@ enum {
 static const char *two_nodes;
 
 /* sysfs: NULL, or of a machine with several nodes. */
-static hr_status load(hr_dataset *ds, hr_io io, const char *sysfs, hr_error *err) {
+static hr_status load(hr_dataset *ds, hr_io io, hr_subset *subset, const char *sysfs,
+                      hr_error *err) {
     const struct hr__loader_setup setup = {.sysfs = sysfs};
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
     hr_loader *l = NULL;
@@ -131,6 +136,7 @@ static hr_status load(hr_dataset *ds, hr_io io, const char *sysfs, hr_error *err
     o.num_epochs = 2;
     o.budget_bytes = (uint64_t)64 << 20;
     o.io = io;
+    o.subset = subset;
     hr_status st = hr__loader_open(ds, &o, &setup, &l, err);
     if (st == HR_ERR_UNSUPPORTED && (io == HR_IO_DIRECT || io == HR_IO_LIBAIO))
         return hr_loader_open(ds, &o, &l, NULL) == HR_OK ? HR_ERR_INVALID : HR_OK;
@@ -145,6 +151,53 @@ static hr_status load(hr_dataset *ds, hr_io io, const char *sysfs, hr_error *err
         }
     }
     hr_loader_close(l);
+    return st;
+}
+
+/* Every third and some more: half by bits. */
+static hr_status subset_make(hr_dataset *ds, hr_subset **out, hr_error *err) {
+    uint64_t list[130], n = 0;
+    for (uint64_t i = 0; i < 130; i++)
+        if (i % 3 == 0 || i % 10 == 7)
+            list[n++] = i;
+    return hr_subset_from_indices(ds, list, n, out, err);
+}
+
+static hr_status load_subset(hr_dataset *ds, hr_error *err) {
+    hr_subset *s = NULL;
+    hr_status st = subset_make(ds, &s, err);
+    if (st == HR_OK)
+        st = load(ds, HR_IO_CACHED, s, NULL, err);
+    hr_subset_free(s);
+    return st;
+}
+
+static hr_status subset(hr_dataset *ds, hr_error *err) {
+    hr_subset *s = NULL, *few = NULL, *range = NULL;
+    hr_status st = subset_make(ds, &s, err);
+    if (st == HR_OK)
+        st = hr_subset_from_indices(ds, (const uint64_t[]){3, 4, 50}, 3, &few, err);
+    if (st == HR_OK)
+        st = hr_subset_from_range(ds, 3, 100, 7, &range, err);
+    hr_subset_free(s);
+    hr_subset_free(few);
+    hr_subset_free(range);
+    return st;
+}
+
+static hr_status split(hr_dataset *ds, const char *field, hr_error *err) {
+    hr_split_options o = HR_SPLIT_OPTIONS_INIT;
+    hr_subset *parts[3];
+    o.fractions = (const double[]){0.5, 0.3, 0.1};
+    o.num_fractions = 3;
+    o.stratify_field = field;
+    o.budget_bytes = (uint64_t)64 << 20;
+    hr_status st = hr_split(ds, &o, parts, err);
+    for (int i = 0; i < 3; i++) {
+        if (st != HR_OK && parts[i] != NULL)
+            return HR_ERR_INVALID;
+        hr_subset_free(parts[i]);
+    }
     return st;
 }
 
@@ -195,18 +248,22 @@ static hr_status call(const char *path, int which, hr_error *err) {
     const bool several = which == FILES_CACHED || which == FILES_DIRECT;
     hr_status st = hr_dataset_open_many(files, several ? 3 : 1, &o, &ds, err);
     if (st == HR_OK)
-        st = which == READ            ? pass_read(ds, &set, err)
-             : which == GATHER        ? pass_gather(ds, &set, err)
-             : which == LOAD_CACHED   ? load(ds, HR_IO_CACHED, NULL, err)
-             : which == LOAD_DIRECT   ? load(ds, HR_IO_DIRECT, NULL, err)
-             : which == LOAD_LIBAIO   ? load(ds, HR_IO_LIBAIO, NULL, err)
-             : which == LOAD_THREADS  ? load(ds, HR_IO_THREADS, NULL, err)
-             : which == LOAD_ON_NODES ? load(ds, HR_IO_CACHED, two_nodes, err)
-             : which == FILES_CACHED  ? load(ds, HR_IO_CACHED, NULL, err)
-             : which == FILES_DIRECT  ? load(ds, HR_IO_DIRECT, NULL, err)
-             : which == PLAN          ? plan(ds, err)
-             : which == PROBE         ? probe(ds, err)
-                                      : bench(ds, which == BENCH_DISK, err);
+        st = which == READ               ? pass_read(ds, &set, err)
+             : which == GATHER           ? pass_gather(ds, &set, err)
+             : which == LOAD_CACHED      ? load(ds, HR_IO_CACHED, NULL, NULL, err)
+             : which == LOAD_DIRECT      ? load(ds, HR_IO_DIRECT, NULL, NULL, err)
+             : which == LOAD_LIBAIO      ? load(ds, HR_IO_LIBAIO, NULL, NULL, err)
+             : which == LOAD_THREADS     ? load(ds, HR_IO_THREADS, NULL, NULL, err)
+             : which == LOAD_ON_NODES    ? load(ds, HR_IO_CACHED, NULL, two_nodes, err)
+             : which == FILES_CACHED     ? load(ds, HR_IO_CACHED, NULL, NULL, err)
+             : which == FILES_DIRECT     ? load(ds, HR_IO_DIRECT, NULL, NULL, err)
+             : which == LOAD_SUBSET      ? load_subset(ds, err)
+             : which == SUBSET           ? subset(ds, err)
+             : which == SPLIT            ? split(ds, NULL, err)
+             : which == SPLIT_STRATIFIED ? split(ds, "y", err)
+             : which == PLAN             ? plan(ds, err)
+             : which == PROBE            ? probe(ds, err)
+                                         : bench(ds, which == BENCH_DISK, err);
     else if (ds != NULL)
         st = HR_ERR_INVALID;
     hr_dataset_close(ds);
@@ -257,6 +314,22 @@ static void files__each_allocation_refused__no_memory(void **state) {
     (void)state;
     refuse_each(FILES_CACHED);
     refuse_each(FILES_DIRECT);
+}
+
+static void loader__of_a_subset_each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(LOAD_SUBSET);
+}
+
+static void subset__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(SUBSET);
+}
+
+static void split__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(SPLIT);
+    refuse_each(SPLIT_STRATIFIED);
 }
 
 static void plan__each_allocation_refused__no_memory(void **state) {
@@ -312,6 +385,9 @@ int main(void) {
         cmocka_unit_test(gather__each_allocation_refused__no_memory),
         cmocka_unit_test(loader__each_allocation_refused__no_memory),
         cmocka_unit_test(files__each_allocation_refused__no_memory),
+        cmocka_unit_test(loader__of_a_subset_each_allocation_refused__no_memory),
+        cmocka_unit_test(subset__each_allocation_refused__no_memory),
+        cmocka_unit_test(split__each_allocation_refused__no_memory),
         cmocka_unit_test(plan__each_allocation_refused__no_memory),
         cmocka_unit_test(bench__each_allocation_refused__no_memory),
         cmocka_unit_test(probe__many_allocations_refused__no_memory),

@@ -30,13 +30,11 @@ static const char help[] =
     "      --epochs N        how many (default 1);  --max-batches N  stop early\n"
     "      --streams N       streams;  --rank R  --world-size N\n"
     "      --rank auto       rank and world size as the launcher says (docs/ranks.md)\n"
-    "      --drop-last       leave out the last short batch\n"
-    "      --pad-last        fill it up with samples of the epoch again\n"
-    "      --fields A,B      only these\n"
+    "      --drop-last       leave out the last short batch;  --pad-last  fill it up\n"
+    "      --fields A,B      only these\n" SUBSET_ARGS_HELP
     "      --resume FILE     go on from a saved state\n"
     "      --save-state FILE the state after the last batch delivered\n"
-    "      --index FILE.npy  sample indices in the order delivered\n"
-    "      --force           replace FILE.npy\n"
+    "      --index FILE.npy  sample indices as delivered;  --force  replace FILE.npy\n"
     "      --budget SIZE     memory;  --threads N  decode workers;  --numa auto|off\n"
     "      --io HOW          auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --consume-ns N    pretend that a training step takes N ns\n"
@@ -295,6 +293,7 @@ static int print_json(const epoch_job *job, const hr_dataset *ds) {
     json_decref(more);
     add_nodes(i, root);
     loader_args_add_ranks(&job->loader, root);
+    json_object_set_new(root, "subset", subset_args_json(&job->loader.subset));
     if (job->report) {
         json_object_set_new(root, "report", epoch_report_json(&job->limits));
     }
@@ -322,6 +321,10 @@ static int print_result(const epoch_job *job, const hr_dataset *ds) {
                sizes_bytes(peak_rss_bytes()).text, sizes_bytes(i->reserved_bytes).text,
                sizes_bytes(i->budget_bytes).text);
         print_nodes(i);
+        if (i->order_samples < i->dataset_samples) {
+            printf("a subset: %s of %s samples\n", sizes_count(i->order_samples).text,
+                   sizes_count(i->dataset_samples).text);
+        }
         if (job->loader.rank_by_environment) {
             printf("rank %u of %u, as %s says\n", job->loader.ranks.rank,
                    job->loader.ranks.world_size, job->loader.ranks.launcher);
@@ -419,6 +422,12 @@ static int run(epoch_job *job) {
     if (ds == NULL) {
         return code;
     }
+    code = loader_args_choose("epoch", ds, &job->loader);
+    if (code != EXIT_DONE) {
+        hr_dataset_close(ds);
+        return code;
+    }
+    code = EXIT_FAILED;
     if (job->index_path == NULL ||
         index_file_open(&job->index, "epoch", job->index_path, job->force)) {
         hr_error err = {.message = ""};
@@ -448,6 +457,7 @@ int cmd_epoch(int argc, char **argv) {
         return good ? EXIT_DONE : EXIT_USAGE;
     }
     const int code = run(&job);
+    loader_args_end(&job.loader);
     free(job.indices);
     return code;
 }

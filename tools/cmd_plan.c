@@ -27,7 +27,7 @@ static const char help[] =
     "      --rank auto      rank and world size as the launcher says (docs/ranks.md)\n"
     "      --drop-last      leave out the last short batch\n"
     "      --pad-last       fill it up with samples of the epoch again\n"
-    "      --fields A,B     only these\n"
+    "      --fields A,B     only these\n" SUBSET_ARGS_HELP
     "      --budget SIZE    memory;  --threads N  decode workers;  --numa auto|off\n"
     "      --io HOW         auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --probe[=T]      try it for T (default 1.6s): predicts rate, time of an\n"
@@ -86,6 +86,7 @@ static int print_json(const plan_job *job, const hr_dataset *ds) {
     if (job->probe) {
         json_object_set_new(root, "probe", p->fits ? probe_json(&job->expected) : json_null());
     }
+    json_object_set_new(root, "subset", subset_args_json(&a->subset));
     return json_out_print("plan", root, JSON_OUT_MEASURED);
 }
 
@@ -125,6 +126,10 @@ static void print_text(const plan_job *job, const hr_dataset *ds) {
     printf("order            %s", shuffle ? "shuffled" : "sequential");
     if (shuffle) {
         printf(", window of %u chunks", p->window_visits);
+    }
+    if (p->order_samples < p->dataset_samples) {
+        printf("\nsubset           %s of %s samples", sizes_count(p->order_samples).text,
+               sizes_count(p->dataset_samples).text);
     }
     putchar('\n');
     print_epoch(&job->loader, p);
@@ -184,6 +189,11 @@ static int run(plan_job *job, const options_files *files) {
     if (ds == NULL) {
         return code;
     }
+    code = loader_args_choose("plan", ds, &job->loader);
+    if (code != EXIT_DONE) {
+        hr_dataset_close(ds);
+        return code;
+    }
     hr_error err = {.message = ""};
     hr_status st = hr_loader_plan_make(ds, &job->loader.opts, plan, &err);
     if (!opens) {
@@ -204,6 +214,7 @@ static int run(plan_job *job, const options_files *files) {
         print_text(job, ds);
         code = EXIT_DONE;
     }
+    loader_args_end(&job->loader);
     hr_dataset_close(ds);
     return code;
 }

@@ -15,7 +15,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"convert", cmd_convert}, {"info", cmd_info},   {"verify", cmd_verify}, {"plan", cmd_plan},
-    {"export", cmd_export},   {"epoch", cmd_epoch}, {"bench", cmd_bench},
+    {"export", cmd_export},   {"epoch", cmd_epoch}, {"split", cmd_split},   {"bench", cmd_bench},
 };
 
 static const char help[] =
@@ -28,6 +28,7 @@ static const char help[] =
     "  plan      memory, mixing, rate of a training run, before it starts\n"
     "  export    fields become .npy files\n"
     "  epoch     read as a training loop would, and report\n"
+    "  split     training, validation, test: lists of samples\n"
     "  bench     what share of this machine's limits a file's epochs reach\n"
     "\n"
     "  headrace COMMAND --help   the options of a command\n"

@@ -6,6 +6,7 @@
 
 #include "args.h"
 #include "options.h"
+#include "subset_args.h"
 
 #include "headrace/loader.h"
 #include "headrace/ranks.h"
@@ -18,6 +19,7 @@ typedef struct loader_args {
     bool rank_by_environment; /* --rank auto, or a launcher's name */
     const char *asked;        /* that name; NULL: auto */
     hr_rank_info ranks;       /* launcher "": rank and world size are those of the command line */
+    subset_args subset;
 } loader_args;
 
 enum {
@@ -39,7 +41,7 @@ enum {
 };
 
 #define LOADER_ARGS_TABLE                                                                          \
-    {"batch", required_argument, NULL, LOADER_BATCH},                                              \
+    SUBSET_ARGS_TABLE, {"batch", required_argument, NULL, LOADER_BATCH},                           \
         {"shuffle", no_argument, NULL, LOADER_SHUFFLE},                                            \
         {"seed", required_argument, NULL, LOADER_SEED},                                            \
         {"window", required_argument, NULL, LOADER_WINDOW},                                        \
@@ -65,6 +67,10 @@ bool loader_args_take(const options *o, int value, loader_args *a);
 /** After the last option: rank and world size by the environment, where --rank asked for that.
  * EXIT_DONE, or an exit code after a report. */
 int loader_args_finish(const char *command, loader_args *a);
+
+/** Of an open data set: the samples to deliver. EXIT_DONE, or an exit code after a report. */
+int loader_args_choose(const char *command, hr_dataset *ds, loader_args *a);
+void loader_args_end(loader_args *a);
 
 /** Rank, world size and whose words they are, as members of a JSON object. */
 void loader_args_add_ranks(const loader_args *a, json_t *root);

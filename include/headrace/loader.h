@@ -5,6 +5,7 @@
 #define HEADRACE_LOADER_H
 
 #include "dataset.h"
+#include "subset.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,11 +48,13 @@ typedef struct hr_loader_options {
                                 * where the budget is small */
     const void *resume_state;  /**< from hr_loader_state(), or NULL; sets epoch and next batch */
     size_t resume_state_bytes;
+    hr_subset *subset; /**< deliver these samples of the data set only (docs/order.md, 9); NULL:
+                        * all. The loader holds it: hr_subset_free() may come at any time */
 } hr_loader_options;
 #define HR_LOADER_OPTIONS_INIT                                                                     \
     {                                                                                              \
         sizeof(hr_loader_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, HR_IO_AUTO, NULL, 0, 0,     \
-            NULL, 0                                                                                \
+            NULL, 0, NULL                                                                          \
     }
 
 /**
@@ -63,9 +66,9 @@ typedef struct hr_loader_options {
  * @return HR_OK, HR_ERR_INVALID (also where no batch would come), HR_ERR_BUDGET (the message names
  *         the smallest budget that works, and the largest window that this one allows),
  *         HR_ERR_NOT_FOUND (no such field), HR_ERR_CORRUPT (a damaged state), HR_ERR_MISMATCH (the
- *         state belongs to other data or another order), HR_ERR_NO_MEMORY,
- *         HR_ERR_IO, HR_ERR_UNSUPPORTED
- * Threads: any. Fork: a loader belongs to the process that opened it.
+ *         state belongs to other data or another order, the subset to other data),
+ * HR_ERR_NO_MEMORY, HR_ERR_IO, HR_ERR_UNSUPPORTED Threads: any. Fork: a loader belongs to the
+ * process that opened it.
  * @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts,
@@ -150,6 +153,8 @@ typedef struct hr_loader_info {
                                 * batches (EPERM in many containers; EBUSY: the process has a memory
                                 * policy of its own), which costs speed only; 0: nothing */
     uint32_t reserved2;        /**< 0 */
+    uint64_t order_samples;    /**< of all ranks: those of the subset, or of the data set */
+    uint64_t dataset_samples;
 } hr_loader_info;
 
 /**
@@ -173,7 +178,8 @@ typedef struct hr_loader_plan {
     uint64_t smallest_budget_bytes; /**< that works with this window and this open data set */
     uint32_t largest_window_visits; /**< that the given budget allows */
     uint32_t fits;                  /**< 1: the budget suffices */
-    double read_amplification;      /**< stored bytes read / stored bytes of the fields wanted */
+    double read_amplification;      /**< stored bytes read / stored bytes of the fields wanted, of
+                                     * the samples of the subset where there is one */
     double inflation;               /**< expected mixing; 1 is a true shuffle */
     uint32_t labels_sorted;         /**< 1: a field looks like sorted labels */
     uint32_t labels_field;          /**< which one */
@@ -186,6 +192,8 @@ typedef struct hr_loader_plan {
     uint64_t smallest_reopen_bytes;
     uint32_t num_streams;         /**< of all ranks */
     uint32_t local_batch_samples; /**< this rank's share of each batch */
+    uint64_t order_samples; /**< of all ranks: those of the subset, or of the data set */
+    uint64_t dataset_samples;
 } hr_loader_plan;
 
 /**
@@ -193,7 +201,8 @@ typedef struct hr_loader_plan {
  * @param opts  as for hr_loader_open()
  * @param out   struct_bytes set by the caller; the rest filled on HR_OK
  * @return HR_OK (also where it does not fit: see fits), HR_ERR_INVALID, HR_ERR_NOT_FOUND,
- *         HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_IO, HR_ERR_CORRUPT
+ *         HR_ERR_UNSUPPORTED, HR_ERR_MISMATCH (the subset belongs to other data), HR_ERR_BUDGET,
+ *         HR_ERR_NO_MEMORY, HR_ERR_IO, HR_ERR_CORRUPT
  * Threads: any. Fork: works. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts,
