@@ -122,6 +122,7 @@ static hr_status visit_go_on(struct hr__worker *w, struct hr__read *r, uint32_t 
                              hr_error *err) {
     if (hr__piece_next(w->loader, r))
         return stopping(w->loader) ? HR_ERR_CANCELLED : hr__read_submit(w, r, number, err);
+    hr__count(&w->counters.visits, 1); /* before the consumer can know of it */
     hr__item_complete(w->loader, &r->item);
     w->free_reads[w->num_free++] = number;
     return HR_OK;
@@ -140,7 +141,6 @@ static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *don
         st = hr__visit_decode(w, r, err);
     if (st == HR_OK) {
         w->loader->row_store->fence();
-        hr__count(&c->visits, 1); /* before the consumer can know of it */
         st = visit_go_on(w, r, (uint32_t)done->tag, err);
     }
     *now_ns = hr__worker_clock(w);
