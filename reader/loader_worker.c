@@ -141,10 +141,11 @@ static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *don
     HR_TRY(hr__read_check(w, r, done->result, err));
     HR_TRY(hr__visit_decode(w, r, err));
     w->loader->row_store->fence();
-    hr__count(&w->counters.visits, 1); /* before the consumer can know of it */
     const bool more = hr__piece_next(w->loader, r);
-    if (!more)
+    if (!more) {
+        hr__count(&w->counters.visits, 1); /* before the consumer can know of it */
         *a = hr__item_exchange(w->loader, w->depth - w->num_free - 1, &r->item);
+    }
     count_visit(w, hr__worker_clock(w) - began_ns, w->scatter_ns - scattered_ns);
     if (more)
         return stopping(w->loader) ? HR_ERR_CANCELLED : hr__read_submit(w, r, number, err);

@@ -44,7 +44,8 @@ typedef struct hr_loader_report_info {
     uint64_t read_bytes;      /**< read from the file, whole pages */
     uint64_t wanted_bytes;    /**< of these, stored bytes of the fields and samples delivered: of a
                                * chunk, by the share of its samples */
-    uint64_t visits;          /**< chunks read and decoded */
+    uint64_t visits;          /**< chunks read and decoded; of a subset, virtual chunks, each of
+                               * several (docs/order.md, 9) */
     int64_t elapsed_ns;       /**< from open until now; once all is read, until the last batch */
     int64_t first_batch_ns;   /**< from open until the first batch was ready; -1: not yet */
     int64_t wait_batch_ns;    /**< of elapsed_ns: the consumer in hr_loader_next() */
