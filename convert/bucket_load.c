@@ -5,6 +5,7 @@
 #include "bucket_load.h"
 
 #include "checked.h"
+#include "clock.h"
 #include "error.h"
 #include "spill_file.h"
 
@@ -27,12 +28,17 @@ hr_status hr__bucket_load_open(struct hr__bucket_load *load, const struct hr__bu
     if (load->readers == NULL)
         return hr__error_no_memory(err, plan->num_threads * sizeof *load->readers, "threads");
     load->num_readers = plan->num_threads;
-    hr_status st = HR_OK;
-    for (uint32_t i = 0; i < load->num_readers && st == HR_OK; i++) {
+    hr_status st;
+    HR_TRY(hr__mutex_init(&load->lock, err));
+    load->has_lock = true;
+    HR_TRY(hr__cond_init(&load->ended, err));
+    load->has_ended = true;
+    for (uint32_t i = 0; i < load->num_readers; i++) {
         load->readers[i].load = load;
-        st = hr__shuffle_alloc(buckets->budget, load->n_bytes, "a buffer for a bucket",
-                               &load->readers[i].bytes, err);
+        HR_TRY(hr__shuffle_alloc(buckets->budget, load->n_bytes, "a buffer for a bucket",
+                                 &load->readers[i].bytes, err));
     }
+done:
     if (st != HR_OK)
         hr__bucket_load_close(load);
     return st;
@@ -84,6 +90,10 @@ static void *read_pieces(void *arg) {
         if (st != HR_OK)
             atomic_store(&load->failed, true);
     }
+    pthread_mutex_lock(&load->lock);
+    load->num_running--;
+    pthread_cond_signal(&load->ended);
+    pthread_mutex_unlock(&load->lock);
     return NULL;
 }
 
@@ -94,6 +104,7 @@ hr_status hr__bucket_load_begin(struct hr__bucket_load *load, uint64_t bucket,
     atomic_store(&load->next_record, 0);
     atomic_store(&load->sum, 0);
     atomic_store(&load->failed, false);
+    load->num_running = load->num_readers;
     hr_status st = HR_OK;
     for (uint32_t i = 0; i < load->num_readers && st == HR_OK; i++) {
         char name[16];
@@ -111,8 +122,22 @@ static void join(struct hr__bucket_load *load) {
         hr__thread_join(&load->readers[i].thread);
 }
 
-hr_status hr__bucket_load_end(struct hr__bucket_load *load, hr_error *err) {
+/* False: some reader has not ended. */
+static bool wait_for_readers(struct hr__bucket_load *load, int64_t timeout_ns) {
+    const int64_t deadline_ns = hr__now_ns() + timeout_ns;
+    bool in_time = true;
+    pthread_mutex_lock(&load->lock);
+    while (load->num_running > 0 && in_time)
+        in_time = hr__cond_wait_until(&load->ended, &load->lock, deadline_ns);
+    const bool all = load->num_running == 0;
+    pthread_mutex_unlock(&load->lock);
+    return all;
+}
+
+hr_status hr__bucket_load_end(struct hr__bucket_load *load, int64_t timeout_ns, hr_error *err) {
     const struct hr__buckets *b = load->buckets;
+    if (!wait_for_readers(load, timeout_ns))
+        return HR_TIMEOUT;
     join(load);
     for (uint32_t i = 0; i < load->num_readers; i++) {
         const hr_error *why = &load->readers[i].failure;
@@ -135,6 +160,10 @@ void hr__bucket_load_close(struct hr__bucket_load *load) {
         for (uint32_t i = 0; i < load->num_readers; i++)
             hr__shuffle_free(load->buckets->budget, load->readers[i].bytes, load->n_bytes);
     }
+    if (load->has_ended)
+        pthread_cond_destroy(&load->ended);
+    if (load->has_lock)
+        pthread_mutex_destroy(&load->lock);
     free(load->readers);
     *load = (struct hr__bucket_load){0};
 }

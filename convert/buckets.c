@@ -59,12 +59,13 @@ hr_status hr__buckets_put(struct hr__buckets *b, uint64_t place, const void *con
     return HR_OK;
 }
 
-hr_status hr__buckets_finish(struct hr__buckets *b, hr_error *err) {
+hr_status hr__buckets_finish(struct hr__buckets *b, int64_t timeout_ns, hr_error *err) {
     for (uint64_t k = 0; k < b->plan->num_buckets; k++)
         if (b->buckets[k].piece != NULL)
             submit(b, &b->buckets[k]);
-    const hr_status st = hr__piece_pool_drain(&b->pool, err);
-    hr__piece_pool_close(&b->pool);
+    const hr_status st = hr__piece_pool_drain(&b->pool, timeout_ns, err);
+    if (st == HR_OK)
+        hr__piece_pool_close(&b->pool);
     return st;
 }
 

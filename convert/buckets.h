@@ -34,8 +34,9 @@ hr_status hr__buckets_open(struct hr__buckets *b, const struct hr__shuffle_layou
  * plan->num_samples, which no other sample has. */
 hr_status hr__buckets_put(struct hr__buckets *b, uint64_t place, const void *const *columns,
                           uint64_t i, uint64_t index, hr_error *err);
-/* Every sample was put. Frees what only filling needed. */
-hr_status hr__buckets_finish(struct hr__buckets *b, hr_error *err);
+/* Every sample was put: waits until all is written, and frees what only filling needed. HR_TIMEOUT:
+ * not yet; call it again. */
+hr_status hr__buckets_finish(struct hr__buckets *b, int64_t timeout_ns, hr_error *err);
 void hr__buckets_close(struct hr__buckets *b); /* a zeroed one is fine */
 
 /* Samples of a bucket. */

@@ -62,11 +62,8 @@ static hr_status open_writer_with(struct hr__convert_job *job, const hr_field *f
     return hr_writer_open(o->output, fields, job->layout.num_fields, &w, &job->writer, err);
 }
 
-/* The buffers of the plan, and the readers' own memory. */
 static uint64_t reading_bytes(const struct hr__convert_job *job) {
-    uint64_t bytes = job->plan.buffer_bytes * job->plan.num_buffers;
-    return hr__add_u64(bytes, hr__read_plan_reader_bytes(&job->inputs), &bytes) ? bytes
-                                                                                : UINT64_MAX;
+    return hr__read_plan_bytes(&job->inputs, &job->plan);
 }
 
 /* HR_ERR_BUDGET where reading with the plan leaves the writer too little. */

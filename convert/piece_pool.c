@@ -4,6 +4,7 @@
 #include "piece_pool.h"
 
 #include "bytes.h"
+#include "clock.h"
 #include "error.h"
 #include "frame_codec.h"
 #include "shuffle_plan.h"
@@ -158,11 +159,13 @@ void hr__piece_pool_submit(struct hr__piece_pool *pool, struct hr__piece *piece)
     pthread_mutex_unlock(&pool->lock);
 }
 
-hr_status hr__piece_pool_drain(struct hr__piece_pool *pool, hr_error *err) {
+hr_status hr__piece_pool_drain(struct hr__piece_pool *pool, int64_t timeout_ns, hr_error *err) {
+    const int64_t deadline_ns = hr__now_ns() + timeout_ns;
+    bool in_time = true;
     pthread_mutex_lock(&pool->lock);
-    while (pool->num_busy > 0)
-        (void)hr__cond_wait_until(&pool->freed, &pool->lock, -1);
-    const hr_status st = copy_failure(pool, err);
+    while (pool->num_busy > 0 && in_time)
+        in_time = hr__cond_wait_until(&pool->freed, &pool->lock, deadline_ns);
+    const hr_status st = pool->num_busy > 0 ? HR_TIMEOUT : copy_failure(pool, err);
     pthread_mutex_unlock(&pool->lock);
     return st;
 }

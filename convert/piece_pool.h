@@ -57,8 +57,9 @@ hr_status hr__piece_pool_open(struct hr__piece_pool *pool, const struct hr__file
 hr_status hr__piece_pool_take(struct hr__piece_pool *pool, struct hr__piece **out, hr_error *err);
 /* Hands a piece over to be written. */
 void hr__piece_pool_submit(struct hr__piece_pool *pool, struct hr__piece *piece);
-/* Waits until all that was submitted is written. The first failure, if there was one. */
-hr_status hr__piece_pool_drain(struct hr__piece_pool *pool, hr_error *err);
+/* Waits until all that was submitted is written: HR_OK; HR_TIMEOUT: not yet; or the first failure,
+ * if there was one. */
+hr_status hr__piece_pool_drain(struct hr__piece_pool *pool, int64_t timeout_ns, hr_error *err);
 /* Drains, joins, frees; a zeroed pool is fine. */
 void hr__piece_pool_close(struct hr__piece_pool *pool);
 

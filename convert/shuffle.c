@@ -106,6 +106,14 @@ static hr_status append_rows(struct shuffle *s, const struct hr__shuffle_rows *r
     return st;
 }
 
+static hr_status wait_for_bucket(struct shuffle *s, hr_error *err) {
+    hr_status st;
+    while ((st = hr__bucket_load_end(&s->load, WAIT_NS, err)) == HR_TIMEOUT)
+        if ((st = s->job->tell(s->job->user, s->num_read, err)) != HR_OK)
+            break;
+    return st;
+}
+
 /* While one bucket is appended, the next is loaded. */
 static hr_status append_buckets(struct shuffle *s, const void **columns, hr_error *err) {
     struct hr__bucket_load *load = &s->load;
@@ -116,7 +124,7 @@ static hr_status append_buckets(struct shuffle *s, const void **columns, hr_erro
                                      &s->rows[i], err));
     HR_TRY(hr__bucket_load_begin(load, 0, &s->rows[0], err));
     for (uint64_t k = 0; k < s->plan.num_buckets; k++) {
-        HR_TRY(hr__bucket_load_end(load, err));
+        HR_TRY(wait_for_bucket(s, err));
         if (k + 1 < s->plan.num_buckets)
             HR_TRY(hr__bucket_load_begin(load, k + 1, &s->rows[(k + 1) % 2], err));
         HR_TRY(append_rows(s, &s->rows[k % 2], hr__buckets_samples(&s->buckets, k), columns, err));
@@ -126,6 +134,14 @@ done:
 }
 
 /* ---- both ---- */
+
+static hr_status wait_for_file(struct shuffle *s, hr_error *err) {
+    hr_status st;
+    while ((st = hr__buckets_finish(&s->buckets, WAIT_NS, err)) == HR_TIMEOUT)
+        if ((st = s->job->tell(s->job->user, s->num_read, err)) != HR_OK)
+            break;
+    return st;
+}
 
 static hr_status run_in_memory(struct shuffle *s, const void **columns, hr_error *err) {
     hr_status st;
@@ -144,7 +160,7 @@ static hr_status run_by_file(struct shuffle *s, const void **columns, hr_error *
                                &s->file, err));
     HR_TRY(hr__buckets_open(&s->buckets, job->layout, &s->plan, &s->file, job->budget, err));
     HR_TRY(read_all(s, err));
-    HR_TRY(hr__buckets_finish(&s->buckets, err));
+    HR_TRY(wait_for_file(s, err));
     HR_TRY(append_buckets(s, columns, err));
 done:
     return st;
@@ -152,11 +168,9 @@ done:
 
 static hr_status make_plan(struct shuffle *s, hr_error *err) {
     const struct hr__shuffle_job *job = s->job;
-    const struct hr__read_plan *reading = job->read_plan;
     const struct hr__shuffle_memory memory = {
         .memory_bytes = job->budget->limit_bytes,
-        .reading_bytes =
-            reading->buffer_bytes * reading->num_buffers + hr__read_plan_reader_bytes(job->inputs),
+        .reading_bytes = hr__read_plan_bytes(job->inputs, job->read_plan),
         .num_threads = job->num_threads,
     };
     const uint64_t total = job->inputs->fields[0].source->info.num_samples;

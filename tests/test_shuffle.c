@@ -90,6 +90,7 @@ static struct {
     int fail_errno;
     uint64_t flip_off; /* the byte there is another one when it is read */
     uint64_t cut_off;  /* reads end here */
+    bool slow;         /* reads take a while */
     long opened, unlinked;
     const struct hr__file_ops *real;
 } disk;
@@ -101,6 +102,8 @@ static bool fails(void) {
 static int64_t read_file(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
     if (fails())
         return -disk.fail_errno;
+    if (disk.slow)
+        (void)usleep(400000);
     if (off + n_bytes > disk.cut_off)
         n_bytes = off < disk.cut_off ? (size_t)(disk.cut_off - off) : 0;
     const int64_t n = disk.real->read(ctx, buf, n_bytes, off);
@@ -146,6 +149,7 @@ static void mend_disk(void) {
     disk.fail_at = disk.opened = disk.unlinked = 0;
     disk.flip_off = UINT64_MAX;
     disk.cut_off = UINT64_MAX;
+    disk.slow = false;
 }
 
 /* ---- running ---- */
@@ -154,6 +158,7 @@ struct outcome {
     struct hr__shuffle_plan plan;
     uint64_t last_read;
     uint64_t stop_at; /* samples read or written */
+    int waits;        /* how often it was told with all samples read and none written */
     uint64_t peak_bytes;
     uint64_t file_bytes;
 };
@@ -166,6 +171,9 @@ static hr_status tell(void *user, uint64_t read, hr_error *err) {
     o->last_read = read;
     if (read + hr_writer_num_samples(writer) >= o->stop_at)
         return hr__error_set(err, HR_ERR_CANCELLED, "stopped");
+    o->waits += read == SAMPLES && hr_writer_num_samples(writer) == 0;
+    if (disk.slow && o->waits == 3)
+        return hr__error_set(err, HR_ERR_CANCELLED, "tired of waiting");
     return HR_OK;
 }
 
@@ -420,6 +428,20 @@ static void shuffle__stopped_anywhere__leaves_nothing_behind(void **state) {
     }
 }
 
+static void shuffle__while_a_slow_file_is_read__can_be_stopped(void **state) {
+    (void)state;
+    struct outcome o = {.stop_at = UINT64_MAX};
+    hr_error err = {0};
+    make_inputs(SAMPLES);
+    mend_disk();
+    disk.slow = true;
+    open_writer(0, false);
+    assert_int_equal(run(BY_FILE, 1, false, &o, &err), HR_ERR_CANCELLED);
+    assert_string_equal(err.message, "tired of waiting");
+    assert_int_equal(hr_writer_num_samples(writer), 0);
+    give_up();
+}
+
 static int setup(void **state) {
     (void)state;
     if (mkdtemp(folder) == NULL)
@@ -448,6 +470,7 @@ int main(void) {
         cmocka_unit_test(shuffle__a_file_that_is_cut_off__is_found),
         cmocka_unit_test(shuffle__a_source_that_fails__is_told),
         cmocka_unit_test(shuffle__stopped_anywhere__leaves_nothing_behind),
+        cmocka_unit_test(shuffle__while_a_slow_file_is_read__can_be_stopped),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -187,7 +187,7 @@ def test_killed_at_any_instant__leaves_no_temporary_file_and_resumes(tmp_path):
     expected = data_of(tmp_path / "whole.hrd")
     rng = random.Random(3)
     killed = kept = 0
-    for i in range(10):
+    for i in range(8):
         target = tmp_path / f"{i}.hrd"
         process = subprocess.Popen([str(HEADRACE), *map(str, arguments), "-o", target], stderr=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL)
@@ -202,7 +202,7 @@ def test_killed_at_any_instant__leaves_no_temporary_file_and_resumes(tmp_path):
         assert {p.name for p in tmp_path.glob(f"{i}.hrd*")} == {target.name}
         got = data_of(target)
         assert all(got[name].tobytes() == expected[name].tobytes() for name in expected)
-    assert killed >= 5 and kept >= 1
+    assert killed >= 4 and kept >= 1
 
 
 def test_another_seed_or_index_field__is_not_resumed(tmp_path):
@@ -228,10 +228,11 @@ def test_interrupted_before_anything_is_written__promises_nothing(tmp_path):
     arguments = make_slow_job(tmp_path)
     process = subprocess.Popen([str(HEADRACE), *map(str, arguments), "-o", tmp_path / "t.hrd"],
                                stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "t.hrd.partial").exists():
+    while not (tmp_path / "t.hrd.partial").exists() and process.poll() is None:
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
     words = process.communicate()[1]
     if process.returncode == 130:  # else it was done before the signal came
-        assert "interrupted" in words
+        there = (tmp_path / "t.hrd.partial").exists()
+        assert ("go on with" if there else "before anything was written; begin again") in words
     assert not (tmp_path / "t.hrd.shuffle").exists()

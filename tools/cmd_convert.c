@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "Usage: headrace convert IN... -o OUT.hrd [OPTIONS]\n"
@@ -299,8 +300,19 @@ static void print_quoted(const char *word) {
     fputc('\'', stderr);
 }
 
+/* What --resume would go on with. */
+static bool has_partial(const convert_job *job) {
+    char path[4096];
+    const int n = snprintf(path, sizeof path, "%s.partial", job->opts.output);
+    return n < 0 || (size_t)n >= sizeof path || access(path, F_OK) == 0;
+}
+
 /* --resume comes first, because everything after a "--" would be an input. */
 static int report_interrupted(const convert_job *job, int argc, char **argv) {
+    if (!has_partial(job)) {
+        fputs("headrace convert: interrupted before anything was written; begin again\n", stderr);
+        return EXIT_INTERRUPTED;
+    }
     fputs("headrace convert: interrupted; go on with: headrace convert", stderr);
     if ((job->opts.flags & HR_CONVERT_RESUME) == 0) {
         fputs(" --resume", stderr);
