@@ -11,6 +11,7 @@
 #include "error.h"
 #include "io_backend.h"
 #include "options.h"
+#include "superblock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,11 +187,18 @@ uint64_t hr__loader_max_epochs(const struct hr__loader_config *c) {
     return (uint64_t)c->max_held_batches + 3;
 }
 
+uint64_t hr__loader_filtered_bytes(const hr_dataset *ds) {
+    const uint32_t both = HR__FEATURE_DELTA | HR__FEATURE_BYTE_SHUFFLE;
+    const uint32_t features = ds->superblock.required;
+    const bool some = (features & HR__FEATURE_BIT_SHUFFLE) != 0 || (features & both) == both;
+    return some ? HR__MAX_FRAME_BYTES : 0;
+}
+
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
     uint64_t ring = saturating_mul(c->num_slots, c->slot_bytes);
     if (ring < UINT64_MAX / 8)
         ring = hr__host_device.ops->ring_bytes(hr__host_device.ctx, (size_t)ring);
-    uint64_t per_worker = HR__WORKER_SCRATCH_BYTES +
+    uint64_t per_worker = HR__WORKER_SCRATCH_BYTES + hr__loader_filtered_bytes(c->ds) +
                           (uint64_t)c->order_params.samples_per_chunk * HR__WORKER_SAMPLE_BYTES;
     return ring + saturating_mul(c->num_threads, per_worker) +
            saturating_mul(c->io_depth, c->io_buffer_bytes) +

@@ -1,0 +1,114 @@
+/*
+ * The bit shuffle (docs/format.md, 6.3), 512 elements at a time: their bytes by the byte shuffle,
+ * and of each of those planes, of which every eighth byte makes a row, the bits by transposing
+ * eight rows. So it is as fast as those two are on a processor. The rest, eight elements at a time.
+ */
+#include "bit_shuffle.h"
+
+#include "bytes.h"
+#include "filter_vectors.h"
+#include "frame_codec.h"
+
+#include <string.h>
+
+#define GROUP_ELEMENTS (8u * HR__BIT_ROW_BYTES)
+#define MAX_ELEMENT    8u
+
+/* Where the bits of some elements are: plane k of byte j at (8j + k) x plane_bytes. */
+struct bits {
+    uint32_t element_bytes;
+    size_t num_elements; /* whose bits are shuffled */
+    size_t plane_bytes;
+};
+
+static struct bits bits_of(size_t n_bytes, uint32_t element_bytes) {
+    const size_t n = n_bytes / element_bytes;
+    return (struct bits){element_bytes, n - n % 8, n / 8};
+}
+
+/* Of a square of 8 x 8 bits, row by row in ascending bytes: its transpose. */
+static uint64_t square_transpose(uint64_t x) {
+    uint64_t t = (x ^ x >> 7) & UINT64_C(0x00aa00aa00aa00aa);
+    x ^= t ^ t << 7;
+    t = (x ^ x >> 14) & UINT64_C(0x0000cccc0000cccc);
+    x ^= t ^ t << 14;
+    t = (x ^ x >> 28) & UINT64_C(0x00000000f0f0f0f0);
+    return x ^ t ^ t << 28;
+}
+
+/* Byte j of eight elements, from or to the eight planes that begin at `planes`. */
+static void eight_shuffle(const uint8_t *in, uint32_t e, uint8_t *planes, size_t plane_bytes) {
+    uint8_t square[8];
+    for (size_t i = 0; i < 8; i++)
+        square[i] = in[i * e];
+    const uint64_t x = square_transpose(hr__get_u64(square));
+    for (size_t k = 0; k < 8; k++)
+        planes[k * plane_bytes] = (uint8_t)(x >> 8 * k);
+}
+
+static void eight_unshuffle(const uint8_t *planes, size_t plane_bytes, uint32_t e, uint8_t *out) {
+    uint8_t square[8];
+    for (size_t k = 0; k < 8; k++)
+        square[k] = planes[k * plane_bytes];
+    const uint64_t x = square_transpose(hr__get_u64(square));
+    for (size_t i = 0; i < 8; i++)
+        out[i * e] = (uint8_t)(x >> 8 * i);
+}
+
+static void group_shuffle(hr__bit_transpose_fn *transpose, const uint8_t *in, uint32_t e,
+                          uint8_t *planes, size_t plane_bytes) {
+    uint8_t bytes[MAX_ELEMENT * GROUP_ELEMENTS], rows[GROUP_ELEMENTS];
+    if (e > 1)
+        hr__byte_shuffle(in, (size_t)GROUP_ELEMENTS * e, e, bytes);
+    for (size_t j = 0; j < e; j++) {
+        hr__byte_shuffle(e > 1 ? bytes + j * GROUP_ELEMENTS : in, GROUP_ELEMENTS, 8, rows);
+        transpose(rows, HR__BIT_ROW_BYTES, planes + 8 * j * plane_bytes, plane_bytes);
+    }
+}
+
+static void group_unshuffle(hr__bit_transpose_fn *transpose, const uint8_t *planes,
+                            size_t plane_bytes, uint32_t e, uint8_t *out) {
+    uint8_t bytes[MAX_ELEMENT * GROUP_ELEMENTS], rows[GROUP_ELEMENTS];
+    for (size_t j = 0; j < e; j++) {
+        transpose(planes + 8 * j * plane_bytes, plane_bytes, rows, HR__BIT_ROW_BYTES);
+        hr__byte_unshuffle(rows, GROUP_ELEMENTS, 8, e > 1 ? bytes + j * GROUP_ELEMENTS : out);
+    }
+    if (e > 1)
+        hr__byte_unshuffle(bytes, (size_t)GROUP_ELEMENTS * e, e, out);
+}
+
+void hr__bit_shuffle_by(hr__bit_transpose_fn *transpose, const uint8_t *in, size_t n_bytes,
+                        uint32_t element_bytes, uint8_t *out) {
+    const struct bits b = bits_of(n_bytes, element_bytes);
+    const size_t e = element_bytes;
+    size_t i = 0;
+    for (; b.num_elements - i >= GROUP_ELEMENTS; i += GROUP_ELEMENTS)
+        group_shuffle(transpose, in + i * e, element_bytes, out + i / 8, b.plane_bytes);
+    for (; i < b.num_elements; i += 8)
+        for (size_t j = 0; j < e; j++)
+            eight_shuffle(in + i * e + j, element_bytes, out + 8 * j * b.plane_bytes + i / 8,
+                          b.plane_bytes);
+    memcpy(out + i * e, in + i * e, n_bytes - i * e);
+}
+
+void hr__bit_unshuffle_by(hr__bit_transpose_fn *transpose, const uint8_t *in, size_t n_bytes,
+                          uint32_t element_bytes, uint8_t *out) {
+    const struct bits b = bits_of(n_bytes, element_bytes);
+    const size_t e = element_bytes;
+    size_t i = 0;
+    for (; b.num_elements - i >= GROUP_ELEMENTS; i += GROUP_ELEMENTS)
+        group_unshuffle(transpose, in + i / 8, b.plane_bytes, element_bytes, out + i * e);
+    for (; i < b.num_elements; i += 8)
+        for (size_t j = 0; j < e; j++)
+            eight_unshuffle(in + 8 * j * b.plane_bytes + i / 8, b.plane_bytes, element_bytes,
+                            out + i * e + j);
+    memcpy(out + i * e, in + i * e, n_bytes - i * e);
+}
+
+void hr__bit_shuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes, uint8_t *out) {
+    hr__bit_shuffle_by(hr__bit_transpose_best(), in, n_bytes, element_bytes, out);
+}
+
+void hr__bit_unshuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes, uint8_t *out) {
+    hr__bit_unshuffle_by(hr__bit_transpose_best(), in, n_bytes, element_bytes, out);
+}
