@@ -105,6 +105,10 @@ static void next__shuffled_in_every_shape__each_sample_once_an_epoch(void **stat
         {7, 3, 300, 129, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE},
         {600, 200, 0, 33, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE},
         {1, 1, 1, 1, HR_CODEC_RAW, HR_FILTER_NONE},
+        {1000, 30, 37, 50, HR_CODEC_ZSTD, HR_FILTER_BIT_SHUFFLE},
+        {600, 200, 64, 33, HR_CODEC_ZSTD, HR_FILTER_DELTA},
+        {999, 512, 5, 300, HR_CODEC_ZSTD, HR_FILTER_DELTA_BYTE_SHUFFLE},
+        {4000, 512, 300, 1, HR_CODEC_ZSTD, HR_FILTER_DELTA_BIT_SHUFFLE},
     };
     static const uint32_t windows[] = {0, 1, 2, 5, 100};
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
@@ -125,18 +129,19 @@ static void next__shuffled_in_every_shape__each_sample_once_an_epoch(void **stat
 
 static void next__samples_larger_than_a_frame__are_right(void **state) {
     (void)state;
-    const struct made m = {
-        5, 2, (1u << 20) + 77, (1u << 18) + 3, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE};
-    hr_dataset *ds = make_and_open("large.hrd", &m);
-    for (uint32_t flags = 0; flags < 2; flags++) {
-        hr_loader_options o = shuffled(2);
-        o.flags = flags;
-        struct sequence *s = run(ds, &o, &m);
-        assert_int_equal(s->n, 5);
-        assert_each_once(s->samples, 5);
-        free(s);
+    for (int32_t filter = HR_FILTER_BYTE_SHUFFLE; filter <= HR_FILTER_DELTA_BIT_SHUFFLE; filter++) {
+        const struct made m = {5, 2, (1u << 20) + 77, (1u << 18) + 3, HR_CODEC_ZSTD, filter};
+        hr_dataset *ds = make_and_open("large.hrd", &m);
+        for (uint32_t flags = 0; flags < 2; flags++) {
+            hr_loader_options o = shuffled(2);
+            o.flags = flags;
+            struct sequence *s = run(ds, &o, &m);
+            assert_int_equal(s->n, 5);
+            assert_each_once(s->samples, 5);
+            free(s);
+        }
+        hr_dataset_close(ds);
     }
-    hr_dataset_close(ds);
 }
 
 static void next__threads_budgets_and_io__same_sequence(void **state) {
