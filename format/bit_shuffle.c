@@ -1,7 +1,6 @@
 /*
  * The bit shuffle (docs/format.md, 6.3), 512 elements at a time: their bytes by the byte shuffle,
- * and of each of those planes, of which every eighth byte makes a row, the bits by transposing
- * eight rows. So it is as fast as those two are on a processor. The rest, eight elements at a time.
+ * then of each byte's plane its bits' planes. The rest, eight elements at a time.
  */
 #include "bit_shuffle.h"
 
@@ -11,19 +10,18 @@
 
 #include <string.h>
 
-#define GROUP_ELEMENTS (8u * HR__BIT_ROW_BYTES)
+#define GROUP_ELEMENTS (8u * HR__BIT_PLANE_BYTES)
 #define MAX_ELEMENT    8u
 
 /* Where the bits of some elements are: plane k of byte j at (8j + k) x plane_bytes. */
 struct bits {
-    uint32_t element_bytes;
     size_t num_elements; /* whose bits are shuffled */
     size_t plane_bytes;
 };
 
 static struct bits bits_of(size_t n_bytes, uint32_t element_bytes) {
     const size_t n = n_bytes / element_bytes;
-    return (struct bits){element_bytes, n - n % 8, n / 8};
+    return (struct bits){n - n % 8, n / 8};
 }
 
 /* Of a square of 8 x 8 bits, row by row in ascending bytes: its transpose. */
@@ -55,35 +53,36 @@ static void eight_unshuffle(const uint8_t *planes, size_t plane_bytes, uint32_t 
         out[i * e] = (uint8_t)(x >> 8 * i);
 }
 
-static void group_shuffle(hr__bit_transpose_fn *transpose, const uint8_t *in, uint32_t e,
+static void group_shuffle(const struct hr__bit_planes *by, const uint8_t *in, uint32_t e,
                           uint8_t *planes, size_t plane_bytes) {
-    uint8_t bytes[MAX_ELEMENT * GROUP_ELEMENTS], rows[GROUP_ELEMENTS];
-    if (e > 1)
+    uint8_t bytes[MAX_ELEMENT * GROUP_ELEMENTS];
+    if (e > 1) {
         hr__byte_shuffle(in, (size_t)GROUP_ELEMENTS * e, e, bytes);
-    for (size_t j = 0; j < e; j++) {
-        hr__byte_shuffle(e > 1 ? bytes + j * GROUP_ELEMENTS : in, GROUP_ELEMENTS, 8, rows);
-        transpose(rows, HR__BIT_ROW_BYTES, planes + 8 * j * plane_bytes, plane_bytes);
+        in = bytes;
     }
+    for (size_t j = 0; j < e; j++)
+        by->split(in + j * GROUP_ELEMENTS, planes + 8 * j * plane_bytes, plane_bytes);
 }
 
-static void group_unshuffle(hr__bit_transpose_fn *transpose, const uint8_t *planes,
+static void group_unshuffle(const struct hr__bit_planes *by, const uint8_t *planes,
                             size_t plane_bytes, uint32_t e, uint8_t *out) {
-    uint8_t bytes[MAX_ELEMENT * GROUP_ELEMENTS], rows[GROUP_ELEMENTS];
-    for (size_t j = 0; j < e; j++) {
-        transpose(planes + 8 * j * plane_bytes, plane_bytes, rows, HR__BIT_ROW_BYTES);
-        hr__byte_unshuffle(rows, GROUP_ELEMENTS, 8, e > 1 ? bytes + j * GROUP_ELEMENTS : out);
+    uint8_t bytes[MAX_ELEMENT * GROUP_ELEMENTS];
+    if (e == 1) {
+        by->join(planes, plane_bytes, out);
+        return;
     }
-    if (e > 1)
-        hr__byte_unshuffle(bytes, (size_t)GROUP_ELEMENTS * e, e, out);
+    for (size_t j = 0; j < e; j++)
+        by->join(planes + 8 * j * plane_bytes, plane_bytes, bytes + j * GROUP_ELEMENTS);
+    hr__byte_unshuffle(bytes, (size_t)GROUP_ELEMENTS * e, e, out);
 }
 
-void hr__bit_shuffle_by(hr__bit_transpose_fn *transpose, const uint8_t *in, size_t n_bytes,
+void hr__bit_shuffle_by(const struct hr__bit_planes *by, const uint8_t *in, size_t n_bytes,
                         uint32_t element_bytes, uint8_t *out) {
     const struct bits b = bits_of(n_bytes, element_bytes);
     const size_t e = element_bytes;
     size_t i = 0;
     for (; b.num_elements - i >= GROUP_ELEMENTS; i += GROUP_ELEMENTS)
-        group_shuffle(transpose, in + i * e, element_bytes, out + i / 8, b.plane_bytes);
+        group_shuffle(by, in + i * e, element_bytes, out + i / 8, b.plane_bytes);
     for (; i < b.num_elements; i += 8)
         for (size_t j = 0; j < e; j++)
             eight_shuffle(in + i * e + j, element_bytes, out + 8 * j * b.plane_bytes + i / 8,
@@ -91,13 +90,13 @@ void hr__bit_shuffle_by(hr__bit_transpose_fn *transpose, const uint8_t *in, size
     memcpy(out + i * e, in + i * e, n_bytes - i * e);
 }
 
-void hr__bit_unshuffle_by(hr__bit_transpose_fn *transpose, const uint8_t *in, size_t n_bytes,
+void hr__bit_unshuffle_by(const struct hr__bit_planes *by, const uint8_t *in, size_t n_bytes,
                           uint32_t element_bytes, uint8_t *out) {
     const struct bits b = bits_of(n_bytes, element_bytes);
     const size_t e = element_bytes;
     size_t i = 0;
     for (; b.num_elements - i >= GROUP_ELEMENTS; i += GROUP_ELEMENTS)
-        group_unshuffle(transpose, in + i / 8, b.plane_bytes, element_bytes, out + i * e);
+        group_unshuffle(by, in + i / 8, b.plane_bytes, element_bytes, out + i * e);
     for (; i < b.num_elements; i += 8)
         for (size_t j = 0; j < e; j++)
             eight_unshuffle(in + 8 * j * b.plane_bytes + i / 8, b.plane_bytes, element_bytes,
@@ -106,9 +105,9 @@ void hr__bit_unshuffle_by(hr__bit_transpose_fn *transpose, const uint8_t *in, si
 }
 
 void hr__bit_shuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes, uint8_t *out) {
-    hr__bit_shuffle_by(hr__bit_transpose_best(), in, n_bytes, element_bytes, out);
+    hr__bit_shuffle_by(hr__bit_planes_best(), in, n_bytes, element_bytes, out);
 }
 
 void hr__bit_unshuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes, uint8_t *out) {
-    hr__bit_unshuffle_by(hr__bit_transpose_best(), in, n_bytes, element_bytes, out);
+    hr__bit_unshuffle_by(hr__bit_planes_best(), in, n_bytes, element_bytes, out);
 }

@@ -13,20 +13,22 @@
 void hr__bit_shuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes, uint8_t *out);
 void hr__bit_unshuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes, uint8_t *out);
 
-/* Eight rows of this many bytes are transposed bit by bit: bit i of byte c of row k against bit k
- * of byte c of row i. */
-#define HR__BIT_ROW_BYTES 64u
+/* Of eight times as many bytes, their bits: bit k of byte i is bit i mod 8 of byte i / 8 of plane
+ * k. */
+#define HR__BIT_PLANE_BYTES 64u
 
-/* From rows that are from_bytes apart to rows that are to_bytes apart. */
-typedef void hr__bit_transpose_fn(const uint8_t *from, size_t from_bytes, uint8_t *to,
-                                  size_t to_bytes);
+/* The planes begin apart_bytes apart. The same bytes, whatever the table. */
+struct hr__bit_planes {
+    void (*split)(const uint8_t *bytes, uint8_t *planes, size_t apart_bytes);
+    void (*join)(const uint8_t *planes, size_t apart_bytes, uint8_t *bytes);
+};
 
-hr__bit_transpose_fn hr__bit_transpose_base; /* vectors of 16 bytes, anywhere */
-hr__bit_transpose_fn hr__bit_transpose_avx2; /* x86-64, where hr__cpu_has_avx2() */
+extern const struct hr__bit_planes hr__bit_planes_base; /* vectors of 16 bytes, anywhere */
+extern const struct hr__bit_planes hr__bit_planes_avx2; /* x86-64, where hr__cpu_has_avx2() */
 
-void hr__bit_shuffle_by(hr__bit_transpose_fn *transpose, const uint8_t *in, size_t n_bytes,
+void hr__bit_shuffle_by(const struct hr__bit_planes *by, const uint8_t *in, size_t n_bytes,
                         uint32_t element_bytes, uint8_t *out);
-void hr__bit_unshuffle_by(hr__bit_transpose_fn *transpose, const uint8_t *in, size_t n_bytes,
+void hr__bit_unshuffle_by(const struct hr__bit_planes *by, const uint8_t *in, size_t n_bytes,
                           uint32_t element_bytes, uint8_t *out);
 
 #endif

@@ -63,6 +63,8 @@ void hr__undelta_by(const struct hr__delta_steps *steps, uint8_t *bytes, size_t 
         undelta_block(steps, bytes, n_bytes, element_bytes, d);
         return;
     }
+    if (steps->sum_near != NULL && steps->sum_near(bytes, n_bytes, element_bytes, d))
+        return;
     for (size_t at = 0; at < n_bytes; at += BLOCK_BYTES) {
         const size_t n = n_bytes - at < BLOCK_BYTES ? n_bytes - at : BLOCK_BYTES;
         if (at > 0)

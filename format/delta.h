@@ -7,6 +7,7 @@
 #ifndef HEADRACE_DELTA_H
 #define HEADRACE_DELTA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,12 +16,15 @@ void hr__delta(const uint8_t *in, size_t n_bytes, uint32_t element_bytes, size_t
                uint8_t *out);
 void hr__undelta(uint8_t *bytes, size_t n_bytes, uint32_t element_bytes, size_t distance_bytes);
 
-/* Two ways to go through bytes; the same bytes, whatever the table. */
+/* Ways to go through bytes; the same bytes, whatever the table. */
 struct hr__delta_steps {
     /* Adds to every element the one at the distance before it, as it was before the step. */
     void (*add_old)(uint8_t *bytes, size_t n_bytes, uint32_t element_bytes, size_t distance_bytes);
     /* Adds to every element the sum that is there by then. HR__DELTA_FAR_BYTES or farther. */
     void (*add_new)(uint8_t *bytes, size_t n_bytes, uint32_t element_bytes, size_t distance_bytes);
+    /* Undoes the delta at once; false: nothing is done, as it is no distance for that. May be NULL.
+     */
+    bool (*sum_near)(uint8_t *bytes, size_t n_bytes, uint32_t element_bytes, size_t distance_bytes);
 };
 
 #define HR__DELTA_FAR_BYTES 128u

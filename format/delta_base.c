@@ -4,4 +4,4 @@
 #define LANES_BYTES 16
 #include "delta_steps.h"
 
-const struct hr__delta_steps hr__delta_steps_base = {add_old, add_new};
+const struct hr__delta_steps hr__delta_steps_base = {add_old, add_new, NULL};

@@ -8,6 +8,6 @@
 #include "delta.h"
 
 const struct hr__delta_steps *hr__delta_steps_best(void);
-hr__bit_transpose_fn *hr__bit_transpose_best(void);
+const struct hr__bit_planes *hr__bit_planes_best(void);
 
 #endif

@@ -7,6 +7,6 @@ const struct hr__delta_steps *hr__delta_steps_best(void) {
     return &hr__delta_steps_base;
 }
 
-hr__bit_transpose_fn *hr__bit_transpose_best(void) {
-    return hr__bit_transpose_base;
+const struct hr__bit_planes *hr__bit_planes_best(void) {
+    return &hr__bit_planes_base;
 }

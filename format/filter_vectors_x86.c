@@ -9,6 +9,6 @@ const struct hr__delta_steps *hr__delta_steps_best(void) {
     return hr__cpu_has_avx2() ? &hr__delta_steps_avx2 : &hr__delta_steps_base;
 }
 
-hr__bit_transpose_fn *hr__bit_transpose_best(void) {
-    return hr__cpu_has_avx2() ? hr__bit_transpose_avx2 : hr__bit_transpose_base;
+const struct hr__bit_planes *hr__bit_planes_best(void) {
+    return hr__cpu_has_avx2() ? &hr__bit_planes_avx2 : &hr__bit_planes_base;
 }

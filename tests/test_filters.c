@@ -133,15 +133,15 @@ static void bits_by_definition(const uint8_t *in, size_t n_bytes, uint32_t e, ui
     memcpy(out + m * e, in + m * e, n_bytes - m * e);
 }
 
-static void check_bits(hr__bit_transpose_fn *transpose, size_t n, uint32_t e) {
+static void check_bits(const struct hr__bit_planes *by, size_t n, uint32_t e) {
     struct room in = room_new(n * e), expected = room_new(n * e);
     struct room out = room_new(n * e), back = room_new(n * e);
     fill(in.bytes, n * e, (uint32_t)n);
     bits_by_definition(in.bytes, n * e, e, expected.bytes);
-    hr__bit_shuffle_by(transpose, in.bytes, n * e, e, out.bytes);
+    hr__bit_shuffle_by(by, in.bytes, n * e, e, out.bytes);
     if (memcmp(out.bytes, expected.bytes, n * e) != 0)
         fail_msg("%zu elements of %u", n, e);
-    hr__bit_unshuffle_by(transpose, out.bytes, n * e, e, back.bytes);
+    hr__bit_unshuffle_by(by, out.bytes, n * e, e, back.bytes);
     assert_memory_equal(back.bytes, in.bytes, n * e);
     room_end(&in);
     room_end(&expected);
@@ -150,20 +150,20 @@ static void check_bits(hr__bit_transpose_fn *transpose, size_t n, uint32_t e) {
 }
 
 /* Around the groups of bit_shuffle.c, which have 512 elements. */
-static void check_bits_everywhere(hr__bit_transpose_fn *transpose) {
+static void check_bits_everywhere(const struct hr__bit_planes *by) {
     for (size_t k = 0; k < 4; k++) {
         for (size_t n = 0; n <= 70; n++)
-            check_bits(transpose, n, elements[k]);
+            check_bits(by, n, elements[k]);
         for (size_t n = 504; n <= 530; n++)
-            check_bits(transpose, n, elements[k]);
-        check_bits(transpose, 1024, elements[k]);
-        check_bits(transpose, 2047, elements[k]);
+            check_bits(by, n, elements[k]);
+        check_bits(by, 1024, elements[k]);
+        check_bits(by, 2047, elements[k]);
     }
 }
 
 static void bits_base__every_length__are_by_definition(void **state) {
     (void)state;
-    check_bits_everywhere(hr__bit_transpose_base);
+    check_bits_everywhere(&hr__bit_planes_base);
 }
 
 static void bits_avx2__every_length__are_by_definition(void **state) {
@@ -171,7 +171,7 @@ static void bits_avx2__every_length__are_by_definition(void **state) {
 #if defined(__x86_64__)
     if (!hr__cpu_has_avx2())
         skip();
-    check_bits_everywhere(hr__bit_transpose_avx2);
+    check_bits_everywhere(&hr__bit_planes_avx2);
 #else
     skip();
 #endif
@@ -180,7 +180,7 @@ static void bits_avx2__every_length__are_by_definition(void **state) {
 static void bits__largest_frame__come_back(void **state) {
     (void)state;
     for (size_t k = 0; k < 4; k++)
-        check_bits(hr__bit_transpose_best(), HR__MAX_FRAME_BYTES / elements[k], elements[k]);
+        check_bits(hr__bit_planes_best(), HR__MAX_FRAME_BYTES / elements[k], elements[k]);
 }
 
 int main(void) {
