@@ -1,6 +1,7 @@
 /*
  * The bit shuffle (docs/format.md, 6.3), 512 elements at a time: their bytes by the byte shuffle,
- * then of each byte's plane its bits' planes. The rest, eight elements at a time.
+ * then of each byte's plane its bits' planes. The last 512 may overlap those before, whose bytes
+ * they write once more. Fewer than 512, eight at a time.
  */
 #include "bit_shuffle.h"
 
@@ -76,32 +77,44 @@ static void group_unshuffle(const struct hr__bit_planes *by, const uint8_t *plan
     hr__byte_unshuffle(bytes, (size_t)GROUP_ELEMENTS * e, e, out);
 }
 
+/* Where the group after `done` elements begins. */
+static size_t next_group(const struct bits *b, size_t done) {
+    const size_t last = b->num_elements - GROUP_ELEMENTS;
+    return done < last ? done : last;
+}
+
 void hr__bit_shuffle_by(const struct hr__bit_planes *by, const uint8_t *in, size_t n_bytes,
                         uint32_t element_bytes, uint8_t *out) {
     const struct bits b = bits_of(n_bytes, element_bytes);
-    const size_t e = element_bytes;
-    size_t i = 0;
-    for (; b.num_elements - i >= GROUP_ELEMENTS; i += GROUP_ELEMENTS)
-        group_shuffle(by, in + i * e, element_bytes, out + i / 8, b.plane_bytes);
-    for (; i < b.num_elements; i += 8)
-        for (size_t j = 0; j < e; j++)
-            eight_shuffle(in + i * e + j, element_bytes, out + 8 * j * b.plane_bytes + i / 8,
-                          b.plane_bytes);
-    memcpy(out + i * e, in + i * e, n_bytes - i * e);
+    const size_t e = element_bytes, rest = b.num_elements * e;
+    memcpy(out + rest, in + rest, n_bytes - rest);
+    if (b.num_elements < GROUP_ELEMENTS)
+        for (size_t i = 0; i < rest; i += 8 * e)
+            for (size_t j = 0; j < e; j++)
+                eight_shuffle(in + i + j, element_bytes, out + 8 * j * b.plane_bytes + i / (8 * e),
+                              b.plane_bytes);
+    else
+        for (size_t done = 0; done < b.num_elements; done += GROUP_ELEMENTS) {
+            const size_t i = next_group(&b, done);
+            group_shuffle(by, in + i * e, element_bytes, out + i / 8, b.plane_bytes);
+        }
 }
 
 void hr__bit_unshuffle_by(const struct hr__bit_planes *by, const uint8_t *in, size_t n_bytes,
                           uint32_t element_bytes, uint8_t *out) {
     const struct bits b = bits_of(n_bytes, element_bytes);
-    const size_t e = element_bytes;
-    size_t i = 0;
-    for (; b.num_elements - i >= GROUP_ELEMENTS; i += GROUP_ELEMENTS)
-        group_unshuffle(by, in + i / 8, b.plane_bytes, element_bytes, out + i * e);
-    for (; i < b.num_elements; i += 8)
-        for (size_t j = 0; j < e; j++)
-            eight_unshuffle(in + 8 * j * b.plane_bytes + i / 8, b.plane_bytes, element_bytes,
-                            out + i * e + j);
-    memcpy(out + i * e, in + i * e, n_bytes - i * e);
+    const size_t e = element_bytes, rest = b.num_elements * e;
+    memcpy(out + rest, in + rest, n_bytes - rest);
+    if (b.num_elements < GROUP_ELEMENTS)
+        for (size_t i = 0; i < rest; i += 8 * e)
+            for (size_t j = 0; j < e; j++)
+                eight_unshuffle(in + 8 * j * b.plane_bytes + i / (8 * e), b.plane_bytes,
+                                element_bytes, out + i + j);
+    else
+        for (size_t done = 0; done < b.num_elements; done += GROUP_ELEMENTS) {
+            const size_t i = next_group(&b, done);
+            group_unshuffle(by, in + i / 8, b.plane_bytes, element_bytes, out + i * e);
+        }
 }
 
 void hr__bit_shuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes, uint8_t *out) {

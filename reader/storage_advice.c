@@ -88,7 +88,7 @@ static bool current_cost(const struct hr__schema_field *f, struct cost *out) {
 
 static void name_candidate(const struct candidate *k, const struct hr__schema_field *f,
                            bool only_field, char out[HR__OTHER_STORAGE_BYTES]) {
-    char what[64], field[MAX_NAME_BYTES + 16] = "";
+    char what[40], field[MAX_NAME_BYTES + 16] = "";
     if (!k->zstd)
         snprintf(what, sizeof(what), "raw data");
     else if (f->storage.codec == HR__CODEC_ZSTD && same_filter(k, &f->storage))
