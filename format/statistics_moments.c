@@ -1,71 +1,15 @@
 /*
  * Counts and moments of elements (docs/format.md, 7.3). Values go through blocks of doubles, so
- * that one set of loops serves every type and can be vectorised; integers keep their exact minimum
+ * that one set of loops (statistics_block.h) serves every type; integers keep their exact minimum
  * and maximum beside that. Everything is computed in a fixed order, so equal data give equal bits.
  */
+#include "checked.h"
 #include "dtype.h"
+#include "statistics_block.h"
 #include "statistics_internal.h"
 
 #include <math.h>
 #include <string.h>
-
-#define BLOCK 1024u
-
-/* out[i] = element i of data as a double, n <= BLOCK. */
-#define CONVERT(type)                                                                              \
-    do {                                                                                           \
-        const uint8_t *p = data;                                                                   \
-        for (size_t i = 0; i < n; i++) {                                                           \
-            type v;                                                                                \
-            memcpy(&v, p + i * sizeof(v), sizeof(v));                                              \
-            out[i] = (double)v;                                                                    \
-        }                                                                                          \
-    } while (0)
-
-static void to_doubles(hr_dtype dtype, const void *data, size_t n, double *out) {
-    const uint8_t *bytes = data;
-    switch (dtype) {
-    case HR_INT8:
-        CONVERT(int8_t);
-        break;
-    case HR_INT16:
-        CONVERT(int16_t);
-        break;
-    case HR_INT32:
-        CONVERT(int32_t);
-        break;
-    case HR_INT64:
-        CONVERT(int64_t);
-        break;
-    case HR_UINT16:
-        CONVERT(uint16_t);
-        break;
-    case HR_UINT32:
-        CONVERT(uint32_t);
-        break;
-    case HR_UINT64:
-        CONVERT(uint64_t);
-        break;
-    case HR_FLOAT32:
-    case HR_COMPLEX64:
-        CONVERT(float);
-        break;
-    case HR_FLOAT64:
-    case HR_COMPLEX128:
-        CONVERT(double);
-        break;
-    case HR_FLOAT16:
-    case HR_BFLOAT16:
-        for (size_t i = 0; i < n; i++) {
-            uint16_t bits = (uint16_t)(bytes[2 * i] | bytes[2 * i + 1] << 8);
-            out[i] = (double)(dtype == HR_FLOAT16 ? hr__float16_to_float(bits)
-                                                  : hr__bfloat16_to_float(bits));
-        }
-        break;
-    default:
-        CONVERT(uint8_t); /* bool, uint8 */
-    }
-}
 
 static bool less(const struct hr__statistics *s, uint64_t a, uint64_t b) {
     return hr__dtype_is_signed(s->dtype) ? (int64_t)a < (int64_t)b : a < b;
@@ -98,54 +42,20 @@ void hr__moments_merge(struct hr__statistics *a, const struct hr__statistics *b)
     a->first_inf = b->first_inf < a->first_inf ? b->first_inf : a->first_inf;
 }
 
-/* Sums side by side: the compiler may not reorder one, but it may compute these at once. */
-#define LANES 4u
-
-struct sums {
-    double sum[LANES], min[LANES], max[LANES];
-    double zeros[LANES]; /* exact: at most BLOCK */
-    double bad[LANES];   /* NaN unless every value is finite */
-};
-
-static inline void sums_add(struct sums *s, size_t lane, double v) {
-    s->sum[lane] += v;
-    s->min[lane] = v < s->min[lane] ? v : s->min[lane];
-    s->max[lane] = v > s->max[lane] ? v : s->max[lane];
-    s->zeros[lane] += v == 0.0 ? 1.0 : 0.0;
-    s->bad[lane] += v * 0.0;
-}
-
-/* n > 0. */
-static void block_sums(const double *x, size_t n, struct sums *out) {
-    struct sums s = {.sum = {0}};
-    for (size_t k = 0; k < LANES; k++)
-        s.min[k] = s.max[k] = x[0];
-    for (size_t i = 0; i + LANES <= n; i += LANES)
-        for (size_t k = 0; k < LANES; k++)
-            sums_add(&s, k, x[i + k]);
-    for (size_t i = n - n % LANES; i < n; i++)
-        sums_add(&s, i % LANES, x[i]);
-    *out = s;
-}
-
-static double total(const double lanes[LANES]) {
+static double total(const double lanes[HR__LANES]) {
     return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
 }
 
 /* Moments of n finite values, n > 0, whose sums are known. */
-static void block_moments(struct hr__statistics *b, const double *x, size_t n,
-                          const struct sums *s) {
-    double m2[LANES] = {0}, mean = total(s->sum) / (double)n;
-    for (size_t i = 0; i + LANES <= n; i += LANES)
-        for (size_t k = 0; k < LANES; k++)
-            m2[k] += (x[i + k] - mean) * (x[i + k] - mean);
-    for (size_t i = n - n % LANES; i < n; i++)
-        m2[i % LANES] += (x[i] - mean) * (x[i] - mean);
-    b->mean = mean;
+static void block_moments(struct hr__statistics *b, const struct hr__block_loops *loops,
+                          const double *x, size_t n, const struct hr__block_sums *s) {
+    double m2[HR__LANES];
+    b->mean = total(s->sum) / (double)n;
+    loops->squares(x, n, b->mean, m2);
     b->m2 = total(m2);
     b->min = s->min[0];
     b->max = s->max[0];
-    for (size_t k = 1; k < LANES; k++) {
+    for (size_t k = 1; k < HR__LANES; k++) {
         b->min = s->min[k] < b->min ? s->min[k] : b->min;
         b->max = s->max[k] > b->max ? s->max[k] : b->max;
     }
@@ -197,24 +107,26 @@ static void block_bounds(struct hr__statistics *b, const uint8_t *data, size_t n
 static void add_real(struct hr__statistics *s, const uint8_t *data, uint64_t first_sample,
                      uint64_t count, uint64_t elements) {
     size_t size = hr_dtype_bytes(s->dtype);
-    double x[BLOCK];
-    struct sums sums;
-    for (uint64_t at = 0; at < count; at += BLOCK) {
-        size_t n = count - at < BLOCK ? (size_t)(count - at) : BLOCK, finite = n;
+    const struct hr__block_loops *loops = hr__block_loops();
+    double x[HR__BLOCK_ELEMENTS];
+    struct hr__block_sums sums;
+    for (uint64_t at = 0; at < count; at += HR__BLOCK_ELEMENTS) {
+        size_t n = (size_t)hr__min_u64(count - at, HR__BLOCK_ELEMENTS), finite = n;
         struct hr__statistics b = {
             .dtype = s->dtype, .values = n, .first_nan = UINT64_MAX, .first_inf = UINT64_MAX};
-        to_doubles(s->dtype, data + at * size, n, x);
-        block_sums(x, n, &sums);
-        b.zeros = (uint64_t)total(sums.zeros);
+        loops->to_doubles(s->dtype, data + at * size, n, x);
+        loops->sums(x, n, &sums);
+        for (size_t k = 0; k < HR__LANES; k++)
+            b.zeros += sums.zeros[k];
         if (hr__dtype_is_integer(s->dtype) && size == 8)
             block_bounds(&b, data + at * size, n);
         if (isnan(total(sums.bad))) {
             finite = keep_finite(&b, x, n, at, elements, first_sample);
             if (finite > 0)
-                block_sums(x, finite, &sums);
+                loops->sums(x, finite, &sums);
         }
         if (finite > 0)
-            block_moments(&b, x, finite, &sums);
+            block_moments(&b, loops, x, finite, &sums);
         if (hr__dtype_is_integer(s->dtype) && size < 8) {
             b.min_bits = (uint64_t)(int64_t)b.min;
             b.max_bits = (uint64_t)(int64_t)b.max;
@@ -226,11 +138,12 @@ static void add_real(struct hr__statistics *s, const uint8_t *data, uint64_t fir
 /* Complex elements are only counted: NaN if a part is, else Inf if a part is. */
 static void add_complex(struct hr__statistics *s, const uint8_t *data, uint64_t first_sample,
                         uint64_t count, uint64_t elements) {
+    const struct hr__block_loops *loops = hr__block_loops();
     size_t size = hr_dtype_bytes(s->dtype);
     for (uint64_t i = 0; i < count; i++) {
         double parts[2];
         uint64_t sample = first_sample + i / elements;
-        to_doubles(s->dtype, data + i * size, 2, parts);
+        loops->to_doubles(s->dtype, data + i * size, 2, parts);
         s->values++;
         if (isnan(parts[0]) || isnan(parts[1])) {
             s->nan++;
