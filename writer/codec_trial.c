@@ -1,7 +1,6 @@
 /*
  * Codec trials.
  */
-#define _GNU_SOURCE
 #include "codec_trial.h"
 
 #include "checked.h"
@@ -12,16 +11,12 @@
 #include "field_filters.h"
 #include "frame_filter.h"
 #include "superblock.h"
+#include "trial_story.h"
 #include "writer_memory.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define TRIED_BYTES  1048576.0 /* of all fields */
 #define TIMINGS      3u        /* of each frame: the shortest counts */
 #define MANY_FIELDS  64u       /* whose reasons would fill the footer */
-#define WHY_BYTES    8192u     /* of HR__MAX_CANDIDATES and a reason */
 #define MAX_LEVELS   7u
 #define KEPT_FILTERS 3u /* that go on from the first level to the others, and none */
 
@@ -183,64 +178,6 @@ static hr_status try_candidate(struct trial *t, uint32_t field, bool always,
     return HR_OK;
 }
 
-static const char *reason_of(const struct trial *t, const struct hr__candidate *best,
-                             uint32_t num_candidates) {
-    if (num_candidates == 1)
-        return "asked for";
-    if (best->decoded_bytes == 0)
-        return "there was nothing to try it on";
-    if (t->wishes->goal == HR_OPTIMIZE_BALANCED)
-        return "the best product of time to deliver and size";
-    if (t->wishes->goal == HR_OPTIMIZE_SIZE)
-        return best->codec == HR__CODEC_RAW ? "compression does not make it smaller"
-                                            : "the smallest";
-    return best->codec == HR__CODEC_RAW ? "compression does not make delivery faster"
-                                        : "the smallest of those that deliver fastest";
-}
-
-/* One entry of "candidates", behind n_bytes of text. */
-static size_t print_candidate(const struct trial *t, const struct hr__candidate *c, bool first,
-                              char *text, size_t room_bytes) {
-    char level[24] = "", distance[40] = "";
-    const double decoded_bytes = (double)c->decoded_bytes;
-    if (c->codec == HR__CODEC_ZSTD)
-        (void)snprintf(level, sizeof level, "\"level\": %d, ", c->level);
-    if (hr__filter_has_delta(c->filter))
-        (void)snprintf(distance, sizeof distance, "\"distance_bytes\": %u, ", c->distance_bytes);
-    const int n = snprintf(text, room_bytes,
-                           "%s{\"codec\": \"%s\", %s\"filter\": \"%s\", %s\"ratio\": %.3f, "
-                           "\"decode_gb_per_s\": %.3f, \"cost_ns_per_byte\": %.3f}",
-                           first ? "" : ", ", c->codec == HR__CODEC_ZSTD ? "zstd" : "raw", level,
-                           hr__filter_name(c->filter), distance,
-                           decoded_bytes / (double)hr__max_u64(c->stored_bytes, 1),
-                           decoded_bytes / (double)hr__max_u64((uint64_t)c->decode_ns, 1),
-                           hr__candidate_deliver_ns(c, t->wishes->disk_bytes_per_s));
-    return (size_t)n;
-}
-
-/* {"reason": ..., "optimize": ..., "disk_bytes_per_s": ..., "candidates": [...]} */
-static hr_status explain(const struct trial *t, struct hr__storage *storage,
-                         const struct hr__candidate *c, uint32_t n,
-                         const struct hr__candidate *best, hr_error *err) {
-    char text[WHY_BYTES];
-    bool first = true;
-    size_t at = (size_t)snprintf(
-        text, sizeof text,
-        "{\"reason\": \"%s\", \"optimize\": \"%s\", \"disk_bytes_per_s\": %llu, \"candidates\": [",
-        reason_of(t, best, n), goals[t->wishes->goal].name,
-        (unsigned long long)t->wishes->disk_bytes_per_s);
-    for (uint32_t i = 0; i < n; i++) {
-        if (c[i].decoded_bytes == 0)
-            continue;
-        at += print_candidate(t, &c[i], first, text + at, sizeof text - at);
-        first = false;
-    }
-    (void)snprintf(text + at, sizeof text - at, "]}");
-    storage->why_json = strdup(text);
-    return storage->why_json != NULL ? HR_OK
-                                     : hr__error_no_memory(err, strlen(text), "a codec's reason");
-}
-
 static double figure_of(const struct trial *t, const struct hr__candidate *c) {
     return c->decoded_bytes == 0
                ? 0.0
@@ -307,7 +244,9 @@ static hr_status choose_field(struct trial *t, uint32_t field, hr_error *err) {
     storage->level = best->level;
     t->decoded_bytes += best->decoded_bytes;
     t->stored_bytes += best->stored_bytes;
-    return explain(t, storage, f.candidates, f.num_candidates, best, err);
+    const struct hr__trial_story story = {t->wishes, goals[t->wishes->goal].name, f.candidates,
+                                          f.num_candidates, best};
+    return hr__trial_explain(&story, &storage->why_json, err);
 }
 
 hr_status hr__trial_choose(struct hr__schema *schema, const struct hr__trial_wishes *wishes,
