@@ -284,8 +284,9 @@ static void probe__file_not_in_the_page_cache__later_epochs_are_faster(void **st
     hr_probe_result r = probe(s.ds, &lo, 600 * MS);
     assert_true(r.cached_share >= 0 && r.cached_share < 0.1);
     assert_int_equal(r.limit, HR_LIMIT_DISK);
-    /* By two threads: 100 chunks a second at most. */
-    assert_true(r.bytes_per_s < 100 * 50.0 * SAMPLE_BYTES * 1.1);
+    /* By two threads: 100 chunks a second at most. Where much else runs, a trial of so few reads
+     * is not exact. */
+    assert_true(r.bytes_per_s < 100 * 50.0 * SAMPLE_BYTES * 1.5);
     assert_true(r.later_bytes_per_s > 2 * r.bytes_per_s);
     assert_true(r.later_epoch_ns < r.epoch_ns);
     /* A file that is read whole in less than the time is not read again, faster. */
@@ -293,7 +294,7 @@ static void probe__file_not_in_the_page_cache__later_epochs_are_faster(void **st
         atomic_store(&seen[i], false);
     slow_us = 2000;
     r = probe(s.ds, &lo, 600 * MS);
-    assert_true(r.bytes_per_s < 1000 * 50.0 * SAMPLE_BYTES * 1.1);
+    assert_true(r.bytes_per_s < 1000 * 50.0 * SAMPLE_BYTES * 1.5);
     assert_true(r.epoch_ns >= 80 * MS);
     /* Now all is there that the probe read, and a file that is all there is tried once. */
     for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
@@ -307,15 +308,40 @@ static void probe__file_not_in_the_page_cache__later_epochs_are_faster(void **st
 /* ---- bounds ---- */
 
 static atomic_bool watching;
+static _Atomic uint64_t most_in_use;
 
-static void *watch_memory(void *most) {
+static int look_at_memory(void *user) {
+    (void)user;
+    uint64_t now = hr_memory_in_use(), most = atomic_load(&most_in_use);
+    while (now > most && !atomic_compare_exchange_weak(&most_in_use, &most, now))
+        ;
+    return 0;
+}
+
+static void *watch_memory(void *user) {
     while (atomic_load(&watching)) {
-        uint64_t now = hr_memory_in_use();
-        if (now > *(uint64_t *)most)
-            *(uint64_t *)most = now;
+        (void)look_at_memory(user);
         usleep(50);
     }
     return NULL;
+}
+
+/* The thread sees what is brief; the probe itself what is there while it works, however busy the
+ * machine is. */
+static hr_probe_result probe_watched(hr_dataset *ds, const hr_loader_options *lo) {
+    hr_error err = {0};
+    hr_probe_options o = HR_PROBE_OPTIONS_INIT;
+    hr_probe_result r = {.struct_bytes = sizeof(r)};
+    pthread_t watcher;
+    o.limit_ns = 100 * MS;
+    o.on_progress = look_at_memory;
+    atomic_store(&most_in_use, 0);
+    atomic_store(&watching, true);
+    assert_int_equal(pthread_create(&watcher, NULL, watch_memory, NULL), 0);
+    made_ok(hr_probe(ds, lo, &o, &r, &err), &err);
+    atomic_store(&watching, false);
+    pthread_join(watcher, NULL);
+    return r;
 }
 
 static void probe__smallest_budget__suffices_and_is_kept(void **state) {
@@ -333,15 +359,11 @@ static void probe__smallest_budget__suffices_and_is_kept(void **state) {
         lo.io = ios[i];
         made_ok(hr_loader_plan_make(ds, &lo, &plan, &err), &err);
         lo.budget_bytes = plan.smallest_budget_bytes;
-        uint64_t before = hr_memory_in_use(), most = 0;
-        pthread_t watcher;
-        atomic_store(&watching, true);
-        assert_int_equal(pthread_create(&watcher, NULL, watch_memory, &most), 0);
-        hr_probe_result r = probe(ds, &lo, 100 * MS);
-        atomic_store(&watching, false);
-        pthread_join(watcher, NULL);
+        uint64_t before = hr_memory_in_use();
+        hr_probe_result r = probe_watched(ds, &lo);
         check_figures(&r, m.num_samples);
-        assert_true(most > before && most <= plan.smallest_budget_bytes);
+        assert_true(atomic_load(&most_in_use) > before);
+        assert_in_range(atomic_load(&most_in_use), before, plan.smallest_budget_bytes);
         assert_int_equal(hr_memory_in_use(), before);
         lo.budget_bytes = plan.smallest_budget_bytes - 1;
         assert_int_equal(hr_probe(ds, &lo, NULL, &r, &err), HR_ERR_BUDGET);
