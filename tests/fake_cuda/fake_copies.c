@@ -91,6 +91,8 @@ static void download(struct fake_op *op, int stream, bool asynchronous) {
         report_pageable(op->dst, op->n_bytes, op->name);
     add_access(op, op->src, op->n_bytes, false);
     add_access(op, op->dst, op->n_bytes, true);
+    if (fake__access_pending(op->dst, op->dst + op->n_bytes) == NULL)
+        memset((void *)op->dst, FAKE_GARBAGE, op->n_bytes); /* for a host that reads too early */
     if (asynchronous && registered)
         fake__enqueue(op, stream);
     else

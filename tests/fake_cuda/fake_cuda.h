@@ -1,58 +1,66 @@
 /*
- * A stand-in for the CUDA runtime, for tests: the functions of cuda_runtime_api.h (the one beside
- * this file) without a GPU, stricter than the real ones, and replayable. Copies, memsets and
- * kernels are kept as operations; one scheduler, driven by a seed, picks which of those that may
- * run does so next. Device addresses cannot be dereferenced by the host. What a program does that
- * CUDA would not forbid but that a run on a GPU might punish is recorded as a violation, a
- * sentence.
+ * A stand-in for the CUDA runtime, for tests: the functions of cuda_runtime_api.h (the one
+ * beside this file) without a GPU, stricter than the real ones, and replayable. Copies, memsets
+ * and kernels are kept as operations; one scheduler, driven by a seed, picks which of those
+ * that may run does so next. Device addresses cannot be dereferenced by the host. What a
+ * program does that CUDA would not forbid but that a run on a GPU might punish is recorded as a
+ * violation, a sentence.
  *
- * Life: fake_cuda_begin(), calls of the runtime, fake_cuda_end(), again with the next seed. State
- * is process-wide. The runtime's functions may be called from any thread; those of this header too,
- * but for begin and end, which want to be alone. In one thread, the same calls with the same seed
- * do the same: fake_cuda_trace_hash() is equal.
+ * Life: fake_cuda_begin(), calls of the runtime, fake_cuda_end(), again with the next seed.
+ * State is process-wide. The runtime's functions may be called from any thread; those of this
+ * header too, but for begin and end, which want to be alone. In one thread, the same calls with
+ * the same seed do the same: fake_cuda_trace_hash() is equal. In a forked child every call of
+ * the runtime is a violation, which fake_cuda_violations() counts there.
  *
  * Order. "After" is the partial order of operations that these rules make, and no others; the
  * scheduler runs operations in any order that agrees with it.
  *
  *  1. An operation is after all earlier ones of its stream.
- *  2. cudaEventRecord captures what the stream holds at that time. A later record does not change
- *     what earlier waits wait for.
+ *  2. cudaEventRecord captures what the stream holds at that time. A later record does not
+ *     change what earlier waits wait for.
  *  3. What is enqueued in a stream after cudaStreamWaitEvent is after what the event's latest
- * record then captured. A wait for an event that was never recorded waits for nothing (a
- * violation).
- *  4. The legacy stream (0 or cudaStreamLegacy, one for each device): its copies, memsets, kernels
- *     and records are after all earlier work of the device's blocking streams, and later work of
- *     these is after its copies, memsets and kernels. A wait in it holds back only its own work.
- *  5. Blocking streams are those made without cudaStreamNonBlocking, and cudaStreamPerThread (one
- *     for each thread and device). Non-blocking streams know nothing of the legacy stream.
- *  6. Destroying a stream or an event lets what is enqueued go on; waits keep what they captured.
- *  7. The host is one more party, all its threads together: what a synchronisation returned from,
- * or a query found complete, is before everything that is enqueued later. That an operation has run
- *     means nothing until the host was told.
- *  8. Operations run at any time from their enqueueing on: inside calls of the runtime (none, some
- *     or all that may), by fake_cuda_step(), or in a device thread. A synchronising call runs
- * others until what it waits for is done. A query asked again and again becomes true.
- *  9. Copies from memory that is not registered (a violation unless allowed) are staged: the call
- *     may first wait for the stream, by seed, and has read its source when it returns.
+ *     record then captured. A wait for an event that was never recorded waits for nothing (a
+ *     violation).
+ *  4. The legacy stream (0 or cudaStreamLegacy, one for each device): its copies, memsets,
+ *     kernels and records are after all earlier work of the device's blocking streams, and
+ *     later work of these is after its copies, memsets and kernels. A wait in it holds back
+ *     only its own work.
+ *  5. Blocking streams are those made without cudaStreamNonBlocking, and cudaStreamPerThread
+ *     (one for each thread and device). Non-blocking streams know nothing of the legacy stream.
+ *  6. Destroying a stream or an event lets what is enqueued go on; waits keep what they
+ *     captured.
+ *  7. The host is one more party, all its threads together: what a synchronisation returned
+ *     from, or a query found complete, is before everything that is enqueued later. That an
+ *     operation has run means nothing until the host was told.
+ *  8. Operations run at any time from their enqueueing on: inside calls of the runtime (none,
+ *     some or all that may), by fake_cuda_step(), or in a device thread. A synchronising call
+ *     runs others until what it waits for is done. A query asked again and again becomes true.
+ *     From the enqueueing of a copy to the host on, its destination holds garbage until the
+ *     copy has run.
+ *  9. Copies from memory that is not registered (a violation unless allowed) are staged: the
+ *     call may first wait for the stream, by seed, and has read its source when it returns.
+ *     Copies to such memory return when they are done.
  *
- * Violations, found at the call that makes them wrong, whatever the seed, unless said otherwise:
+ * Violations, found at the call that makes them wrong, whatever the seed:
  *
  *  a. two operations that use the same byte, one of them writing, neither after the other; an
  *     operation that reads device bytes which nothing before it wrote;
- *  b. bytes of the source of a copy that changed before the host knew that the copy was done;
+ *  b. bytes of the source of a copy that the host changed before it knew that the copy was done
+ *     (found when the copy runs, or when the host learns that it has);
  *  c. an asynchronous copy from or to host memory that is not registered;
  *  d. device memory freed, or host memory unregistered, while the host does not know that
- *     operations using it are done; ranges that are outside any allocation, in freed memory, or on
- *     another device than the stream;
- *  e. a kernel that touches what it did not declare, or writes past an allocation;
- *  f. handles destroyed, unknown, or of another device; waits for, queries and synchronisations of
- *     events that were never recorded; an event or stream destroyed with unfinished work that
- *     nothing can be made to wait for any more;
- *  g. in the steady phase: making and destroying of streams, events, allocations and registrations;
- *     synchronisation of a stream or device; cudaMemcpy; copies and memsets in the legacy stream;
- *     waiting for an event in a thread that may not wait;
- *  h. work enqueued by a thread that was already told of a sticky error; calls in a forked child;
- *     calls from inside a kernel;
+ *     operations using it are done; ranges that are outside any allocation, in freed memory, or
+ *     on another device than the stream;
+ *  e. a kernel that touches what it did not declare, or writes past an allocation (found when
+ *     it runs);
+ *  f. handles destroyed, unknown, or of another device; waits for, queries and synchronisations
+ *     of events that were never recorded; an event or stream destroyed with unfinished work
+ *     that nothing can be made to wait for any more;
+ *  g. in the steady phase: making and destroying of streams, events, allocations and
+ *     registrations; synchronisation of a stream or device; cudaMemcpy; copies and memsets in
+ *     the legacy stream; waiting for an event in a thread that may not wait;
+ *  h. work enqueued by a thread that was already told of a sticky error; calls in a forked
+ *     child; calls from inside a kernel;
  *  i. at the end: streams, events, allocations and registrations that are left.
  */
 #ifndef FAKE_CUDA_H
@@ -109,6 +117,8 @@ uint64_t fake_cuda_trace_hash(void);
 
 /* ---- running operations ---- */
 
+/* Operations (copies, memsets, kernels and records) that have not run yet. */
+uint64_t fake_cuda_pending(void);
 /* Runs one operation; false: none is left. */
 bool fake_cuda_step(void);
 /* Runs all that may run. The host knows no more than before (rule 7). */
@@ -172,7 +182,7 @@ void fake_cuda_fail_sticky(const char *call, uint64_t nth, cudaError_t error);
 /* The call that was made to fail since, or NULL. */
 const char *fake_cuda_failed(void);
 
-/* Calls of one function since begin, or of all (NULL: also those that cannot fail). */
+/* Calls since begin of one function, or of all that can fail (NULL). */
 uint64_t fake_cuda_calls(const char *call);
 /* cudaEventSynchronize in the steady phase, by threads that may. */
 uint64_t fake_cuda_waits(void);

@@ -208,9 +208,13 @@ static atomic_bool stopped;
 
 static void *step_until_stopped(void *unused) {
     (void)unused;
-    while (!atomic_load(&stopped))
-        if (!fake_cuda_step())
+    while (!atomic_load(&stopped)) {
+        fake__lock();
+        const bool ran = !fake__m.hold && fake__run_one(NULL);
+        fake__unlock();
+        if (!ran)
             sched_yield();
+    }
     return NULL;
 }
 

@@ -19,7 +19,6 @@
 #define GAP_BYTES     ((size_t)4096)
 #define GUARD_BYTES   ((size_t)256)
 #define GUARD_VALUE   0xfd
-#define GARBAGE_VALUE 0xcb
 #define GARBAGE_BYTES ((size_t)4 << 20) /* larger allocations keep what the heap gave */
 #define GRANULE_BYTES ((size_t)512)
 
@@ -120,7 +119,7 @@ static cudaError_t allocate(void **out, size_t size, int device) {
         return cudaErrorMemoryAllocation;
     memset(block, GUARD_VALUE, GUARD_BYTES);
     if (size <= GARBAGE_BYTES)
-        memset(block + GUARD_BYTES, GARBAGE_VALUE, size);
+        memset(block + GUARD_BYTES, FAKE_GARBAGE, size);
     memset(block + GUARD_BYTES + size, GUARD_VALUE, GUARD_BYTES);
     fake__m.allocations = fake__grown(fake__m.allocations, fake__m.num_allocations,
                                       &fake__m.room_allocations, sizeof *fake__m.allocations);

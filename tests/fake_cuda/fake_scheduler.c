@@ -110,6 +110,9 @@ static void check_written_guards(const struct fake_op *op) {
 }
 
 static void run(struct fake_op *op) {
+    for (size_t i = 0; i < op->num_accesses; i++)
+        if (op->accesses[i].writes && !fake__is_device_address(op->accesses[i].begin))
+            fake__watch_overwritten(op, &op->accesses[i]);
     if (op->kind == FAKE_COPY)
         run_copy(op);
     else if (op->kind == FAKE_FILL)
@@ -216,6 +219,15 @@ bool fake_cuda_step(void) {
 void fake_cuda_run_all(void) {
     while (fake_cuda_step()) {
     }
+}
+
+uint64_t fake_cuda_pending(void) {
+    fake__lock();
+    uint64_t pending = 0;
+    for (int i = 0; i < FAKE_MAX_STREAMS; i++)
+        pending += fake__m.streams[i].enqueued - fake__m.streams[i].done;
+    fake__unlock();
+    return pending;
 }
 
 void fake_cuda_hold(bool hold) {

@@ -39,10 +39,11 @@ void fake__watch(const struct fake_op *op, uintptr_t begin, size_t n_bytes) {
     protect(w, PROT_READ);
 }
 
+/* Once for each: a watch that was reported, or has nothing to say any more, is passed over. */
 static void compare(struct fake_watch *w, const char *when) {
     const unsigned char *now = (const unsigned char *)w->access.begin;
     const size_t n_bytes = w->access.end - w->access.begin;
-    if (w->reported || memcmp(now, w->snapshot, n_bytes) == 0)
+    if (w->over || memcmp(now, w->snapshot, n_bytes) == 0)
         return;
     size_t i = 0;
     while (now[i] == w->snapshot[i])
@@ -52,7 +53,7 @@ static void compare(struct fake_watch *w, const char *when) {
     fake__violation("byte %zu (0x%llx) of the source of '%s' (operation %llu in %s) was changed %s",
                     i, (unsigned long long)(w->access.begin + i), w->access.name,
                     (unsigned long long)w->access.op, stream, when);
-    w->reported = true;
+    w->over = true;
 }
 
 void fake__watch_check(const struct fake_op *op) {
@@ -113,6 +114,18 @@ void fake__watch_settle_known(void) {
 
 void fake__watch_settle_range(uintptr_t begin, uintptr_t end) {
     sweep(is_within, begin, end, "before the host knew that it was done");
+}
+
+/* Of another operation, which is after the copies: the change is the device's, not the host's. */
+void fake__watch_overwritten(const struct fake_op *op, const struct fake_access *access) {
+    for (size_t i = 0; i < fake__m.num_watches; i++) {
+        struct fake_watch *w = &fake__m.watches[i];
+        if (is_within(w, access->begin, access->end) &&
+            w->access.number <= op->after.at[w->access.stream]) {
+            compare(w, "before the device wrote over it");
+            w->over = true;
+        }
+    }
 }
 
 void fake__watch_drop(int stream) {

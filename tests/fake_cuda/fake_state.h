@@ -78,7 +78,6 @@ struct fake_stream {
     bool blocking;
     bool lost; /* that its work cannot be waited for was said */
     int device;
-    int priority;
     uint64_t serial; /* of the handle; of the thread where it is a per-thread stream */
     uint32_t enqueued, done, last_work;
     uint64_t last_work_op;
@@ -118,7 +117,7 @@ struct fake_allocation {
 struct fake_watch { /* the source of a copy that the host does not know to be done (b) */
     struct fake_access access;
     unsigned char *snapshot;
-    bool reported;
+    bool over; /* compared for the last time */
 };
 
 /* ---- the machine ---- */
@@ -267,6 +266,8 @@ void fake__memory_end(void);
 bool fake__is_device_address(uintptr_t at);
 /* The allocation that has a range, or NULL. */
 struct fake_allocation *fake__allocation_of(uintptr_t begin, size_t n_bytes);
+/* What memory holds while nobody may know. */
+#define FAKE_GARBAGE 0xcb
 void fake__check_guards(const struct fake_allocation *a, const char *name, uint64_t op);
 bool fake__is_registered(uintptr_t begin, size_t n_bytes);
 /* False (and a violation) where an operation of a device must not use the range (c, d). */
@@ -289,5 +290,7 @@ void fake__watch_check(const struct fake_op *op);
 void fake__watch_settle_known(void);
 void fake__watch_settle_range(uintptr_t begin, uintptr_t end);
 void fake__watch_drop(int stream);
+/* An operation is about to write host memory. */
+void fake__watch_overwritten(const struct fake_op *op, const struct fake_access *access);
 
 #endif

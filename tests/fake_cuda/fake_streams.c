@@ -86,35 +86,36 @@ int fake__stream_of(cudaStream_t handle, const char *call) {
 
 /* ---- making and destroying ---- */
 
-static cudaError_t create(cudaStream_t *out, unsigned flags, int priority) {
+static cudaError_t create(cudaStream_t *out, unsigned flags) {
     if (out == NULL || (flags & ~(unsigned)cudaStreamNonBlocking) != 0)
         return cudaErrorInvalidValue;
     const int i = add(FAKE_MADE, fake__thread()->device, (flags & cudaStreamNonBlocking) == 0);
     if (i < 0)
         return cudaErrorMemoryAllocation;
-    fake__m.streams[i].priority = priority;
     *out = new_handle(i);
     return cudaSuccess;
 }
 
+/* Priorities are hints: the scheduler is free not to follow them, and does not. */
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t *pStream, unsigned int flags, int priority) {
     struct fake_call call;
+    (void)priority;
     if (fake__enter(&call, "cudaStreamCreateWithPriority", FAKE_NOT_STEADY))
-        call.error = create(pStream, flags, priority);
+        call.error = create(pStream, flags);
     return fake__leave(&call);
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *pStream, unsigned int flags) {
     struct fake_call call;
     if (fake__enter(&call, "cudaStreamCreateWithFlags", FAKE_NOT_STEADY))
-        call.error = create(pStream, flags, 0);
+        call.error = create(pStream, flags);
     return fake__leave(&call);
 }
 
 cudaError_t cudaStreamCreate(cudaStream_t *pStream) {
     struct fake_call call;
     if (fake__enter(&call, "cudaStreamCreate", FAKE_NOT_STEADY))
-        call.error = create(pStream, cudaStreamDefault, 0);
+        call.error = create(pStream, cudaStreamDefault);
     return fake__leave(&call);
 }
 
