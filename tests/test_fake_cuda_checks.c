@@ -114,6 +114,20 @@ static void source__written_before_the_copy_is_known_to_be_done__is_reported(voi
     }
 }
 
+static void source__of_a_copy_beside_what_is_known_to_be_done__is_watched(void **state) {
+    (void)state;
+    struct cuda_case c;
+    for (uint64_t seed = 0; seed < CASE_SEEDS; seed++) {
+        case_open(&c, seed);
+        upload(&c, c.x, 4);
+        case_mark(c.b, 1);
+        fake_cuda_run_all();
+        cudaStreamSynchronize(c.b);
+        c.host[78] = 5;
+        case_close_with(&c, "byte 78");
+    }
+}
+
 static void source__written_once_the_copy_is_known_to_be_done__is_fine(void **state) {
     (void)state;
     struct cuda_case c;
@@ -388,6 +402,7 @@ int main(void) {
         cmocka_unit_test(race__in_host_memory__is_reported),
         cmocka_unit_test(memory__read_before_anything_wrote_it__is_reported),
         cmocka_unit_test(source__written_before_the_copy_is_known_to_be_done__is_reported),
+        cmocka_unit_test(source__of_a_copy_beside_what_is_known_to_be_done__is_watched),
         cmocka_unit_test(source__written_once_the_copy_is_known_to_be_done__is_fine),
         cmocka_unit_test(source__written_by_a_later_operation__is_fine),
         cmocka_unit_test(destination__of_a_copy_to_the_host__holds_garbage_until_it_has_run),

@@ -226,6 +226,38 @@ static void stream__destroyed_with_its_event__lets_work_go_on(void **state) {
     }
 }
 
+static void stream__in_the_place_of_a_destroyed_one__is_not_after_it(void **state) {
+    (void)state;
+    for (seed = 0; seed < CASE_SEEDS; seed++) {
+        struct cuda_case c;
+        case_open(&c, seed);
+        case_write(c.a, c.x, 1);
+        cudaEventRecord(c.event, c.a);
+        if (seed % 2 == 0)
+            fake_cuda_run_all();
+        cudaStreamDestroy(c.a);
+        cudaStreamCreateWithFlags(&c.a, cudaStreamNonBlocking);
+        case_read(c.a, c.x, 1);
+        case_close_with(&c, UNORDERED);
+    }
+}
+
+static void stream__in_the_place_of_a_finished_one__starts_anew(void **state) {
+    (void)state;
+    for (seed = 0; seed < CASE_SEEDS; seed++) {
+        struct cuda_case c;
+        case_open(&c, seed);
+        for (int i = 0; i < 3; i++)
+            case_mark(c.a, i);
+        cudaStreamSynchronize(c.a);
+        cudaStreamDestroy(c.a);
+        cudaStreamCreateWithFlags(&c.a, cudaStreamNonBlocking);
+        case_write(c.a, c.x, 1);
+        case_read(c.b, c.x, 1);
+        case_close_with(&c, UNORDERED);
+    }
+}
+
 /* Rule 7. */
 
 static void host__not_told_that_work_is_done__orders_nothing(void **state) {
@@ -359,6 +391,8 @@ int main(void) {
         cmocka_unit_test(legacy__record_in_it__captures_blocking_streams),
         cmocka_unit_test(per_thread__of_two_threads__are_two_streams),
         cmocka_unit_test(stream__destroyed_with_its_event__lets_work_go_on),
+        cmocka_unit_test(stream__in_the_place_of_a_destroyed_one__is_not_after_it),
+        cmocka_unit_test(stream__in_the_place_of_a_finished_one__starts_anew),
         cmocka_unit_test(host__not_told_that_work_is_done__orders_nothing),
         cmocka_unit_test(host__told_that_work_is_done__orders_what_follows),
         cmocka_unit_test(scheduler__over_many_seeds__is_early_and_late),

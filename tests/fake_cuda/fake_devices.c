@@ -183,7 +183,7 @@ cudaError_t cudaDeviceSynchronize(void) {
     if (!fake__enter(&call, "cudaDeviceSynchronize", FAKE_NOT_STEADY | FAKE_ALWAYS))
         return fake__leave(&call);
     struct fake_clock all = {{0}};
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++)
+    for (int i = 0; i < fake__m.num_streams; i++)
         if (fake__m.streams[i].used && fake__m.streams[i].device == fake__thread()->device)
             fake__clock_join(&all, &fake__m.streams[i].next);
     fake__run_until(&all);

@@ -26,7 +26,7 @@ static void what_it_is_after(int stream, struct fake_clock *out) {
     const struct fake_stream *s = &fake__m.streams[stream];
     *out = s->next;
     fake__clock_join(out, &fake__m.host);
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++) {
+    for (int i = 0; i < fake__m.num_streams; i++) {
         const struct fake_stream *other = &fake__m.streams[i];
         if (s->kind == FAKE_LEGACY && is_blocking_of(i, s->device))
             fake__clock_join(out, &other->last);
@@ -66,7 +66,7 @@ void fake__enqueue(struct fake_op *op, int stream) {
 /* ---- running ---- */
 
 static bool may_run(const struct fake_op *op) {
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++)
+    for (int i = 0; i < fake__m.num_streams; i++)
         if (i != op->stream && fake__m.streams[i].done < op->after.at[i])
             return false;
     return true;
@@ -76,7 +76,7 @@ static bool may_run(const struct fake_op *op) {
  * stream may be far behind the others, which an even choice hardly ever makes. */
 static int pick(const struct fake_clock *only) {
     int found[FAKE_MAX_STREAMS], num = 0;
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++) {
+    for (int i = 0; i < fake__m.num_streams; i++) {
         const struct fake_op *op = fake__m.streams[i].head;
         if (op != NULL && (only == NULL || op->number <= only->at[i]) && may_run(op))
             found[num++] = i;
@@ -170,7 +170,7 @@ void fake__run_some(void) {
 }
 
 bool fake__is_done(const struct fake_clock *clock) {
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++)
+    for (int i = 0; i < fake__m.num_streams; i++)
         if (fake__m.streams[i].done < clock->at[i])
             return false;
     return true;
@@ -194,7 +194,7 @@ void fake__host_learns(const struct fake_clock *clock) {
 void fake__device_fails(int device, cudaError_t error) {
     fake__m.devices[device].sticky = error;
     fake__trace("fault", cudaGetErrorName(error), 0, -1);
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++) {
+    for (int i = 0; i < fake__m.num_streams; i++) {
         struct fake_stream *s = &fake__m.streams[i];
         if (!s->used || s->device != device)
             continue;
@@ -224,7 +224,7 @@ void fake_cuda_run_all(void) {
 uint64_t fake_cuda_pending(void) {
     fake__lock();
     uint64_t pending = 0;
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++)
+    for (int i = 0; i < fake__m.num_streams; i++)
         pending += fake__m.streams[i].enqueued - fake__m.streams[i].done;
     fake__unlock();
     return pending;

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,7 +77,9 @@ void fake_cuda_begin(const struct fake_cuda_config *config) {
     const size_t room_accesses = m->room_accesses, room_watches = m->room_watches;
     const size_t room_allocations = m->room_allocations;
     const uint64_t epoch = m->epoch;
-    memset(m, 0, sizeof *m);
+    memset(m->streams, 0, (size_t)m->num_streams * sizeof *m->streams);
+    memset(m->events, 0, (size_t)m->num_events * sizeof *m->events);
+    memset(m, 0, offsetof(struct fake_machine, streams));
     m->accesses = accesses, m->watches = watches, m->allocations = allocations;
     m->room_accesses = room_accesses, m->room_watches = room_watches;
     m->room_allocations = room_allocations;
@@ -90,7 +93,7 @@ void fake_cuda_begin(const struct fake_cuda_config *config) {
 
 static void report_leaks(void) {
     uint64_t streams = 0, events = 0;
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++)
+    for (int i = 0; i < fake__m.num_streams; i++)
         streams += fake__m.streams[i].live && fake__m.streams[i].kind == FAKE_MADE;
     fake__count_events(&events);
     if (streams > 0)

@@ -22,18 +22,6 @@ struct fake_clock {
     uint32_t at[FAKE_MAX_STREAMS];
 };
 
-static inline void fake__clock_join(struct fake_clock *into, const struct fake_clock *from) {
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++)
-        into->at[i] = into->at[i] > from->at[i] ? into->at[i] : from->at[i];
-}
-
-static inline bool fake__clock_covers(const struct fake_clock *c, const struct fake_clock *other) {
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++)
-        if (other->at[i] > c->at[i])
-            return false;
-    return true;
-}
-
 /* ---- operations ---- */
 
 enum fake_op_kind { FAKE_COPY, FAKE_FILL, FAKE_KERNEL, FAKE_RECORD };
@@ -156,10 +144,8 @@ struct fake_machine {
     bool ranked;       /* the scheduler prefers streams by rank */
     uint64_t now_us, num_ops, num_threads, waits, all_calls;
     struct fake_device devices[FAKE_CUDA_MAX_DEVICES];
-    struct fake_stream streams[FAKE_MAX_STREAMS];
-    struct fake_event events[FAKE_MAX_EVENTS];
-    int num_events;         /* entries that were ever used since begin */
-    struct fake_clock host; /* what the host was told of (7) */
+    int num_streams, num_events; /* entries that were ever used since begin */
+    struct fake_clock host;      /* what the host was told of (7) */
     struct fake_access *accesses;
     size_t num_accesses, room_accesses;
     struct fake_watch *watches;
@@ -172,9 +158,12 @@ struct fake_machine {
     struct fake_fault_order fault;
     struct fake_call_count counts[FAKE_MAX_CALLS];
     uint64_t num_violations;
-    char sentences[FAKE_MAX_SENTENCES][FAKE_MAX_SENTENCE];
-    struct fake_event_line recent[FAKE_MAX_RECENT];
     uint64_t num_recent, trace_hash;
+    /* Cleared at begin as far as they were used; all before them whole. */
+    struct fake_stream streams[FAKE_MAX_STREAMS];
+    struct fake_event events[FAKE_MAX_EVENTS];
+    struct fake_event_line recent[FAKE_MAX_RECENT];
+    char sentences[FAKE_MAX_SENTENCES][FAKE_MAX_SENTENCE];
 };
 
 struct fake_thread { /* each thread's own */
@@ -198,6 +187,12 @@ void fake__trace_number(uint64_t number);
 void fake__violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Room for one more in an array of the machine. */
 void *fake__grown(void *array, size_t num, size_t *room, size_t each_bytes);
+
+static inline void fake__clock_join(struct fake_clock *into, const struct fake_clock *from) {
+    for (int i = 0; i < fake__m.num_streams; i++)
+        if (from->at[i] > into->at[i])
+            into->at[i] = from->at[i];
+}
 
 /* fake_calls.c: the frame of every function of the runtime that can fail. */
 enum fake_trait {

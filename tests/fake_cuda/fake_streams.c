@@ -35,6 +35,8 @@ static int add(enum fake_stream_kind kind, int device, bool blocking) {
         i++;
     if (i == FAKE_MAX_STREAMS)
         return -1;
+    if (i >= fake__m.num_streams)
+        fake__m.num_streams = i + 1;
     struct fake_stream *s = &fake__m.streams[i];
     const uint32_t enqueued = s->enqueued;
     *s = (struct fake_stream){.kind = kind,
@@ -51,7 +53,7 @@ static int add(enum fake_stream_kind kind, int device, bool blocking) {
 
 /* The legacy or per-thread stream of a device, made at its first use. */
 static int implicit_stream(enum fake_stream_kind kind, int device, uint64_t thread) {
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++) {
+    for (int i = 0; i < fake__m.num_streams; i++) {
         const struct fake_stream *s = &fake__m.streams[i];
         if (s->live && s->kind == kind && s->device == device &&
             (kind == FAKE_LEGACY || s->serial == thread))
@@ -122,7 +124,7 @@ cudaError_t cudaStreamCreate(cudaStream_t *pStream) {
 static bool something_covers(int stream, uint32_t number) {
     if (fake__m.host.at[stream] >= number)
         return true;
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++)
+    for (int i = 0; i < fake__m.num_streams; i++)
         if (fake__m.streams[i].live && fake__m.streams[i].next.at[stream] >= number)
             return true;
     for (int i = 0; i < fake__m.num_events; i++)
@@ -132,7 +134,7 @@ static bool something_covers(int stream, uint32_t number) {
 }
 
 void fake__report_lost_work(const char *call) {
-    for (int i = 0; i < FAKE_MAX_STREAMS; i++) {
+    for (int i = 0; i < fake__m.num_streams; i++) {
         struct fake_stream *s = &fake__m.streams[i];
         if (s->live || s->lost || something_covers(i, s->last_work))
             continue;
@@ -164,7 +166,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 void fake__stream_contents(int stream, struct fake_clock *out) {
     const struct fake_stream *s = &fake__m.streams[stream];
     *out = s->next;
-    for (int i = 0; s->kind == FAKE_LEGACY && i < FAKE_MAX_STREAMS; i++)
+    for (int i = 0; s->kind == FAKE_LEGACY && i < fake__m.num_streams; i++)
         if (fake__m.streams[i].used && fake__m.streams[i].blocking &&
             fake__m.streams[i].device == s->device)
             fake__clock_join(out, &fake__m.streams[i].last);
