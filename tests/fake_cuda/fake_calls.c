@@ -141,6 +141,12 @@ void fake_cuda_may_wait(bool may) {
     fake__unlock();
 }
 
+void fake_cuda_may_wait_named(const char *name) {
+    fake__lock();
+    fake__m.waiters = name;
+    fake__unlock();
+}
+
 void fake_cuda_as_user(bool user) {
     fake__lock();
     fake__thread()->as_user = user;

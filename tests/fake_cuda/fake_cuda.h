@@ -165,6 +165,9 @@ void fake_cuda_fault(cudaError_t error);
 void fake_cuda_steady(bool steady);
 /* This thread may wait for events in the steady phase. */
 void fake_cuda_may_wait(bool may);
+/* And so may all threads of this name (pthread_setname_np), which a test cannot reach; NULL: none.
+ * The name is borrowed until the end. */
+void fake_cuda_may_wait_named(const char *name);
 /* Calls by this thread are those of a user's program, not of the library under test: g does not
  * apply to them, they are not counted, and none of them is made to fail. */
 void fake_cuda_as_user(bool user);

@@ -1,9 +1,12 @@
 /*
  * Events: what was captured by their latest record, and who asks for it.
  */
+#define _GNU_SOURCE
 #include "fake_state.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 void fake__count_events(uint64_t *live) {
     for (int i = 0; i < fake__m.num_events; i++)
@@ -151,11 +154,17 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
     return fake__leave(&call);
 }
 
+static bool has_name_of_waiters(void) {
+    char name[16] = "";
+    return fake__m.waiters != NULL && pthread_getname_np(pthread_self(), name, sizeof name) == 0 &&
+           strcmp(name, fake__m.waiters) == 0;
+}
+
 static void check_wait(void) {
     const struct fake_thread *t = fake__thread();
     if (!fake__m.steady || t->as_user)
         return;
-    if (t->may_wait)
+    if (t->may_wait || has_name_of_waiters())
         fake__m.waits++;
     else
         fake__forbid_in_steady("cudaEventSynchronize", "this thread may not wait");

@@ -138,7 +138,8 @@ struct fake_call_count {
 struct fake_machine {
     bool active, forked, hold, steady, pageable;
     struct fake_cuda_config config;
-    uint64_t epoch; /* of begin(): a thread's own state is of one of them */
+    const char *waiters; /* the name of threads that may wait */
+    uint64_t epoch;      /* of begin(): a thread's own state is of one of them */
     uint64_t random;
     unsigned laziness; /* operations run inside calls: one in so many draws; 0: none, 1: all */
     bool ranked;       /* the scheduler prefers streams by rank */
