@@ -16,7 +16,7 @@ static void done(cudaError_t error) {
 
 void case_open(struct cuda_case *c, uint64_t seed) {
     struct fake_cuda_config config = FAKE_CUDA_CONFIG_INIT;
-    config.seed = seed;
+    c->seed = config.seed = seed;
     fake_cuda_begin(&config);
     case_num_order = 0;
     done(cudaStreamCreateWithFlags(&c->a, cudaStreamNonBlocking));
@@ -26,10 +26,11 @@ void case_open(struct cuda_case *c, uint64_t seed) {
     done(cudaEventCreate(&c->other));
     done(cudaMalloc((void **)&c->x, CASE_BYTES));
     done(cudaMalloc((void **)&c->y, CASE_BYTES));
-    c->pages = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    c->pages =
+        mmap(NULL, CASE_PAGES_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(c->pages, MAP_FAILED);
     c->host = c->pages;
-    done(cudaHostRegister(c->pages, 4096, cudaHostRegisterDefault));
+    done(cudaHostRegister(c->pages, CASE_PAGES_BYTES, cudaHostRegisterDefault));
 }
 
 uint64_t case_close(struct cuda_case *c) {
@@ -44,7 +45,7 @@ uint64_t case_close(struct cuda_case *c) {
     done(cudaEventDestroy(c->event));
     done(cudaEventDestroy(c->other));
     done(cudaHostUnregister(c->pages));
-    munmap(c->pages, 4096);
+    munmap(c->pages, CASE_PAGES_BYTES);
     return fake_cuda_end();
 }
 
@@ -59,6 +60,19 @@ void case_close_with(struct cuda_case *c, const char *words) {
     if (case_close(c) == 0 || !fake_cuda_complained(words)) {
         fake_cuda_print(stderr);
         fail_msg("no violation with the words '%s'", words);
+    }
+}
+
+void case_test(void **state) {
+    const struct case_program *program = *state;
+    for (uint64_t seed = 0; seed < CASE_SEEDS; seed++) {
+        struct cuda_case c;
+        case_open(&c, seed);
+        program->run(&c);
+        if (program->words == NULL)
+            case_close_silent(&c);
+        else
+            case_close_with(&c, program->words);
     }
 }
 

@@ -13,10 +13,12 @@
 
 #include <cmocka.h>
 
-#define CASE_BYTES 256 /* of an allocation, and of a piece of host memory */
-#define CASE_SEEDS 200
+#define CASE_BYTES       256 /* of an allocation, and of a piece of host memory */
+#define CASE_SEEDS       200
+#define CASE_PAGES_BYTES 4096 /* of registered memory */
 
 struct cuda_case {
+    uint64_t seed;
     cudaStream_t a, b; /* non-blocking */
     cudaStream_t blocking;
     cudaEvent_t event, other;
@@ -24,6 +26,21 @@ struct cuda_case {
     unsigned char *host;  /* CASE_BYTES of registered memory */
     unsigned char *pages; /* that it is in */
 };
+
+/* A test is a program that is run with each of CASE_SEEDS seeds: one that is right, or one about
+ * which a violation says these words. */
+struct case_program {
+    void (*run)(struct cuda_case *c);
+    const char *words;
+};
+void case_test(void **program);
+#define CASE_SILENT(run) CASE_COMPLAINS(run, NULL)
+#define CASE_COMPLAINS(run, words)                                                                 \
+    {                                                                                              \
+#run, case_test, NULL, NULL, &(struct case_program) {                                      \
+            run, words                                                                             \
+        }                                                                                          \
+    }
 
 /* Begins with a seed, and makes all of it. */
 void case_open(struct cuda_case *c, uint64_t seed);

@@ -144,7 +144,7 @@ static void call__with_a_sticky_fault__drops_what_is_pending(void **state) {
     cudaEventDestroy(c.event);
     cudaEventDestroy(c.other);
     assert_int_equal(cudaHostUnregister(c.pages), cudaErrorLaunchFailure);
-    munmap(c.pages, 4096);
+    munmap(c.pages, CASE_PAGES_BYTES);
     assert_int_equal(fake_cuda_end(), 1); /* the event was never recorded */
 }
 

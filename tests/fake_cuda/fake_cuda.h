@@ -62,6 +62,11 @@
  *  h. work enqueued by a thread that was already told of a sticky error; calls in a forked
  *     child; calls from inside a kernel;
  *  i. at the end: streams, events, allocations and registrations that are left.
+ *
+ * Not seen: what the host does to registered memory other than the source of a copy (a host that
+ * reads a copy's destination too early sees garbage in many seeds); a thread that relies on
+ * what only another one was told, without having been told by it (that is for a thread
+ * sanitizer). Not there: stream capture and graphs, pools, peers, host functions, 2D copies.
  */
 #ifndef FAKE_CUDA_H
 #define FAKE_CUDA_H
@@ -189,7 +194,8 @@ const char *fake_cuda_failed(void);
 uint64_t fake_cuda_calls(const char *call);
 /* cudaEventSynchronize in the steady phase, by threads that may. */
 uint64_t fake_cuda_waits(void);
-/* Contexts that were made: 0 after a program that uses no GPU. */
+/* Contexts that were made: 0 after a program that uses no GPU, and one for each device that a
+ * program means to use; cudaSetDevice makes one, and so does whatever uses the current device. */
 int fake_cuda_contexts(void);
 /* Bytes allocated on a device, contexts aside, now and at most. */
 size_t fake_cuda_device_bytes(int device);
