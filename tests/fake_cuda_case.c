@@ -63,7 +63,7 @@ void case_close_with(struct cuda_case *c, const char *words) {
     }
 }
 
-void case_test(void **state) {
+static void run_with_each_seed(void **state) {
     const struct case_program *program = *state;
     for (uint64_t seed = 0; seed < CASE_SEEDS; seed++) {
         struct cuda_case c;
@@ -74,6 +74,11 @@ void case_test(void **state) {
         else
             case_close_with(&c, program->words);
     }
+}
+
+struct CMUnitTest case_test(const char *name, struct case_program *program) {
+    return (struct CMUnitTest){
+        .name = name, .test_func = run_with_each_seed, .initial_state = program};
 }
 
 /* ---- kernels ---- */

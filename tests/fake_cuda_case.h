@@ -33,14 +33,9 @@ struct case_program {
     void (*run)(struct cuda_case *c);
     const char *words;
 };
-void case_test(void **program);
-#define CASE_SILENT(run) CASE_COMPLAINS(run, NULL)
-#define CASE_COMPLAINS(run, words)                                                                 \
-    {                                                                                              \
-#run, case_test, NULL, NULL, &(struct case_program) {                                      \
-            run, words                                                                             \
-        }                                                                                          \
-    }
+struct CMUnitTest case_test(const char *name, struct case_program *program);
+#define CASE_SILENT(run)           CASE_COMPLAINS(run, NULL)
+#define CASE_COMPLAINS(run, words) case_test(#run, &(struct case_program){run, words})
 
 /* Begins with a seed, and makes all of it. */
 void case_open(struct cuda_case *c, uint64_t seed);
