@@ -7,6 +7,7 @@
 #include "cpu.h"
 #include "crew.h"
 #include "error.h"
+#include "frame_filter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,11 +73,10 @@ static hr_status encode_chunk(const void *user, void *mine, uint64_t turn, uint6
 
 static hr_status frame_plain(struct hr__frame_decoder *codec, const struct hr__sample_frame *f,
                              uint8_t *scratch, uint8_t *dst, hr_error *err) {
-    bool plain = f->frame.element_bytes == 0;
-    hr_status st =
-        hr__frame_decode(codec, &f->frame, f->stored, f->features, plain ? dst : scratch, err);
-    if (st == HR_OK && !plain)
-        hr__byte_unshuffle(scratch, f->frame.decoded_bytes, f->frame.element_bytes, dst);
+    uint8_t *filtered = hr__filter_is_in_place(f->frame.filter) ? dst : scratch;
+    hr_status st = hr__frame_decode(codec, &f->frame, f->stored, f->features, filtered, err);
+    if (st == HR_OK)
+        hr__filter_undo(&f->frame, filtered, dst);
     return st;
 }
 

@@ -6,6 +6,7 @@
 #include "bytes.h"
 #include "checked.h"
 #include "error.h"
+#include "frame_filter.h"
 
 #include <string.h>
 
@@ -25,8 +26,8 @@ hr_status hr__chunk_fetch_init(struct hr__chunk_fetch *f, const hr_dataset *ds,
     f->stored = hr__budget_alloc_raw(budget, HR__MAX_STORED_FRAME_BYTES, "a stored frame", err);
     if (f->stored == NULL)
         goto done;
-    f->decoded = hr__budget_alloc_raw(budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
-    if (f->decoded == NULL)
+    f->filtered = hr__budget_alloc_raw(budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
+    if (f->filtered == NULL)
         goto done;
     return HR_OK;
 done:
@@ -40,7 +41,7 @@ void hr__chunk_fetch_free(struct hr__chunk_fetch *f) {
     if (f->budget != NULL) {
         hr__budget_free(f->budget, f->head, f->head_room_bytes);
         hr__budget_free(f->budget, f->stored, HR__MAX_STORED_FRAME_BYTES);
-        hr__budget_free(f->budget, f->decoded, HR__MAX_FRAME_BYTES);
+        hr__budget_free(f->budget, f->filtered, HR__MAX_FRAME_BYTES);
     }
     hr__frame_decoder_free(&f->decoder);
     hr__index_cache_free(&f->index);
@@ -121,12 +122,12 @@ hr_status hr__chunk_fetch_frame(struct hr__chunk_fetch *f, uint32_t field,
                                 const struct hr__frame *frame, uint8_t *dst, hr_error *err) {
     hr_status st;
     const uint8_t *stored;
-    bool shuffled = frame->filter != HR__FILTER_NONE;
+    bool in_place = hr__filter_is_in_place(frame->filter);
+    uint8_t *filtered = in_place ? dst : f->filtered;
     HR_TRY(stored_bytes(f, frame, &stored, err));
     HR_TRY(hr__frame_decode(&f->decoder, frame, stored, hr__dataset_features(f->ds, &f->at),
-                            shuffled ? f->decoded : dst, err));
-    if (shuffled)
-        hr__byte_unshuffle(f->decoded, frame->decoded_bytes, frame->element_bytes, dst);
+                            filtered, err));
+    hr__filter_undo(frame, filtered, dst);
 done:
     return hr__dataset_blame(f->ds, f->chunk, field, st, err);
 }

@@ -103,8 +103,9 @@ struct hr__worker {
     uint32_t depth, num_free; /* reads of this worker */
     struct hr__read *reads;
     uint32_t *free_reads;
-    uint8_t *buffers; /* depth x io_buffer_bytes */
-    uint8_t *decoded; /* HR__MAX_FRAME_BYTES, and the slack of row stores */
+    uint8_t *buffers;  /* depth x io_buffer_bytes */
+    uint8_t *decoded;  /* HR__MAX_FRAME_BYTES, and the slack of row stores */
+    uint8_t *filtered; /* hr__loader_filtered_bytes(); may be NULL */
     /* Of the visit that is decoded now; room for all samples of a chunk. */
     struct hr__row_target *targets; /* num_targets */
     uint32_t num_targets;

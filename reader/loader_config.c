@@ -11,6 +11,7 @@
 #include "error.h"
 #include "io_backend.h"
 #include "options.h"
+#include "superblock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,13 +227,23 @@ uint64_t hr__loader_shared_bytes(const struct hr__loader_config *c) {
     return c->ds->budget.reserved_bytes + (c->subset != NULL ? c->subset->memory_bytes : 0);
 }
 
+uint64_t hr__loader_filtered_bytes(const hr_dataset *ds) {
+    const uint32_t both = HR__FEATURE_DELTA | HR__FEATURE_BYTE_SHUFFLE;
+    bool some = false;
+    for (uint32_t i = 0; i < ds->num_files; i++) {
+        const uint32_t features = ds->parts[i].superblock.required;
+        some = some || (features & HR__FEATURE_BIT_SHUFFLE) != 0 || (features & both) == both;
+    }
+    return some ? HR__MAX_FRAME_BYTES : 0;
+}
+
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
     uint64_t ring = saturating_mul(c->num_slots, c->slot_bytes);
     if (ring < UINT64_MAX / 8)
         ring = hr__host_device.ops->ring_bytes(hr__host_device.ctx, (size_t)ring);
     uint64_t sample = HR__WORKER_SAMPLE_BYTES + (c->subset != NULL ? HR__WORKER_PLACE_BYTES : 0);
-    uint64_t per_worker =
-        HR__WORKER_SCRATCH_BYTES + (uint64_t)c->order_params.samples_per_chunk * sample;
+    uint64_t per_worker = HR__WORKER_SCRATCH_BYTES + hr__loader_filtered_bytes(c->ds) +
+                          (uint64_t)c->order_params.samples_per_chunk * sample;
     return ring + saturating_mul(c->num_threads, per_worker) +
            saturating_mul(c->io_depth, c->io_buffer_bytes) +
            hr__io_backend_threads(c->io, c->io_depth) * HR__READ_THREAD_BYTES +

@@ -86,6 +86,10 @@ hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__or
  * delivered, admitted, and made ahead. */
 uint64_t hr__loader_max_epochs(const struct hr__loader_config *c);
 
+/* Scratch of each worker for a frame whose filter is undone from one place to another, and not by
+ * the row stores; 0 where the file has no such frames. */
+uint64_t hr__loader_filtered_bytes(const hr_dataset *ds);
+
 /* Bytes that a loader of this configuration reserves, and the least that one with this order can.
  */
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c);

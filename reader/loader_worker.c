@@ -43,6 +43,7 @@ static hr_status tables_make(struct hr__worker *w, hr_error *err) {
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth,
                           hr_error *err) {
     hr_status st;
+    const size_t filtered_bytes = (size_t)hr__loader_filtered_bytes(l->ds);
     w->loader = l;
     w->depth = depth;
     HR_TRY(hr__frame_decoder_init(&w->decoder, err));
@@ -50,8 +51,11 @@ hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t de
     w->reads = calloc(depth, sizeof(*w->reads));
     w->free_reads = calloc(depth, sizeof(*w->free_reads));
     w->decoded = calloc(1, HR__MAX_FRAME_BYTES + HR__ROW_SLACK_BYTES);
+    if (filtered_bytes > 0)
+        w->filtered = malloc(filtered_bytes);
     HR_TRY(tables_make(w, err));
-    if (w->reads == NULL || w->free_reads == NULL || w->decoded == NULL)
+    if (w->reads == NULL || w->free_reads == NULL || w->decoded == NULL ||
+        (filtered_bytes > 0 && w->filtered == NULL))
         return hr__error_no_memory(err, HR__MAX_FRAME_BYTES, "a worker");
     for (uint32_t i = 0; i < depth; i++) {
         w->reads[i].buf = w->buffers + i * l->config.io_buffer_bytes;
@@ -77,6 +81,7 @@ void hr__worker_close(struct hr__worker *w) {
     free(w->reads);
     free(w->free_reads);
     free(w->decoded);
+    free(w->filtered);
     free(w->targets);
     free(w->picks);
     free(w->samples);

@@ -2,7 +2,7 @@
  * One visit: the chunk in memory is checked and its rows go where the order says (docs/format.md,
  * 6; docs/order.md). The chunk's bytes are untrusted. Every frame is decoded into scratch that
  * stays in the cache and scattered from there, or decoded straight into the batch where it is one
- * row or a run of rows.
+ * row or a run of rows. The byte shuffle is undone on the way to the batch, other filters before.
  */
 #include "loader.h"
 
@@ -10,6 +10,7 @@
 #include "checked.h"
 #include "clock.h"
 #include "error.h"
+#include "frame_filter.h"
 #include "row_place.h"
 
 #include <string.h>
@@ -98,11 +99,10 @@ static hr_status piece_to_row(struct visit *v, const struct field_plan *f,
     if (t == NULL)
         return HR_OK;
     uint8_t *piece = t->slot + f->off + t->row * f->sample_bytes + at % f->sample_bytes;
-    if (frame->filter == HR__FILTER_NONE)
-        return decode_to(v, frame, piece, err);
-    hr_status st = decode_to(v, frame, v->w->decoded, err);
+    uint8_t *filtered = hr__filter_is_in_place(frame->filter) ? piece : v->w->decoded;
+    hr_status st = decode_to(v, frame, filtered, err);
     if (st == HR_OK)
-        hr__byte_unshuffle(v->w->decoded, frame->decoded_bytes, frame->element_bytes, piece);
+        hr__filter_undo(frame, filtered, piece);
     return st;
 }
 
@@ -122,6 +122,11 @@ static hr_status pieces_to_rows(struct visit *v, const struct field_plan *f, hr_
 
 /* ---- frames of whole samples ---- */
 
+/* Element bytes of the shuffle that is left to the row stores; 0: none is. */
+static uint32_t left_shuffled(const struct hr__frame *frame) {
+    return frame->filter == HR__FILTER_BYTE_SHUFFLE ? frame->element_bytes : 0;
+}
+
 /* How a block's frames are taken: one at a time; or, where rows are small, together, so that their
  * targets need not be sorted by frames, and stores walk through the ring in one direction. Where
  * few samples are wanted, frames that hold none of them are passed over instead. */
@@ -135,8 +140,7 @@ static uint32_t frames_together(const struct visit *v, const struct field_plan *
     for (uint32_t i = 0; frames_next(&frames, &frame); i++) {
         if (i == 0)
             *first = frame;
-        alike =
-            alike && frame.filter == first->filter && frame.element_bytes == first->element_bytes;
+        alike = alike && left_shuffled(&frame) == left_shuffled(first);
     }
     *block_bytes = frames.off - begin;
     if (!alike || f->sample_bytes >= SMALL_ROW_BYTES || first->decoded_bytes > GROUP_BYTES ||
@@ -177,6 +181,23 @@ static void rows_unshuffle_across(const struct hr__row_group *g) {
     }
 }
 
+/* Into scratch, all but the byte shuffle undone. */
+static hr_status frame_decode(struct visit *v, const struct hr__frame *frame, uint8_t *dst,
+                              hr_error *err) {
+    struct hr__worker *w = v->w;
+    if (frame->filter == HR__FILTER_NONE || left_shuffled(frame) > 0)
+        return decode_to(v, frame, dst, err);
+    uint8_t *filtered = hr__filter_is_in_place(frame->filter) ? dst : w->filtered;
+    hr_status st = decode_to(v, frame, filtered, err);
+    if (st != HR_OK)
+        return st;
+    int64_t began_ns = w->timed ? hr__now_ns() : 0;
+    hr__filter_undo(frame, filtered, dst);
+    if (w->timed)
+        w->scatter_ns += hr__now_ns() - began_ns;
+    return HR_OK;
+}
+
 /* Decodes the next frames, as many as hold the group's samples, into scratch. */
 static hr_status group_decode(struct visit *v, struct frames *frames, struct hr__row_group *g,
                               hr_error *err) {
@@ -184,7 +205,7 @@ static hr_status group_decode(struct visit *v, struct frames *frames, struct hr_
     struct hr__frame frame;
     g->src = v->w->decoded;
     while (done < total && frames_next(frames, &frame)) {
-        hr_status st = decode_to(v, &frame, v->w->decoded + done, err);
+        hr_status st = frame_decode(v, &frame, v->w->decoded + done, err);
         if (st != HR_OK)
             return st;
         done += frame.decoded_bytes;
@@ -192,7 +213,7 @@ static hr_status group_decode(struct visit *v, struct frames *frames, struct hr_
     return HR_OK;
 }
 
-/* From g->src into the batches, the filter undone on the way. */
+/* From g->src into the batches, the byte shuffle undone on the way. */
 static void group_place(struct hr__worker *w, const struct hr__row_group *g) {
     const struct hr__row_store *store = w->loader->row_store;
     int64_t began_ns = w->timed ? hr__now_ns() : 0;
@@ -277,7 +298,7 @@ static hr_status frames_to_rows(struct visit *v, const struct field_plan *f, hr_
         struct frames peek = frames;
         struct hr__frame frame;
         if (frames_next(&peek, &frame))
-            g.element_bytes = frame.element_bytes;
+            g.element_bytes = left_shuffled(&frame);
         g.num_samples = left < group_samples ? left : group_samples;
         if (num_groups > 1) {
             g.picks = w->picks + picked;

@@ -98,7 +98,8 @@ USAGE_ERRORS = [
     (["convert", "x.npy", "-o", "a.hrd", "-z"], "-z"),
     (["convert", "x.npy", "-o", "a.hrd", "--force=1"], "takes no value"),
     (["convert", "x.npy", "-o", "a.hrd", "--codec", "lzma"], "auto, raw, zstd"),
-    (["convert", "x.npy", "-o", "a.hrd", "--filter", "bit"], "auto, none, shuffle"),
+    (["convert", "x.npy", "-o", "a.hrd", "--filter", "bit"],
+     "auto, none, shuffle, bitshuffle, delta, delta+shuffle, delta+bitshuffle"),
     (["convert", "x.npy", "-o", "a.hrd", "--optimize", "best"], "speed, balanced, size"),
     (["convert", "x.npy", "-o", "a.hrd", "--disk-rate", "fast"], "--disk-rate: 'fast'"),
     (["convert", "x.npy", "-o", "a.hrd", "--level", "99"], "-131072 to 22"),
@@ -166,7 +167,8 @@ def test_failure__file_that_is_not_there__exit_1_and_its_name(command, tmp_path)
 @pytest.mark.parametrize("command", ["info", "verify", "plan", "export", "epoch", "split", "bench"])
 def test_damage__footer__exit_3_and_what_is_damaged(command, data, tmp_path):
     damaged = bytearray(data.read_bytes())
-    damaged[-4000] ^= 1
+    footer = int.from_bytes(damaged[40:48], "little")
+    damaged[footer + 130] ^= 1  # in the JSON text
     copy = tmp_path / "damaged.hrd"
     copy.write_bytes(damaged)
     options = {"export": ["-o", tmp_path / "arrays"], "split": ["--fractions", "1", "--out", tmp_path / "a.npy"]}
@@ -353,7 +355,9 @@ def test_info__why__every_goal_shows_what_was_tried_and_marks_the_choice(goal, l
         # Slow levels may be left out for want of time, the first one is not.
         tried_levels = {entry["level"] for entry in tried[1:]}
         assert tried_levels <= levels and {"speed": 1, "balanced": 3, "size": 9}[goal] in tried_levels
-        assert {entry["filter"] for entry in tried} == {"none", "byte-shuffle"}
+        assert {entry["filter"] for entry in tried} == {"none", "byte-shuffle", "bit-shuffle", "delta",
+                                                        "delta+byte-shuffle", "delta+bit-shuffle"}
+        assert all(("delta" in entry["filter"]) == ("distance_bytes" in entry) for entry in tried)
         assert all(entry["ratio"] > 0 and entry["decode_gb_per_s"] > 0 and entry["cost_ns_per_byte"] > 0
                    for entry in tried)
         marked = [line for line in part.splitlines() if line.startswith("  * ")]

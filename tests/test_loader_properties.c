@@ -83,7 +83,7 @@ static bool subject_open(struct subject *s, uint64_t number, bool part) {
                             case_between(r, 0, 40),
                             case_between(r, 0, 20),
                             HR_CODEC_ZSTD,
-                            case_random(r) % 2 ? HR_FILTER_BYTE_SHUFFLE : HR_FILTER_NONE};
+                            (int32_t)case_between(r, HR_FILTER_NONE, HR_FILTER_DELTA_BIT_SHUFFLE)};
     if (case_random(r) % 3 == 0)
         s->made.codec = HR_CODEC_RAW, s->made.filter = HR_FILTER_NONE;
     choose_samples(s, part);

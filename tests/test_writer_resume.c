@@ -93,6 +93,25 @@ static void resume__after_any_number_of_chunks__gives_the_uninterrupted_file(voi
     hrd_image_free(&whole);
 }
 
+/* The distances of the first run are gone on with, and its frames are decoded. */
+static void resume__filtered_in_every_way__goes_on_as_before(void **state) {
+    (void)state;
+    for (int32_t filter = HR_FILTER_NONE; filter <= HR_FILTER_DELTA_BIT_SHUFFLE; filter++) {
+        struct fault_disk *d = fault_disk_new();
+        struct hrd_image im;
+        hr_writer_options o = options(0);
+        o.codec = HR_CODEC_ZSTD;
+        o.filter = filter;
+        interrupt_after(d, 123, &o);
+        o.flags = HR_WRITER_RESUME;
+        hr_writer *w = open_writer(d, &o);
+        assert_int_equal(hr_writer_num_samples(w), 120);
+        finish(d, w, &im);
+        hrd_image_free(&im);
+        fault_disk_free(d);
+    }
+}
+
 struct watched {
     uint64_t told; /* samples, last */
     uint32_t calls, stop_at;
@@ -395,6 +414,7 @@ static void resume__with_a_long_job_record__finds_the_chunks_behind_it(void **st
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resume__after_any_number_of_chunks__gives_the_uninterrupted_file),
+        cmocka_unit_test(resume__filtered_in_every_way__goes_on_as_before),
         cmocka_unit_test(resume__stopped_at_any_chunk__keeps_all_of_them),
         cmocka_unit_test(resume__with_choice_by_trial__keeps_the_choice),
         cmocka_unit_test(resume__over_an_index_page__goes_on_after_it),

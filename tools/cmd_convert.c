@@ -31,7 +31,9 @@ static const char help[] =
     "      --optimize GOAL     speed (default), balanced or size of the file\n"
     "      --disk-rate SIZE    of the disk to read from, a second (default 1 GB)\n"
     "      --codec C           raw, zstd or auto (default: tried on real chunks)\n"
-    "      --filter F          none, shuffle or auto;  --level N  zstd's level\n"
+    "      --filter F          none, shuffle, bitshuffle, delta, delta+shuffle,\n"
+    "                          delta+bitshuffle or auto\n"
+    "      --level N           zstd's level\n"
     "      --chunk-bytes SIZE  decoded size of a chunk (default 256K)\n"
     "      --dtype D --shape S --skip-bytes N   raw inputs: float32, 28,28, 16\n"
     "      --follow-external   follow HDF5 links that leave the input's folder\n"
@@ -126,12 +128,18 @@ static void take_back_fields(const convert_job *job) {
 
 static bool take_choice(const options *o, int value, convert_job *job) {
     static const char *const codecs[] = {"auto", "raw", "zstd"};
-    static const char *const filters[] = {"auto", "none", "shuffle"};
+    static const char *const filters[] = {"auto",  "none",          "shuffle",         "bitshuffle",
+                                          "delta", "delta+shuffle", "delta+bitshuffle"};
+    const size_t num_filters = sizeof filters / sizeof filters[0];
     static const char *const goals[] = {"speed", "balanced", "size"};
     const bool codec = value == OPT_CODEC, filter = value == OPT_FILTER;
     const char *name = codec ? "codec" : filter ? "filter" : "optimize";
     size_t place = 0;
-    if (!options_word(o, name, codec ? codecs : filter ? filters : goals, 3, &place)) {
+    if (!options_word(o, name,
+                      codec    ? codecs
+                      : filter ? filters
+                               : goals,
+                      filter ? num_filters : 3, &place)) {
         return false;
     }
     /* The words stand in the order of the enumerations, which begin at 0. */

@@ -14,10 +14,16 @@ typedef struct hr_writer hr_writer;
 
 /** What codec and filter to use. The numbers are frozen. */
 typedef enum hr_codec { HR_CODEC_AUTO = 0, HR_CODEC_RAW = 1, HR_CODEC_ZSTD = 2 } hr_codec;
+/** The filters are those of docs/format.md, 6.3; at what distance a delta is taken is always tried.
+ */
 typedef enum hr_filter {
     HR_FILTER_AUTO = 0,
     HR_FILTER_NONE = 1,
-    HR_FILTER_BYTE_SHUFFLE = 2
+    HR_FILTER_BYTE_SHUFFLE = 2,
+    HR_FILTER_BIT_SHUFFLE = 3,
+    HR_FILTER_DELTA = 4,
+    HR_FILTER_DELTA_BYTE_SHUFFLE = 5,
+    HR_FILTER_DELTA_BIT_SHUFFLE = 6
 } hr_filter;
 
 /** What the choice of codec, level and filter is for (docs/convert.md). The numbers are frozen. */
