@@ -243,6 +243,6 @@ hr_status hr_split(hr_dataset *ds, const hr_split_options *opts, hr_subset **par
         }
     }
     if (st != HR_OK)
-        hr__error_name_file(err, hr_dataset_path(ds));
+        hr__dataset_name_error(ds, err);
     return st;
 }

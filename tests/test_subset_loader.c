@@ -288,6 +288,46 @@ static void loader__parts_of_many_small_rows__right_ones(void **state) {
     data = kept;
 }
 
+/* Of files with short last chunks, consecutive samples and others: every one once, by its index. */
+static void loader__parts_of_several_files__right_ones(void **state) {
+    (void)state;
+    const struct made made = {700, 30, 40, 4, HR_CODEC_ZSTD, HR_FILTER_NONE};
+    hr_dataset *kept = data;
+    for (uint32_t num_files = 2; num_files <= 5; num_files++) {
+        data = made_open_files("part.hrd", &made, num_files);
+        hr_subset *parts[] = {drawn(700, 80), drawn(700, 5), every(1, 17), every(1, 0),
+                              every(9, 4)};
+        for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {
+            uint8_t seen[700] = {0};
+            uint64_t index[700], row[20];
+            const uint64_t n = hr_subset_num_samples(parts[k]);
+            hr_loader_options o = options(parts[k]);
+            hr_batch *b = NULL;
+            hr_loader *l = opened(&o);
+            while (hr_loader_next(l, LIMIT_NS, &b, NULL) == HR_OK) {
+                const int64_t *y = hr_batch_data_by_name(b, "y");
+                assert_true(made_batch_right(b, &made));
+                made_ok(hr_batch_indices(b, row, NULL), &(hr_error){0});
+                for (uint32_t i = 0; i < hr_batch_num_samples(b); i++) {
+                    assert_int_equal(row[i], (uint64_t)y[i]);
+                    seen[y[i]]++;
+                }
+                hr_batch_release(b);
+            }
+            made_ok(hr_subset_indices(parts[k], 0, n, index, NULL), &(hr_error){0});
+            for (uint64_t i = 0, at = 0; i < 700; i++) {
+                const bool wanted = at < n && index[at] == i;
+                assert_int_equal(seen[i], wanted);
+                at += wanted;
+            }
+            hr_loader_close(l);
+            hr_subset_free(parts[k]);
+        }
+        hr_dataset_close(data);
+    }
+    data = kept;
+}
+
 static void damage(const char *path, uint64_t off) {
     FILE *f = fopen(path, "r+b");
     assert_non_null(f);
@@ -379,6 +419,7 @@ int main(void) {
         cmocka_unit_test(report__every_tenth_sample__reads_ten_times_what_is_wanted),
         cmocka_unit_test(loader__samples_in_several_frames__right_ones),
         cmocka_unit_test(loader__parts_of_many_small_rows__right_ones),
+        cmocka_unit_test(loader__parts_of_several_files__right_ones),
         cmocka_unit_test(loader__damaged_chunk__named_where_it_is_needed),
         cmocka_unit_test(loader__sparse_subset_closed_early__leaves_nothing),
     };

@@ -192,7 +192,7 @@ typedef struct hr_loader_plan {
     uint64_t smallest_reopen_bytes;
     uint32_t num_streams;         /**< of all ranks */
     uint32_t local_batch_samples; /**< this rank's share of each batch */
-    uint64_t order_samples; /**< of all ranks: those of the subset, or of the data set */
+    uint64_t order_samples;       /**< of all ranks: those of the subset, or of the data set */
     uint64_t dataset_samples;
 } hr_loader_plan;
 
