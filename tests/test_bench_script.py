@@ -54,7 +54,7 @@ def results(tmp_path_factory):
             folder, MIB, 1, standard_sets.SETS[:1], prediction.CASES[-2:], "--probe=100ms"
         ),
         "soak": programs.soak(folder, 10_000, 100),
-        "shuffle": shuffle_speed.measure(folder, 40 * MIB, 1),
+        "shuffle": shuffle_speed.measure(folder, 33 * MIB, 1),
     }
 
 
