@@ -242,8 +242,10 @@ static void writer__goals__size_is_smallest_and_all_tell_what_was_tried(void **s
         file_bytes[goal] = im.superblock.file_bytes;
         hrd_image_free(&im);
     }
-    assert_true(file_bytes[HR_OPTIMIZE_SIZE] < file_bytes[HR_OPTIMIZE_SPEED]);
-    assert_true(file_bytes[HR_OPTIMIZE_SIZE] <= file_bytes[HR_OPTIMIZE_BALANCED]);
+    /* Of candidates within 1 % of the smallest, the fastest is taken: which, is a measurement. And
+     * a footer names all that were tried. */
+    uint64_t most = file_bytes[HR_OPTIMIZE_SIZE] * 99 / 100 - 4096;
+    assert_true(file_bytes[HR_OPTIMIZE_SPEED] > most && file_bytes[HR_OPTIMIZE_BALANCED] > most);
     free(x);
 }
 
