@@ -1,13 +1,13 @@
 /*
  * Processors: how many this process may use, and what they can do.
  */
-#define _GNU_SOURCE
 #include "cpu.h"
+
+#include "numa.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
-#include <sched.h>
 #include <stdio.h>
 
 bool hr__cpu_has_avx2(void) {
@@ -58,10 +58,8 @@ static uint32_t quota_of(const char *quota_path, const char *period_path) {
 }
 
 uint32_t hr__cpu_count(void) {
-    cpu_set_t set;
-    uint32_t n = 1;
-    if (sched_getaffinity(0, sizeof(set), &set) == 0)
-        n = (uint32_t)CPU_COUNT(&set);
+    struct hr__cpus allowed;
+    uint32_t n = hr__cpus_allowed(&allowed) ? hr__cpus_count(&allowed) : 1;
     uint32_t quota = quota_of("/sys/fs/cgroup/cpu.max", NULL);
     if (quota == 0)
         quota =

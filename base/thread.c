@@ -10,6 +10,14 @@
 #include <signal.h>
 #include <time.h>
 
+/* A mutex that is waited for awake for a while (a hundred looks at most): to fall asleep takes much
+ * longer than what is done under one. */
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#define HELD_BRIEFLY PTHREAD_MUTEX_ADAPTIVE_NP
+#else
+#define HELD_BRIEFLY PTHREAD_MUTEX_NORMAL
+#endif
+
 hr_status hr__thread_start(struct hr__thread *t, const char *name, void *(*run)(void *), void *arg,
                            hr_error *err) {
     sigset_t all, before;
@@ -34,7 +42,13 @@ void hr__thread_join(struct hr__thread *t) {
 }
 
 hr_status hr__mutex_init(hr__mutex *m, hr_error *err) {
-    if (pthread_mutex_init(m, NULL) != 0)
+    pthread_mutexattr_t attr;
+    if (pthread_mutexattr_init(&attr) != 0)
+        return hr__error_no_memory(err, sizeof(*m), "a mutex");
+    pthread_mutexattr_settype(&attr, HELD_BRIEFLY);
+    int rc = pthread_mutex_init(m, &attr);
+    pthread_mutexattr_destroy(&attr);
+    if (rc != 0)
         return hr__error_no_memory(err, sizeof(*m), "a mutex");
     return HR_OK;
 }

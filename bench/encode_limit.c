@@ -7,6 +7,7 @@
 #include "cpu.h"
 #include "crew.h"
 #include "error.h"
+#include "frame_filter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,14 +71,12 @@ static hr_status encode_chunk(const void *user, void *mine, uint64_t turn, uint6
     return HR_OK;
 }
 
-static hr_status frame_plain(struct hr__frame_decoder *codec, const struct plain_sample *s,
-                             const struct hr__sample_frame *f, uint8_t *scratch, uint8_t *dst,
-                             hr_error *err) {
-    bool plain = f->frame.element_bytes == 0;
-    hr_status st = hr__frame_decode(codec, &f->frame, f->stored, s->ds->superblock.required,
-                                    plain ? dst : scratch, err);
-    if (st == HR_OK && !plain)
-        hr__byte_unshuffle(scratch, f->frame.decoded_bytes, f->frame.element_bytes, dst);
+static hr_status frame_plain(struct hr__frame_decoder *codec, const struct hr__sample_frame *f,
+                             uint8_t *scratch, uint8_t *dst, hr_error *err) {
+    uint8_t *filtered = hr__filter_is_in_place(f->frame.filter) ? dst : scratch;
+    hr_status st = hr__frame_decode(codec, &f->frame, f->stored, f->features, filtered, err);
+    if (st == HR_OK)
+        hr__filter_undo(&f->frame, filtered, dst);
     return st;
 }
 
@@ -94,7 +93,7 @@ static hr_status decode_all(struct plain_sample *s, hr_error *err) {
         st = hr__frame_decoder_init(&codec, err);
     for (size_t i = 0; i < s->stored.num_frames && st == HR_OK; i++) {
         s->off[i] = off;
-        st = frame_plain(&codec, s, &s->stored.frames[i], scratch, s->decoded + off, err);
+        st = frame_plain(&codec, &s->stored.frames[i], scratch, s->decoded + off, err);
         off += s->stored.frames[i].frame.decoded_bytes;
     }
     hr__frame_decoder_free(&codec);

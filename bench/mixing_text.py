@@ -38,8 +38,8 @@ are in no particular order have well-mixed batches whichever of these orders vis
   samples of a chunk into each batch: at {small} chunks a batch has {small1} and pairs are kept {small_pairs} times as
   often, the buffer {small_buffer1} and {small_buffer_pairs}.
 - **What to do** if the data are sorted by what is learnt: take a larger window (`--window {large}`, {large_mib:.0f}
-  MiB: sums over 4 batches {large4}, over 16 {large16}, the ends {large_begin} and {large_end}), or shuffle the data
-  once before they are converted, which leaves nothing of it.
+  MiB: sums over 4 batches {large4}, over 16 {large16}, the ends {large_begin} and {large_end}), or shuffle all
+  samples once as they are converted (`headrace convert --shuffle`), which leaves nothing of it.
 
 Figures of batches do not say that a model trained on sorted data becomes as good as with a true shuffle.{training}
 

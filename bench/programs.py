@@ -89,6 +89,10 @@ def epoch(path, *options):
     return run_json(HEADRACE, "epoch", path, "--json", "--quiet", *options)
 
 
+def plan(path, *options):
+    return run_json(HEADRACE, "plan", path, "--json", *options)
+
+
 def bench(path, *options):
     """The measures of `headrace bench` by name, beside its other figures."""
     answer = run_json(HEADRACE, "bench", path, "--json", "--quiet", *options)

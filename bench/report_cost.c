@@ -32,7 +32,8 @@ static int64_t epoch_ns(hr_dataset *ds, uint32_t batch, bool untimed) {
     o.batch_samples = batch;
     o.num_epochs = 1;
     o.io = HR_IO_CACHED;
-    hr_status st = hr__loader_open(ds, &o, untimed, &l, &err);
+    const struct hr__loader_setup setup = {.untimed = untimed};
+    hr_status st = hr__loader_open(ds, &o, &setup, &l, &err);
     const int64_t began_ns = processor_ns();
     while (st == HR_OK && (st = hr_loader_next(l, -1, &b, &err)) == HR_OK)
         hr_batch_release(b);

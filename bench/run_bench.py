@@ -16,14 +16,16 @@ import loader_speed
 import machine
 import memory_runs
 import peak_memory
+import prediction
 import programs
 import set_speed
+import shuffle_speed
 import standard_sets
 import table
 from programs import say
 
 MIB = 1 << 20
-PARTS = ("epochs", "loader", "soak", "conversion", "memory")
+PARTS = ("epochs", "loader", "prediction", "soak", "conversion", "memory")
 SOAK_BATCHES, SOAK_CYCLES = 1_000_000, 10_000
 PICTURE = "benchmarks.svg"
 
@@ -90,6 +92,7 @@ def measure_arrays(args):
     results = {}
     if "conversion" in args.only:
         results["conversion"] = conversion_speed.measure(x, small, args.folder, args.rounds)
+        results["shuffle"] = shuffle_speed.measure(args.folder, args.size // 2, args.rounds)
     if "memory" in args.only:
         gzipped = args.folder / "gzip.h5"
         bench_data.write_hdf5(np.load(small), gzipped)
@@ -109,6 +112,9 @@ def measure(args):
         results["loader"] = loader_speed.measure(
             args.folder, args.set_size, args.short_size, args.rounds, args.seconds
         )
+    if "prediction" in args.only:
+        probe = "--probe=0.3s" if args.quick else "--probe"
+        results["prediction"] = prediction.measure(args.folder, args.set_size, args.rounds, probe=probe)
     if "soak" in args.only:
         say("soak")
         part = 100 if args.quick else 1
@@ -123,7 +129,7 @@ def write_pages(results, text):
     docs = programs.ROOT / "docs"
     if "epochs" in results:
         shutil.copyfile(results["epochs"]["sets"][0]["runs"][0]["picture"], docs / PICTURE)
-    table.write_page(docs / "benchmarks.md", text)
+    table.write_page(docs / "benchmarks.md", text, results)
     say("docs/benchmarks.md is written")
 
 

@@ -1,8 +1,9 @@
 """The figures of results.json as Markdown: table.py [results.json]. script/bench --write makes docs/benchmarks.md
-of them; what is there under "## Notes" is kept."""
+of them; sections that a run did not measure, and what is there under "## Notes", are kept."""
 
 import json
 import pathlib
+import re
 import sys
 
 NOTES = "## Notes"
@@ -135,7 +136,7 @@ def epochs_text(epochs):
     return (
         "## Epochs\n\n"
         f"By `headrace bench`, in {epochs['rounds']} rounds, with {run['threads']} threads. L is decoding the file's "
-        "own frames from memory into cached scratch (checksum and codec, no filter, nothing else) on all threads; "
+        "own frames from memory into cached scratch (checksum, codec and filter, but not the byte shuffle, which is undone while rows are placed) on all threads; "
         f"reading is past the page cache, {run['read_depth']} deep, in the order of the epoch. The limit is "
         "L from memory, and the smaller of L and ratio x reading from disk; a share is of the limit that was measured in "
         "the same round.\n\n![Rates of the first set, its limits behind them](benchmarks.svg)\n"
@@ -281,6 +282,28 @@ def conversion_text(conversion):
     return "## Conversion\n" + limits_text(conversion["limits"]) + others_text(conversion["others"])
 
 
+def shuffle_text(shuffle):
+    rows = [
+        [
+            row["name"],
+            mib(row["source_bytes"]),
+            mib(row["budget_bytes"]),
+            rate(row["plain_bytes_per_s"]["median"]),
+            span(row["bytes_per_s"], rate),
+            f"**{percent(row['share']['median'])}** "
+            f"({percent(row['share']['low'])} to {percent(row['share']['high'])})",
+            percent(row["promised"]),
+            verdict(row["kept"]),
+        ]
+        for row in shuffle["rows"]
+    ]
+    header = ["samples", "source", "budget", "rate without", "rate with", "share", "promised", "kept"]
+    return (
+        "## Shuffling once\n\n`convert --shuffle` against the same conversion without it, source in the page cache, fsync "
+        "included.\n\n" + grid(header, rows)
+    )
+
+
 def memory_text(memory):
     rows = [
         [
@@ -306,12 +329,57 @@ def memory_text(memory):
     return text + "\n" + "\n".join(lines) + "\n"
 
 
+def prediction_row(case):
+    rate_of, first = case["rate"], case["first_batch"]
+    return [
+        case["name"],
+        case["epochs"],
+        rate(rate_of["predicted"]["median"]),
+        rate(rate_of["measured"]["median"]),
+        f"**{span(rate_of['ratio'], times)}**",
+        verdict(rate_of["kept"]),
+        milliseconds(first["predicted"]["median"]),
+        milliseconds(first["measured"]["median"]),
+        f"**{span(first['ratio'], times)}**",
+        verdict(first["kept"]),
+    ]
+
+
+def prediction_text(found):
+    one = found["sets"][0]["cases"][0]
+    longest = max(case["probe_s"] for each in found["sets"] for case in each["cases"])
+    text = (
+        "## Prediction\n\n"
+        f"What `headrace plan --probe` predicts against what `headrace epoch` does, in turns: sets of "
+        f"{mib(found['set_bytes'])}, the default window. The longest probe took {longest:.2f} s. A ratio is measured "
+        f"through predicted, of each of {found['rounds']} rounds. Promised: the rate within "
+        f"{percent(one['rate']['promised'] - 1)}, the first batch within a factor of "
+        f"{one['first_batch']['promised']:.1f}.\n"
+    )
+    header = ["predicted for", "epochs", "rate predicted", "measured", "ratio", "kept"]
+    header += ["first batch predicted", "measured", "ratio", "kept"]
+    for each in found["sets"]:
+        text += f"\n### {each['name']}: batches of {each['batch']}\n\n"
+        text += grid(header, map(prediction_row, each["cases"]))
+    return text
+
+
 SECTIONS = {
     "epochs": epochs_text,
     "loader": loader_text,
+    "prediction": prediction_text,
     "soak": soak_text,
     "conversion": conversion_text,
+    "shuffle": shuffle_text,
     "memory": memory_text,
+}
+TITLES = {
+    "epochs": "## Epochs",
+    "loader": "## Loader",
+    "prediction": "## Prediction",
+    "soak": "## Soak",
+    "conversion": "## Conversion",
+    "memory": "## Peak memory",
 }
 
 
@@ -323,13 +391,36 @@ def render(results):
     return text
 
 
-def write_page(path, text):
-    """Notes by people stay."""
-    notes = ""
-    if path.exists():
-        _, found, kept = path.read_text().partition(NOTES)
-        notes = "\n" + found + kept if found else ""
-    path.write_text(text + notes)
+def title_of(section):
+    return section.partition("\n")[0]
+
+
+def earlier_sections(page):
+    """What another run has measured, by title: with a line that says which run that was."""
+    made = re.search(r"^Made by (`[^`]*` on [0-9-]+)", page, re.M)
+    kept = {}
+    for section in re.findall(r"^## .*?(?=^## |\Z)", page, re.M | re.S):
+        title, _, rest = section.partition("\n")
+        if made and not rest.startswith("\n*By "):
+            rest = f"\n*By {made[1]}, not by the run named above.*\n{rest}"
+        kept[title] = f"{title}\n{rest.rstrip()}\n"
+    return kept
+
+
+def write_page(path, text, results):
+    """What this run did not measure stays as it was, and so do notes by people."""
+    page, _, notes = path.read_text().partition(NOTES) if path.exists() else ("", "", "")
+    kept = earlier_sections(page)
+    head, *new = re.split(r"^(?=## )", text, flags=re.M)
+    sections = {title_of(section): section.rstrip() + "\n" for section in new}
+    titles = [title_of(new[0])]
+    for name, title in TITLES.items():
+        if name not in results and title in kept:
+            sections[title] = kept[title]
+        if title in sections:
+            titles.append(title)
+    text = head + "\n".join(sections[title] for title in titles)
+    path.write_text(text + (f"\n{NOTES}{notes}" if notes else ""))
 
 
 def main():

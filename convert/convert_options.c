@@ -6,12 +6,13 @@
 #include "cpu.h"
 #include "error.h"
 #include "options.h"
+#include "shuffle_options.h"
 
 #define DEFAULT_TIMEOUT_NS INT64_C(60000000000)
 
 static hr_status check_convert(const hr_convert_options *o, hr_error *err) {
     const uint32_t known = HR_CONVERT_REPLACE | HR_CONVERT_RESUME | HR_CONVERT_FOLLOW_EXTERNAL |
-                           HR_CONVERT_NO_SPACE_CHECK;
+                           HR_CONVERT_NO_SPACE_CHECK | HR_CONVERT_SHUFFLE;
     if ((o->flags & ~known) != 0)
         return hr__error_set(err, HR_ERR_INVALID, "unknown flags 0x%x", o->flags & ~known);
     if (o->output == NULL || o->output[0] == '\0')
@@ -24,7 +25,7 @@ static hr_status check_convert(const hr_convert_options *o, hr_error *err) {
         return hr__error_set(err, HR_ERR_INVALID, "reserved is %u; set it to 0", o->reserved);
     if (o->helper_timeout_ns < 0)
         return hr__error_set(err, HR_ERR_INVALID, "helper_timeout_ns is negative");
-    return HR_OK;
+    return hr__shuffle_options_check(o, err);
 }
 
 hr_status hr__convert_options_resolve(const hr_convert_options *opts, hr_convert_options *out,

@@ -4,20 +4,30 @@
 #include "convert_report.h"
 
 #include "error.h"
+#include "shuffle.h"
 
 #include <stdio.h>
 
-static void note_field(const hr_convert_options *opts, const char *name, const hr_statistics *s) {
-    char line[512], inf[128] = "";
-    int n = snprintf(line, sizeof line, "warning: field %s has ", name);
+/* "12 NaN (the first in sample 7)", and of shuffled samples where it was before. */
+static void count_text(const struct hr__permutation *shuffle, const char *what, uint64_t count,
+                       uint64_t first, char out[160]) {
+    int n = snprintf(out, 160, "%llu %s (the first in sample %llu", (unsigned long long)count, what,
+                     (unsigned long long)first);
+    if (shuffle != NULL)
+        n += snprintf(out + n, 160 - (size_t)n, ", which was %llu before the shuffle",
+                      (unsigned long long)hr__permutation_invert(shuffle, first));
+    snprintf(out + n, 160 - (size_t)n, ")");
+}
+
+static void note_field(const hr_convert_options *opts, const struct hr__permutation *shuffle,
+                       const char *name, const hr_statistics *s) {
+    char line[640], nan[160] = "", inf[160] = "";
     if (s->num_nan > 0)
-        n += snprintf(line + n, sizeof line - (size_t)n, "%llu NaN (the first in sample %llu)",
-                      (unsigned long long)s->num_nan, (unsigned long long)s->first_nan_sample);
+        count_text(shuffle, "NaN", s->num_nan, s->first_nan_sample, nan);
     if (s->num_inf > 0)
-        snprintf(inf, sizeof inf, "%s%llu Inf (the first in sample %llu)",
-                 s->num_nan > 0 ? " and " : "", (unsigned long long)s->num_inf,
-                 (unsigned long long)s->first_inf_sample);
-    snprintf(line + n, sizeof line - (size_t)n, "%s", inf);
+        count_text(shuffle, "Inf", s->num_inf, s->first_inf_sample, inf);
+    snprintf(line, sizeof line, "warning: field %s has %s%s%s", name, nan,
+             nan[0] != '\0' && inf[0] != '\0' ? " and " : "", inf);
     if (opts->on_note != NULL)
         opts->on_note(opts->user, line);
 }
@@ -27,8 +37,12 @@ hr_status hr__convert_report(const hr_convert_options *opts, hr_convert_result *
     hr_dataset *ds = NULL;
     hr_open_options open_opts = HR_OPEN_OPTIONS_INIT;
     open_opts.budget_bytes = opts->budget_bytes;
+    struct hr__permutation shuffle;
     hr_status st;
     HR_TRY(hr_dataset_open(opts->output, &open_opts, &ds, err));
+    const bool shuffled = (opts->flags & HR_CONVERT_SHUFFLE) != 0 && hr_dataset_num_samples(ds) > 0;
+    if (shuffled)
+        hr__shuffle_permutation(&shuffle, hr_dataset_num_samples(ds), opts->shuffle_seed);
     for (uint32_t i = 0; i < hr_dataset_num_fields(ds); i++) {
         hr_field field;
         hr_statistics s = {.struct_bytes = sizeof s};
@@ -39,7 +53,7 @@ hr_status hr__convert_report(const hr_convert_options *opts, hr_convert_result *
         result->num_nan += s.num_nan;
         result->num_inf += s.num_inf;
         if (s.num_nan > 0 || s.num_inf > 0)
-            note_field(opts, field.name, &s);
+            note_field(opts, shuffled ? &shuffle : NULL, field.name, &s);
     }
 done:
     hr_dataset_close(ds);

@@ -48,6 +48,11 @@ uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in) {
     return total;
 }
 
+uint64_t hr__read_plan_bytes(const struct hr__inputs *in, const struct hr__read_plan *plan) {
+    uint64_t bytes = plan->buffer_bytes * plan->num_buffers;
+    return hr__add_u64(bytes, hr__read_plan_reader_bytes(in), &bytes) ? bytes : UINT64_MAX;
+}
+
 static uint64_t largest_granule(const struct hr__inputs *in) {
     uint64_t granule = 1;
     for (uint32_t i = 0; i < in->num_fields; i++)

@@ -28,6 +28,10 @@ uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers
  * room for two pieces of its own and for decoding one row of chunks. */
 uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in);
 
+/* All that reading by a plan takes: its buffers, and one reader of every field. UINT64_MAX: more
+ * than there can be. */
+uint64_t hr__read_plan_bytes(const struct hr__inputs *in, const struct hr__read_plan *plan);
+
 /* Where a field's samples begin in a buffer. */
 uint64_t hr__read_plan_field_off(const struct hr__inputs *in, uint64_t range_samples,
                                  uint32_t field);

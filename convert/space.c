@@ -42,9 +42,10 @@ static char *folder_of(const char *path) {
     return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
-hr_status hr__space_check(const char *path, uint64_t needed_bytes, hr_error *err) {
+/* Whether needed_bytes are free on the file system that holds path; *free_bytes: how many. */
+static hr_status look(const char *path, uint64_t needed_bytes, uint64_t *free_bytes, bool *enough,
+                      hr_error *err) {
     struct statvfs disk;
-    uint64_t free_bytes;
     char *folder = folder_of(path);
     if (folder == NULL)
         return hr__error_no_memory(err, strlen(path), "the name of a folder");
@@ -53,12 +54,33 @@ hr_status hr__space_check(const char *path, uint64_t needed_bytes, hr_error *err
         rc = statvfs(folder, &disk);
     while (rc != 0 && errno == EINTR);
     free(folder);
-    if (rc != 0 || disk.f_blocks == 0 ||
-        !hr__mul_u64((uint64_t)disk.f_bavail, (uint64_t)disk.f_frsize, &free_bytes) ||
-        free_bytes >= needed_bytes)
-        return HR_OK;
+    *enough = rc != 0 || disk.f_blocks == 0 ||
+              !hr__mul_u64((uint64_t)disk.f_bavail, (uint64_t)disk.f_frsize, free_bytes) ||
+              *free_bytes >= needed_bytes;
+    return HR_OK;
+}
+
+hr_status hr__space_check(const char *path, uint64_t needed_bytes, hr_error *err) {
+    uint64_t free_bytes = 0;
+    bool enough;
+    const hr_status st = look(path, needed_bytes, &free_bytes, &enough, err);
+    if (st != HR_OK || enough)
+        return st;
     return hr__error_set(err, HR_ERR_NO_SPACE,
                          "%s needs about %.1f MiB more, and %.1f MiB are free on its disk; free "
                          "some and resume, or convert to another disk",
                          path, (double)needed_bytes / MIB, (double)free_bytes / MIB);
+}
+
+hr_status hr__space_check_spill(const char *path, uint64_t needed_bytes, hr_error *err) {
+    uint64_t free_bytes = 0;
+    bool enough;
+    const hr_status st = look(path, needed_bytes, &free_bytes, &enough, err);
+    if (st != HR_OK || enough)
+        return st;
+    return hr__error_set(err, HR_ERR_NO_SPACE,
+                         "shuffling needs %.1f MiB for a temporary file (%s), and %.1f MiB are "
+                         "free on its disk; free some, convert to another disk, or give a budget "
+                         "that holds all samples",
+                         (double)needed_bytes / MIB, path, (double)free_bytes / MIB);
 }

@@ -1,35 +1,17 @@
 /*
- * The byte shuffle, 32 elements at a time: the rounds of byte_shuffle_sse2.c on two groups of 16
- * side by side, since AVX2 interleaves within each half of a register.
+ * The byte shuffle, 32 elements at a time, by the rounds of byte_shuffle_sse2.c.
  */
 #include "byte_shuffle.h"
 
-#include <immintrin.h>
+#include "byte_rounds_avx2.h"
 
-#define GROUP      32
-#define INLINE     static inline __attribute__((always_inline))
-#define EACH(i, n) for (int i = 0; i < (n); i++)
+#define GROUP 32
 
-INLINE void rounds(__m256i *v, int e, int count) {
-    __m256i w[16];
-    EACH(r, count) {
-        EACH(i, e / 2) {
-            w[2 * i] = _mm256_unpacklo_epi8(v[i], v[i + e / 2]);
-            w[2 * i + 1] = _mm256_unpackhi_epi8(v[i], v[i + e / 2]);
-        }
-        EACH(i, e) v[i] = w[i];
-    }
-}
-
-/* Register i: the i-th 16 bytes of the first group below those of the second. */
 INLINE size_t shuffle(const uint8_t *in, size_t n, int e, uint8_t *out) {
     size_t at = 0;
     for (; n - at >= GROUP; at += GROUP) {
         __m256i v[16];
-        const __m128i *p = (const __m128i *)(in + at * (size_t)e);
-        EACH(i, e)
-        v[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(p + i)),
-                                       _mm_loadu_si128(p + e + i), 1);
+        groups_load(in + at * (size_t)e, e, v);
         rounds(v, e, 4);
         EACH(j, e) _mm256_storeu_si256((__m256i *)(out + (size_t)j * n + at), v[j]);
     }
@@ -42,12 +24,7 @@ INLINE size_t unshuffle(const uint8_t *in, size_t n, int e, int log2_e, uint8_t 
         __m256i v[16];
         EACH(j, e) v[j] = _mm256_loadu_si256((const __m256i *)(in + (size_t)j * n + at));
         rounds(v, e, log2_e);
-        __m256i *p = (__m256i *)(out + at * (size_t)e);
-        EACH(i, e / 2) {
-            const __m256i a = v[2 * i], b = v[2 * i + 1];
-            _mm256_storeu_si256(p + i, _mm256_permute2x128_si256(a, b, 0x20));
-            _mm256_storeu_si256(p + e / 2 + i, _mm256_permute2x128_si256(a, b, 0x31));
-        }
+        groups_store(v, e, out + at * (size_t)e);
     }
     return at;
 }

@@ -9,6 +9,7 @@
 #include "dtype.h"
 #include "error.h"
 #include "frame_codec.h" /* hr__hash */
+#include "frame_filter.h"
 #include "superblock.h"
 
 #include <string.h>
@@ -110,9 +111,9 @@ static hr_status check_frame(const struct hr__frame *f, const uint8_t *p, hr_err
         return bad(err, "the stored size of a frame", f->stored_bytes, HR__MAX_STORED_FRAME_BYTES);
     if (f->decoded_bytes == 0 || f->decoded_bytes > HR__MAX_FRAME_BYTES)
         return bad(err, "the decoded size of a frame", f->decoded_bytes, HR__MAX_FRAME_BYTES);
-    if (!hr__is_zero(p + 19, 5))
+    if (p[19] != 0)
         return bad(err, "a reserved field of a frame", 1, 0);
-    if (f->codec > HR__CODEC_ZSTD || f->filter > HR__FILTER_BYTE_SHUFFLE)
+    if (f->codec > HR__CODEC_ZSTD || hr__filter_name(f->filter) == NULL)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
                              "a frame has codec %u and filter %u, which this version (%s) does not "
                              "know; use a newer Headrace",
@@ -121,11 +122,14 @@ static hr_status check_frame(const struct hr__frame *f, const uint8_t *p, hr_err
         return bad(err, "the stored size of a raw frame", f->stored_bytes, f->decoded_bytes);
     if (f->codec == HR__CODEC_RAW && f->filter != HR__FILTER_NONE)
         return bad(err, "the filter of a raw frame", f->filter, HR__FILTER_NONE);
-    uint32_t e = f->element_bytes;
-    bool element = f->filter == HR__FILTER_NONE ? e == 0 : e == 2 || e == 4 || e == 8 || e == 16;
-    if (!element || (e != 0 && f->decoded_bytes % e != 0))
-        return bad(err, "the filter parameter of a frame", e, 0);
-    return HR_OK;
+    if (hr__filter_fits(f->filter, f->element_bytes, f->distance_bytes, f->decoded_bytes))
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_CORRUPT,
+                         "its header is malformed: a frame of %u bytes has elements of %u and a "
+                         "distance of %u bytes, which its filter (%s) does not allow; run headrace "
+                         "verify, and convert anew",
+                         f->decoded_bytes, f->element_bytes, f->distance_bytes,
+                         hr__filter_name(f->filter));
 }
 
 /* The size that frame i of the block must have, given those before; 0: it is the first, and any
@@ -256,7 +260,8 @@ void hr__chunk_view_frame(const struct hr__chunk_view *v, uint32_t f, uint64_t o
                               .hash = hr__get_u64(p + 8),
                               .codec = p[16],
                               .filter = p[17],
-                              .element_bytes = p[18]};
+                              .element_bytes = p[18],
+                              .distance_bytes = hr__get_u32(p + 20)};
 }
 
 uint32_t hr__frame_samples(uint64_t sample_bytes) {
@@ -281,6 +286,7 @@ static void frame_encode(const struct hr__frame *f, uint8_t *p) {
     p[16] = f->codec;
     p[17] = f->filter;
     p[18] = f->element_bytes;
+    hr__put_u32(p + 20, f->distance_bytes);
 }
 
 void hr__chunk_header_encode(const struct hr__chunk_header *h, const struct hr__schema *schema,

@@ -40,6 +40,7 @@ struct hr__frame {
     uint8_t codec;
     uint8_t filter;
     uint8_t element_bytes;
+    uint32_t distance_bytes;
 };
 
 /* A decoded view: points into the chunk's bytes, allocates nothing. */

@@ -6,6 +6,7 @@
 
 #include "bytes.h"
 #include "error.h"
+#include "frame_filter.h"
 #include "superblock.h"
 
 #include <stdlib.h>
@@ -15,6 +16,12 @@
 
 uint64_t hr__hash(const void *p, size_t n_bytes) {
     return XXH3_64bits(p, n_bytes);
+}
+
+void hr__hash_wide(const void *p, size_t n_bytes, uint8_t out[16]) {
+    XXH128_hash_t hash = XXH3_128bits(p, n_bytes);
+    hr__put_u64(out, hash.low64);
+    hr__put_u64(out + 8, hash.high64);
 }
 
 hr_status hr__frame_decoder_init(struct hr__frame_decoder *d, hr_error *err) {
@@ -39,15 +46,15 @@ hr_status hr__frame_check(const struct hr__frame *frame, const uint8_t *stored, 
 }
 
 static hr_status check_features(const struct hr__frame *frame, uint32_t features, hr_error *err) {
-    bool zstd = frame->codec != HR__CODEC_ZSTD || (features & HR__FEATURE_ZSTD) != 0;
-    bool shuffle =
-        frame->filter != HR__FILTER_BYTE_SHUFFLE || (features & HR__FEATURE_BYTE_SHUFFLE) != 0;
-    if (zstd && shuffle)
+    uint32_t used = hr__filter_features(frame->filter);
+    if (frame->codec == HR__CODEC_ZSTD)
+        used |= HR__FEATURE_ZSTD;
+    if ((used & ~features) == 0)
         return HR_OK;
     return hr__error_at(err, HR_ERR_CORRUPT, frame->off,
                         "the frame at offset %llu of the chunk uses %s, which the superblock does "
                         "not list",
-                        (unsigned long long)frame->off, zstd ? "byte-shuffle" : "zstd");
+                        (unsigned long long)frame->off, hr__feature_name(used & ~features));
 }
 
 /* Exactly one: a second or skippable frame behind it would be ignored data. zstd also reads formats
@@ -83,8 +90,8 @@ done:
 
 hr_status hr__frame_encoder_init(struct hr__frame_encoder *e, hr_error *err) {
     e->zstd = ZSTD_createCCtx();
-    e->shuffled = malloc(HR__MAX_FRAME_BYTES);
-    if (e->zstd != NULL && e->shuffled != NULL)
+    e->filtered = malloc(HR__MAX_FRAME_BYTES);
+    if (e->zstd != NULL && e->filtered != NULL)
         return HR_OK;
     hr__frame_encoder_free(e);
     return hr__error_no_memory(err, HR__MAX_FRAME_BYTES, "a zstd encoder");
@@ -92,7 +99,7 @@ hr_status hr__frame_encoder_init(struct hr__frame_encoder *e, hr_error *err) {
 
 void hr__frame_encoder_free(struct hr__frame_encoder *e) {
     ZSTD_freeCCtx(e->zstd);
-    free(e->shuffled);
+    free(e->filtered);
     *e = (struct hr__frame_encoder){0};
 }
 
@@ -114,16 +121,17 @@ hr_status hr__frame_encode(struct hr__frame_encoder *e, const struct hr__storage
                            struct hr__frame *out, hr_error *err) {
     const uint8_t *in = src;
     size_t n = n_bytes;
-    bool shuffle = storage->filter == HR__FILTER_BYTE_SHUFFLE && storage->element_bytes > 1 &&
-                   n_bytes % storage->element_bytes == 0;
+    bool filtered =
+        storage->filter != HR__FILTER_NONE &&
+        hr__filter_fits(storage->filter, storage->element_bytes, storage->distance_bytes, n_bytes);
     if (n_bytes > HR__MAX_FRAME_BYTES || dst_bytes < hr__frame_bound(n_bytes))
         return hr__error_set(err, HR_ERR_INVALID,
                              "no room for a frame of %u bytes (at most %u) in %zu", n_bytes,
                              HR__MAX_FRAME_BYTES, dst_bytes);
     if (storage->codec == HR__CODEC_ZSTD) {
-        if (shuffle) {
-            hr__byte_shuffle(src, n_bytes, storage->element_bytes, e->shuffled);
-            in = e->shuffled;
+        if (filtered) {
+            hr__filter_apply(storage, src, n_bytes, dst, e->filtered);
+            in = e->filtered;
         }
         n = ZSTD_compressCCtx(e->zstd, dst, dst_bytes, in, n_bytes, storage->level);
         if (ZSTD_isError(n))
@@ -134,8 +142,9 @@ hr_status hr__frame_encode(struct hr__frame_encoder *e, const struct hr__storage
         store_raw(src, n_bytes, dst, out);
     else
         *out = (struct hr__frame){.codec = HR__CODEC_ZSTD,
-                                  .filter = shuffle ? HR__FILTER_BYTE_SHUFFLE : HR__FILTER_NONE,
-                                  .element_bytes = shuffle ? storage->element_bytes : 0,
+                                  .filter = filtered ? storage->filter : HR__FILTER_NONE,
+                                  .element_bytes = filtered ? storage->element_bytes : 0,
+                                  .distance_bytes = filtered ? storage->distance_bytes : 0,
                                   .stored_bytes = (uint32_t)n,
                                   .decoded_bytes = n_bytes};
     out->hash = hr__hash(dst, out->stored_bytes);

@@ -14,7 +14,7 @@ hr_status hr__frame_decoder_init(struct hr__frame_decoder *d, hr_error *err);
 void hr__frame_decoder_free(struct hr__frame_decoder *d);
 
 /* Hash, then codec. Without the filter's inverse: dst gets decoded_bytes bytes as they were before
- * compression, shuffled if the frame is. HR_ERR_CORRUPT. `features`: HR__FEATURE_* of the file. */
+ * compression, filtered if the frame is. HR_ERR_CORRUPT. `features`: HR__FEATURE_* of the file. */
 hr_status hr__frame_decode(struct hr__frame_decoder *d, const struct hr__frame *frame,
                            const uint8_t *stored, uint32_t features, uint8_t *dst, hr_error *err);
 /* Only the hash. */
@@ -26,17 +26,20 @@ void hr__byte_shuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes,
 
 struct hr__frame_encoder {
     void *zstd;
-    uint8_t *shuffled; /* HR__MAX_FRAME_BYTES */
+    uint8_t *filtered; /* HR__MAX_FRAME_BYTES */
 };
 hr_status hr__frame_encoder_init(struct hr__frame_encoder *e, hr_error *err);
 void hr__frame_encoder_free(struct hr__frame_encoder *e);
 /* Most bytes that encoding n_bytes needs in dst. */
 size_t hr__frame_bound(size_t n_bytes);
-/* Encodes src as `storage` says, raw where that is not smaller. Fills out but for off. */
+/* Encodes src as `storage` says, without the filter where it does not fit n_bytes, raw where that
+ * is not smaller. Fills out but for off. */
 hr_status hr__frame_encode(struct hr__frame_encoder *e, const struct hr__storage *storage,
                            const uint8_t *src, uint32_t n_bytes, uint8_t *dst, size_t dst_bytes,
                            struct hr__frame *out, hr_error *err);
 
 uint64_t hr__hash(const void *p, size_t n_bytes); /* XXH3-64 */
+/* XXH3-128: its lower 64 bits, then the upper ones, little-endian. */
+void hr__hash_wide(const void *p, size_t n_bytes, uint8_t out[16]);
 
 #endif

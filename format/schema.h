@@ -17,14 +17,22 @@
 /* How a writer stores a field. */
 /* Numbers of the file format. */
 enum hr__codec { HR__CODEC_RAW = 0, HR__CODEC_ZSTD = 1 };
-enum hr__filter { HR__FILTER_NONE = 0, HR__FILTER_BYTE_SHUFFLE = 1 };
+enum hr__filter {
+    HR__FILTER_NONE = 0,
+    HR__FILTER_BYTE_SHUFFLE = 1,
+    HR__FILTER_BIT_SHUFFLE = 2,
+    HR__FILTER_DELTA = 3,
+    HR__FILTER_DELTA_BYTE_SHUFFLE = 4,
+    HR__FILTER_DELTA_BIT_SHUFFLE = 5
+};
 
 struct hr__storage {
-    uint8_t codec;         /* enum hr__codec */
-    uint8_t filter;        /* enum hr__filter */
-    uint8_t element_bytes; /* of the filter; 0 without */
-    int32_t level;         /* of zstd */
-    char *why_json;        /* members "reason", "candidates", ... as a JSON object; NULL: none */
+    uint8_t codec;           /* enum hr__codec */
+    uint8_t filter;          /* enum hr__filter */
+    uint8_t element_bytes;   /* of the filter; 0 without */
+    int32_t level;           /* of zstd */
+    uint32_t distance_bytes; /* of a delta; 0 without */
+    char *why_json;          /* members "reason", "candidates", ... as a JSON object; NULL: none */
 };
 
 struct hr__schema_field {

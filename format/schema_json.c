@@ -3,6 +3,7 @@
  */
 #include "dtype.h"
 #include "error.h"
+#include "frame_filter.h"
 #include "json_text.h"
 #include "schema_internal.h"
 
@@ -53,10 +54,11 @@ static json_t *storage_json(const struct hr__storage *s) {
         json_object_set_new(o, "codec", json_string(s->codec == HR__CODEC_ZSTD ? "zstd" : "raw"));
     if (s->codec == HR__CODEC_ZSTD)
         bad |= json_object_set_new(o, "level", json_integer(s->level));
-    bad |= json_object_set_new(
-        o, "filter", json_string(s->filter == HR__FILTER_BYTE_SHUFFLE ? "byte-shuffle" : "none"));
+    bad |= json_object_set_new(o, "filter", json_string(hr__filter_name(s->filter)));
     if (s->filter != HR__FILTER_NONE)
         bad |= json_object_set_new(o, "element_bytes", json_integer(s->element_bytes));
+    if (hr__filter_has_delta(s->filter))
+        bad |= json_object_set_new(o, "distance_bytes", json_integer(s->distance_bytes));
     bad |= why == NULL || json_object_update_missing(o, why) != 0;
     json_decref(why);
     if (bad == 0)
@@ -181,16 +183,23 @@ static hr_status shape_parse(const json_t *shape, struct hr__schema_field *f, hr
 /* A job that is resumed encodes by what stands here, so it must be what a frame may hold. */
 static hr_status storage_numbers(const json_t *o, struct hr__storage *out, hr_error *err) {
     const json_t *level = json_object_get(o, "level"), *bytes = json_object_get(o, "element_bytes");
-    int64_t n = 0;
+    const json_t *distance = json_object_get(o, "distance_bytes");
+    int64_t n = 0, d = 0;
     if (level != NULL && (!hr__json_get_i64(level, &n) || n < INT32_MIN || n > INT32_MAX))
         return bad_key(err, "level", "a 32-bit number");
     out->level = (int32_t)n;
     n = 0;
     if (bytes != NULL && !hr__json_get_i64(bytes, &n))
         return bad_key(err, "element_bytes", "a number");
-    if (out->filter == HR__FILTER_BYTE_SHUFFLE && n != 2 && n != 4 && n != 8 && n != 16)
-        return bad_key(err, "element_bytes", "2, 4, 8 or 16");
-    out->element_bytes = out->filter == HR__FILTER_NONE ? 0 : (uint8_t)n;
+    if (distance != NULL && !hr__json_get_i64(distance, &d))
+        return bad_key(err, "distance_bytes", "a number");
+    if (out->filter == HR__FILTER_NONE)
+        return HR_OK;
+    if (n < 0 || n > UINT8_MAX || d < 0 || d > UINT32_MAX ||
+        !hr__filter_fits(out->filter, (uint32_t)n, (uint32_t)d, 0))
+        return bad_key(err, "filter", "one that has these element_bytes and distance_bytes");
+    out->element_bytes = (uint8_t)n;
+    out->distance_bytes = (uint32_t)d;
     return HR_OK;
 }
 
@@ -202,7 +211,8 @@ static hr_status storage_parse(const json_t *o, struct hr__storage *out, hr_erro
     if (!json_is_object(o) || codec == NULL || filter == NULL)
         return bad_key(err, "storage", "an object with codec and filter");
     out->codec = strcmp(codec, "zstd") == 0 ? HR__CODEC_ZSTD : HR__CODEC_RAW;
-    out->filter = strcmp(filter, "byte-shuffle") == 0 ? HR__FILTER_BYTE_SHUFFLE : HR__FILTER_NONE;
+    if (!hr__filter_from_name(filter, &out->filter))
+        out->filter = HR__FILTER_NONE;
     hr_status st = storage_numbers(o, out, err);
     if (st != HR_OK)
         return st;

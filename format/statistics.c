@@ -143,6 +143,27 @@ hr_status hr__statistics_merge(struct hr__statistics *a, const struct hr__statis
     return hr__distinct_set_merge(&a->distinct, &b->distinct, err);
 }
 
+static uint64_t moved(uint64_t sample, uint64_t first_sample) {
+    return sample > UINT64_MAX - first_sample ? UINT64_MAX : sample + first_sample;
+}
+
+hr_status hr__statistics_append(struct hr__statistics *a, const struct hr__statistics *b,
+                                uint64_t first_sample, hr_error *err) {
+    struct hr__statistics later = *b; /* its sets are only read */
+    later.first_nan = moved(b->first_nan, first_sample);
+    later.first_inf = moved(b->first_inf, first_sample);
+    if (a->labels && !b->labels) {
+        hr__distinct_set_free(&a->distinct);
+        a->labels = false;
+    }
+    return hr__statistics_merge(a, &later, err);
+}
+
+uint64_t hr__statistics_held_bytes(const struct hr__statistics *s) {
+    return sizeof(*s) + s->distinct.capacity * sizeof(*s->distinct.slots) +
+           s->distinct.ranges_room * sizeof(*s->distinct.ranges);
+}
+
 static bool looks_sorted(const struct hr__statistics *s) {
     uint64_t distinct = hr__distinct_set_count(&s->distinct);
     return s->labels && !s->distinct.overflow && distinct >= 2 && s->values >= 4 * distinct &&

@@ -26,6 +26,12 @@ hr_status hr__statistics_add(struct hr__statistics *s, const void *data, uint64_
 /* a := a followed by b. */
 hr_status hr__statistics_merge(struct hr__statistics *a, const struct hr__statistics *b,
                                hr_error *err);
+/* The same, where b counted its samples from 0 and those of a end at first_sample. Figures of
+ * labels are left only where both have them. */
+hr_status hr__statistics_append(struct hr__statistics *a, const struct hr__statistics *b,
+                                uint64_t first_sample, hr_error *err);
+/* Of memory in use. */
+uint64_t hr__statistics_held_bytes(const struct hr__statistics *s);
 /* out->struct_bytes is respected as hr_dataset_statistics() says. */
 void hr__statistics_get(const struct hr__statistics *s, hr_statistics *out);
 

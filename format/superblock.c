@@ -25,11 +25,20 @@ static const struct feature {
     const char *name;
     uint32_t bit;
 } features[] = {
+    {"bit-shuffle", HR__FEATURE_BIT_SHUFFLE},
     {"byte-shuffle", HR__FEATURE_BYTE_SHUFFLE},
+    {"delta", HR__FEATURE_DELTA},
     {"varlen", HR__FEATURE_VARLEN},
     {"zstd", HR__FEATURE_ZSTD},
 };
 #define NUM_FEATURES (sizeof(features) / sizeof(features[0]))
+
+const char *hr__feature_name(uint32_t set) {
+    size_t i = 0;
+    while (i + 1 < NUM_FEATURES && (set & features[i].bit) == 0)
+        i++;
+    return features[i].name;
+}
 
 void hr__superblock_encode(const struct hr__superblock *sb, uint8_t page[HR__PAGE_BYTES]) {
     memset(page, 0, HR__PAGE_BYTES);

@@ -19,6 +19,10 @@
 #define HR__FEATURE_ZSTD         1u
 #define HR__FEATURE_BYTE_SHUFFLE 2u
 #define HR__FEATURE_VARLEN       4u
+#define HR__FEATURE_BIT_SHUFFLE  8u
+#define HR__FEATURE_DELTA        16u
+#define HR__FEATURES_FILTERS                                                                       \
+    (HR__FEATURE_BYTE_SHUFFLE | HR__FEATURE_BIT_SHUFFLE | HR__FEATURE_DELTA)
 
 struct hr__superblock {
     uint8_t uuid[16];
@@ -29,6 +33,9 @@ struct hr__superblock {
     uint64_t file_bytes;
     uint32_t required; /* HR__FEATURE_* */
 };
+
+/* The name of the first feature in a set that is not empty. */
+const char *hr__feature_name(uint32_t features);
 
 void hr__superblock_encode(const struct hr__superblock *sb, uint8_t page[HR__PAGE_BYTES]);
 

@@ -6,6 +6,7 @@
 #include "chunk_schemas.h"
 #include "dtype.h"
 #include "frame_codec.h"
+#include "frame_filter.h"
 #include "superblock.h"
 
 #include <stdlib.h>
@@ -42,10 +43,10 @@ static void decode_frame(struct hr__frame_decoder *d, const struct hr__frame *f,
     uint8_t *decoded = malloc(f->decoded_bytes), *plain = malloc(f->decoded_bytes);
     if (decoded == NULL || plain == NULL)
         abort();
-    uint32_t all = HR__FEATURE_ZSTD | HR__FEATURE_BYTE_SHUFFLE;
+    uint32_t all = HR__FEATURE_ZSTD | HR__FEATURES_FILTERS;
     hr_status st = hr__frame_decode(d, f, chunk + f->off, all, decoded, &err);
-    if (st == HR_OK && f->filter == HR__FILTER_BYTE_SHUFFLE)
-        hr__byte_unshuffle(decoded, f->decoded_bytes, f->element_bytes, plain);
+    if (st == HR_OK)
+        hr__filter_undo(f, decoded, hr__filter_is_in_place(f->filter) ? decoded : plain);
     else if (st != HR_OK && (st != HR_ERR_CORRUPT || err.status != st || err.message[0] == '\0'))
         abort();
     free(decoded);

@@ -6,6 +6,7 @@
 #include "chunk_schemas.h"
 #include "footer.h"
 #include "frame_codec.h"
+#include "frame_filter.h"
 #include "job_record.h"
 
 #include <stdio.h>
@@ -157,10 +158,11 @@ struct chunk {
 };
 
 static void block_add(struct chunk *c, uint32_t block, const struct hr__schema_field *f,
-                      uint32_t num_samples, struct hr__frame_encoder *encoder) {
-    struct hr__storage zstd = {.codec = HR__CODEC_ZSTD, .filter = HR__FILTER_BYTE_SHUFFLE};
+                      uint32_t num_samples, uint8_t filter, struct hr__frame_encoder *encoder) {
+    struct hr__storage zstd = {.codec = HR__CODEC_ZSTD, .filter = filter};
     uint64_t left = f->sample_bytes * num_samples, in_sample = f->sample_bytes;
     zstd.element_bytes = (uint8_t)hr_dtype_bytes(f->dtype);
+    zstd.distance_bytes = hr__filter_has_delta(filter) ? zstd.element_bytes : 0;
     uint8_t *plain = calloc(1, HR__MAX_FRAME_BYTES);
     must(plain != NULL, "calloc");
     for (uint32_t i = 0; i < 4096; i++)
@@ -180,14 +182,14 @@ static void block_add(struct chunk *c, uint32_t block, const struct hr__schema_f
     free(plain);
 }
 
-static void chunk_store(uint32_t which, uint32_t num_samples, const char *name) {
+static void chunk_store(uint32_t which, uint32_t num_samples, uint8_t filter, const char *name) {
     struct hr__schema s;
     struct hr__frame_encoder encoder;
     struct chunk c = {.stored = malloc(8u << 20)};
     must(c.stored != NULL && hr__frame_encoder_init(&encoder, NULL) == HR_OK, "an encoder");
     chunk_schema_make(which, &s);
     for (uint32_t b = 0; b < s.num_fields; b++)
-        block_add(&c, b, &s.fields[s.block_order[b]], num_samples, &encoder);
+        block_add(&c, b, &s.fields[s.block_order[b]], num_samples, filter, &encoder);
     struct hr__chunk_header h = {.num_samples = num_samples,
                                  .commit_seq = 1,
                                  .layout_hash = s.layout_hash,
@@ -218,8 +220,12 @@ int main(int argc, char **argv) {
     job_records();
     footers();
     index_pages();
-    chunk_store(0, 64, "numbers");
-    chunk_store(1, 1, "large_samples");
-    chunk_store(2, 50, "empty_samples");
+    chunk_store(0, 64, HR__FILTER_BYTE_SHUFFLE, "numbers");
+    chunk_store(1, 1, HR__FILTER_BYTE_SHUFFLE, "large_samples");
+    chunk_store(2, 50, HR__FILTER_BYTE_SHUFFLE, "empty_samples");
+    chunk_store(0, 63, HR__FILTER_BIT_SHUFFLE, "bit_shuffle");
+    chunk_store(0, 64, HR__FILTER_DELTA, "delta");
+    chunk_store(0, 64, HR__FILTER_DELTA_BYTE_SHUFFLE, "delta_byte_shuffle");
+    chunk_store(1, 1, HR__FILTER_DELTA_BIT_SHUFFLE, "delta_bit_shuffle");
     return 0;
 }

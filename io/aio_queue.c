@@ -1,5 +1,5 @@
 /*
- * Reads by libaio on a descriptor opened with O_DIRECT (on others its submit blocks).
+ * Reads by libaio on descriptors opened with O_DIRECT (on others its submit blocks).
  *
  * Invariants:
  *  1. a request is free, in the kernel (num_in_kernel), or postponed: the kernel had no room for
@@ -27,7 +27,7 @@ struct request {
 
 struct aio_queue {
     io_context_t context;
-    int fd;
+    const int *fds;
     uint32_t align_bytes;
     uint32_t depth, in_flight, num_in_kernel;
     struct request *free_list;
@@ -40,7 +40,7 @@ struct aio_queue {
 static int submit_rest(struct aio_queue *q, struct request *r) {
     struct iocb *iocb = &r->iocb;
     const struct hr__direct_read *p = &r->read;
-    io_prep_pread(iocb, q->fd, p->buf + p->done_bytes, p->n_bytes - p->done_bytes,
+    io_prep_pread(iocb, p->fd, p->buf + p->done_bytes, p->n_bytes - p->done_bytes,
                   (long long)(p->off + p->done_bytes));
     iocb->data = r;
     int n;
@@ -56,13 +56,15 @@ static int submit_rest(struct aio_queue *q, struct request *r) {
     return n < 0 && n != -EAGAIN ? n : 0;
 }
 
-static int aio_submit(void *ctx, uint64_t tag, void *buf, size_t n_bytes, uint64_t off) {
+static int aio_submit(void *ctx, uint64_t tag, uint32_t file, void *buf, size_t n_bytes,
+                      uint64_t off) {
     struct aio_queue *q = ctx;
     struct request *r = q->free_list;
     if (r == NULL)
         return -EAGAIN;
     q->free_list = r->next;
-    r->read = (struct hr__direct_read){.tag = tag, .buf = buf, .n_bytes = n_bytes, .off = off};
+    r->read = (struct hr__direct_read){
+        .tag = tag, .fd = q->fds[file], .buf = buf, .n_bytes = n_bytes, .off = off};
     int rc = submit_rest(q, r);
     if (rc < 0) {
         r->next = q->free_list;
@@ -86,7 +88,7 @@ static bool take_answer(struct aio_queue *q, const struct io_event *e, struct hr
     struct request *r = e->data;
     int64_t result;
     q->num_in_kernel--;
-    if (hr__direct_read_answer(&r->read, q->fd, q->align_bytes, (int64_t)e->res, &result)) {
+    if (hr__direct_read_answer(&r->read, q->align_bytes, (int64_t)e->res, &result)) {
         result = submit_rest(q, r);
         if (result == 0)
             return false;
@@ -100,7 +102,7 @@ static bool retry_postponed(struct aio_queue *q, struct hr__io_done *done) {
     struct request *r = q->postponed;
     q->postponed = r->next;
     bool here = q->num_in_kernel == 0;
-    int64_t n = here ? hr__direct_read_rest(&r->read, q->fd, q->align_bytes) : submit_rest(q, r);
+    int64_t n = here ? hr__direct_read_rest(&r->read, q->align_bytes) : submit_rest(q, r);
     if (here || n < 0)
         *done = finish(q, r, n);
     return here || n < 0;
@@ -138,8 +140,8 @@ static void aio_close(void *ctx) {
 
 static const struct hr__io_ops aio_ops = {"libaio", aio_submit, aio_reap, aio_close};
 
-hr_status hr__aio_queue_open(int fd, uint32_t align_bytes, uint32_t depth, struct hr__io_queue *out,
-                             hr_error *err) {
+hr_status hr__aio_queue_open(const struct hr__direct_files *files, uint32_t depth,
+                             struct hr__io_queue *out, hr_error *err) {
     struct aio_queue *q;
     size_t n_bytes = sizeof(*q) + depth * sizeof(q->requests[0]);
     q = calloc(1, n_bytes);
@@ -150,8 +152,8 @@ hr_status hr__aio_queue_open(int fd, uint32_t align_bytes, uint32_t depth, struc
         aio_close(q);
         return hr__error_no_memory(err, depth * sizeof(*q->events), "a queue of reads");
     }
-    q->fd = fd;
-    q->align_bytes = align_bytes;
+    q->fds = files->fds;
+    q->align_bytes = files->align_bytes;
     q->depth = depth;
     for (uint32_t i = 0; i < depth; i++) {
         q->requests[i].next = q->free_list;
@@ -166,6 +168,6 @@ hr_status hr__aio_queue_open(int fd, uint32_t align_bytes, uint32_t depth, struc
                              "/proc/sys/fs/aio-max-nr or read through the page cache",
                              depth, strerror(-rc));
     }
-    *out = (struct hr__io_queue){&aio_ops, q, align_bytes};
+    *out = (struct hr__io_queue){&aio_ops, q, files->align_bytes};
     return HR_OK;
 }

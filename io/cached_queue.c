@@ -16,6 +16,7 @@
 
 struct pending {
     uint64_t tag;
+    uint32_t file;
     uint8_t *buf;
     size_t n_bytes;
     uint64_t off;
@@ -23,33 +24,36 @@ struct pending {
 };
 
 struct cached_queue {
-    const struct hr__file *file;
-    bool can_tell; /* read_now works on this file */
+    const struct hr__file *files;
+    bool *cannot_tell; /* [file]: read_now does not work on it */
     uint32_t depth, count;
     struct pending pending[];
 };
 
-static int cached_submit(void *ctx, uint64_t tag, void *buf, size_t n_bytes, uint64_t off) {
+static int cached_submit(void *ctx, uint64_t tag, uint32_t file, void *buf, size_t n_bytes,
+                         uint64_t off) {
     struct cached_queue *q = ctx;
     if (q->count == q->depth)
         return -EAGAIN;
-    if (q->file->ops->prefetch != NULL && q->depth > 1)
-        q->file->ops->prefetch(q->file->ctx, n_bytes, off);
+    const struct hr__file *f = &q->files[file];
+    if (f->ops->prefetch != NULL && q->depth > 1)
+        f->ops->prefetch(f->ctx, n_bytes, off);
     q->pending[q->count++] =
-        (struct pending){.tag = tag, .buf = buf, .n_bytes = n_bytes, .off = off};
+        (struct pending){.tag = tag, .file = file, .buf = buf, .n_bytes = n_bytes, .off = off};
     return 0;
 }
 
 /* True: the read is finished, with *result. */
 static bool read_now(struct cached_queue *q, struct pending *p, int64_t *result) {
-    int64_t n = 1;
+    const struct hr__file *f = &q->files[p->file];
+    int64_t n = q->cannot_tell[p->file] ? -EOPNOTSUPP : 1;
     while (n > 0 && p->done_bytes < p->n_bytes) {
-        n = q->file->ops->read_now(q->file->ctx, p->buf + p->done_bytes, p->n_bytes - p->done_bytes,
-                                   p->off + p->done_bytes);
+        n = f->ops->read_now(f->ctx, p->buf + p->done_bytes, p->n_bytes - p->done_bytes,
+                             p->off + p->done_bytes);
         p->done_bytes += n > 0 ? (size_t)n : 0;
     }
     if (n == -EOPNOTSUPP)
-        q->can_tell = false;
+        q->cannot_tell[p->file] = true;
     if (n == -EAGAIN || n == -EOPNOTSUPP)
         return false;
     *result = n < 0 ? n : (int64_t)p->done_bytes;
@@ -57,14 +61,15 @@ static bool read_now(struct cached_queue *q, struct pending *p, int64_t *result)
 }
 
 static int64_t read_waiting(const struct cached_queue *q, const struct pending *p) {
-    int64_t n = q->file->ops->read(q->file->ctx, p->buf + p->done_bytes, p->n_bytes - p->done_bytes,
-                                   p->off + p->done_bytes);
+    const struct hr__file *f = &q->files[p->file];
+    int64_t n = f->ops->read(f->ctx, p->buf + p->done_bytes, p->n_bytes - p->done_bytes,
+                             p->off + p->done_bytes);
     return n < 0 ? n : n + (int64_t)p->done_bytes;
 }
 
 /* The first read that need not wait; else the oldest, after waiting for it. */
 static uint32_t finish_one(struct cached_queue *q, int64_t *result) {
-    for (uint32_t i = 0; q->can_tell && i < q->count; i++)
+    for (uint32_t i = 0; i < q->count; i++)
         if (read_now(q, &q->pending[i], result))
             return i;
     *result = read_waiting(q, &q->pending[0]);
@@ -83,21 +88,29 @@ static int cached_reap(void *ctx, struct hr__io_done *out, uint32_t max) {
 }
 
 static void cached_close(void *ctx) {
-    free(ctx);
+    struct cached_queue *q = ctx;
+    free(q->cannot_tell);
+    free(q);
 }
 
 static const struct hr__io_ops cached_ops = {"page cache", cached_submit, cached_reap,
                                              cached_close};
 
-hr_status hr__cached_queue_open(const struct hr__file *file, uint32_t depth,
+hr_status hr__cached_queue_open(const struct hr__file *files, uint32_t num_files, uint32_t depth,
                                 struct hr__io_queue *out, hr_error *err) {
     struct cached_queue *q;
     size_t n_bytes = sizeof(*q) + depth * sizeof(q->pending[0]);
     q = calloc(1, n_bytes);
     if (q == NULL)
         return hr__error_no_memory(err, n_bytes, "a queue of reads");
-    q->file = file;
-    q->can_tell = file->ops->read_now != NULL;
+    q->cannot_tell = calloc(num_files, sizeof(*q->cannot_tell));
+    if (q->cannot_tell == NULL) {
+        cached_close(q);
+        return hr__error_no_memory(err, num_files * sizeof(*q->cannot_tell), "a queue of reads");
+    }
+    for (uint32_t i = 0; i < num_files; i++)
+        q->cannot_tell[i] = files[i].ops->read_now == NULL;
+    q->files = files;
     q->depth = depth;
     *out = (struct hr__io_queue){&cached_ops, q, 1};
     return HR_OK;

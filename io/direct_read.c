@@ -13,11 +13,11 @@ static bool wants_more(const struct hr__direct_read *r, uint32_t align_bytes, in
     return n > 0 && r->done_bytes < r->n_bytes && (uint64_t)n % align_bytes == 0;
 }
 
-int64_t hr__direct_read_rest(struct hr__direct_read *r, int fd, uint32_t align_bytes) {
+int64_t hr__direct_read_rest(struct hr__direct_read *r, uint32_t align_bytes) {
     int64_t n;
     uint32_t tries = 0;
     do {
-        n = pread(fd, r->buf + r->done_bytes, r->n_bytes - r->done_bytes,
+        n = pread(r->fd, r->buf + r->done_bytes, r->n_bytes - r->done_bytes,
                   (off_t)(r->off + r->done_bytes));
         if (n < 0 && !hr__read_again(errno, &tries))
             return -errno;
@@ -26,10 +26,10 @@ int64_t hr__direct_read_rest(struct hr__direct_read *r, int fd, uint32_t align_b
     return (int64_t)r->done_bytes;
 }
 
-bool hr__direct_read_answer(struct hr__direct_read *r, int fd, uint32_t align_bytes, int64_t answer,
+bool hr__direct_read_answer(struct hr__direct_read *r, uint32_t align_bytes, int64_t answer,
                             int64_t *result) {
     if (answer == -EINTR || answer == -EAGAIN) {
-        *result = hr__direct_read_rest(r, fd, align_bytes);
+        *result = hr__direct_read_rest(r, align_bytes);
         return false;
     }
     r->done_bytes += answer > 0 ? (size_t)answer : 0;

@@ -11,6 +11,7 @@
 
 struct hr__direct_read {
     uint64_t tag;
+    int fd;
     uint8_t *buf;
     size_t n_bytes;
     uint64_t off;
@@ -19,10 +20,10 @@ struct hr__direct_read {
 
 /* What the kernel answered: bytes or -errno. True: the rest is to be asked for; false: the read is
  * finished, with *result. After EINTR and EAGAIN the rest is read here and now. */
-bool hr__direct_read_answer(struct hr__direct_read *r, int fd, uint32_t align_bytes, int64_t answer,
+bool hr__direct_read_answer(struct hr__direct_read *r, uint32_t align_bytes, int64_t answer,
                             int64_t *result);
 
 /* Reads what is missing here and now. Bytes in all, or -errno. */
-int64_t hr__direct_read_rest(struct hr__direct_read *r, int fd, uint32_t align_bytes);
+int64_t hr__direct_read_rest(struct hr__direct_read *r, uint32_t align_bytes);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * A queue of asynchronous reads of one file. One queue belongs to one thread. Its back ends:
- * io_uring and libaio past the page cache, the page cache, and a pool of reading threads.
+ * A queue of asynchronous reads of one or several files, which are told apart by their numbers. One
+ * queue belongs to one thread. Its back ends: io_uring and libaio past the page cache, the page
+ * cache, and a pool of reading threads.
  *
  * Invariants:
  *  1. at most depth reads are in flight; submit beyond that returns -EAGAIN, and only then;
@@ -19,8 +20,9 @@ struct hr__io_done {
 
 struct hr__io_ops {
     const char *name;
-    /* 0; -EAGAIN: reap first; -errno. Offset, length and buffer are multiples of align_bytes. */
-    int (*submit)(void *ctx, uint64_t tag, void *buf, size_t n_bytes, uint64_t off);
+    /* 0; -EAGAIN: reap first; -errno. Offset, length and buffer are multiples of align_bytes. file:
+     * below the number that the queue was opened with. */
+    int (*submit)(void *ctx, uint64_t tag, uint32_t file, void *buf, size_t n_bytes, uint64_t off);
     /* Number of reads reaped, at least 1 if any is in flight; or -errno. Blocks for the first. They
      * come in any order. */
     int (*reap)(void *ctx, struct hr__io_done *out, uint32_t max);
@@ -35,25 +37,32 @@ struct hr__io_queue {
 
 /* Reads through the page cache: what is there already is copied when it is reaped, before what is
  * not; that is announced to the kernel, and waited for when nothing else is left. Works on every
- * hr__file. The file must outlive the queue. */
-hr_status hr__cached_queue_open(const struct hr__file *file, uint32_t depth,
+ * hr__file. The files must outlive the queue. */
+hr_status hr__cached_queue_open(const struct hr__file *files, uint32_t num_files, uint32_t depth,
                                 struct hr__io_queue *out, hr_error *err);
 
-/* libaio on fd, which was opened with O_DIRECT and must outlive the queue. HR_ERR_UNSUPPORTED where
- * the system refuses a context. */
-hr_status hr__aio_queue_open(int fd, uint32_t align_bytes, uint32_t depth, struct hr__io_queue *out,
-                             hr_error *err);
+/* Descriptors of files that were opened with O_DIRECT. */
+struct hr__direct_files {
+    const int *fds;
+    uint32_t num_files;
+    uint32_t align_bytes; /* that suits all of them */
+};
 
-/* io_uring on such a descriptor. buffers: where all reads will go, or NULL; they are registered if
- * the system lets them be, and must outlive the queue. HR_ERR_UNSUPPORTED where the system refuses
+/* libaio on them; they must outlive the queue. HR_ERR_UNSUPPORTED where the system refuses a
+ * context. */
+hr_status hr__aio_queue_open(const struct hr__direct_files *files, uint32_t depth,
+                             struct hr__io_queue *out, hr_error *err);
+
+/* io_uring on them. buffers: where all reads will go, or NULL; the first submit registers them if
+ * the system lets it, and they must outlive the queue. HR_ERR_UNSUPPORTED where the system refuses
  * a ring, or is older than Linux 5.12. */
-hr_status hr__uring_queue_open(int fd, uint32_t align_bytes, uint32_t depth, void *buffers,
+hr_status hr__uring_queue_open(const struct hr__direct_files *files, uint32_t depth, void *buffers,
                                size_t buffers_bytes, struct hr__io_queue *out, hr_error *err);
 
-/* Threads that read one file for any number of queues, first come, first served. The file must
+/* Threads that read files for any number of queues, first come, first served. The files must
  * outlive the pool. HR_ERR_NO_MEMORY. */
 struct hr__read_pool;
-hr_status hr__read_pool_open(const struct hr__file *file, uint32_t num_threads,
+hr_status hr__read_pool_open(const struct hr__file *files, uint32_t num_threads,
                              struct hr__read_pool **out, hr_error *err);
 void hr__read_pool_close(struct hr__read_pool *p); /* after its queues; joins; NULL is fine */
 

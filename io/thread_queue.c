@@ -19,6 +19,7 @@
 struct request {
     struct request *next;
     struct thread_queue *owner;
+    const struct hr__file *file;
     uint64_t tag;
     void *buf;
     size_t n_bytes;
@@ -31,7 +32,7 @@ struct list { /* first in, first out */
 };
 
 struct hr__read_pool {
-    const struct hr__file *file;
+    const struct hr__file *files;
     hr__mutex lock;
     hr__cond work;
     bool lock_made, work_made, stopping;
@@ -80,7 +81,7 @@ static void *read_run(void *pool) {
         struct thread_queue *q = r->owner;
         q->in_service++;
         pthread_mutex_unlock(&p->lock);
-        r->result = p->file->ops->read(p->file->ctx, r->buf, r->n_bytes, r->off);
+        r->result = r->file->ops->read(r->file->ctx, r->buf, r->n_bytes, r->off);
         pthread_mutex_lock(&p->lock);
         q->in_service--;
         push(&q->done, r);
@@ -105,14 +106,14 @@ done:
     return st;
 }
 
-hr_status hr__read_pool_open(const struct hr__file *file, uint32_t num_threads,
+hr_status hr__read_pool_open(const struct hr__file *files, uint32_t num_threads,
                              struct hr__read_pool **out, hr_error *err) {
     size_t n_bytes = sizeof(**out) + num_threads * sizeof((*out)->threads[0]);
     struct hr__read_pool *p = calloc(1, n_bytes);
     *out = NULL;
     if (p == NULL)
         return hr__error_no_memory(err, n_bytes, "reading threads");
-    p->file = file;
+    p->files = files;
     hr_status st = pool_start(p, num_threads, err);
     if (st == HR_OK)
         *out = p;
@@ -141,13 +142,15 @@ void hr__read_pool_close(struct hr__read_pool *p) {
 
 /* ---- a queue ---- */
 
-static int thread_submit(void *ctx, uint64_t tag, void *buf, size_t n_bytes, uint64_t off) {
+static int thread_submit(void *ctx, uint64_t tag, uint32_t file, void *buf, size_t n_bytes,
+                         uint64_t off) {
     struct thread_queue *q = ctx;
     struct hr__read_pool *p = q->pool;
     struct request *r = q->free_list;
     if (r == NULL)
         return -EAGAIN;
     q->free_list = r->next;
+    r->file = &p->files[file];
     r->tag = tag;
     r->buf = buf;
     r->n_bytes = n_bytes;

@@ -73,7 +73,8 @@ static hr_status options_resolve(const hr_bench_options *opts, hr_bench_options 
 
 /* Reads past the page cache: how, or why there are none. */
 static hr_status direct_probe(struct hr__bench *b, hr_error *err) {
-    hr_status st = hr__io_backend_choose(&b->ds->file, HR_IO_DIRECT, true, &b->direct, err);
+    hr_status st =
+        hr__io_backend_choose(b->ds->files, b->ds->num_files, HR_IO_DIRECT, true, &b->direct, err);
     if (st != HR_ERR_UNSUPPORTED)
         return st;
     snprintf(b->no_disk, sizeof(b->no_disk), "%.*s", (int)sizeof(b->no_disk) - 1, err->message);
@@ -89,7 +90,9 @@ static hr_status choose(struct hr__bench *b, hr_error *err) {
     if (b->no_disk[0] != '\0')
         b->wanted &= ~(HR__BENCH_READS | HR__BENCH_DISK);
     if (!hr__fits_page_cache(b->ds)) {
-        b->no_memory = "the file does not fit half of the memory that is left";
+        b->no_memory = b->ds->num_files == 1
+                           ? "the file does not fit half of the memory that is left"
+                           : "the files do not fit half of the memory that is left";
         b->wanted &= ~HR__BENCH_MEMORY;
     }
     if ((b->wanted & (HR__BENCH_MEMORY | HR__BENCH_DISK)) != 0)
@@ -153,7 +156,7 @@ hr_status hr_bench(hr_dataset *ds, const hr_bench_options *opts, hr_bench_result
         hr__bench_result(&b, &result);
         hr__result_copy(out, &result, sizeof(result));
     } else if (st != HR_ERR_CANCELLED) {
-        hr__error_name_file(e, ds->file.path);
+        hr__dataset_name_error(ds, e);
     }
     bench_close(&b);
     return st;

@@ -88,7 +88,7 @@ void hr__bench_result(const struct hr__bench *b, hr_bench_result *out) {
     out->read_depth = b->read_depth;
     out->ratio = hr__bench_ratio(b);
     out->decoded_bytes = f->num_samples * f->schema.sample_bytes;
-    out->file_bytes = b->ds->superblock.file_bytes;
+    out->file_bytes = b->ds->file_bytes;
     out->num_chunks = f->num_chunks;
     out->held_chunks = b->sample.num_chunks;
     out->held_bytes = b->sample.num_bytes;

@@ -43,79 +43,57 @@ static hr_loader_options loader_options(const struct hr__bench *b, bool shuffled
 
 /* ---- the disk ---- */
 
-/* A loader's configuration and order, without the loader. */
-struct plan {
-    struct hr__loader_config config;
-    struct hr__order *order;
-    struct hr__budget tables; /* of the order, until the budget is known */
-};
-
-static void plan_free(struct plan *p) {
-    hr__order_free(p->order);
-    hr__loader_config_free(&p->config);
-}
-
-static hr_status plan_make(const struct hr__bench *b, bool shuffled, struct plan *out,
-                           hr_error *err) {
-    hr_status st;
-    const hr_loader_options o = loader_options(b, shuffled, HR_IO_DIRECT, 0);
-    *out = (struct plan){0};
-    hr__budget_init_uncounted(&out->tables);
-    HR_TRY(hr__loader_config_make(b->ds, &o, o.io, &out->config, err));
-    HR_TRY(hr__order_make(&out->config.order_params, &out->tables, &out->order, err));
-    HR_TRY(hr__loader_config_fit(&out->config, out->order, err));
-done:
-    if (st != HR_OK)
-        plan_free(out);
-    return st;
-}
-
-static uint32_t depth_of_thread(const struct hr__loader_config *c) {
-    return (uint32_t)hr__max_u64(1, c->io_depth / c->num_threads);
+static hr_status sketch_make(const struct hr__bench *b, bool shuffled, uint64_t epoch,
+                             struct hr__sketch *out, hr_error *err) {
+    const hr_loader_options o = loader_options(b, shuffled, HR_IO_DIRECT, epoch);
+    return hr__sketch_make(b->ds, &o, o.io, out, err);
 }
 
 static hr_status disk_run(struct hr__bench *b, bool shuffled, uint64_t epoch, int64_t run_ns,
                           double *bytes_per_s, hr_error *err) {
-    struct plan plan;
-    struct hr__order_epoch *visits = NULL;
+    struct hr__sketch sketch;
     const struct hr__watch watch = watch_of(b);
-    hr_status st = plan_make(b, shuffled, &plan, err);
+    hr_status st = sketch_make(b, shuffled, epoch, &sketch, err);
     if (st != HR_OK)
         return st;
-    HR_TRY(hr__order_epoch_make(plan.order, epoch, 0, 1, &plan.tables, &visits, err));
-    const struct hr__disk_reads reads = {.ds = b->ds,
-                                         .epoch = visits,
-                                         .num_visits = hr__order_num_visits(plan.order, 0),
-                                         .direct = &b->direct,
-                                         .depth = depth_of_thread(&plan.config),
-                                         .budget = &b->work};
-    HR_TRY(hr__disk_rate(&reads, plan.config.num_threads, run_ns, &watch, bytes_per_s, err));
-done:
-    hr__order_epoch_free(visits);
-    plan_free(&plan);
+    const struct hr__disk_reads reads = {
+        .sketch = &sketch, .backend = &b->direct, .most_bytes = UINT64_MAX, .budget = &b->work};
+    st = hr__disk_rate(&reads, run_ns, &watch, bytes_per_s, err);
+    hr__sketch_free(&sketch);
     return st;
 }
 
 /* ---- epochs ---- */
 
-/* Through the page cache once, so that the file is in it. */
-static hr_status warm(struct hr__bench *b, hr_error *err) {
-    const struct hr__file *f = &b->ds->file;
+/* One file through the page cache; *asked_ns: when the watch was asked last. */
+static hr_status warm_file(struct hr__bench *b, uint32_t file, void *buf, int64_t *asked_ns,
+                           hr_error *err) {
     const struct hr__watch watch = watch_of(b);
-    uint64_t end = b->ds->superblock.file_bytes;
+    uint64_t end = b->ds->parts[file].superblock.file_bytes;
+    hr_status st = HR_OK;
+    for (uint64_t off = 0; off < end && st == HR_OK; off += WARM_BYTES) {
+        st = hr__file_read_exact(&b->ds->files[file], buf,
+                                 (size_t)hr__min_u64(WARM_BYTES, end - off), off, err);
+        if (st != HR_OK)
+            hr__error_name_file(err, b->ds->files[file].path);
+        if (st != HR_OK || hr__now_ns() - *asked_ns < HR__WATCH_EVERY_NS)
+            continue;
+        *asked_ns = hr__now_ns();
+        if (hr__watch_stops(&watch))
+            st = hr__error_set(err, HR_ERR_CANCELLED, "measuring was stopped");
+    }
+    return st;
+}
+
+/* Through the page cache once, so that all is in it. */
+static hr_status warm(struct hr__bench *b, hr_error *err) {
     int64_t asked_ns = hr__now_ns();
     hr_status st = HR_OK;
     void *buf = hr__budget_alloc_raw(&b->work, WARM_BYTES, "a piece of the file", err);
     if (buf == NULL)
         return err->status;
-    for (uint64_t off = 0; off < end && st == HR_OK; off += WARM_BYTES) {
-        st = hr__file_read_exact(f, buf, (size_t)hr__min_u64(WARM_BYTES, end - off), off, err);
-        if (st != HR_OK || hr__now_ns() - asked_ns < HR__WATCH_EVERY_NS)
-            continue;
-        asked_ns = hr__now_ns();
-        if (hr__watch_stops(&watch))
-            st = hr__error_set(err, HR_ERR_CANCELLED, "measuring was stopped");
-    }
+    for (uint32_t i = 0; i < b->ds->num_files && st == HR_OK; i++)
+        st = warm_file(b, i, buf, &asked_ns, err);
     hr__budget_free(&b->work, buf, WARM_BYTES);
     return st;
 }
@@ -155,16 +133,17 @@ static hr_status decode_run(struct hr__bench *b, int64_t run_ns, double *bytes_p
 
 /* What a shuffled loader would take, and with it the room of a single measure. */
 static hr_status resolve(struct hr__bench *b, hr_error *err) {
-    struct plan plan;
-    hr_status st = plan_make(b, true, &plan, err);
+    struct hr__sketch sketch;
+    hr_status st = sketch_make(b, true, 0, &sketch, err);
     if (st != HR_OK)
         return st;
-    b->window_visits = plan.config.order_params.window_visits;
-    b->num_threads = plan.config.num_threads;
-    b->read_depth = depth_of_thread(&plan.config) * plan.config.num_threads;
-    b->plan_budget_bytes = plan.config.budget_bytes;
-    hr__budget_init(&b->work, plan.config.budget_bytes);
-    plan_free(&plan);
+    const struct hr__loader_config *c = &sketch.config;
+    b->window_visits = c->order_params.window_visits;
+    b->num_threads = c->num_threads;
+    b->read_depth = hr__sketch_depth(&sketch) * c->num_threads;
+    b->plan_budget_bytes = c->budget_bytes;
+    hr__budget_init(&b->work, c->budget_bytes);
+    hr__sketch_free(&sketch);
     return HR_OK;
 }
 

@@ -18,9 +18,9 @@ static hr_status bytes_of(const hr_dataset *ds, uint64_t n, uint64_t *out, hr_er
     hr_status st = HR_OK;
     *out = 0;
     for (uint64_t i = 0; i < n && st == HR_OK; i++) {
-        struct hr__index_entry entry = {0};
-        st = hr__dataset_locate(ds, chunk_of(ds, i, n), &cache, &entry, err);
-        *out += (uint64_t)entry.pages * HR__PAGE_BYTES;
+        struct hr__chunk_at at = {0};
+        st = hr__dataset_locate(ds, chunk_of(ds, i, n), &cache, &at, err);
+        *out += (uint64_t)at.entry.pages * HR__PAGE_BYTES;
     }
     hr__index_cache_free(&cache);
     return st;
@@ -31,7 +31,7 @@ static hr_status bytes_of(const hr_dataset *ds, uint64_t n, uint64_t *out, hr_er
 static hr_status chunks_that_fit(const hr_dataset *ds, uint64_t max_bytes, uint64_t *num_chunks,
                                  uint64_t *num_bytes, hr_error *err) {
     uint64_t all = hr__max_u64(1, ds->footer.num_chunks);
-    uint64_t mean = hr__max_u64(HR__PAGE_BYTES, ds->superblock.file_bytes / all);
+    uint64_t mean = hr__max_u64(HR__PAGE_BYTES, ds->file_bytes / all);
     uint64_t n = hr__max_u64(1, hr__min_u64(all, max_bytes / mean));
     for (;;) {
         hr_status st = bytes_of(ds, n, num_bytes, err);
@@ -43,26 +43,27 @@ static hr_status chunks_that_fit(const hr_dataset *ds, uint64_t max_bytes, uint6
     }
 }
 
-static hr_status chunk_read(struct hr__chunk_sample *s, uint64_t chunk, struct hr__index_entry *at,
+static hr_status chunk_read(struct hr__chunk_sample *s, uint64_t chunk, struct hr__chunk_at *at,
                             uint8_t *to, struct hr__index_cache *cache, hr_error *err) {
     hr_status st = hr__dataset_locate(s->ds, chunk, cache, at, err);
     if (st != HR_OK)
         return st;
-    st = hr__file_read_exact(&s->ds->file, to, (size_t)at->pages * HR__PAGE_BYTES,
-                             at->page * HR__PAGE_BYTES, err);
+    st = hr__file_read_exact(&s->ds->files[at->file], to, (size_t)at->entry.pages * HR__PAGE_BYTES,
+                             at->entry.page * HR__PAGE_BYTES, err);
     return hr__dataset_blame(s->ds, chunk, UINT32_MAX, st, err);
 }
 
 static hr_status header_of(const struct hr__chunk_sample *s, uint64_t chunk,
-                           struct hr__index_entry at, const uint8_t *bytes,
+                           const struct hr__chunk_at *at, const uint8_t *bytes,
                            struct hr__chunk_view *view, hr_error *err) {
     struct hr__chunk_expected expected = hr__dataset_expect(s->ds, chunk, at);
-    hr_status st =
-        hr__chunk_header_decode(bytes, (size_t)at.pages * HR__PAGE_BYTES, &expected, view, err);
+    hr_status st = hr__chunk_header_decode(bytes, (size_t)at->entry.pages * HR__PAGE_BYTES,
+                                           &expected, view, err);
     return hr__dataset_blame(s->ds, chunk, UINT32_MAX, st, err);
 }
 
-static void frames_add(struct hr__chunk_sample *s, const struct hr__chunk_view *view) {
+static void frames_add(struct hr__chunk_sample *s, const struct hr__chunk_at *at,
+                       const struct hr__chunk_view *view) {
     const struct hr__schema *schema = &s->ds->footer.schema;
     for (uint32_t field = 0; field < schema->num_fields; field++) {
         uint32_t first, count;
@@ -70,7 +71,9 @@ static void frames_add(struct hr__chunk_sample *s, const struct hr__chunk_view *
         hr__chunk_view_block(view, schema, field, &first, &count, &off);
         for (uint32_t i = 0; i < count; i++) {
             struct hr__sample_frame *f = &s->frames[s->num_frames++];
-            *f = (struct hr__sample_frame){.field = field, .stored = view->bytes + off};
+            *f = (struct hr__sample_frame){.field = field,
+                                           .features = hr__dataset_features(s->ds, at),
+                                           .stored = view->bytes + off};
             hr__chunk_view_frame(view, first + i, off, &f->frame);
             off += f->frame.stored_bytes;
             s->stored_bytes += f->frame.stored_bytes;
@@ -88,21 +91,21 @@ static hr_status walk(struct hr__chunk_sample *s, bool fill, size_t *num_frames,
     *num_frames = 0;
     for (size_t i = 0; i < s->num_chunks && st == HR_OK; i++) {
         uint64_t chunk = chunk_of(s->ds, i, s->num_chunks);
-        struct hr__index_entry at = {0};
+        struct hr__chunk_at at = {0};
         struct hr__chunk_view view;
         if (fill)
             st = hr__dataset_locate(s->ds, chunk, &cache, &at, err);
         else
             st = chunk_read(s, chunk, &at, to, &cache, err);
         if (st == HR_OK)
-            st = header_of(s, chunk, at, to, &view, err);
+            st = header_of(s, chunk, &at, to, &view, err);
         if (st == HR_OK)
             *num_frames += view.header.num_frames;
         if (st == HR_OK && fill) {
-            frames_add(s, &view);
+            frames_add(s, &at, &view);
             s->first_frame[i + 1] = s->num_frames;
         }
-        to += (size_t)at.pages * HR__PAGE_BYTES;
+        to += (size_t)at.entry.pages * HR__PAGE_BYTES;
     }
     hr__index_cache_free(&cache);
     return st;
@@ -140,7 +143,7 @@ hr_status hr__chunk_sample_load(const hr_dataset *ds, uint64_t max_bytes, struct
         st = hr__error_set(err, HR_ERR_INVALID,
                            "%s: its %llu samples hold no byte to decode; measure a file that has "
                            "some",
-                           ds->file.path, (unsigned long long)ds->footer.num_samples);
+                           hr__dataset_name(ds), (unsigned long long)ds->footer.num_samples);
     if (st != HR_OK)
         hr__chunk_sample_free(out);
     return st;

@@ -12,6 +12,7 @@ struct hr__sample_frame {
     struct hr__frame frame;
     const uint8_t *stored;
     uint32_t field;
+    uint32_t features; /* HR__FEATURE_* of its file */
 };
 
 /* Frames first_frame[c] .. first_frame[c + 1] - 1 are those of chunk c of the sample. */

@@ -1,10 +1,10 @@
 /*
- * How fast this machine's disk can deliver a file's chunks at all, read as a loader reads them:
- * each thread submits and reaps its own reads, past the page cache by the same back end. The
- * bytes are not looked at.
+ * How fast this machine can deliver a file's chunks at all, read as a loader reads them: each
+ * thread submits and reaps its own reads, by the same back end. The bytes are not looked at.
  */
 #include "rates.h"
 
+#include "checked.h"
 #include "crew.h"
 #include "error.h"
 #include "io_queue.h"
@@ -17,6 +17,7 @@ struct reader {
     const struct hr__disk_reads *reads;
     struct hr__io_queue queue;
     struct hr__index_cache index;
+    uint32_t depth;
     uint8_t *buffers; /* depth x buffer_bytes */
     size_t buffer_bytes;
     uint32_t *free_buffers; /* a stack */
@@ -24,14 +25,10 @@ struct reader {
     uint32_t num_free;
 };
 
-static size_t buffer_bytes_of(const struct hr__disk_reads *reads) {
-    return (size_t)reads->ds->footer.max_chunk_pages * HR__PAGE_BYTES;
-}
-
 static void reader_end(void *mine) {
     struct reader *r = mine;
     hr__io_queue_close(&r->queue); /* first: the buffers belong to it until then */
-    size_t n_bytes = r->buffer_bytes * r->reads->depth;
+    size_t n_bytes = r->buffer_bytes * r->depth;
     if (r->buffers != NULL) {
         hr__read_buffers_free(r->buffers, n_bytes);
         hr__budget_release(r->reads->budget, n_bytes);
@@ -43,7 +40,7 @@ static void reader_end(void *mine) {
 }
 
 static hr_status buffers_make(struct reader *r, hr_error *err) {
-    size_t n_bytes = r->buffer_bytes * r->reads->depth;
+    size_t n_bytes = r->buffer_bytes * r->depth;
     hr_status st = hr__budget_reserve(r->reads->budget, n_bytes, "read buffers", err);
     if (st != HR_OK)
         return st;
@@ -62,18 +59,19 @@ static hr_status reader_begin(const void *user, void **mine, hr_error *err) {
     if (r == NULL)
         return hr__error_no_memory(err, sizeof(*r), "a reader");
     r->reads = reads;
-    r->buffer_bytes = buffer_bytes_of(reads);
-    r->free_buffers = calloc(reads->depth, sizeof(*r->free_buffers));
-    r->asked_bytes = calloc(reads->depth, sizeof(*r->asked_bytes));
+    r->buffer_bytes = (size_t)reads->sketch->config.io_buffer_bytes;
+    r->depth = hr__sketch_depth(reads->sketch);
+    r->free_buffers = calloc(r->depth, sizeof(*r->free_buffers));
+    r->asked_bytes = calloc(r->depth, sizeof(*r->asked_bytes));
     if (r->free_buffers == NULL || r->asked_bytes == NULL) {
-        st = hr__error_no_memory(err, reads->depth * sizeof(*r->asked_bytes), "a reader");
+        st = hr__error_no_memory(err, r->depth * sizeof(*r->asked_bytes), "a reader");
         goto done;
     }
-    for (uint32_t i = 0; i < reads->depth; i++)
+    for (uint32_t i = 0; i < r->depth; i++)
         r->free_buffers[r->num_free++] = i;
     HR_TRY(buffers_make(r, err));
-    HR_TRY(hr__io_backend_queue(reads->direct, reads->depth, r->buffers,
-                                r->buffer_bytes * reads->depth, &r->queue, err));
+    HR_TRY(hr__io_backend_queue(reads->backend, r->depth, r->buffers, r->buffer_bytes * r->depth,
+                                &r->queue, err));
     *mine = r;
     r = NULL;
 done:
@@ -84,20 +82,20 @@ done:
 
 static hr_status reap(struct reader *r, uint64_t *bytes, hr_error *err) {
     struct hr__io_done done[REAP_AT_ONCE];
-    const char *path = r->reads->ds->file.path;
+    const char *name = hr__dataset_name(r->reads->sketch->config.ds);
     int n = r->queue.ops->reap(r->queue.ctx, done, REAP_AT_ONCE);
     if (n < 0)
-        return hr__error_os(err, -n, "%s: waiting for reads failed", path);
+        return hr__error_os(err, -n, "%s: waiting for reads failed", name);
     for (int i = 0; i < n; i++) {
         uint64_t asked = r->asked_bytes[done[i].tag];
         if (done[i].result < 0)
-            return hr__error_os(err, (int)-done[i].result, "%s: reading %llu bytes failed", path,
+            return hr__error_os(err, (int)-done[i].result, "%s: reading %llu bytes failed", name,
                                 (unsigned long long)asked);
         if ((uint64_t)done[i].result < asked)
             return hr__error_set(err, HR_ERR_CORRUPT,
                                  "%s ends within a chunk: it was truncated while it was read; copy "
                                  "it again",
-                                 path);
+                                 name);
         *bytes += asked;
         r->free_buffers[r->num_free++] = (uint32_t)done[i].tag;
     }
@@ -109,28 +107,36 @@ static hr_status read_chunk(const void *user, void *mine, uint64_t turn, uint64_
                             hr_error *err) {
     const struct hr__disk_reads *reads = user;
     struct reader *r = mine;
-    struct hr__index_entry entry;
-    uint64_t chunk = hr__order_visit_chunk(reads->epoch, 0, turn % reads->num_visits);
-    hr_status st = hr__dataset_locate(reads->ds, chunk, &r->index, &entry, err);
+    struct hr__chunk_at at;
+    const hr_dataset *ds = reads->sketch->config.ds;
+    uint64_t chunk = hr__sketch_chunk(reads->sketch, turn);
+    hr_status st = hr__dataset_locate(ds, chunk, &r->index, &at, err);
     if (st == HR_OK && r->num_free == 0)
         st = reap(r, bytes, err);
     if (st != HR_OK)
         return st;
     uint32_t number = r->free_buffers[--r->num_free];
-    size_t n_bytes = (size_t)entry.pages * HR__PAGE_BYTES;
+    size_t n_bytes =
+        (size_t)hr__min_u64((uint64_t)at.entry.pages * HR__PAGE_BYTES, reads->most_bytes);
     r->asked_bytes[number] = n_bytes;
-    int rc = r->queue.ops->submit(r->queue.ctx, number, r->buffers + number * r->buffer_bytes,
-                                  n_bytes, entry.page * HR__PAGE_BYTES);
+    int rc =
+        r->queue.ops->submit(r->queue.ctx, number, at.file, r->buffers + number * r->buffer_bytes,
+                             n_bytes, at.entry.page * HR__PAGE_BYTES);
     if (rc < 0) {
         st = hr__error_os(err, -rc, "reading %zu bytes at offset %llu failed", n_bytes,
-                          (unsigned long long)entry.page * HR__PAGE_BYTES);
-        return hr__dataset_blame(reads->ds, chunk, UINT32_MAX, st, err);
+                          (unsigned long long)at.entry.page * HR__PAGE_BYTES);
+        return hr__dataset_blame(ds, chunk, UINT32_MAX, st, err);
     }
     return HR_OK;
 }
 
-hr_status hr__disk_rate(const struct hr__disk_reads *reads, uint32_t num_threads, int64_t run_ns,
+hr_status hr__disk_rate(const struct hr__disk_reads *reads, int64_t run_ns,
                         const struct hr__watch *watch, double *bytes_per_s, hr_error *err) {
     const struct hr__crew_job job = {reads, reader_begin, read_chunk, reader_end};
-    return hr__crew_run(&job, num_threads, run_ns, watch, bytes_per_s, err);
+    const uint32_t num_threads = reads->sketch->config.num_threads;
+    hr_status st = hr__crew_run(&job, num_threads, run_ns, watch, bytes_per_s, err);
+    /* As a loader does where a ring is refused. */
+    if (st == HR_ERR_UNSUPPORTED && hr__io_backend_without_rings(reads->backend))
+        st = hr__crew_run(&job, num_threads, run_ns, watch, bytes_per_s, err);
+    return st;
 }

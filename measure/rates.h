@@ -7,7 +7,7 @@
 #include "chunk_sample.h"
 #include "headrace/loader.h"
 #include "io_backend.h"
-#include "order.h"
+#include "sketch.h"
 #include "watch.h"
 
 /* decode_rate.c: frames of the sample into scratch, the filter left undone; decoded bytes per
@@ -16,17 +16,16 @@ hr_status hr__decode_rate(const struct hr__chunk_sample *sample, uint32_t num_th
                           int64_t run_ns, struct hr__budget *budget, const struct hr__watch *watch,
                           double *bytes_per_s, hr_error *err);
 
-/* disk_rate.c: chunks in the order of an epoch's visits, round and round, past the page cache. */
+/* disk_rate.c: chunks in the order of an epoch's visits, round and round, by as many threads and as
+ * deep as its loader. */
 struct hr__disk_reads {
-    const hr_dataset *ds;
-    const struct hr__order_epoch *epoch; /* of one stream */
-    uint64_t num_visits;
-    const struct hr__io_backend *direct;
-    uint32_t depth; /* of each thread */
+    const struct hr__sketch *sketch;
+    struct hr__io_backend *backend; /* started; does without rings where one is refused */
+    uint64_t most_bytes;            /* of each chunk, from its beginning; whole pages */
     struct hr__budget *budget;
 };
 /* Bytes read per second. */
-hr_status hr__disk_rate(const struct hr__disk_reads *reads, uint32_t num_threads, int64_t run_ns,
+hr_status hr__disk_rate(const struct hr__disk_reads *reads, int64_t run_ns,
                         const struct hr__watch *watch, double *bytes_per_s, hr_error *err);
 
 /* epoch_rate.c: what a consumer gets that gives batches back at once. */

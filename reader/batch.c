@@ -87,6 +87,10 @@ static uint64_t sample_at(const hr_batch *b, uint32_t stream, uint32_t i) {
     uint32_t place, samples;
     hr__order_position_sample(b->epoch->order, stream, b->batch * c->stream_batch_samples + i,
                               &chunk, &place);
+    if (c->subset != NULL) {
+        hr__subset_chunk(c->subset, chunk, &first, &samples);
+        return hr__subset_index(c->subset, first + place);
+    }
     hr__segment_chunk(f->segments, f->num_segments, f->schema.samples_per_chunk, chunk, &first,
                       &samples);
     return first + place;

@@ -6,6 +6,7 @@
 #include "bytes.h"
 #include "checked.h"
 #include "error.h"
+#include "frame_filter.h"
 
 #include <string.h>
 
@@ -25,8 +26,8 @@ hr_status hr__chunk_fetch_init(struct hr__chunk_fetch *f, const hr_dataset *ds,
     f->stored = hr__budget_alloc_raw(budget, HR__MAX_STORED_FRAME_BYTES, "a stored frame", err);
     if (f->stored == NULL)
         goto done;
-    f->decoded = hr__budget_alloc_raw(budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
-    if (f->decoded == NULL)
+    f->filtered = hr__budget_alloc_raw(budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
+    if (f->filtered == NULL)
         goto done;
     return HR_OK;
 done:
@@ -40,7 +41,7 @@ void hr__chunk_fetch_free(struct hr__chunk_fetch *f) {
     if (f->budget != NULL) {
         hr__budget_free(f->budget, f->head, f->head_room_bytes);
         hr__budget_free(f->budget, f->stored, HR__MAX_STORED_FRAME_BYTES);
-        hr__budget_free(f->budget, f->decoded, HR__MAX_FRAME_BYTES);
+        hr__budget_free(f->budget, f->filtered, HR__MAX_FRAME_BYTES);
     }
     hr__frame_decoder_free(&f->decoder);
     hr__index_cache_free(&f->index);
@@ -58,17 +59,21 @@ static hr_status head_grow(struct hr__chunk_fetch *f, size_t n_bytes, hr_error *
     return HR_OK;
 }
 
-static hr_status head_read(struct hr__chunk_fetch *f, struct hr__index_entry entry, hr_error *err) {
+static const struct hr__file *file_of(const struct hr__chunk_fetch *f) {
+    return &f->ds->files[f->at.file];
+}
+
+static hr_status head_read(struct hr__chunk_fetch *f, hr_error *err) {
     hr_status st;
-    uint64_t stored_bytes = (uint64_t)entry.pages * HR__PAGE_BYTES;
-    f->chunk_off = entry.page * HR__PAGE_BYTES;
+    uint64_t stored_bytes = (uint64_t)f->at.entry.pages * HR__PAGE_BYTES;
+    f->chunk_off = f->at.entry.page * HR__PAGE_BYTES;
     f->head_bytes = (size_t)hr__min_u64(f->head_room_bytes, stored_bytes);
-    HR_TRY(hr__file_read_exact(&f->ds->file, f->head, f->head_bytes, f->chunk_off, err));
+    HR_TRY(hr__file_read_exact(file_of(f), f->head, f->head_bytes, f->chunk_off, err));
     uint32_t header_bytes = hr__chunk_header_peek(f->head, f->head_bytes);
     if (header_bytes > f->head_bytes && header_bytes <= stored_bytes) {
         HR_TRY(head_grow(f, header_bytes, err));
         f->head_bytes = header_bytes;
-        HR_TRY(hr__file_read_exact(&f->ds->file, f->head, f->head_bytes, f->chunk_off, err));
+        HR_TRY(hr__file_read_exact(file_of(f), f->head, f->head_bytes, f->chunk_off, err));
     }
     return HR_OK;
 done:
@@ -87,15 +92,14 @@ static hr_status head_padding(const struct hr__chunk_fetch *f, hr_error *err) {
 
 hr_status hr__chunk_fetch_open(struct hr__chunk_fetch *f, uint64_t chunk, hr_error *err) {
     hr_status st;
-    struct hr__index_entry entry;
     if (f->chunk == chunk)
         return HR_OK;
     f->chunk = UINT64_MAX;
-    st = hr__dataset_locate(f->ds, chunk, &f->index, &entry, err);
+    st = hr__dataset_locate(f->ds, chunk, &f->index, &f->at, err);
     if (st != HR_OK)
         return st;
-    HR_TRY(head_read(f, entry, err));
-    struct hr__chunk_expected expected = hr__dataset_expect(f->ds, chunk, entry);
+    HR_TRY(head_read(f, err));
+    struct hr__chunk_expected expected = hr__dataset_expect(f->ds, chunk, &f->at);
     HR_TRY(hr__chunk_header_decode(f->head, f->head_bytes, &expected, &f->view, err));
     HR_TRY(head_padding(f, err));
     f->chunk = chunk;
@@ -110,7 +114,7 @@ static hr_status stored_bytes(struct hr__chunk_fetch *f, const struct hr__frame 
         return HR_OK;
     }
     *out = f->stored;
-    return hr__file_read_exact(&f->ds->file, f->stored, frame->stored_bytes,
+    return hr__file_read_exact(file_of(f), f->stored, frame->stored_bytes,
                                f->chunk_off + frame->off, err);
 }
 
@@ -118,12 +122,12 @@ hr_status hr__chunk_fetch_frame(struct hr__chunk_fetch *f, uint32_t field,
                                 const struct hr__frame *frame, uint8_t *dst, hr_error *err) {
     hr_status st;
     const uint8_t *stored;
-    bool shuffled = frame->filter != HR__FILTER_NONE;
+    bool in_place = hr__filter_is_in_place(frame->filter);
+    uint8_t *filtered = in_place ? dst : f->filtered;
     HR_TRY(stored_bytes(f, frame, &stored, err));
-    HR_TRY(hr__frame_decode(&f->decoder, frame, stored, f->ds->superblock.required,
-                            shuffled ? f->decoded : dst, err));
-    if (shuffled)
-        hr__byte_unshuffle(f->decoded, frame->decoded_bytes, frame->element_bytes, dst);
+    HR_TRY(hr__frame_decode(&f->decoder, frame, stored, hr__dataset_features(f->ds, &f->at),
+                            filtered, err));
+    hr__filter_undo(frame, filtered, dst);
 done:
     return hr__dataset_blame(f->ds, f->chunk, field, st, err);
 }

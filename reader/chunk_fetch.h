@@ -17,10 +17,11 @@ struct hr__chunk_fetch {
     struct hr__frame_decoder decoder;
     uint8_t *head; /* the first bytes of the chunk: header, and frames that came along */
     size_t head_room_bytes, head_bytes;
-    uint8_t *stored;  /* HR__MAX_STORED_FRAME_BYTES */
-    uint8_t *decoded; /* HR__MAX_FRAME_BYTES: still shuffled */
-    uint64_t chunk_off;
+    uint8_t *stored;   /* HR__MAX_STORED_FRAME_BYTES */
+    uint8_t *filtered; /* HR__MAX_FRAME_BYTES: decoded, the filter still on */
     uint64_t chunk;
+    struct hr__chunk_at at;
+    uint64_t chunk_off;
     struct hr__chunk_view view;
 };
 

@@ -20,7 +20,7 @@ uint32_t hr_dataset_num_fields(const hr_dataset *ds) {
 static hr_status check_field(const hr_dataset *ds, uint32_t field, hr_error *err) {
     if (field >= ds->footer.schema.num_fields)
         return hr__error_set(err, HR_ERR_INVALID, "%s: field %u asked for, it has fields 0 to %u",
-                             ds->file.path, field, ds->footer.schema.num_fields - 1);
+                             hr__dataset_name(ds), field, ds->footer.schema.num_fields - 1);
     return HR_OK;
 }
 
@@ -61,8 +61,8 @@ hr_status hr_dataset_find_field(const hr_dataset *ds, const char *name, uint32_t
         memcpy(list + used, s->fields[f].name, n + 1);
         used += n;
     }
-    return hr__error_set(err, HR_ERR_NOT_FOUND, "%s: no field \"%s\"; it has: %s", ds->file.path,
-                         name, list);
+    return hr__error_set(err, HR_ERR_NOT_FOUND, "%s: no field \"%s\"; it has: %s",
+                         hr__dataset_name(ds), name, list);
 }
 
 uint64_t hr_dataset_sample_bytes(const hr_dataset *ds, uint32_t field) {
@@ -107,14 +107,47 @@ hr_status hr_dataset_describe(const hr_dataset *ds, hr_dataset_info *out, hr_err
         .num_chunks = f->num_chunks,
         .num_segments = f->num_segments,
         .decoded_bytes = decoded_bytes,
-        .file_bytes = ds->superblock.file_bytes,
+        .file_bytes = ds->file_bytes,
         .dead_bytes = f->dead_bytes,
         .max_chunk_bytes = (uint64_t)f->max_chunk_pages * HR__PAGE_BYTES,
-        .index_loaded_bytes = ds->num_index_pages * HR__INDEX_PAGE_BYTES,
+        .num_files = ds->num_files,
     };
-    for (uint64_t p = 0; p < f->num_index_pages; p++)
-        info.index_bytes += hr__index_page_bytes(f->num_chunks, p);
+    for (uint32_t i = 0; i < ds->num_files; i++) {
+        const struct hr__part *part = &ds->parts[i];
+        for (uint64_t p = 0; p < part->num_index_pages; p++)
+            info.index_bytes += hr__part_index_page_bytes(part, p);
+        info.index_loaded_bytes += part->held_bytes;
+    }
     memcpy(info.uuid, f->uuid, sizeof(info.uuid));
+    hr__result_copy(out, &info, sizeof(info));
+    return HR_OK;
+}
+
+uint32_t hr_dataset_num_files(const hr_dataset *ds) {
+    return ds->num_files;
+}
+
+hr_status hr_dataset_file(const hr_dataset *ds, uint32_t index, hr_file_info *out, hr_error *err) {
+    hr_status st =
+        hr__result_check(out, offsetof(hr_file_info, uuid), sizeof(*out), "hr_file_info", err);
+    if (st != HR_OK)
+        return st;
+    if (index >= ds->num_files)
+        return hr__error_set(err, HR_ERR_INVALID, "%s: file %u asked for, it has files 0 to %u",
+                             hr__dataset_name(ds), index, ds->num_files - 1);
+    const struct hr__part *part = &ds->parts[index];
+    hr_file_info info = {
+        .struct_bytes = sizeof(info),
+        .path = ds->files[index].path,
+        .commit_seq = part->superblock.commit_seq,
+        .first_sample = part->first_sample,
+        .num_samples = part->num_samples,
+        .num_chunks = part->num_chunks,
+        .num_segments = part->num_segments,
+        .file_bytes = part->superblock.file_bytes,
+        .dead_bytes = part->dead_bytes,
+    };
+    memcpy(info.uuid, part->superblock.uuid, sizeof(info.uuid));
     hr__result_copy(out, &info, sizeof(info));
     return HR_OK;
 }
@@ -124,5 +157,5 @@ const char *hr_dataset_json(const hr_dataset *ds) {
 }
 
 const char *hr_dataset_path(const hr_dataset *ds) {
-    return ds->file.path;
+    return ds->files[0].path;
 }

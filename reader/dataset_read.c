@@ -119,14 +119,14 @@ static hr_status check_call(const hr_dataset *ds, uint32_t field, uint64_t num_s
     uint64_t needed = 0;
     if (field >= s->num_fields)
         return hr__error_set(err, HR_ERR_INVALID, "%s: field %u asked for, it has fields 0 to %u",
-                             ds->file.path, field, s->num_fields - 1);
+                             hr__dataset_name(ds), field, s->num_fields - 1);
     if (!hr__mul_u64(num_samples, s->fields[field].sample_bytes, &needed) || needed > dst_bytes)
         return hr__error_set(err, HR_ERR_INVALID,
                              "%s: dst has %zu bytes, %llu samples of field %s need %llu",
-                             ds->file.path, dst_bytes, (unsigned long long)num_samples,
+                             hr__dataset_name(ds), dst_bytes, (unsigned long long)num_samples,
                              s->fields[field].name, (unsigned long long)needed);
     if (dst == NULL && needed > 0)
-        return hr__error_set(err, HR_ERR_INVALID, "%s: dst must not be NULL", ds->file.path);
+        return hr__error_set(err, HR_ERR_INVALID, "%s: dst must not be NULL", hr__dataset_name(ds));
     return HR_OK;
 }
 
@@ -161,7 +161,7 @@ hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, uint64_t first, uint64
         return st;
     if (!hr__range_within(first, num_samples, ds->footer.num_samples))
         return hr__error_set(err, HR_ERR_INVALID, "%s: samples %llu to %llu asked for, it has %llu",
-                             ds->file.path, (unsigned long long)first,
+                             hr__dataset_name(ds), (unsigned long long)first,
                              (unsigned long long)(first + num_samples),
                              (unsigned long long)ds->footer.num_samples);
     st = access_begin(&a, ds, err);
@@ -208,8 +208,8 @@ static hr_status wanted_make(const hr_dataset *ds, struct hr__budget *budget,
     for (size_t i = 0; i < n; i++)
         if (indices[i] >= ds->footer.num_samples)
             return hr__error_set(err, HR_ERR_INVALID,
-                                 "%s: index %zu is sample %llu, it has %llu samples", ds->file.path,
-                                 i, (unsigned long long)indices[i],
+                                 "%s: index %zu is sample %llu, it has %llu samples",
+                                 hr__dataset_name(ds), i, (unsigned long long)indices[i],
                                  (unsigned long long)ds->footer.num_samples);
     struct wanted *w =
         hr__budget_alloc_raw(budget, (size_t)n_bytes, "a sorted list of indices", err);
@@ -283,7 +283,8 @@ hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field, const uint64_t *indi
     if (st != HR_OK || num_indices == 0)
         return st;
     if (indices == NULL)
-        return hr__error_set(err, HR_ERR_INVALID, "%s: indices must not be NULL", ds->file.path);
+        return hr__error_set(err, HR_ERR_INVALID, "%s: indices must not be NULL",
+                             hr__dataset_name(ds));
     st = access_begin(&a, ds, err);
     if (st == HR_OK)
         st = wanted_make(ds, &a.budget, indices, num_indices, &w, err);

@@ -27,6 +27,7 @@ static hr_status ring_make(struct hr_loader *l, hr_error *err) {
     hr_status st = l->device.ops->ring_alloc(l->device.ctx, l->ring_bytes, (void **)&l->ring, err);
     if (st != HR_OK)
         return st;
+    hr__ring_place(l);
     l->slots = calloc(c->num_slots, sizeof(*l->slots));
     l->free_slots = calloc(c->num_slots, sizeof(*l->free_slots));
     l->by_number = calloc(c->num_slots, sizeof(*l->by_number));
@@ -54,19 +55,30 @@ done:
     return st;
 }
 
-static hr_status workers_start(struct hr_loader *l, hr_error *err) {
+/* All of one kind: what a ring is refused for (descriptors, memory) may be there for the first of
+ * them only. */
+static hr_status queues_open(struct hr_loader *l, hr_error *err) {
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; i < l->num_workers && st == HR_OK; i++)
+        st = hr__worker_queue_open(&l->workers[i], err);
+    if (st != HR_ERR_UNSUPPORTED || !hr__io_backend_without_rings(&l->io))
+        return st;
+    for (uint32_t i = 0; i < l->num_workers; i++)
+        hr__io_queue_close(&l->workers[i].queue);
+    return queues_open(l, err);
+}
+
+static hr_status workers_make(struct hr_loader *l, hr_error *err) {
     const struct hr__loader_config *c = &l->config;
     l->workers = calloc(c->num_threads, sizeof(*l->workers));
     if (l->workers == NULL)
         return hr__error_no_memory(err, c->num_threads * sizeof(*l->workers), "workers");
     l->num_workers = c->num_threads;
-    for (uint32_t i = 0; i < c->num_threads; i++) {
-        uint32_t depth = c->io_depth / c->num_threads;
-        hr_status st = hr__worker_open(&l->workers[i], l, depth > 0 ? depth : 1, err);
-        if (st != HR_OK)
-            return st;
-    }
-    for (uint32_t i = 0; i < c->num_threads; i++) {
+    return hr__workers_open(l, err);
+}
+
+static hr_status workers_start(struct hr_loader *l, hr_error *err) {
+    for (uint32_t i = 0; i < l->num_workers; i++) {
         char name[16];
         snprintf(name, sizeof(name), "hr-decode-%u", i % 1000);
         hr_status st =
@@ -87,13 +99,12 @@ static hr_status plan(struct hr_loader *l, const hr_loader_options *opts, hr_err
     hr_status st;
     uint64_t epoch = opts->first_epoch, batch = 0;
     hr__budget_init_uncounted(&l->order_budget);
-    HR_TRY(hr__order_make(&l->config.order_params, &l->order_budget, &l->order, err));
+    HR_TRY(hr__loader_order_make(&l->config, &l->order_budget, &l->order, err));
     HR_TRY(hr__loader_config_fit(&l->config, l->order, err));
     hr__budget_init(&l->budget, l->config.budget_bytes);
-    /* What the data set holds is part of the loader's budget, but it has counted that itself. */
-    HR_TRY(hr__budget_reserve(&l->budget,
-                              hr__loader_config_bytes(&l->config) - l->ds->budget.reserved_bytes,
-                              "the loader", err));
+    HR_TRY(hr__budget_reserve(
+        &l->budget, hr__loader_config_bytes(&l->config) - hr__loader_shared_bytes(&l->config),
+        "the loader", err));
     if (opts->resume_state != NULL)
         HR_TRY(
             hr__state_decode(l, opts->resume_state, opts->resume_state_bytes, &epoch, &batch, err));
@@ -102,8 +113,8 @@ done:
     return st;
 }
 
-hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts, bool untimed,
-                          hr_loader **out, hr_error *err) {
+hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
+                          const struct hr__loader_setup *setup, hr_loader **out, hr_error *err) {
     hr_status st;
     if (ds == NULL || out == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "hr_loader_open: ds and out must not be NULL");
@@ -121,25 +132,29 @@ hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts, bool un
     HR_TRY(hr__loader_options_resolve(opts, &o, err));
     HR_TRY(hr__loader_io_choose(ds, o.io, &l->io, err));
     HR_TRY(hr__loader_config_make(ds, &o, l->io.io, &l->config, err));
-    l->config.untimed = untimed;
+    l->config.untimed = setup->untimed;
     HR_TRY(plan(l, &o, err));
+    hr__loader_place(l, setup->sysfs != NULL ? setup->sysfs : "/sys");
     HR_TRY(ring_make(l, err));
     HR_TRY(hr__outs_make(l, err));
     HR_TRY(hr__io_backend_start(&l->io, l->config.io_depth, err));
     prefix_begin(l);
+    HR_TRY(workers_make(l, err));
+    HR_TRY(queues_open(l, err));
     HR_TRY(workers_start(l, err));
     *out = l;
     l = NULL;
 done:
     if (st != HR_OK)
-        hr__error_name_file(err, hr_dataset_path(ds));
+        hr__dataset_name_error(ds, err);
     hr_loader_close(l);
     return st;
 }
 
 hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loader **out,
                          hr_error *err) {
-    return hr__loader_open(ds, opts, false, out, err);
+    const struct hr__loader_setup setup = {0};
+    return hr__loader_open(ds, opts, &setup, out, err);
 }
 
 static void slots_free(struct hr_loader *l) {
@@ -173,6 +188,7 @@ void hr_loader_close(hr_loader *l) {
     hr__order_free(l->order);
     if (l->ring != NULL)
         l->device.ops->ring_free(l->device.ctx, l->ring, l->ring_bytes);
+    hr__loader_unplace(l);
     hr__io_backend_close(&l->io);
     hr__loader_config_free(&l->config);
     hr__budget_close(&l->budget);
@@ -290,7 +306,6 @@ void hr_batch_release(hr_batch *b) {
     if (b->held) {
         hr__batch_free(b);
         l->num_held--;
-        pthread_cond_broadcast(&l->may_admit);
     }
-    pthread_mutex_unlock(&l->lock);
+    hr__loader_unlock(l);
 }

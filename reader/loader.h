@@ -26,7 +26,9 @@
  *  8. rows of a batch are finished by workers, each row once, with no lock, into memory of the
  *     hr_batch; the lock taken by hr__finish_done() publishes them;
  *  9. no more than hr__loader_max_epochs() epochs exist: a further one is made only when one has
- *  gone, which one always does without it, as held batches keep at most max_held_batches of them.
+ *  gone, which one always does without it, as held batches keep at most max_held_batches of them;
+ * 10. a worker that waits for something to do is woken when there is something: it wakes the next
+ *  where there is more, and whoever wakes does so after giving up the lock.
  */
 #ifndef HEADRACE_LOADER_INTERNAL_H
 #define HEADRACE_LOADER_INTERNAL_H
@@ -36,14 +38,16 @@
 #include "io_backend.h"
 #include "loader_config.h"
 #include "loader_counters.h"
+#include "numa.h"
 #include "row_store.h"
 #include "thread.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>
 
-/* Items that may be admitted and not complete, or complete above the watermark. */
-#define HR__MAX_OUTSTANDING 4096u
+/* Items that may be admitted and not complete, or complete above the watermark: several times the
+ * reads that can be in flight. */
+#define HR__MAX_OUTSTANDING 16384u
 
 struct hr__epoch { /* freed when nobody refers to it */
     struct hr_loader *loader;
@@ -79,7 +83,7 @@ struct hr_batch {
 };
 
 /* Rows of one batch, for one worker to finish. */
-struct hr__part {
+struct hr__finish_part {
     struct hr_batch *batch;
     uint32_t first_row, num_rows;
 };
@@ -88,14 +92,25 @@ struct hr__item {
     struct hr__epoch *epoch; /* a reference */
     uint64_t seq;
     uint64_t visit;
-    uint64_t chunk;
+    uint64_t chunk;  /* of a subset: the virtual one, until its first piece is read */
     uint32_t stream; /* of the order, not of the rank */
+};
+
+/* Of a subset, a visit is read in pieces: the samples of its virtual chunk that lie in one chunk.
+ */
+struct hr__piece {
+    uint64_t begin, end;             /* compact numbers of the virtual chunk */
+    uint64_t number;                 /* compact: of its first sample */
+    uint64_t index;                  /* of its first sample */
+    uint64_t chunk_index, chunk_end; /* indices of the chunk's samples */
+    uint32_t num_samples;            /* known when it is decoded */
 };
 
 /* One read in flight. */
 struct hr__read {
     struct hr__item item;
-    struct hr__index_entry entry;
+    struct hr__piece piece; /* of a subset */
+    struct hr__chunk_at at;
     uint8_t *buf;
     uint64_t off;     /* of the first byte in buf, widened to the alignment */
     uint64_t skip;    /* from there to the chunk */
@@ -112,21 +127,39 @@ struct hr__worker {
     uint32_t depth, num_free; /* reads of this worker */
     struct hr__read *reads;
     uint32_t *free_reads;
-    uint8_t *buffers; /* depth x io_buffer_bytes */
-    uint8_t *decoded; /* HR__MAX_FRAME_BYTES, and the slack of row stores */
+    uint8_t *buffers;  /* depth x io_buffer_bytes */
+    uint8_t *decoded;  /* HR__MAX_FRAME_BYTES, and the slack of row stores */
+    uint8_t *filtered; /* hr__loader_filtered_bytes(); may be NULL */
     /* Of the visit that is decoded now; room for all samples of a chunk. */
     struct hr__row_target *targets; /* num_targets */
     uint32_t num_targets;
     uint16_t *picks; /* numbers of targets, by group of frames */
     uint16_t *samples;
+    uint16_t *places; /* of a subset: in the chunk */
     uint32_t *scratch;
     uint64_t *positions;
-    struct hr__part part;       /* being finished */
-    struct hr__finish_bad *bad; /* found in it, one for each field */
-    bool timed;                 /* the scatter of the visit being decoded is */
-    int64_t scatter_ns;         /* of all visits that were */
+    struct hr__finish_part part; /* being finished */
+    struct hr__finish_bad *bad;  /* found in it, one for each field */
+    bool timed;                  /* the scatter of the visit being decoded is */
+    int64_t scatter_ns;          /* of all visits that were */
     struct hr__counters counters;
     uint8_t apart[64]; /* the next worker's fields lie in another cache line than the counters */
+};
+
+/* Who is to be woken, by the thread that has the lock, once it has given it up. */
+struct hr__wakes {
+    bool batch_ready, all_workers;
+    uint32_t num_workers;
+};
+
+/* loader_place.c: where workers and memory are. Fixed before the workers start, but for os_errno.
+ */
+struct hr__placement {
+    struct hr__numa *numa; /* NULL: anywhere */
+    uint32_t *node_of;     /* [worker]: index in numa */
+    uint32_t num_nodes;    /* with workers; 1: anywhere */
+    bool ring_interleaved;
+    _Atomic int os_errno; /* what the system refused; 0: nothing */
 };
 
 struct hr_loader {
@@ -143,9 +176,9 @@ struct hr_loader {
     struct hr__device device;
     uint8_t *ring;
     size_t ring_bytes;
+    struct hr__placement placement;
     struct hr__slot *slots;
     uint32_t *free_slots; /* a stack */
-    uint64_t num_free_slots;
     struct hr__slot *
         *by_number;  /* [number mod num_slots]: the slot of a batch that has not begun */
     uint8_t **bases; /* and its buffer */
@@ -161,21 +194,29 @@ struct hr_loader {
     uint32_t part_rows;       /* that a worker takes at once */
     hr_bad_values *bad_found; /* in batches delivered, one for each field */
 
+    uint64_t num_batches; /* of an epoch */
+    uint64_t num_samples; /* of the first epoch, for this rank */
+    uint32_t num_workers;
+    struct hr__worker *workers;
+    uint8_t apart[64]; /* what every visit reads lies in other cache lines than what it changes */
+
     hr__mutex lock;
     hr__cond batch_ready, may_admit;
     bool lock_made, ready_made, admit_made;
     bool stopping;
     hr_error failure; /* status HR_OK: none */
+    struct hr__wakes wakes;
+    uint32_t num_waiting, num_woken; /* workers in may_admit; of these, on their way out of it */
 
     struct hr__epoch *admit_epoch; /* the one being admitted; NULL: all are */
     struct hr__epoch *next_epoch;  /* made ahead; NULL: not yet, or there is none */
     bool making_epoch;             /* next_epoch is being made, without the lock */
     uint64_t epochs_made;          /* since open */
     uint64_t epochs_alive;         /* of these, and of the one being made */
-    uint64_t num_batches;          /* of an epoch */
-    uint64_t num_samples;          /* of the first epoch, for this rank */
     uint64_t next_item;            /* in admit_epoch */
     uint64_t next_seq, watermark;
+    uint64_t num_unfinished; /* items that are admitted and not complete */
+    uint64_t num_free_slots;
     uint64_t next_assign, next_whole, next_begin, next_ready, next_deliver; /* batch numbers */
     uint8_t *complete;   /* [seq mod HR__MAX_OUTSTANDING] */
     bool epoch_end_told; /* HR_END_OF_EPOCH was returned for the batches before next_deliver */
@@ -186,26 +227,52 @@ struct hr_loader {
     int64_t wait_batch_ns, wait_first_ns; /* the second: of them, until the first batch */
     int64_t next_began_ns, next_ended_ns; /* of hr_loader_next(); began 0: nobody is in it */
     uint64_t batches_delivered, samples_delivered;
-
-    uint32_t num_workers;
-    struct hr__worker *workers;
 };
 
-/* hr_loader_open(); untimed: the hot path never looks at the clock, so that a benchmark can say
- * what that costs. */
-hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts, bool untimed,
-                          hr_loader **out, hr_error *err);
+/* What benchmarks and tests open loaders with; zeroed: as hr_loader_open() does. */
+struct hr__loader_setup {
+    bool untimed;      /* the hot path never looks at the clock, to see what that costs */
+    const char *sysfs; /* in the place of /sys: for machines that are not there */
+};
+hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
+                          const struct hr__loader_setup *setup, hr_loader **out, hr_error *err);
 
-/* loader_admit.c: which item comes next, and what its completion makes ready. */
+/* loader_admit.c: which item comes next, and what its completion makes ready. With the lock held,
+ * but for the first. */
 enum hr__admission { HR__ADMITTED, HR__ADMIT_FINISH, HR__ADMIT_LATER, HR__ADMIT_NO_MORE };
 hr_status hr__admit_begin(struct hr_loader *l, uint64_t epoch, uint64_t first_batch, hr_error *err);
-/* HR__ADMITTED: an item in *out; HR__ADMIT_FINISH: rows to finish first in *part. wait: block until
- * there is one of them or there are no more. */
-enum hr__admission hr__admit_next(struct hr_loader *l, bool wait, struct hr__item *out,
-                                  struct hr__part *part, struct hr__counters *counters);
+/* Goes on to an item that can be taken now, and gives its batches slots. */
+enum hr__admission hr__item_find(struct hr_loader *l);
+/* The item that was found, but for its chunk, which is looked up without the lock. */
+struct hr__item hr__item_take(struct hr_loader *l);
 void hr__item_complete(struct hr_loader *l, struct hr__item *item);
-void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err);
+bool hr__more_epochs(const struct hr_loader *l); /* to be made */
+bool hr__next_epoch_due(const struct hr_loader *l);
+/* Gives up the lock meanwhile: where there are many short chunks, an epoch takes milliseconds. */
+void hr__next_epoch_make(struct hr_loader *l);
 void hr__epoch_release(struct hr__epoch *e);
+
+/* loader_turns.c: whose turn it is. The first two take the lock, the others are called with it.
+ *
+ * Something to do for a worker that has num_mine items. HR__ADMIT_FINISH: rows to finish first, in
+ * w->part; HR__ADMITTED: an item in *out. HR__ADMIT_LATER: there is nothing yet, or the others are
+ * to take it; a worker that has no items waits instead. */
+enum hr__admission hr__admit_next(struct hr__worker *w, uint32_t num_mine, struct hr__item *out);
+/* Completes *item, and puts the next for its worker, which has num_mine besides, in its place. Does
+ * not wait. */
+enum hr__admission hr__item_exchange(struct hr__worker *w, uint32_t num_mine,
+                                     struct hr__item *item);
+void hr__wake_one(struct hr_loader *l);      /* a worker, if one waits */
+void hr__admit_others(struct hr_loader *l);  /* the same, if there is something to do */
+void hr__loader_unlock(struct hr_loader *l); /* gives up the lock, then wakes */
+void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err);
+
+/* loader_place.c */
+void hr__loader_place(struct hr_loader *l, const char *sysfs);
+void hr__loader_unplace(struct hr_loader *l);
+void hr__ring_place(struct hr_loader *l);
+hr_status hr__workers_open(struct hr_loader *l, hr_error *err); /* hr__worker_open() of each */
+void hr__worker_place(struct hr__worker *w);                    /* by its own thread, first */
 
 /* loader_handover.c: from a whole batch in its slot to one that is held. With the lock held. */
 hr_status hr__outs_make(struct hr_loader *l, hr_error *err); /* makes and frees without it */
@@ -222,7 +289,8 @@ void hr__batch_free(struct hr_batch *b);
 
 /* loader_finish.c: workers finish whole batches; take and pending with the lock held. */
 uint32_t hr__finish_part_rows(const struct hr__loader_config *c);
-bool hr__finish_take(struct hr_loader *l, struct hr__part *out); /* false: nothing can be */
+bool hr__finish_take(struct hr_loader *l, struct hr__finish_part *out); /* false: nothing can be */
+bool hr__finish_ready(const struct hr_loader *l);                       /* something can be taken */
 bool hr__finish_pending(const struct hr_loader *l); /* there will be something to finish */
 void hr__finish_part(struct hr__worker *w);         /* w->part, which it has taken */
 
@@ -233,6 +301,7 @@ uint64_t hr__batch_sample(const struct hr_batch *b, uint64_t row); /* its index 
 
 /* loader_worker.c */
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth, hr_error *err);
+hr_status hr__worker_queue_open(struct hr__worker *w, hr_error *err);
 void hr__worker_close(struct hr__worker *w);
 void *hr__worker_run(void *worker);
 int64_t hr__worker_clock(const struct hr__worker *w); /* 0 where the loader takes no time */
@@ -251,8 +320,15 @@ hr_status hr__read_extend(struct hr__worker *w, struct hr__read *r, uint64_t n_b
 /* loader_info.c: decoded bytes of a sample, over the fields wanted. */
 uint64_t hr__wanted_sample_bytes(const struct hr__loader_config *c);
 
-/* visit_aim.c: w->targets, where the rows of a visit go. */
-void hr__visit_aim(struct hr__worker *w, const struct hr__item *item);
+/* subset_pieces.c: the first piece of a visit, whose r->item.chunk is the virtual chunk; and the
+ * next, false: that was the last. r->item.chunk becomes the chunk to read. */
+void hr__piece_first(const struct hr_loader *l, struct hr__read *r);
+bool hr__piece_next(const struct hr_loader *l, struct hr__read *r);
+/* The places in the chunk of the piece's samples, at least 1; returns how many. */
+uint32_t hr__piece_samples(const struct hr_loader *l, struct hr__read *r, uint16_t *samples);
+
+/* visit_aim.c: w->targets, where the rows of a visit go; of a subset, those of the piece. */
+void hr__visit_aim(struct hr__worker *w, struct hr__read *r);
 
 /* visit_decode.c: one chunk in memory into the batches. */
 hr_status hr__visit_decode(struct hr__worker *w, struct hr__read *r, hr_error *err);

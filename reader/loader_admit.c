@@ -14,7 +14,7 @@ void hr__epoch_release(struct hr__epoch *e) {
         return;
     struct hr_loader *l = e->loader;
     if (l->epochs_alive-- == hr__loader_max_epochs(&l->config))
-        pthread_cond_broadcast(&l->may_admit);
+        hr__wake_one(l);
     hr__order_epoch_free(e->order);
     free(e);
 }
@@ -44,26 +44,26 @@ static hr_status epoch_make(struct hr_loader *l, uint64_t index, struct hr__epoc
     return HR_OK;
 }
 
-static bool more_epochs(const struct hr_loader *l) {
+bool hr__more_epochs(const struct hr_loader *l) {
     return l->config.num_epochs == 0 || l->epochs_made < l->config.num_epochs;
 }
 
-/* The next epoch is made when half of this one is admitted, so that neither its first batch nor the
- * change to the next waits for that. */
-static bool next_epoch_due(const struct hr_loader *l) {
+/* When half of this one is admitted, so that neither its first batch nor the change to the next
+ * waits for that. */
+bool hr__next_epoch_due(const struct hr_loader *l) {
     const struct hr__epoch *e = l->admit_epoch;
-    return e != NULL && l->next_epoch == NULL && !l->making_epoch && more_epochs(l) &&
+    return e != NULL && l->next_epoch == NULL && !l->making_epoch && hr__more_epochs(l) &&
            l->next_item >= e->num_items / 2 && l->epochs_alive < hr__loader_max_epochs(&l->config);
 }
 
 /* Gives up the lock meanwhile: where there are many short chunks, an epoch takes milliseconds. */
-static void next_epoch_make(struct hr_loader *l) {
+void hr__next_epoch_make(struct hr_loader *l) {
     hr_error err = {0};
     struct hr__epoch *e = NULL;
     uint64_t index = l->epochs_made;
     l->making_epoch = true;
     l->epochs_alive++;
-    pthread_mutex_unlock(&l->lock);
+    hr__loader_unlock(l);
     hr_status st = epoch_make(l, index, &e, &err);
     pthread_mutex_lock(&l->lock);
     l->making_epoch = false;
@@ -74,7 +74,7 @@ static void next_epoch_make(struct hr_loader *l) {
     l->next_epoch = e;
     if (st != HR_OK)
         hr__loader_fail(l, st, &err);
-    pthread_cond_broadcast(&l->may_admit);
+    hr__admit_others(l);
 }
 
 /* The first item that a batch of the first epoch needs. */
@@ -166,7 +166,7 @@ static bool assign_up_to(struct hr_loader *l, uint64_t last) {
 
 /* From the end of an epoch to the next, or to none; false: that is still to be made. */
 static bool epoch_change(struct hr_loader *l) {
-    if (l->next_epoch == NULL && more_epochs(l))
+    if (l->next_epoch == NULL && hr__more_epochs(l))
         return false;
     hr__epoch_release(l->admit_epoch);
     l->admit_epoch = l->next_epoch;
@@ -177,10 +177,10 @@ static bool epoch_change(struct hr_loader *l) {
     return true;
 }
 
-static enum hr__admission try_admit(struct hr_loader *l, struct hr__item *out) {
+enum hr__admission hr__item_find(struct hr_loader *l) {
     const struct hr__loader_config *c = &l->config;
     while (l->admit_epoch != NULL) {
-        struct hr__epoch *e = l->admit_epoch;
+        const struct hr__epoch *e = l->admit_epoch;
         if (l->next_seq - l->watermark >= HR__MAX_OUTSTANDING)
             return HR__ADMIT_LATER;
         if (l->next_item == e->num_items) {
@@ -190,71 +190,34 @@ static enum hr__admission try_admit(struct hr_loader *l, struct hr__item *out) {
             item_pass(l);
         } else {
             uint32_t s = c->first_stream + (uint32_t)(l->next_item % c->num_streams);
-            uint64_t visit = l->next_item / c->num_streams;
-            uint64_t batch = hr__order_visit_last_batch(e->order, s, visit);
-            if (!assign_up_to(l, e->first_number + batch))
-                return HR__ADMIT_LATER;
-            e->refs++;
-            *out = (struct hr__item){e, l->next_seq, visit,
-                                     hr__order_visit_chunk(e->order, s, visit), s};
-            l->next_item++;
-            l->next_seq++;
-            return HR__ADMITTED;
+            uint64_t batch = hr__order_visit_last_batch(e->order, s, l->next_item / c->num_streams);
+            return assign_up_to(l, e->first_number + batch) ? HR__ADMITTED : HR__ADMIT_LATER;
         }
     }
     return HR__ADMIT_NO_MORE;
 }
 
-/* A full ring waits for the consumer where it could take a batch; otherwise it is too small. */
-static void wait_for_room(struct hr_loader *l, struct hr__counters *c) {
-    bool ready = l->next_deliver < l->next_ready;
-    int64_t began_ns = hr__now_ns();
-    hr__wait_begins(c, ready ? HR__WAIT_CONSUMER : HR__WAIT_RING, began_ns);
-    (void)hr__cond_wait_until(&l->may_admit, &l->lock, -1);
-    hr__wait_ends(c);
-    hr__count_ns(ready ? &c->wait_consumer_ns : &c->wait_ring_ns, hr__now_ns() - began_ns);
-}
-
-enum hr__admission hr__admit_next(struct hr_loader *l, bool wait, struct hr__item *out,
-                                  struct hr__part *part, struct hr__counters *counters) {
-    enum hr__admission a = HR__ADMIT_NO_MORE;
-    pthread_mutex_lock(&l->lock);
-    while (!l->stopping && l->failure.status == HR_OK) {
-        if (next_epoch_due(l)) {
-            next_epoch_make(l);
-            continue;
-        }
-        a = hr__finish_take(l, part) ? HR__ADMIT_FINISH : try_admit(l, out);
-        if (a == HR__ADMIT_NO_MORE && hr__finish_pending(l))
-            a = HR__ADMIT_LATER;
-        if (a != HR__ADMIT_LATER || !wait)
-            break;
-        wait_for_room(l, counters);
-        a = HR__ADMIT_NO_MORE;
-    }
-    pthread_mutex_unlock(&l->lock);
-    return a;
+struct hr__item hr__item_take(struct hr_loader *l) {
+    const struct hr__loader_config *c = &l->config;
+    struct hr__item item = {.epoch = l->admit_epoch,
+                            .seq = l->next_seq,
+                            .visit = l->next_item / c->num_streams,
+                            .stream = c->first_stream + (uint32_t)(l->next_item % c->num_streams)};
+    l->admit_epoch->refs++;
+    l->num_unfinished++;
+    l->next_item++;
+    l->next_seq++;
+    return item;
 }
 
 void hr__item_complete(struct hr_loader *l, struct hr__item *item) {
-    pthread_mutex_lock(&l->lock);
-    l->complete[item->seq % HR__MAX_OUTSTANDING] = 1;
     uint64_t before = l->watermark;
+    l->complete[item->seq % HR__MAX_OUTSTANDING] = 1;
+    l->num_unfinished--;
     raise_watermark(l);
     hr__epoch_release(item->epoch);
     item->epoch = NULL;
     /* Whoever waited because too many items were outstanding may go on. */
     if (l->watermark != before && l->next_seq - before >= HR__MAX_OUTSTANDING)
-        pthread_cond_broadcast(&l->may_admit);
-    pthread_mutex_unlock(&l->lock);
-}
-
-/* With the lock held, or before there is another thread. */
-void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err) {
-    if (l->failure.status == HR_OK) {
-        l->failure = *err;
-        l->failure.status = status;
-    }
-    pthread_cond_broadcast(&l->batch_ready);
-    pthread_cond_broadcast(&l->may_admit);
+        hr__wake_one(l);
 }

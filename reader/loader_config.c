@@ -11,6 +11,7 @@
 #include "error.h"
 #include "io_backend.h"
 #include "options.h"
+#include "superblock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #define FIELD_ALIGN_BYTES 256u
 #define DEFAULT_HELD      2u
 #define DIRECT_DEPTH      64u
+#define DIRECT_EACH       8u /* of each thread at least: so that it decodes while they are under way */
 #define CACHED_DEPTH      4u /* of each thread: copies are made at reap, and should stay in L2 */
 #define THREADS_DEPTH     16u
 #define MAX_DEPTH         4096u
@@ -27,7 +29,8 @@
 #define PER_SLOT_BYTES 128u
 #define PER_OUT_BYTES  256u
 #define OUTS_AHEAD     2u /* finished, and not yet held: one that is done, one at work */
-#define KNOWN_FLAGS    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST)
+#define KNOWN_FLAGS                                                                                \
+    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST | HR_LOADER_NUMA_OFF)
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
                                      hr_error *err) {
@@ -54,6 +57,22 @@ hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_op
                              MAX_DEPTH);
     if ((int)o->io < HR_IO_AUTO || (int)o->io > HR_IO_LIBAIO)
         return hr__error_set(err, HR_ERR_INVALID, "io is %d, expected an hr_io", (int)o->io);
+    return HR_OK;
+}
+
+/* Virtual chunks instead of chunks: for the order there is no other difference. */
+static hr_status resolve_subset(const hr_loader_options *o, struct hr__loader_config *c,
+                                hr_error *err) {
+    if (o->subset == NULL)
+        return HR_OK;
+    hr_status st = hr__subset_check(o->subset, c->ds, err);
+    if (st != HR_OK)
+        return st;
+    c->subset = hr__subset_retain(o->subset);
+    c->order_params.segments = c->subset->segments;
+    c->order_params.num_segments = c->subset->num_segments;
+    c->num_samples = c->subset->num_samples;
+    c->num_chunks = c->subset->num_chunks;
     return HR_OK;
 }
 
@@ -125,9 +144,13 @@ static hr_status resolve_fields(const hr_loader_options *o, struct hr__loader_co
 
 /* Reads in flight, of all threads together, before the budget has its say. */
 static uint32_t default_depth(hr_io io, uint32_t num_threads) {
-    return io == HR_IO_CACHED    ? CACHED_DEPTH * num_threads
-           : io == HR_IO_THREADS ? THREADS_DEPTH
-                                 : DIRECT_DEPTH;
+    if (io == HR_IO_CACHED)
+        return CACHED_DEPTH * num_threads;
+    if (io == HR_IO_THREADS)
+        return THREADS_DEPTH;
+    uint32_t depth =
+        num_threads > DIRECT_DEPTH / DIRECT_EACH ? DIRECT_EACH * num_threads : DIRECT_DEPTH;
+    return depth < MAX_DEPTH ? depth : MAX_DEPTH;
 }
 
 hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_io io,
@@ -146,10 +169,14 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_
         .seed = o->seed,
         .drop_last = (o->flags & HR_LOADER_DROP_LAST) != 0,
         .pad_last = (o->flags & HR_LOADER_PAD_LAST) != 0};
+    out->num_samples = f->num_samples;
+    out->num_chunks = f->num_chunks;
+    HR_TRY(resolve_subset(o, out, err));
     HR_TRY(resolve_ranks(o, out, err));
     HR_TRY(resolve_fields(o, out, err));
     HR_TRY(hr__finished_fields_make(ds, o, out->fields, out->num_fields, out->local_batch_samples,
                                     &out->finish, err));
+    out->numa_off = (o->flags & HR_LOADER_NUMA_OFF) != 0;
     out->max_held_batches = o->max_held_batches != 0 ? o->max_held_batches : DEFAULT_HELD;
     out->num_outs = out->max_held_batches + (out->finish.works ? OUTS_AHEAD : 0);
     out->seed = o->seed;
@@ -169,7 +196,17 @@ void hr__loader_config_free(struct hr__loader_config *c) {
     hr__finished_fields_free(&c->finish, c->num_fields);
     free(c->fields);
     free(c->field_offs);
+    hr_subset_free(c->subset);
     *c = (struct hr__loader_config){0};
+}
+
+hr_status hr__loader_order_make(const struct hr__loader_config *c, struct hr__budget *budget,
+                                struct hr__order **out, hr_error *err) {
+    hr_status st = hr__order_make(&c->order_params, budget, out, err);
+    if (st == HR_ERR_INVALID && c->subset != NULL)
+        hr__error_prefix(err, "for its order, the subset is a data set of %llu samples",
+                         (unsigned long long)c->num_samples);
+    return st;
 }
 
 /* Slots that every visit can be decoded into whole, with slack_bytes more; never more than a whole
@@ -193,6 +230,20 @@ uint64_t hr__loader_max_epochs(const struct hr__loader_config *c) {
     return (uint64_t)c->max_held_batches + 3;
 }
 
+uint64_t hr__loader_shared_bytes(const struct hr__loader_config *c) {
+    return c->ds->budget.reserved_bytes + (c->subset != NULL ? c->subset->memory_bytes : 0);
+}
+
+uint64_t hr__loader_filtered_bytes(const hr_dataset *ds) {
+    const uint32_t both = HR__FEATURE_DELTA | HR__FEATURE_BYTE_SHUFFLE;
+    bool some = false;
+    for (uint32_t i = 0; i < ds->num_files; i++) {
+        const uint32_t features = ds->parts[i].superblock.required;
+        some = some || (features & HR__FEATURE_BIT_SHUFFLE) != 0 || (features & both) == both;
+    }
+    return some ? HR__MAX_FRAME_BYTES : 0;
+}
+
 static uint64_t buffer_bytes(uint64_t number, uint64_t each) {
     uint64_t n_bytes = saturating_mul(number, each);
     if (n_bytes > 0 && n_bytes < UINT64_MAX / 8)
@@ -209,15 +260,15 @@ static uint64_t outs_bytes(const struct hr__loader_config *c) {
 }
 
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
-    uint64_t per_worker = HR__WORKER_SCRATCH_BYTES +
-                          (uint64_t)c->order_params.samples_per_chunk * HR__WORKER_SAMPLE_BYTES;
+    uint64_t sample = HR__WORKER_SAMPLE_BYTES + (c->subset != NULL ? HR__WORKER_PLACE_BYTES : 0);
+    uint64_t per_worker = HR__WORKER_SCRATCH_BYTES + hr__loader_filtered_bytes(c->ds) +
+                          (uint64_t)c->order_params.samples_per_chunk * sample;
     return buffer_bytes(c->num_slots, c->slot_bytes) + outs_bytes(c) +
            saturating_mul(c->num_threads, per_worker) +
            saturating_mul(c->io_depth, c->io_buffer_bytes) +
            hr__io_backend_threads(c->io, c->io_depth) * HR__READ_THREAD_BYTES +
            c->num_slots * PER_SLOT_BYTES +
-           hr__order_bytes(&c->order_params, hr__loader_max_epochs(c)) +
-           c->ds->budget.reserved_bytes;
+           hr__order_bytes(&c->order_params, hr__loader_max_epochs(c)) + hr__loader_shared_bytes(c);
 }
 
 static uint32_t least_outs(const struct hr__loader_config *c) {
@@ -254,7 +305,7 @@ uint64_t hr__loader_smallest_reopen_bytes(const struct hr__loader_config *c,
 
 uint32_t hr__loader_largest_window(const struct hr__loader_config *c) {
     uint32_t streams = c->order_params.num_streams;
-    uint64_t chunks = hr__ceil_div(c->ds->footer.num_chunks, streams);
+    uint64_t chunks = hr__ceil_div(c->num_chunks, streams);
     uint32_t lo = 0, hi = (uint32_t)hr__min_u64(chunks, (UINT32_MAX / 2) / streams);
     while (lo < hi) {
         uint32_t mid = hi - (hi - lo) / 2;
@@ -321,7 +372,7 @@ hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__or
     resolve_budget(c, needed);
     if (needed > c->budget_bytes)
         return refuse(c, needed, err);
-    uint64_t chunks = hr__max_u64(1, c->ds->footer.num_chunks);
+    uint64_t chunks = hr__max_u64(1, c->num_chunks);
     c->io_depth = (uint32_t)hr__min_u64(hr__max_u64(c->io_depth, 2 * c->num_threads),
                                         hr__max_u64(chunks, 2 * c->num_threads));
     uint64_t slack = hr__max_u64(MIN_SLACK_BYTES, saturating_mul(c->io_depth, chunk_rows_bytes));

@@ -8,16 +8,20 @@
 #include "finish_fields.h"
 #include "headrace/loader.h"
 #include "order.h"
+#include "subset.h"
 
 /* Decoded frame and decoder of one worker. */
 #define HR__WORKER_SCRATCH_BYTES ((uint64_t)HR__MAX_FRAME_BYTES + (256u << 10))
 /* Tables of one worker, for each sample of a chunk: target, pick, sample, scratch, position.
  */
 #define HR__WORKER_SAMPLE_BYTES (16u + 2u + 2u + 4u + 8u)
+#define HR__WORKER_PLACE_BYTES  2u /* of a subset, besides */
 
 struct hr__loader_config {
     hr_dataset *ds;
+    hr_subset *subset; /* NULL: none; a reference of this configuration, not of its copies */
     struct hr__order_params order_params;
+    uint64_t num_samples, num_chunks; /* of the order: those of the subset, where there is one */
     uint32_t num_fields;
     uint32_t *fields;                   /* num_fields schema indices, in the consumer's order */
     uint64_t *field_offs;               /* where each begins in a slot; multiples of 256 */
@@ -45,6 +49,7 @@ struct hr__loader_config {
     uint32_t wanted_threads, wanted_depth;
     uint64_t wanted_slots, ample_bytes;
 
+    bool numa_off;
     bool untimed; /* see hr__loader_open() */
 };
 
@@ -63,6 +68,18 @@ void hr__loader_config_free(struct hr__loader_config *c); /* a zeroed one is fin
  * own pages. */
 bool hr__fits_page_cache(const hr_dataset *ds);
 
+/* Bytes that data set and subset hold: part of a loader's budget, but they count them themselves.
+ */
+uint64_t hr__loader_shared_bytes(const struct hr__loader_config *c);
+
+/* subset_pieces.c: samples of the chunks that are read for each sample of the subset; where it has
+ * many virtual chunks, found from some of them. */
+double hr__subset_reading(const struct hr__loader_config *c);
+
+/* hr__order_make() of the configuration. */
+hr_status hr__loader_order_make(const struct hr__loader_config *c, struct hr__budget *budget,
+                                struct hr__order **out, hr_error *err);
+
 /* Threads, depth and slots for this order within budget_bytes. HR_ERR_BUDGET names the smallest
  * budget that works. */
 hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__order *order,
@@ -71,6 +88,10 @@ hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__or
 /* Epochs whose order may be in memory at the same time: of each batch that is held, and three more:
  * delivered, admitted, and made ahead. */
 uint64_t hr__loader_max_epochs(const struct hr__loader_config *c);
+
+/* Scratch of each worker for a frame whose filter is undone from one place to another, and not by
+ * the row stores; 0 where the file has no such frames. */
+uint64_t hr__loader_filtered_bytes(const hr_dataset *ds);
 
 /* Bytes that a loader of this configuration reserves, and the least that one with this order can.
  */

@@ -21,24 +21,29 @@ uint32_t hr__finish_part_rows(const struct hr__loader_config *c) {
     return (uint32_t)hr__max_u64(1, PART_BYTES / row_bytes);
 }
 
-/* Takes the next batch into work, where there is one and room for it. */
-static bool begin(struct hr_loader *l) {
-    if (l->next_begin == l->next_whole || l->num_free_outs == 0)
-        return false;
+static bool may_begin(const struct hr_loader *l) {
+    return l->next_begin < l->next_whole && l->num_free_outs > 0;
+}
+
+bool hr__finish_ready(const struct hr_loader *l) {
+    return l->config.finish.works && (l->taking != NULL || may_begin(l));
+}
+
+/* Takes the next batch into work. */
+static void begin(struct hr_loader *l) {
     l->taking = hr__batch_begin(l);
     for (uint32_t i = 0; i < l->config.num_fields; i++)
         l->taking->bad[i] = (struct hr__finish_bad)HR__FINISH_BAD_NONE;
-    /* Others may help, or have waited for this to be the last batch. */
-    pthread_cond_broadcast(&l->may_admit);
-    return true;
 }
 
-bool hr__finish_take(struct hr_loader *l, struct hr__part *out) {
-    if (!l->config.finish.works || (l->taking == NULL && !begin(l)))
+bool hr__finish_take(struct hr_loader *l, struct hr__finish_part *out) {
+    if (!hr__finish_ready(l))
         return false;
+    if (l->taking == NULL)
+        begin(l);
     struct hr_batch *b = l->taking;
     const uint32_t left = b->num_samples - b->rows_taken;
-    *out = (struct hr__part){b, b->rows_taken, left < l->part_rows ? left : l->part_rows};
+    *out = (struct hr__finish_part){b, b->rows_taken, left < l->part_rows ? left : l->part_rows};
     b->rows_taken += out->num_rows;
     if (b->rows_taken == b->num_samples)
         l->taking = NULL;
@@ -53,7 +58,7 @@ bool hr__finish_pending(const struct hr_loader *l) {
 static void finish_field(const struct hr__worker *w, uint32_t field, struct hr__finish_bad *bad) {
     const struct hr__loader_config *c = &w->loader->config;
     const struct hr__finished_field *f = &c->finish.fields[field];
-    const struct hr__part *part = &w->part;
+    const struct hr__finish_part *part = &w->part;
     const uint64_t stored_bytes = f->plan.sample_elements * f->plan.from_bytes;
     const uint8_t *src =
         part->batch->slot->base + c->field_offs[field] + part->first_row * stored_bytes;
@@ -71,7 +76,7 @@ static void done(struct hr__worker *w) {
     b->rows_done += w->part.num_rows;
     if (b->rows_done == b->num_samples)
         hr__batch_finished(b);
-    pthread_mutex_unlock(&l->lock);
+    hr__loader_unlock(l);
 }
 
 void hr__finish_part(struct hr__worker *w) {

@@ -66,12 +66,13 @@ struct hr_batch *hr__batch_begin(struct hr_loader *l) {
 static void tell_ready(struct hr_loader *l) {
     if (l->first_batch_ns < 0)
         l->first_batch_ns = hr__now_ns() - l->opened_ns;
-    pthread_cond_broadcast(&l->batch_ready);
+    l->wakes.batch_ready = true;
 }
 
 void hr__batches_whole(struct hr_loader *l) {
     if (l->config.finish.works) {
-        pthread_cond_broadcast(&l->may_admit); /* there is something to finish */
+        if (hr__finish_ready(l))
+            hr__wake_one(l); /* who takes a part wakes the next */
         return;
     }
     l->next_ready = l->next_whole;
@@ -85,6 +86,7 @@ void hr__batch_finished(struct hr_batch *b) {
     if (!l->config.finish.keeps_rows) {
         hr__slot_free(l, b->slot);
         b->slot = NULL;
+        hr__admit_others(l);
     }
     while (l->next_ready < l->next_begin && l->begun[l->next_ready % l->config.num_outs]->finished)
         l->next_ready++;
@@ -93,10 +95,8 @@ void hr__batch_finished(struct hr_batch *b) {
 }
 
 void hr__slot_free(struct hr_loader *l, struct hr__slot *slot) {
-    if (slot == NULL)
-        return;
-    l->free_slots[l->num_free_slots++] = (uint32_t)(slot - l->slots);
-    pthread_cond_broadcast(&l->may_admit);
+    if (slot != NULL)
+        l->free_slots[l->num_free_slots++] = (uint32_t)(slot - l->slots);
 }
 
 void hr__batch_free(struct hr_batch *b) {
@@ -107,5 +107,5 @@ void hr__batch_free(struct hr_batch *b) {
     hr__epoch_release(b->epoch);
     b->epoch = NULL;
     l->free_outs[l->num_free_outs++] = (uint32_t)(b - l->outs);
-    pthread_cond_broadcast(&l->may_admit);
+    hr__admit_others(l);
 }

@@ -19,7 +19,7 @@ static uint64_t rank_samples(const struct hr__loader_config *c, const struct hr_
 
 /* Samples of all ranks that an epoch leaves out. */
 static uint64_t dropped(const struct hr__loader_config *c, const struct hr__order *order) {
-    uint64_t total = c->ds->footer.num_samples;
+    uint64_t total = c->num_samples;
     uint64_t full = hr__order_num_batches(order) * c->order_params.batch_samples;
     return full < total ? total - full : 0;
 }
@@ -28,7 +28,7 @@ static uint64_t dropped(const struct hr__loader_config *c, const struct hr__orde
 static uint64_t padded(const struct hr__loader_config *c, const struct hr__order *order) {
     if (!c->order_params.pad_last)
         return 0;
-    return hr__order_num_batches(order) * c->order_params.batch_samples - c->ds->footer.num_samples;
+    return hr__order_num_batches(order) * c->order_params.batch_samples - c->num_samples;
 }
 
 static void counters_add(const struct hr_loader *l, hr_loader_info *out) {
@@ -84,6 +84,11 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .first_batch_ns = l->first_batch_ns,
         .num_read_threads = l->io.num_read_threads,
         .padded_samples = padded(c, l->order),
+        .num_nodes = l->placement.num_nodes,
+        .ring_interleaved = l->placement.ring_interleaved,
+        .numa_os_errno = atomic_load(&l->placement.os_errno),
+        .order_samples = c->num_samples,
+        .dataset_samples = c->ds->footer.num_samples,
     };
     pthread_mutex_unlock(&l->lock);
     snprintf(info.io_backend, sizeof(info.io_backend), "%s", hr__io_backend_name(&l->io));
@@ -127,6 +132,8 @@ static hr_status read_amplification(const struct hr__loader_config *c, double *o
         read = (double)fetch.view.header.chunk_bytes;
     if (wanted > 0)
         *out = (double)hr__round_up((uint64_t)read, HR__PAGE_BYTES) / wanted;
+    if (c->subset != NULL)
+        *out *= hr__subset_reading(c);
     hr__chunk_fetch_free(&fetch);
     return st;
 }
@@ -170,6 +177,10 @@ static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *
     out->largest_window_visits = hr__loader_largest_window(c);
     out->io = c->io;
     out->io_depth = c->io_depth;
+    out->num_streams = c->order_params.num_streams;
+    out->local_batch_samples = c->local_batch_samples;
+    out->order_samples = c->num_samples;
+    out->dataset_samples = c->ds->footer.num_samples;
     return HR_OK;
 }
 
@@ -191,7 +202,7 @@ hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts, hr_
         return st;
     HR_TRY(hr__loader_io_choose(ds, o.io, &io, err));
     HR_TRY(hr__loader_config_make(ds, &o, io.io, &c, err));
-    HR_TRY(hr__order_make(&c.order_params, &unlimited, &order, err));
+    HR_TRY(hr__loader_order_make(&c, &unlimited, &order, err));
     HR_TRY(plan_fill(&c, order, &plan, err));
     snprintf(plan.io_backend, sizeof(plan.io_backend), "%s", hr__io_backend_name(&io));
     HR_TRY(read_amplification(&c, &plan.read_amplification, err));
@@ -199,7 +210,7 @@ hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts, hr_
     hr__result_copy(out, &plan, sizeof(plan));
 done:
     if (st != HR_OK)
-        hr__error_name_file(err, hr_dataset_path(ds));
+        hr__dataset_name_error(ds, err);
     hr__order_free(order);
     hr__loader_config_free(&c);
     hr__io_backend_close(&io);

@@ -15,12 +15,13 @@ bool hr__fits_page_cache(const hr_dataset *ds) {
         uint64_t used = hr__min_u64(limit.anonymous_used_bytes, limit.cgroup_limit_bytes);
         room = hr__min_u64(room, limit.cgroup_limit_bytes - used);
     }
-    return ds->superblock.file_bytes <= room / 2;
+    return ds->file_bytes <= room / 2;
 }
 
 hr_status hr__loader_io_choose(const hr_dataset *ds, hr_io asked, struct hr__io_backend *out,
                                hr_error *err) {
-    return hr__io_backend_choose(&ds->file, asked, !hr__fits_page_cache(ds), out, err);
+    return hr__io_backend_choose(ds->files, ds->num_files, asked, !hr__fits_page_cache(ds), out,
+                                 err);
 }
 
 static hr_status io_failed(const struct hr__worker *w, const struct hr__read *r, int os_errno,
@@ -34,11 +35,11 @@ static hr_status io_failed(const struct hr__worker *w, const struct hr__read *r,
 hr_status hr__read_submit(struct hr__worker *w, struct hr__read *r, uint32_t number,
                           hr_error *err) {
     struct hr_loader *l = w->loader;
-    hr_status st = hr__dataset_locate(l->ds, r->item.chunk, &w->index, &r->entry, err);
+    hr_status st = hr__dataset_locate(l->ds, r->item.chunk, &w->index, &r->at, err);
     if (st != HR_OK)
         return st;
-    uint64_t align = l->io.align_bytes, off = r->entry.page * HR__PAGE_BYTES;
-    r->n_bytes = (uint64_t)r->entry.pages * HR__PAGE_BYTES;
+    uint64_t align = l->io.align_bytes, off = r->at.entry.page * HR__PAGE_BYTES;
+    r->n_bytes = (uint64_t)r->at.entry.pages * HR__PAGE_BYTES;
     r->submitted_ns = hr__worker_clock(w);
     if (!l->config.all_fields)
         r->n_bytes =
@@ -46,7 +47,7 @@ hr_status hr__read_submit(struct hr__worker *w, struct hr__read *r, uint32_t num
     r->off = off / align * align;
     r->skip = off - r->off;
     size_t n_bytes = (size_t)hr__round_up(r->skip + r->n_bytes, align);
-    int rc = w->queue.ops->submit(w->queue.ctx, number, r->buf, n_bytes, r->off);
+    int rc = w->queue.ops->submit(w->queue.ctx, number, r->at.file, r->buf, n_bytes, r->off);
     if (rc < 0)
         return io_failed(w, r, -rc, err);
     hr__count(&w->counters.read_bytes, n_bytes);
@@ -73,7 +74,7 @@ hr_status hr__read_extend(struct hr__worker *w, struct hr__read *r, uint64_t n_b
     if (n_bytes <= r->n_bytes)
         return HR_OK;
     hr_status st =
-        hr__file_read_exact(&l->ds->file, r->buf + r->skip + r->n_bytes,
+        hr__file_read_exact(&l->ds->files[r->at.file], r->buf + r->skip + r->n_bytes,
                             (size_t)(n_bytes - r->n_bytes), r->off + r->skip + r->n_bytes, err);
     if (st != HR_OK)
         return hr__dataset_blame(l->ds, r->item.chunk, UINT32_MAX, st, err);

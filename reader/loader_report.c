@@ -139,6 +139,9 @@ hr_status hr_loader_report(hr_loader *l, hr_loader_report_info *out, hr_error *e
         .wanted_slots = c->wanted_slots,
         .budget_bytes = c->budget_bytes,
         .ample_bytes = c->ample_bytes,
+        .num_nodes = l->placement.num_nodes,
+        .order_samples = c->num_samples,
+        .dataset_samples = c->ds->footer.num_samples,
     };
     for (uint32_t i = 0; i < l->num_workers; i++)
         add_worker(&l->workers[i].counters, now_ns, &r, &timed);

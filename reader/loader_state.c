@@ -9,14 +9,17 @@
 
 #include <string.h>
 
-#define STATE_BYTES 120u
-#define NAME_BYTES  24u
-#define LAST_PADDED 2u /* 0: kept, 1: dropped */
+#define STATE_BYTES  120u
+#define SUBSET_BYTES 144u /* with a subset */
+#define NAME_BYTES   24u
+#define LAST_PADDED  2u /* 0: kept, 1: dropped */
 
 static const char magic[8] = {'H', 'R', 'D', 'S', 'T', 'A', 'T', '1'};
 
-static const char *order_name(enum hr__order_kind kind) {
-    return kind == HR__ORDER_INTERLEAVED ? "interleaved/1" : "sequential/1";
+static const char *order_name(enum hr__order_kind kind, bool subset) {
+    if (kind == HR__ORDER_INTERLEAVED)
+        return subset ? "interleaved/1 subset/1" : "interleaved/1";
+    return subset ? "sequential/1 subset/1" : "sequential/1";
 }
 
 void hr__state_encode(const struct hr_loader *l, uint64_t epoch, uint64_t batch,
@@ -25,7 +28,9 @@ void hr__state_encode(const struct hr_loader *l, uint64_t epoch, uint64_t batch,
     const struct hr__footer *f = &l->ds->footer;
     memset(out, 0, HR_LOADER_STATE_BYTES);
     memcpy(out, magic, sizeof(magic));
-    memcpy(out + 8, order_name(p->kind), strlen(order_name(p->kind)));
+    const hr_subset *subset = l->config.subset;
+    const char *name = order_name(p->kind, subset != NULL);
+    memcpy(out + 8, name, strlen(name));
     memcpy(out + 32, f->uuid, sizeof(f->uuid));
     hr__put_u64(out + 48, f->commit_seq);
     hr__put_u32(out + 56, p->samples_per_chunk);
@@ -38,6 +43,11 @@ void hr__state_encode(const struct hr_loader *l, uint64_t epoch, uint64_t batch,
     hr__put_u64(out + 96, f->num_samples);
     hr__put_u32(out + 104, p->pad_last ? LAST_PADDED : p->drop_last);
     hr__put_u64(out + 112, hr__hash(out, 112));
+    if (subset == NULL)
+        return;
+    hr__put_u64(out + 120, subset->num_samples);
+    hr__put_u64(out + 128, subset->hash);
+    hr__put_u64(out + 136, hr__hash(out, 136));
 }
 
 struct figure {
@@ -66,15 +76,33 @@ static const char *last_batch(const uint8_t *state) {
     return how <= LAST_PADDED ? words[how] : "in an unknown way";
 }
 
+/* Several files have the commit number 0 (docs/order.md, 8). */
+static hr_status other_data(const uint8_t *theirs, const uint8_t *ours, hr_error *err) {
+    bool were_many = hr__get_u64(theirs + 48) == 0, are_many = hr__get_u64(ours + 48) == 0;
+    if (were_many && are_many)
+        return hr__error_set(err, HR_ERR_MISMATCH,
+                             "the state was saved with other files, with these in another order, "
+                             "or before one of them was appended to; give the same files in the "
+                             "same order, or begin anew without a state");
+    if (were_many != are_many)
+        return hr__error_set(err, HR_ERR_MISMATCH,
+                             "the state was saved with a data set of %s, this one is %s; resume "
+                             "with that one, or begin anew without a state",
+                             were_many ? "several files" : "one file",
+                             are_many ? "several files" : "one file");
+    return hr__error_set(err, HR_ERR_MISMATCH,
+                         "the state was saved with another data set (another UUID); resume "
+                         "with that one, or begin anew without a state");
+}
+
 static hr_status compare(const uint8_t *theirs, const uint8_t *ours, hr_error *err) {
     if (memcmp(theirs + 32, ours + 32, 16) != 0)
-        return hr__error_set(err, HR_ERR_MISMATCH,
-                             "the state was saved with another data set (another UUID); resume "
-                             "with that one, or begin anew without a state");
+        return other_data(theirs, ours, err);
     if (memcmp(theirs + 8, ours + 8, NAME_BYTES) != 0)
         return hr__error_set(err, HR_ERR_MISMATCH,
                              "the state was saved in the order %.24s, this loader's is %.24s; "
-                             "shuffle as before, or begin anew without a state",
+                             "shuffle and choose the samples as before, or begin anew without a "
+                             "state",
                              (const char *)theirs + 8, (const char *)ours + 8);
     for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
         uint64_t was = figure_get(theirs, &figures[i]), is = figure_get(ours, &figures[i]);
@@ -92,18 +120,40 @@ static hr_status compare(const uint8_t *theirs, const uint8_t *ours, hr_error *e
     return HR_OK;
 }
 
+/* Both are of subsets, or neither. */
+static hr_status compare_subsets(const uint8_t *theirs, const uint8_t *ours, hr_error *err) {
+    if (memcmp(theirs + 120, ours + 120, 16) == 0)
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_MISMATCH,
+                         "the state was saved with a subset of %llu samples, this loader's has "
+                         "%llu, and they are not the same; give that subset, or begin anew without "
+                         "a state",
+                         (unsigned long long)hr__get_u64(theirs + 120),
+                         (unsigned long long)hr__get_u64(ours + 120));
+}
+
+/* Long enough, and as it was written. */
+static bool is_whole(const uint8_t *state, size_t n_bytes) {
+    if (n_bytes < STATE_BYTES || memcmp(state, magic, sizeof(magic)) != 0 ||
+        hr__get_u64(state + 112) != hr__hash(state, 112) || state[8 + NAME_BYTES - 1] != 0)
+        return false;
+    const bool subset = strstr((const char *)state + 8, " subset/1") != NULL;
+    return !subset || (n_bytes >= SUBSET_BYTES && hr__get_u64(state + 136) == hr__hash(state, 136));
+}
+
 hr_status hr__state_decode(const struct hr_loader *l, const void *state, size_t n_bytes,
                            uint64_t *epoch, uint64_t *batch, hr_error *err) {
     const uint8_t *theirs = state;
     uint8_t ours[HR_LOADER_STATE_BYTES];
-    if (n_bytes < STATE_BYTES || memcmp(theirs, magic, sizeof(magic)) != 0 ||
-        hr__get_u64(theirs + 112) != hr__hash(theirs, 112) || theirs[8 + NAME_BYTES - 1] != 0)
+    if (!is_whole(theirs, n_bytes))
         return hr__error_set(err, HR_ERR_CORRUPT,
                              "this is no loader state, or a damaged one (%zu bytes); pass what "
                              "hr_loader_state() gave, or begin anew without a state",
                              n_bytes);
     hr__state_encode(l, 0, 0, ours);
     hr_status st = compare(theirs, ours, err);
+    if (st == HR_OK && l->config.subset != NULL)
+        st = compare_subsets(theirs, ours, err);
     if (st != HR_OK)
         return st;
     *epoch = hr__get_u64(theirs + 80);

@@ -34,8 +34,11 @@ static hr_status tables_make(struct hr__worker *w, hr_error *err) {
     w->scratch = calloc(samples, sizeof(*w->scratch));
     w->positions = calloc(samples, sizeof(*w->positions));
     w->bad = calloc(w->loader->config.num_fields, sizeof(*w->bad));
+    if (w->loader->config.subset != NULL)
+        w->places = calloc(samples, sizeof(*w->places));
     if (w->targets == NULL || w->picks == NULL || w->samples == NULL || w->scratch == NULL ||
-        w->positions == NULL || w->bad == NULL)
+        w->positions == NULL || w->bad == NULL ||
+        (w->loader->config.subset != NULL && w->places == NULL))
         return hr__error_no_memory(err, samples * HR__WORKER_SAMPLE_BYTES, "a worker");
     return HR_OK;
 }
@@ -43,16 +46,19 @@ static hr_status tables_make(struct hr__worker *w, hr_error *err) {
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth,
                           hr_error *err) {
     hr_status st;
+    const size_t filtered_bytes = (size_t)hr__loader_filtered_bytes(l->ds);
     w->loader = l;
     w->depth = depth;
     HR_TRY(hr__frame_decoder_init(&w->decoder, err));
     HR_TRY(buffers_make(w, err));
-    HR_TRY(hr__io_backend_queue(&l->io, depth, w->buffers, buffers_bytes(w), &w->queue, err));
     w->reads = calloc(depth, sizeof(*w->reads));
     w->free_reads = calloc(depth, sizeof(*w->free_reads));
     w->decoded = calloc(1, HR__MAX_FRAME_BYTES + HR__ROW_SLACK_BYTES);
+    if (filtered_bytes > 0)
+        w->filtered = malloc(filtered_bytes);
     HR_TRY(tables_make(w, err));
-    if (w->reads == NULL || w->free_reads == NULL || w->decoded == NULL)
+    if (w->reads == NULL || w->free_reads == NULL || w->decoded == NULL ||
+        (filtered_bytes > 0 && w->filtered == NULL))
         return hr__error_no_memory(err, HR__MAX_FRAME_BYTES, "a worker");
     for (uint32_t i = 0; i < depth; i++) {
         w->reads[i].buf = w->buffers + i * l->config.io_buffer_bytes;
@@ -60,6 +66,11 @@ hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t de
     }
 done:
     return st;
+}
+
+hr_status hr__worker_queue_open(struct hr__worker *w, hr_error *err) {
+    return hr__io_backend_queue(&w->loader->io, w->depth, w->buffers, buffers_bytes(w), &w->queue,
+                                err);
 }
 
 void hr__worker_close(struct hr__worker *w) {
@@ -73,59 +84,93 @@ void hr__worker_close(struct hr__worker *w) {
     free(w->reads);
     free(w->free_reads);
     free(w->decoded);
+    free(w->filtered);
     free(w->targets);
     free(w->picks);
     free(w->samples);
+    free(w->places);
     free(w->scratch);
     free(w->positions);
     free(w->bad);
 }
 
-/* Submits reads for as many items as may be admitted before there is something to finish; waits
- * only if nothing is in flight. */
-static enum hr__admission submit_reads(struct hr__worker *w, hr_status *st, hr_error *err) {
-    enum hr__admission a = HR__ADMITTED;
-    *st = HR_OK;
-    while (w->num_free > 0 && *st == HR_OK) {
+static hr_status visit_begin(struct hr__worker *w, struct hr__read *r, uint32_t number,
+                             hr_error *err) {
+    if (w->loader->config.subset != NULL)
+        hr__piece_first(w->loader, r);
+    return hr__read_submit(w, r, number, err);
+}
+
+/* Submits reads for as many items as there are for this worker, before which it finishes what is to
+ * be finished; waits only if it has no items. */
+static hr_status submit_reads(struct hr__worker *w, enum hr__admission *a, hr_error *err) {
+    hr_status st = HR_OK;
+    *a = HR__ADMITTED;
+    while (w->num_free > 0 && st == HR_OK) {
         uint32_t number = w->free_reads[w->num_free - 1];
         struct hr__read *r = &w->reads[number];
-        bool idle = w->num_free == w->depth;
-        a = hr__admit_next(w->loader, idle, &r->item, &w->part, &w->counters);
-        if (a != HR__ADMITTED)
+        *a = hr__admit_next(w, w->depth - w->num_free, &r->item);
+        if (*a == HR__ADMIT_FINISH) {
+            hr__finish_part(w);
+            continue;
+        }
+        if (*a != HR__ADMITTED)
             break;
         w->num_free--;
-        *st = hr__read_submit(w, r, number, err);
+        st = visit_begin(w, r, number, err);
     }
-    return a;
+    return st;
 }
 
 int64_t hr__worker_clock(const struct hr__worker *w) {
     return w->loader->config.untimed ? 0 : hr__now_ns();
 }
 
-/* *now_ns: when the read was reaped, or the one before it was done; afterwards, when this one is.
- */
-static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *done, int64_t *now_ns,
-                             hr_error *err) {
-    struct hr__read *r = &w->reads[done->tag];
+static bool stopping(struct hr_loader *l) {
+    pthread_mutex_lock(&l->lock);
+    bool stop = l->stopping || l->failure.status != HR_OK;
+    pthread_mutex_unlock(&l->lock);
+    return stop;
+}
+
+static void count_visit(struct hr__worker *w, int64_t took_ns, int64_t scatter_ns) {
     struct hr__counters *c = &w->counters;
-    int64_t began_ns = *now_ns, scattered_ns = w->scatter_ns;
-    w->timed = !w->loader->config.untimed && c->visits % HR__TIMED_VISITS == 0;
-    hr_status st = hr__read_check(w, r, done->result, err);
-    if (st == HR_OK)
-        st = hr__visit_decode(w, r, err);
-    if (st == HR_OK) {
-        w->loader->row_store->fence();
-        hr__count(&c->visits, 1); /* before the consumer can know of it */
-        hr__item_complete(w->loader, &r->item);
-        w->free_reads[w->num_free++] = (uint32_t)done->tag;
-    }
-    *now_ns = hr__worker_clock(w);
-    hr__count_ns(&c->busy_ns, *now_ns - began_ns);
+    hr__count_ns(&c->busy_ns, took_ns);
     if (w->timed) {
-        hr__count_ns(&c->timed_ns, *now_ns - began_ns);
-        hr__count_ns(&c->timed_scatter_ns, w->scatter_ns - scattered_ns);
+        hr__count_ns(&c->timed_ns, took_ns);
+        hr__count_ns(&c->timed_scatter_ns, scatter_ns);
     }
+}
+
+/* Decodes what has been read, tells so, and submits another read in its place. A visit is complete
+ * with its last piece: until then its read goes on with the next. There may be very many, so
+ * whether the loader still wants them is asked at each. began_ns: when the worker began with it. */
+static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *done, int64_t began_ns,
+                             enum hr__admission *a, hr_error *err) {
+    uint32_t number = (uint32_t)done->tag;
+    struct hr__read *r = &w->reads[number];
+    int64_t scattered_ns = w->scatter_ns;
+    hr_status st;
+    w->timed = !w->loader->config.untimed && w->counters.visits % HR__TIMED_VISITS == 0;
+    HR_TRY(hr__read_check(w, r, done->result, err));
+    HR_TRY(hr__visit_decode(w, r, err));
+    w->loader->row_store->fence();
+    const bool more = hr__piece_next(w->loader, r);
+    if (!more) {
+        hr__count(&w->counters.visits, 1); /* before the consumer can know of it */
+        *a = hr__item_exchange(w, w->depth - w->num_free - 1, &r->item);
+    }
+    count_visit(w, hr__worker_clock(w) - began_ns, w->scatter_ns - scattered_ns);
+    if (more)
+        return stopping(w->loader) ? HR_ERR_CANCELLED : hr__read_submit(w, r, number, err);
+    if (*a == HR__ADMITTED)
+        return visit_begin(w, r, number, err);
+    w->free_reads[w->num_free++] = number;
+    if (*a == HR__ADMIT_FINISH) {
+        hr__finish_part(w);
+        *a = HR__ADMITTED; /* there may be more of it, and an item for the read that is free */
+    }
+done:
     return st;
 }
 
@@ -143,7 +188,7 @@ static void count_reaped(struct hr__worker *w, const struct hr__io_done *done, i
     hr__count_ns(copied ? &c->copy_ns : &c->wait_io_ns, now_ns - began_ns);
 }
 
-static hr_status reap_reads(struct hr__worker *w, hr_error *err) {
+static hr_status reap_reads(struct hr__worker *w, enum hr__admission *a, hr_error *err) {
     struct hr__io_done done[REAP_AT_ONCE];
     hr_status st = HR_OK;
     int64_t now_ns = hr__worker_clock(w), began_ns = now_ns;
@@ -151,40 +196,38 @@ static hr_status reap_reads(struct hr__worker *w, hr_error *err) {
     int n = w->queue.ops->reap(w->queue.ctx, done, REAP_AT_ONCE);
     hr__wait_ends(&w->counters);
     if (n < 0)
-        return hr__error_os(err, -n, "%s: waiting for reads failed", w->loader->ds->file.path);
+        return hr__error_os(err, -n, "%s: waiting for reads failed",
+                            hr__dataset_name(w->loader->ds));
     now_ns = hr__worker_clock(w);
     if (!w->loader->config.untimed)
         count_reaped(w, done, n, began_ns, now_ns);
     for (int i = 0; i < n && st == HR_OK; i++)
-        st = finish_read(w, &done[i], &now_ns, err);
+        st = finish_read(w, &done[i], i == 0 ? now_ns : hr__worker_clock(w), a, err);
     return st;
 }
 
-static bool stopping(struct hr_loader *l) {
-    pthread_mutex_lock(&l->lock);
-    bool stop = l->stopping || l->failure.status != HR_OK;
-    pthread_mutex_unlock(&l->lock);
-    return stop;
+static hr_status work(struct hr__worker *w, hr_error *err) {
+    enum hr__admission a = HR__ADMITTED;
+    hr_status st = HR_OK;
+    while (st == HR_OK) {
+        if (a == HR__ADMITTED || w->num_free == w->depth)
+            st = submit_reads(w, &a, err);
+        if (st != HR_OK || w->num_free == w->depth)
+            break; /* where it has none, there are no more */
+        if (a == HR__ADMIT_NO_MORE && stopping(w->loader))
+            return HR_ERR_CANCELLED;
+        st = reap_reads(w, &a, err);
+    }
+    return st;
 }
 
 void *hr__worker_run(void *worker) {
     struct hr__worker *w = worker;
     hr_error err = {0};
-    hr_status st = HR_OK;
     (void)fesetenv(FE_DFL_ENV); /* a program's own would change what finishing rounds to */
     atomic_store_explicit(&w->counters.began_ns, hr__now_ns(), memory_order_relaxed);
-    for (;;) {
-        enum hr__admission a = submit_reads(w, &st, &err);
-        if (st == HR_OK && a == HR__ADMIT_FINISH)
-            hr__finish_part(w);
-        else if (st == HR_OK && w->num_free < w->depth)
-            st = a == HR__ADMIT_NO_MORE && stopping(w->loader) ? HR_ERR_CANCELLED
-                                                               : reap_reads(w, &err);
-        else if (st == HR_OK && a == HR__ADMIT_NO_MORE)
-            break;
-        if (st != HR_OK)
-            break;
-    }
+    hr__worker_place(w);
+    hr_status st = work(w, &err);
     atomic_store_explicit(&w->counters.ended_ns, hr__now_ns(), memory_order_relaxed);
     if (st != HR_OK && st != HR_ERR_CANCELLED) {
         pthread_mutex_lock(&w->loader->lock);

@@ -2,22 +2,9 @@
  * Making an order: the rules for its parameters and the tables of slots and ends (docs/order.md, 4
  * and 5). Parameters come from a user; segments were checked when the data set was opened.
  */
-#include "bytes.h"
 #include "checked.h"
 #include "error.h"
-#include "frame_codec.h"
 #include "order_shape.h"
-
-uint64_t hr__order_key(uint64_t seed, uint64_t epoch, enum hr__order_purpose purpose,
-                       uint64_t stream, uint64_t index) {
-    uint8_t tuple[40];
-    hr__put_u64(tuple, seed);
-    hr__put_u64(tuple + 8, epoch);
-    hr__put_u64(tuple + 16, (uint64_t)purpose);
-    hr__put_u64(tuple + 24, stream);
-    hr__put_u64(tuple + 32, index);
-    return hr__hash(tuple, sizeof tuple);
-}
 
 static void fill_shorts(struct hr__order *o, const struct hr__order_params *params) {
     uint64_t k = 0;

@@ -90,6 +90,10 @@ uint64_t hr__order_visit_chunk(const struct hr__order_epoch *e, uint32_t stream,
 uint32_t hr__order_visit_positions(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
                                    uint64_t *positions);
 
+/* positions[r] for the chunk's samples first + r, r < count, only. */
+void hr__order_part_positions(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
+                              uint32_t first, uint32_t count, uint64_t *positions);
+
 /* The same in ascending order, where a visit's positions have a known distance from each other:
  * sample samples[k] of the chunk goes to position *base + offsets[k], k < *num_samples.
  * *offsets belongs to the order; NULL: offsets[k] = k. false: it is not such a visit (at an end of
@@ -98,6 +102,12 @@ uint32_t hr__order_visit_positions(const struct hr__order_epoch *e, uint32_t str
 bool hr__order_visit_ascending(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
                                uint16_t *samples, uint32_t *scratch, uint64_t *base,
                                const uint32_t **offsets, uint32_t *num_samples);
+
+/* Of the chunk's samples first .. first + count - 1 only, count >= 1: *offsets is NULL or scratch.
+ * positions has room for S entries. */
+bool hr__order_part_ascending(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
+                              uint32_t first, uint32_t count, uint16_t *samples, uint32_t *scratch,
+                              uint64_t *positions, uint64_t *base, const uint32_t **offsets);
 
 /* The highest batch that samples of visits 0 .. visit can go to; never beyond the last batch. Does
  * not descend with visit. Exact but for the ends of the epoch and whole-epoch permutations, where

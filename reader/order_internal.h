@@ -12,6 +12,7 @@
 #define HEADRACE_ORDER_INTERNAL_H
 
 #include "order.h"
+#include "order_key.h"
 
 struct hr__order_short {
     uint64_t chunk;
@@ -76,17 +77,6 @@ struct hr__order_epoch {
     uint64_t reserved_bytes;
     struct hr__order_stream streams[];
 };
-
-/* Purposes of keys (docs/order.md, 3). */
-enum hr__order_purpose {
-    HR__KEY_CHUNKS = 1,
-    HR__KEY_SAMPLES = 2,
-    HR__KEY_WHOLE = 3,
-    HR__KEY_HEAD = 4,
-    HR__KEY_TAIL = 5
-};
-uint64_t hr__order_key(uint64_t seed, uint64_t epoch, enum hr__order_purpose purpose,
-                       uint64_t stream, uint64_t index);
 
 uint64_t hr__order_stream_visits(uint64_t num_chunks, uint32_t num_streams, uint32_t stream);
 const struct hr__order_stream *hr__order_stream_of(const struct hr__order_epoch *e,

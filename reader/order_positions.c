@@ -6,6 +6,8 @@
 
 #include "checked.h"
 
+#include <string.h>
+
 /* How a tick of a stream is filled: in each lane the places low .. high-1. */
 struct tick {
     uint64_t base;
@@ -164,27 +166,30 @@ uint64_t hr__order_raise(const struct hr__order_stream *s, uint64_t position) {
     return position + first;
 }
 
-uint32_t hr__order_visit_positions(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
-                                   uint64_t *positions) {
+void hr__order_part_positions(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
+                              uint32_t first_sample, uint32_t count, uint64_t *positions) {
     const struct hr__order_stream *s = hr__order_stream_of(e, stream);
-    const uint64_t chunk = hr__order_visit_chunk(e, stream, visit);
-    const uint32_t count = hr__order_chunk_samples(e->order, chunk);
     if (visit >= s->num_visits) {
-        const uint64_t begin = hr__order_repeat_begin(e->order, s, visit);
+        const uint64_t begin = hr__order_repeat_begin(e->order, s, visit) + first_sample;
         for (uint32_t r = 0; r < count; r++)
             positions[r] = begin + r;
-        return count;
+        return;
     }
     uint64_t low, high;
-    raised_positions(e, stream, visit, 0, count, positions, &low, &high);
+    raised_positions(e, stream, visit, first_sample, count, positions, &low, &high);
     const uint64_t first = hr__order_padding_below(s, low);
     const uint64_t near = hr__order_padding_below(s, high) - first;
     for (uint32_t r = 0; r < count && first > 0; r++)
         positions[r] -= first;
-    if (near == 0)
-        return count;
-    for (uint32_t r = 0; r < count; r++)
+    for (uint32_t r = 0; r < count && near > 0; r++)
         positions[r] -= count_below(s->padding + first, near, positions[r] + first);
+}
+
+uint32_t hr__order_visit_positions(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
+                                   uint64_t *positions) {
+    const uint64_t chunk = hr__order_visit_chunk(e, stream, visit);
+    const uint32_t count = hr__order_chunk_samples(e->order, chunk);
+    hr__order_part_positions(e, stream, visit, 0, count, positions);
     return count;
 }
 
@@ -194,6 +199,17 @@ static bool without_padding(const struct hr__order_stream *s, uint64_t low, uint
     const uint64_t before = hr__order_padding_below(s, low);
     *base = low - before;
     return hr__order_padding_below(s, high) == before;
+}
+
+/* The base of a visit of S samples whose positions have the distances of the table; false: it is
+ * none. */
+static bool interior_base(const struct hr__order *o, const struct hr__order_stream *s,
+                          uint64_t visit, uint64_t *base) {
+    const uint64_t S = o->samples_per_chunk;
+    if (s->whole || !is_interior(o, s->num_visits, visit))
+        return false;
+    const uint64_t low = visit * S - o->delay_sum;
+    return without_padding(s, low, low + (o->max_delay + (uint64_t)1) * S, base);
 }
 
 bool hr__order_visit_ascending(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
@@ -213,10 +229,7 @@ bool hr__order_visit_ascending(const struct hr__order_epoch *e, uint32_t stream,
         *base = hr__order_repeat_begin(o, s, visit);
         return true;
     }
-    if (s->whole || *num_samples < S || !is_interior(o, s->num_visits, visit))
-        return false;
-    const uint64_t low = visit * S - o->delay_sum;
-    if (!without_padding(s, low, low + (o->max_delay + (uint64_t)1) * S, base))
+    if (*num_samples < S || !interior_base(o, s, visit, base))
         return false;
     struct hr__permutation slots;
     init_samples(e, chunk, &slots);
@@ -224,6 +237,52 @@ bool hr__order_visit_ascending(const struct hr__order_epoch *e, uint32_t stream,
     for (uint32_t k = 0; k < S; k++)
         samples[o->rank[scratch[k]]] = (uint16_t)k;
     *offsets = o->ascending;
+    return true;
+}
+
+/* Samples that are marked at their ranks, in the order of these. */
+static void collect_ranks(const struct hr__order *o, const uint64_t *marks, uint16_t *samples,
+                          uint32_t *offsets) {
+    uint32_t n = 0;
+    for (uint32_t word = 0; word < (o->samples_per_chunk + 63) / 64; word++) {
+        for (uint64_t rest = marks[word]; rest != 0; rest &= rest - 1) {
+            const uint32_t rank = word * 64 + (uint32_t)__builtin_ctzll(rest);
+            samples[n] = samples[rank]; /* n <= rank */
+            offsets[n++] = o->ascending[rank];
+        }
+    }
+}
+
+bool hr__order_part_ascending(const struct hr__order_epoch *e, uint32_t stream, uint64_t visit,
+                              uint32_t first, uint32_t count, uint16_t *samples, uint32_t *scratch,
+                              uint64_t *positions, uint64_t *base, const uint32_t **offsets) {
+    const struct hr__order *o = e->order;
+    const struct hr__order_stream *s = hr__order_stream_of(e, stream);
+    const uint64_t chunk = hr__order_visit_chunk(e, stream, visit), S = o->samples_per_chunk;
+    const bool repeats = visit >= s->num_visits;
+    if (repeats || o->kind == HR__ORDER_SEQUENTIAL) {
+        for (uint32_t k = 0; k < count; k++)
+            samples[k] = (uint16_t)(first + k);
+        *offsets = NULL;
+        if (!repeats)
+            return without_padding(s, visit * S + first, visit * S + first + count, base);
+        *base = hr__order_repeat_begin(o, s, visit) + first;
+        return true;
+    }
+    if (hr__order_chunk_samples(o, chunk) < S || !interior_base(o, s, visit, base))
+        return false;
+    struct hr__permutation slots;
+    uint64_t marks[65536 / 64];
+    memset(marks, 0, (S + 63) / 64 * sizeof(marks[0]));
+    init_samples(e, chunk, &slots);
+    hr__permutation_range(&slots, first, count, positions);
+    for (uint32_t k = 0; k < count; k++) {
+        const uint32_t rank = o->rank[positions[k]];
+        samples[rank] = (uint16_t)(first + k);
+        marks[rank / 64] |= UINT64_C(1) << rank % 64;
+    }
+    collect_ranks(o, marks, samples, scratch);
+    *offsets = scratch;
     return true;
 }
 

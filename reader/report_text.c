@@ -57,8 +57,8 @@ static void add_disk(struct text *t, const hr_loader_report_info *r) {
     if (r->other_storage[0] != '\0')
         add_other_storage(t, r);
     else if (beside > MUCH_BESIDE)
-        add(t, "; it reads %.1f times the bytes of these fields, a file of them alone would not",
-            beside);
+        add(t, "; it reads %.1f times the bytes of these %sfields, a file of them alone would not",
+            beside, r->order_samples < r->dataset_samples ? "samples and " : "");
     else
         add(t, "; use a faster disk");
 }
@@ -154,8 +154,10 @@ static void add_threads(struct text *t, const hr_loader_report_info *r) {
                  {"copying reads", r->copy_ns},  {"waiting for reads", r->wait_io_ns},
                  {"ring full", r->wait_ring_ns}, {"consumer behind", r->wait_consumer_ns},
                  {"all else", r->other_ns}};
-    add(t, "\nthreads' time      %u on %u cores, %s together", r->num_threads, r->num_cores,
-        duration((double)r->thread_ns).text);
+    add(t, "\nthreads' time      %u on %u cores", r->num_threads, r->num_cores);
+    if (r->num_nodes > 1)
+        add(t, " of %u nodes", r->num_nodes);
+    add(t, ", %s together", duration((double)r->thread_ns).text);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         add(t, "\n  %-17s%5.1f %%", parts[i].what, percent(parts[i].ns, r->thread_ns));
     if (r->finish_ns > 0)
@@ -175,6 +177,9 @@ size_t hr_loader_report_text(const hr_loader_report_info *r, char *out, size_t c
         add(&t, ", for the first %s", duration((double)r->first_batch_ns).text);
     add(&t, "\nreads              %.1f MiB, %.2f times the bytes wanted",
         (double)r->read_bytes / MIB, beside);
+    if (r->order_samples < r->dataset_samples)
+        add(&t, " (a subset: %llu of %llu samples)", (unsigned long long)r->order_samples,
+            (unsigned long long)r->dataset_samples);
     if (latency_within(r, 0.5) > 0)
         add(&t, "; half within %s, 99 %% within %s", duration(latency_within(r, 0.5)).text,
             duration(latency_within(r, 0.99)).text);

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "storage_advice.h"
 
+#include "frame_filter.h"
 #include "json_text.h"
 
 #include <stdio.h>
@@ -15,8 +16,9 @@
 #define WORTH_SAYING   1.1
 
 struct candidate {
-    bool zstd, shuffled;
-    int64_t level;
+    bool zstd;
+    uint8_t filter;
+    int64_t level, distance_bytes;
     double ratio, bytes_per_ns;
 };
 
@@ -29,24 +31,30 @@ static bool candidate_read(const json_t *o, const struct hr__storage *s, struct 
     const char *codec = json_string_value(json_object_get(o, "codec"));
     const char *filter = json_string_value(json_object_get(o, "filter"));
     const json_t *level = json_object_get(o, "level");
+    const json_t *distance = json_object_get(o, "distance_bytes");
     if (codec == NULL || filter == NULL ||
         !hr__json_get_real(json_object_get(o, "ratio"), &out->ratio) ||
         !hr__json_get_real(json_object_get(o, "decode_gb_per_s"), &out->bytes_per_ns))
         return false;
     out->zstd = strcmp(codec, "zstd") == 0;
-    out->shuffled = strcmp(filter, "byte-shuffle") == 0;
     out->level = out->zstd ? s->level : 0; /* all had the same where none is named */
     if (level != NULL && !hr__json_get_i64(level, &out->level))
         return false;
+    out->distance_bytes = 0;
+    if (distance != NULL && !hr__json_get_i64(distance, &out->distance_bytes))
+        return false;
     bool known =
-        (out->zstd || strcmp(codec, "raw") == 0) && (out->shuffled || strcmp(filter, "none") == 0);
+        (out->zstd || strcmp(codec, "raw") == 0) && hr__filter_from_name(filter, &out->filter);
     return known && out->ratio > 0.01 && out->ratio < 1e6 && out->bytes_per_ns > 1e-6 &&
            out->bytes_per_ns < 1e6;
 }
 
+static bool same_filter(const struct candidate *k, const struct hr__storage *s) {
+    return k->filter == s->filter && k->distance_bytes == s->distance_bytes;
+}
+
 static bool is_current(const struct candidate *k, const struct hr__storage *s) {
-    return k->zstd == (s->codec == HR__CODEC_ZSTD) &&
-           k->shuffled == (s->filter == HR__FILTER_BYTE_SHUFFLE) &&
+    return k->zstd == (s->codec == HR__CODEC_ZSTD) && same_filter(k, s) &&
            (!k->zstd || k->level == s->level);
 }
 
@@ -80,15 +88,16 @@ static bool current_cost(const struct hr__schema_field *f, struct cost *out) {
 
 static void name_candidate(const struct candidate *k, const struct hr__schema_field *f,
                            bool only_field, char out[HR__OTHER_STORAGE_BYTES]) {
-    bool same_filter = k->shuffled == (f->storage.filter == HR__FILTER_BYTE_SHUFFLE);
     char what[40], field[MAX_NAME_BYTES + 16] = "";
     if (!k->zstd)
         snprintf(what, sizeof(what), "raw data");
-    else if (f->storage.codec == HR__CODEC_ZSTD && same_filter)
+    else if (f->storage.codec == HR__CODEC_ZSTD && same_filter(k, &f->storage))
         snprintf(what, sizeof(what), "level %lld", (long long)k->level);
+    else if (k->filter == HR__FILTER_NONE)
+        snprintf(what, sizeof(what), "level %lld without a filter", (long long)k->level);
     else
-        snprintf(what, sizeof(what), "level %lld with%s", (long long)k->level,
-                 k->shuffled ? " byte shuffle" : "out byte shuffle");
+        snprintf(what, sizeof(what), "level %lld with %s", (long long)k->level,
+                 hr__filter_name(k->filter));
     if (!only_field) /* a long name is not cut, which might not leave whole characters */
         snprintf(field, sizeof(field), "%s%s as ",
                  strlen(f->name) <= MAX_NAME_BYTES ? "field " : "the largest field",

@@ -71,7 +71,8 @@ static bool advance(struct verify *v, uint64_t n_bytes) {
     pthread_mutex_lock(&v->lock);
     v->done_bytes += n_bytes;
     if (v->failure == HR_OK && v->opts->on_progress != NULL &&
-        v->opts->on_progress(v->opts->user, v->done_bytes, v->ds->superblock.file_bytes) != 0)
+        v->opts->on_progress(v->opts->user, v->done_bytes, v->ds->parts[0].superblock.file_bytes) !=
+            0)
         v->failure = hr__error_set(&v->failure_error, HR_ERR_CANCELLED, "stopped as asked");
     bool go_on = v->failure == HR_OK;
     pthread_mutex_unlock(&v->lock);
@@ -172,7 +173,7 @@ static hr_status job_belongs(const struct verify *v, const struct hr__job_record
 static void check_job(struct verify *v, const struct hr__file *f) {
     uint8_t bytes[HR__JOB_HEADER_BYTES];
     struct hr__job_record job;
-    uint64_t committed = v->ds->superblock.file_bytes;
+    uint64_t committed = v->ds->parts[0].superblock.file_bytes;
     hr_error err = {0};
     hr_status st = hr__file_read_exact(f, bytes, sizeof(bytes), HR__JOB_OFF, &err);
     if (st == HR_OK)
@@ -205,7 +206,7 @@ static void check_job(struct verify *v, const struct hr__file *f) {
 }
 
 static void check_footer(struct verify *v, const struct hr__file *f) {
-    const struct hr__superblock *sb = &v->ds->superblock;
+    const struct hr__superblock *sb = &v->ds->parts[0].superblock;
     uint64_t end = sb->footer_off + sb->footer_bytes;
     check_zero(v, f, "padding of the footer", end, hr__round_up(end, HR__PAGE_BYTES));
     pages_mark(v, sb->footer_off, sb->footer_bytes, "footer");
@@ -213,7 +214,7 @@ static void check_footer(struct verify *v, const struct hr__file *f) {
 
 static void check_index_page(struct verify *v, const struct hr__file *f, uint64_t p,
                              uint8_t *page) {
-    const struct hr__index_page_ref *ref = &v->ds->footer.index_pages[p];
+    const struct hr__index_page_ref *ref = &v->ds->parts[0].index_pages[p];
     size_t n = hr__index_page_bytes(v->ds->footer.num_chunks, p);
     uint64_t entries =
         hr__min_u64(v->ds->footer.num_chunks - p * HR__INDEX_PAGE_ENTRIES, HR__INDEX_PAGE_ENTRIES);
@@ -291,7 +292,7 @@ static hr_status check_padding(const struct verify *v, const struct hr__chunk_fe
     uint8_t page[HR__PAGE_BYTES];
     uint64_t end = f->view.header.chunk_bytes;
     size_t n = (size_t)(hr__round_up(end, HR__PAGE_BYTES) - end);
-    hr_status st = hr__file_read_exact(&v->ds->file, page, n, f->chunk_off + end, err);
+    hr_status st = hr__file_read_exact(&v->ds->files[0], page, n, f->chunk_off + end, err);
     if (st == HR_OK && !hr__is_zero(page, n))
         st = hr__error_at(err, HR_ERR_CORRUPT, f->chunk_off + end, "its padding is not zero");
     return st;
@@ -367,7 +368,7 @@ static hr_status run_threads(struct verify *v, hr_error *err) {
 /* What no footer refers to any more must be as many bytes as the footer says. Pages marked twice or
  * chunks that could not be read were reported already, and would only be counted wrongly. */
 static void check_dead_bytes(struct verify *v, size_t map_bytes) {
-    const struct hr__superblock *sb = &v->ds->superblock;
+    const struct hr__superblock *sb = &v->ds->parts[0].superblock;
     uint64_t live_pages = 0;
     if (v->num_damaged > 0 || v->failure != HR_OK)
         return;
@@ -434,19 +435,20 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
     hr__budget_init(&v.budget, budget - atomic_load(&v.ds->budget.reserved_bytes));
     HR_TRY(hr__mutex_init(&v.lock, e));
     locked = true;
-    map_bytes = (size_t)(v.ds->superblock.file_bytes / HR__PAGE_BYTES / 64 + 1) * 8;
+    map_bytes = (size_t)(v.ds->parts[0].superblock.file_bytes / HR__PAGE_BYTES / 64 + 1) * 8;
     v.pages = hr__budget_alloc(&v.budget, map_bytes, "a map of the file's pages", e);
     if (v.pages == NULL) {
         st = e->status;
         goto done;
     }
-    check_slots(&v, &v.ds->file);
-    check_job(&v, &v.ds->file);
-    check_zero(&v, &v.ds->file, "the room before the first chunk", HR__SLOT1_OFF + HR__PAGE_BYTES,
-               HR__DATA_OFF);
-    check_footer(&v, &v.ds->file);
-    check_index(&v, &v.ds->file);
-    if (advance(&v, HR__DATA_OFF + hr__round_up(v.ds->superblock.footer_bytes, HR__PAGE_BYTES)))
+    check_slots(&v, &v.ds->files[0]);
+    check_job(&v, &v.ds->files[0]);
+    check_zero(&v, &v.ds->files[0], "the room before the first chunk",
+               HR__SLOT1_OFF + HR__PAGE_BYTES, HR__DATA_OFF);
+    check_footer(&v, &v.ds->files[0]);
+    check_index(&v, &v.ds->files[0]);
+    if (advance(&v, HR__DATA_OFF +
+                        hr__round_up(v.ds->parts[0].superblock.footer_bytes, HR__PAGE_BYTES)))
         HR_TRY(run_threads(&v, e));
     check_dead_bytes(&v, map_bytes);
     st = summary(&v, path, e);

@@ -94,7 +94,36 @@ static uint32_t aim_each(const struct aim *a, const struct hr__epoch *e, const u
     return num_targets;
 }
 
-void hr__visit_aim(struct hr__worker *w, const struct hr__item *item) {
+/* The piece's samples have consecutive places in the virtual chunk, by which the order knows them.
+ */
+static void aim_piece(struct hr__worker *w, struct hr__read *r) {
+    const struct hr__item *item = &r->item;
+    const struct aim a = aim_of(w->loader, item);
+    const struct hr__epoch *e = item->epoch;
+    const uint32_t first = (uint32_t)(r->piece.number - r->piece.begin);
+    const uint32_t n = hr__piece_samples(w->loader, r, w->places);
+    const uint32_t *offsets;
+    uint64_t base;
+    if (hr__order_part_ascending(e->order, item->stream, item->visit, first, n, w->samples,
+                                 w->scratch, w->positions, &base, &offsets)) {
+        for (uint32_t k = 0; k < n; k++)
+            w->samples[k] = w->places[w->samples[k] - first];
+        const struct place begin = place_of(&a, e, base + (offsets != NULL ? offsets[0] : 0));
+        w->num_targets = aim_ascending(&a, begin, w->samples, offsets, n, w->targets);
+    } else {
+        hr__order_part_positions(e->order, item->stream, item->visit, first, n, w->positions);
+        w->num_targets = aim_each(&a, e, w->positions, n, w->targets);
+        for (uint32_t k = 0; k < w->num_targets; k++)
+            w->targets[k].sample = w->places[w->targets[k].sample];
+    }
+}
+
+void hr__visit_aim(struct hr__worker *w, struct hr__read *r) {
+    if (w->loader->config.subset != NULL) {
+        aim_piece(w, r);
+        return;
+    }
+    const struct hr__item *item = &r->item;
     const struct aim a = aim_of(w->loader, item);
     const struct hr__epoch *e = item->epoch;
     const uint32_t *offsets;

@@ -2,19 +2,22 @@
  * One visit: the chunk in memory is checked and its rows go where the order says (docs/format.md,
  * 6; docs/order.md). The chunk's bytes are untrusted. Every frame is decoded into scratch that
  * stays in the cache and scattered from there, or decoded straight into the batch where it is one
- * row or a run of rows.
+ * row or a run of rows. The byte shuffle is undone on the way to the batch, other filters before.
  */
 #include "loader.h"
 
 #include "bytes.h"
+#include "checked.h"
 #include "clock.h"
 #include "error.h"
+#include "frame_filter.h"
 #include "row_place.h"
 
 #include <string.h>
 
 #define SMALL_ROW_BYTES 1024u
 #define GROUP_BYTES     (512u << 10) /* half of the scratch; it should stay in the L2 cache */
+#define FEW_FOR_FRAME   2u           /* samples: at random, one frame in seven holds none */
 
 /* What is decoded now. */
 struct visit {
@@ -22,6 +25,7 @@ struct visit {
     struct hr__read *r;
     const uint8_t *bytes;
     struct hr__chunk_view view;
+    uint32_t first_sample, end_sample; /* all targets are of samples of the chunk within these */
 };
 
 struct field_plan {
@@ -46,7 +50,7 @@ static bool is_run(const struct hr__row_group *g) {
 static hr_status decode_to(struct visit *v, const struct hr__frame *frame, uint8_t *dst,
                            hr_error *err) {
     return hr__frame_decode(&v->w->decoder, frame, v->bytes + frame->off,
-                            v->w->loader->ds->superblock.required, dst, err);
+                            hr__dataset_features(v->w->loader->ds, &v->r->at), dst, err);
 }
 
 /* The frames of a field's block, one after the other. */
@@ -72,6 +76,12 @@ static bool frames_next(struct frames *f, struct hr__frame *out) {
     return true;
 }
 
+/* Stored bytes of a block, by the share of its samples that are delivered. */
+static void count_wanted(const struct visit *v, uint64_t block_bytes) {
+    hr__count(&v->w->counters.wanted_bytes,
+              block_bytes * v->w->num_targets / v->view.header.num_samples);
+}
+
 /* ---- samples that are larger than a frame ---- */
 
 static const struct hr__row_target *find_target(const struct hr__worker *w, uint32_t sample) {
@@ -81,18 +91,18 @@ static const struct hr__row_target *find_target(const struct hr__worker *w, uint
     return NULL;
 }
 
-/* A piece of one sample, which begins `at` bytes into the block. */
+/* A piece of one sample, which begins `at` bytes into the block; of one that goes nowhere, nothing
+ * is decoded. */
 static hr_status piece_to_row(struct visit *v, const struct field_plan *f,
                               const struct hr__frame *frame, uint64_t at, hr_error *err) {
     const struct hr__row_target *t = find_target(v->w, (uint32_t)(at / f->sample_bytes));
-    uint8_t *piece = NULL;
-    if (t != NULL)
-        piece = t->slot + f->off + t->row * f->sample_bytes + at % f->sample_bytes;
-    if (piece != NULL && frame->filter == HR__FILTER_NONE)
-        return decode_to(v, frame, piece, err);
-    hr_status st = decode_to(v, frame, v->w->decoded, err);
-    if (st == HR_OK && piece != NULL)
-        hr__byte_unshuffle(v->w->decoded, frame->decoded_bytes, frame->element_bytes, piece);
+    if (t == NULL)
+        return HR_OK;
+    uint8_t *piece = t->slot + f->off + t->row * f->sample_bytes + at % f->sample_bytes;
+    uint8_t *filtered = hr__filter_is_in_place(frame->filter) ? piece : v->w->decoded;
+    hr_status st = decode_to(v, frame, filtered, err);
+    if (st == HR_OK)
+        hr__filter_undo(frame, filtered, piece);
     return st;
 }
 
@@ -106,43 +116,52 @@ static hr_status pieces_to_rows(struct visit *v, const struct field_plan *f, hr_
             return st;
         at += frame.decoded_bytes;
     }
-    hr__count(&v->w->counters.wanted_bytes, frames.off - begin);
+    count_wanted(v, frames.off - begin);
     return HR_OK;
 }
 
 /* ---- frames of whole samples ---- */
 
+/* Element bytes of the shuffle that is left to the row stores; 0: none is. */
+static uint32_t left_shuffled(const struct hr__frame *frame) {
+    return frame->filter == HR__FILTER_BYTE_SHUFFLE ? frame->element_bytes : 0;
+}
+
 /* How a block's frames are taken: one at a time; or, where rows are small, together, so that their
- * targets need not be sorted by frames, and stores walk through the ring in one direction. */
+ * targets need not be sorted by frames, and stores walk through the ring in one direction. Where
+ * few samples are wanted, frames that hold none of them are passed over instead. */
 static uint32_t frames_together(const struct visit *v, const struct field_plan *f,
-                                struct hr__frame *first, uint32_t *num_frames) {
+                                struct hr__frame *first, uint64_t *block_bytes) {
     struct frames frames = frames_of(v, f);
     struct hr__frame frame;
     bool alike = true;
-    *num_frames = frames.end - frames.next;
+    const uint32_t num_frames = frames.end - frames.next;
+    const uint64_t begin = frames.off;
     for (uint32_t i = 0; frames_next(&frames, &frame); i++) {
         if (i == 0)
             *first = frame;
-        alike =
-            alike && frame.filter == first->filter && frame.element_bytes == first->element_bytes;
+        alike = alike && left_shuffled(&frame) == left_shuffled(first);
     }
-    if (!alike || f->sample_bytes >= SMALL_ROW_BYTES || first->decoded_bytes > GROUP_BYTES)
+    *block_bytes = frames.off - begin;
+    if (!alike || f->sample_bytes >= SMALL_ROW_BYTES || first->decoded_bytes > GROUP_BYTES ||
+        v->w->num_targets <= FEW_FOR_FRAME * num_frames)
         return 1;
     return GROUP_BYTES / first->decoded_bytes;
 }
 
-/* Sorts the targets by the group that holds them, and leaves them in their order within it:
- * scratch[group] is where its picks end. */
-static void pick_by_group(struct hr__worker *w, uint32_t group_samples, uint32_t num_groups) {
+/* Sorts the targets by the group that holds them, from first_sample on, and leaves them in their
+ * order within it: scratch[group] is where its picks end. */
+static void pick_by_group(struct hr__worker *w, uint32_t first_sample, uint32_t group_samples,
+                          uint32_t num_groups) {
     memset(w->scratch, 0, num_groups * sizeof(*w->scratch));
     for (uint32_t i = 0; i < w->num_targets; i++)
-        w->scratch[w->targets[i].sample / group_samples]++;
+        w->scratch[(w->targets[i].sample - first_sample) / group_samples]++;
     for (uint32_t i = 0, sum = 0; i < num_groups; i++) {
         sum += w->scratch[i];
         w->scratch[i] = sum - w->scratch[i];
     }
     for (uint32_t i = 0; i < w->num_targets; i++)
-        w->picks[w->scratch[w->targets[i].sample / group_samples]++] = (uint16_t)i;
+        w->picks[w->scratch[(w->targets[i].sample - first_sample) / group_samples]++] = (uint16_t)i;
 }
 
 /* A shuffled frame whose elements end across rows, which writers need not, but may, make: byte by
@@ -162,6 +181,23 @@ static void rows_unshuffle_across(const struct hr__row_group *g) {
     }
 }
 
+/* Into scratch, all but the byte shuffle undone. */
+static hr_status frame_decode(struct visit *v, const struct hr__frame *frame, uint8_t *dst,
+                              hr_error *err) {
+    struct hr__worker *w = v->w;
+    if (frame->filter == HR__FILTER_NONE || left_shuffled(frame) > 0)
+        return decode_to(v, frame, dst, err);
+    uint8_t *filtered = hr__filter_is_in_place(frame->filter) ? dst : w->filtered;
+    hr_status st = decode_to(v, frame, filtered, err);
+    if (st != HR_OK)
+        return st;
+    int64_t began_ns = w->timed ? hr__now_ns() : 0;
+    hr__filter_undo(frame, filtered, dst);
+    if (w->timed)
+        w->scatter_ns += hr__now_ns() - began_ns;
+    return HR_OK;
+}
+
 /* Decodes the next frames, as many as hold the group's samples, into scratch. */
 static hr_status group_decode(struct visit *v, struct frames *frames, struct hr__row_group *g,
                               hr_error *err) {
@@ -169,7 +205,7 @@ static hr_status group_decode(struct visit *v, struct frames *frames, struct hr_
     struct hr__frame frame;
     g->src = v->w->decoded;
     while (done < total && frames_next(frames, &frame)) {
-        hr_status st = decode_to(v, &frame, v->w->decoded + done, err);
+        hr_status st = frame_decode(v, &frame, v->w->decoded + done, err);
         if (st != HR_OK)
             return st;
         done += frame.decoded_bytes;
@@ -177,7 +213,7 @@ static hr_status group_decode(struct visit *v, struct frames *frames, struct hr_
     return HR_OK;
 }
 
-/* From g->src into the batches, the filter undone on the way. */
+/* From g->src into the batches, the byte shuffle undone on the way. */
 static void group_place(struct hr__worker *w, const struct hr__row_group *g) {
     const struct hr__row_store *store = w->loader->row_store;
     int64_t began_ns = w->timed ? hr__now_ns() : 0;
@@ -209,9 +245,20 @@ static bool frame_directly(struct visit *v, const struct hr__frame *frame, struc
     return true;
 }
 
+/* Passes over the frames of samples that no row is wanted of. */
+static void frames_pass(struct frames *frames, size_t n_bytes) {
+    struct hr__frame frame;
+    for (size_t done = 0; done < n_bytes && frames_next(frames, &frame);)
+        done += frame.decoded_bytes;
+}
+
 static hr_status group_to_rows(struct visit *v, struct frames *frames, struct hr__row_group *g,
                                hr_error *err) {
     hr_status st = HR_OK;
+    if (g->num_picks == 0) {
+        frames_pass(frames, g->num_samples * g->row_bytes);
+        return HR_OK;
+    }
     if (g->num_samples <= g->frame_samples) {
         struct frames peek = *frames;
         struct hr__frame frame;
@@ -230,23 +277,28 @@ static hr_status group_to_rows(struct visit *v, struct frames *frames, struct hr
 static hr_status frames_to_rows(struct visit *v, const struct field_plan *f, hr_error *err) {
     struct hr__worker *w = v->w;
     struct hr__frame first = {0};
-    uint32_t num_frames, together = frames_together(v, f, &first, &num_frames);
-    uint32_t num_groups = (num_frames + together - 1) / together;
+    uint64_t block_bytes;
+    const uint32_t together = frames_together(v, f, &first, &block_bytes);
     struct hr__row_group g = {.targets = w->targets,
                               .num_picks = w->num_targets,
                               .frame_samples = (uint32_t)(first.decoded_bytes / f->sample_bytes),
                               .field_off = f->off,
                               .row_bytes = (size_t)f->sample_bytes};
-    uint32_t group_samples = g.frame_samples * together, left = v->view.header.num_samples;
+    g.first_sample = v->first_sample / g.frame_samples * g.frame_samples;
+    const uint32_t group_samples = g.frame_samples * together;
+    const uint32_t end = (uint32_t)hr__min_u64(hr__round_up(v->end_sample, g.frame_samples),
+                                               v->view.header.num_samples);
+    uint32_t left = end - g.first_sample;
+    const uint32_t num_groups = (left + group_samples - 1) / group_samples;
     struct frames frames = frames_of(v, f);
-    uint64_t begin = frames.off;
+    frames_pass(&frames, g.first_sample * g.row_bytes);
     if (num_groups > 1)
-        pick_by_group(w, group_samples, num_groups);
+        pick_by_group(w, g.first_sample, group_samples, num_groups);
     for (uint32_t i = 0, picked = 0; i < num_groups; i++) {
         struct frames peek = frames;
         struct hr__frame frame;
         if (frames_next(&peek, &frame))
-            g.element_bytes = frame.element_bytes;
+            g.element_bytes = left_shuffled(&frame);
         g.num_samples = left < group_samples ? left : group_samples;
         if (num_groups > 1) {
             g.picks = w->picks + picked;
@@ -259,7 +311,7 @@ static hr_status frames_to_rows(struct visit *v, const struct field_plan *f, hr_
         g.first_sample += g.num_samples;
         left -= g.num_samples;
     }
-    hr__count(&w->counters.wanted_bytes, frames.off - begin);
+    count_wanted(v, block_bytes);
     return HR_OK;
 }
 
@@ -296,13 +348,13 @@ static uint64_t wanted_bytes(const struct visit *v) {
 static hr_status header_check(struct visit *v, hr_error *err) {
     hr_dataset *ds = v->w->loader->ds;
     uint32_t header_bytes = hr__chunk_header_peek(v->bytes, (size_t)v->r->n_bytes);
-    uint64_t stored_bytes = (uint64_t)v->r->entry.pages * HR__PAGE_BYTES;
+    uint64_t stored_bytes = (uint64_t)v->r->at.entry.pages * HR__PAGE_BYTES;
     hr_status st = HR_OK;
     if (header_bytes > v->r->n_bytes && header_bytes <= stored_bytes)
         st = hr__read_extend(v->w, v->r, header_bytes, err);
     if (st != HR_OK)
         return st;
-    struct hr__chunk_expected expected = hr__dataset_expect(ds, v->r->item.chunk, v->r->entry);
+    struct hr__chunk_expected expected = hr__dataset_expect(ds, v->r->item.chunk, &v->r->at);
     st = hr__chunk_header_decode(v->bytes, (size_t)v->r->n_bytes, &expected, &v->view, err);
     if (st != HR_OK)
         return hr__dataset_blame(ds, v->r->item.chunk, UINT32_MAX, st, err);
@@ -314,7 +366,7 @@ static hr_status padding_check(struct visit *v, hr_error *err) {
     uint64_t end = v->view.header.chunk_bytes;
     if (v->r->n_bytes <= end || hr__is_zero(v->bytes + end, (size_t)(v->r->n_bytes - end)))
         return HR_OK;
-    hr_status st = hr__error_at(err, HR_ERR_CORRUPT, v->r->entry.page * HR__PAGE_BYTES + end,
+    hr_status st = hr__error_at(err, HR_ERR_CORRUPT, v->r->at.entry.page * HR__PAGE_BYTES + end,
                                 "the padding after the chunk is not zero; run headrace verify, "
                                 "and convert anew");
     return hr__dataset_blame(v->w->loader->ds, v->r->item.chunk, UINT32_MAX, st, err);
@@ -326,7 +378,12 @@ hr_status hr__visit_decode(struct hr__worker *w, struct hr__read *r, hr_error *e
     hr_status st;
     HR_TRY(header_check(&v, err));
     HR_TRY(padding_check(&v, err));
-    hr__visit_aim(w, &r->item);
+    hr__visit_aim(w, r);
+    v.end_sample = v.view.header.num_samples;
+    if (c->subset != NULL) { /* places ascend */
+        v.first_sample = w->places[0];
+        v.end_sample = w->places[r->piece.num_samples - 1] + 1u;
+    }
     for (uint32_t i = 0; i < c->num_fields; i++) {
         struct field_plan f = plan_field(c, i);
         if (f.sample_bytes > 0)

@@ -25,7 +25,11 @@ SLOT_OFFSETS = (0, 65536)
 JOB_OFFSET = 4096
 DATA_OFFSET = 131072
 ENTRIES_PER_INDEX_PAGE = 8192
-KNOWN_FEATURES = {"zstd", "byte-shuffle", "varlen"}
+KNOWN_FEATURES = {"zstd", "byte-shuffle", "bit-shuffle", "delta", "varlen"}
+# Section 6.3: the features that a filter needs, its element bytes, whether it has a distance.
+FILTERS = (((), (), False), (("byte-shuffle",), (2, 4, 8, 16), False), (("bit-shuffle",), (1, 2, 4, 8), False),
+           (("delta",), (1, 2, 4, 8), True), (("delta", "byte-shuffle"), (2, 4, 8), True),
+           (("delta", "bit-shuffle"), (1, 2, 4, 8), True))
 
 # Section 2.1: name -> (number, element bytes or None where the schema or the value says, NumPy's name).
 DTYPES = {
@@ -378,6 +382,7 @@ class Frame:
     codec: int
     filter: int
     element_bytes: int
+    distance_bytes: int
 
 
 @dataclass
@@ -396,25 +401,32 @@ def expected_blocks(fields):
 
 
 def parse_frame(entry, number, offset, features):
-    stored, decoded, frame_hash, codec, filter_, parameter = struct.unpack_from("<IIQBBB", entry)
+    stored, decoded, frame_hash, codec, filter_, parameter, reserved, distance = struct.unpack_from("<IIQBBBBI", entry)
     what = f"frame {number}"
-    check_zero(entry[19:24], f"{what}: reserved bytes")
+    check(reserved == 0, f"{what}: reserved byte")
     if codec > 1:
         raise Unsupported(f"{what}: codec {codec}")
-    if filter_ > 1:
+    if filter_ >= len(FILTERS):
         raise Unsupported(f"{what}: filter {filter_}")
     check_range(stored, 1, 2 * MIB, f"{what}: stored bytes")
     check_range(decoded, 1, MIB, f"{what}: decoded bytes")
     check(codec == 0 or "zstd" in features, f"{what}: codec 1 without the feature zstd")
-    check(filter_ == 0 or "byte-shuffle" in features, f"{what}: filter 1 without the feature byte-shuffle")
+    needed, elements, far = FILTERS[filter_]
+    for feature in needed:
+        check(feature in features, f"{what}: filter {filter_} without the feature {feature}")
     check(codec == 1 or stored == decoded, f"{what}: raw, but {stored} bytes stored for {decoded}")
     check(codec == 1 or filter_ == 0, f"{what}: raw with a filter")
     if filter_:
-        check(parameter in (2, 4, 8, 16), f"{what}: shuffle of elements of {parameter} bytes")
+        check(parameter in elements, f"{what}: filter {filter_} of elements of {parameter} bytes")
         check(decoded % parameter == 0, f"{what}: {decoded} bytes are no multiple of {parameter}")
     else:
         check(parameter == 0, f"{what}: filter parameter {parameter} without a filter")
-    return Frame(number, offset, stored, decoded, frame_hash, codec, filter_, parameter)
+    if far:
+        check_range(distance, 1, MIB, f"{what}: distance")
+        check(distance % parameter == 0, f"{what}: a distance of {distance} bytes for elements of {parameter}")
+    else:
+        check(distance == 0, f"{what}: a distance of {distance} bytes without a delta")
+    return Frame(number, offset, stored, decoded, frame_hash, codec, filter_, parameter, distance)
 
 
 def check_frame_sizes(sizes, samples, b, what):
@@ -467,6 +479,33 @@ def decompress(stored, decoded_bytes, what):
 def unshuffle(data, element_bytes):
     """Filter 1: out[i * e + j] = in[j * n + i]."""
     return np.frombuffer(data, np.uint8).reshape(element_bytes, -1).T.tobytes()
+
+
+def unshuffle_bits(data, element_bytes):
+    """Filter 2: of the first m elements bit k of byte j is in plane 8 j + k; the others follow."""
+    whole = len(data) // element_bytes // 8 * 8
+    planes = np.frombuffer(data, np.uint8, count=whole * element_bytes).reshape(8 * element_bytes, -1)
+    bits = np.unpackbits(planes, axis=1, bitorder="little").reshape(element_bytes, 8, whole)
+    elements = sum(bits[:, k].astype(np.uint8) << k for k in range(8)) if whole else planes
+    return elements.T.tobytes() + data[whole * element_bytes:]
+
+
+def add_up(data, element_bytes, distance_bytes):
+    """Filter 3: each element is added to the one at the distance before it."""
+    x = np.frombuffer(data, f"<u{element_bytes}").copy()
+    step = distance_bytes // element_bytes
+    for first in range(min(step, x.size)):
+        x[first::step] = np.cumsum(x[first::step], dtype=x.dtype)
+    return x.tobytes()
+
+
+def unfilter(data, frame):
+    features = FILTERS[frame.filter][0]
+    if "byte-shuffle" in features:
+        data = unshuffle(data, frame.element_bytes)
+    if "bit-shuffle" in features:
+        data = unshuffle_bits(data, frame.element_bytes)
+    return add_up(data, frame.element_bytes, frame.distance_bytes) if "delta" in features else data
 
 
 class Chunk:
@@ -533,7 +572,7 @@ class Chunk:
             stored = self.data[frame.offset:frame.offset + frame.stored_bytes]
             check(hash64(stored) == frame.hash, f"{what}: wrong hash")
             data = decompress(stored, frame.decoded_bytes, what) if frame.codec else stored
-            parts.append(unshuffle(data, frame.element_bytes) if frame.filter else data)
+            parts.append(unfilter(data, frame))
         return [len(part) for part in parts], b"".join(parts)
 
     def fixed(self, field):

@@ -24,6 +24,10 @@ int __real_io_uring_register_buffers(struct io_uring *ring, const struct iovec *
 int __real_io_uring_submit_and_wait(struct io_uring *ring, unsigned wait);
 unsigned __real_io_uring_peek_batch_cqe(struct io_uring *ring, struct io_uring_cqe **out,
                                         unsigned max);
+int __real___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **out, unsigned submit,
+                              unsigned wait, sigset_t *mask);
+int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **out, unsigned submit,
+                              unsigned wait, sigset_t *mask);
 int __wrap_io_uring_queue_init(unsigned n, struct io_uring *ring, unsigned flags);
 int __wrap_io_uring_register_buffers(struct io_uring *ring, const struct iovec *v, unsigned n);
 int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned wait);
@@ -97,8 +101,9 @@ int __wrap_io_submit(io_context_t c, long n, struct iocb *list[]) {
 }
 
 int __wrap_io_uring_queue_init(unsigned n, struct io_uring *ring, unsigned flags) {
-    return fault_answers.ring_errno != 0 ? -fault_answers.ring_errno
-                                         : __real_io_uring_queue_init(n, ring, flags);
+    return fault_answers.ring_errno != 0 && --fault_answers.rings_left < 0
+               ? -fault_answers.ring_errno
+               : __real_io_uring_queue_init(n, ring, flags);
 }
 
 int __wrap_io_uring_register_buffers(struct io_uring *ring, const struct iovec *v, unsigned n) {
@@ -120,13 +125,26 @@ unsigned __wrap_io_uring_peek_batch_cqe(struct io_uring *ring, struct io_uring_c
     return n;
 }
 
+/* 0, or what waiting fails with. */
+static int wait_fails(void) {
+    int rc = -fault_answers.wait_errno;
+    if (rc != 0 && --fault_answers.wait_times <= 0)
+        fault_answers.wait_errno = 0;
+    return rc;
+}
+
+/* Where io_uring_wait_cqe() goes when no answer is there yet. */
+int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **out, unsigned submit,
+                              unsigned wait, sigset_t *mask) {
+    int rc = wait_fails();
+    return rc != 0 ? rc : __real___io_uring_get_cqe(ring, out, submit, wait, mask);
+}
+
 int __wrap_io_getevents(io_context_t c, long min, long max, struct io_event *out,
                         struct timespec *timeout) {
-    if (fault_answers.wait_errno != 0) {
-        int rc = -fault_answers.wait_errno;
-        fault_answers.wait_errno = 0;
+    int rc = wait_fails();
+    if (rc != 0)
         return rc;
-    }
     int n = __real_io_getevents(c, min, max, out, timeout);
     for (int i = 0; i < n; i++) {
         if ((long)out[i].res < 0 || !next_is_hit())

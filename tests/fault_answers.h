@@ -21,9 +21,11 @@ struct fault_answers {
     long submit_at, submit_times; /* io_submit and io_uring_submit_and_wait, in the same way */
     int submit_errno;
     long submits;
-    int wait_errno;        /* the next waiting for completions fails with this, once */
-    int setup_errno;       /* every io_setup fails with this */
-    int ring_errno;        /* every io_uring_queue_init fails with this */
+    int wait_errno;  /* waiting for completions fails with this, the next so many times */
+    long wait_times; /* 0: 1 */
+    int setup_errno; /* every io_setup fails with this */
+    int ring_errno;  /* io_uring_queue_init fails with this, but for the first so many */
+    long rings_left;
     bool no_locked_memory; /* nothing can be registered with a ring */
 };
 

@@ -8,6 +8,7 @@
 #include "chunk_header.h"
 #include "error.h"
 #include "frame_codec.h"
+#include "frame_filter.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -42,10 +43,12 @@ static hr_status decode_frame(struct hr__frame_decoder *d, struct hrd_image *im,
                               hr_error *err) {
     uint8_t *plain = malloc(frame->decoded_bytes);
     hr_status st = hr__frame_decode(d, frame, stored, im->superblock.required, plain, err);
-    if (st == HR_OK && frame->filter != 0)
-        hr__byte_unshuffle(plain, frame->decoded_bytes, frame->element_bytes, dst);
-    else if (st == HR_OK)
+    if (st == HR_OK && hr__filter_is_in_place(frame->filter)) {
         memcpy(dst, plain, frame->decoded_bytes);
+        hr__filter_undo(frame, dst, dst);
+    } else if (st == HR_OK) {
+        hr__filter_undo(frame, plain, dst);
+    }
     free(plain);
     im->num_raw_frames += frame->codec == 0;
     im->num_zstd_frames += frame->codec == 1;

@@ -62,7 +62,7 @@ static void rows_fill(const struct made *m, uint64_t first, uint64_t n, int64_t 
     }
 }
 
-void made_write(const char *path, const struct made *m) {
+void made_write_part(const char *path, const struct made *m, uint64_t first, uint64_t num_samples) {
     hr_error err = {0};
     uint64_t x_shape[1] = {m->row_bytes}, w_shape[1] = {m->row_words};
     const hr_field fields[3] = {{.name = "y", .dtype = HR_INT64},
@@ -79,10 +79,10 @@ void made_write(const char *path, const struct made *m) {
     int64_t *y = calloc(ROWS, sizeof(*y));
     uint8_t *x = calloc(ROWS, m->row_bytes + 1);
     float *w = calloc(ROWS, (m->row_words + 1) * sizeof(*w));
-    for (uint64_t at = 0; at < m->num_samples; at += ROWS) {
-        uint64_t n = m->num_samples - at < ROWS ? m->num_samples - at : ROWS;
+    for (uint64_t at = 0; at < num_samples; at += ROWS) {
+        uint64_t n = num_samples - at < ROWS ? num_samples - at : ROWS;
         const void *columns[3] = {y, x, w};
-        rows_fill(m, at, n, y, x, w);
+        rows_fill(m, first + at, n, y, x, w);
         made_ok(hr_writer_append(writer, n, columns, &err), &err);
     }
     made_ok(hr_writer_commit(writer, &err), &err);
@@ -90,6 +90,36 @@ void made_write(const char *path, const struct made *m) {
     free(y);
     free(x);
     free(w);
+}
+
+void made_write(const char *path, const struct made *m) {
+    made_write_part(path, m, 0, m->num_samples);
+}
+
+uint64_t made_file_begin(const struct made *m, uint32_t num_files, uint32_t i) {
+    return m->num_samples * i * i / ((uint64_t)num_files * num_files);
+}
+
+hr_dataset *made_open_files(const char *name, const struct made *m, uint32_t num_files) {
+    char paths[MADE_MAX_FILES][PATH_MAX + 64];
+    const char *list[MADE_MAX_FILES];
+    hr_error err = {0};
+    hr_dataset *ds = NULL;
+    if (num_files > MADE_MAX_FILES)
+        abort();
+    for (uint32_t i = 0; i < num_files; i++) {
+        struct made how = *m;
+        uint64_t begin = made_file_begin(m, num_files, i);
+        if (i % 2 == 1) {
+            how.codec = HR_CODEC_RAW;
+            how.filter = HR_FILTER_NONE;
+        }
+        snprintf(paths[i], sizeof(paths[i]), "%s.%u", made_path(name), i);
+        list[i] = paths[i];
+        made_write_part(list[i], &how, begin, made_file_begin(m, num_files, i + 1) - begin);
+    }
+    made_ok(hr_dataset_open_many(list, num_files, NULL, &ds, &err), &err);
+    return ds;
 }
 
 bool made_batch_right(const hr_batch *b, const struct made *m) {

@@ -19,6 +19,15 @@ struct made {
 
 /* Field "y": int64, the sample's index. Then "x", then "w". */
 void made_write(const char *path, const struct made *m);
+/* Only the samples first .. first + num_samples - 1 of it. */
+void made_write_part(const char *path, const struct made *m, uint64_t first, uint64_t num_samples);
+
+/* m in files NAME.0, NAME.1, ... of different sizes, the first of them maybe empty, as one data
+ * set. Every other file is stored raw. */
+#define MADE_MAX_FILES 16u
+hr_dataset *made_open_files(const char *name, const struct made *m, uint32_t num_files);
+/* Where file i of so many begins. */
+uint64_t made_file_begin(const struct made *m, uint32_t num_files, uint32_t i);
 
 uint8_t made_byte(uint64_t sample, uint32_t at);
 float made_word(uint64_t sample, uint32_t at);

@@ -4,8 +4,11 @@
 `python3 tests/order_reference.py` writes the golden files under tests/golden/order.
 """
 
+import fractions
 import pathlib
 import struct
+
+import xxhash
 
 KEEP, DROP, PAD = 0, 1, 2  # what becomes of a short last batch
 M32 = 2**32 - 1
@@ -88,6 +91,17 @@ def permutation(n, key):
         return x
 
     return image
+
+
+def shuffled_place(n, seed):
+    """permutation/1: a function from a sample to its place in a data set of n shuffled as it was made."""
+    return permutation(n, xxh3_40(struct.pack("<5Q", seed, 0, 6, 0, 0)))
+
+
+def shuffled_places(n, seed):
+    """The place of each sample."""
+    image = shuffled_place(n, seed)
+    return [image(i) for i in range(n)]
 
 
 class Order:
@@ -244,10 +258,138 @@ CASES = {
     "pad_unequal": ("interleaved/1", [1, 1, 9, 18, 2], 9, 6, 2, 4, 8, 17, PAD, [0, 1, 2]),
 }
 
+def progressions(indices):
+    """Section 9.1: (first, step, number) of each."""
+    out, at = [], 0
+    while at < len(indices):
+        step = indices[at + 1] - indices[at] if at + 1 < len(indices) else 0
+        n = 1
+        while at + n < len(indices) and indices[at + n] - indices[at] == n * step:
+            n += 1
+        out.append((indices[at], step, n))
+        at += n
+    return out
+
+
+def subset_hash(indices):
+    return xxhash.xxh3_64_intdigest(b"".join(struct.pack("<3Q", *p) for p in progressions(indices)))
+
+
+def virtual_chunks(indices, S):
+    n, held = len(indices), S - indices[0] % S
+    if indices[-1] - indices[0] == n - 1 and held < S and held < n:
+        return [held, *segment(n - held, S)]
+    return segment(n, S)
+
+
+class SubsetOrder(Order):
+    """Section 9: the order of as many samples, compact numbers replaced. The data set is one segment."""
+
+    def __init__(self, kind, indices, S, *rest, **named):
+        super().__init__(kind, virtual_chunks(indices, S), S, *rest, **named)
+        self.indices = indices
+
+    def epoch_batches(self, epoch):
+        return [[self.indices[c] for c in batch] for batch in super().epoch_batches(epoch)]
+
+
+def split_sizes(N, parts):
+    """Section 10; `parts` are fractions as floats. The last size is that of the part that nobody gets."""
+    weights = [int(f * 1e9 + 0.5) for f in parts]
+    total = sum(weights)
+    weights.append(0 if abs(total - 10**9) <= len(parts) else 10**9 - total)
+    assert weights[-1] >= 0
+    quotas = [fractions.Fraction(N * w, sum(weights)) for w in weights]
+    sizes = [int(q) for q in quotas]
+    by_remainder = sorted(range(len(sizes)), key=lambda j: (sizes[j] - quotas[j], j))
+    for j in by_remainder[: N - sum(sizes)]:
+        sizes[j] += 1
+    return sizes
+
+
+def split(N, parts, seed=0, labels=None, contiguous=False):
+    """The indices of each part."""
+    sizes = split_sizes(N, parts)
+    out = [[] for _ in sizes]
+    classes = {}
+    for i in range(N):
+        classes.setdefault(0 if labels is None else labels[i], []).append(i)
+    first = 0
+    for x, members in enumerate(classes.values()):
+        key = xxh3_40(struct.pack("<5Q", seed, 0, 7, 0, x))
+        places = (lambda r: r) if contiguous else permutation(len(members), key)
+        for r, i in enumerate(members):
+            out[deal(sizes, first + places(r), contiguous)].append(i)
+        first += len(members)
+    return [sorted(indices) for indices in out[:-1]]
+
+
+def deal(sizes, g, contiguous):
+    M = sum(sizes)
+    for j, n in enumerate(sizes):
+        if contiguous:
+            if g < n:
+                return j
+            g -= n
+            continue
+        if (g + 1) * n // M > g * n // M:
+            return j
+        g -= g * n // M
+        M -= n
+    raise AssertionError
+
+
+def some_of(N, percent, seed):
+    """A subset drawn without the permutations of this page."""
+    draw = draws(seed)
+    return [i for i in range(N) if next(draw) % 100 < percent]
+
+
+# name: (order, N, indices, S, B, streams, W, sample bytes, seed, last batch, epochs)
+SUBSETS = {
+    "range": ("interleaved/1", 300, list(range(17, 251)), 7, 8, 1, 5, 8, 1, KEEP, [0, 1]),
+    "range_padded": ("interleaved/1", 300, list(range(20, 111)), 8, 6, 2, 4, 8, 3, PAD, [0, 1]),
+    "range_streams": ("interleaved/1", 300, list(range(5, 251)), 7, 8, 2, 6, 8, 2, KEEP, [0]),
+    "range_sequential": ("sequential/1", 100, list(range(9, 57)), 10, 4, 1, 0, 8, 0, KEEP, [0]),
+    "every": ("interleaved/1", 900, list(range(3, 900, 10)), 6, 4, 1, 3, 8, 2, KEEP, [0, 5]),
+    "most": ("interleaved/1", 400, some_of(400, 80, 1), 9, 10, 1, 4, 8, 3, DROP, [0]),
+    "most_lanes": ("interleaved/1", 500, some_of(500, 80, 2), 23, 5, 1, 6, 8, 4, KEEP, [0]),
+    "some": ("interleaved/1", 900, some_of(900, 20, 3), 8, 6, 1, 6, 8, 5, KEEP, [0, 1]),
+    "some_sequential": ("sequential/1", 500, some_of(500, 20, 4), 8, 6, 1, 0, 8, 0, KEEP, [0]),
+    "few": ("interleaved/1", 3000, some_of(3000, 1, 5), 4, 4, 1, 2, 8, 6, KEEP, [0]),
+    "one": ("interleaved/1", 50, [33], 8, 4, 1, 0, 8, 7, KEEP, [0, 1]),
+    "one_padded": ("interleaved/1", 50, [49], 8, 4, 1, 0, 8, 7, PAD, [0]),
+    "last": ("sequential/1", 50, [0, 48, 49], 8, 2, 1, 0, 8, 7, KEEP, [0]),
+    "all": ("interleaved/1", 210, list(range(210)), 8, 6, 1, 5, 8, 8, KEEP, [0, 1]),
+    "streams": ("interleaved/1", 800, some_of(800, 50, 6), 6, 12, 3, 12, 8, 9, KEEP, [0, 1]),
+    "streams_padded": ("interleaved/1", 700, some_of(700, 40, 7), 7, 8, 2, 6, 8, 10, PAD, [0, 1, 2]),
+    "streams_mixed": ("interleaved/1", 311, list(range(1, 311, 2)), 4, 6, 2, 38, 8, 11, PAD, [0]),
+    "whole": ("interleaved/1", 600, some_of(600, 50, 8), 8, 16, 1, 64, 8, 12, KEEP, [0]),
+    "large_chunks": ("interleaved/1", 6000, some_of(6000, 30, 9), 300, 100, 1, 2, 8, 13, KEEP, [0]),
+    "single_samples": ("interleaved/1", 200, some_of(200, 60, 10), 1, 10, 1, 0, 8, 14, KEEP, [0]),
+}
+
+
+def mod_labels(N):
+    return [i * i % 7 * (i % 11 > 2) for i in range(N)]
+
+
+# (N, fractions, seed, labels: i * i mod 7 where i mod 11 > 2, otherwise 0; contiguous)
+SPLITS = [
+    (1, [1.0], 0, False, False), (10, [0.8, 0.2], 0, False, False), (1000, [0.8, 0.1, 0.1], 1, False, False),
+    (999, [1 / 3, 1 / 3, 1 / 3], 2, False, False), (777, [0.1, 0.25], 2**64 - 1, False, False),
+    (1000, [0.9, 0.1], 3, True, False), (1234, [0.5, 0.3, 0.2], 4, True, False), (100, [0.05, 0.6], 5, True, False),
+    (101, [0.5, 0.5], 6, False, True), (50, [0.3, 0.3], 7, False, True),
+    (7000, [0.7, 0.15, 0.15], 8, True, False), (60, [0.02] * 50, 9, False, False),
+]
+
 PERMUTATIONS = [
     (1, 0), (2, 1), (3, 2), (8, 3), (100, 4), (256, 5), (257, 6), (272, 2**64 - 1), (333, 7),
     (4095, 8), (4096, 9), (65536, 10), (2**32 - 1, 11), (2**32, 12), (10**12, 13), (2**40 + 1, 14),
 ]
+
+
+SHUFFLES = [(1, 0), (6, 7), (256, M64), (257, 0), (4096, 7), (10**6 + 3, 2**63), (10**12, 42)]
 
 
 def make_order(case):
@@ -256,10 +398,10 @@ def make_order(case):
     return Order(kind, chunks, S, B, streams, W, sample_bytes, seed, last), epochs
 
 
-def order_text(case):
+def order_text(case, order=None):
     """What a C test reads with fscanf: parameters, then every batch of every epoch; of padded ones, each stream's
     number of repeats too."""
-    order, epochs = make_order(case)
+    order, epochs = order or make_order(case)[0], case[-1]
     kind, samples, S, B, streams, W, sample_bytes, seed, last, _ = case
     lines = [
         kind,
@@ -272,6 +414,27 @@ def order_text(case):
         for n, batch in enumerate(order.epoch_batches(epoch)):
             repeats = order.batch_repeats(epoch, n) if last == PAD else []
             lines.append(" ".join(map(str, [len(batch), *batch, *repeats])))
+    return "\n".join(lines) + "\n"
+
+
+def subset_text(case):
+    """N, the subset and its hash, then as order_text()."""
+    kind, N, indices, S, B, streams, W, sample_bytes, seed, last, epochs = case
+    order = SubsetOrder(kind, indices, S, B, streams, W, sample_bytes, seed, last)
+    chunks = virtual_chunks(indices, S)
+    parts = [chunks[0], sum(chunks[1:])] if chunks[0] < S and len(chunks) > 1 else [len(indices)]
+    same = (kind, parts, S, B, streams, W, sample_bytes, seed, last, epochs)
+    subset = f"samples {N} hash {subset_hash(indices)} subset {' '.join(map(str, [len(indices), *indices]))}\n"
+    return subset + order_text(same, order)
+
+
+def splits_text():
+    """N, seed, stratified, contiguous, the fractions and, of each part, size, hash, first and last index."""
+    lines = []
+    for N, parts, seed, stratified, contiguous in SPLITS:
+        made = split(N, parts, seed, mod_labels(N) if stratified else None, contiguous)
+        lines.append(f"{N} {seed} {int(stratified)} {int(contiguous)} {len(parts)} {' '.join(map(repr, parts))}")
+        lines += [f"{len(m)} {subset_hash(m)} {m[0]} {m[-1]}" for m in made]
     return "\n".join(lines) + "\n"
 
 
@@ -295,10 +458,23 @@ def keys_text():
     return "\n".join(lines) + "\n"
 
 
+def shuffles_text():
+    """n, seed, then 8 pairs: a sample and its place; samples as in permutation_text()."""
+    lines = []
+    for n, seed in SHUFFLES:
+        image = shuffled_place(n, seed)
+        pairs = " ".join(f"{i} {image(i)}" for i in (k * (n - 1) // 7 for k in range(8)))
+        lines.append(f"{n} {seed} {pairs}")
+    return "\n".join(lines) + "\n"
+
+
 def golden_texts():
     texts = {f"order_{name}.txt": order_text(case) for name, case in CASES.items()}
+    texts |= {f"subset_{name}.txt": subset_text(case) for name, case in SUBSETS.items()}
+    texts["splits.txt"] = splits_text()
     texts["permutations.txt"] = permutation_text()
     texts["keys.txt"] = keys_text()
+    texts["shuffles.txt"] = shuffles_text()
     return texts
 
 

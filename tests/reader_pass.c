@@ -102,7 +102,8 @@ static void check_repeats(hr_loader *l, hr_status st, const hr_error *err) {
     }
 }
 
-static hr_status run_epoch(hr_loader *l, const struct made *m, hr_error *err) {
+/* Every step-th sample comes once, and no other. */
+static hr_status run_epoch(hr_loader *l, const struct made *m, uint64_t step, hr_error *err) {
     uint8_t seen[MAX_SAMPLES] = {0};
     hr_batch *b = NULL;
     hr_status st;
@@ -115,13 +116,13 @@ static hr_status run_epoch(hr_loader *l, const struct made *m, hr_error *err) {
         return st;
     }
     for (uint64_t i = 0; i < m->num_samples; i++)
-        if (seen[i] != 1)
+        if (seen[i] != (i % step == 0))
             wrong("a missing one", i);
     return HR_OK;
 }
 
-hr_status pass_loader(hr_dataset *ds, const struct made *m, hr_io io, uint32_t threads,
-                      uint64_t num_epochs, hr_error *err) {
+static hr_status run_loader(hr_dataset *ds, const struct made *m, hr_io io, uint32_t threads,
+                            uint64_t num_epochs, uint64_t step, hr_subset *subset, hr_error *err) {
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
     hr_loader *l = NULL;
     o.flags = HR_LOADER_SHUFFLE;
@@ -130,9 +131,41 @@ hr_status pass_loader(hr_dataset *ds, const struct made *m, hr_io io, uint32_t t
     o.num_epochs = num_epochs;
     o.budget_bytes = (uint64_t)64 << 20;
     o.io = io;
+    o.subset = subset;
     hr_status st = hr_loader_open(ds, &o, &l, err);
     for (uint64_t e = 0; e < num_epochs && st == HR_OK; e++)
-        st = run_epoch(l, m, err);
+        st = run_epoch(l, m, step, err);
     hr_loader_close(l);
+    return st;
+}
+
+hr_status pass_loader(hr_dataset *ds, const struct made *m, hr_io io, uint32_t threads,
+                      uint64_t num_epochs, hr_error *err) {
+    return run_loader(ds, m, io, threads, num_epochs, 1, NULL, err);
+}
+
+hr_status pass_subset(hr_dataset *ds, const struct made *m, hr_io io, uint32_t threads,
+                      uint64_t num_epochs, hr_error *err) {
+    const uint64_t step = 5;
+    hr_subset *s = NULL;
+    hr_status st = hr_subset_from_range(ds, 0, UINT64_MAX, step, &s, err);
+    if (st == HR_OK)
+        st = run_loader(ds, m, io, threads, num_epochs, step, s, err);
+    hr_subset_free(s);
+    return st;
+}
+
+hr_status pass_split(hr_dataset *ds, hr_error *err) {
+    hr_split_options o = HR_SPLIT_OPTIONS_INIT;
+    hr_subset *parts[2];
+    o.fractions = (const double[]){0.5, 0.5};
+    o.num_fractions = 2;
+    o.stratify_field = "y";
+    o.budget_bytes = (uint64_t)128 << 20;
+    hr_status st = hr_split(ds, &o, parts, err);
+    if (st != HR_OK && (parts[0] != NULL || parts[1] != NULL))
+        wrong("a part", 0);
+    hr_subset_free(parts[0]);
+    hr_subset_free(parts[1]);
     return st;
 }

@@ -16,5 +16,10 @@ hr_status pass_gather(hr_dataset *ds, const struct made *m, hr_error *err);
  * loader must repeat its failure. */
 hr_status pass_loader(hr_dataset *ds, const struct made *m, hr_io io, uint32_t threads,
                       uint64_t num_epochs, hr_error *err);
+/* The same of every fifth sample. */
+hr_status pass_subset(hr_dataset *ds, const struct made *m, hr_io io, uint32_t threads,
+                      uint64_t num_epochs, hr_error *err);
+/* Halves, each y in proportion. */
+hr_status pass_split(hr_dataset *ds, hr_error *err);
 
 #endif

@@ -236,9 +236,9 @@ class WrongWriter(golden.Writer):
     pack = None
     cut = None
 
-    def frame(self, data, element_bytes):
+    def frame(self, data, how):
         if not self.pack:
-            return super().frame(data, element_bytes)
+            return super().frame(data, how)
         stored = self.pack(data)
         return struct.pack("<IIQBBB5x", len(stored), len(data), hash64(stored), 1, 0, 0), stored
 

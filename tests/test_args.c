@@ -155,6 +155,33 @@ static void args_shape__commas_or_x__are_dimensions(void **state) {
     }
 }
 
+static void args_fractions__lists__are_taken(void **state) {
+    (void)state;
+    double f[3];
+    uint32_t n = 0;
+    args_error err;
+    assert_true(args_fractions("0.8,0.1,0.1", f, 3, &n, &err) && n == 3);
+    assert_true(f[0] == 0.8 && f[1] == 0.1 && f[2] == 0.1);
+    assert_true(args_fractions("1", f, 3, &n, &err) && n == 1 && f[0] == 1);
+    assert_true(args_fractions("0.333333333333,5", f, 2, &n, &err) && n == 2 && f[1] == 5);
+}
+
+static void args_fractions__anything_else__is_refused_in_words(void **state) {
+    (void)state;
+    static const char *const bad[] = {"",    ",",    "0.5,", ",0.5",  "0.5,,1", "-0.5",
+                                      "+1",  ".5",   "1e-1", "1E2",   "0x1",    "nan",
+                                      "inf", "0.5 ", " 1",   "0.5;1", "0.5.1"};
+    double f[3];
+    uint32_t n = 0;
+    args_error err;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(args_fractions(bad[i], f, 3, &n, &err));
+        assert_non_null(strstr(err.message, "is not a list of fractions"));
+    }
+    assert_false(args_fractions("1,2,3,4", f, 3, &n, &err));
+    assert_non_null(strstr(err.message, "more than 3 fractions"));
+}
+
 static void args_word__unknown__message_lists_all(void **state) {
     (void)state;
     static const char *const words[] = {"auto", "raw", "zstd"};
@@ -219,6 +246,8 @@ int main(void) {
         cmocka_unit_test(args_duration__units__become_nanoseconds),
         cmocka_unit_test(args_range__open_ends__are_the_limits),
         cmocka_unit_test(args_shape__commas_or_x__are_dimensions),
+        cmocka_unit_test(args_fractions__lists__are_taken),
+        cmocka_unit_test(args_fractions__anything_else__is_refused_in_words),
         cmocka_unit_test(args_word__unknown__message_lists_all),
         cmocka_unit_test(args_list__names__are_cut_at_commas),
         cmocka_unit_test(sizes__figures__have_three_digits_that_count),

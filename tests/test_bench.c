@@ -246,10 +246,10 @@ static void bench__damaged_frame__is_named(void **state) {
     hr_error err = {0};
     hr_dataset *ds = example_open(&example, "damaged.hrd");
     struct hr__index_cache cache = {0};
-    struct hr__index_entry at;
+    struct hr__chunk_at at;
     made_ok(hr__dataset_locate(ds, 7, &cache, &at, &err), &err);
     hr__index_cache_free(&cache);
-    flip(hr_dataset_path(ds), (off_t)(at.page * HR__PAGE_BYTES + 1000));
+    flip(hr_dataset_path(ds), (off_t)(at.entry.page * HR__PAGE_BYTES + 1000));
     hr_bench_options o = short_options();
     refused(ds, &o, HR_ERR_CORRUPT, "damaged.hrd: chunk 7, field");
     hr_dataset_close(ds);

@@ -51,7 +51,7 @@ def in_order(spread):
 
 def test_json__every_measure__has_figures_or_a_reason(measured, data):
     figures, _ = measured
-    assert figures["file"] == str(data)
+    assert figures["file"] == str(data) and figures["files"] == [str(data)]
     assert (figures["rounds"], figures["batch"], figures["window"]) == (3, 100, 7)
     assert figures["decoded_bytes"] == 40_000 * 64 * 4
     assert figures["held_chunks"] == figures["chunks"]

@@ -1,4 +1,4 @@
-"""The data sets that script/bench measures with: the same bytes each time, and about half as large when stored."""
+"""The data sets that script/bench measures with: the same bytes each time, and compressible."""
 
 import hashlib
 import os
@@ -39,11 +39,11 @@ def test_set__made_again_and_longer__begins_with_the_same_rows(chosen, tmp_path)
 
 
 @every_set
-def test_set__converted__is_about_half_as_large(chosen, tmp_path):
+def test_set__converted__is_a_quarter_to_two_thirds_as_large(chosen, tmp_path):
     standard_sets.make_npy(chosen, tmp_path / "x.npy", 4 * MIB)
     done = subprocess.run(
         [PROGRAM, "convert", tmp_path / "x.npy", "-o", tmp_path / "x.hrd", "--quiet"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     ratio = (tmp_path / "x.npy").stat().st_size / (tmp_path / "x.hrd").stat().st_size
-    assert 1.6 < ratio < 2.6
+    assert 1.5 < ratio < 4

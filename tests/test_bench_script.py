@@ -13,8 +13,10 @@ np = pytest.importorskip("numpy")
 SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
 sys.path.insert(0, str(SOURCE / "bench"))
 import loader_speed  # noqa: E402
+import prediction  # noqa: E402
 import programs  # noqa: E402
 import set_speed  # noqa: E402
+import shuffle_speed  # noqa: E402
 import standard_sets  # noqa: E402
 import table  # noqa: E402
 
@@ -48,7 +50,11 @@ def results(tmp_path_factory):
         },
         "epochs": set_speed.measure(folder, MIB, 1, 0.005),
         "loader": loader_speed.measure(folder, MIB, MIB, 1, 0.005, chunks=20_000),
+        "prediction": prediction.measure(
+            folder, MIB, 1, standard_sets.SETS[:1], prediction.CASES[-2:], "--probe=100ms"
+        ),
         "soak": programs.soak(folder, 10_000, 100),
+        "shuffle": shuffle_speed.measure(folder, 33 * MIB, 1),
     }
 
 
@@ -78,6 +84,26 @@ def test_loader__every_figure__is_there_and_judged(results):
     assert loader["wide_index"]["memory"]["kept"]
 
 
+def test_shuffle__both_ways_of_both_sets__are_measured(results):
+    rows = results["shuffle"]["rows"]
+    assert [row["name"].rpartition(", ")[2] for row in rows] == ["in memory", "by file"] * 2
+    for row in rows:
+        assert row["share"]["low"] > 0 and isinstance(row["kept"], bool)
+        assert (row["budget_bytes"] > row["source_bytes"]) == row["name"].endswith("in memory")
+
+
+def test_prediction__every_case__is_compared_with_what_came(results):
+    cases = results["prediction"]["sets"][0]["cases"]
+    assert [case["name"] for case in cases] == [case[0] for case in prediction.CASES[-2:]]
+    for case in cases:
+        for found in (case["rate"], case["first_batch"]):
+            ratio = found["measured"]["median"] / found["predicted"]["median"]
+            assert 0.02 < ratio < 50
+            assert found["ratio"]["median"] == pytest.approx(ratio)
+            assert found["kept"] == (1 / found["promised"] <= ratio <= found["promised"])
+        assert 0 < case["probe_s"] < 10
+
+
 def test_soak__short_form__ends_with_what_it_began_with(results):
     soak = results["soak"]
     assert soak["kept"] and soak["grown"] == []
@@ -96,14 +122,30 @@ def test_soak__a_loader_left_open__is_seen(tmp_path):
 def test_page__is_written_with_all_sections__and_keeps_its_notes(results, tmp_path):
     page = tmp_path / "benchmarks.md"
     page.write_text("figures of last year\n\n" + NOTES)
-    table.write_page(page, table.render(results))
+    table.write_page(page, table.render(results), results)
     text = page.read_text()
     assert "last year" not in text and text.endswith(NOTES)
     for chosen in standard_sets.SETS:
         assert f"\n### {chosen.name}\n" in text
     assert "A window of 64 MiB (" in text and "A window of 256 MiB (" in text
     assert "## Soak" in text and "Nothing has grown." in text and "two loaders of one data set" in text
+    assert "## Prediction" in text and "| disk, shuffled |" in text
     assert "## Loader" in text and "`open` of 20,000 chunks" in text
     for header in re.findall(r"^\| epoch from.*\n\| ---.*\n((?:\|.*\n)+)", text, re.M):
         rows = header.splitlines()
         assert len(rows) == 4 and len({row.count("|") for row in rows}) == 1
+
+
+def test_page__sections_that_a_run_did_not_measure__are_kept_with_their_origin(tmp_path):
+    page = tmp_path / "benchmarks.md"
+    made = "# Benchmarks\n\nMade by `script/bench {}` on 2026-01-0{}; run it.\n\n## Machine and data\n\nm{}\n"
+    page.write_text(made.format("a", 1, 1) + "\n## Epochs\n\nfast\n\n## Loader\n\nslow\n\n" + NOTES)
+    table.write_page(page, made.format("b", 2, 2) + "\n## Loader\n\nfaster\n", {"loader": {}})
+    table.write_page(page, made.format("c", 3, 3) + "\n## Soak\n\nlong\n", {"soak": {}})
+    assert page.read_text() == (
+        made.format("c", 3, 3)
+        + "\n## Epochs\n\n*By `script/bench a` on 2026-01-01, not by the run named above.*\n\nfast\n"
+        + "\n## Loader\n\n*By `script/bench b` on 2026-01-02, not by the run named above.*\n\nfaster\n"
+        + "\n## Soak\n\nlong\n\n"
+        + NOTES
+    )

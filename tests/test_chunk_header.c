@@ -149,9 +149,12 @@ static void check_invariants(const struct example *x) {
                 const uint64_t left = f->sample_bytes - decoded % f->sample_bytes;
                 assert_int_equal(bytes, left < 1u << 20 ? left : 1u << 20);
             }
-            assert_true(frame[16] <= 1 && frame[17] <= frame[16]);
+            const uint32_t distance = hr__get_u32(frame + 20);
+            assert_true(frame[16] <= 1 && frame[17] <= 5 && (frame[16] == 1 || frame[17] == 0));
             assert_true(frame[16] != 0 || stored == bytes);
             assert_true(frame[17] == 0 ? frame[18] == 0 : bytes % frame[18] == 0);
+            assert_true(frame[17] < 3 ? distance == 0 : distance > 0 && distance <= 1u << 20);
+            assert_true(frame[17] < 3 || distance % frame[18] == 0);
             decoded += bytes;
             off += stored;
         }
@@ -295,6 +298,47 @@ static void with_u32(uint32_t off, uint32_t value, hr_status expected) {
     example_free(&x);
 }
 
+/* Filter, element bytes and distance of a zstd frame of 8 bytes. */
+static void with_filter(uint8_t filter, uint8_t element, uint32_t distance, hr_status expected) {
+    struct example x;
+    example_make(&x, 2);
+    uint8_t *frame = x.bytes + TABLES + 24 * 4;
+    frame[16] = HR__CODEC_ZSTD;
+    frame[17] = filter;
+    frame[18] = element;
+    hr__put_u32(frame + 20, distance);
+    seal(x.bytes, x.header.header_bytes);
+    const hr_status st = decode(&x);
+    if (st != expected)
+        fail_msg("filter %u of %u, distance %u: %s", filter, element, distance, hr_status_name(st));
+    example_free(&x);
+}
+
+/* The table of the format page; the frame's 8 bytes are no multiple of 16. */
+static void header__filter_parameters__are_those_of_the_filter(void **state) {
+    (void)state;
+    static const uint32_t elements[] = {0, 0xe, 0xf, 0xf, 0xe, 0xf}; /* bit k: 2^k bytes */
+    for (uint8_t filter = 0; filter <= 5; filter++)
+        for (uint32_t e = 0; e <= UINT8_MAX; e++) {
+            const uint32_t distance = filter < 3 ? 0 : e == 0 ? 1 : e;
+            bool good = filter == 0 && e == 0;
+            for (uint32_t k = 0; k < 4; k++)
+                good = good || (e == 1u << k && (elements[filter] >> k & 1) != 0);
+            with_filter(filter, (uint8_t)e, distance, good ? HR_OK : HR_ERR_CORRUPT);
+        }
+    for (uint8_t filter = 3; filter <= 5; filter++) {
+        with_filter(filter, 4, 0, HR_ERR_CORRUPT);
+        with_filter(filter, 4, 6, HR_ERR_CORRUPT);
+        with_filter(filter, 4, 1u << 20, HR_OK);
+        with_filter(filter, 4, (1u << 20) + 4, HR_ERR_CORRUPT);
+        with_filter(filter, 4, UINT32_MAX - 3, HR_ERR_CORRUPT);
+    }
+    for (uint8_t filter = 0; filter <= 2; filter++)
+        with_filter(filter, filter == 0 ? 0 : 4, 4, HR_ERR_CORRUPT);
+    with_filter(6, 4, 0, HR_ERR_UNSUPPORTED);
+    with_filter(UINT8_MAX, 4, 4, HR_ERR_UNSUPPORTED);
+}
+
 static void header__violated_rules__are_named(void **state) {
     (void)state;
     const uint32_t frame = TABLES + 24 * 4; /* of y: 8 bytes, raw */
@@ -316,7 +360,7 @@ static void header__violated_rules__are_named(void **state) {
     with_u32(frame, 0, HR_ERR_CORRUPT);
     with_u32(frame + 4, 0, HR_ERR_CORRUPT);
     with_u32(frame + 16, 2, HR_ERR_UNSUPPORTED);     /* codec */
-    with_u32(frame + 16, 0x201, HR_ERR_UNSUPPORTED); /* filter */
+    with_u32(frame + 16, 0x601, HR_ERR_UNSUPPORTED); /* filter */
     with_u32(frame + 16, 0x100, HR_ERR_CORRUPT);     /* a filter without a codec */
     with_u32(frame + 16, 0x10000, HR_ERR_CORRUPT);   /* a parameter without a filter */
     with_u32(frame + 16, 0x40101, HR_OK);            /* 8 bytes, shuffled by 4 */
@@ -414,6 +458,7 @@ int main(void) {
         cmocka_unit_test(header__flipped_with_the_right_hash__keeps_the_invariants),
         cmocka_unit_test(header__mutated_with_the_right_hash__keeps_the_invariants),
         cmocka_unit_test(header__violated_rules__are_named),
+        cmocka_unit_test(header__filter_parameters__are_those_of_the_filter),
         cmocka_unit_test(header__block_too_short__is_corrupt),
         cmocka_unit_test(header__frames_that_no_block_has__are_corrupt),
         cmocka_unit_test(header__not_what_is_expected__is_corrupt),

@@ -20,7 +20,7 @@ SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).p
 PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
 pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
 
-COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch", "bench"]
+COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch", "split", "bench"]
 SAMPLES = 3000
 
 
@@ -98,7 +98,8 @@ USAGE_ERRORS = [
     (["convert", "x.npy", "-o", "a.hrd", "-z"], "-z"),
     (["convert", "x.npy", "-o", "a.hrd", "--force=1"], "takes no value"),
     (["convert", "x.npy", "-o", "a.hrd", "--codec", "lzma"], "auto, raw, zstd"),
-    (["convert", "x.npy", "-o", "a.hrd", "--filter", "bit"], "auto, none, shuffle"),
+    (["convert", "x.npy", "-o", "a.hrd", "--filter", "bit"],
+     "auto, none, shuffle, bitshuffle, delta, delta+shuffle, delta+bitshuffle"),
     (["convert", "x.npy", "-o", "a.hrd", "--optimize", "best"], "speed, balanced, size"),
     (["convert", "x.npy", "-o", "a.hrd", "--disk-rate", "fast"], "--disk-rate: 'fast'"),
     (["convert", "x.npy", "-o", "a.hrd", "--level", "99"], "-131072 to 22"),
@@ -110,7 +111,6 @@ USAGE_ERRORS = [
     (["convert", "x.npy", "-o", "a.hrd", "--helper-timeout", "soon"], "--helper-timeout"),
     (["convert", "--field", "x.npy", "-o", "a.hrd"], "NAME=SOURCE"),
     (["info"], "FILE is missing"),
-    (["info", "a.hrd", "b.hrd"], "b.hrd"),
     (["info", "a.hrd", "--threads", "x"], "'x'"),
     (["verify"], "FILE is missing"),
     (["verify", "a.hrd", "--threads", "-1"], "'-1'"),
@@ -119,6 +119,9 @@ USAGE_ERRORS = [
     (["plan", "a.hrd", "--batch", "99999999999"], "out of range"),
     (["plan", "a.hrd", "--window"], "--window needs a value"),
     (["plan", "a.hrd", "--fields", "x,,y"], "--fields"),
+    (["plan", "a.hrd", "--probe=soon"], "--probe: 'soon'"),
+    (["plan", "a.hrd", "--probe=1ms"], "20ms to 1m"),
+    (["plan", "a.hrd", "--probe=2m"], "20ms to 1m"),
     (["export", "a.hrd"], "-o DIR"),
     (["export", "-o", "arrays"], "FILE is missing"),
     (["export", "a.hrd", "-o", "arrays", "--samples", "7"], "--samples: '7'"),
@@ -127,6 +130,8 @@ USAGE_ERRORS = [
     (["epoch", "a.hrd", "--io", "fast"], "auto, direct, cached"),
     (["epoch", "a.hrd", "--seed", "1e3"], "'1e3'"),
     (["epoch", "a.hrd", "--epochs", "0"], "out of range"),
+    (["split"], "FILE is missing"),
+    (["split", "a.hrd"], "give one --out for each"),
     (["bench"], "FILE is missing"),
     (["bench", "a.hrd", "--rounds", "0"], "--rounds: 0 is out of range"),
     (["bench", "a.hrd", "--seconds", "1us"], "1ms to 1h"),
@@ -151,20 +156,23 @@ def test_usage__wrong_command_line__says_what_and_points_to_help(args, words, tm
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_failure__file_that_is_not_there__exit_1_and_its_name(command, tmp_path):
-    options = {"convert": ["-o", "out.hrd"], "export": ["-o", "arrays"]}.get(command, [])
+    options = {"convert": ["-o", "out.hrd"], "export": ["-o", "arrays"],
+               "split": ["--fractions", "1", "--out", "a.npy"]}.get(command, [])
     done = headrace(command, "missing.hrd", *options, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith(f"headrace {command}: ") and "missing.hrd" in done.stderr
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["info", "verify", "plan", "export", "epoch", "bench"])
+@pytest.mark.parametrize("command", ["info", "verify", "plan", "export", "epoch", "split", "bench"])
 def test_damage__footer__exit_3_and_what_is_damaged(command, data, tmp_path):
     damaged = bytearray(data.read_bytes())
-    damaged[-4000] ^= 1
+    footer = int.from_bytes(damaged[40:48], "little")
+    damaged[footer + 130] ^= 1  # in the JSON text
     copy = tmp_path / "damaged.hrd"
     copy.write_bytes(damaged)
-    done = headrace(command, copy, *(["-o", tmp_path / "arrays"] if command == "export" else []))
+    options = {"export": ["-o", tmp_path / "arrays"], "split": ["--fractions", "1", "--out", tmp_path / "a.npy"]}
+    done = headrace(command, copy, *options.get(command, []))
     assert done.returncode == 3
     assert "footer" in done.stderr and "damaged" in done.stderr
 
@@ -317,6 +325,8 @@ def test_info__json__has_the_documented_layout(data):
     assert out.pop("attributes") in (None, {})
     assert layout(out) == {
         "file": "str", "uuid": "str", "commit": WHOLE, "samples": WHOLE, "chunks": WHOLE,
+        "files": [{"file": "str", "uuid": "str", "commit": WHOLE, "first_sample": WHOLE, "samples": WHOLE,
+                   "chunks": WHOLE, "segments": WHOLE, "file_bytes": WHOLE, "dead_bytes": WHOLE}],
         "samples_per_chunk": WHOLE, "segments": WHOLE, "decoded_bytes": WHOLE,
         "file_bytes": WHOLE, "dead_bytes": WHOLE, "ratio": FIGURE,
         "loader": {"batch": WHOLE, "shuffle": "bool", "window": WHOLE, "peak_bytes": WHOLE,
@@ -345,7 +355,9 @@ def test_info__why__every_goal_shows_what_was_tried_and_marks_the_choice(goal, l
         # Slow levels may be left out for want of time, the first one is not.
         tried_levels = {entry["level"] for entry in tried[1:]}
         assert tried_levels <= levels and {"speed": 1, "balanced": 3, "size": 9}[goal] in tried_levels
-        assert {entry["filter"] for entry in tried} == {"none", "byte-shuffle"}
+        assert {entry["filter"] for entry in tried} == {"none", "byte-shuffle", "bit-shuffle", "delta",
+                                                        "delta+byte-shuffle", "delta+bit-shuffle"}
+        assert all(("delta" in entry["filter"]) == ("distance_bytes" in entry) for entry in tried)
         assert all(entry["ratio"] > 0 and entry["decode_gb_per_s"] > 0 and entry["cost_ns_per_byte"] > 0
                    for entry in tried)
         marked = [line for line in part.splitlines() if line.startswith("  * ")]
@@ -401,15 +413,69 @@ def test_verify__json__has_the_documented_layout(data):
 def test_plan__json__has_the_documented_layout(data):
     out = figures("plan", data, "--shuffle", "--batch", "64", "--budget", "64M")
     assert layout(out) == {
-        "file": "str", "batch": WHOLE, "shuffle": "bool", "window": WHOLE,
+        "file": "str", "files": ["str"], "batch": WHOLE, "shuffle": "bool", "window": WHOLE,
         "batches_per_epoch": WHOLE, "samples_per_epoch": WHOLE, "dropped_samples": WHOLE,
         "padded_samples": WHOLE, "peak_bytes": WHOLE, "budget_bytes": WHOLE, "smallest_budget_bytes": WHOLE,
         "largest_window": WHOLE, "fits": "bool", "read_amplification": FIGURE,
         "inflation": FIGURE, "sorted_labels": "NoneType", "io": "str", "io_depth": WHOLE,
-        "inflation": FIGURE, "sorted_labels": "NoneType",
-        "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType",
+        "streams": WHOLE, "batch_of_rank": WHOLE,
+        "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType", "subset": "NoneType",
     }
     assert out["batches_per_epoch"] == -(-SAMPLES // 64) and out["fits"]
+
+
+def test_plan__of_a_rank__is_what_the_rank_gets(data):
+    order = ["--shuffle", "--batch", "120", "--streams", "4", "--world-size", "2", "--rank", "1"]
+    plan, epoch = figures("plan", data, *order), figures("epoch", data, *order)
+    assert (plan["streams"], plan["batch_of_rank"]) == (4, 60)
+    assert (plan["batches_per_epoch"], plan["samples_per_epoch"]) == (epoch["batches"], epoch["samples"])
+    lines = good("plan", data, *order).splitlines()
+    batches, samples = epoch["batches"], epoch["samples"]
+    assert lines[1].split(maxsplit=1) == [
+        "epoch", f"{batches} batches of 120, {2 * samples:,} samples, {plan['dropped_samples']} dropped"
+    ]
+    assert lines[2].split(maxsplit=1) == [
+        "rank", f"1 of 2: {batches} batches of 60, {samples:,} samples, as every rank; 2 of 4 streams"
+    ]
+
+
+def test_plan_probe__json__has_the_documented_layout(data):
+    out = figures("plan", data, "--shuffle", "--batch", "64", "--probe=0.2s")
+    share = out["probe"].pop("cached_share")
+    assert share is None or 0 <= share <= 1
+    assert layout(out["probe"]) == {
+        "limit": "str", "sentence": "str", "first_batch_s": FIGURE, "epoch_s": FIGURE, "later_epoch_s": FIGURE,
+        "bytes_per_s": FIGURE, "samples_per_s": FIGURE, "later_bytes_per_s": FIGURE, "decode_bytes_per_s": FIGURE,
+        "read_bytes_per_s": FIGURE, "ratio": FIGURE, "visits": WHOLE, "seconds": FIGURE,
+    }
+    assert out["probe"]["limit"] in ("disk", "decoding", "threads", "budget")
+    assert 0 < out["probe"]["first_batch_s"] <= out["probe"]["epoch_s"]
+    assert out["probe"]["bytes_per_s"] / out["probe"]["samples_per_s"] == pytest.approx(16 * 16 * 4 + 8)
+
+
+def test_plan_probe__text__says_what_is_expected_and_what_limits(data):
+    lines = good("plan", data, "--probe=100ms", "--threads", "1").splitlines()
+    starts = [line.split()[0] for line in lines]
+    assert {"prediction", "limit", "this"} <= set(starts)
+    assert "limited by " in lines[starts.index("limit")]
+    assert "first batch after" in lines[starts.index("prediction")]
+
+
+def test_plan_probe__does_not_fit__is_not_tried(data):
+    options = [data, "--shuffle", "--batch", "64", "--budget", "100K", "--probe=100ms"]
+    out = figures("plan", *options)
+    assert out["probe"] is None and not out["fits"]
+    text = good("plan", *options)
+    assert "does not fit" in text and "prediction" not in text
+
+
+def test_plan_probe__interrupted__ends_soon(data):
+    command = [str(PROGRAM), "plan", str(data), "--probe=1m", "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    assert child.returncode == 130 and out == "" and "stopped" in err
 
 
 def test_plan__smallest_budget__is_the_one_that_works(data):
@@ -425,8 +491,7 @@ def test_plan__smallest_budget__is_the_one_that_works(data):
 
 @pytest.mark.parametrize("batch", [16, 4096])
 def test_plan__large_index__judges_as_epoch_does(batch, tmp_path):
-    """Of three index pages, one is held for each 512 KiB of the budget. With the large batch, two pages fit
-    just below the third step, and three do not fit just above."""
+    """Of three index pages, the last of which is half as large, one is held for each 512 KiB of the budget."""
     np.save(tmp_path / "x.npy", np.arange(20000, dtype=np.int32))
     good("convert", "x.npy", "-o", "tiny.hrd", "--chunk-bytes", "4", cwd=tmp_path)
     options = [tmp_path / "tiny.hrd", "--shuffle", "--window", "4", "--batch", batch, "--threads", "1"]
@@ -438,7 +503,7 @@ def test_plan__large_index__judges_as_epoch_does(batch, tmp_path):
 
     smallest = figures("plan", *options)["smallest_budget_bytes"]
     step = 8 * 65536
-    steps = [k * step + more for k in range(1, smallest // step + 3) for more in (-1, 0)]
+    steps = [k * step // 2 + more for k in range(2, smallest // step * 2 + 6) for more in (-1, 0)]
     for budget in [1000, smallest - 65536, smallest - 1, smallest, smallest + 1, *steps]:
         plan = figures("plan", *options, "--budget", budget)
         assert plan["smallest_budget_bytes"] == smallest
@@ -450,8 +515,8 @@ def test_plan__large_index__judges_as_epoch_does(batch, tmp_path):
 
 def test_export__json_and_part__are_right(data, made, tmp_path):
     out = figures("export", data, "-o", "arrays", "--fields", "y", "--samples", "10:50", cwd=tmp_path)
-    assert layout(out) == {"file": "str", "output": "str", "fields": WHOLE, "samples": WHOLE,
-                           "seconds": FIGURE}
+    assert layout(out) == {"file": "str", "files": ["str"], "output": "str", "fields": WHOLE,
+                           "samples": WHOLE, "seconds": FIGURE}
     assert (out["fields"], out["samples"]) == (1, 40)
     assert [p.name for p in (tmp_path / "arrays").iterdir()] == ["y.npy"]
     assert np.array_equal(np.load(tmp_path / "arrays" / "y.npy"), np.load(made / "y.npy")[10:50])
@@ -476,14 +541,15 @@ def test_export__part_that_is_not_there__is_refused(args, words, data, tmp_path)
 def test_epoch__json__has_the_documented_layout(data):
     out = figures("epoch", data, "--shuffle", "--batch", "100", "--epochs", "2")
     assert layout(out) == {
-        "file": "str", "samples": WHOLE, "batches": WHOLE, "epochs": WHOLE, "bytes": WHOLE,
+        "file": "str", "files": ["str"], "samples": WHOLE, "batches": WHOLE, "epochs": WHOLE, "bytes": WHOLE,
         "seconds": FIGURE, "bytes_per_s": FIGURE, "first_batch_s": FIGURE,
         "peak_rss_bytes": WHOLE, "budget_bytes": WHOLE,
         "wait_s": {"io": FIGURE, "decode": FIGURE, "consumer": FIGURE, "batch": FIGURE},
         "padding": WHOLE, "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
         "batch": WHOLE, "threads": WHOLE, "inflation": FIGURE, "io": "str",
-        "io_depth": WHOLE, "read_threads": WHOLE,
-        "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType",
+        "io_depth": WHOLE, "read_threads": WHOLE, "nodes": WHOLE, "ring_interleaved": "bool",
+        "numa_refused": "NoneType",
+        "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType", "subset": "NoneType",
     }
     assert (out["samples"], out["batches"], out["epochs"]) == (2 * SAMPLES, 60, 2)
     assert out["bytes"] == 2 * SAMPLES * (16 * 16 * 4 + 8)
@@ -821,6 +887,7 @@ def test_progress__resumed_with_few_batches__ends_at_100_percent(data, tmp_path)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_progress__stderr_is_no_terminal__silent(command, data, made, tmp_path):
     args = {"convert": [made / "x.npy", "-o", tmp_path / "x.hrd"], "export": [data, "-o", tmp_path / "arrays"],
+            "split": [data, "--fractions", "0.5", "--out", tmp_path / "a.npy"],
             "bench": [data, "--rounds", "1", "--seconds", "20ms"]}
     done = headrace(command, *args.get(command, [data]))
     assert done.returncode == 0

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "headrace/convert.h"
 #include "npy_header.h"
+#include "shuffle.h"
 #include "space.h"
 
 #include <fcntl.h>
@@ -25,6 +26,7 @@
 static char folder[64];
 static char notes[8192];
 static unsigned progress_calls, cancel_at;
+static uint64_t cancel_from_samples = UINT64_MAX;
 static hr_progress last_progress;
 
 static int enter_folder(void **state) {
@@ -51,7 +53,7 @@ static void take_note(void *user, const char *line) {
 static int take_progress(void *user, const hr_progress *progress) {
     (void)user;
     last_progress = *progress;
-    return ++progress_calls == cancel_at;
+    return ++progress_calls == cancel_at || progress->done_samples >= cancel_from_samples;
 }
 
 static void write_npy(const char *path, const char *descr, uint64_t n, const uint64_t *shape,
@@ -368,6 +370,93 @@ static void convert__bad_options__are_refused(void **state) {
     assert_int_not_equal(hr_convert(&o, NULL, NULL), HR_OK);
 }
 
+static void check_shuffled(uint64_t seed) {
+    static float x[SAMPLES * WIDTH];
+    static int64_t y[SAMPLES], row[SAMPLES];
+    struct hr__permutation p;
+    hr_dataset *ds = NULL;
+    assert_int_equal(hr_dataset_open("out.hrd", NULL, &ds, NULL), HR_OK);
+    assert_int_equal(hr_dataset_num_fields(ds), 3);
+    assert_int_equal(hr_dataset_read(ds, 0, 0, SAMPLES, x, sizeof x, NULL), HR_OK);
+    assert_int_equal(hr_dataset_read(ds, 1, 0, SAMPLES, y, sizeof y, NULL), HR_OK);
+    assert_int_equal(hr_dataset_read(ds, 2, 0, SAMPLES, row, sizeof row, NULL), HR_OK);
+    hr_dataset_close(ds);
+    hr__shuffle_permutation(&p, SAMPLES, seed);
+    for (uint64_t i = 0; i < SAMPLES; i++) {
+        const uint64_t place = hr__permutation_apply(&p, i);
+        assert_memory_equal(x + place * WIDTH, xs[i], sizeof xs[i]);
+        assert_int_equal(y[place], ys[i]);
+        assert_int_equal(row[place], i);
+    }
+}
+
+static void convert__shuffled__has_every_sample_at_its_place(void **state) {
+    (void)state;
+    hr_convert_options o = options();
+    hr_convert_result result;
+    write_inputs();
+    o.flags = HR_CONVERT_SHUFFLE;
+    o.shuffle_seed = 5;
+    o.index_field = "row";
+    run(&o, &result);
+    check_shuffled(5);
+    assert_int_equal(result.num_fields, 3);
+    assert_int_equal(result.num_samples, SAMPLES);
+    assert_int_equal(result.decoded_bytes, SAMPLES * (WIDTH * sizeof(float) + 16));
+    assert_int_equal(last_progress.done_samples, SAMPLES);
+    assert_int_equal(last_progress.done_bytes, result.decoded_bytes);
+}
+
+static void convert__shuffled_and_stopped__promises_only_what_there_is(void **state) {
+    (void)state;
+    hr_convert_options o = options();
+    hr_convert_result result;
+    hr_error err = {0};
+    write_inputs();
+    o.flags = HR_CONVERT_SHUFFLE;
+    o.index_field = "row";
+    o.chunk_bytes = 16384;
+    cancel_at = 1; /* as it begins to read */
+    assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_CANCELLED);
+    assert_non_null(strstr(err.message, "begin again"));
+    assert_int_equal(access("out.hrd.partial", F_OK), -1);
+    cancel_at = 0;
+    cancel_from_samples = SAMPLES; /* at the end, when all is appended */
+    assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_CANCELLED);
+    assert_non_null(strstr(err.message, "stopped after 5000 of 5000"));
+    assert_int_equal(access("out.hrd.partial", F_OK), 0);
+    cancel_from_samples = UINT64_MAX;
+    o.flags |= HR_CONVERT_RESUME;
+    o.shuffle_seed = 1;
+    assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_MISMATCH);
+    assert_non_null(strstr(err.message, "\"seed\":\"0\""));
+    o.shuffle_seed = 0;
+    run(&o, &result);
+    check_shuffled(0);
+    assert_true(result.resumed_samples > 0);
+}
+
+static void convert__options_of_a_shuffle__are_checked(void **state) {
+    (void)state;
+    hr_convert_options o = options();
+    hr_error err = {0};
+    write_inputs();
+    o.shuffle_seed = 1;
+    assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_INVALID);
+    o.shuffle_seed = 0;
+    o.index_field = "row";
+    assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_INVALID);
+    o.flags = HR_CONVERT_SHUFFLE;
+    o.index_field = "y";
+    assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_INVALID);
+    assert_non_null(strstr(err.message, "y is a field of the inputs"));
+    o.index_field = "\xff";
+    assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_INVALID);
+    o.index_field = "";
+    assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_INVALID);
+    assert_int_equal(access("out.hrd.partial", F_OK), -1);
+}
+
 static void space__too_little__is_refused_with_both_figures(void **state) {
     (void)state;
     hr_writer_info info = {.samples_per_chunk = 100, .trial_ratio = 4.0, .codecs_chosen = 1};
@@ -384,6 +473,9 @@ static void space__too_little__is_refused_with_both_figures(void **state) {
     assert_int_equal(hr__space_check("out.hrd", INT64_MAX, &err), HR_ERR_NO_SPACE);
     assert_non_null(strstr(err.message, "8796093022208.0 MiB more"));
     assert_non_null(strstr(err.message, "MiB are free"));
+    assert_int_equal(hr__space_check_spill("out.hrd.shuffle", 4096, NULL), HR_OK);
+    assert_int_equal(hr__space_check_spill("out.hrd.shuffle", INT64_MAX, &err), HR_ERR_NO_SPACE);
+    assert_non_null(strstr(err.message, "8796093022208.0 MiB for a temporary file"));
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter_folder, leave_folder)
@@ -402,6 +494,9 @@ int main(void) {
         IN_FOLDER(convert__a_small_budget__works_or_names_what_would),
         IN_FOLDER(convert__the_budget_that_a_refusal_names__is_the_smallest),
         IN_FOLDER(convert__bad_options__are_refused),
+        IN_FOLDER(convert__shuffled__has_every_sample_at_its_place),
+        IN_FOLDER(convert__shuffled_and_stopped__promises_only_what_there_is),
+        IN_FOLDER(convert__options_of_a_shuffle__are_checked),
         IN_FOLDER(space__too_little__is_refused_with_both_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

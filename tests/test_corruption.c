@@ -63,12 +63,14 @@ static struct layout layout_of(struct memory_file *f) {
     hr_error err = {0};
     hr_dataset *ds = NULL;
     made_ok(open_memory(f, &ds, &err), &err);
-    at.superblock = ds->superblock;
-    at.index_off = ds->footer.index_pages[0].off;
+    at.superblock = ds->parts[0].superblock;
+    at.index_off = ds->parts[0].index_pages[0].off;
     assert_int_equal(ds->footer.num_chunks, 4);
     for (uint64_t c = 0; c < 4; c++) {
         struct hr__index_cache none = {0};
-        made_ok(hr__dataset_locate(ds, c, &none, &at.chunks[c], &err), &err);
+        struct hr__chunk_at found;
+        made_ok(hr__dataset_locate(ds, c, &none, &found, &err), &err);
+        at.chunks[c] = found.entry;
     }
     hr_dataset_close(ds);
     return at;

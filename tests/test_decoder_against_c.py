@@ -106,8 +106,11 @@ def random_array(dtype, shape, seed):
     return data.tobytes() and np.frombuffer(data.tobytes(), dt).reshape(shape) if n else np.zeros(shape, dt)
 
 
-@pytest.mark.parametrize("codec", [[], ["--codec", "raw"], ["--codec", "zstd", "--filter", "shuffle"]],
-                         ids=["chosen", "raw", "shuffled"])
+CODECS = [[], ["--codec", "raw"], *(["--codec", "zstd", "--filter", name] for name in
+                                      ("shuffle", "bitshuffle", "delta", "delta+shuffle", "delta+bitshuffle"))]
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec[-1] if codec else "chosen")
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_convert__each_dtype__is_read_by_the_second_reader(codec, shape, tmp_path):
     arrays = {f"f{i}": random_array(dtype, shape, i) for i, dtype in enumerate(DTYPES)}

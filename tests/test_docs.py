@@ -16,7 +16,7 @@ PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
 pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
 
 PAGE = (SOURCE / "docs" / "cli.md").read_text(encoding="utf-8")
-COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch", "bench"]
+COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch", "split", "bench"]
 BLOCKS = re.findall(r"^```sh tested\n(.*?)^```$", PAGE, re.M | re.S)
 SHARED = PAGE[PAGE.index("## What all") : PAGE.index("## convert")]
 
@@ -79,6 +79,7 @@ def test_json__of_the_page__has_the_keys_of_the_command(command, folder):
         "convert": "headrace convert X.npy -o keys.hrd --json",
         "verify": spoil + "headrace verify bad.hrd --json || [ $? = 3 ]",
         "export": "headrace export train.hrd -o keys --json",
+        "split": "headrace split train.hrd --fractions 0.5,0.5 --out a.npy --out b.npy --json",
         "bench": "headrace bench train.hrd --rounds 1 --seconds 20ms --json",
     }.get(command, f"headrace {command} train.hrd --json")
     done = run(line, folder)

@@ -120,6 +120,21 @@ def test_shortest_loop_sees_every_sample(tmp_path):
 
 
 @built
+def test_sequential_reads_several_files_as_one(tmp_path):
+    write_arrays(tmp_path / "a", 1000, 1)
+    write_arrays(tmp_path / "b", 300, 2)
+    files = []
+    for name in ("a", "b"):
+        files.append(tmp_path / f"{name}.hrd")
+        done = run("headrace", "convert", "--field", f"label={tmp_path / name / 'y.npy'}", "-o", files[-1])
+        assert done.returncode == 0, done.stderr
+    labels = np.concatenate([np.load(tmp_path / name / "y.npy") for name in ("a", "b")])
+    done = run("examples/sequential", *files)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"1300 samples, mean label {labels.mean():.3f}\n"
+
+
+@built
 def test_ranks_share_batches_and_go_on_in_another_number(tmp_path):
     write_arrays(tmp_path / "train", 6000, 1)
     target = convert(tmp_path / "train", "--chunk-bytes", "8K")
@@ -170,7 +185,8 @@ def test_own_statistics_of_another_type_are_refused(tmp_path):
     assert done.returncode == 1 and "float32" in done.stderr
 
 
-SHORT = ["sequential", "shuffled_resume", "ranks", "gather", "own_statistics", "read_batches", "write_arrays"]
+SHORT = ["sequential", "shuffled_resume", "ranks", "gather", "own_statistics", "read_batches", "write_arrays",
+         "train_val"]
 
 
 @pytest.mark.parametrize("name", SHORT)

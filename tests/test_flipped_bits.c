@@ -89,17 +89,17 @@ static struct layout layout_of(struct memory_file *f) {
     hr_error err = {0};
     hr_dataset *ds = NULL;
     made_ok(open_memory(f, &ds, &err), &err);
-    at.superblock = ds->superblock;
-    const uint64_t index_off = ds->footer.index_pages[0].off;
+    at.superblock = ds->parts[0].superblock;
+    const uint64_t index_off = ds->parts[0].index_pages[0].off;
     at.index = (struct span){index_off, index_off + HR__PAGE_BYTES};
-    at.footer = (struct span){ds->superblock.footer_off,
-                              ds->superblock.footer_off + ds->superblock.footer_bytes};
+    at.footer = (struct span){at.superblock.footer_off,
+                              at.superblock.footer_off + at.superblock.footer_bytes};
     assert_int_equal(ds->footer.num_chunks, NUM_CHUNKS);
     for (uint64_t c = 0; c < NUM_CHUNKS; c++) {
         struct hr__index_cache none = {0};
-        struct hr__index_entry entry;
-        made_ok(hr__dataset_locate(ds, c, &none, &entry, &err), &err);
-        const uint64_t off = entry.page * HR__PAGE_BYTES;
+        struct hr__chunk_at found;
+        made_ok(hr__dataset_locate(ds, c, &none, &found, &err), &err);
+        const uint64_t off = found.entry.page * HR__PAGE_BYTES;
         const uint64_t frames_off = off + hr__get_u32(f->bytes + off + 8);
         at.headers[c] = (struct span){off, frames_off};
         at.frames[c] = (struct span){frames_off, off + hr__get_u64(f->bytes + off + 72)};

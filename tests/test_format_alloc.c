@@ -89,8 +89,11 @@ static void material_make(struct material *m) {
     struct hr__footer *f = &m->footer;
     assert_int_equal(hr__schema_make(fields, NUM_FIELDS, 8, &f->schema, NULL), HR_OK);
     f->schema.fields[2].statistics = labels_make();
-    f->schema.fields[0].storage =
-        (struct hr__storage){HR__CODEC_ZSTD, HR__FILTER_BYTE_SHUFFLE, 4, 1, NULL};
+    f->schema.fields[0].storage = (struct hr__storage){.codec = HR__CODEC_ZSTD,
+                                                       .filter = HR__FILTER_DELTA_BYTE_SHUFFLE,
+                                                       .element_bytes = 4,
+                                                       .distance_bytes = 12,
+                                                       .level = 1};
     f->commit_seq = f->num_chunks = f->num_segments = f->num_index_pages = f->max_chunk_pages = 1;
     f->num_samples = 5;
     f->segments = &m->segment;

@@ -2,6 +2,7 @@
  * format/frame_codec.c: what is encoded comes back, and damage is an error.
  */
 #include "frame_codec.h"
+#include "frame_filter.h"
 #include "headrace/writer.h"
 #include "superblock.h"
 
@@ -13,7 +14,7 @@
 #include <cmocka.h>
 
 #define N   65536u
-#define ALL (HR__FEATURE_ZSTD | HR__FEATURE_BYTE_SHUFFLE)
+#define ALL (HR__FEATURE_ZSTD | HR__FEATURES_FILTERS)
 
 struct codec {
     struct hr__frame_encoder encoder;
@@ -48,16 +49,19 @@ static int teardown(void **state) {
     return 0;
 }
 
-static struct hr__frame encode(struct codec *c, uint8_t codec, uint8_t e, uint32_t n) {
-    struct hr__storage storage = {.codec = codec,
-                                  .filter = e != 0 ? HR__FILTER_BYTE_SHUFFLE : HR__FILTER_NONE,
-                                  .element_bytes = e,
-                                  .level = 1};
+static struct hr__frame encode_as(struct codec *c, struct hr__storage storage, uint32_t n) {
     struct hr__frame f = {0};
+    storage.level = 1;
     assert_int_equal(
         hr__frame_encode(&c->encoder, &storage, c->src, n, c->stored, c->stored_room, &f, NULL),
         HR_OK);
     return f;
+}
+
+/* With the byte shuffle, or without a filter (e is 0). */
+static struct hr__frame encode(struct codec *c, uint8_t codec, uint8_t e, uint32_t n) {
+    const uint8_t filter = e != 0 ? HR__FILTER_BYTE_SHUFFLE : HR__FILTER_NONE;
+    return encode_as(c, (struct hr__storage){codec, filter, .element_bytes = e}, n);
 }
 
 /* Decodes from memory of exactly the stored size, so that a sanitizer sees a read past it. */
@@ -74,22 +78,32 @@ static hr_status decode(struct codec *c, const struct hr__frame *f, uint32_t fea
     return st;
 }
 
+static void comes_back(struct codec *c, const struct hr__storage *how, uint32_t n) {
+    struct hr__frame f = encode_as(c, *how, n);
+    assert_int_equal(f.decoded_bytes, n);
+    assert_true(f.stored_bytes <= n);
+    if (f.codec == HR__CODEC_ZSTD) {
+        assert_int_equal(f.filter, how->filter);
+        assert_int_equal(f.element_bytes, how->element_bytes);
+        assert_int_equal(f.distance_bytes, how->distance_bytes);
+    }
+    assert_int_equal(decode(c, &f, ALL), HR_OK);
+    uint8_t *plain = hr__filter_is_in_place(f.filter) ? c->decoded : c->plain;
+    hr__filter_undo(&f, c->decoded, plain);
+    assert_memory_equal(plain, c->src, n);
+}
+
 static void frame__every_codec_and_filter__comes_back(void **state) {
     struct codec *c = *state;
-    static const uint8_t filters[] = {0, 2, 4, 8, 16};
-    static const uint32_t sizes[] = {16, 48, 4096, N};
-    for (size_t k = 0; k < sizeof(filters); k++)
-        for (size_t i = 0; i < 4; i++) {
-            struct hr__frame f = encode(c, HR__CODEC_ZSTD, filters[k], sizes[i]);
-            assert_int_equal(f.decoded_bytes, sizes[i]);
-            assert_int_equal(decode(c, &f, ALL), HR_OK);
-            if (f.filter == HR__FILTER_BYTE_SHUFFLE)
-                hr__byte_unshuffle(c->decoded, sizes[i], f.element_bytes, c->plain);
-            else
-                memcpy(c->plain, c->decoded, sizes[i]);
-            assert_memory_equal(c->plain, c->src, sizes[i]);
-            assert_true(f.stored_bytes <= sizes[i]);
-        }
+    static const uint32_t sizes[] = {16, 48, 4096, N}, distances[] = {0, 16, 1024, N};
+    for (uint8_t filter = 0; hr__filter_name(filter) != NULL; filter++)
+        for (uint8_t e = 0; e <= 16; e++)
+            for (size_t i = 0; i < 16; i++) {
+                const uint32_t n = sizes[i % 4], d = distances[i / 4];
+                if (!hr__filter_fits(filter, e, d, n))
+                    continue;
+                comes_back(c, &(struct hr__storage){HR__CODEC_ZSTD, filter, e, 0, d, NULL}, n);
+            }
     struct hr__frame raw = encode(c, HR__CODEC_RAW, 0, N);
     assert_int_equal(raw.stored_bytes, N);
     assert_int_equal(decode(c, &raw, 0), HR_OK);
@@ -198,6 +212,42 @@ static void frame__feature_not_listed__is_corrupt(void **state) {
     assert_int_equal(decode(c, &f, HR__FEATURE_ZSTD), HR_ERR_CORRUPT);
     assert_int_equal(decode(c, &f, HR__FEATURE_BYTE_SHUFFLE), HR_ERR_CORRUPT);
     assert_int_equal(decode(c, &f, 0), HR_ERR_CORRUPT);
+    for (uint8_t filter = HR__FILTER_BIT_SHUFFLE; hr__filter_name(filter) != NULL; filter++) {
+        struct hr__storage how = {HR__CODEC_ZSTD, filter, .element_bytes = 4};
+        how.distance_bytes = hr__filter_has_delta(filter) ? 4 : 0;
+        f = encode_as(c, how, 4096);
+        assert_int_equal(f.filter, filter);
+        for (uint32_t features = 0; features <= ALL; features++) {
+            const bool listed = (hr__filter_features(filter) & ~features) == 0 &&
+                                (features & HR__FEATURE_ZSTD) != 0;
+            assert_int_equal(decode(c, &f, features), listed ? HR_OK : HR_ERR_CORRUPT);
+        }
+    }
+}
+
+/* Names and features are the format's: no number may mean something else. */
+static void filter__names_and_features__are_those_of_the_format(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        uint32_t features;
+    } format[] = {{"none", 0},
+                  {"byte-shuffle", HR__FEATURE_BYTE_SHUFFLE},
+                  {"bit-shuffle", HR__FEATURE_BIT_SHUFFLE},
+                  {"delta", HR__FEATURE_DELTA},
+                  {"delta+byte-shuffle", HR__FEATURE_DELTA | HR__FEATURE_BYTE_SHUFFLE},
+                  {"delta+bit-shuffle", HR__FEATURE_DELTA | HR__FEATURE_BIT_SHUFFLE}};
+    uint8_t number = 99;
+    for (uint8_t i = 0; i < 6; i++) {
+        assert_string_equal(hr__filter_name(i), format[i].name);
+        assert_true(hr__filter_from_name(format[i].name, &number));
+        assert_int_equal(number, i);
+        assert_int_equal(hr__filter_features(i), format[i].features);
+    }
+    assert_null(hr__filter_name(6));
+    assert_null(hr__filter_name(UINT32_MAX));
+    assert_false(hr__filter_from_name("delta+", &number));
+    assert_false(hr__filter_from_name("", &number));
 }
 
 static void frame__no_room__is_refused(void **state) {
@@ -231,6 +281,7 @@ int main(void) {
         cmocka_unit_test(frame__feature_not_listed__is_corrupt),
         cmocka_unit_test(frame__compression_does_not_help__is_raw),
         cmocka_unit_test(frame__size_no_multiple_of_the_element__is_not_shuffled),
+        cmocka_unit_test(filter__names_and_features__are_those_of_the_format),
         cmocka_unit_test(frame__no_room__is_refused),
         cmocka_unit_test(hash__known_inputs__known_values),
     };

@@ -67,3 +67,29 @@ def test_a_disk_that_fills_up_leaves_a_job_to_resume(disk, source, tmp_path):
     assert run("verify", disk / "x.hrd").returncode == 0
     assert run("export", disk / "x.hrd", "-o", tmp_path / "out").returncode == 0
     assert (tmp_path / "out" / "x.npy").read_bytes() == source.read_bytes()
+
+
+SHUFFLE = ["--shuffle", 1, "--budget", "14M", "--threads", 2]  # in which the samples do not fit
+
+
+def names_in(disk):
+    return {path.name for path in disk.iterdir()} - {"lost+found"}
+
+
+def test_not_enough_room_for_the_temporary_file_is_seen_before_it_is_written(disk, source):
+    (disk / "ballast").write_bytes(bytes(BALLAST_BYTES))
+    done = run("convert", source, "-o", disk / "x.hrd", *SHUFFLE)
+    assert done.returncode == 1
+    assert "18.1 MiB for a temporary file" in done.stderr and str(disk) in done.stderr
+    assert names_in(disk) == {"ballast"}
+
+
+def test_a_disk_that_the_temporary_file_fills_is_empty_again(disk, source):
+    (disk / "ballast").write_bytes(bytes(BALLAST_BYTES))
+    free = os.statvfs(disk).f_bfree
+    done = run("convert", source, "-o", disk / "x.hrd", *SHUFFLE, "--no-space-check")
+    assert done.returncode == 1
+    assert "No space left" in done.stderr and "x.hrd.shuffle" in done.stderr
+    assert names_in(disk) == {"ballast"}
+    os.sync()  # what was freed is told of after the journal's commit
+    assert os.statvfs(disk).f_bfree >= free - 16

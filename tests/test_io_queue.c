@@ -1,6 +1,7 @@
 /*
- * Queues of reads (io/io_queue.h): every back end against the same cases. What the system answers
- * is changed on its way (link-time --wrap): short results, EINTR, EAGAIN, EIO, slowness.
+ * Queues of reads (io/io_queue.h): every back end against the same cases, over three files. What
+ * the system answers is changed on its way (link-time --wrap): short results, EINTR, EAGAIN, EIO,
+ * slowness.
  */
 #define _GNU_SOURCE
 #include "clock.h"
@@ -9,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@
 #define PAGE       4096u
 #define READ_PAGES 4u
 #define READ_BYTES ((size_t)READ_PAGES * PAGE)
+#define NUM_FILES  3u
 #define NUM_READS  32u
 #define FILE_BYTES (NUM_READS * READ_BYTES + 1234u)
 #define DEPTH      8u
@@ -29,21 +32,26 @@
 static const hr_io ios[] = {HR_IO_DIRECT, HR_IO_LIBAIO, HR_IO_CACHED, HR_IO_THREADS};
 #define NUM_IOS (sizeof(ios) / sizeof(ios[0]))
 
-static char path[64];
-static struct hr__file file;
+static char paths[NUM_FILES][64];
+static struct hr__file files[NUM_FILES];
 static struct hr__io_backend backend;
 static struct hr__io_queue queue;
 static uint8_t *buffers; /* DEPTH reads */
 
-static uint8_t byte_at(uint64_t off) {
-    return (uint8_t)(off * 31 + off / 251 + off / PAGE);
+/* Reads go to the files in turn. */
+static uint32_t file_of(uint64_t number) {
+    return (uint32_t)(number % NUM_FILES);
+}
+
+static uint8_t byte_at(uint32_t file, uint64_t off) {
+    return (uint8_t)(off * 31 + off / 251 + off / PAGE + file * 85);
 }
 
 /* False: this file system does not have this back end. */
 static bool queue_open(hr_io io) {
     hr_error err = {0};
     memset(&fault_answers, 0, sizeof(fault_answers));
-    hr_status st = hr__io_backend_choose(&file, io, true, &backend, &err);
+    hr_status st = hr__io_backend_choose(files, NUM_FILES, io, true, &backend, &err);
     if (st == HR_ERR_UNSUPPORTED && (io == HR_IO_DIRECT || io == HR_IO_LIBAIO))
         return false;
     assert_int_equal(st, HR_OK);
@@ -67,12 +75,13 @@ static uint8_t *buffer_of(uint64_t number) {
 }
 
 static int submit(uint64_t number) {
-    return queue.ops->submit(queue.ctx, number, buffer_of(number), READ_BYTES, number * READ_BYTES);
+    return queue.ops->submit(queue.ctx, number, file_of(number), buffer_of(number), READ_BYTES,
+                             number * READ_BYTES);
 }
 
 static void assert_right(uint64_t number, uint64_t n_bytes) {
     for (uint64_t i = 0; i < n_bytes; i++)
-        if (buffer_of(number)[i] != byte_at(number * READ_BYTES + i))
+        if (buffer_of(number)[i] != byte_at(file_of(number), number * READ_BYTES + i))
             fail_msg("byte %llu of read %llu is wrong", (unsigned long long)i,
                      (unsigned long long)number);
 }
@@ -108,7 +117,7 @@ static void assert_all_whole(void) {
         assert_int_equal(results[i], READ_BYTES);
 }
 
-static void read__all_of_a_file__each_once_and_right(void **state) {
+static void read__all_of_the_files__each_once_and_right(void **state) {
     (void)state;
     for (size_t i = 0; i < NUM_IOS; i++) {
         if (!queue_open(ios[i]))
@@ -216,15 +225,21 @@ static void read__eio__is_told_and_not_tried_again(void **state) {
         }
 }
 
-static void file_write(uint64_t n_bytes) {
+static void files_write(uint64_t n_bytes) {
     uint8_t *bytes = malloc(n_bytes);
     assert_non_null(bytes);
-    for (uint64_t i = 0; i < n_bytes; i++)
-        bytes[i] = byte_at(i);
-    assert_int_equal(hr__file_write_all(&file, bytes, n_bytes, 0, NULL), HR_OK);
-    assert_int_equal(file.ops->truncate(file.ctx, n_bytes), 0);
-    assert_int_equal(file.ops->sync(file.ctx), 0);
+    for (uint32_t f = 0; f < NUM_FILES; f++) {
+        for (uint64_t i = 0; i < n_bytes; i++)
+            bytes[i] = byte_at(f, i);
+        assert_int_equal(hr__file_write_all(&files[f], bytes, n_bytes, 0, NULL), HR_OK);
+        assert_int_equal(files[f].ops->sync(files[f].ctx), 0);
+    }
     free(bytes);
+}
+
+static void files_truncate(uint64_t n_bytes) {
+    for (uint32_t f = 0; f < NUM_FILES; f++)
+        assert_int_equal(files[f].ops->truncate(files[f].ctx, n_bytes), 0);
 }
 
 static void read__file_truncated_meanwhile__short_and_right(void **state) {
@@ -236,7 +251,7 @@ static void read__file_truncated_meanwhile__short_and_right(void **state) {
             continue;
         for (uint64_t k = 0; k < DEPTH; k++)
             assert_int_equal(submit(k), 0);
-        assert_int_equal(file.ops->truncate(file.ctx, cut), 0);
+        files_truncate(cut);
         for (uint64_t k = 0; k < DEPTH; k++) {
             assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 1);
             uint64_t begin = done.tag * READ_BYTES;
@@ -249,7 +264,7 @@ static void read__file_truncated_meanwhile__short_and_right(void **state) {
         assert_int_equal(done.result, PAGE + 100);
         assert_right(5, PAGE + 100);
         queue_close();
-        file_write(FILE_BYTES);
+        files_write(FILE_BYTES);
     }
 }
 
@@ -332,7 +347,8 @@ static void direct_reap__nothing_is_taken__ends_with_an_error_or_pread(void **st
 
 static void uring__nothing_can_be_registered__reads_all_the_same(void **state) {
     (void)state;
-    assert_int_equal(hr__io_backend_choose(&file, HR_IO_AUTO, true, &backend, NULL), HR_OK);
+    assert_int_equal(hr__io_backend_choose(files, NUM_FILES, HR_IO_AUTO, true, &backend, NULL),
+                     HR_OK);
     if (!backend.uring) {
         hr__io_backend_close(&backend);
         skip();
@@ -384,46 +400,101 @@ static void direct_reap__waiting_fails__is_told_and_close_drains(void **state) {
     }
 }
 
+static void *write_late(void *fd) {
+    usleep(30000);
+    assert_int_equal(write(*(const int *)fd, "late", 4), 4);
+    return NULL;
+}
+
+/* The buffers are the caller's again afterwards, so nothing may be on its way to them. A pipe is a
+ * disk that answers when it is told to. */
+static void uring_close__waiting_fails_again_and_again__drains_all_the_same(void **state) {
+    (void)state;
+    static const int errnos[] = {EFAULT, EBADF, EINTR, EAGAIN};
+    struct hr__io_done done;
+    pthread_t writer;
+    int ends[2];
+    memset(&fault_answers, 0, sizeof(fault_answers));
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pipe(ends), 0);
+        const struct hr__direct_files end = {&ends[0], 1, 1};
+        if (hr__uring_queue_open(&end, 2, NULL, 0, &queue, NULL) != HR_OK)
+            skip();
+        assert_int_equal(write(ends[1], "soon", 4), 4);
+        for (uint64_t k = 0; k < 2; k++)
+            assert_int_equal(queue.ops->submit(queue.ctx, k, 0, buffer_of(k), 4, 0), 0);
+        assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 1); /* sends both */
+        assert_int_equal(pthread_create(&writer, NULL, write_late, &ends[1]), 0);
+        fault_answers.wait_errno = errnos[i];
+        fault_answers.wait_times = 3;
+        hr__io_queue_close(&queue);
+        assert_int_equal(fault_answers.wait_errno, 0);
+        assert_memory_equal(buffer_of(1 - done.tag), "late", 4);
+        pthread_join(writer, NULL);
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
 /* ---- the page cache alone ---- */
 
 static uint64_t cold_off; /* a read there is not in the page cache */
 static uint32_t waited;
+static const struct hr__file *silent; /* this file cannot tell */
 
 static int64_t part_now(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
-    (void)ctx;
+    const struct hr__file *f = ctx;
+    if (f == silent)
+        return -EOPNOTSUPP;
     if (off == cold_off)
         return -EAGAIN;
     n_bytes = n_bytes < PAGE || off > cold_off ? n_bytes : PAGE; /* a page at a time */
-    return file.ops->read(file.ctx, buf, n_bytes, off);
+    return f->ops->read(f->ctx, buf, n_bytes, off);
 }
 
 static int64_t part_waiting(void *ctx, void *buf, size_t n_bytes, uint64_t off) {
-    (void)ctx;
+    const struct hr__file *f = ctx;
     waited++;
-    return file.ops->read(file.ctx, buf, n_bytes, off);
+    return f->ops->read(f->ctx, buf, n_bytes, off);
+}
+
+static const struct hr__file_ops part_ops = {
+    .name = "partly", .read = part_waiting, .read_now = part_now};
+
+/* Reads 0 to 3, which come in this order, the last of them after waiting for it. */
+static void assert_cached_order(const uint64_t order[4]) {
+    struct hr__file partly[NUM_FILES];
+    struct hr__io_done done;
+    for (uint32_t f = 0; f < NUM_FILES; f++)
+        partly[f] = (struct hr__file){.ops = &part_ops, .ctx = &files[f]};
+    waited = 0;
+    assert_int_equal(hr__cached_queue_open(partly, NUM_FILES, DEPTH, &queue, NULL), HR_OK);
+    for (uint64_t k = 0; k < 4; k++)
+        assert_int_equal(submit(k), 0);
+    for (uint64_t k = 0; k < 4; k++) {
+        assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 1);
+        assert_int_equal(done.tag, order[k]);
+        assert_int_equal(done.result, READ_BYTES);
+        assert_right(done.tag, READ_BYTES);
+        assert_int_equal(waited, k == 3 ? 1 : 0);
+    }
+    hr__io_queue_close(&queue);
 }
 
 static void cached_reap__some_not_there__those_that_are_come_first(void **state) {
     (void)state;
-    const struct hr__file_ops ops = {.name = "partly", .read = part_waiting, .read_now = part_now};
-    const struct hr__file partly = {.ops = &ops};
-    struct hr__io_done done;
     for (uint64_t page = 0; page < READ_PAGES; page++) { /* where read 1 meets what is not there */
-        static const uint64_t order[] = {0, 2, 3, 1};
         cold_off = READ_BYTES + page * PAGE;
-        waited = 0;
-        assert_int_equal(hr__cached_queue_open(&partly, DEPTH, &queue, NULL), HR_OK);
-        for (uint64_t k = 0; k < 4; k++)
-            assert_int_equal(submit(k), 0);
-        for (uint64_t k = 0; k < 4; k++) {
-            assert_int_equal(queue.ops->reap(queue.ctx, &done, 1), 1);
-            assert_int_equal(done.tag, order[k]);
-            assert_int_equal(done.result, READ_BYTES);
-            assert_right(done.tag, READ_BYTES);
-            assert_int_equal(waited, k == 3 ? 1 : 0);
-        }
-        hr__io_queue_close(&queue);
+        assert_cached_order((const uint64_t[]){0, 2, 3, 1});
     }
+}
+
+static void cached_reap__one_file_cannot_tell__the_others_can(void **state) {
+    (void)state;
+    cold_off = UINT64_MAX;
+    silent = &files[2];
+    assert_cached_order((const uint64_t[]){0, 1, 3, 2});
+    silent = NULL;
 }
 
 static void cached_reap__file_system_cannot_tell__reads_in_turn(void **state) {
@@ -436,9 +507,10 @@ static void cached_reap__file_system_cannot_tell__reads_in_turn(void **state) {
 
 /* ---- the choice ---- */
 
-static hr_io chosen(const struct hr__file *f, bool prefer_direct) {
+static hr_io chosen(const struct hr__file *f, uint32_t num_files, bool prefer_direct) {
     struct hr__io_backend b;
-    assert_int_equal(hr__io_backend_choose(f, HR_IO_AUTO, prefer_direct, &b, NULL), HR_OK);
+    assert_int_equal(hr__io_backend_choose(f, num_files, HR_IO_AUTO, prefer_direct, &b, NULL),
+                     HR_OK);
     hr_io io = b.io;
     assert_true(!b.uring || fault_answers.ring_errno == 0);
     hr__io_backend_close(&b);
@@ -450,18 +522,18 @@ static void choose__auto__as_the_file_system_can(void **state) {
     bool direct = queue_open(HR_IO_DIRECT);
     queue_close();
     fault_answers.cannot_tell = true; /* as overlayfs and network file systems */
-    bool memory = chosen(&file, false) == HR_IO_CACHED;
+    bool memory = chosen(files, NUM_FILES, false) == HR_IO_CACHED;
     if (memory)
         skip();
-    assert_int_equal(chosen(&file, false), HR_IO_THREADS);
-    assert_int_equal(chosen(&file, true), direct ? HR_IO_DIRECT : HR_IO_THREADS);
+    assert_int_equal(chosen(files, NUM_FILES, false), HR_IO_THREADS);
+    assert_int_equal(chosen(files, NUM_FILES, true), direct ? HR_IO_DIRECT : HR_IO_THREADS);
     fault_answers.ring_errno = EPERM; /* io_uring is often forbidden in containers */
-    assert_int_equal(chosen(&file, true), direct ? HR_IO_DIRECT : HR_IO_THREADS);
+    assert_int_equal(chosen(files, NUM_FILES, true), direct ? HR_IO_DIRECT : HR_IO_THREADS);
     fault_answers.setup_errno = EAGAIN; /* the system has no context to spare */
-    assert_int_equal(chosen(&file, true), HR_IO_THREADS);
+    assert_int_equal(chosen(files, NUM_FILES, true), HR_IO_THREADS);
     fault_answers.cannot_tell = false;
-    hr_io without = chosen(&file, true);
-    assert_int_equal(without, chosen(&file, false));
+    hr_io without = chosen(files, NUM_FILES, true);
+    assert_int_equal(without, chosen(files, NUM_FILES, false));
     assert_true(without == HR_IO_CACHED || without == HR_IO_THREADS);
     memset(&fault_answers, 0, sizeof(fault_answers));
 }
@@ -475,7 +547,7 @@ static void choose__direct_without_a_context__says_what_to_do(void **state) {
         skip();
     fault_answers.setup_errno = EAGAIN;
     fault_answers.ring_errno = EPERM;
-    assert_int_equal(hr__io_backend_choose(&file, HR_IO_DIRECT, true, &backend, &err),
+    assert_int_equal(hr__io_backend_choose(files, NUM_FILES, HR_IO_DIRECT, true, &backend, &err),
                      HR_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "aio-max-nr"));
     hr__io_backend_close(&backend);
@@ -493,8 +565,12 @@ static void choose__file_system_in_memory__page_cache(void **state) {
     close(fd);
     assert_int_equal(hr__posix_folder.open(NULL, name, O_RDONLY, &in_memory), 0);
     fault_answers.cannot_tell = true;
-    assert_int_equal(chosen(&in_memory, false), HR_IO_CACHED);
-    assert_int_equal(chosen(&in_memory, true), HR_IO_CACHED);
+    assert_int_equal(chosen(&in_memory, 1, false), HR_IO_CACHED);
+    assert_int_equal(chosen(&in_memory, 1, true), HR_IO_CACHED);
+    /* Beside one that is not, whose reads cannot be told not to wait. */
+    bool memory = chosen(files, 1, false) == HR_IO_CACHED;
+    const struct hr__file both[] = {in_memory, files[0]};
+    assert_int_equal(chosen(both, 2, false), memory ? HR_IO_CACHED : HR_IO_THREADS);
     memset(&fault_answers, 0, sizeof(fault_answers));
     hr__file_close(&in_memory);
     unlink(name);
@@ -503,28 +579,35 @@ static void choose__file_system_in_memory__page_cache(void **state) {
 static int setup(void **state) {
     (void)state;
     const char *tmp = getenv("TMPDIR");
-    snprintf(path, sizeof(path), "%.40s/test_io_queue.XXXXXX", tmp != NULL ? tmp : "/tmp");
-    int fd = mkstemp(path);
-    if (fd < 0)
-        return 1;
-    close(fd);
-    if (hr__posix_folder.open(NULL, path, O_RDWR, &file) != 0)
-        return 1;
+    for (uint32_t f = 0; f < NUM_FILES; f++) {
+        snprintf(paths[f], sizeof(paths[f]), "%.40s/test_io_queue.XXXXXX",
+                 tmp != NULL ? tmp : "/tmp");
+        int fd = mkstemp(paths[f]);
+        if (fd < 0)
+            return 1;
+        close(fd);
+        if (hr__posix_folder.open(NULL, paths[f], O_RDWR, &files[f]) != 0)
+            return 1;
+    }
     buffers = hr__read_buffers_alloc(DEPTH * READ_BYTES);
-    file_write(FILE_BYTES);
+    files_write(FILE_BYTES);
     return buffers != NULL ? 0 : 1;
 }
 
 static int teardown(void **state) {
     (void)state;
     hr__read_buffers_free(buffers, DEPTH * READ_BYTES);
-    hr__file_close(&file);
-    return unlink(path);
+    int rc = 0;
+    for (uint32_t f = 0; f < NUM_FILES; f++) {
+        hr__file_close(&files[f]);
+        rc |= unlink(paths[f]);
+    }
+    return rc;
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(read__all_of_a_file__each_once_and_right),
+        cmocka_unit_test(read__all_of_the_files__each_once_and_right),
         cmocka_unit_test(submit__beyond_the_depth__reap_first),
         cmocka_unit_test(read__across_the_end__gives_what_is_there),
         cmocka_unit_test(read__short__is_continued),
@@ -539,7 +622,9 @@ int main(void) {
         cmocka_unit_test(uring__nothing_can_be_registered__reads_all_the_same),
         cmocka_unit_test(aio_submit__refused__is_told_and_the_queue_goes_on),
         cmocka_unit_test(direct_reap__waiting_fails__is_told_and_close_drains),
+        cmocka_unit_test(uring_close__waiting_fails_again_and_again__drains_all_the_same),
         cmocka_unit_test(cached_reap__some_not_there__those_that_are_come_first),
+        cmocka_unit_test(cached_reap__one_file_cannot_tell__the_others_can),
         cmocka_unit_test(cached_reap__file_system_cannot_tell__reads_in_turn),
         cmocka_unit_test(choose__auto__as_the_file_system_can),
         cmocka_unit_test(choose__direct_without_a_context__says_what_to_do),

@@ -2,7 +2,9 @@
  * Loaders: what is delivered, in which order, and to whom (include/headrace/loader.h).
  */
 #define _GNU_SOURCE
+#include "loader_config.h"
 #include "made_dataset.h"
+#include "superblock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,6 +107,10 @@ static void next__shuffled_in_every_shape__each_sample_once_an_epoch(void **stat
         {7, 3, 300, 129, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE},
         {600, 200, 0, 33, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE},
         {1, 1, 1, 1, HR_CODEC_RAW, HR_FILTER_NONE},
+        {1000, 30, 37, 50, HR_CODEC_ZSTD, HR_FILTER_BIT_SHUFFLE},
+        {600, 200, 64, 33, HR_CODEC_ZSTD, HR_FILTER_DELTA},
+        {999, 512, 5, 300, HR_CODEC_ZSTD, HR_FILTER_DELTA_BYTE_SHUFFLE},
+        {4000, 512, 300, 1, HR_CODEC_ZSTD, HR_FILTER_DELTA_BIT_SHUFFLE},
     };
     static const uint32_t windows[] = {0, 1, 2, 5, 100};
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
@@ -125,18 +131,38 @@ static void next__shuffled_in_every_shape__each_sample_once_an_epoch(void **stat
 
 static void next__samples_larger_than_a_frame__are_right(void **state) {
     (void)state;
-    const struct made m = {
-        5, 2, (1u << 20) + 77, (1u << 18) + 3, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE};
-    hr_dataset *ds = make_and_open("large.hrd", &m);
-    for (uint32_t flags = 0; flags < 2; flags++) {
-        hr_loader_options o = shuffled(2);
-        o.flags = flags;
-        struct sequence *s = run(ds, &o, &m);
-        assert_int_equal(s->n, 5);
-        assert_each_once(s->samples, 5);
-        free(s);
+    for (int32_t filter = HR_FILTER_BYTE_SHUFFLE; filter <= HR_FILTER_DELTA_BIT_SHUFFLE; filter++) {
+        const struct made m = {5, 2, (1u << 20) + 77, (1u << 18) + 3, HR_CODEC_ZSTD, filter};
+        hr_dataset *ds = make_and_open("large.hrd", &m);
+        for (uint32_t flags = 0; flags < 2; flags++) {
+            hr_loader_options o = shuffled(2);
+            o.flags = flags;
+            struct sequence *s = run(ds, &o, &m);
+            assert_int_equal(s->n, 5);
+            assert_each_once(s->samples, 5);
+            free(s);
+        }
+        hr_dataset_close(ds);
     }
-    hr_dataset_close(ds);
+}
+
+/* Only files with a filter that is undone from one place to another pay for a second place. */
+static void scratch__of_every_filter__is_counted_where_it_is_needed(void **state) {
+    (void)state;
+    static const bool second[] = {[HR_FILTER_BIT_SHUFFLE] = true,
+                                  [HR_FILTER_DELTA_BYTE_SHUFFLE] = true,
+                                  [HR_FILTER_DELTA_BIT_SHUFFLE] = true};
+    for (int32_t filter = HR_FILTER_NONE; filter <= HR_FILTER_DELTA_BIT_SHUFFLE; filter++) {
+        const struct made m = {100, 10, 9, 9, HR_CODEC_ZSTD, filter};
+        hr_dataset *ds = make_and_open("scratch.hrd", &m);
+        struct hr__loader_config c = {.ds = ds, .num_threads = 3, .num_slots = 1, .slot_bytes = 1};
+        const uint64_t with = hr__loader_config_bytes(&c);
+        assert_int_equal(hr__loader_filtered_bytes(ds), second[filter] ? HR__MAX_FRAME_BYTES : 0);
+        ds->parts[0].superblock.required = HR__FEATURE_ZSTD;
+        assert_int_equal(with - hr__loader_config_bytes(&c),
+                         second[filter] ? 3 * HR__MAX_FRAME_BYTES : 0);
+        hr_dataset_close(ds);
+    }
 }
 
 static void next__threads_budgets_and_io__same_sequence(void **state) {
@@ -490,6 +516,7 @@ int main(void) {
         cmocka_unit_test(next__sequential__every_sample_in_order),
         cmocka_unit_test(next__shuffled_in_every_shape__each_sample_once_an_epoch),
         cmocka_unit_test(next__samples_larger_than_a_frame__are_right),
+        cmocka_unit_test(scratch__of_every_filter__is_counted_where_it_is_needed),
         cmocka_unit_test(next__threads_budgets_and_io__same_sequence),
         cmocka_unit_test(next__other_seed_or_epoch__other_sequence),
         cmocka_unit_test(resume__at_every_batch__goes_on_exactly),

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #define NUM_SETS   60u
+#define NUM_PARTS  120u /* sets of which a subset is delivered */
 #define NUM_EPOCHS 3u
 #define MAX_HELD   4u
 #define LIMIT_NS   ((int64_t)20000000000)
@@ -21,20 +22,42 @@
 struct subject { /* a data set, the options of its loaders, and what these should deliver */
     struct made made;
     hr_loader_options o;
-    struct hr__segment segment;
+    struct hr__segment segments[2];
     struct hr__order_params params;
     struct hr__budget budget;
     struct hr__order *order;
     hr_dataset *ds;
     uint64_t random;
+    uint64_t chosen[500], num_chosen; /* the samples that the order is about: all, or a subset */
+    hr_subset *subset;
 };
+
+/* All, or by chance some of them: one in a hundred up to nearly every one, or a range. */
+static void choose_samples(struct subject *s, bool part) {
+    static const uint32_t percents[] = {1, 10, 20, 50, 80, 97};
+    uint64_t *r = &s->random;
+    const uint32_t percent = part ? percents[case_random(r) % 6] : 100;
+    const uint64_t N = s->made.num_samples, step = 1 + case_random(r) % 12;
+    const bool range = part && case_random(r) % 4 == 0;
+    for (uint64_t i = range ? case_random(r) % N : 0; i < N; i += range ? step : 1)
+        if (range || case_random(r) % 100 < percent || i == N - 1)
+            s->chosen[s->num_chosen++] = i;
+}
+
+/* Samples of the first segment: all, but for consecutive ones that begin within a chunk. */
+static uint64_t first_part(const struct subject *s) {
+    const uint64_t S = s->made.samples_per_chunk, n = s->num_chosen, held = S - s->chosen[0] % S;
+    const bool consecutive = s->chosen[n - 1] - s->chosen[0] == n - 1;
+    return consecutive && held < S && held < n ? held : n;
+}
 
 static void choose_order(struct subject *s) {
     static const uint32_t flags[] = {0, HR_LOADER_DROP_LAST, HR_LOADER_PAD_LAST};
     static const uint32_t streams[] = {1, 1, 2, 3, 4, 6};
     uint64_t *r = &s->random;
     const uint32_t S = s->made.samples_per_chunk;
-    const uint64_t num_chunks = (s->made.num_samples + S - 1) / S;
+    const uint64_t cut = first_part(s);
+    const uint64_t num_chunks = (cut + S - 1) / S + (s->num_chosen - cut + S - 1) / S;
     s->o = (hr_loader_options)HR_LOADER_OPTIONS_INIT;
     s->o.flags = flags[case_random(r) % 3] | (case_random(r) % 6 != 0 ? HR_LOADER_SHUFFLE : 0);
     s->o.num_streams = streams[case_random(r) % 6];
@@ -50,25 +73,29 @@ static void choose_order(struct subject *s) {
 }
 
 /* false: no batch would come. */
-static bool subject_open(struct subject *s, uint64_t number) {
+static bool subject_open(struct subject *s, uint64_t number, bool part) {
     hr_error err = {0};
-    *s = (struct subject){.random = (number + 1) * 0x9e3779b97f4a7c15u};
+    memset(s, 0, sizeof(*s));
+    s->random = (number + 1) * 0x9e3779b97f4a7c15u;
     uint64_t *r = &s->random;
     s->made = (struct made){1 + case_random(r) % 500,
                             case_between(r, 1, 40),
                             case_between(r, 0, 40),
                             case_between(r, 0, 20),
                             HR_CODEC_ZSTD,
-                            case_random(r) % 2 ? HR_FILTER_BYTE_SHUFFLE : HR_FILTER_NONE};
+                            (int32_t)case_between(r, HR_FILTER_NONE, HR_FILTER_DELTA_BIT_SHUFFLE)};
     if (case_random(r) % 3 == 0)
         s->made.codec = HR_CODEC_RAW, s->made.filter = HR_FILTER_NONE;
+    choose_samples(s, part);
     choose_order(s);
     const uint32_t S = s->made.samples_per_chunk;
-    s->segment = (struct hr__segment){0, (s->made.num_samples + S - 1) / S, 0, s->made.num_samples};
+    const uint64_t n = s->num_chosen, cut = first_part(s);
+    s->segments[0] = (struct hr__segment){0, (cut + S - 1) / S, 0, cut};
+    s->segments[1] = (struct hr__segment){1, (n - cut + S - 1) / S, cut, n - cut};
     s->params = (struct hr__order_params){
         .kind = s->o.flags & HR_LOADER_SHUFFLE ? HR__ORDER_INTERLEAVED : HR__ORDER_SEQUENTIAL,
-        .segments = &s->segment,
-        .num_segments = 1,
+        .segments = s->segments,
+        .num_segments = cut < n ? 2 : 1,
         .samples_per_chunk = S,
         .batch_samples = s->o.batch_samples,
         .num_streams = s->o.num_streams,
@@ -84,10 +111,14 @@ static bool subject_open(struct subject *s, uint64_t number) {
     }
     made_write(made_path("set.hrd"), &s->made);
     made_ok(hr_dataset_open(made_path("set.hrd"), NULL, &s->ds, &err), &err);
+    if (part)
+        made_ok(hr_subset_from_indices(s->ds, s->chosen, s->num_chosen, &s->subset, &err), &err);
+    s->o.subset = s->subset;
     return true;
 }
 
 static void subject_close(struct subject *s) {
+    hr_subset_free(s->subset);
     hr_dataset_close(s->ds);
     hr__order_free(s->order);
 }
@@ -121,7 +152,10 @@ static void check_batch(const struct subject *s, const struct hr__order_epoch *e
             uint64_t chunk;
             uint32_t place;
             hr__order_position_sample(e, k, b * slice + i, &chunk, &place);
-            assert_int_equal(y[row], chunk * s->params.samples_per_chunk + place);
+            const uint64_t S = s->made.samples_per_chunk, cut = s->segments[1].first_sample;
+            const bool two = chunk > 0 && s->params.num_segments == 2;
+            assert_int_equal(y[row],
+                             s->chosen[two ? cut + (chunk - 1) * S + place : chunk * S + place]);
             assert_int_equal(index[row], y[row]);
             assert_int_equal(flag[row], i >= real);
             flagged += i >= real;
@@ -168,7 +202,7 @@ static hr_loader_plan check_plan(struct subject *s) {
     hr_error err = {0};
     hr_loader_plan p = {.struct_bytes = sizeof(p)};
     made_ok(hr_loader_plan_make(s->ds, &s->o, &p, &err), &err);
-    const uint64_t rows = p.batches_per_epoch * s->o.batch_samples, N = s->made.num_samples;
+    const uint64_t rows = p.batches_per_epoch * s->o.batch_samples, N = s->num_chosen;
     assert_int_equal(p.batches_per_epoch, hr__order_num_batches(s->order));
     assert_int_equal(p.window_visits, hr__order_window(s->order));
     assert_int_equal(p.padded_samples, s->params.pad_last ? rows - N : 0);
@@ -196,12 +230,11 @@ static void check_ranks(struct subject *s, uint32_t world) {
     }
 }
 
-static void loader__any_set_and_options__delivers_what_the_order_says(void **state) {
-    (void)state;
+static void check_sets(uint64_t num_sets, bool part) {
+    static struct subject s;
     uint32_t padded = 0, opened = 0;
-    for (uint64_t k = 0; k < NUM_SETS; k++) {
-        struct subject s;
-        if (!subject_open(&s, k))
+    for (uint64_t k = 0; k < num_sets; k++) {
+        if (!subject_open(&s, k, part))
             continue;
         for (uint32_t world = 1; world <= s.o.num_streams; world++)
             if (s.o.num_streams % world == 0)
@@ -210,7 +243,17 @@ static void loader__any_set_and_options__delivers_what_the_order_says(void **sta
         padded += s.params.pad_last;
         subject_close(&s);
     }
-    assert_true(opened > NUM_SETS / 2 && padded > NUM_SETS / 6);
+    assert_true(opened > num_sets / 2 && padded > num_sets / 6);
+}
+
+static void loader__any_set_and_options__delivers_what_the_order_says(void **state) {
+    (void)state;
+    check_sets(NUM_SETS, false);
+}
+
+static void loader__any_subset_and_options__delivers_its_samples_as_the_order_says(void **state) {
+    (void)state;
+    check_sets(NUM_PARTS, true);
 }
 
 static int teardown(void **state) {
@@ -222,6 +265,7 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loader__any_set_and_options__delivers_what_the_order_says),
+        cmocka_unit_test(loader__any_subset_and_options__delivers_its_samples_as_the_order_says),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

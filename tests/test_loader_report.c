@@ -391,6 +391,33 @@ static void advice__for_a_slow_disk__is_what_is_smaller(void **state) {
     end(&r);
 }
 
+/* Of two deltas the one at another distance is another way to store. */
+static void advice__another_filter__is_named(void **state) {
+    (void)state;
+    struct run r = usual();
+    begin(&r);
+    struct hr__storage *s = &r.ds->footer.schema.fields[1].storage;
+#define FILTERED(filter, distance, ratio)                                                          \
+    "{\"codec\": \"zstd\", \"filter\": \"" filter                                                  \
+    "\", \"level\": 1, \"distance_bytes\": " distance ", \"ratio\": " ratio                        \
+    ", \"decode_gb_per_s\": 1}"
+    s->filter = HR__FILTER_DELTA;
+    s->element_bytes = 1;
+    s->distance_bytes = 3;
+    struct hr__advice a = advise(
+        &r, "[" FILTERED("delta", "3", "2") ", " FILTERED("delta", "96", "3") "]", true, 0.1);
+    assert_string_equal(a.other, "level 1 with delta");
+    NEAR(a.faster, 1.5);
+    a = advise(&r, "[" FILTERED("delta", "3", "2") ", " FILTERED("delta+bit-shuffle", "3", "4") "]",
+               true, 0.1);
+    assert_string_equal(a.other, "level 1 with delta+bit-shuffle");
+    a = advise(&r, "[" FILTERED("delta", "3", "2") ", " FIGURES("1", "4", "1") "]", true, 0.1);
+    assert_string_equal(a.other, "level 1 without a filter");
+    a = advise(&r, "[" FILTERED("delta", "3", "2") ", " FILTERED("paeth", "3", "9") "]", true, 0.1);
+    assert_string_equal(a.other, "");
+    end(&r);
+}
+
 static void advice__without_figures_or_with_hostile_ones__is_none(void **state) {
     (void)state;
     struct run r = usual();
@@ -444,6 +471,7 @@ int main(void) {
         cmocka_unit_test(latency__of_any_time__is_in_the_bucket_of_its_power),
         cmocka_unit_test(advice__a_candidate_that_decodes_faster__is_told_with_its_size),
         cmocka_unit_test(advice__for_a_slow_disk__is_what_is_smaller),
+        cmocka_unit_test(advice__another_filter__is_named),
         cmocka_unit_test(advice__without_figures_or_with_hostile_ones__is_none),
         cmocka_unit_test(advice__in_the_sentence__follows_what_limits),
     };

@@ -61,6 +61,13 @@ def test_convert__from_npy__stays_within_the_budget(data_set):
     assert_within(data_set[1], helpers=0)
 
 
+def test_convert__shuffled_by_a_temporary_file__stays_within_the_budget(rows, tmp_path):
+    done, report = run("convert", rows, "-o", tmp_path / "t.hrd", "--shuffle", 1, "--index-field", "row")
+    assert report["decoded_bytes"] > DATA_BYTES
+    assert done["peak_pss_bytes"] >= SEEN_BYTES
+    assert_within(done, helpers=0)
+
+
 @pytest.fixture(scope="module")
 def hdf5_rows(rows):
     pytest.importorskip("h5py")
@@ -105,6 +112,7 @@ def run_limited(helpers, *arguments):
 
 def test_convert__under_the_promised_limit__is_not_killed(rows, hdf5_rows, tmp_path):
     run_limited(0, "convert", rows, "-o", tmp_path / "npy.hrd")
+    run_limited(0, "convert", rows, "-o", tmp_path / "shuffled.hrd", "--shuffle", "1")
     run_limited(HELPERS, "convert", hdf5_rows, "-o", tmp_path / "hdf5.hrd", "--helpers", str(HELPERS))
 
 

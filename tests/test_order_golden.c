@@ -200,6 +200,25 @@ static void permutation__golden_file__same_images(void **state) {
     fclose(f);
 }
 
+static void shuffle__golden_file__same_places(void **state) {
+    (void)state;
+    FILE *f = open_golden("shuffles.txt");
+    uint64_t n;
+    uint32_t count = 0;
+    for (; fscanf(f, "%" SCNu64, &n) == 1; count++) {
+        struct hr__permutation p;
+        const uint64_t seed = read_number(f);
+        hr__permutation_init(&p, n, hr__order_key(seed, 0, HR__KEY_DATASET, 0, 0));
+        for (int k = 0; k < 8; k++) {
+            const uint64_t sample = read_number(f), place = read_number(f);
+            assert_int_equal(hr__permutation_apply(&p, sample), place);
+            assert_int_equal(hr__permutation_invert(&p, place), sample);
+        }
+    }
+    assert_int_equal(count, 7);
+    fclose(f);
+}
+
 static void order_key__golden_file__same_keys(void **state) {
     (void)state;
     FILE *f = open_golden("keys.txt");
@@ -221,6 +240,7 @@ int main(void) {
         cmocka_unit_test(order__golden_files__same_batches),
         cmocka_unit_test(permutation__golden_file__same_images),
         cmocka_unit_test(order_key__golden_file__same_keys),
+        cmocka_unit_test(shuffle__golden_file__same_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,8 @@
  * Allocations inside of jansson are not refused: it does not tell lack of memory from bad text.
  */
 #define _GNU_SOURCE
+#include "fake_nodes.h"
+#include "loader.h"
 #include "reader_pass.h"
 
 #include <errno.h>
@@ -104,14 +106,26 @@ enum {
     LOAD_DIRECT,
     LOAD_LIBAIO,
     LOAD_THREADS,
+    FILES_CACHED, /* the same of several files */
+    FILES_DIRECT,
+    LOAD_ON_NODES,
+    LOAD_SUBSET,
+    SUBSET,
+    SPLIT,
+    SPLIT_STRATIFIED,
     PLAN,
     BENCH_MEMORY,
     BENCH_DISK,
+    PROBE,
     VERIFY,
     NUM_CALLS
 };
 
-static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
+static const char *two_nodes;
+
+/* sysfs: NULL, or of a machine with several nodes. */
+static hr_status load(hr_dataset *ds, hr_io io, hr_subset *subset, const char *sysfs,
+                      hr_error *err) {
     static const float scale[1] = {1}; /* values stay as they are */
     const hr_finish finish = {.struct_bytes = sizeof(finish),
                               .field = "w",
@@ -119,6 +133,7 @@ static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
                               .dtype = HR_FLOAT32,
                               .num_channels = 1,
                               .scale = scale};
+    const struct hr__loader_setup setup = {.sysfs = sysfs};
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
     hr_loader *l = NULL;
     hr_batch *b = NULL;
@@ -130,7 +145,8 @@ static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
     o.num_epochs = 2;
     o.budget_bytes = (uint64_t)64 << 20;
     o.io = io;
-    hr_status st = hr_loader_open(ds, &o, &l, err);
+    o.subset = subset;
+    hr_status st = hr__loader_open(ds, &o, &setup, &l, err);
     if (st == HR_ERR_UNSUPPORTED && (io == HR_IO_DIRECT || io == HR_IO_LIBAIO))
         return hr_loader_open(ds, &o, &l, NULL) == HR_OK ? HR_ERR_INVALID : HR_OK;
     for (int ends = 0; st == HR_OK && ends < 2;) {
@@ -144,6 +160,53 @@ static hr_status load(hr_dataset *ds, hr_io io, hr_error *err) {
         }
     }
     hr_loader_close(l);
+    return st;
+}
+
+/* Every third and some more: half by bits. */
+static hr_status subset_make(hr_dataset *ds, hr_subset **out, hr_error *err) {
+    uint64_t list[130], n = 0;
+    for (uint64_t i = 0; i < 130; i++)
+        if (i % 3 == 0 || i % 10 == 7)
+            list[n++] = i;
+    return hr_subset_from_indices(ds, list, n, out, err);
+}
+
+static hr_status load_subset(hr_dataset *ds, hr_error *err) {
+    hr_subset *s = NULL;
+    hr_status st = subset_make(ds, &s, err);
+    if (st == HR_OK)
+        st = load(ds, HR_IO_CACHED, s, NULL, err);
+    hr_subset_free(s);
+    return st;
+}
+
+static hr_status subset(hr_dataset *ds, hr_error *err) {
+    hr_subset *s = NULL, *few = NULL, *range = NULL;
+    hr_status st = subset_make(ds, &s, err);
+    if (st == HR_OK)
+        st = hr_subset_from_indices(ds, (const uint64_t[]){3, 4, 50}, 3, &few, err);
+    if (st == HR_OK)
+        st = hr_subset_from_range(ds, 3, 100, 7, &range, err);
+    hr_subset_free(s);
+    hr_subset_free(few);
+    hr_subset_free(range);
+    return st;
+}
+
+static hr_status split(hr_dataset *ds, const char *field, hr_error *err) {
+    hr_split_options o = HR_SPLIT_OPTIONS_INIT;
+    hr_subset *parts[3];
+    o.fractions = (const double[]){0.5, 0.3, 0.1};
+    o.num_fractions = 3;
+    o.stratify_field = field;
+    o.budget_bytes = (uint64_t)64 << 20;
+    hr_status st = hr_split(ds, &o, parts, err);
+    for (int i = 0; i < 3; i++) {
+        if (st != HR_OK && parts[i] != NULL)
+            return HR_ERR_INVALID;
+        hr_subset_free(parts[i]);
+    }
     return st;
 }
 
@@ -169,6 +232,19 @@ static hr_status bench(hr_dataset *ds, bool disk, hr_error *err) {
     return hr_bench(ds, &o, &r, err);
 }
 
+static hr_status probe(hr_dataset *ds, hr_error *err) {
+    hr_loader_options lo = HR_LOADER_OPTIONS_INIT;
+    hr_probe_options o = HR_PROBE_OPTIONS_INIT;
+    hr_probe_result r = {.struct_bytes = sizeof(r)};
+    lo.flags = HR_LOADER_SHUFFLE;
+    lo.batch_samples = 16;
+    lo.num_threads = 2;
+    lo.budget_bytes = (uint64_t)64 << 20;
+    lo.io = HR_IO_CACHED;
+    o.limit_ns = 20000000;
+    return hr_probe(ds, &lo, &o, &r, err);
+}
+
 static hr_status call(const char *path, int which, hr_error *err) {
     hr_dataset *ds = NULL;
     hr_open_options o = HR_OPEN_OPTIONS_INIT;
@@ -177,26 +253,37 @@ static hr_status call(const char *path, int which, hr_error *err) {
     v.num_threads = 3;
     if (which == VERIFY)
         return hr_dataset_verify(path, &v, err);
-    hr_status st = hr_dataset_open(path, &o, &ds, err);
+    const char *const files[] = {path, path, path};
+    const bool several = which == FILES_CACHED || which == FILES_DIRECT;
+    hr_status st = hr_dataset_open_many(files, several ? 3 : 1, &o, &ds, err);
     if (st == HR_OK)
-        st = which == READ           ? pass_read(ds, &set, err)
-             : which == GATHER       ? pass_gather(ds, &set, err)
-             : which == LOAD_CACHED  ? load(ds, HR_IO_CACHED, err)
-             : which == LOAD_DIRECT  ? load(ds, HR_IO_DIRECT, err)
-             : which == LOAD_LIBAIO  ? load(ds, HR_IO_LIBAIO, err)
-             : which == LOAD_THREADS ? load(ds, HR_IO_THREADS, err)
-             : which == PLAN         ? plan(ds, err)
-                                     : bench(ds, which == BENCH_DISK, err);
+        st = which == READ               ? pass_read(ds, &set, err)
+             : which == GATHER           ? pass_gather(ds, &set, err)
+             : which == LOAD_CACHED      ? load(ds, HR_IO_CACHED, NULL, NULL, err)
+             : which == LOAD_DIRECT      ? load(ds, HR_IO_DIRECT, NULL, NULL, err)
+             : which == LOAD_LIBAIO      ? load(ds, HR_IO_LIBAIO, NULL, NULL, err)
+             : which == LOAD_THREADS     ? load(ds, HR_IO_THREADS, NULL, NULL, err)
+             : which == LOAD_ON_NODES    ? load(ds, HR_IO_CACHED, NULL, two_nodes, err)
+             : which == FILES_CACHED     ? load(ds, HR_IO_CACHED, NULL, NULL, err)
+             : which == FILES_DIRECT     ? load(ds, HR_IO_DIRECT, NULL, NULL, err)
+             : which == LOAD_SUBSET      ? load_subset(ds, err)
+             : which == SUBSET           ? subset(ds, err)
+             : which == SPLIT            ? split(ds, NULL, err)
+             : which == SPLIT_STRATIFIED ? split(ds, "y", err)
+             : which == PLAN             ? plan(ds, err)
+             : which == PROBE            ? probe(ds, err)
+                                         : bench(ds, which == BENCH_DISK, err);
     else if (ds != NULL)
         st = HR_ERR_INVALID;
     hr_dataset_close(ds);
     return st;
 }
 
-/* Refuses the nth of each call in turn until a call needs fewer. */
+/* Refuses the nth of each call in turn until a call needs fewer; those of a probe, which takes its
+ * time, in steps that grow. */
 static void refuse_each(int which) {
     const char *path = made_path("alloc.hrd");
-    for (long nth = 0;; nth++) {
+    for (long nth = 0;; nth += which == PROBE ? 1 + nth / 16 : 1) {
         hr_error err = {0};
         atomic_store(&refused, false);
         atomic_store(&until_refusal, nth);
@@ -229,6 +316,29 @@ static void loader__each_allocation_refused__no_memory(void **state) {
     refuse_each(LOAD_DIRECT);
     refuse_each(LOAD_LIBAIO);
     refuse_each(LOAD_THREADS);
+    refuse_each(LOAD_ON_NODES);
+}
+
+static void files__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(FILES_CACHED);
+    refuse_each(FILES_DIRECT);
+}
+
+static void loader__of_a_subset_each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(LOAD_SUBSET);
+}
+
+static void subset__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(SUBSET);
+}
+
+static void split__each_allocation_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(SPLIT);
+    refuse_each(SPLIT_STRATIFIED);
 }
 
 static void plan__each_allocation_refused__no_memory(void **state) {
@@ -242,6 +352,11 @@ static void bench__each_allocation_refused__no_memory(void **state) {
     refuse_each(BENCH_DISK);
 }
 
+static void probe__many_allocations_refused__no_memory(void **state) {
+    (void)state;
+    refuse_each(PROBE);
+}
+
 static void verify__each_allocation_refused__no_memory(void **state) {
     (void)state;
     refuse_each(VERIFY);
@@ -252,14 +367,18 @@ static void threads__each_refused__no_memory_or_done_without(void **state) {
     atomic_store(&threads_only, true);
     refuse_each(LOAD_CACHED);
     refuse_each(LOAD_THREADS);
+    refuse_each(LOAD_ON_NODES);
     refuse_each(BENCH_MEMORY);
+    refuse_each(PROBE);
     refuse_each(VERIFY);
     atomic_store(&threads_only, false);
 }
 
 static int setup(void **state) {
     (void)state;
+    static const struct fake_node nodes[] = {{"node0", "0"}, {"node1", "1"}, {NULL, NULL}};
     made_write(made_path("alloc.hrd"), &set);
+    two_nodes = fake_nodes("0-1", nodes);
     return 0;
 }
 
@@ -274,8 +393,13 @@ int main(void) {
         cmocka_unit_test(read__each_allocation_refused__no_memory),
         cmocka_unit_test(gather__each_allocation_refused__no_memory),
         cmocka_unit_test(loader__each_allocation_refused__no_memory),
+        cmocka_unit_test(files__each_allocation_refused__no_memory),
+        cmocka_unit_test(loader__of_a_subset_each_allocation_refused__no_memory),
+        cmocka_unit_test(subset__each_allocation_refused__no_memory),
+        cmocka_unit_test(split__each_allocation_refused__no_memory),
         cmocka_unit_test(plan__each_allocation_refused__no_memory),
         cmocka_unit_test(bench__each_allocation_refused__no_memory),
+        cmocka_unit_test(probe__many_allocations_refused__no_memory),
         cmocka_unit_test(verify__each_allocation_refused__no_memory),
         cmocka_unit_test(threads__each_refused__no_memory_or_done_without),
     };

@@ -27,7 +27,43 @@ static const struct made sets[] = {
     {60, 16, 9000, 0, HR_CODEC_RAW, HR_FILTER_NONE}, /* more than one read for each chunk */
 };
 
-enum { READ, GATHER, LOAD, LOAD_MANY, LOAD_THREADS, VERIFY, VERIFY_MANY, NUM_CALLS };
+enum {
+    READ,
+    GATHER,
+    LOAD,
+    LOAD_MANY,
+    LOAD_THREADS,
+    LOAD_FILES,
+    LOAD_SUBSET,
+    SPLIT,
+    VERIFY,
+    VERIFY_MANY,
+    NUM_CALLS
+};
+
+/* The same file three times. */
+static hr_status load_files(hr_dataset *ds, const struct made *m, hr_error *err) {
+    hr_loader_options o = HR_LOADER_OPTIONS_INIT;
+    hr_loader *l = NULL;
+    hr_batch *b = NULL;
+    uint64_t samples = 0;
+    o.flags = HR_LOADER_SHUFFLE;
+    o.batch_samples = 16;
+    o.num_threads = 2;
+    o.num_epochs = 1;
+    o.budget_bytes = BUDGET;
+    hr_status st = hr_loader_open(ds, &o, &l, err);
+    while (st == HR_OK && (st = hr_loader_next(l, -1, &b, err)) == HR_OK) {
+        assert_true(made_batch_right(b, m));
+        samples += hr_batch_num_samples(b);
+        hr_batch_release(b);
+    }
+    hr_loader_close(l);
+    if (st != HR_END_OF_EPOCH)
+        return st;
+    assert_int_equal(samples, 3 * m->num_samples);
+    return HR_OK;
+}
 
 static hr_status call(struct memory_file *f, const struct made *m, int which, hr_error *err) {
     hr_dataset *ds = NULL;
@@ -37,23 +73,30 @@ static hr_status call(struct memory_file *f, const struct made *m, int which, hr
     v.num_threads = which == VERIFY ? 1 : 3;
     if (which == VERIFY || which == VERIFY_MANY)
         return hr__verify_in(&f->folder, NAME, &v, err);
-    hr_status st = hr__dataset_open_in(&f->folder, NAME, &o, &ds, err);
+    const char *const paths[] = {NAME, NAME, NAME};
+    hr_status st =
+        hr__dataset_open_many_in(&f->folder, paths, which == LOAD_FILES ? 3 : 1, &o, &ds, err);
     if (st == HR_OK)
-        st = which == READ        ? pass_read(ds, m, err)
-             : which == GATHER    ? pass_gather(ds, m, err)
-             : which == LOAD      ? pass_loader(ds, m, HR_IO_CACHED, 1, 2, err)
-             : which == LOAD_MANY ? pass_loader(ds, m, HR_IO_CACHED, 3, 2, err)
-                                  : pass_loader(ds, m, HR_IO_THREADS, 2, 2, err);
+        st = which == READ          ? pass_read(ds, m, err)
+             : which == GATHER      ? pass_gather(ds, m, err)
+             : which == LOAD        ? pass_loader(ds, m, HR_IO_CACHED, 1, 2, err)
+             : which == LOAD_FILES  ? load_files(ds, m, err)
+             : which == LOAD_MANY   ? pass_loader(ds, m, HR_IO_CACHED, 3, 2, err)
+             : which == LOAD_SUBSET ? pass_subset(ds, m, HR_IO_CACHED, 2, 2, err)
+             : which == SPLIT       ? pass_split(ds, err)
+                                    : pass_loader(ds, m, HR_IO_THREADS, 2, 2, err);
     hr_dataset_close(ds);
     return st;
 }
 
-/* An error of the disk is told as one; verify goes on after it, and calls the file damaged. */
+/* An error of the disk is told as one; verify goes on after it, and calls the file damaged. An open
+ * cannot be short: it fails. */
 static void check_error(int which, int os_errno, long nth, hr_status st, const hr_error *err) {
     bool io = st == HR_ERR_IO && err->os_errno == EIO;
     bool verify = which == VERIFY || which == VERIFY_MANY;
+    bool opens = nth == 1 || which == LOAD_FILES;
     bool right = os_errno != 0 ? io || (verify && st == HR_ERR_CORRUPT)
-                               : st == HR_ERR_CORRUPT || (nth == 1 && io);
+                               : st == HR_ERR_CORRUPT || (opens && io);
     if (!right || err->status != st || strstr(err->message, NAME) == NULL)
         fail_msg("call %d, operation %ld (errno %d): %s: %s", which, nth, os_errno,
                  hr_status_name(st), err->message);
@@ -206,6 +249,42 @@ static void close__slow_disk__takes_no_longer_than_its_reads(void **state) {
     memory_file_free(&f);
 }
 
+/* A visit of a subset that reads sixteen chunks one after the other does not read them all first.
+ */
+static void close__slow_disk_and_long_visits__takes_no_longer_than_a_read(void **state) {
+    (void)state;
+    static const struct made made = {480, 16, 24, 0, HR_CODEC_RAW, HR_FILTER_NONE};
+    const int64_t read_ns = 100000000;
+    struct memory_file f;
+    hr_dataset *ds = NULL;
+    hr_subset *s = NULL;
+    hr_error err = {0};
+    made_write(made_path("faulty.hrd"), &made);
+    memory_file_load(&f, made_path("faulty.hrd"), 0);
+    made_ok(hr__dataset_open_in(&f.folder, NAME, NULL, &ds, &err), &err);
+    made_ok(hr_subset_from_range(ds, 0, UINT64_MAX, 16, &s, &err), &err);
+    for (int64_t wait_ns = 0; wait_ns <= 2 * read_ns; wait_ns += read_ns / 2) {
+        hr_loader *l = NULL;
+        hr_batch *b = NULL;
+        hr_loader_options lo = HR_LOADER_OPTIONS_INIT;
+        lo.batch_samples = 16;
+        lo.num_threads = 2;
+        lo.io = HR_IO_CACHED;
+        lo.budget_bytes = BUDGET;
+        lo.subset = s;
+        atomic_store(&f.delay_us, (unsigned)(read_ns / 1000));
+        made_ok(hr_loader_open(ds, &lo, &l, &err), &err);
+        assert_int_equal(hr_loader_next(l, wait_ns, &b, &err), HR_TIMEOUT);
+        int64_t began_ns = hr__now_ns();
+        hr_loader_close(l);
+        assert_true(hr__now_ns() - began_ns < 3 * read_ns);
+        atomic_store(&f.delay_us, 0);
+    }
+    hr_subset_free(s);
+    hr_dataset_close(ds);
+    memory_file_free(&f);
+}
+
 static int teardown(void **state) {
     (void)state;
     made_cleanup();
@@ -220,6 +299,7 @@ int main(void) {
         cmocka_unit_test(open__small_file_that_cannot_be_read__is_an_io_error),
         cmocka_unit_test(next__after_a_failure__without_batches_and_closes),
         cmocka_unit_test(close__slow_disk__takes_no_longer_than_its_reads),
+        cmocka_unit_test(close__slow_disk_and_long_visits__takes_no_longer_than_a_read),
     };
     alarm(100); /* a hang is a failure */
     return cmocka_run_group_tests(tests, NULL, teardown);

@@ -25,6 +25,10 @@ STORAGE = {
     "raw": ["--codec", "raw"],
     "zstd": ["--codec", "zstd", "--filter", "none"],
     "zstd and shuffle": ["--codec", "zstd", "--filter", "shuffle"],
+    "zstd and bit shuffle": ["--codec", "zstd", "--filter", "bitshuffle"],
+    "zstd and delta": ["--codec", "zstd", "--filter", "delta"],
+    "zstd, delta and shuffle": ["--codec", "zstd", "--filter", "delta+shuffle"],
+    "zstd, delta and bit shuffle": ["--codec", "zstd", "--filter", "delta+bitshuffle"],
     "high level": ["--codec", "zstd", "--filter", "shuffle", "--level", "12"],
     "small chunks": ["--chunk-bytes", "1000"],
 }

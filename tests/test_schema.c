@@ -177,8 +177,9 @@ static void print__everything__parses_back_equal(void **state) {
     struct hr__schema s, t;
     assert_int_equal(make(fields, 3, &s), HR_OK);
     s.fields[0].storage = (struct hr__storage){.codec = HR__CODEC_ZSTD,
-                                               .filter = HR__FILTER_BYTE_SHUFFLE,
+                                               .filter = HR__FILTER_DELTA_BYTE_SHUFFLE,
                                                .element_bytes = 8,
+                                               .distance_bytes = 48,
                                                .level = -5};
     s.fields[0].statistics = hr__statistics_new(HR_INT64, true);
     const int64_t values[] = {-4, -4, INT64_MAX, INT64_MIN, 9007199254740993};
@@ -190,7 +191,9 @@ static void print__everything__parses_back_equal(void **state) {
     assert_int_equal(parse_n(first, n, &t), HR_OK);
     assert_int_equal(t.layout_hash, s.layout_hash);
     assert_int_equal(t.fields[0].storage.level, -5);
+    assert_int_equal(t.fields[0].storage.filter, HR__FILTER_DELTA_BYTE_SHUFFLE);
     assert_int_equal(t.fields[0].storage.element_bytes, 8);
+    assert_int_equal(t.fields[0].storage.distance_bytes, 48);
     assert_int_equal(t.fields[1].width_bytes, 48);
     assert_int_equal(t.fields[2].shape[1], UINT64_C(1) << 48);
     hr_statistics stats = {.struct_bytes = sizeof(stats)};
@@ -324,6 +327,15 @@ static void parse__rules__are_checked(void **state) {
               "\"element_bytes\": 3}"),
         FIELD(", \"storage\": {\"codec\": \"zstd\", \"filter\": \"byte-shuffle\", "
               "\"element_bytes\": 258}"),
+        FIELD(", \"storage\": {\"codec\": \"zstd\", \"filter\": \"delta\", \"element_bytes\": 4}"),
+        FIELD(", \"storage\": {\"codec\": \"zstd\", \"filter\": \"delta\", \"element_bytes\": 4, "
+              "\"distance_bytes\": 6}"),
+        FIELD(", \"storage\": {\"codec\": \"zstd\", \"filter\": \"delta\", \"element_bytes\": 4, "
+              "\"distance_bytes\": 4294967300}"),
+        FIELD(", \"storage\": {\"codec\": \"zstd\", \"filter\": \"delta\", \"element_bytes\": 4, "
+              "\"distance_bytes\": -4}"),
+        FIELD(", \"storage\": {\"codec\": \"zstd\", \"filter\": \"bit-shuffle\", "
+              "\"element_bytes\": 4, \"distance_bytes\": 4}"),
         FIELD(", \"storage\": {\"codec\": \"zstd\", \"filter\": \"none\", \"level\": "
               "4294967297}"),
         FIELD(", \"statistics\": {}"),

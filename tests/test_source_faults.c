@@ -1,8 +1,8 @@
 /*
  * Every system call, allocation and thread of a conversion fails in turn (link-time --wrap), from
- * .npy files and from HDF5 through a helper, which this program plays itself: a clear error that
- * names the file, nothing that looks complete, no descriptor and no process left, and the
- * conversion can be resumed.
+ * .npy files, also shuffled, and from HDF5 through a helper, which this program plays itself: a
+ * clear error that names the file, nothing that looks complete, no descriptor and no process left,
+ * and the conversion can be resumed.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -16,6 +16,7 @@
 #include "fault_calls.h"
 #include "headrace/headrace.h"
 #include "npy_header.h"
+#include "shuffle.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -60,8 +61,11 @@ static int serve(int socket) {
 
 /* ---- what is converted ---- */
 
-enum input { NPY, RAW, HDF5, NUM_INPUTS };
+enum input { NPY, RAW, HDF5, SHUFFLED /* raw, by a temporary file */, NUM_INPUTS };
 static char paths[NUM_INPUTS][256];
+static uint64_t small_budget_bytes; /* in which the samples do not fit in memory */
+
+#define SHUFFLED_SAMPLES 10000u
 
 static void write_file(const char *path, const void *head, size_t head_bytes, uint64_t n) {
     FILE *f = fopen(path, "wb");
@@ -73,13 +77,14 @@ static void write_file(const char *path, const void *head, size_t head_bytes, ui
 }
 
 static void write_inputs(void) {
-    static const char *const names[] = {"x.npy", "x.bin", "x.h5"};
+    static const char *const names[] = {"x.npy", "x.bin", "x.h5", "s.bin"};
     uint8_t header[2048];
     size_t n = hr__npy_header_print("<u4", FAKE_SAMPLES, NULL, 0, header, sizeof header);
     for (int i = 0; i < NUM_INPUTS; i++)
         (void)snprintf(paths[i], sizeof paths[i], "%s/%s", folder, names[i]);
     write_file(paths[NPY], header, n, FAKE_SAMPLES);
     write_file(paths[RAW], "", 0, FAKE_SAMPLES);
+    write_file(paths[SHUFFLED], "", 0, SHUFFLED_SAMPLES);
     write_file(paths[HDF5], "\x89HDF\r\n\x1a\n", 8, 0);
 }
 
@@ -93,9 +98,31 @@ static hr_status convert(enum input input, uint32_t flags, hr_error *err) {
     o.budget_bytes = UINT64_C(16) << 20;
     o.num_threads = 2;
     o.num_helpers = 2;
-    o.raw_dtype = input == RAW ? "<u4" : NULL;
+    o.raw_dtype = input == RAW || input == SHUFFLED ? "<u4" : NULL;
     o.helper_timeout_ns = INT64_C(5000000000);
+    if (input == SHUFFLED) {
+        o.flags |= HR_CONVERT_SHUFFLE;
+        o.shuffle_seed = 1;
+        o.budget_bytes = small_budget_bytes;
+        o.index_field = "row";
+    }
     return hr_convert(&o, NULL, err);
+}
+
+/* A little more than the least. */
+static void find_small_budget(void) {
+    unsigned long long shuffling = 0, writing = 0;
+    hr_error err = {0};
+    small_budget_bytes = 1;
+    assert_int_equal(convert(SHUFFLED, 0, &err), HR_ERR_BUDGET);
+    const char *s = strstr(err.message, "reading and shuffling take ");
+    const char *w = strstr(err.message, "writing needs at least ");
+    assert_true(s != NULL && w != NULL);
+    assert_int_equal(sscanf(s, "reading and shuffling take %llu", &shuffling), 1);
+    assert_int_equal(sscanf(w, "writing needs at least %llu", &writing), 1);
+    small_budget_bytes = shuffling + writing - 1;
+    assert_int_equal(convert(SHUFFLED, 0, &err), HR_ERR_BUDGET);
+    small_budget_bytes += SHUFFLED_SAMPLES * 9;
 }
 
 /* ---- what must hold ---- */
@@ -116,18 +143,44 @@ static void assert_no_child(void) {
     assert_int_equal(errno, ECHILD);
 }
 
-static void assert_target_whole(void) {
+static void read_field(hr_dataset *ds, uint32_t field, void *out, uint32_t n, size_t n_bytes) {
+    hr_error err = {0};
+    assert_int_equal(hr_dataset_num_samples(ds), n);
+    if (hr_dataset_read(ds, field, 0, n, out, n_bytes, &err) != HR_OK)
+        fail_msg("%s", err.message);
+}
+
+static void assert_shuffled(hr_dataset *ds) {
+    static uint32_t rows[SHUFFLED_SAMPLES];
+    static int64_t before[SHUFFLED_SAMPLES];
+    struct hr__permutation p;
+    read_field(ds, 0, rows, SHUFFLED_SAMPLES, sizeof rows);
+    read_field(ds, 1, before, SHUFFLED_SAMPLES, sizeof before);
+    hr__shuffle_permutation(&p, SHUFFLED_SAMPLES, 1);
+    for (uint32_t i = 0; i < SHUFFLED_SAMPLES; i++) {
+        const uint64_t place = hr__permutation_apply(&p, i);
+        assert_int_equal(rows[place], i);
+        assert_int_equal(before[place], i);
+    }
+}
+
+static void assert_in_order(hr_dataset *ds) {
     static uint32_t rows[FAKE_SAMPLES];
+    read_field(ds, 0, rows, FAKE_SAMPLES, sizeof rows);
+    for (uint32_t i = 0; i < FAKE_SAMPLES; i++)
+        assert_int_equal(rows[i], i);
+}
+
+static void assert_target_whole(enum input input) {
     hr_dataset *ds = NULL;
     hr_error err = {0};
     if (hr_dataset_verify(target, NULL, &err) != HR_OK ||
         hr_dataset_open(target, NULL, &ds, &err) != HR_OK)
         fail_msg("%s", err.message);
-    assert_int_equal(hr_dataset_num_samples(ds), FAKE_SAMPLES);
-    if (hr_dataset_read(ds, 0, 0, FAKE_SAMPLES, rows, sizeof rows, &err) != HR_OK)
-        fail_msg("%s", err.message);
-    for (uint32_t i = 0; i < FAKE_SAMPLES; i++)
-        assert_int_equal(rows[i], i);
+    if (input == SHUFFLED)
+        assert_shuffled(ds);
+    else
+        assert_in_order(ds);
     hr_dataset_close(ds);
 }
 
@@ -152,7 +205,8 @@ static void check_failure(enum fault_kind kind, long nth, hr_status st, const hr
         fail_msg("%s (%ld): %s without a message", call, nth, hr_status_name(st));
     if (kind == FAULT_MEMORY && st != HR_ERR_NO_MEMORY)
         fail_msg("%s (%ld): %s: %s", call, nth, hr_status_name(st), err->message);
-    if (kind == FAULT_SYSTEM && strstr(err->message, folder) == NULL)
+    const bool of_memory = st == HR_ERR_NO_MEMORY && strcmp(call, "mmap") == 0;
+    if (kind == FAULT_SYSTEM && !of_memory && strstr(err->message, folder) == NULL)
         fail_msg("%s (%ld): no file is named in: %s", call, nth, err->message);
 }
 
@@ -170,12 +224,12 @@ static bool one_fault(enum input input, enum fault_kind kind, long nth) {
     else if (st != HR_OK)
         fail_msg("%s", err.message);
     if (st == HR_OK || access(target, F_OK) == 0)
-        assert_target_whole();
+        assert_target_whole(input);
     if (st != HR_OK && nth % 4 == 0) { /* what is left can be gone on with */
         st = convert(input, HR_CONVERT_RESUME | HR_CONVERT_REPLACE, &err);
         if (st != HR_OK)
             fail_msg("after a fault in call %ld: %s", nth, err.message);
-        assert_target_whole();
+        assert_target_whole(input);
     }
     (void)unlink(target);
     return fault_hit() != NULL;
@@ -212,6 +266,16 @@ static void hdf5__each_system_call_fails__is_an_error(void **state) {
     each_fails(HDF5, FAULT_SYSTEM, 60);
 }
 
+static void shuffled__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(SHUFFLED, FAULT_SYSTEM, 60);
+}
+
+static void shuffled__each_allocation_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(SHUFFLED, FAULT_MEMORY, 80);
+}
+
 static void hdf5__each_allocation_fails__is_an_error(void **state) {
     (void)state;
     each_fails(HDF5, FAULT_MEMORY, 80);
@@ -227,7 +291,7 @@ static void each_is_survived(enum input input, enum fault_kind kind, long at_lea
         fault_disarm();
         if (st != HR_OK)
             fail_msg("%s (%ld): %s", fault_hit(), nth, err.message);
-        assert_target_whole();
+        assert_target_whole(input);
         assert_no_child();
         (void)unlink(target);
         if (fault_hit() == NULL)
@@ -255,6 +319,7 @@ static int setup(void **state) {
     (void)snprintf(target, sizeof target, "%s/t.hrd", folder);
     fault_spawn_instead(self);
     write_inputs();
+    find_small_budget();
     return 0;
 }
 
@@ -273,6 +338,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(npy__each_allocation_fails__is_an_error),
         cmocka_unit_test(npy__each_transfer_is_short__is_gone_on_with),
         cmocka_unit_test(raw__each_system_call_fails__is_an_error),
+        cmocka_unit_test(shuffled__each_system_call_fails__is_an_error),
+        cmocka_unit_test(shuffled__each_allocation_fails__is_an_error),
         cmocka_unit_test(hdf5__each_system_call_fails__is_an_error),
         cmocka_unit_test(hdf5__each_allocation_fails__is_an_error),
         cmocka_unit_test(hdf5__each_call_is_interrupted__is_done_again),

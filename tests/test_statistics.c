@@ -457,6 +457,37 @@ static void wanted__kinds__as_specified(void **state) {
         assert_int_equal(hr__statistics_wanted((hr_dtype)t), t <= HR_COMPLEX128);
 }
 
+/* Two data sets, each of which counts its samples from 0. */
+static void append__other_data_set__samples_move_and_labels_need_both(void **state) {
+    (void)state;
+    const float first[] = {1, 2, 3}, second[] = {4, NAN, 5, INFINITY};
+    struct hr__statistics *a = of(HR_FLOAT32, false, first, 3, 1);
+    struct hr__statistics *b = of(HR_FLOAT32, false, second, 4, 1);
+    assert_int_equal(hr__statistics_append(a, b, 1000, NULL), HR_OK);
+    assert_int_equal(get(a).first_nan_sample, 1001);
+    assert_int_equal(get(a).first_inf_sample, 1003);
+    assert_int_equal(get(b).first_nan_sample, 1);
+    /* A file that lies about its first NaN makes it none, not a small number. */
+    assert_int_equal(hr__statistics_append(a, b, UINT64_MAX - 1, NULL), HR_OK);
+    assert_int_equal(get(a).first_nan_sample, 1001);
+    hr__statistics_free(a);
+    hr__statistics_free(b);
+    const int32_t labels[] = {1, 1, 2};
+    a = of(HR_INT32, true, labels, 3, 1);
+    b = of(HR_INT32, true, labels, 3, 1);
+    assert_int_equal(hr__statistics_append(a, b, 3, NULL), HR_OK);
+    assert_true(get(a).has_labels && get(a).num_distinct == 2 && get(a).num_runs == 4);
+    assert_true(hr__statistics_held_bytes(a) > 512);
+    hr__statistics_free(b);
+    b = of(HR_INT32, false, labels, 3, 1);
+    assert_int_equal(hr__statistics_append(a, b, 6, NULL), HR_OK);
+    assert_false(get(a).has_labels);
+    assert_int_equal(get(a).num_values, 9);
+    assert_true(hr__statistics_held_bytes(a) < 512);
+    hr__statistics_free(a);
+    hr__statistics_free(b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(add__every_dtype_and_length__as_plain),
@@ -472,6 +503,7 @@ int main(void) {
         cmocka_unit_test(merge__any_cut__as_one_pass),
         cmocka_unit_test(merge__with_nothing__changes_nothing),
         cmocka_unit_test(wanted__kinds__as_specified),
+        cmocka_unit_test(append__other_data_set__samples_move_and_labels_need_both),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -289,6 +289,7 @@ static void features__malformed_area__is_corrupt(void **state) {
         assert_int_equal(decode_names(required, "zstd\n", 6, &err), HR_ERR_CORRUPT);
         features(required, "", HR_OK);
         features(required, "byte-shuffle\nvarlen\nzstd\n", HR_OK);
+        features(required, "bit-shuffle\nbyte-shuffle\ndelta\nvarlen\nzstd\n", HR_OK);
     }
     features(false, "zst\nzstd\n", HR_OK);
     features(false, "a23456789012345678901234567890123456789012345678901234567890123\n", HR_OK);

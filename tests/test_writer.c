@@ -3,6 +3,7 @@
  */
 #define _GNU_SOURCE
 #include "fault_disk.h"
+#include "frame_filter.h"
 #include "hrd_reader_util.h"
 #include "writer_internal.h"
 #include "writer_rows.h"
@@ -78,12 +79,12 @@ static void writer__every_dtype__comes_back_bit_for_bit(void **state) {
 static void writer__every_codec_and_filter__comes_back_bit_for_bit(void **state) {
     (void)state;
     for (int32_t codec = HR_CODEC_AUTO; codec <= HR_CODEC_ZSTD; codec++) {
-        for (int32_t filter = HR_FILTER_AUTO; filter <= HR_FILTER_BYTE_SHUFFLE; filter++) {
+        for (int32_t filter = HR_FILTER_AUTO; filter <= HR_FILTER_DELTA_BIT_SHUFFLE; filter++) {
             hr_writer_options o = options();
             o.codec = codec;
             o.filter = filter;
             o.chunk_bytes = 8192;
-            if (codec == HR_CODEC_RAW && filter == HR_FILTER_BYTE_SHUFFLE)
+            if (codec == HR_CODEC_RAW && filter > HR_FILTER_NONE)
                 continue;
             round_trip(rows_fields, ROWS_NUM_FIELDS, 1000, 333, &o);
         }
@@ -123,7 +124,7 @@ static void writer__nan_payloads_and_minus_zero__are_kept(void **state) {
     (void)state;
     const uint32_t bits[] = {0x7fc12345, 0xffc00001, 0x7f800001, 0x80000000, 0xff800000};
     const hr_field field = {.name = "x", .dtype = HR_FLOAT32};
-    for (int32_t filter = HR_FILTER_NONE; filter <= HR_FILTER_BYTE_SHUFFLE; filter++) {
+    for (int32_t filter = HR_FILTER_NONE; filter <= HR_FILTER_DELTA_BIT_SHUFFLE; filter++) {
         struct fault_disk *d = fault_disk_new();
         struct hrd_image im;
         hr_error err = {0};
@@ -241,9 +242,45 @@ static void writer__goals__size_is_smallest_and_all_tell_what_was_tried(void **s
         file_bytes[goal] = im.superblock.file_bytes;
         hrd_image_free(&im);
     }
-    assert_true(file_bytes[HR_OPTIMIZE_SIZE] < file_bytes[HR_OPTIMIZE_SPEED]);
-    assert_true(file_bytes[HR_OPTIMIZE_SIZE] <= file_bytes[HR_OPTIMIZE_BALANCED]);
+    /* Of candidates within 1 % of the smallest, the fastest is taken: which, is a measurement. And
+     * a footer names all that were tried. */
+    uint64_t most = file_bytes[HR_OPTIMIZE_SIZE] * 99 / 100 - 4096;
+    assert_true(file_bytes[HR_OPTIMIZE_SPEED] > most && file_bytes[HR_OPTIMIZE_BALANCED] > most);
     free(x);
+}
+
+/* Ascending ids are smallest as differences; the file lists what that needs. */
+static void writer__ascending_ids__are_stored_as_differences(void **state) {
+    (void)state;
+    const hr_field field = {.name = "id", .dtype = HR_INT64};
+    const uint64_t n = 60000;
+    int64_t *ids = malloc(n * sizeof *ids), id = 0;
+    for (uint64_t i = 0; i < n; i++)
+        ids[i] = id += 1 + (int64_t)(i * 2654435761u >> 7) % 50;
+    for (int32_t goal = HR_OPTIMIZE_BALANCED; goal <= HR_OPTIMIZE_SIZE; goal++) {
+        struct fault_disk *d = fault_disk_new();
+        struct hrd_image im;
+        hr_error err = {0};
+        hr_writer *w = NULL;
+        hr_writer_options o = options();
+        const void *columns[] = {ids};
+        o.optimize = goal;
+        assert_ok(hr__writer_open_in(fault_disk_folder(d), TARGET, &field, 1, &o, &w, &err), &err);
+        assert_ok(hr_writer_append(w, n, columns, &err), &err);
+        assert_ok(hr_writer_commit(w, &err), &err);
+        hr_writer_close(w);
+        load(d, &im);
+        const struct hr__storage *s = &im.footer.schema.fields[0].storage;
+        assert_true(hr__filter_has_delta(s->filter));
+        assert_int_equal(s->element_bytes, 8);
+        assert_int_equal(s->distance_bytes, 8);
+        assert_int_equal(im.superblock.required, HR__FEATURE_ZSTD | hr__filter_features(s->filter));
+        assert_non_null(strstr(im.footer.json, "\"distance_bytes\": 8"));
+        assert_memory_equal(im.columns[0], ids, n * sizeof *ids);
+        hrd_image_free(&im);
+        fault_disk_free(d);
+    }
+    free(ids);
 }
 
 static void writer__incompressible_data__are_raw_for_every_goal(void **state) {
@@ -490,6 +527,28 @@ static void writer__too_small_budget__is_refused_with_one_that_works(void **stat
     fault_disk_free(d);
 }
 
+static void writer__kept_to_what_it_needs__works(void **state) {
+    (void)state;
+    struct fault_disk *d = fault_disk_new();
+    hr_error err = {0};
+    hr_writer *w = NULL;
+    hr_writer_options o = options();
+    hr_writer_info info = {.struct_bytes = sizeof info};
+    o.budget_bytes = UINT64_C(1) << 30;
+    assert_ok(hr__writer_open_in(fault_disk_folder(d), TARGET, rows_fields, ROWS_NUM_FIELDS, &o, &w,
+                                 &err),
+              &err);
+    const uint64_t needed_bytes = hr__writer_keep_to_need(w);
+    assert_true(needed_bytes < UINT64_C(1) << 28);
+    assert_ok(rows_append(w, rows_fields, ROWS_NUM_FIELDS, 0, 9000, 500, &err), &err);
+    assert_ok(hr_writer_commit(w, &err), &err);
+    assert_ok(hr_writer_describe(w, &info, &err), &err);
+    assert_int_equal(info.budget_bytes, needed_bytes);
+    assert_true(info.reserved_bytes <= needed_bytes && info.reserved_bytes >= needed_bytes / 2);
+    hr_writer_close(w);
+    fault_disk_free(d);
+}
+
 static void writer__any_budget__is_never_exceeded(void **state) {
     (void)state;
     for (uint64_t mib = 6; mib < 40; mib += 7) {
@@ -608,6 +667,7 @@ int main(void) {
         cmocka_unit_test(writer__compressible_data__are_compressed_by_choice),
         cmocka_unit_test(writer__goals__size_is_smallest_and_all_tell_what_was_tried),
         cmocka_unit_test(writer__incompressible_data__are_raw_for_every_goal),
+        cmocka_unit_test(writer__ascending_ids__are_stored_as_differences),
         cmocka_unit_test(writer__disk_rate__is_what_candidates_are_weighed_by),
         cmocka_unit_test(writer__level_said__is_the_only_one),
         cmocka_unit_test(writer__one_and_four_threads__store_the_same_bytes),
@@ -619,6 +679,7 @@ int main(void) {
         cmocka_unit_test(writer__existing_target__is_refused_unless_replaced),
         cmocka_unit_test(writer__second_writer__is_busy),
         cmocka_unit_test(writer__too_small_budget__is_refused_with_one_that_works),
+        cmocka_unit_test(writer__kept_to_what_it_needs__works),
         cmocka_unit_test(writer__any_budget__is_never_exceeded),
         cmocka_unit_test(writer__wrong_options__are_refused),
         cmocka_unit_test(writer__after_commit__can_only_be_closed),

@@ -93,6 +93,25 @@ static void resume__after_any_number_of_chunks__gives_the_uninterrupted_file(voi
     hrd_image_free(&whole);
 }
 
+/* The distances of the first run are gone on with, and its frames are decoded. */
+static void resume__filtered_in_every_way__goes_on_as_before(void **state) {
+    (void)state;
+    for (int32_t filter = HR_FILTER_NONE; filter <= HR_FILTER_DELTA_BIT_SHUFFLE; filter++) {
+        struct fault_disk *d = fault_disk_new();
+        struct hrd_image im;
+        hr_writer_options o = options(0);
+        o.codec = HR_CODEC_ZSTD;
+        o.filter = filter;
+        interrupt_after(d, 123, &o);
+        o.flags = HR_WRITER_RESUME;
+        hr_writer *w = open_writer(d, &o);
+        assert_int_equal(hr_writer_num_samples(w), 120);
+        finish(d, w, &im);
+        hrd_image_free(&im);
+        fault_disk_free(d);
+    }
+}
+
 struct watched {
     uint64_t told; /* samples, last */
     uint32_t calls, stop_at;
@@ -287,6 +306,9 @@ static void resume__of_another_job__is_refused_with_what_differs(void **state) {
     other = o;
     other.attributes_json = "{\"a\": 1}";
     refused(d, rows_fields, ROWS_NUM_FIELDS, &other, "attributes");
+    other = o;
+    other.provenance_json = "{\"shuffle\": {\"seed\": \"7\"}}";
+    refused(d, rows_fields, ROWS_NUM_FIELDS, &other, "now it is {\"shuffle\":{\"seed\":\"7\"}");
     source.mtime_ns = 21;
     refused(d, rows_fields, ROWS_NUM_FIELDS, &o, "sources");
     source.mtime_ns = 20;
@@ -301,6 +323,22 @@ static void resume__of_another_job__is_refused_with_what_differs(void **state) {
     fields[1].attributes_json = "{\"unit\": 1}";
     refused(d, fields, 3, &o, "attributes");
     /* The refusals have left it alone. */
+    hr_writer *w = open_writer(d, &o);
+    assert_int_equal(hr_writer_num_samples(w), 500);
+    finish(d, w, &im);
+    hrd_image_free(&im);
+    fault_disk_free(d);
+}
+
+static void resume__by_another_program_of_the_same_provenance__goes_on(void **state) {
+    (void)state;
+    struct fault_disk *d = fault_disk_new();
+    struct hrd_image im;
+    hr_writer_options o = options(0);
+    o.provenance_json = "{\"program\": \"old\", \"shuffle\": {\"seed\": \"7\"}}";
+    interrupt_after(d, 500, &o);
+    o.provenance_json = "{\"shuffle\": {\"seed\": \"7\"}, \"program\": \"new\"}";
+    o.flags = HR_WRITER_RESUME;
     hr_writer *w = open_writer(d, &o);
     assert_int_equal(hr_writer_num_samples(w), 500);
     finish(d, w, &im);
@@ -376,12 +414,14 @@ static void resume__with_a_long_job_record__finds_the_chunks_behind_it(void **st
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resume__after_any_number_of_chunks__gives_the_uninterrupted_file),
+        cmocka_unit_test(resume__filtered_in_every_way__goes_on_as_before),
         cmocka_unit_test(resume__stopped_at_any_chunk__keeps_all_of_them),
         cmocka_unit_test(resume__with_choice_by_trial__keeps_the_choice),
         cmocka_unit_test(resume__over_an_index_page__goes_on_after_it),
         cmocka_unit_test(resume__with_nothing_there__begins_anew),
         cmocka_unit_test(resume__without_the_flag__begins_anew),
         cmocka_unit_test(resume__of_another_job__is_refused_with_what_differs),
+        cmocka_unit_test(resume__by_another_program_of_the_same_provenance__goes_on),
         cmocka_unit_test(resume__with_a_damaged_chunk__keeps_the_ones_before),
         cmocka_unit_test(resume__with_a_damaged_record__is_refused),
         cmocka_unit_test(resume__with_a_long_job_record__finds_the_chunks_behind_it),

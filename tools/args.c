@@ -185,6 +185,30 @@ bool args_shape(const char *text, uint64_t *shape, uint32_t max_rank, uint32_t *
     return true;
 }
 
+bool args_fractions(const char *text, double *fractions, uint32_t max_count, uint32_t *count,
+                    args_error *err) {
+    const char *p = text;
+    for (*count = 0;; p++) {
+        char *end = NULL;
+        if (*count == max_count) {
+            return REFUSE(err, "more than %" PRIu32 " fractions", max_count);
+        }
+        /* strtod() rounds as the compiler does, so that 0.8 is 0.8; what it takes besides is not
+         * taken here. */
+        const bool digits = is_digit(*p) && p[strspn(p, "0123456789.")] != 'e' &&
+                            p[strspn(p, "0123456789.")] != 'E' && p[1] != 'x' && p[1] != 'X';
+        fractions[*count] = digits ? strtod(p, &end) : 0;
+        if (!digits || (*end != ',' && *end != '\0')) {
+            return REFUSE(err, "'%.60s' is not a list of fractions; write 0.8,0.1,0.1", text);
+        }
+        ++*count;
+        if (*end == '\0') {
+            return true;
+        }
+        p = end;
+    }
+}
+
 bool args_word(const char *text, const char *const *words, size_t count, size_t *out,
                args_error *err) {
     char all[ARGS_MESSAGE_BYTES / 2] = "";

@@ -36,6 +36,10 @@ bool args_range(const char *text, uint64_t *first, uint64_t *end, args_error *er
 bool args_shape(const char *text, uint64_t *shape, uint32_t max_rank, uint32_t *rank,
                 args_error *err);
 
+/** Decimal fractions with commas between them: "0.8,0.1,0.1". */
+bool args_fractions(const char *text, double *fractions, uint32_t max_count, uint32_t *count,
+                    args_error *err);
+
 /** One of count words; *out is its place. */
 bool args_word(const char *text, const char *const *words, size_t count, size_t *out,
                args_error *err);

@@ -46,8 +46,8 @@ static void print_measure(const hr_bench_measure *m) {
     putchar('\n');
 }
 
-void bench_text_print(const char *path, const hr_bench_result *r) {
-    printf("%s: %s in %s, ratio %.2f\n", path, sizes_bytes(r->decoded_bytes).text,
+void bench_text_print(const char *name, const hr_bench_result *r) {
+    printf("%s: %s in %s, ratio %.2f\n", name, sizes_bytes(r->decoded_bytes).text,
            sizes_bytes(r->file_bytes).text, r->ratio);
     printf("rounds: %u, threads: %u, batches of %u, window %u, reads %u deep\n\n", r->num_rounds,
            r->num_threads, r->batch_samples, r->window_visits, r->read_depth);

@@ -20,9 +20,9 @@
 #include <unistd.h>
 
 static const char help[] =
-    "Usage: headrace bench FILE [OPTIONS]\n"
+    "Usage: headrace bench FILE... [OPTIONS]\n"
     "Measures decoding, reading and epochs in turns, each as a share of its limit.\n"
-    "Nothing else should run meanwhile.\n"
+    "Several files are one data set. Nothing else should run meanwhile.\n"
     "\n"
     "      --rounds N        each measure is taken once in each (default 7)\n"
     "      --seconds T       length of a measure (default 1)\n"
@@ -73,6 +73,7 @@ static const struct option table[] = {
 };
 
 typedef struct bench_job {
+    options_files files;
     hr_bench_options opts;
     const char *svg_path;
     bool force, json, quiet, help;
@@ -140,16 +141,16 @@ static bool take_option(const options *o, int value, bench_job *job) {
     }
 }
 
-static const char *take_arguments(const options *o, bench_job *job) {
+static bool take_arguments(const options *o, bench_job *job) {
     for (int value; (value = options_next(o)) != OPTIONS_END;) {
         if (value == OPTIONS_BAD || !take_option(o, value, job)) {
-            return NULL;
+            return false;
         }
         if (job->help) {
-            return "";
+            return true;
         }
     }
-    return options_single(o, "FILE");
+    return options_take_files(o, &job->files);
 }
 
 static void clear_line(const bench_job *job) {
@@ -171,8 +172,8 @@ static int on_progress(void *user, const hr_bench_progress *p) {
 }
 
 /* The picture is there when it is complete. */
-static bool write_svg(const bench_job *job, const char *path, const hr_bench_result *r) {
-    char *text = bench_svg(path, r), *partial = NULL;
+static bool write_svg(const bench_job *job, const char *name, const hr_bench_result *r) {
+    char *text = bench_svg(name, r), *partial = NULL;
     if (text == NULL || asprintf(&partial, "%s.partial", job->svg_path) < 0) {
         free(text);
         report_failure("bench", "not enough memory for the picture");
@@ -192,27 +193,31 @@ static bool write_svg(const bench_job *job, const char *path, const hr_bench_res
     return good;
 }
 
-static int print_result(const bench_job *job, const char *path, const hr_bench_result *r) {
-    if (job->svg_path != NULL && !write_svg(job, path, r)) {
+static int print_result(const bench_job *job, const hr_dataset *ds, const hr_bench_result *r) {
+    char name[DATASET_NAME_BYTES];
+    dataset_name_text(ds, name);
+    if (job->svg_path != NULL && !write_svg(job, name, r)) {
         return EXIT_FAILED;
     }
     if (job->json) {
-        return json_out_print("bench", bench_json(path, r), JSON_OUT_MEASURED);
+        json_t *root = bench_json(hr_dataset_path(ds), r);
+        json_object_set_new(root, "files", dataset_files_json(ds));
+        return json_out_print("bench", root, JSON_OUT_MEASURED);
     }
     if (!job->quiet) {
-        bench_text_print(path, r);
+        bench_text_print(name, r);
     }
     return EXIT_DONE;
 }
 
-static int run(bench_job *job, const char *path) {
+static int run(bench_job *job) {
     int code = EXIT_FAILED;
     hr_error err = {.message = ""};
     hr_bench_result result = {.struct_bytes = sizeof result};
     if (job->svg_path != NULL && !job->force && access(job->svg_path, F_OK) == 0) {
         return report_failure("bench", "%s exists already; --force replaces it", job->svg_path);
     }
-    hr_dataset *ds = dataset_open_or_report("bench", path, job->opts.budget_bytes, &code);
+    hr_dataset *ds = dataset_open_or_report("bench", &job->files, job->opts.budget_bytes, &code);
     if (ds == NULL) {
         return code;
     }
@@ -222,7 +227,7 @@ static int run(bench_job *job, const char *path) {
     job->opts.on_progress = on_progress;
     const hr_status st = hr_bench(ds, &job->opts, &result, &err);
     clear_line(job);
-    code = st == HR_OK ? print_result(job, path, &result) : report_status("bench", st, &err);
+    code = st == HR_OK ? print_result(job, ds, &result) : report_status("bench", st, &err);
     hr_dataset_close(ds);
     return code;
 }
@@ -230,10 +235,10 @@ static int run(bench_job *job, const char *path) {
 int cmd_bench(int argc, char **argv) {
     const options o = {"bench", argc, argv, table, ":h"};
     bench_job job = {.opts = HR_BENCH_OPTIONS_INIT};
-    const char *path = take_arguments(&o, &job);
-    if (path == NULL || job.help) {
-        fputs(path == NULL ? "" : help, stdout);
-        return path == NULL ? EXIT_USAGE : EXIT_DONE;
+    const bool good = take_arguments(&o, &job);
+    if (!good || job.help) {
+        fputs(good ? help : "", stdout);
+        return good ? EXIT_DONE : EXIT_USAGE;
     }
-    return run(&job, path);
+    return run(&job);
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "Usage: headrace convert IN... -o OUT.hrd [OPTIONS]\n"
@@ -23,12 +24,14 @@ static const char help[] =
     "\n"
     "  -o, --output FILE       the file to make\n"
     "      --field NAME=SRC    one field said outright; may be repeated\n"
-    "      --force             replace OUT.hrd\n"
-    "      --resume            go on with an interrupted conversion\n"
+    "      --resume            go on with an interrupted one;  --force  replace it\n"
+    "      --shuffle SEED      put all samples into a random order, once\n"
+    "      --index-field NAME  and keep each sample's index before it, as a field\n"
     "      --optimize GOAL     speed (default), balanced or size of the file\n"
     "      --disk-rate SIZE    of the disk to read from, a second (default 1 GB)\n"
     "      --codec C           raw, zstd or auto (default: tried on real chunks)\n"
-    "      --filter F          none, shuffle or auto;  --level N  zstd's level\n"
+    "      --filter F          none, [delta+]shuffle, [delta+]bitshuffle, delta, auto\n"
+    "      --level N           zstd's level\n"
     "      --chunk-bytes SIZE  decoded size of a chunk (default 256K)\n"
     "      --dtype D --shape S --skip-bytes N   raw inputs: float32, 28,28, 16\n"
     "      --follow-external   follow HDF5 links that leave the input's folder\n"
@@ -45,6 +48,8 @@ enum {
     OPT_FIELD = OPTIONS_LONG,
     OPT_FORCE,
     OPT_RESUME,
+    OPT_SHUFFLE,
+    OPT_INDEX_FIELD,
     OPT_OPTIMIZE,
     OPT_DISK_RATE,
     OPT_CODEC,
@@ -69,6 +74,8 @@ static const struct option table[] = {
     {"field", required_argument, NULL, OPT_FIELD},
     {"force", no_argument, NULL, OPT_FORCE},
     {"resume", no_argument, NULL, OPT_RESUME},
+    {"shuffle", required_argument, NULL, OPT_SHUFFLE},
+    {"index-field", required_argument, NULL, OPT_INDEX_FIELD},
     {"optimize", required_argument, NULL, OPT_OPTIMIZE},
     {"disk-rate", required_argument, NULL, OPT_DISK_RATE},
     {"codec", required_argument, NULL, OPT_CODEC},
@@ -119,12 +126,18 @@ static void take_back_fields(const convert_job *job) {
 
 static bool take_choice(const options *o, int value, convert_job *job) {
     static const char *const codecs[] = {"auto", "raw", "zstd"};
-    static const char *const filters[] = {"auto", "none", "shuffle"};
+    static const char *const filters[] = {"auto",  "none",          "shuffle",         "bitshuffle",
+                                          "delta", "delta+shuffle", "delta+bitshuffle"};
+    const size_t num_filters = sizeof filters / sizeof filters[0];
     static const char *const goals[] = {"speed", "balanced", "size"};
     const bool codec = value == OPT_CODEC, filter = value == OPT_FILTER;
     const char *name = codec ? "codec" : filter ? "filter" : "optimize";
     size_t place = 0;
-    if (!options_word(o, name, codec ? codecs : filter ? filters : goals, 3, &place)) {
+    if (!options_word(o, name,
+                      codec    ? codecs
+                      : filter ? filters
+                               : goals,
+                      filter ? num_filters : 3, &place)) {
         return false;
     }
     /* The words stand in the order of the enumerations, which begin at 0. */
@@ -217,6 +230,12 @@ static bool take_option(const options *o, int value, convert_job *job) {
         return true;
     case OPT_FIELD:
         return take_field(o, job);
+    case OPT_SHUFFLE:
+        job->opts.flags |= HR_CONVERT_SHUFFLE;
+        return options_uint(o, "shuffle", 0, UINT64_MAX, &job->opts.shuffle_seed);
+    case OPT_INDEX_FIELD:
+        job->opts.index_field = optarg;
+        return true;
     case OPT_OPTIMIZE:
     case OPT_CODEC:
     case OPT_FILTER:
@@ -244,9 +263,12 @@ static bool take_arguments(const options *o, convert_job *job) {
     job->opts.inputs = (const char *const *)(o->argv + optind);
     job->opts.num_inputs = (uint32_t)(o->argc - optind);
     job->opts.fields = job->fields;
+    const bool shuffled = (job->opts.flags & HR_CONVERT_SHUFFLE) != 0;
     const char *missing = job->opts.num_inputs + job->opts.num_fields == 0 ? "an input is missing"
                           : job->opts.output == NULL ? "the output is missing: -o OUT.hrd"
-                                                     : NULL;
+                          : job->opts.index_field != NULL && !shuffled
+                              ? "--index-field is for --shuffle SEED, which is missing"
+                              : NULL;
     if (missing != NULL) {
         report_usage(o->command, "%s", missing);
     }
@@ -284,8 +306,19 @@ static void print_quoted(const char *word) {
     fputc('\'', stderr);
 }
 
+/* What --resume would go on with. */
+static bool has_partial(const convert_job *job) {
+    char path[4096];
+    const int n = snprintf(path, sizeof path, "%s.partial", job->opts.output);
+    return n < 0 || (size_t)n >= sizeof path || access(path, F_OK) == 0;
+}
+
 /* --resume comes first, because everything after a "--" would be an input. */
 static int report_interrupted(const convert_job *job, int argc, char **argv) {
+    if (!has_partial(job)) {
+        fputs("headrace convert: interrupted before anything was written; begin again\n", stderr);
+        return EXIT_INTERRUPTED;
+    }
     fputs("headrace convert: interrupted; go on with: headrace convert", stderr);
     if ((job->opts.flags & HR_CONVERT_RESUME) == 0) {
         fputs(" --resume", stderr);

@@ -18,25 +18,24 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static const char help[] =
-    "Usage: headrace epoch FILE [OPTIONS]\n"
-    "Reads as a training loop would, and reports.\n"
+    "Usage: headrace epoch FILE... [OPTIONS]\n"
+    "Reads as a training loop would, and reports. Several files are one data set.\n"
     "\n"
     "      --batch N         samples per batch, of all ranks (default 256)\n"
     "      --shuffle         shuffled order;  --seed N;  --window W\n"
     "      --epochs N        how many (default 1);  --max-batches N  stop early\n"
     "      --streams N       streams;  --rank R  --world-size N\n"
     "      --rank auto       rank and world size as the launcher says (docs/ranks.md)\n"
-    "      --drop-last       leave out the last short batch\n"
-    "      --pad-last        fill it up with samples of the epoch again\n"
-    "      --fields A,B      only these\n"
-    "      --finish F=DTYPE[,chw][,standardize]  deliver field F so (docs/gpu.md)\n"
-    "      --check-finite    count NaN and infinities in all batches\n"
+    "      --drop-last       leave out the last short batch;  --pad-last  fill it up\n"
+    "      --fields A,B      only these\n" SUBSET_ARGS_HELP
+    "      --finish F=DTYPE[,chw][,standardize]  deliver F so;  --check-finite\n"
     "      --resume FILE     go on from a state;  --save-state FILE  keep the last\n"
-    "      --index FILE.npy  sample indices as delivered;  --force  replace it\n"
-    "      --budget SIZE     memory;  --threads N  decode workers\n"
+    "      --index FILE.npy  sample indices as delivered;  --force  replace FILE.npy\n"
+    "      --budget SIZE     memory;  --threads N  decode workers;  --numa auto|off\n"
     "      --io HOW          auto, direct, cached, threads, libaio;  --io-depth N\n"
     "      --consume-ns N    pretend that a training step takes N ns\n"
     "      --report          say what limits the epoch, and what to change\n"
@@ -77,6 +76,7 @@ static const struct option table[] = {
 #define POLL_NS 100000000
 
 typedef struct epoch_job {
+    options_files files;
     loader_args loader;
     const hr_dataset *ds;
     hr_loader *open; /* the loader, to be asked at the end */
@@ -129,16 +129,16 @@ static bool take_option(const options *o, int value, epoch_job *job) {
     }
 }
 
-static const char *take_arguments(const options *o, epoch_job *job) {
+static bool take_arguments(const options *o, epoch_job *job) {
     for (int value; (value = options_next(o)) != OPTIONS_END;) {
         if (value == OPTIONS_BAD || !take_option(o, value, job)) {
-            return NULL;
+            return false;
         }
         if (job->help) {
-            return "";
+            return true;
         }
     }
-    return options_single(o, "FILE");
+    return options_take_files(o, &job->files);
 }
 
 /* Of this program: what getrusage() says begins with the peak of whoever started it. */
@@ -246,7 +246,28 @@ static int drive(epoch_job *job, hr_loader *loader) {
     return EXIT_DONE;
 }
 
-static int print_json(const epoch_job *job, const char *path) {
+/* Where threads and memory were placed, and what the system refused. */
+static void add_nodes(const hr_loader_info *i, json_t *root) {
+    json_object_set_new(root, "nodes", json_integer(i->num_nodes));
+    json_object_set_new(root, "ring_interleaved", json_boolean(i->ring_interleaved));
+    json_object_set_new(root, "numa_refused",
+                        i->numa_os_errno != 0 ? json_string(strerror(i->numa_os_errno))
+                                              : json_null());
+}
+
+static void print_nodes(const hr_loader_info *i) {
+    if (i->num_nodes < 2) {
+        return;
+    }
+    printf("threads on %u nodes, batches %s", i->num_nodes,
+           i->ring_interleaved ? "on these in turn" : "where they were first written");
+    if (i->numa_os_errno != 0) {
+        printf(" (the system refused: %s)", strerror(i->numa_os_errno));
+    }
+    printf("\n");
+}
+
+static int print_json(const epoch_job *job, const hr_dataset *ds) {
     const hr_loader_info *i = &job->info;
     const double seconds = (double)job->took_ns / 1e9;
     json_t *wait =
@@ -254,11 +275,11 @@ static int print_json(const epoch_job *job, const char *path) {
                   json_out_seconds(i->decode_ns), "consumer", json_out_seconds(i->wait_consumer_ns),
                   "batch", json_out_seconds(i->wait_batch_ns));
     json_t *root = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", json_out_text(path),
-        "samples", json_out_uint(i->samples_delivered), "batches",
-        json_out_uint(i->batches_delivered), "epochs", json_out_uint(job->epochs), "bytes",
-        json_out_uint(i->delivered_bytes), "seconds", json_out_real(seconds), "bytes_per_s",
-        json_out_quotient((double)i->delivered_bytes, seconds), "first_batch_s",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
+        json_out_text(hr_dataset_path(ds)), "samples", json_out_uint(i->samples_delivered),
+        "batches", json_out_uint(i->batches_delivered), "epochs", json_out_uint(job->epochs),
+        "bytes", json_out_uint(i->delivered_bytes), "seconds", json_out_real(seconds),
+        "bytes_per_s", json_out_quotient((double)i->delivered_bytes, seconds), "first_batch_s",
         i->first_batch_ns < 0 ? json_null() : json_out_seconds(i->first_batch_ns), "peak_rss_bytes",
         json_out_uint(peak_rss_bytes()), "budget_bytes", json_out_uint(i->budget_bytes), "wait_s",
         wait);
@@ -270,22 +291,25 @@ static int print_json(const epoch_job *job, const char *path) {
         (json_int_t)i->num_threads, "inflation", json_out_real(i->inflation), "io", i->io_backend,
         "io_depth", (json_int_t)i->io_depth, "read_threads", (json_int_t)i->num_read_threads);
     json_object_update(root, more);
+    json_object_set_new(root, "files", dataset_files_json(ds));
     json_decref(more);
+    add_nodes(i, root);
     loader_args_add_ranks(&job->loader, root);
     json_t *checked = finish_args_json(job->ds, &job->loader.opts, job->open);
     if (checked != NULL) {
         json_object_set_new(root, "checked", checked);
     }
+    json_object_set_new(root, "subset", subset_args_json(&job->loader.subset));
     if (job->report) {
         json_object_set_new(root, "report", epoch_report_json(&job->limits));
     }
     return json_out_print("epoch", root, JSON_OUT_MEASURED);
 }
 
-static int print_result(const epoch_job *job, const char *path) {
+static int print_result(const epoch_job *job, const hr_dataset *ds) {
     const hr_loader_info *i = &job->info;
     if (job->json) {
-        return print_json(job, path);
+        return print_json(job, ds);
     }
     if (!job->quiet) {
         const double seconds = (double)job->took_ns / 1e9;
@@ -302,6 +326,11 @@ static int print_result(const epoch_job *job, const char *path) {
         printf("memory: peak %s of the process, %s reserved of a budget of %s\n",
                sizes_bytes(peak_rss_bytes()).text, sizes_bytes(i->reserved_bytes).text,
                sizes_bytes(i->budget_bytes).text);
+        print_nodes(i);
+        if (i->order_samples < i->dataset_samples) {
+            printf("a subset: %s of %s samples\n", sizes_count(i->order_samples).text,
+                   sizes_count(i->dataset_samples).text);
+        }
         if (job->loader.rank_by_environment) {
             printf("rank %u of %u, as %s says\n", job->loader.ranks.rank,
                    job->loader.ranks.world_size, job->loader.ranks.launcher);
@@ -333,7 +362,7 @@ static bool save_state(const epoch_job *job, hr_loader *loader) {
 }
 
 /* An interrupted run keeps its state and the indices so far: both are true as they stand. */
-static int run_loader(epoch_job *job, hr_loader *loader, const char *path, int64_t start_ns) {
+static int run_loader(epoch_job *job, hr_loader *loader, const hr_dataset *ds, int64_t start_ns) {
     hr_error err = {.message = ""};
     job->open = loader;
     job->info.struct_bytes = sizeof job->info;
@@ -364,7 +393,7 @@ static int run_loader(epoch_job *job, hr_loader *loader, const char *path, int64
     if (st != HR_OK) {
         return report_status("epoch", st, &err);
     }
-    const int printed = print_result(job, path);
+    const int printed = print_result(job, ds);
     return code == EXIT_DONE ? printed : code;
 }
 
@@ -383,7 +412,7 @@ static uint64_t sample_bytes(const hr_dataset *ds, const hr_loader_options *opts
     return bytes;
 }
 
-static int run(epoch_job *job, const char *path) {
+static int run(epoch_job *job) {
     hr_loader_options *opts = &job->loader.opts;
     int code = loader_args_finish("epoch", &job->loader);
     if (code != EXIT_DONE) {
@@ -397,7 +426,7 @@ static int run(epoch_job *job, const char *path) {
         }
         opts->resume_state = job->state;
     }
-    hr_dataset *ds = dataset_open_or_report("epoch", path, opts->budget_bytes, &code);
+    hr_dataset *ds = dataset_open_or_report("epoch", &job->files, opts->budget_bytes, &code);
     if (ds == NULL) {
         return code;
     }
@@ -406,6 +435,12 @@ static int run(epoch_job *job, const char *path) {
         hr_dataset_close(ds);
         return EXIT_USAGE;
     }
+    code = loader_args_choose("epoch", ds, &job->loader);
+    if (code != EXIT_DONE) {
+        hr_dataset_close(ds);
+        return code;
+    }
+    code = EXIT_FAILED;
     if (job->index_path == NULL ||
         index_file_open(&job->index, "epoch", job->index_path, job->force)) {
         hr_error err = {.message = ""};
@@ -415,8 +450,8 @@ static int run(epoch_job *job, const char *path) {
         job->sample_bytes = sample_bytes(ds, opts);
         const int64_t start_ns = progress_now_ns();
         const hr_status st = hr_loader_open(ds, opts, &loader, &err);
-        code = st == HR_OK ? run_loader(job, loader, path, start_ns)
-                           : report_status("epoch", st, &err);
+        code =
+            st == HR_OK ? run_loader(job, loader, ds, start_ns) : report_status("epoch", st, &err);
         hr_loader_close(loader);
     }
     index_file_close(&job->index);
@@ -429,12 +464,13 @@ int cmd_epoch(int argc, char **argv) {
     epoch_job job = {0};
     loader_args_init(&job.loader);
     job.loader.opts.num_epochs = 1;
-    const char *path = take_arguments(&o, &job);
-    if (path == NULL || job.help) {
-        fputs(path == NULL ? "" : help, stdout);
-        return path == NULL ? EXIT_USAGE : EXIT_DONE;
+    const bool good = take_arguments(&o, &job);
+    if (!good || job.help) {
+        fputs(good ? help : "", stdout);
+        return good ? EXIT_DONE : EXIT_USAGE;
     }
-    const int code = run(&job, path);
+    const int code = run(&job);
+    loader_args_end(&job.loader);
     free(job.indices);
     return code;
 }

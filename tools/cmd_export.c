@@ -17,8 +17,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char help[] = "Usage: headrace export FILE -o DIR [OPTIONS]\n"
-                           "Writes DIR/FIELD.npy for each field.\n"
+static const char help[] = "Usage: headrace export FILE... -o DIR [OPTIONS]\n"
+                           "Writes DIR/FIELD.npy for each field, of several files one after the "
+                           "other.\n"
                            "\n"
                            "  -o, --output DIR    the folder, made if missing\n"
                            "      --fields A,B    only these\n"
@@ -57,6 +58,7 @@ static const struct option table[] = {
 };
 
 typedef struct export_job {
+    options_files files;
     hr_export_options opts;
     const char *fields[ARGS_MAX_LIST];
     uint64_t end_sample;
@@ -98,21 +100,23 @@ static bool take_option(const options *o, int value, export_job *job) {
     }
 }
 
-static const char *take_arguments(const options *o, export_job *job) {
+static bool take_arguments(const options *o, export_job *job) {
     for (int value; (value = options_next(o)) != OPTIONS_END;) {
         if (value == OPTIONS_BAD || !take_option(o, value, job)) {
-            return NULL;
+            return false;
         }
         if (job->help) {
-            return "";
+            return true;
         }
     }
-    const char *path = options_single(o, "FILE");
-    if (path != NULL && job->opts.folder == NULL) {
-        report_usage(o->command, "the folder is missing: -o DIR");
-        return NULL;
+    if (!options_take_files(o, &job->files)) {
+        return false;
     }
-    return path;
+    if (job->opts.folder == NULL) {
+        report_usage(o->command, "the folder is missing: -o DIR");
+        return false;
+    }
+    return true;
 }
 
 static int on_progress(void *user, const hr_progress *now) {
@@ -134,9 +138,11 @@ static bool take_range(const hr_dataset *ds, export_job *job) {
     const uint64_t total = hr_dataset_num_samples(ds);
     const uint64_t end = job->end_sample == UINT64_MAX ? total : job->end_sample;
     if (end > total || job->opts.first_sample > end) {
+        char name[DATASET_NAME_BYTES];
+        dataset_name_text(ds, name);
         report_failure("export",
                        "samples %" PRIu64 ":%" PRIu64 " were asked for, but %s has %" PRIu64,
-                       job->opts.first_sample, end, hr_dataset_path(ds), total);
+                       job->opts.first_sample, end, name, total);
         return false;
     }
     if (end == job->opts.first_sample && end < total) { /* 0 samples would mean all that follow */
@@ -171,10 +177,10 @@ static int run_job(hr_dataset *ds, export_job *job) {
     if (job->json) {
         return json_out_print(
             "export",
-            json_pack("{s:o, s:o, s:I, s:o, s:o}", "file", json_out_text(hr_dataset_path(ds)),
-                      "output", json_out_text(job->opts.folder), "fields", (json_int_t)fields,
-                      "samples", json_out_uint(job->opts.num_samples), "seconds",
-                      json_out_seconds(took_ns)),
+            json_pack("{s:o, s:o, s:o, s:I, s:o, s:o}", "file", json_out_text(hr_dataset_path(ds)),
+                      "files", dataset_files_json(ds), "output", json_out_text(job->opts.folder),
+                      "fields", (json_int_t)fields, "samples", json_out_uint(job->opts.num_samples),
+                      "seconds", json_out_seconds(took_ns)),
             JSON_OUT_MEASURED);
     }
     if (!job->quiet) {
@@ -188,8 +194,7 @@ static int run_job(hr_dataset *ds, export_job *job) {
 int cmd_export(int argc, char **argv) {
     const options o = {"export", argc, argv, table, ":o:h"};
     export_job job = {.opts = HR_EXPORT_OPTIONS_INIT, .end_sample = UINT64_MAX};
-    const char *path = take_arguments(&o, &job);
-    if (path == NULL) {
+    if (!take_arguments(&o, &job)) {
         return EXIT_USAGE;
     }
     if (job.help) {
@@ -197,7 +202,7 @@ int cmd_export(int argc, char **argv) {
         return EXIT_DONE;
     }
     int code = EXIT_FAILED;
-    hr_dataset *ds = dataset_open_or_report("export", path, job.opts.budget_bytes, &code);
+    hr_dataset *ds = dataset_open_or_report("export", &job.files, job.opts.budget_bytes, &code);
     if (ds != NULL) {
         code = run_job(ds, &job);
         hr_dataset_close(ds);

@@ -17,8 +17,9 @@
 #include <string.h>
 
 static const char help[] =
-    "Usage: headrace info FILE [OPTIONS]\n"
+    "Usage: headrace info FILE... [OPTIONS]\n"
     "Shows fields, how they are stored and why, statistics, and what a loader needs.\n"
+    "Several files are one data set; how it is stored is told of the first.\n"
     "\n"
     "      --budget SIZE   memory of the loader that is planned\n"
     "      --threads N     its decode workers\n"
@@ -105,6 +106,27 @@ static json_t *field_json(const info_view *v, uint32_t index) {
                      json_object_get(in, "attributes"), "statistics", statistics_json(&stats));
 }
 
+static json_t *files_json(const info_view *v) {
+    json_t *files = json_array();
+    for (uint32_t k = 0; k < hr_dataset_num_files(v->ds); k++) {
+        hr_file_info f = {.struct_bytes = sizeof f};
+        char uuid[DATASET_UUID_BYTES];
+        if (hr_dataset_file(v->ds, k, &f, NULL) != HR_OK) {
+            continue;
+        }
+        dataset_uuid_text(f.uuid, uuid);
+        json_array_append_new(
+            files,
+            json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
+                      json_out_text(f.path), "uuid", uuid, "commit", json_out_uint(f.commit_seq),
+                      "first_sample", json_out_uint(f.first_sample), "samples",
+                      json_out_uint(f.num_samples), "chunks", json_out_uint(f.num_chunks),
+                      "segments", json_out_uint(f.num_segments), "file_bytes",
+                      json_out_uint(f.file_bytes), "dead_bytes", json_out_uint(f.dead_bytes)));
+    }
+    return files;
+}
+
 static int print_json(const info_view *v) {
     const hr_dataset_info *i = &v->info;
     char uuid[DATASET_UUID_BYTES];
@@ -123,15 +145,16 @@ static int print_json(const info_view *v) {
                         (int)p->fits, "inflation", json_out_real(p->inflation));
     return json_out_print(
         "info",
-        json_pack("{s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O?, s:O?, s:o}",
-                  "file", json_out_text(hr_dataset_path(v->ds)), "uuid", uuid, "commit",
-                  json_out_uint(i->commit_seq), "samples", json_out_uint(i->num_samples), "chunks",
-                  json_out_uint(i->num_chunks), "samples_per_chunk",
-                  (json_int_t)i->samples_per_chunk, "segments", json_out_uint(i->num_segments),
-                  "decoded_bytes", json_out_uint(i->decoded_bytes), "file_bytes",
-                  json_out_uint(i->file_bytes), "dead_bytes", json_out_uint(i->dead_bytes), "ratio",
-                  json_out_real(ratio_of(i)), "fields", fields, "attributes",
-                  json_object_get(v->footer, "attributes"), "provenance",
+        json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O?, s:O?, "
+                  "s:o}",
+                  "file", json_out_text(hr_dataset_path(v->ds)), "files", files_json(v), "uuid",
+                  uuid, "commit", json_out_uint(i->commit_seq), "samples",
+                  json_out_uint(i->num_samples), "chunks", json_out_uint(i->num_chunks),
+                  "samples_per_chunk", (json_int_t)i->samples_per_chunk, "segments",
+                  json_out_uint(i->num_segments), "decoded_bytes", json_out_uint(i->decoded_bytes),
+                  "file_bytes", json_out_uint(i->file_bytes), "dead_bytes",
+                  json_out_uint(i->dead_bytes), "ratio", json_out_real(ratio_of(i)), "fields",
+                  fields, "attributes", json_object_get(v->footer, "attributes"), "provenance",
                   json_object_get(v->footer, "provenance"), "loader", loader),
         JSON_OUT_EXACT);
 }
@@ -148,7 +171,8 @@ static int name_width(const info_view *v) {
 }
 
 static void print_fields(const info_view *v, int width) {
-    printf("\n%-*s  %-10s  %-16s  %10s  stored as\n", width, "field", "dtype", "shape", "decoded");
+    printf("\n%-*s  %-10s  %-16s  %10s  stored%s as\n", width, "field", "dtype", "shape", "decoded",
+           v->info.num_files > 1 ? " in the first file" : "");
     for (uint32_t k = 0; k < hr_dataset_num_fields(v->ds); k++) {
         hr_field field = {0};
         if (hr_dataset_field(v->ds, k, &field, NULL) != HR_OK) {
@@ -214,9 +238,41 @@ static void print_warnings(const info_view *v) {
         }
         if (s.looks_sorted) {
             printf("warning: '%s' looks like sorted labels (%s values, longest run %s): train "
-                   "shuffled\n",
+                   "shuffled, better after convert --shuffle\n",
                    field.name, sizes_count(s.num_distinct).text,
                    sizes_count(s.longest_run_samples).text);
+        }
+    }
+}
+
+/* Its provenance may be anything that JSON can hold. */
+static void print_shuffle(const info_view *v) {
+    const json_t *shuffle = json_object_get(json_object_get(v->footer, "provenance"), "shuffle");
+    const char *index = text_of(shuffle, "index_field");
+    if (!json_is_object(shuffle)) {
+        return;
+    }
+    fputs("shuffled as it was made: ", stdout);
+    dataset_print_plain(text_of(shuffle, "name"));
+    printf("/%lld, seed ", (long long)json_integer_value(json_object_get(shuffle, "version")));
+    dataset_print_plain(text_of(shuffle, "seed"));
+    if (index[0] != '\0') {
+        fputs("; each sample's index before it is the field '", stdout);
+        dataset_print_plain(index);
+        putchar('\'');
+    }
+    putchar('\n');
+}
+
+static void print_files(const info_view *v) {
+    printf("\n%14s  %14s  %10s  %10s  %10s  file\n", "first sample", "samples", "chunks", "stored",
+           "dead");
+    for (uint32_t k = 0; k < hr_dataset_num_files(v->ds); k++) {
+        hr_file_info f = {.struct_bytes = sizeof f};
+        if (hr_dataset_file(v->ds, k, &f, NULL) == HR_OK) {
+            printf("%14s  %14s  %10s  %10s  %10s  %s\n", sizes_count(f.first_sample).text,
+                   sizes_count(f.num_samples).text, sizes_count(f.num_chunks).text,
+                   sizes_bytes(f.file_bytes).text, sizes_bytes(f.dead_bytes).text, f.path);
         }
     }
 }
@@ -224,14 +280,21 @@ static void print_warnings(const info_view *v) {
 static int print_text(const info_view *v) {
     const hr_dataset_info *i = &v->info;
     const int width = name_width(v);
-    char uuid[DATASET_UUID_BYTES];
+    const bool one = i->num_files == 1;
+    char uuid[DATASET_UUID_BYTES], name[DATASET_NAME_BYTES];
     dataset_uuid_text(i->uuid, uuid);
-    printf("%s: %s samples in %s chunks of %s\n", hr_dataset_path(v->ds),
-           sizes_count(i->num_samples).text, sizes_count(i->num_chunks).text,
-           sizes_count(i->samples_per_chunk).text);
-    printf("%s decoded, %s in the file (ratio %.2f), %s dead\n", sizes_bytes(i->decoded_bytes).text,
-           sizes_bytes(i->file_bytes).text, ratio_of(i), sizes_bytes(i->dead_bytes).text);
-    printf("UUID %s, commit %" PRIu64 "\n", uuid, i->commit_seq);
+    dataset_name_text(v->ds, name);
+    printf("%s: %s samples in %s chunks of %s\n", name, sizes_count(i->num_samples).text,
+           sizes_count(i->num_chunks).text, sizes_count(i->samples_per_chunk).text);
+    printf("%s decoded, %s in the %s (ratio %.2f), %s dead\n", sizes_bytes(i->decoded_bytes).text,
+           sizes_bytes(i->file_bytes).text, one ? "file" : "files", ratio_of(i),
+           sizes_bytes(i->dead_bytes).text);
+    if (one) {
+        printf("UUID %s, commit %" PRIu64 "\n", uuid, i->commit_seq);
+        print_shuffle(v);
+    } else {
+        print_files(v);
+    }
     print_fields(v, width);
     print_statistics(v, width);
     if (v->why) {
@@ -250,9 +313,9 @@ static int print_text(const info_view *v) {
     return EXIT_DONE;
 }
 
-static int run(const char *path, const hr_loader_options *opts, bool json, bool why) {
+static int run(const options_files *files, const hr_loader_options *opts, bool json, bool why) {
     int code = EXIT_FAILED;
-    info_view v = {.ds = dataset_open_or_report("info", path, 0, &code), .why = why};
+    info_view v = {.ds = dataset_open_or_report("info", files, 0, &code), .why = why};
     if (v.ds == NULL) {
         return code;
     }
@@ -295,6 +358,6 @@ int cmd_info(int argc, char **argv) {
         json |= value == OPT_JSON;
         why |= value == OPT_WHY;
     }
-    const char *path = options_single(&o, "FILE");
-    return path == NULL ? EXIT_USAGE : run(path, &opts, json, why);
+    options_files files;
+    return options_take_files(&o, &files) ? run(&files, &opts, json, why) : EXIT_USAGE;
 }

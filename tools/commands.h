@@ -5,6 +5,7 @@
 #ifndef HEADRACE_COMMANDS_H
 #define HEADRACE_COMMANDS_H
 
+int cmd_split(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_info(int argc, char **argv);

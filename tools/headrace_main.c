@@ -15,7 +15,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"convert", cmd_convert}, {"info", cmd_info},   {"verify", cmd_verify}, {"plan", cmd_plan},
-    {"export", cmd_export},   {"epoch", cmd_epoch}, {"bench", cmd_bench},
+    {"export", cmd_export},   {"epoch", cmd_epoch}, {"split", cmd_split},   {"bench", cmd_bench},
 };
 
 static const char help[] =
@@ -25,9 +25,10 @@ static const char help[] =
     "  convert   arrays (.npy, HDF5, raw binary) become one .hrd file\n"
     "  info      what is in a file: fields, statistics, what a loader needs\n"
     "  verify    read and check every byte\n"
-    "  plan      memory, mixing and reading of a training run, before it starts\n"
+    "  plan      memory, mixing, rate of a training run, before it starts\n"
     "  export    fields become .npy files\n"
     "  epoch     read as a training loop would, and report\n"
+    "  split     training, validation, test: lists of samples\n"
     "  bench     what share of this machine's limits a file's epochs reach\n"
     "\n"
     "  headrace COMMAND --help   the options of a command\n"

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NAME_WIDTH ((size_t)48)
+
 static const char *text_of(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
     return text != NULL ? text : "";
@@ -27,22 +29,28 @@ static double delivery_of(const json_t *candidate) {
 
 static bool is_chosen(const json_t *storage, const json_t *candidate) {
     const json_t *level = json_object_get(candidate, "level");
+    const json_t *distance = json_object_get(candidate, "distance_bytes");
     return strcmp(text_of(storage, "codec"), text_of(candidate, "codec")) == 0 &&
            strcmp(text_of(storage, "filter"), text_of(candidate, "filter")) == 0 &&
-           (level == NULL || json_equal(json_object_get(storage, "level"), level));
+           (level == NULL || json_equal(json_object_get(storage, "level"), level)) &&
+           (distance == NULL || json_equal(json_object_get(storage, "distance_bytes"), distance));
 }
 
-/* "zstd level 3 + byte-shuffle" */
+/* "zstd level 3 + delta+byte-shuffle, 96 bytes" */
 static void name_candidate(const json_t *c, char *out, size_t room_bytes) {
     const char *filter = text_of(c, "filter");
     const bool filtered = filter[0] != '\0' && strcmp(filter, "none") != 0;
     const json_t *level = json_object_get(c, "level");
-    char number[32] = "";
+    const json_t *distance = json_object_get(c, "distance_bytes");
+    char number[32] = "", apart[40] = "";
     if (json_is_integer(level)) {
         snprintf(number, sizeof number, " level %lld", (long long)json_integer_value(level));
     }
-    snprintf(out, room_bytes, "%.40s%s%s%.40s", text_of(c, "codec"), number, filtered ? " + " : "",
-             filtered ? filter : "");
+    if (json_is_integer(distance)) {
+        snprintf(apart, sizeof apart, ", %lld bytes", (long long)json_integer_value(distance));
+    }
+    snprintf(out, room_bytes, "%.30s%s%s%.40s%s", text_of(c, "codec"), number,
+             filtered ? " + " : "", filtered ? filter : "", apart);
 }
 
 static void print_candidate(const json_t *storage, const json_t *c) {
@@ -50,7 +58,8 @@ static void print_candidate(const json_t *storage, const json_t *c) {
     name_candidate(c, name, sizeof name);
     fputs(is_chosen(storage, c) ? "  * " : "    ", stdout);
     dataset_print_plain(name);
-    printf("%*s  %7.2f  %12s  %12s\n", (int)(strlen(name) < 28 ? 28 - strlen(name) : 0), "",
+    printf("%*s  %7.2f  %12s  %12s\n",
+           (int)(strlen(name) < NAME_WIDTH ? NAME_WIDTH - strlen(name) : 0), "",
            number_of(c, "ratio"), sizes_rate(number_of(c, "decode_gb_per_s") * 1e9).text,
            sizes_rate(delivery_of(c)).text);
 }
@@ -82,7 +91,8 @@ static void print_field(const char *name, const json_t *storage) {
     const json_t *chosen = NULL, *raw = NULL;
     printf("\n%s\n", name);
     if (json_array_size(list) > 0) {
-        printf("    %-28s  %7s  %12s  %12s\n", "tried", "ratio", "decoding", "delivery");
+        printf("    %-*s  %7s  %12s  %12s\n", (int)NAME_WIDTH, "tried", "ratio", "decoding",
+               "delivery");
     }
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *c = json_array_get(list, i);

@@ -11,6 +11,7 @@
 void loader_args_init(loader_args *a) {
     *a = (loader_args){.opts = HR_LOADER_OPTIONS_INIT};
     a->opts.batch_samples = 256;
+    subset_args_init(&a->subset);
 }
 
 static bool take_fields(const options *o, loader_args *a) {
@@ -30,6 +31,17 @@ static bool take_io(const options *o, loader_args *a) {
         return false;
     }
     a->opts.io = (hr_io)place;
+    return true;
+}
+
+static bool take_numa(const options *o, loader_args *a) {
+    static const char *const words[] = {"auto", "off"};
+    size_t place = 0;
+    if (!options_word(o, "numa", words, 2, &place)) {
+        return false;
+    }
+    a->opts.flags &= ~HR_LOADER_NUMA_OFF;
+    a->opts.flags |= place == 1 ? HR_LOADER_NUMA_OFF : 0;
     return true;
 }
 
@@ -82,17 +94,22 @@ bool loader_args_take(const options *o, int value, loader_args *a) {
     case LOADER_CHECK_FINITE:
         a->finish.check_finite = true;
         return true;
+    case LOADER_NUMA:
+        return take_numa(o, a);
     case LOADER_IO_DEPTH:
         return options_uint32(o, "io-depth", 1, 4096, &p->io_depth);
-    default:
+    case LOADER_IO:
         return take_io(o, a);
+    default:
+        return subset_args_take(o, value, &a->subset);
     }
 }
 
 int loader_args_finish(const char *command, loader_args *a) {
     hr_error err = {.message = ""};
-    if (!a->rank_by_environment) {
-        return EXIT_DONE;
+    const int code = subset_args_check(command, &a->subset);
+    if (code != EXIT_DONE || !a->rank_by_environment) {
+        return code;
     }
     if (a->opts.world_size != 0) {
         report_usage(command, "--world-size %u: the launcher says it, with --rank %s; leave it out",
@@ -107,6 +124,16 @@ int loader_args_finish(const char *command, loader_args *a) {
     a->opts.rank = a->ranks.rank;
     a->opts.world_size = a->ranks.world_size;
     return EXIT_DONE;
+}
+
+int loader_args_choose(const char *command, hr_dataset *ds, loader_args *a) {
+    const int code = subset_args_make(command, ds, a->opts.budget_bytes, &a->subset);
+    a->opts.subset = a->subset.made;
+    return code;
+}
+
+void loader_args_end(loader_args *a) {
+    subset_args_end(&a->subset);
 }
 
 void loader_args_add_ranks(const loader_args *a, json_t *root) {

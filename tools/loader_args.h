@@ -7,6 +7,7 @@
 #include "args.h"
 #include "finish_args.h"
 #include "options.h"
+#include "subset_args.h"
 
 #include "headrace/loader.h"
 #include "headrace/ranks.h"
@@ -20,6 +21,7 @@ typedef struct loader_args {
     bool rank_by_environment; /* --rank auto, or a launcher's name */
     const char *asked;        /* that name; NULL: auto */
     hr_rank_info ranks;       /* launcher "": rank and world size are those of the command line */
+    subset_args subset;
 } loader_args;
 
 enum {
@@ -35,6 +37,7 @@ enum {
     LOADER_FIELDS,
     LOADER_BUDGET,
     LOADER_THREADS,
+    LOADER_NUMA,
     LOADER_IO,
     LOADER_IO_DEPTH,
     LOADER_FINISH,
@@ -42,7 +45,7 @@ enum {
 };
 
 #define LOADER_ARGS_TABLE                                                                          \
-    {"batch", required_argument, NULL, LOADER_BATCH},                                              \
+    SUBSET_ARGS_TABLE, {"batch", required_argument, NULL, LOADER_BATCH},                           \
         {"shuffle", no_argument, NULL, LOADER_SHUFFLE},                                            \
         {"seed", required_argument, NULL, LOADER_SEED},                                            \
         {"window", required_argument, NULL, LOADER_WINDOW},                                        \
@@ -56,6 +59,7 @@ enum {
         {"threads", required_argument, NULL, LOADER_THREADS},                                      \
         {"finish", required_argument, NULL, LOADER_FINISH},                                        \
         {"check-finite", no_argument, NULL, LOADER_CHECK_FINITE},                                  \
+        {"numa", required_argument, NULL, LOADER_NUMA},                                            \
         {"io", required_argument, NULL, LOADER_IO}, {                                              \
         "io-depth", required_argument, NULL, LOADER_IO_DEPTH                                       \
     }
@@ -69,6 +73,10 @@ bool loader_args_take(const options *o, int value, loader_args *a);
 /** After the last option: rank and world size by the environment, where --rank asked for that.
  * EXIT_DONE, or an exit code after a report. */
 int loader_args_finish(const char *command, loader_args *a);
+
+/** Of an open data set: the samples to deliver. EXIT_DONE, or an exit code after a report. */
+int loader_args_choose(const char *command, hr_dataset *ds, loader_args *a);
+void loader_args_end(loader_args *a);
 
 /** Rank, world size and whose words they are, as members of a JSON object. */
 void loader_args_add_ranks(const loader_args *a, json_t *root);

@@ -63,15 +63,12 @@ bool options_word(const options *o, const char *name, const char *const *words, 
     return args_word(optarg, words, count, out, &err) || refused(o, name, &err);
 }
 
-const char *options_single(const options *o, const char *what) {
+bool options_take_files(const options *o, options_files *out) {
     if (optind == o->argc) {
-        report_usage(o->command, "%s is missing", what);
-        return NULL;
+        report_usage(o->command, "FILE is missing");
+        return false;
     }
-    if (optind + 1 < o->argc) {
-        report_usage(o->command, "one %s is expected, '%s' is one too many", what,
-                     o->argv[optind + 1]);
-        return NULL;
-    }
-    return o->argv[optind];
+    out->paths = (const char *const *)o->argv + optind;
+    out->count = (size_t)(o->argc - optind);
+    return true;
 }

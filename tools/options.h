@@ -33,7 +33,13 @@ bool options_duration(const options *o, const char *name, int64_t *out_ns);
 bool options_word(const options *o, const char *name, const char *const *words, size_t count,
                   size_t *out);
 
-/** The one positional argument; NULL after a report. */
-const char *options_single(const options *o, const char *what);
+/** The files of a command line, in the order given: one data set. */
+typedef struct options_files {
+    const char *const *paths;
+    size_t count;
+} options_files;
+
+/** The positional arguments, one or more; false after a report. */
+bool options_take_files(const options *o, options_files *out);
 
 #endif

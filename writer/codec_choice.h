@@ -7,8 +7,9 @@
  * A goal looks at three figures, less is better. Candidates whose first figure is within a margin
  * of the least are equal; of these, those whose second one is within 5 % of the least are equal; of
  * these, those whose decode time on one core (at least 0.25 ns) is within 20 % of the least are
- * equal; of these the simplest is chosen: raw before zstd, no filter before a filter, then the
- * lowest level. zstd that made nothing smaller is chosen only where nothing else was tried.
+ * equal; of these the simplest is chosen: raw before zstd, no filter before a filter and those in
+ * the order of their numbers, then the shorter distance, then the lowest level. zstd that made
+ * nothing smaller is chosen only where nothing else was tried.
  *
  *     goal      first figure                     margin  second figure
  *     speed     time to deliver a byte           5 %     stored size
@@ -26,7 +27,7 @@
 
 #include <stdbool.h>
 
-#define HR__MAX_CANDIDATES           16u
+#define HR__MAX_CANDIDATES           48u
 #define HR__DEFAULT_DISK_BYTES_PER_S UINT64_C(1000000000)
 
 /* decoded_bytes 0: it was not tried. */
@@ -35,6 +36,7 @@ struct hr__candidate {
     uint8_t filter;
     uint8_t element_bytes;
     int32_t level; /* of zstd, else 0 */
+    uint32_t distance_bytes;
     uint64_t decoded_bytes;
     uint64_t stored_bytes;
     int64_t decode_ns; /* of decoded_bytes, on one core */
@@ -42,6 +44,10 @@ struct hr__candidate {
 
 /* Time to deliver one decoded byte. The candidate was tried. */
 double hr__candidate_deliver_ns(const struct hr__candidate *c, uint64_t disk_bytes_per_s);
+
+/* What the goal looks at first; less is better. The candidate was tried. */
+double hr__candidate_figure(const struct hr__candidate *c, hr_optimize goal,
+                            uint64_t disk_bytes_per_s);
 
 /* The one that is chosen of those that were tried; the simplest of all if none can be. n: 1 to
  * HR__MAX_CANDIDATES. */

@@ -1,7 +1,6 @@
 /*
  * Codec trials.
  */
-#define _GNU_SOURCE
 #include "codec_trial.h"
 
 #include "checked.h"
@@ -9,32 +8,31 @@
 #include "codec_choice.h"
 #include "dtype.h"
 #include "error.h"
+#include "field_filters.h"
+#include "frame_filter.h"
 #include "superblock.h"
+#include "trial_story.h"
 #include "writer_memory.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define TRIED_BYTES 1048576.0 /* of all fields */
-#define TRIAL_NS    1e9       /* of all fields */
-#define TIMINGS     3u        /* of each frame: the shortest counts */
-#define MANY_FIELDS 64u       /* whose reasons would fill the footer */
-#define WHY_BYTES   4096u     /* of HR__MAX_CANDIDATES and a reason */
-#define MAX_LEVELS  7u
+#define TRIED_BYTES  1048576.0 /* of all fields */
+#define TIMINGS      3u        /* of each frame: the shortest counts */
+#define MANY_FIELDS  64u       /* whose reasons would fill the footer */
+#define MAX_LEVELS   7u
+#define KEPT_FILTERS 3u /* that go on from the first level to the others, and none */
 
 /* The first level is tried before all others. */
 struct goal_levels {
     const char *name;
+    double trial_ns; /* of all fields */
     uint32_t num_levels;
     int32_t max_level;
     int32_t levels[MAX_LEVELS];
 };
 
 static const struct goal_levels goals[] = {
-    [HR_OPTIMIZE_SPEED] = {"speed", 5, 3, {1, -5, -3, -1, 3}},
-    [HR_OPTIMIZE_BALANCED] = {"balanced", 7, 9, {3, -5, -3, -1, 1, 6, 9}},
-    [HR_OPTIMIZE_SIZE] = {"size", 7, 19, {9, 19, 12, 15, 6, 3, 1}},
+    [HR_OPTIMIZE_SPEED] = {"speed", 1e9, 5, 3, {1, -5, -3, -1, 3}},
+    [HR_OPTIMIZE_BALANCED] = {"balanced", 1e9, 7, 9, {3, -5, -3, -1, 1, 6, 9}},
+    [HR_OPTIMIZE_SIZE] = {"size", 3e9, 7, 19, {9, 19, 12, 15, 6, 3, 1}},
 };
 
 struct trial {
@@ -45,7 +43,7 @@ struct trial {
     uint32_t num_rows;
     struct hr__frame_decoder decoder;
     uint8_t *decoded;
-    uint8_t *unshuffled;
+    uint8_t *plain;
     int64_t start_ns;
     uint64_t sample_bytes_done; /* of the fields so far, the one at hand included */
     uint64_t decoded_bytes;     /* of the chosen candidates */
@@ -56,55 +54,59 @@ int32_t hr__trial_max_level(const struct hr__trial_wishes *wishes) {
     return wishes->level != 0 ? wishes->level : goals[wishes->goal].max_level;
 }
 
-/* zstd at one level, without and with the filter, as far as they are asked for. */
-static uint32_t list_level(const struct hr__schema_field *field, const struct hr__trial_wishes *w,
-                           int32_t level, struct hr__candidate *out) {
-    const uint32_t element_bytes = hr__dtype_shuffle_bytes(field->dtype);
-    const bool can_shuffle = element_bytes > 1 && w->filter != HR_FILTER_NONE;
-    uint32_t n = 0;
-    if (!can_shuffle || w->filter != HR_FILTER_BYTE_SHUFFLE)
-        out[n++] = (struct hr__candidate){.codec = HR__CODEC_ZSTD, .level = level};
-    if (can_shuffle)
-        out[n++] = (struct hr__candidate){.codec = HR__CODEC_ZSTD,
-                                          .level = level,
-                                          .filter = HR__FILTER_BYTE_SHUFFLE,
-                                          .element_bytes = (uint8_t)element_bytes};
-    return n;
+/* What of a field is tried: at the first level all filters, and only those that did well there at
+ * the others. */
+struct field_trial {
+    struct hr__candidate candidates[HR__MAX_CANDIDATES];
+    uint32_t num_candidates;
+    uint32_t first_filter; /* of the candidates: where those of the first level begin */
+    const int32_t *levels; /* the others */
+    uint32_t num_levels;
+};
+
+static struct hr__candidate candidate_of(const struct hr__storage *how, int32_t level) {
+    return (struct hr__candidate){.codec = HR__CODEC_ZSTD,
+                                  .level = level,
+                                  .filter = how->filter,
+                                  .element_bytes = how->element_bytes,
+                                  .distance_bytes = how->distance_bytes};
 }
 
-/* As they are tried: the first *num_first always, the others while there is time. */
-static uint32_t list_candidates(const struct hr__schema *schema, uint32_t field,
-                                const struct hr__trial_wishes *w,
-                                struct hr__candidate out[HR__MAX_CANDIDATES], uint32_t *num_first) {
+/* Raw and the first level, as far as they are asked for. */
+static void list_first(const struct hr__schema *schema, uint32_t field,
+                       const struct hr__trial_wishes *w, struct field_trial *out) {
     const struct goal_levels *goal = &goals[w->goal];
-    uint32_t n = 0;
-    const bool one_level = w->level != 0 || schema->num_fields > MANY_FIELDS;
-    const uint32_t num_levels = w->codec == HR_CODEC_RAW ? 0 : one_level ? 1 : goal->num_levels;
+    const bool many = schema->num_fields > MANY_FIELDS;
+    struct hr__storage how[HR__MAX_FIELD_FILTERS];
+    const uint32_t num_filters =
+        w->codec == HR_CODEC_RAW ? 0
+                                 : hr__field_filters(&schema->fields[field], w->filter, many, how);
+    *out = (struct field_trial){.levels = goal->levels + 1};
     if (w->codec != HR_CODEC_ZSTD)
-        out[n++] = (struct hr__candidate){.codec = HR__CODEC_RAW};
-    *num_first = n;
-    for (uint32_t i = 0; i < num_levels; i++) {
-        n += list_level(&schema->fields[field], w, w->level != 0 ? w->level : goal->levels[i],
-                        &out[n]);
-        if (i == 0)
-            *num_first = n;
-    }
-    return n;
+        out->candidates[out->num_candidates++] = (struct hr__candidate){.codec = HR__CODEC_RAW};
+    out->first_filter = out->num_candidates;
+    for (uint32_t i = 0; i < num_filters; i++)
+        out->candidates[out->num_candidates++] =
+            candidate_of(&how[i], w->level != 0 ? w->level : goal->levels[0]);
+    if (num_filters > 0 && w->level == 0 && !many)
+        out->num_levels = goal->num_levels - 1;
 }
 
 bool hr__trial_needed(const struct hr__schema *schema, const struct hr__trial_wishes *wishes) {
-    struct hr__candidate c[HR__MAX_CANDIDATES];
-    uint32_t num_first;
-    for (uint32_t f = 0; f < schema->num_fields; f++)
-        if (list_candidates(schema, f, wishes, c, &num_first) > 1)
+    struct field_trial f;
+    for (uint32_t i = 0; i < schema->num_fields; i++) {
+        list_first(schema, i, wishes, &f);
+        if (f.num_candidates > 1 || f.num_levels > 0)
             return true;
+    }
     return false;
 }
 
 /* The shortest of a few times to decode one frame. */
 static hr_status time_decode(struct trial *t, const struct hr__frame *frame, const uint8_t *stored,
                              int64_t *ns, hr_error *err) {
-    const uint32_t features = HR__FEATURE_ZSTD | HR__FEATURE_BYTE_SHUFFLE;
+    const uint32_t features = HR__FEATURE_ZSTD | HR__FEATURES_FILTERS;
+    uint8_t *plain = hr__filter_is_in_place(frame->filter) ? t->decoded : t->plain;
     *ns = INT64_MAX;
     for (uint32_t i = 0; i < TIMINGS; i++) {
         const int64_t start_ns = hr__now_ns();
@@ -112,9 +114,7 @@ static hr_status time_decode(struct trial *t, const struct hr__frame *frame, con
             hr__frame_decode(&t->decoder, frame, stored, features, t->decoded, err);
         if (st != HR_OK)
             return st;
-        if (frame->filter == HR__FILTER_BYTE_SHUFFLE)
-            hr__byte_unshuffle(t->decoded, frame->decoded_bytes, frame->element_bytes,
-                               t->unshuffled);
+        hr__filter_undo(frame, t->decoded, plain);
         const int64_t took_ns = hr__now_ns() - start_ns;
         *ns = took_ns < *ns ? took_ns : *ns;
     }
@@ -126,6 +126,7 @@ static hr_status try_frame(struct trial *t, struct hr__candidate *c, const uint8
     const struct hr__storage storage = {.codec = c->codec,
                                         .filter = c->filter,
                                         .element_bytes = c->element_bytes,
+                                        .distance_bytes = c->distance_bytes,
                                         .level = c->level};
     struct hr__frame frame;
     uint8_t *stored = t->encoder->stored;
@@ -147,7 +148,8 @@ static double share_of(const struct trial *t, uint64_t sample_bytes) {
 }
 
 static bool is_late(const struct trial *t) {
-    return (double)(hr__now_ns() - t->start_ns) > TRIAL_NS * share_of(t, t->sample_bytes_done);
+    return (double)(hr__now_ns() - t->start_ns) >
+           goals[t->wishes->goal].trial_ns * share_of(t, t->sample_bytes_done);
 }
 
 /* The first frames of each chunk, until the field has its share of what is tried. */
@@ -176,82 +178,75 @@ static hr_status try_candidate(struct trial *t, uint32_t field, bool always,
     return HR_OK;
 }
 
-static const char *reason_of(const struct trial *t, const struct hr__candidate *best,
-                             uint32_t num_candidates) {
-    if (num_candidates == 1)
-        return "asked for";
-    if (best->decoded_bytes == 0)
-        return "there was nothing to try it on";
-    if (t->wishes->goal == HR_OPTIMIZE_BALANCED)
-        return "the best product of time to deliver and size";
-    if (t->wishes->goal == HR_OPTIMIZE_SIZE)
-        return best->codec == HR__CODEC_RAW ? "compression does not make it smaller"
-                                            : "the smallest";
-    return best->codec == HR__CODEC_RAW ? "compression does not make delivery faster"
-                                        : "the smallest of those that deliver fastest";
+static double figure_of(const struct trial *t, const struct hr__candidate *c) {
+    return c->decoded_bytes == 0
+               ? 0.0
+               : hr__candidate_figure(c, t->wishes->goal, t->wishes->disk_bytes_per_s);
 }
 
-/* One entry of "candidates", behind n_bytes of text. */
-static size_t print_candidate(const struct trial *t, const struct hr__candidate *c, bool first,
-                              char *text, size_t room_bytes) {
-    char level[24] = "";
-    const double decoded_bytes = (double)c->decoded_bytes;
-    if (c->codec == HR__CODEC_ZSTD)
-        (void)snprintf(level, sizeof level, "\"level\": %d, ", c->level);
-    const int n = snprintf(text, room_bytes,
-                           "%s{\"codec\": \"%s\", %s\"filter\": \"%s\", \"ratio\": %.3f, "
-                           "\"decode_gb_per_s\": %.3f, \"cost_ns_per_byte\": %.3f}",
-                           first ? "" : ", ", c->codec == HR__CODEC_ZSTD ? "zstd" : "raw", level,
-                           c->filter == HR__FILTER_BYTE_SHUFFLE ? "byte-shuffle" : "none",
-                           decoded_bytes / (double)hr__max_u64(c->stored_bytes, 1),
-                           decoded_bytes / (double)hr__max_u64((uint64_t)c->decode_ns, 1),
-                           hr__candidate_deliver_ns(c, t->wishes->disk_bytes_per_s));
-    return (size_t)n;
-}
-
-/* {"reason": ..., "optimize": ..., "disk_bytes_per_s": ..., "candidates": [...]} */
-static hr_status explain(const struct trial *t, struct hr__storage *storage,
-                         const struct hr__candidate *c, uint32_t n,
-                         const struct hr__candidate *best, hr_error *err) {
-    char text[WHY_BYTES];
-    bool first = true;
-    size_t at = (size_t)snprintf(
-        text, sizeof text,
-        "{\"reason\": \"%s\", \"optimize\": \"%s\", \"disk_bytes_per_s\": %llu, \"candidates\": [",
-        reason_of(t, best, n), goals[t->wishes->goal].name,
-        (unsigned long long)t->wishes->disk_bytes_per_s);
-    for (uint32_t i = 0; i < n; i++) {
-        if (c[i].decoded_bytes == 0)
-            continue;
-        at += print_candidate(t, &c[i], first, text + at, sizeof text - at);
-        first = false;
+/* The candidates of the first level that go on: none, and the best of the others; how many. */
+static uint32_t keep_filters(const struct trial *t, const struct field_trial *f,
+                             uint32_t kept[KEPT_FILTERS + 1]) {
+    const struct hr__candidate *c = f->candidates;
+    uint64_t taken = 0;
+    uint32_t n = 0;
+    for (uint32_t i = f->first_filter; i < f->num_candidates; i++)
+        if (c[i].filter == HR__FILTER_NONE)
+            taken |= UINT64_C(1) << (kept[n++] = i);
+    for (const uint32_t most = n + KEPT_FILTERS; n < most; n++) {
+        uint32_t best = UINT32_MAX;
+        for (uint32_t i = f->first_filter; i < f->num_candidates; i++)
+            if ((taken >> i & 1) == 0 &&
+                (best == UINT32_MAX || figure_of(t, &c[i]) < figure_of(t, &c[best])))
+                best = i;
+        if (best == UINT32_MAX)
+            break;
+        kept[n] = best;
+        taken |= UINT64_C(1) << best;
     }
-    (void)snprintf(text + at, sizeof text - at, "]}");
-    storage->why_json = strdup(text);
-    return storage->why_json != NULL ? HR_OK
-                                     : hr__error_no_memory(err, strlen(text), "a codec's reason");
+    return n;
+}
+
+static hr_status try_field(struct trial *t, uint32_t field, struct field_trial *f, hr_error *err) {
+    uint32_t kept[KEPT_FILTERS + 1], num_kept;
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; i < f->num_candidates && st == HR_OK; i++)
+        st = try_candidate(t, field, true, &f->candidates[i], err);
+    num_kept = keep_filters(t, f, kept);
+    for (uint32_t l = 0; l < f->num_levels; l++)
+        for (uint32_t k = 0; k < num_kept && st == HR_OK; k++) {
+            struct hr__candidate *c = &f->candidates[f->num_candidates++];
+            const struct hr__candidate *first = &f->candidates[kept[k]];
+            *c = (struct hr__candidate){.codec = first->codec,
+                                        .filter = first->filter,
+                                        .element_bytes = first->element_bytes,
+                                        .distance_bytes = first->distance_bytes,
+                                        .level = f->levels[l]};
+            st = try_candidate(t, field, false, c, err);
+        }
+    return st;
 }
 
 static hr_status choose_field(struct trial *t, uint32_t field, hr_error *err) {
-    struct hr__candidate c[HR__MAX_CANDIDATES];
-    uint32_t num_first;
-    const uint32_t n = list_candidates(t->schema, field, t->wishes, c, &num_first);
+    struct field_trial f;
+    list_first(t->schema, field, t->wishes, &f);
     t->sample_bytes_done += t->schema->fields[field].sample_bytes;
-    for (uint32_t i = 0; i < n; i++) {
-        const hr_status st = try_candidate(t, field, i < num_first, &c[i], err);
-        if (st != HR_OK)
-            return st;
-    }
-    const struct hr__candidate *best =
-        hr__candidate_choose(c, n, t->wishes->goal, t->wishes->disk_bytes_per_s);
+    const hr_status st = try_field(t, field, &f, err);
+    if (st != HR_OK)
+        return st;
+    const struct hr__candidate *best = hr__candidate_choose(
+        f.candidates, f.num_candidates, t->wishes->goal, t->wishes->disk_bytes_per_s);
     struct hr__storage *storage = &t->schema->fields[field].storage;
     storage->codec = best->codec;
     storage->filter = best->filter;
     storage->element_bytes = best->element_bytes;
+    storage->distance_bytes = best->distance_bytes;
     storage->level = best->level;
     t->decoded_bytes += best->decoded_bytes;
     t->stored_bytes += best->stored_bytes;
-    return explain(t, storage, c, n, best, err);
+    const struct hr__trial_story story = {t->wishes, goals[t->wishes->goal].name, f.candidates,
+                                          f.num_candidates, best};
+    return hr__trial_explain(&story, &storage->why_json, err);
 }
 
 hr_status hr__trial_choose(struct hr__schema *schema, const struct hr__trial_wishes *wishes,
@@ -268,7 +263,7 @@ hr_status hr__trial_choose(struct hr__schema *schema, const struct hr__trial_wis
     t.num_rows = hr__trial_needed(schema, wishes) ? num_rows : 0;
     t.decoded = hr__writer_alloc(encoder->budget, n_bytes, "a codec trial", &st, err);
     if (st == HR_OK)
-        t.unshuffled = hr__writer_alloc(encoder->budget, n_bytes, "a codec trial", &st, err);
+        t.plain = hr__writer_alloc(encoder->budget, n_bytes, "a codec trial", &st, err);
     if (st != HR_OK)
         goto done;
     HR_TRY(hr__frame_decoder_init(&t.decoder, err));
@@ -278,8 +273,8 @@ hr_status hr__trial_choose(struct hr__schema *schema, const struct hr__trial_wis
     st = HR_OK;
 done:
     hr__frame_decoder_free(&t.decoder);
-    if (t.unshuffled != NULL)
-        hr__budget_free(encoder->budget, t.unshuffled, n_bytes);
+    if (t.plain != NULL)
+        hr__budget_free(encoder->budget, t.plain, n_bytes);
     if (t.decoded != NULL)
         hr__budget_free(encoder->budget, t.decoded, n_bytes);
     return st;

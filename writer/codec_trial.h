@@ -3,12 +3,15 @@
  * codec_choice.h.
  *
  * What is tried: raw, and zstd at the levels of the goal (speed: -5 to 3; balanced: -5 to 9; size:
- * 1 to 19), each without and with the byte shuffle, as far as the options leave it open. Of more
- * than 64 fields only one level is tried: 1, balanced 3, size 9.
+ * 1 to 19) with the filters of field_filters.h, as far as the options leave it open. At the first
+ * level (1, balanced 3, size 9) all filters are tried; of those that do best there by the goal's
+ * first figure, three go on to the other levels, and no filter does. Of more than 64 fields only
+ * the first level is tried, with few filters.
  *
  * How long: on frames of about 1 MiB in all, each field according to its share of a sample, each
- * at least one frame. That one level comes first, and always; the others as long as there is time:
- * one second for all fields, divided likewise. A candidate for which the time ends is left out.
+ * at least one frame. The first level is always tried; the others as long as there is time: one
+ * second for all fields (size: three), divided likewise. A candidate for which the time ends is
+ * left out.
  */
 #ifndef HEADRACE_CODEC_TRIAL_H
 #define HEADRACE_CODEC_TRIAL_H

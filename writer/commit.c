@@ -6,6 +6,7 @@
 #include "checked.h"
 #include "error.h"
 #include "footer.h"
+#include "frame_filter.h"
 #include "superblock.h"
 
 #include <errno.h>
@@ -17,8 +18,7 @@ static uint32_t features_of(const struct hr__schema *s) {
     for (uint32_t f = 0; f < s->num_fields; f++) {
         if (s->fields[f].storage.codec == HR__CODEC_ZSTD)
             features |= HR__FEATURE_ZSTD;
-        if (s->fields[f].storage.filter == HR__FILTER_BYTE_SHUFFLE)
-            features |= HR__FEATURE_BYTE_SHUFFLE;
+        features |= hr__filter_features(s->fields[f].storage.filter);
     }
     return features;
 }

@@ -5,8 +5,8 @@
  * Invariants:
  *  1. the record's header is written, and synchronised, after its JSON text: a valid header means a
  *     whole record, and no chunk is in the file without one;
- *  2. a job resumes only onto a record that is equal in S, layout hash, options, sources, and names
- *     and attributes of the fields.
+ *  2. a job resumes only onto a record that is equal in S, layout hash, options, sources, names and
+ *     attributes of the fields, and provenance (but for the program that wrote it).
  */
 #ifndef HEADRACE_JOB_H
 #define HEADRACE_JOB_H

@@ -1,14 +1,19 @@
 /*
  * Is the job in a partial file this one? (docs/format.md, 5.)
  */
+#define _GNU_SOURCE
 #include "job.h"
 
 #include "bytes.h"
 #include "error.h"
+#include "json_text.h"
 #include "superblock.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Of texts that are compared. */
+#define TEXT_FLAGS (JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17))
 
 #define ADVICE "; start anew without resuming, or give it the same input and options"
 
@@ -48,6 +53,37 @@ static hr_status compare_member(const char *path, const char *theirs, const char
         st = hr__error_set(err, HR_ERR_MISMATCH,
                            "%s is of another job: its %s are %.120s, now they are %.120s" ADVICE,
                            path, key, a, b);
+done:
+    free(a);
+    free(b);
+    return st;
+}
+
+/* The provenance in a job's text, without the version of the program: a later one may go on. */
+static hr_status provenance_of(const char *json, char **out, hr_error *err) {
+    json_t *job = NULL;
+    *out = NULL;
+    const hr_status st = hr__json_parse(json, strlen(json), &job, err);
+    if (st != HR_OK)
+        return st;
+    json_t *provenance = json_object_get(job, "provenance");
+    (void)json_object_del(provenance, "program"); /* fails where there is none */
+    *out = provenance == NULL ? strdup("{}") : json_dumps(provenance, TEXT_FLAGS);
+    json_decref(job);
+    return *out != NULL ? HR_OK : hr__error_no_memory(err, 0, "a JSON text");
+}
+
+static hr_status compare_provenance(const char *path, const char *theirs, const char *ours,
+                                    hr_error *err) {
+    char *a = NULL;
+    char *b = NULL;
+    hr_status st;
+    HR_TRY(provenance_of(theirs, &a, err));
+    HR_TRY(provenance_of(ours, &b, err));
+    if (strcmp(a, b) != 0)
+        st = hr__error_set(
+            err, HR_ERR_MISMATCH,
+            "%s is of another job: its provenance is %.120s, now it is %.120s" ADVICE, path, a, b);
 done:
     free(a);
     free(b);
@@ -112,6 +148,7 @@ static hr_status compare(const struct hr__job *job, struct hr__schema *schema, c
     HR_TRY(compare_member(path, theirs, ours, "options", err));
     HR_TRY(compare_member(path, theirs, ours, "sources", err));
     HR_TRY(compare_member(path, theirs, ours, "attributes", err));
+    HR_TRY(compare_provenance(path, theirs, ours, err));
     if (record->layout_hash != schema->layout_hash)
         st = hr__error_set(err, HR_ERR_MISMATCH, "%s is of another job: its layout differs" ADVICE,
                            path);

@@ -5,6 +5,8 @@
 #include "job.h"
 
 #include "error.h"
+#include "field_filters.h"
+#include "frame_filter.h"
 #include "json_text.h"
 #include "writer_options.h"
 
@@ -43,9 +45,7 @@ static const char *codec_text(int32_t codec) {
 }
 
 static const char *filter_text(int32_t filter) {
-    return filter == HR_FILTER_NONE           ? "none"
-           : filter == HR_FILTER_BYTE_SHUFFLE ? "byte-shuffle"
-                                              : "auto";
+    return filter == HR_FILTER_AUTO ? "auto" : hr__filter_name(hr__filter_number(filter));
 }
 
 static const char *optimize_text(int32_t optimize) {

@@ -7,6 +7,7 @@
 #include "bytes.h"
 #include "checked.h"
 #include "error.h"
+#include "frame_filter.h"
 #include "superblock.h"
 #include "writer_memory.h"
 
@@ -73,15 +74,15 @@ static hr_status load_chunk(struct resume *r, bool *whole, hr_error *err) {
 }
 
 static hr_status decode_frame(struct resume *r, const struct hr__frame *frame, uint8_t *dst) {
-    const uint32_t features = HR__FEATURE_ZSTD | HR__FEATURE_BYTE_SHUFFLE;
+    const uint32_t features = HR__FEATURE_ZSTD | HR__FEATURES_FILTERS;
     const uint8_t *stored = r->encoder->stored + frame->off;
-    if (frame->filter == HR__FILTER_NONE)
-        return hr__frame_decode(&r->decoder, frame, stored, features, dst, NULL);
-    if (frame->decoded_bytes > r->encoder->plan->max_frame_bytes)
+    const bool in_place = hr__filter_is_in_place(frame->filter);
+    if (!in_place && frame->decoded_bytes > r->encoder->plan->max_frame_bytes)
         return HR_ERR_CORRUPT;
-    const hr_status st = hr__frame_decode(&r->decoder, frame, stored, features, r->scratch, NULL);
+    uint8_t *filtered = in_place ? dst : r->scratch;
+    const hr_status st = hr__frame_decode(&r->decoder, frame, stored, features, filtered, NULL);
     if (st == HR_OK)
-        hr__byte_unshuffle(r->scratch, frame->decoded_bytes, frame->element_bytes, dst);
+        hr__filter_undo(frame, filtered, dst);
     return st;
 }
 

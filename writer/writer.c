@@ -50,6 +50,7 @@ struct hr_writer {
     uint64_t num_samples;
     uint64_t resumed_samples;
     double trial_ratio;
+    uint64_t needed_bytes; /* of the budget, as planned */
 };
 
 static hr_status fail(hr_writer *w, hr_status st, hr_error *why, hr_error *err) {
@@ -121,6 +122,7 @@ static hr_status make_memory(hr_writer *w, const hr_writer_options *o, hr_error 
     HR_TRY(hr__writer_memory_plan(&w->plan, hr__trial_max_level(&w->wishes), o->num_threads, limit,
                                   &m, err));
     hr__budget_init(&w->budget, limit);
+    w->needed_bytes = hr__writer_memory_needed(&m);
     HR_TRY(hr__budget_reserve(&w->budget, hr__writer_memory_totals(&w->plan), "statistics", err));
     HR_TRY(make_totals(w, err));
     HR_TRY(hr__index_builder_init(&w->sink.index, &w->budget, err));
@@ -225,6 +227,11 @@ hr_status hr__writer_open_in(const struct hr__folder_ops *folder, const char *pa
     else
         hr_writer_close(w);
     return st;
+}
+
+uint64_t hr__writer_keep_to_need(hr_writer *w) {
+    w->budget.limit_bytes = w->needed_bytes;
+    return w->needed_bytes;
 }
 
 hr_status hr_writer_open(const char *path, const hr_field *fields, uint32_t num_fields,

@@ -16,4 +16,8 @@ hr_status hr__writer_open_in(const struct hr__folder_ops *folder, const char *pa
                              const hr_field *fields, uint32_t num_fields,
                              const hr_writer_options *opts, hr_writer **out, hr_error *err);
 
+/* Lowers the limit of the writer's budget to the most that it will take, and returns that: what it
+ * was given beyond is its caller's again. Only before the first append. */
+uint64_t hr__writer_keep_to_need(hr_writer *w);
+
 #endif

@@ -61,6 +61,10 @@ uint64_t hr__writer_memory_smallest(const struct hr__writer_memory *m) {
     return m->fixed_bytes + m->thread_bytes + m->rows_bytes;
 }
 
+uint64_t hr__writer_memory_needed(const struct hr__writer_memory *m) {
+    return m->fixed_bytes + m->num_threads * m->thread_bytes + m->num_rows * m->rows_bytes;
+}
+
 void *hr__writer_alloc(struct hr__budget *budget, size_t n_bytes, const char *what, hr_status *st,
                        hr_error *err) {
     hr_error why = {.status = HR_ERR_NO_MEMORY};
@@ -88,11 +92,10 @@ static uint64_t fixed_bytes(const struct hr__chunk_plan *plan) {
 /* The most row buffers, from t + 2 down to 1 for one thread and to t for more, that fit. */
 static bool fits(struct hr__writer_memory *m, uint32_t t, uint64_t budget_bytes) {
     for (uint32_t r = t + 2; r >= t; r--) {
-        if (m->fixed_bytes + t * m->thread_bytes + r * m->rows_bytes <= budget_bytes) {
-            m->num_threads = t;
-            m->num_rows = r;
+        m->num_threads = t;
+        m->num_rows = r;
+        if (hr__writer_memory_needed(m) <= budget_bytes)
             return true;
-        }
     }
     return false;
 }

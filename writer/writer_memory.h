@@ -38,6 +38,8 @@ struct hr__writer_memory {
 hr_status hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t level,
                                  uint32_t max_threads, uint64_t budget_bytes,
                                  struct hr__writer_memory *out, hr_error *err);
+/* What the threads and row buffers planned take, and all else. */
+uint64_t hr__writer_memory_needed(const struct hr__writer_memory *m);
 /* The smallest budget that works. */
 uint64_t hr__writer_memory_smallest(const struct hr__writer_memory *m);
 

@@ -6,6 +6,8 @@
 #include "codec_choice.h"
 #include "cpu.h"
 #include "error.h"
+#include "field_filters.h"
+#include "frame_filter.h"
 #include "options.h"
 #include "schema.h"
 
@@ -26,13 +28,13 @@ static hr_status copy_options(const hr_writer_options *opts, hr_writer_options *
 static hr_status check_codec(const hr_writer_options *o, hr_error *err) {
     if (o->codec != HR_CODEC_AUTO && o->codec != HR_CODEC_RAW && o->codec != HR_CODEC_ZSTD)
         return hr__error_set(err, HR_ERR_INVALID, "codec %d is none of hr_codec", o->codec);
-    if (o->filter != HR_FILTER_AUTO && o->filter != HR_FILTER_NONE &&
-        o->filter != HR_FILTER_BYTE_SHUFFLE)
+    if (o->filter < HR_FILTER_AUTO || o->filter > HR_FILTER_DELTA_BIT_SHUFFLE)
         return hr__error_set(err, HR_ERR_INVALID, "filter %d is none of hr_filter", o->filter);
-    if (o->codec == HR_CODEC_RAW && o->filter == HR_FILTER_BYTE_SHUFFLE)
+    if (o->codec == HR_CODEC_RAW && o->filter > HR_FILTER_NONE)
         return hr__error_set(err, HR_ERR_INVALID,
-                             "the byte shuffle without a codec gains nothing: choose codec zstd, "
-                             "or filter none");
+                             "a filter (%s) without a codec gains nothing: choose codec zstd, or "
+                             "filter none",
+                             hr__filter_name(hr__filter_number(o->filter)));
     if (o->level < MIN_LEVEL || o->level > MAX_LEVEL)
         return hr__error_set(err, HR_ERR_INVALID, "level %d is not a level of zstd: %d to %d",
                              o->level, MIN_LEVEL, MAX_LEVEL);

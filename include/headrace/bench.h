@@ -1,11 +1,12 @@
 /*
  * Measuring: how fast this machine can decode and read a data set at all, and how fast a loader
- * delivers it, in one run and in turns, so that each figure can be told as a share of its limit.
+ * delivers it, in one run and in turns, so that each figure can be told as a share of its limit; or
+ * in less than two seconds, to predict an epoch.
  */
 #ifndef HEADRACE_BENCH_H
 #define HEADRACE_BENCH_H
 
-#include "dataset.h"
+#include "report.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -122,6 +123,65 @@ HR_API HR_NODISCARD hr_status hr_bench(hr_dataset *ds, const hr_bench_options *o
  * Fork: works. @since 0.1
  */
 HR_API const char *hr_bench_kind_name(uint32_t kind);
+
+/** Options of hr_probe(). Zero means default. */
+typedef struct hr_probe_options {
+    uint32_t struct_bytes;
+    uint32_t flags;   /**< none defined: 0 */
+    int64_t limit_ns; /**< about so long at most; 0: 1.6 s; 20 ms to a minute */
+    void *user;       /**< handed to the callback */
+    /** Called about ten times a second on the calling thread; non-zero stops with
+     * HR_ERR_CANCELLED. May be NULL. */
+    int (*on_progress)(void *user);
+} hr_probe_options;
+#define HR_PROBE_OPTIONS_INIT                                                                      \
+    { sizeof(hr_probe_options), 0, 0, NULL, NULL }
+
+/** What hr_probe() measured, and what it expects of this rank's epochs, alone on the machine and
+ * with a consumer who takes every batch as it comes. Rates are of decoded bytes, but for
+ * read_bytes_per_s. */
+typedef struct hr_probe_result {
+    uint32_t struct_bytes;    /**< set by the caller */
+    hr_limit limit;           /**< what limits */
+    char sentence[320];       /**< the same in words, as hr_loader_report() says it */
+    int64_t first_batch_ns;   /**< expected: from hr_loader_open() until the first batch is ready */
+    int64_t epoch_ns;         /**< expected: from there until the last one of the epoch is */
+    int64_t later_epoch_ns;   /**< expected: of each further epoch */
+    double bytes_per_s;       /**< expected: of the epoch, once it is running */
+    double samples_per_s;     /**< the same in samples */
+    double later_bytes_per_s; /**< expected: of further epochs; more than bytes_per_s where the
+                               * page cache will have what the first one brings */
+    double decode_bytes_per_s; /**< all threads decode the file's own frames from memory, as
+                                * HR_BENCH_DECODE */
+    double read_bytes_per_s;   /**< stored bytes, read as the loader reads them, in its order */
+    double ratio;              /**< decoded bytes that a byte read brings */
+    double cached_share; /**< part of the file in the page cache as it began, 0 to 1; negative: it
+                          * is read past the page cache, or the system does not tell */
+    uint64_t visits;     /**< chunks that a loader read and decoded meanwhile */
+    int64_t took_ns;     /**< the whole probe */
+} hr_probe_result;
+
+/**
+ * Predict an epoch, by trying. A loader with these options runs for about a second from the begin
+ * of its first epoch, of which the rest is extrapolated; where the page cache does not have the
+ * file, a second one over what it then has; decoding and reading are measured by themselves. Blocks
+ * for limit_ns, and longer only where a read or the open itself takes longer; starts and joins its
+ * own threads, and takes no more memory than the loader would. What is read through the page cache
+ * stays there, so that a loader that is opened afterwards finds the first part of its epoch in it:
+ * what is expected is for the file as it was found.
+ *
+ * @param ds      an open data set; may be in use elsewhere, which the figures then tell of
+ * @param loader  as for hr_loader_open(); num_epochs and resume_state are not looked at
+ * @param opts    NULL for defaults
+ * @param out     struct_bytes set by the caller; the rest filled on HR_OK
+ * @return HR_OK, HR_ERR_INVALID (also a data set without a byte to decode), HR_ERR_CANCELLED, or as
+ *         hr_loader_open() and hr_loader_next()
+ * Threads: any; figures of two at the same time are worth nothing. Fork: works in a child.
+ * @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_probe(hr_dataset *ds, const hr_loader_options *loader,
+                                       const hr_probe_options *opts, hr_probe_result *out,
+                                       hr_error *err);
 
 #ifdef __cplusplus
 }

@@ -16,10 +16,12 @@ extern "C" {
 #define HR_CONVERT_RESUME  2u /**< go on with an interrupted conversion, if there is one */
 #define HR_CONVERT_FOLLOW_EXTERNAL                                                                 \
     4u /**< HDF5 links that leave the input's own folder are followed */
-#define HR_CONVERT_NO_SPACE_CHECK 8u /**< do not estimate and check free disk space first */
+#define HR_CONVERT_NO_SPACE_CHECK 8u  /**< do not estimate and check free disk space first */
+#define HR_CONVERT_SHUFFLE        16u /**< permute all samples once, by shuffle_seed */
 
 /** What a progress callback is told. */
 typedef struct hr_progress {
+    /** Of a shuffle, half of those read and half of those written. */
     uint64_t done_samples, total_samples;
     uint64_t done_bytes, total_bytes; /**< decoded */
 } hr_progress;
@@ -59,11 +61,17 @@ typedef struct hr_convert_options {
     int32_t optimize;          /**< hr_optimize, as hr_writer_options */
     uint32_t reserved;         /**< 0 */
     uint64_t disk_bytes_per_s; /**< as hr_writer_options */
+    /** With HR_CONVERT_SHUFFLE: the same seed and number of samples give the same order
+     * (docs/order.md, 3.1), whatever the budget and the threads. */
+    uint64_t shuffle_seed;
+    /** With HR_CONVERT_SHUFFLE: an int64 field of this name, the last one, keeps each sample's
+     * index before it; NULL: there is none. */
+    const char *index_field;
 } hr_convert_options;
 #define HR_CONVERT_OPTIONS_INIT                                                                    \
     {                                                                                              \
         sizeof(hr_convert_options), 0, NULL, 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, \
-            0, 0, 0, NULL, NULL, NULL, 0, 0, 0                                                     \
+            0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, NULL                                            \
     }
 
 /** What a conversion did. */
@@ -84,11 +92,16 @@ typedef struct hr_convert_result {
  * HR_ERR_UNCERTAIN, or a message that says so. An interrupted job leaves TARGET.partial for
  * HR_CONVERT_RESUME; going on with one first decodes what it holds.
  *
+ * With HR_CONVERT_SHUFFLE all inputs are read before anything is written, also when it is resumed.
+ * Samples that do not fit the budget wait in a temporary file, OUTPUT.shuffle, as large as they are
+ * decoded; it is unlinked as soon as it is made, so that nothing is left of it.
+ *
  * @param result  NULL, or struct_bytes set by the caller and filled on HR_OK
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_UNSUPPORTED (a source that cannot be
- *         converted: the message says why and what can be done), HR_ERR_DATA, HR_ERR_CORRUPT,
- *         HR_ERR_HELPER, HR_ERR_CANCELLED, or as hr_writer_open() and hr_writer_commit()
- * Threads: any. Fork: works in a child. @since 0.1
+ *         converted: the message says why and what can be done), HR_ERR_DATA, HR_ERR_CORRUPT (an
+ *         input, or the temporary file), HR_ERR_EXISTS (the output, or a file where the temporary
+ *         one would be), HR_ERR_HELPER, HR_ERR_CANCELLED, or as hr_writer_open() and
+ * hr_writer_commit() Threads: any. Fork: works in a child. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result,
                                          hr_error *err);

@@ -1,6 +1,6 @@
 /*
- * Data sets: one .hrd file opened for reading. Random access is here; streams of batches are in
- * loader.h.
+ * Data sets: one .hrd file opened for reading, or several as one. Random access is here; streams of
+ * batches are in loader.h.
  */
 #ifndef HEADRACE_DATASET_H
 #define HEADRACE_DATASET_H
@@ -28,8 +28,8 @@ typedef enum hr_io {
 typedef struct hr_open_options {
     uint32_t struct_bytes;
     uint32_t flags;        /**< none defined: 0 */
-    uint64_t budget_bytes; /**< for the index, and again for the scratch of each read or gather in
-                            * progress; 0: see hr_default_budget() */
+    uint64_t budget_bytes; /**< for the indexes of all files, and again for the scratch of each read
+                            * or gather in progress; 0: see hr_default_budget() */
 } hr_open_options;
 #define HR_OPEN_OPTIONS_INIT                                                                       \
     { sizeof(hr_open_options), 0, 0 }
@@ -50,6 +50,27 @@ typedef struct hr_open_options {
  */
 HR_API HR_NODISCARD hr_status hr_dataset_open(const char *path, const hr_open_options *opts,
                                               hr_dataset **out, hr_error *err);
+
+/**
+ * Open several files as one data set: the samples of the first, then those of the second, and so
+ * on. Chunks are mixed across all of them by loaders. Every file needs the same fields (names,
+ * types, shapes, in the same order) and the same samples per chunk; how it is stored, its
+ * statistics and attributes may differ. A file without samples is fine; a file may be given more
+ * than once, and its samples then count as often. Each footer and index is read once; all indexes
+ * together share the budget. Each file takes a descriptor until the data set is closed, and a
+ * second one for as long as a loader reads directly.
+ *
+ * @param paths      num_paths paths, copied
+ * @param num_paths  1 to 1,048,576
+ * @param opts, out, err  as for hr_dataset_open()
+ * @return as hr_dataset_open(), and HR_ERR_MISMATCH: the files do not fit together; the message
+ *         names the file that differs from the first, and in what
+ * Threads, fork: as hr_dataset_open().
+ * @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_open_many(const char *const *paths, size_t num_paths,
+                                                   const hr_open_options *opts, hr_dataset **out,
+                                                   hr_error *err);
 
 /**
  * Close a data set. NULL is fine. Every loader made from it must be closed before.
@@ -87,7 +108,8 @@ HR_API HR_NODISCARD hr_status hr_dataset_find_field(const hr_dataset *ds, const 
 HR_API uint64_t hr_dataset_sample_bytes(const hr_dataset *ds, uint32_t field);
 
 /**
- * Statistics of a field. Does not block.
+ * Statistics of a field, over all files that have samples; not valid where one of these has none.
+ * Does not block.
  * @param out  struct_bytes set by the caller; the rest filled on HR_OK
  * @return HR_OK, HR_ERR_INVALID
  * Threads: any. Fork: works. @since 0.1
@@ -99,21 +121,24 @@ HR_API HR_NODISCARD hr_status hr_dataset_statistics(const hr_dataset *ds, uint32
 typedef struct hr_dataset_info {
     uint32_t struct_bytes;      /**< set by the caller */
     uint32_t samples_per_chunk; /**< S */
-    uint8_t uuid[16];           /**< made when the file was made; kept by appends */
-    uint64_t commit_seq;        /**< 1 for a new file, one more for each append */
+    uint8_t uuid[16];           /**< made when the file was made; kept by appends. Of several files:
+                                 * what names them in their order (docs/order.md, 8) */
+    uint64_t commit_seq;        /**< 1 for a new file, one more for each append; 0: several files */
     uint64_t num_samples;
     uint64_t num_chunks;
     uint64_t num_segments;
     uint64_t decoded_bytes;      /**< of all samples */
-    uint64_t file_bytes;         /**< the committed size of the file */
+    uint64_t file_bytes;         /**< the committed size of all files */
     uint64_t dead_bytes;         /**< of file_bytes, no longer referred to */
     uint64_t max_chunk_bytes;    /**< largest stored chunk, in whole pages */
-    uint64_t index_bytes;        /**< of the chunk index, in the file */
+    uint64_t index_bytes;        /**< of the chunk index, in the files */
     uint64_t index_loaded_bytes; /**< of these, held in memory now */
+    uint32_t num_files;
+    uint32_t reserved; /**< 0 */
 } hr_dataset_info;
 
 /**
- * Describe the file. Does not block.
+ * Describe the data set. Does not block.
  * @param out  struct_bytes set by the caller; the rest filled on HR_OK
  * @return HR_OK, HR_ERR_INVALID
  * Threads: any. Fork: works. @since 0.1
@@ -121,14 +146,44 @@ typedef struct hr_dataset_info {
 HR_API HR_NODISCARD hr_status hr_dataset_describe(const hr_dataset *ds, hr_dataset_info *out,
                                                   hr_error *err);
 
+/** One file of a data set. */
+typedef struct hr_file_info {
+    uint32_t struct_bytes; /**< set by the caller */
+    uint32_t reserved;     /**< 0 */
+    const char *path;      /**< belongs to the data set */
+    uint8_t uuid[16];      /**< of this file */
+    uint64_t commit_seq;
+    uint64_t first_sample; /**< in the data set: the samples of all files before it */
+    uint64_t num_samples;
+    uint64_t num_chunks;
+    uint64_t num_segments;
+    uint64_t file_bytes; /**< the committed size */
+    uint64_t dead_bytes;
+} hr_file_info;
+
+/** Number of files, at least 1. Does not block. Threads: any. Fork: works. @since 0.1 */
+HR_API uint32_t hr_dataset_num_files(const hr_dataset *ds);
+
+/**
+ * Describe one file. Does not block.
+ * @param index  0 .. num_files - 1, in the order in which they were given
+ * @param out    struct_bytes set by the caller; the rest filled on HR_OK
+ * @return HR_OK, HR_ERR_INVALID
+ * Threads: any. Fork: works. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_file(const hr_dataset *ds, uint32_t index,
+                                              hr_file_info *out, hr_error *err);
+
 /**
  * The footer's JSON: fields, codec choices with reasons, attributes, provenance, statistics (layout
- * in docs/format.md). Does not block. Belongs to the data set until it is closed; ends with a zero.
+ * in docs/format.md). Of several files that of the first; a file opened by itself has its own. Does
+ * not block. Belongs to the data set until it is closed; ends with a zero.
  * Threads: any. Fork: works. @since 0.1
  */
 HR_API const char *hr_dataset_json(const hr_dataset *ds);
 
-/** The path the data set was opened by. Belongs to the data set. @since 0.1 */
+/** The path the data set was opened by, of several files the first. Belongs to the data set.
+ * @since 0.1 */
 HR_API const char *hr_dataset_path(const hr_dataset *ds);
 
 /**

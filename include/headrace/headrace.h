@@ -15,6 +15,7 @@
 #include "ranks.h"
 #include "report.h"
 #include "status.h"
+#include "subset.h"
 #include "types.h"
 #include "writer.h"
 

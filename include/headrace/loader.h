@@ -6,6 +6,7 @@
 
 #include "dataset.h"
 #include "finish.h"
+#include "subset.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,6 +19,9 @@ typedef struct hr_batch hr_batch;
 #define HR_LOADER_SHUFFLE   1u /**< order interleaved/1; otherwise sequential/1 */
 #define HR_LOADER_DROP_LAST 2u /**< leave out the last short batch of an epoch */
 #define HR_LOADER_PAD_LAST  4u /**< fill it up with samples again, see hr_batch_num_padding() */
+#define HR_LOADER_NUMA_OFF                                                                         \
+    8u /**< threads and memory are placed by the system alone, also where                          \
+        * the machine has several nodes (docs/architecture.md) */
 
 /** Options of hr_loader_open(). Zero means default. */
 typedef struct hr_loader_options {
@@ -40,17 +44,20 @@ typedef struct hr_loader_options {
     uint32_t num_fields;       /**< entries of fields */
     uint32_t io_depth;         /**< reads in flight at most, of all threads together, and reading
                                 * threads (up to 64) where io comes to HR_IO_THREADS; 0: 64 direct,
-                                * 4 for each thread cached, 16 by threads; raised to 2 for each
-                                * decode worker, lowered where the budget is small */
+                                * or 8 for each thread where that is more, 4 for each thread
+                                * cached, 16 by threads; raised to 2 for each decode worker, lowered
+                                * where the budget is small */
     const void *resume_state;  /**< from hr_loader_state(), or NULL; sets epoch and next batch */
     size_t resume_state_bytes;
+    hr_subset *subset; /**< deliver these samples of the data set only (docs/order.md, 9); NULL:
+                        * all. The loader holds it: hr_subset_free() may come at any time */
     const hr_finish *finish; /**< what is done to the values of fields; all of one struct_bytes */
     uint32_t num_finish;     /**< entries of finish */
 } hr_loader_options;
 #define HR_LOADER_OPTIONS_INIT                                                                     \
     {                                                                                              \
         sizeof(hr_loader_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, HR_IO_AUTO, NULL, 0, 0,     \
-            NULL, 0, NULL, 0                                                                       \
+            NULL, 0, NULL, NULL, 0                                                                 \
     }
 
 /**
@@ -62,9 +69,9 @@ typedef struct hr_loader_options {
  * @return HR_OK, HR_ERR_INVALID (also where no batch would come), HR_ERR_BUDGET (the message names
  *         the smallest budget that works, and the largest window that this one allows),
  *         HR_ERR_NOT_FOUND (no such field), HR_ERR_CORRUPT (a damaged state), HR_ERR_MISMATCH (the
- *         state belongs to other data or another order), HR_ERR_NO_MEMORY,
- *         HR_ERR_IO, HR_ERR_UNSUPPORTED
- * Threads: any. Fork: a loader belongs to the process that opened it.
+ *         state belongs to other data or another order, the subset to other data),
+ * HR_ERR_NO_MEMORY, HR_ERR_IO, HR_ERR_UNSUPPORTED Threads: any. Fork: a loader belongs to the
+ * process that opened it.
  * @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts,
@@ -142,7 +149,16 @@ typedef struct hr_loader_info {
     uint32_t num_read_threads; /**< that only read; 0 but for HR_IO_THREADS */
     uint32_t reserved;         /**< 0 */
     uint64_t padded_samples;   /**< of all ranks, in each epoch: delivered once more */
-    int64_t finish_ns;         /**< summed over workers: finishing batches (finish.h) */
+    uint32_t num_nodes;        /**< NUMA nodes that the decode workers are spread over; 1: they run
+                                * where the system puts them */
+    uint32_t ring_interleaved; /**< 1: the batches lie on these nodes in turn */
+    int32_t numa_os_errno;     /**< what the system answered when it refused to place threads or
+                                * batches (EPERM in many containers; EBUSY: the process has a memory
+                                * policy of its own), which costs speed only; 0: nothing */
+    uint32_t reserved2;        /**< 0 */
+    uint64_t order_samples;    /**< of all ranks: those of the subset, or of the data set */
+    uint64_t dataset_samples;
+    int64_t finish_ns; /**< summed over workers: finishing batches (finish.h) */
 } hr_loader_info;
 
 /**
@@ -171,14 +187,15 @@ typedef struct hr_loader_plan {
     uint32_t struct_bytes;          /**< set by the caller */
     uint32_t window_visits;         /**< W that would be used */
     uint64_t batches_per_epoch;     /**< of each rank */
-    uint64_t samples_per_epoch;     /**< of this rank, padding included */
+    uint64_t samples_per_epoch;     /**< of this rank, and of every other, padding included */
     uint64_t dropped_samples;       /**< of all ranks, in each epoch */
     uint64_t peak_bytes;            /**< what the loader would reserve at most under this budget */
     uint64_t budget_bytes;          /**< that would be used */
     uint64_t smallest_budget_bytes; /**< that works with this window and this open data set */
     uint32_t largest_window_visits; /**< that the given budget allows */
     uint32_t fits;                  /**< 1: the budget suffices */
-    double read_amplification;      /**< stored bytes read / stored bytes of the fields wanted */
+    double read_amplification;      /**< stored bytes read / stored bytes of the fields wanted, of
+                                     * the samples of the subset where there is one */
     double inflation;               /**< expected mixing; 1 is a true shuffle */
     uint32_t labels_sorted;         /**< 1: a field looks like sorted labels */
     uint32_t labels_field;          /**< which one */
@@ -189,6 +206,10 @@ typedef struct hr_loader_plan {
     /** From which on every budget works with this window, for a data set opened with it too: what
      * that holds of its index goes by the budget. */
     uint64_t smallest_reopen_bytes;
+    uint32_t num_streams;         /**< of all ranks */
+    uint32_t local_batch_samples; /**< this rank's share of each batch */
+    uint64_t order_samples;       /**< of all ranks: those of the subset, or of the data set */
+    uint64_t dataset_samples;
 } hr_loader_plan;
 
 /**
@@ -196,7 +217,8 @@ typedef struct hr_loader_plan {
  * @param opts  as for hr_loader_open()
  * @param out   struct_bytes set by the caller; the rest filled on HR_OK
  * @return HR_OK (also where it does not fit: see fits), HR_ERR_INVALID, HR_ERR_NOT_FOUND,
- *         HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_IO, HR_ERR_CORRUPT
+ *         HR_ERR_UNSUPPORTED, HR_ERR_MISMATCH (the subset belongs to other data), HR_ERR_BUDGET,
+ *         HR_ERR_NO_MEMORY, HR_ERR_IO, HR_ERR_CORRUPT
  * Threads: any. Fork: works. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts,

@@ -42,8 +42,10 @@ typedef struct hr_loader_report_info {
     uint64_t batches_delivered;
     uint64_t delivered_bytes; /**< decoded */
     uint64_t read_bytes;      /**< read from the file, whole pages */
-    uint64_t wanted_bytes;    /**< of these, stored bytes of the fields delivered */
-    uint64_t visits;          /**< chunks read and decoded */
+    uint64_t wanted_bytes;    /**< of these, stored bytes of the fields and samples delivered: of a
+                               * chunk, by the share of its samples */
+    uint64_t visits;          /**< chunks read and decoded; of a subset, virtual chunks, each of
+                               * several (docs/order.md, 9) */
     int64_t elapsed_ns;       /**< from open until now; once all is read, until the last batch */
     int64_t first_batch_ns;   /**< from open until the first batch was ready; -1: not yet */
     int64_t wait_batch_ns;    /**< of elapsed_ns: the consumer in hr_loader_next() */
@@ -68,7 +70,12 @@ typedef struct hr_loader_report_info {
     uint64_t latency_counts[HR_LATENCY_BUCKETS]; /**< reads, by the time from submission until a
                                                   * thread took them: one that is busy takes them
                                                   * late */
-    int64_t finish_ns;                           /**< of thread_ns: finishing batches (finish.h) */
+    uint32_t num_nodes; /**< memory nodes that the threads are spread over; 1: they run where the
+                         * system puts them */
+    uint32_t reserved;  /**< 0 */
+    uint64_t order_samples; /**< of all ranks: those of the subset, or of the data set */
+    uint64_t dataset_samples;
+    int64_t finish_ns; /**< of thread_ns: finishing batches (finish.h) */
 } hr_loader_report_info;
 
 /**

@@ -34,7 +34,8 @@ typedef enum hr_status {
     HR_ERR_BUSY = 9,        /**< another writer has the file, or the consumer holds every batch */
     HR_ERR_CANCELLED = 10,  /**< the progress callback asked to stop */
     HR_ERR_NO_SPACE = 11,   /**< the disk is full, or would be */
-    HR_ERR_MISMATCH = 12,   /**< a saved state or partial file belongs to other data or options */
+    HR_ERR_MISMATCH = 12,   /**< a saved state or partial file belongs to other data or options, or
+                             * files of one data set do not fit together */
     HR_ERR_FORKED = 13,    /**< the object was made before fork() and cannot be used in the child */
     HR_ERR_HELPER = 14,    /**< the source helper died, hung, or broke its protocol */
     HR_ERR_UNCERTAIN = 15, /**< fsync failed: whether the data are on disk is unknown */

@@ -14,10 +14,16 @@ typedef struct hr_writer hr_writer;
 
 /** What codec and filter to use. The numbers are frozen. */
 typedef enum hr_codec { HR_CODEC_AUTO = 0, HR_CODEC_RAW = 1, HR_CODEC_ZSTD = 2 } hr_codec;
+/** The filters are those of docs/format.md, 6.3; at what distance a delta is taken is always tried.
+ */
 typedef enum hr_filter {
     HR_FILTER_AUTO = 0,
     HR_FILTER_NONE = 1,
-    HR_FILTER_BYTE_SHUFFLE = 2
+    HR_FILTER_BYTE_SHUFFLE = 2,
+    HR_FILTER_BIT_SHUFFLE = 3,
+    HR_FILTER_DELTA = 4,
+    HR_FILTER_DELTA_BYTE_SHUFFLE = 5,
+    HR_FILTER_DELTA_BIT_SHUFFLE = 6
 } hr_filter;
 
 /** What the choice of codec, level and filter is for (docs/convert.md). The numbers are frozen. */
@@ -53,8 +59,10 @@ typedef struct hr_writer_options {
     uint32_t num_sources;
     const hr_source_fingerprint *sources; /**< num_sources entries; copied */
     const char *attributes_json; /**< of the data set: a JSON object as text, or NULL; copied */
-    const char *provenance_json; /**< a JSON object as text, or NULL; copied */
-    void *user;                  /**< handed to on_resume */
+    /** A JSON object as text, or NULL; copied. Compared when a job is resumed, but for a "program"
+     * in it. */
+    const char *provenance_json;
+    void *user; /**< handed to on_resume */
     /** Called during hr_writer_open() with HR_WRITER_RESUME, after each chunk that is kept, with
      * the samples kept so far; non-zero stops with HR_ERR_CANCELLED. May be NULL. */
     int (*on_resume)(void *user, uint64_t done_samples);

@@ -40,6 +40,27 @@ def sealed(data):
     return data + struct.pack("<Q", hash64(data))
 
 
+# ---------------------------------------------------------------- filters, section 6.3
+
+FILTERS = ("none", "byte-shuffle", "bit-shuffle", "delta", "delta+byte-shuffle", "delta+bit-shuffle")
+UNFILTERED = ("none", 0, 0)
+
+
+def filtered(data, name, element_bytes, distance_bytes):
+    parts = name.split("+")
+    if "delta" in parts:
+        x, d = np.frombuffer(data, f"<u{element_bytes}"), distance_bytes // element_bytes
+        data = np.concatenate([x[:d], x[d:] - x[:-d]]).tobytes() if d < x.size else data
+    if "byte-shuffle" in parts:
+        data = np.frombuffer(data, np.uint8).reshape(-1, element_bytes).T.tobytes()
+    if "bit-shuffle" in parts:
+        x = np.frombuffer(data, np.uint8).reshape(-1, element_bytes)
+        whole = len(x) - len(x) % 8
+        bits = np.unpackbits(x[:whole], axis=1, bitorder="little")
+        data = np.packbits(bits.T, axis=1, bitorder="little").tobytes() + x[whole:].tobytes()
+    return data
+
+
 @dataclass
 class Column:
     """A field and all its samples: an array, or for a variable-length field a list of bytes."""
@@ -48,9 +69,17 @@ class Column:
     data: object
     width: int = 0
     attributes: dict | None = None
-    element_bytes: int = 0  # of the shuffle
+    element_bytes: int = 0  # of the filter
     frame_samples: int = 0
     statistics: dict | None = None
+    filter: str = ""  # byte-shuffle where there are element_bytes
+    distance_bytes: int = 0
+
+    @property
+    def how(self):
+        """(filter, element bytes, distance bytes)"""
+        name = self.filter or ("byte-shuffle" if self.element_bytes else "none")
+        return name, self.element_bytes, self.distance_bytes
 
     @property
     def variable(self):
@@ -109,9 +138,11 @@ class Writer:
                 f["width"] = c.width
             if c.attributes:
                 f["attributes"] = c.attributes
-            f["storage"] = {"codec": self.codec, "filter": "byte-shuffle" if c.element_bytes else "none"}
+            f["storage"] = {"codec": self.codec, "filter": c.how[0]}
             if c.element_bytes:
                 f["storage"]["element_bytes"] = c.element_bytes
+            if c.distance_bytes:
+                f["storage"]["distance_bytes"] = c.distance_bytes
             if with_statistics and c.statistics:
                 f["statistics"] = c.statistics
             result.append(f)
@@ -119,7 +150,8 @@ class Writer:
 
     def features(self):
         names = ["zstd"] if self.codec == "zstd" else []
-        names += ["byte-shuffle"] if any(c.element_bytes for c in self.columns) else []
+        filters = [part for c in self.columns for part in c.how[0].split("+")]
+        names += sorted(set(filters) - {"none"})
         names += ["varlen"] if any(c.variable for c in self.columns) else []
         return "".join(name + "\n" for name in sorted(names)).encode()
 
@@ -147,16 +179,13 @@ class Writer:
 
     # section 6
 
-    def frame(self, data, element_bytes):
-        stored, codec, filter_ = data, 0, 0
+    def frame(self, data, how):
+        stored, parameters = data, (0, 0, 0, 0)
         if self.codec == "zstd":
-            plain = np.frombuffer(data, np.uint8).reshape(-1, element_bytes).T.tobytes() if element_bytes else data
-            packed = zstandard.ZstdCompressor(level=1).compress(plain)
+            packed = zstandard.ZstdCompressor(level=1).compress(filtered(data, *how))
             if len(packed) < len(data):
-                stored, codec, filter_ = packed, 1, 1 if element_bytes else 0
-        entry = struct.pack("<IIQBBB5x", len(stored), len(data), hash64(stored), codec, filter_,
-                            element_bytes if filter_ else 0)
-        return entry, stored
+                stored, parameters = packed, (1, FILTERS.index(how[0]), *how[1:])
+        return struct.pack("<IIQBBBxI", len(stored), len(data), hash64(stored), *parameters), stored
 
     def fixed_pieces(self, data, b, frame_samples):
         step = min(b, MIB) if b > MIB else b * (frame_samples or max(1, 65536 // max(b, 1)))
@@ -177,19 +206,19 @@ class Writer:
         return pieces + ([current] if current else [])
 
     def blocks(self, a, b):
-        """(field, part, pieces, element bytes) in the order of section 6.2."""
+        """(field, part, pieces, filter) in the order of section 6.2."""
         fixed = sorted((i for i, c in enumerate(self.columns) if not c.variable),
                        key=lambda i: self.columns[i].sample_bytes)
         result = []
         for i in fixed:
             c = self.columns[i]
             pieces = self.fixed_pieces(c.rows(a, b), c.sample_bytes, c.frame_samples)
-            result.append((i, 0, pieces, c.element_bytes))
+            result.append((i, 0, pieces, c.how))
         for i, c in enumerate(self.columns):
             if c.variable:
                 ends = np.cumsum([len(v) for v in c.data[a:b]]).astype("<u8").tobytes()
-                result.append((i, 1, self.fixed_pieces(ends, 8, 0), 0))
-                result.append((i, 0, self.value_pieces(c.data[a:b]), 0))
+                result.append((i, 1, self.fixed_pieces(ends, 8, 0), UNFILTERED))
+                result.append((i, 0, self.value_pieces(c.data[a:b]), UNFILTERED))
         return result
 
     def chunk(self, number, a, b):
@@ -198,10 +227,10 @@ class Writer:
         num_frames = sum(len(pieces) for _, _, pieces, _ in blocks)
         header_bytes = 104 + 24 * len(blocks) + 24 * num_frames
         block_table, frame_table, body = b"", b"", b""
-        for field, part, pieces, element_bytes in blocks:
+        for field, part, pieces, how in blocks:
             block_table += struct.pack("<IIIIQ", field, part, len(pieces), 0, header_bytes + len(body))
             for piece in pieces:
-                entry, stored = self.frame(piece, element_bytes)
+                entry, stored = self.frame(piece, how)
                 frame_table += entry
                 body += stored
         total = header_bytes + len(body)
@@ -420,7 +449,53 @@ def big_job():
     return write_once("big_job", [x], 3, job_options={"note": "long " * 12_400})
 
 
-FILES = [raw_scalar, mixed, empty, zero_bytes, large_sample, text, two_segments, appended, varlen, big_job]
+def filter_columns(n=37):
+    """Every filter with every element size; blocks of several frames, and frames whose elements are no multiple of
+    eight; a distance longer than a frame."""
+    walk = np.cumsum(np.random.default_rng(11).integers(-2, 3, (n, 25, 3)), axis=1)
+    picture = (np.arange(n)[:, None, None, None] + 3 * np.arange(9)[:, None, None] + 2 * np.arange(7)[:, None]
+               + [0, 90, 200]).astype("u1")
+    ids = 10**12 + np.cumsum(np.arange(n) % 7)
+
+    def column(name, dtype, data, how, element_bytes, distance_bytes=0, frame_samples=0):
+        return Column(name, dtype, data, element_bytes=element_bytes, filter=how, distance_bytes=distance_bytes,
+                      frame_samples=frame_samples)
+
+    return [column("rows", "uint8", picture, "delta", 1, 21, 5),
+            column("pixels", "uint8", picture, "delta", 1, 3),
+            column("far", "uint8", picture, "delta", 1, MIB),
+            column("bits", "uint8", picture, "delta+bit-shuffle", 1, 21),
+            column("mask", "bool", picture[:, 0, :, 0] % 16 < 8, "bit-shuffle", 1),
+            column("walk16", "int16", walk.astype("<i2"), "delta+byte-shuffle", 2, 6, 3),
+            column("step16", "int16", walk.astype("<i2"), "delta", 2, 2),
+            column("bits16", "int16", walk.astype("<i2"), "delta+bit-shuffle", 2, 150),
+            column("half", "float16", (walk / 8).astype("<f2"), "bit-shuffle", 2),
+            column("walk32", "float32", (walk / 8).astype("<f4"), "delta+bit-shuffle", 4, 12, 3),
+            column("bits32", "float32", (walk / 8).astype("<f4"), "bit-shuffle", 4),
+            column("step32", "uint32", walk.astype("<u4"), "delta", 4, 12),
+            column("bytes32", "uint32", walk.astype("<u4"), "delta+byte-shuffle", 4, 4),
+            column("id", "int64", ids.astype("<i8"), "delta+byte-shuffle", 8, 8),
+            column("time", "uint64", ids.astype("<u8"), "delta", 8, 8),
+            column("value", "float64", (ids / 1000).astype("<f8"), "delta+bit-shuffle", 8, 8),
+            column("bits64", "float64", (ids % 5 / 4).astype("<f8"), "bit-shuffle", 8),
+            column("z", "complex128", (walk[:, :2, 0] - 1j).astype("<c16"), "delta+byte-shuffle", 8, 16)]
+
+
+def filters():
+    return write_once("filters", filter_columns(), 16, codec="zstd")
+
+
+def filters_large():
+    """Samples of more than 1 MiB: a delta begins anew in each piece."""
+    x = (np.arange(2)[:, None] * 11 + np.arange(MIB + 70_001) // 512).astype("u1")
+    y = (np.arange(2)[:, None] * 5 + np.arange(MIB // 2 + 1003) // 3).astype("<i2")
+    columns = [Column("x", "uint8", x, element_bytes=1, filter="delta", distance_bytes=700),
+               Column("y", "int16", y, element_bytes=2, filter="delta+bit-shuffle", distance_bytes=2)]
+    return write_once("filters_large", columns, 2, codec="zstd")
+
+
+FILES = [raw_scalar, mixed, empty, zero_bytes, large_sample, text, two_segments, appended, varlen, big_job, filters,
+         filters_large]
 SPARSE = {"empty"}  # stored as the spans that are not zero, to keep the repository small
 
 

@@ -23,7 +23,7 @@ CHUNK = [(8, "magic"), (4, "header bytes H"), (4, "samples"), (16, "UUID"), (16,
          (4, "frames"), (8, "reserved")]
 BLOCK = [(4, "block 0: field"), (4, "part: values"), (4, "frames"), (4, "reserved"), (8, "offset of its first frame")]
 FRAME = [(4, "frame 0: stored bytes"), (4, "decoded bytes"), (8, "hash of the stored bytes"), (1, "codec: raw"),
-         (1, "filter: none"), (1, "filter parameter"), (5, "reserved")]
+         (1, "filter: none"), (1, "filter parameter"), (1, "reserved"), (4, "distance of a delta")]
 FOOTER = [(8, "magic"), (4, "header bytes"), (4, "S"), (16, "UUID"), (8, "commit sequence number"), (8, "samples"),
           (8, "chunks"), (8, "layout hash"), (8, "segments"), (8, "bytes of the JSON text"), (8, "dead bytes"),
           (4, "pages of the largest chunk"), (36, "reserved")]

@@ -1,0 +1,34 @@
+/*
+ * A conversion, as its own files see it.
+ */
+#ifndef HEADRACE_CONVERT_JOB_H
+#define HEADRACE_CONVERT_JOB_H
+
+#include "pipeline.h"
+#include "shuffle_rows.h"
+
+struct hr__convert_job {
+    hr_convert_options opts;
+    struct hr__inputs inputs;
+    struct hr__read_plan plan;
+    struct hr__budget budget;         /* of reading and shuffling; the rest is the writer's */
+    bool shuffled;                    /* and not only said to be, as of samples without bytes */
+    struct hr__shuffle_layout layout; /* of the writer's samples */
+    char *provenance_json;            /* or NULL */
+    hr_writer *writer;
+    struct hr__pipeline *pipeline;
+    uint64_t num_samples;
+    uint64_t resumed_samples;
+    uint64_t total_bytes; /* decoded */
+    int64_t told_ns;      /* when progress was told last; 0: never */
+    bool space_checked;
+};
+
+/* Opens the writer, and divides the budget between it, reading and shuffling: plan, budget,
+ * resumed_samples. HR_ERR_BUDGET says what would do; else as hr_writer_open(). */
+hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err);
+
+/* Told of samples that the writer has again, while what an interrupted conversion left is read. */
+int hr__convert_on_resume(void *user, uint64_t written);
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * The writer of a conversion, and the division of memory between it, reading and shuffling.
+ */
+#include "convert_job.h"
+
+#include "checked.h"
+#include "error.h"
+#include "shuffle_options.h"
+#include "shuffle_plan.h"
+#include "writer_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void note(const struct hr__convert_job *job, const char *line) {
+    if (job->opts.on_note != NULL)
+        job->opts.on_note(job->opts.user, line);
+}
+
+/* What the writer is told of the fields, of which there are layout.num_fields; the attributes'
+ * texts are in `texts`. */
+static void describe_fields(const struct hr__convert_job *job, hr_field *fields,
+                            char (*texts)[64]) {
+    for (uint32_t i = 0; i < job->inputs.num_fields; i++) {
+        const struct hr__source_info *info = &job->inputs.fields[i].source->info;
+        fields[i] = (hr_field){.name = job->inputs.fields[i].name,
+                               .dtype = info->dtype,
+                               .rank = info->rank,
+                               .shape = info->shape};
+        if (hr_dtype_bytes(info->dtype) == 0)
+            fields[i].width_bytes = info->width_bytes;
+        if (info->numpy_dtype != NULL) {
+            snprintf(texts[i], sizeof texts[i], "{\"headrace:numpy_dtype\": \"%.24s\"}",
+                     info->numpy_dtype);
+            fields[i].attributes_json = texts[i];
+        }
+    }
+    if (job->layout.has_index)
+        fields[job->inputs.num_fields] =
+            (hr_field){.name = job->opts.index_field, .dtype = HR_INT64};
+}
+
+static hr_status open_writer_with(struct hr__convert_job *job, const hr_field *fields,
+                                  uint64_t budget_bytes, hr_error *err) {
+    const hr_convert_options *o = &job->opts;
+    hr_writer_options w = HR_WRITER_OPTIONS_INIT;
+    w.flags = ((o->flags & HR_CONVERT_REPLACE) != 0 ? HR_WRITER_REPLACE : 0) |
+              ((o->flags & HR_CONVERT_RESUME) != 0 ? HR_WRITER_RESUME : 0);
+    w.budget_bytes = budget_bytes;
+    w.num_threads = o->num_threads;
+    w.chunk_bytes = o->chunk_bytes;
+    w.codec = o->codec;
+    w.filter = o->filter;
+    w.level = o->level;
+    w.optimize = o->optimize;
+    w.disk_bytes_per_s = o->disk_bytes_per_s;
+    w.num_sources = job->inputs.num_files;
+    w.sources = job->inputs.files;
+    w.provenance_json = job->provenance_json;
+    w.user = job;
+    w.on_resume = hr__convert_on_resume;
+    return hr_writer_open(o->output, fields, job->layout.num_fields, &w, &job->writer, err);
+}
+
+static uint64_t reading_bytes(const struct hr__convert_job *job) {
+    return hr__read_plan_bytes(&job->inputs, &job->plan);
+}
+
+/* HR_ERR_BUDGET where reading with the plan leaves the writer too little. */
+static hr_status try_plan(struct hr__convert_job *job, const hr_field *fields, uint64_t for_reading,
+                          hr_error *err) {
+    const uint64_t budget_bytes = job->opts.budget_bytes;
+    hr__budget_init(&job->budget, for_reading);
+    /* A writer that gets one byte says how many it needs. */
+    uint64_t for_writing = for_reading < budget_bytes ? budget_bytes - for_reading : 1;
+    return open_writer_with(job, fields, for_writing, err);
+}
+
+/* A quarter of the budget is for reading; where the writer then lacks memory, half of that, and so
+ * on, down to what reading cannot do without. */
+static hr_status divide_memory(struct hr__convert_job *job, const hr_field *fields, hr_error *err) {
+    const uint64_t budget_bytes = job->opts.budget_bytes;
+    uint32_t readers = hr__read_plan_readers(&job->inputs, job->opts.num_helpers);
+    struct hr__read_plan least;
+    hr__read_plan_make(&job->inputs, 0, 1, &least);
+    for (uint64_t share = budget_bytes / 4; share / 2 > least.buffer_bytes; share /= 2) {
+        hr__read_plan_make(&job->inputs, share / 2, readers, &job->plan);
+        hr_status st = try_plan(job, fields, hr__max_u64(share, reading_bytes(job)), err);
+        if (st != HR_ERR_BUDGET)
+            return st;
+    }
+    job->plan = least;
+    hr_status st = try_plan(job, fields, reading_bytes(job), err);
+    if (st == HR_ERR_BUDGET)
+        hr__error_prefix(err,
+                         "the budget is %llu bytes, of which reading the source takes %llu, and "
+                         "these must be added to what follows",
+                         (unsigned long long)budget_bytes, (unsigned long long)reading_bytes(job));
+    return st;
+}
+
+/* What the writer does not need is for reading, of which a quarter, and for shuffling. */
+static void plan_shuffle(struct hr__convert_job *job) {
+    const uint64_t memory = job->opts.budget_bytes - hr__writer_keep_to_need(job->writer);
+    hr__budget_init(&job->budget, memory);
+    hr__read_plan_make(&job->inputs, memory / 4,
+                       hr__read_plan_readers(&job->inputs, job->opts.num_helpers), &job->plan);
+    if (reading_bytes(job) > memory / 2)
+        hr__read_plan_make(&job->inputs, 0, 1, &job->plan);
+}
+
+/* Half of the budget is for reading and shuffling; where the writer then lacks memory, half of
+ * that, and so on, down to the least. */
+static hr_status divide_memory_to_shuffle(struct hr__convert_job *job, const hr_field *fields,
+                                          hr_error *err) {
+    const uint64_t budget_bytes = job->opts.budget_bytes;
+    hr__read_plan_make(&job->inputs, 0, 1, &job->plan);
+    const uint64_t least =
+        hr__shuffle_plan_least(&job->layout, job->num_samples, reading_bytes(job));
+    hr_status st = HR_ERR_BUDGET;
+    for (uint64_t share = budget_bytes / 2; share > least && st == HR_ERR_BUDGET; share /= 2)
+        st = open_writer_with(job, fields, budget_bytes - share, err);
+    /* A writer that gets one byte says how many it needs. */
+    if (st == HR_ERR_BUDGET)
+        st = open_writer_with(job, fields, least < budget_bytes ? budget_bytes - least : 1, err);
+    if (st == HR_OK)
+        plan_shuffle(job);
+    if (st == HR_ERR_BUDGET)
+        hr__error_prefix(err,
+                         "the budget is %llu bytes, of which reading and shuffling take %llu, and "
+                         "these must be added to what follows",
+                         (unsigned long long)budget_bytes, (unsigned long long)least);
+    return st;
+}
+
+hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
+    hr_status st;
+    hr_field *fields = calloc(job->layout.num_fields, sizeof *fields);
+    char(*texts)[64] = calloc(job->layout.num_fields, sizeof *texts);
+    if (fields == NULL || texts == NULL) {
+        st = hr__error_no_memory(err, job->layout.num_fields * sizeof *fields, "the fields");
+        goto done;
+    }
+    describe_fields(job, fields, texts);
+    HR_TRY(hr__shuffle_provenance(&job->opts, &job->provenance_json, err));
+    HR_TRY(job->shuffled ? divide_memory_to_shuffle(job, fields, err)
+                         : divide_memory(job, fields, err));
+    job->resumed_samples = hr_writer_num_samples(job->writer);
+    if ((job->opts.flags & HR_CONVERT_RESUME) != 0) {
+        char line[128];
+        if (job->resumed_samples == 0)
+            snprintf(line, sizeof line, "nothing is there to resume: it begins anew");
+        else
+            snprintf(line, sizeof line, "resumed after %llu of %llu samples",
+                     (unsigned long long)job->resumed_samples,
+                     (unsigned long long)job->num_samples);
+        note(job, line);
+    }
+done:
+    free(texts);
+    free(fields);
+    return st;
+}

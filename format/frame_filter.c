@@ -1,0 +1,108 @@
+/*
+ * Filters of frames (docs/format.md, 6.3). The parameters of a frame are untrusted until
+ * hr__filter_fits().
+ */
+#include "frame_filter.h"
+
+#include "bit_shuffle.h"
+#include "delta.h"
+#include "frame_codec.h"
+#include "superblock.h"
+
+#include <string.h>
+
+#define MAX_DISTANCE_BYTES (UINT32_C(1) << 20)
+
+/* Element sizes as bits: 1, 2, 4, 8, 16 are their own. */
+static const struct filter {
+    const char *name;
+    uint32_t features;
+    uint32_t element_sizes;
+    bool delta;
+} filters[] = {
+    [HR__FILTER_NONE] = {"none", 0, 0, false},
+    [HR__FILTER_BYTE_SHUFFLE] = {"byte-shuffle", HR__FEATURE_BYTE_SHUFFLE, 2 + 4 + 8 + 16, false},
+    [HR__FILTER_BIT_SHUFFLE] = {"bit-shuffle", HR__FEATURE_BIT_SHUFFLE, 1 + 2 + 4 + 8, false},
+    [HR__FILTER_DELTA] = {"delta", HR__FEATURE_DELTA, 1 + 2 + 4 + 8, true},
+    [HR__FILTER_DELTA_BYTE_SHUFFLE] = {"delta+byte-shuffle",
+                                       HR__FEATURE_DELTA | HR__FEATURE_BYTE_SHUFFLE, 2 + 4 + 8,
+                                       true},
+    [HR__FILTER_DELTA_BIT_SHUFFLE] = {"delta+bit-shuffle",
+                                      HR__FEATURE_DELTA | HR__FEATURE_BIT_SHUFFLE, 1 + 2 + 4 + 8,
+                                      true},
+};
+#define NUM_FILTERS (sizeof(filters) / sizeof(filters[0]))
+
+const char *hr__filter_name(uint32_t filter) {
+    return filter < NUM_FILTERS ? filters[filter].name : NULL;
+}
+
+bool hr__filter_from_name(const char *name, uint8_t *out) {
+    for (uint8_t i = 0; i < NUM_FILTERS; i++)
+        if (strcmp(filters[i].name, name) == 0) {
+            *out = i;
+            return true;
+        }
+    return false;
+}
+
+uint32_t hr__filter_features(uint32_t filter) {
+    return filters[filter].features;
+}
+
+bool hr__filter_has_delta(uint32_t filter) {
+    return filters[filter].delta;
+}
+
+bool hr__filter_fits(uint32_t filter, uint32_t element_bytes, uint32_t distance_bytes,
+                     uint32_t n_bytes) {
+    const struct filter *f = &filters[filter];
+    const uint32_t e = element_bytes, d = distance_bytes;
+    if (filter == HR__FILTER_NONE)
+        return e == 0 && d == 0;
+    if ((e & (e - 1)) != 0 || (e & f->element_sizes) == 0 || n_bytes % e != 0)
+        return false;
+    return f->delta ? d > 0 && d <= MAX_DISTANCE_BYTES && d % e == 0 : d == 0;
+}
+
+bool hr__filter_is_in_place(uint32_t filter) {
+    return filter == HR__FILTER_NONE || filter == HR__FILTER_DELTA;
+}
+
+void hr__filter_undo(const struct hr__frame *frame, const uint8_t *in, uint8_t *out) {
+    const uint32_t n = frame->decoded_bytes, e = frame->element_bytes;
+    switch (frame->filter) {
+    case HR__FILTER_BYTE_SHUFFLE:
+    case HR__FILTER_DELTA_BYTE_SHUFFLE:
+        hr__byte_unshuffle(in, n, e, out);
+        break;
+    case HR__FILTER_BIT_SHUFFLE:
+    case HR__FILTER_DELTA_BIT_SHUFFLE:
+        hr__bit_unshuffle(in, n, e, out);
+        break;
+    default:
+        break;
+    }
+    if (hr__filter_has_delta(frame->filter))
+        hr__undelta(out, n, e, frame->distance_bytes);
+}
+
+static void shuffle(uint8_t filter, const uint8_t *in, uint32_t n_bytes, uint32_t e, uint8_t *out) {
+    if (filter == HR__FILTER_BYTE_SHUFFLE || filter == HR__FILTER_DELTA_BYTE_SHUFFLE)
+        hr__byte_shuffle(in, n_bytes, e, out);
+    else
+        hr__bit_shuffle(in, n_bytes, e, out);
+}
+
+void hr__filter_apply(const struct hr__storage *how, const uint8_t *in, uint32_t n_bytes,
+                      uint8_t *scratch, uint8_t *out) {
+    const uint32_t e = how->element_bytes;
+    if (how->filter == HR__FILTER_DELTA) {
+        hr__delta(in, n_bytes, e, how->distance_bytes, out);
+    } else if (hr__filter_has_delta(how->filter)) {
+        hr__delta(in, n_bytes, e, how->distance_bytes, scratch);
+        shuffle(how->filter, scratch, n_bytes, e, out);
+    } else {
+        shuffle(how->filter, in, n_bytes, e, out);
+    }
+}
