@@ -1,8 +1,9 @@
 /*
  * A loader at work.
  *
- *   admit (loader_admit.c) -> read (loader_io.c) -> decode (visit_decode.c) -> complete
- *         -> hand over (loader_handover.c), finish (loader_finish.c) -> deliver
+ *   admit (loader_admit.c, loader_turns.c) -> read (loader_io.c) -> decode (visit_decode.c) ->
+ * complete
+ *         -> hand over (loader_handover.c), finish (loader_finish.c) -> deliver (loader_deliver.c)
  *
  * All visits of all epochs are one sequence of *items*: item i of an epoch is visit i / num_streams
  * of the rank's stream i mod num_streams; `seq` counts them over the epochs, `number` counts
@@ -236,6 +237,9 @@ struct hr__loader_setup {
 };
 hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
                           const struct hr__loader_setup *setup, hr_loader **out, hr_error *err);
+
+/* loader_deliver.c: this process was forked from the loader's. */
+bool hr__loader_forked(const struct hr_loader *l);
 
 /* loader_admit.c: which item comes next, and what its completion makes ready. With the lock held,
  * but for the first. */

@@ -63,9 +63,9 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *opts, 
                                  struct hr__loader_config *out, hr_error *err);
 void hr__loader_config_free(struct hr__loader_config *c); /* a zeroed one is fine */
 
-/* Whether the data fit half of what memory is left: then they are read through the page cache, so
- * that a second epoch runs at memory speed; others past it, so that they do not evict the user's
- * own pages. */
+/* loader_io.c: whether the data fit half of what memory is left: then they are read through the
+ * page cache, so that a second epoch runs at memory speed; others past it, so that they do not
+ * evict the user's own pages. */
 bool hr__fits_page_cache(const hr_dataset *ds);
 
 /* Bytes that data set and subset hold: part of a loader's budget, but they count them themselves.
