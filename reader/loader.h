@@ -1,9 +1,8 @@
 /*
  * A loader at work.
  *
- *   admit (loader_admit.c, loader_turns.c) -> read (loader_io.c) -> decode (visit_decode.c) ->
- * complete
- *         -> hand over (loader_handover.c), finish (loader_finish.c) -> deliver (loader_deliver.c)
+ *   admit (loader_admit.c, loader_turns.c) -> read (loader_io.c) -> decode (visit_decode.c)
+ *   -> hand over (loader_handover.c), finish (loader_finish.c) -> deliver (loader_deliver.c)
  *
  * All visits of all epochs are one sequence of *items*: item i of an epoch is visit i / num_streams
  * of the rank's stream i mod num_streams; `seq` counts them over the epochs, `number` counts
