@@ -1,6 +1,7 @@
 /*
- * Every thread warms up, then counts its bytes over the same length of time. What little the
- * threads begin apart is far below the warm-up, so all of them run while any of them counts.
+ * When all threads have what they need, every one warms up, then counts its bytes over the same
+ * length of time. What little they begin apart is far below the warm-up, so all of them run while
+ * any of them counts.
  */
 #include "crew.h"
 
@@ -19,9 +20,11 @@ struct crew {
     _Atomic uint64_t next_turn;
     atomic_bool stop; /* a failure, or the caller's wish */
     hr__mutex lock;
-    hr__cond ended;       /* a member has */
-    uint32_t num_running; /* under lock */
-    hr_error failure;     /* under lock: the first; status HR_OK: none */
+    hr__cond met;   /* all have begun, or are to stop */
+    hr__cond ended; /* a member has */
+    uint32_t num_members;
+    uint32_t num_begun, num_running; /* under lock */
+    hr_error failure;                /* under lock: the first; status HR_OK: none */
 };
 
 struct member {
@@ -46,6 +49,22 @@ static hr_status share_out(struct crew *crew, void *mine, int64_t until_ns, uint
     return st;
 }
 
+/* With the lock held. */
+static void stop(struct crew *crew) {
+    atomic_store(&crew->stop, true);
+    pthread_cond_broadcast(&crew->met);
+}
+
+/* Waits until all have begun: rates that are added up are of the same time. */
+static void meet(struct crew *crew) {
+    pthread_mutex_lock(&crew->lock);
+    if (++crew->num_begun == crew->num_members)
+        pthread_cond_broadcast(&crew->met);
+    while (crew->num_begun < crew->num_members && !atomic_load(&crew->stop))
+        (void)hr__cond_wait_until(&crew->met, &crew->lock, -1);
+    pthread_mutex_unlock(&crew->lock);
+}
+
 static hr_status member_work(struct member *m, hr_error *err) {
     struct crew *crew = m->crew;
     void *mine = NULL;
@@ -53,6 +72,7 @@ static hr_status member_work(struct member *m, hr_error *err) {
     hr_status st = crew->job->begin(crew->job->user, &mine, err);
     if (st != HR_OK)
         return st;
+    meet(crew);
     st = share_out(crew, mine, hr__now_ns() + crew->run_ns / WARM_UP_PART, &bytes, err);
     int64_t start_ns = hr__now_ns();
     if (st == HR_OK)
@@ -69,7 +89,7 @@ static void *member_run(void *arg) {
     hr_status st = member_work(m, &err);
     pthread_mutex_lock(&crew->lock);
     if (st != HR_OK) {
-        atomic_store(&crew->stop, true);
+        stop(crew);
         if (crew->failure.status == HR_OK)
             crew->failure = err;
     }
@@ -87,11 +107,11 @@ static bool wait_for_all(struct crew *crew, const struct hr__watch *watch) {
         if (hr__cond_wait_until(&crew->ended, &crew->lock, hr__now_ns() + HR__WATCH_EVERY_NS))
             continue;
         pthread_mutex_unlock(&crew->lock); /* the watch calls foreign code */
-        if (!stopped && hr__watch_stops(watch)) {
-            stopped = true;
-            atomic_store(&crew->stop, true);
-        }
+        const bool asked = !stopped && hr__watch_stops(watch);
         pthread_mutex_lock(&crew->lock);
+        stopped = stopped || asked;
+        if (asked)
+            stop(crew);
     }
     pthread_mutex_unlock(&crew->lock);
     return stopped;
@@ -100,6 +120,7 @@ static bool wait_for_all(struct crew *crew, const struct hr__watch *watch) {
 static hr_status members_start(struct crew *crew, struct member *members, uint32_t count,
                                hr_error *err) {
     hr_status st = HR_OK;
+    crew->num_members = count;
     for (uint32_t i = 0; i < count && st == HR_OK; i++) {
         members[i].crew = crew;
         pthread_mutex_lock(&crew->lock);
@@ -108,8 +129,8 @@ static hr_status members_start(struct crew *crew, struct member *members, uint32
         st = hr__thread_start(&members[i].thread, "hr-bench", member_run, &members[i], err);
         if (st == HR_OK)
             continue;
-        atomic_store(&crew->stop, true);
         pthread_mutex_lock(&crew->lock);
+        stop(crew);
         crew->num_running--;
         pthread_mutex_unlock(&crew->lock);
     }
@@ -145,11 +166,17 @@ hr_status hr__crew_run(const struct hr__crew_job *job, uint32_t num_threads, int
     hr_status st = hr__mutex_init(&crew.lock, err);
     if (st != HR_OK)
         return st;
-    st = hr__cond_init(&crew.ended, err);
-    if (st == HR_OK) {
-        st = crew_go(&crew, num_threads, watch, bytes_per_s, err);
+    bool ended_made = false, met_made = false;
+    HR_TRY(hr__cond_init(&crew.ended, err));
+    ended_made = true;
+    HR_TRY(hr__cond_init(&crew.met, err));
+    met_made = true;
+    st = crew_go(&crew, num_threads, watch, bytes_per_s, err);
+done:
+    if (met_made)
+        pthread_cond_destroy(&crew.met);
+    if (ended_made)
         pthread_cond_destroy(&crew.ended);
-    }
     pthread_mutex_destroy(&crew.lock);
     return st;
 }
