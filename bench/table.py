@@ -134,9 +134,9 @@ def set_text(one):
 def epochs_text(epochs):
     run = epochs["sets"][0]["runs"][0]
     return (
-        "## Epochs\n\n"
         f"By `headrace bench`, in {epochs['rounds']} rounds, with {run['threads']} threads. L is decoding the file's "
-        "own frames from memory into cached scratch (checksum, codec and filter, but not the byte shuffle, which is undone while rows are placed) on all threads; "
+        "own frames from memory into cached scratch (checksum, codec and filter, but not the byte shuffle, which is "
+        "undone while rows are placed) on all threads; "
         f"reading is past the page cache, {run['read_depth']} deep, in the order of the epoch. The limit is "
         "L from memory, and the smaller of L and ratio x reading from disk; a share is of the limit that was measured in "
         "the same round.\n\n![Rates of the first set, its limits behind them](benchmarks.svg)\n"
@@ -199,7 +199,7 @@ def loader_text(loader):
         alone = span(cores["decoding"], times)
         what = f"two decode threads against one, shuffled from memory (decoding alone: {alone})"
         rows.insert(0, loader_row(what, cores, times))
-    return "## Loader\n\n" + f"{mib(loader['set_bytes'])} of 2 KiB rows.\n\n" + grid(
+    return f"{mib(loader['set_bytes'])} of 2 KiB rows.\n\n" + grid(
         ["what", "measured", "promised", "kept"], rows
     )
 
@@ -216,7 +216,7 @@ SOAK_HELD = (
 def soak_text(soak):
     loaders = ", ".join(f"{name} {count:,}" for name, count in soak["loaders"].items() if count)
     text = (
-        f"## Soak\n\n{soak['batches']:,} batches and {soak['cycles']:,} loaders, opened and closed at random moments "
+        f"{soak['batches']:,} batches and {soak['cycles']:,} loaders, opened and closed at random moments "
         f"({soak['resumed']:,} of them resumed; the data set opened again {soak['reopened']:,} times), by how they "
         f"read: {loaders}. What the process held, everything closed:\n\n"
     )
@@ -253,7 +253,7 @@ def limits_text(limits):
         for row in limits["rows"]
     ]
     text = (
-        f"\n{mib(limits['source_bytes'])} of `.npy` into {mib(limits['stored_bytes'])}, fsync included; the limit is "
+        f"{mib(limits['source_bytes'])} of `.npy` into {mib(limits['stored_bytes'])}, fsync included; the limit is "
         "the slower of reading the source and compressing its frames on all cores.\n\n"
     )
     text += grid(["conversion", "rate", "reading alone", "compressing alone", "share of limit", "promised"], rows)
@@ -279,7 +279,7 @@ def others_text(others):
 
 
 def conversion_text(conversion):
-    return "## Conversion\n" + limits_text(conversion["limits"]) + others_text(conversion["others"])
+    return limits_text(conversion["limits"]) + others_text(conversion["others"])
 
 
 def shuffle_text(shuffle):
@@ -299,7 +299,7 @@ def shuffle_text(shuffle):
     ]
     header = ["samples", "source", "budget", "rate without", "rate with", "share", "promised", "kept"]
     return (
-        "## Shuffling once\n\n`convert --shuffle` against the same conversion without it, source in the page cache, fsync "
+        "`convert --shuffle` against the same conversion without it, source in the page cache, fsync "
         "included.\n\n" + grid(header, rows)
     )
 
@@ -316,7 +316,6 @@ def memory_text(memory):
         for row in memory["rows"]
     ]
     text = (
-        "## Peak memory\n\n"
         f"{mib(memory['data_bytes'])} of rows, budget {mib(memory['budget_bytes'])}. Promised: the budget, 32 MiB, and "
         "16 MiB for each helper. The peak is of the proportional set sizes of all processes, sampled every 10 ms; "
         "where a limit is set, the kernel ends the run if it is passed.\n\n"
@@ -349,7 +348,6 @@ def prediction_text(found):
     one = found["sets"][0]["cases"][0]
     longest = max(case["probe_s"] for each in found["sets"] for case in each["cases"])
     text = (
-        "## Prediction\n\n"
         f"What `headrace plan --probe` predicts against what `headrace epoch` does, in turns: sets of "
         f"{mib(found['set_bytes'])}, the default window. The longest probe took {longest:.2f} s. A ratio is measured "
         f"through predicted, of each of {found['rounds']} rounds. Promised: the rate within "
@@ -364,30 +362,23 @@ def prediction_text(found):
     return text
 
 
+# What a part of results.json becomes, in the order of the page.
 SECTIONS = {
-    "epochs": epochs_text,
-    "loader": loader_text,
-    "prediction": prediction_text,
-    "soak": soak_text,
-    "conversion": conversion_text,
-    "shuffle": shuffle_text,
-    "memory": memory_text,
-}
-TITLES = {
-    "epochs": "## Epochs",
-    "loader": "## Loader",
-    "prediction": "## Prediction",
-    "soak": "## Soak",
-    "conversion": "## Conversion",
-    "memory": "## Peak memory",
+    "epochs": ("## Epochs", epochs_text),
+    "loader": ("## Loader", loader_text),
+    "prediction": ("## Prediction", prediction_text),
+    "soak": ("## Soak", soak_text),
+    "conversion": ("## Conversion", conversion_text),
+    "shuffle": ("## Shuffling once", shuffle_text),
+    "memory": ("## Peak memory", memory_text),
 }
 
 
 def render(results):
     text = INTRODUCTION.format(**results) + "\n" + machine_text(results)
-    for name, section in SECTIONS.items():
+    for name, (title, section) in SECTIONS.items():
         if name in results:
-            text += "\n" + section(results[name])
+            text += f"\n{title}\n\n{section(results[name])}"
     return text
 
 
@@ -414,7 +405,7 @@ def write_page(path, text, results):
     head, *new = re.split(r"^(?=## )", text, flags=re.M)
     sections = {title_of(section): section.rstrip() + "\n" for section in new}
     titles = [title_of(new[0])]
-    for name, title in TITLES.items():
+    for name, (title, _) in SECTIONS.items():
         if name not in results and title in kept:
             sections[title] = kept[title]
         if title in sections:

@@ -125,6 +125,8 @@ def test_page__is_written_with_all_sections__and_keeps_its_notes(results, tmp_pa
     table.write_page(page, table.render(results), results)
     text = page.read_text()
     assert "last year" not in text and text.endswith(NOTES)
+    measured = [title for name, (title, _) in table.SECTIONS.items() if name in results]
+    assert re.findall("^## .*", text, re.M) == ["## Machine and data", *measured, "## Notes"]
     for chosen in standard_sets.SETS:
         assert f"\n### {chosen.name}\n" in text
     assert "A window of 64 MiB (" in text and "A window of 256 MiB (" in text
