@@ -105,7 +105,8 @@ static hr_status measure(struct hr__convert_job *job, hr_error *err) {
                              (unsigned long long)job->num_samples,
                              (unsigned long long)MAX_EMPTY_SAMPLES);
     if (job->shuffled && job->num_samples > MAX_SHUFFLED_SAMPLES)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED, "more than 2^62 samples cannot be shuffled");
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "more than 2^62 samples cannot be shuffled; convert them without");
     return HR_OK;
 }
 

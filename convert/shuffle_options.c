@@ -14,7 +14,8 @@
 hr_status hr__shuffle_options_check(const hr_convert_options *opts, hr_error *err) {
     const char *name = opts->index_field;
     if (name != NULL && !hr__utf8_valid((const uint8_t *)name, strlen(name)))
-        return hr__error_set(err, HR_ERR_INVALID, "the index field's name is not UTF-8");
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "the index field's name is not UTF-8; give it another");
     if ((opts->flags & HR_CONVERT_SHUFFLE) != 0)
         return HR_OK;
     if (name != NULL)
@@ -24,7 +25,9 @@ hr_status hr__shuffle_options_check(const hr_convert_options *opts, hr_error *er
                              name);
     if (opts->shuffle_seed != 0)
         return hr__error_set(err, HR_ERR_INVALID,
-                             "shuffle_seed is %" PRIu64 " without HR_CONVERT_SHUFFLE",
+                             "shuffle_seed is %" PRIu64
+                             " without HR_CONVERT_SHUFFLE; set the flag, or leave "
+                             "the seed out",
                              opts->shuffle_seed);
     return HR_OK;
 }

@@ -21,8 +21,8 @@ static hr_status remove_leftover(const struct hr__folder_ops *folder, const char
     struct hr__file left = {0};
     int rc = folder->open(folder->ctx, path, O_RDONLY, &left);
     if (rc != 0)
-        return hr__error_os(err, -rc, "%s, the name of a temporary file, cannot be looked at",
-                            path);
+        return hr__error_os(
+            err, -rc, "%s, the name of a temporary file, cannot be looked at; move it away", path);
     const int64_t size = left.ops->size(left.ctx);
     hr__file_close(&left);
     if (size != 0)
@@ -31,7 +31,10 @@ static hr_status remove_leftover(const struct hr__folder_ops *folder, const char
                              "it away",
                              path);
     rc = folder->unlink(folder->ctx, path);
-    return rc == 0 ? HR_OK : hr__error_os(err, -rc, "%s cannot be removed", path);
+    return rc == 0 ? HR_OK
+                   : hr__error_os(err, -rc,
+                                  "%s, left empty by another shuffle, cannot be removed; remove it",
+                                  path);
 }
 
 static hr_status make(const struct hr__folder_ops *folder, const char *path, struct hr__file *out,
@@ -44,12 +47,17 @@ static hr_status make(const struct hr__folder_ops *folder, const char *path, str
         rc = folder->open(folder->ctx, path, O_RDWR | O_CREAT | O_EXCL, out);
     }
     if (rc != 0)
-        return hr__error_os(err, -rc, "%s, a temporary file for shuffling, cannot be made", path);
+        return hr__error_os(
+            err, -rc,
+            "%s, a temporary file for shuffling, cannot be made; convert to a folder "
+            "that can be written to",
+            path);
     rc = folder->unlink(folder->ctx, path);
     if (rc == 0)
         return HR_OK;
     hr__file_close(out);
-    return hr__error_os(err, -rc, "%s, a temporary file for shuffling, cannot be unlinked", path);
+    return hr__error_os(err, -rc,
+                        "%s, a temporary file for shuffling, cannot be unlinked; remove it", path);
 }
 
 hr_status hr__spill_file_open(const struct hr__folder_ops *folder, const char *output,
@@ -72,9 +80,11 @@ hr_status hr__spill_file_read(const struct hr__file *f, void *buf, size_t n_byte
                               hr_error *err) {
     const int64_t n = f->ops->read(f->ctx, buf, n_bytes, off);
     if (n < 0)
-        return hr__error_os(err, (int)-n,
-                            "%s: reading %zu bytes at %llu of the temporary file failed", f->path,
-                            n_bytes, (unsigned long long)off);
+        return hr__error_os(
+            err, (int)-n,
+            "%s: reading %zu bytes at %llu of the temporary file failed; check the disk, "
+            "then convert again",
+            f->path, n_bytes, (unsigned long long)off);
     return (size_t)n == n_bytes ? HR_OK : hr__spill_file_damaged(f, off + (uint64_t)n, err);
 }
 

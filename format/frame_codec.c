@@ -53,7 +53,7 @@ static hr_status check_features(const struct hr__frame *frame, uint32_t features
         return HR_OK;
     return hr__error_at(err, HR_ERR_CORRUPT, frame->off,
                         "the frame at offset %llu of the chunk uses %s, which the superblock does "
-                        "not list",
+                        "not list; run headrace verify, and convert anew",
                         (unsigned long long)frame->off, hr__feature_name(used & ~features));
 }
 

@@ -14,7 +14,6 @@
 #define HR__MAX_JSON_BYTES        (UINT64_C(16) << 20)
 #define HR__MAX_SAMPLES_PER_CHUNK 65536u
 
-/* How a writer stores a field. */
 /* Numbers of the file format. */
 enum hr__codec { HR__CODEC_RAW = 0, HR__CODEC_ZSTD = 1 };
 enum hr__filter {
@@ -26,6 +25,7 @@ enum hr__filter {
     HR__FILTER_DELTA_BIT_SHUFFLE = 5
 };
 
+/* How a writer stores a field. */
 struct hr__storage {
     uint8_t codec;           /* enum hr__codec */
     uint8_t filter;          /* enum hr__filter */

@@ -44,8 +44,16 @@ struct hr__finish_bad {
 bool hr__finish_converts(hr_dtype from, hr_dtype to);
 /* Bytes of elements that can be moved as they are: 1, 2, 4, 8. */
 bool hr__finish_moves(uint32_t element_bytes);
-/* There is a destination. */
-bool hr__finish_writes(const struct hr__finish *f);
+/* What a plan does to values, to places, and whether it has a destination. */
+static inline bool hr__finish_casts(const struct hr__finish *f) {
+    return f->from != f->to || f->scale != NULL || f->shift != NULL;
+}
+static inline bool hr__finish_transposes(const struct hr__finish *f) {
+    return f->to_chw && f->channels > 1;
+}
+static inline bool hr__finish_writes(const struct hr__finish *f) {
+    return hr__finish_casts(f) || hr__finish_transposes(f);
+}
 
 /* Adds what was found in rows that begin at first_row. */
 void hr__finish_bad_add(struct hr__finish_bad *sum, const struct hr__finish_bad *part,

@@ -29,14 +29,14 @@ static inline uint32_t hr__kernel_blocks(uint64_t num_units) {
 static inline struct hr__kernel_choice hr__kernel_choose(const struct hr__finish *f,
                                                          uint64_t num_samples) {
     struct hr__kernel_choice k;
-    k.casts = f->from != f->to || f->scale != NULL || f->shift != NULL;
+    k.casts = hr__finish_casts(f);
     k.from = k.casts ? f->from : hr__kernel_bits_type(f->from_bytes);
     k.to = k.casts ? f->to : k.from;
     const uint32_t width = hr__kernel_width(k.from, k.to);
     uint64_t num_units = num_samples * f->sample_elements / width / HR__KERNEL_THREADS + 1;
     k.kind = HR__KERNEL_LINEAR;
     k.one_channel = f->channels == 1 || !k.casts; /* moves have no scales */
-    if (f->to_chw && f->channels > 1) {
+    if (hr__finish_transposes(f)) {
         k.kind = f->channels == HR__DIRECT_CHANNELS && f->plane_elements % width == 0
                      ? HR__KERNEL_DIRECT
                      : HR__KERNEL_TILE;
@@ -51,10 +51,8 @@ static inline struct hr__kernel_choice hr__kernel_choose(const struct hr__finish
 static inline struct hr__kernel_args hr__kernel_args_of(const struct hr__finish *f, const void *src,
                                                         uint64_t num_samples, void *dst) {
     struct hr__kernel_args a;
-    const bool writes =
-        f->from != f->to || f->scale != NULL || f->shift != NULL || (f->to_chw && f->channels > 1);
     a.src = src;
-    a.dst = writes ? dst : NULL;
+    a.dst = hr__finish_writes(f) ? dst : NULL;
     a.scale = f->scale;
     a.shift = f->shift;
     a.num_samples = num_samples;

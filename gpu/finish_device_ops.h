@@ -1,9 +1,8 @@
 /*
  * Operations of finishing on a GPU, for finish_elements.h, which includes this. Integer arithmetic
  * for each value would take longer than its memory, so conversions are instructions: those of the
- * PTX ISA
- * ("cvt", .rn, no .ftz) round to nearest even and keep subnormal numbers, as the host's do. Their
- * NaN is another one, so that is put right.
+ * PTX ISA ("cvt", .rn, no .ftz) round to nearest even and keep subnormal numbers, as the host's do.
+ * Their NaN is another one, so that is put right.
  */
 #ifndef HEADRACE_FINISH_DEVICE_OPS_H
 #define HEADRACE_FINISH_DEVICE_OPS_H

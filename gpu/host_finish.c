@@ -38,18 +38,6 @@ bool hr__finish_moves(uint32_t element_bytes) {
     return element_bytes == 1 || element_bytes == 2 || element_bytes == 4 || element_bytes == 8;
 }
 
-static bool casts(const struct hr__finish *f) {
-    return f->from != f->to || f->scale != NULL || f->shift != NULL;
-}
-
-static bool transposes(const struct hr__finish *f) {
-    return f->to_chw && f->channels > 1;
-}
-
-bool hr__finish_writes(const struct hr__finish *f) {
-    return casts(f) || transposes(f);
-}
-
 void hr__finish_bad_add(struct hr__finish_bad *sum, const struct hr__finish_bad *part,
                         uint64_t first_row) {
     sum->num_nan += part->num_nan;
@@ -112,7 +100,7 @@ static void to_planes(const struct pass *p, const void *values, uint64_t at, uin
 static void run(struct pass *p, const uint8_t *src, uint64_t element, uint64_t num_elements,
                 uint8_t *dst, struct hr__finish_bad *bad) {
     const struct hr__finish *f = p->f;
-    const bool planes = transposes(f);
+    const bool planes = hr__finish_transposes(f);
     uint32_t n;
     for (uint64_t at = 0; at < num_elements; at += n) {
         const uint32_t into = (uint32_t)(at % p->unit);
@@ -142,10 +130,10 @@ void hr__finish_run(const struct hr__finish *f, const void *src, uint64_t num_sa
     p.f = f;
     p.loops = hr__finish_loops();
     p.unit = unit_of(f);
-    p.casts = casts(f);
+    p.casts = hr__finish_casts(f);
     if (p.casts)
         tables_fill(&p, num_elements);
-    if (!transposes(f)) {
+    if (!hr__finish_transposes(f)) {
         run(&p, src, 0, num_elements, dst, bad);
         return;
     }

@@ -66,7 +66,9 @@ static hr_status options_resolve(const hr_loader_options *loader, const hr_probe
         HR_TRY(hr__options_copy(opts, offsetof(hr_probe_options, user), &p->o, sizeof(p->o),
                                 "hr_probe_options", err));
     if (p->o.flags != 0)
-        return hr__error_set(err, HR_ERR_INVALID, "hr_probe_options has unknown flags %#x",
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "hr_probe_options has unknown flags %#x; "
+                             "leave them out, or use the Headrace that they were written for",
                              p->o.flags);
     if (p->o.limit_ns == 0)
         p->o.limit_ns = DEFAULT_LIMIT_NS;

@@ -7,7 +7,6 @@
 #include "options.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 hr_status hr__bad_make(struct hr_loader *l, hr_error *err) {
     const struct hr__loader_config *c = &l->config;
@@ -60,11 +59,10 @@ static hr_status check(const struct hr_loader *l, uint32_t field, const hr_bad_v
                        hr_error *err) {
     hr_status st =
         hr__result_check(out, offsetof(hr_bad_values, num_nan), sizeof(*out), "hr_bad_values", err);
+    if (st == HR_OK)
+        st = hr__loader_check_fork(l, err);
     if (st != HR_OK)
         return st;
-    if (l->pid != getpid())
-        return hr__error_set(err, HR_ERR_FORKED,
-                             "the loader was opened before fork(); open one in the child");
     if (field >= l->config.num_fields)
         return hr__error_set(err, HR_ERR_INVALID, "field %u asked for, the loader has 0 to %u",
                              field, l->config.num_fields - 1);

@@ -93,7 +93,8 @@ static hr_status statistics_add(hr_dataset *ds, struct hr__schema_field *a,
 
 /* What was tried for one file is no figure of others that are stored in another way. */
 static void storage_compare(struct hr__storage *a, const struct hr__storage *b) {
-    if (a->codec == b->codec && a->filter == b->filter && a->level == b->level)
+    if (a->codec == b->codec && a->filter == b->filter && a->level == b->level &&
+        a->element_bytes == b->element_bytes && a->distance_bytes == b->distance_bytes)
         return;
     free(a->why_json);
     a->why_json = NULL;

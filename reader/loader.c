@@ -17,7 +17,7 @@ static hr_status ring_make(struct hr_loader *l, hr_error *err) {
     hr_status st = l->device.ops->ring_alloc(l->device.ctx, l->ring_bytes, (void **)&l->ring, err);
     if (st != HR_OK)
         return st;
-    hr__ring_place(l);
+    hr__batches_place(l, l->ring, l->ring_bytes);
     l->slots = calloc(c->num_slots, sizeof(*l->slots));
     l->free_slots = calloc(c->num_slots, sizeof(*l->free_slots));
     l->by_number = calloc(c->num_slots, sizeof(*l->by_number));

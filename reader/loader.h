@@ -9,26 +9,26 @@
  * batches over the epochs. Workers take items in this order, and finish them in any. One of them
  * makes the order of the next epoch, which may take its time, while the others go on.
  *
- * Invariants (all under `lock`, but for 5):
+ * Invariants (all under `lock`, but for 5 and 8):
  *  1. an item is admitted only when every batch that it or an item before it writes to has a slot;
  *  2. watermark: every item below it is complete; no item at or above next_seq is admitted;
  *  3. a batch is whole when its need_seq <= watermark; batches become whole, and ready, in order:
  *     next_deliver <= next_ready <= next_begin <= next_whole <= next_assign;
  *  4. a slot is free (no epoch), or has the rows of one batch: filling (numbers next_whole ..
  *     next_assign - 1), whole (next_begin .. next_whole - 1), or with an hr_batch;
- *  5. rows of a filling batch are written by the workers of admitted items only, each row once,
- * with no lock; the lock taken by complete() publishes them;
+ *  5. rows of a filling batch are written by the workers of admitted items only, each row once
+ *     and without a lock; the lock taken by hr__item_exchange() publishes them;
  *  6. a failure is set once and ends everything but close;
  *  7. an hr_batch is free, being finished or ready (next_deliver .. next_begin - 1), or held by the
  *     consumer; it has the slot of its rows for as long as anything is delivered or to be read from
- *     there. Without finishing it is made when it is delivered: next_ready is next_whole,
- * next_begin is next_deliver;
- *  8. rows of a batch are finished by workers, each row once, with no lock, into memory of the
- *     hr_batch; the lock taken by hr__finish_done() publishes them;
+ *     there. Without finishing it is made when it is delivered: next_ready is next_whole, and
+ *     next_begin is next_deliver;
+ *  8. rows of a batch are finished by workers, each row once and without a lock, into memory of
+ *     the hr_batch; the lock taken by hr__finish_part() publishes them;
  *  9. no more than hr__loader_max_epochs() epochs exist: a further one is made only when one has
- *  gone, which one always does without it, as held batches keep at most max_held_batches of them;
+ *     gone, which one always does without it, as held batches keep at most max_held_batches;
  * 10. a worker that waits for something to do is woken when there is something: it wakes the next
- *  where there is more, and whoever wakes does so after giving up the lock.
+ *     where there is more, and whoever wakes does so after giving up the lock.
  */
 #ifndef HEADRACE_LOADER_INTERNAL_H
 #define HEADRACE_LOADER_INTERNAL_H
@@ -239,6 +239,7 @@ hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
 
 /* loader_deliver.c: this process was forked from the loader's. */
 bool hr__loader_forked(const struct hr_loader *l);
+hr_status hr__loader_check_fork(const struct hr_loader *l, hr_error *err); /* HR_ERR_FORKED */
 
 /* loader_admit.c: which item comes next, and what its completion makes ready. With the lock held,
  * but for the first. */
@@ -273,7 +274,8 @@ void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err)
 /* loader_place.c */
 void hr__loader_place(struct hr_loader *l, const char *sysfs);
 void hr__loader_unplace(struct hr_loader *l);
-void hr__ring_place(struct hr_loader *l);
+/* Memory of batches, just made: the ring, and where finishing writes. */
+void hr__batches_place(struct hr_loader *l, void *memory, size_t n_bytes);
 hr_status hr__workers_open(struct hr_loader *l, hr_error *err); /* hr__worker_open() of each */
 void hr__worker_place(struct hr__worker *w);                    /* by its own thread, first */
 

@@ -13,7 +13,9 @@ bool hr__loader_forked(const struct hr_loader *l) {
     return l->pid != getpid();
 }
 
-static hr_status forked_error(hr_error *err) {
+hr_status hr__loader_check_fork(const struct hr_loader *l, hr_error *err) {
+    if (!hr__loader_forked(l))
+        return HR_OK;
     return hr__error_set(err, HR_ERR_FORKED,
                          "the loader was opened before fork(); open one in the child");
 }
@@ -75,15 +77,16 @@ static void count_next(struct hr_loader *l, hr_status st, int64_t began_ns) {
 
 hr_status hr_loader_next(hr_loader *l, int64_t timeout_ns, hr_batch **out, hr_error *err) {
     *out = NULL;
-    if (hr__loader_forked(l))
-        return forked_error(err);
+    hr_status st = hr__loader_check_fork(l, err);
+    if (st != HR_OK)
+        return st;
     int64_t began_ns = hr__now_ns();
     int64_t deadline_ns =
         timeout_ns < 0 || timeout_ns > INT64_MAX - began_ns ? -1 : began_ns + timeout_ns;
     bool in_time = true;
     pthread_mutex_lock(&l->lock);
     l->next_began_ns = began_ns;
-    hr_status st = next_now(l, out, err);
+    st = next_now(l, out, err);
     while (st == HR_TIMEOUT && in_time) {
         in_time = hr__cond_wait_until(&l->batch_ready, &l->lock, deadline_ns);
         st = next_now(l, out, err); /* another thread may have taken the batch, or the end */
@@ -95,8 +98,9 @@ hr_status hr_loader_next(hr_loader *l, int64_t timeout_ns, hr_batch **out, hr_er
 
 hr_status hr_loader_state(hr_loader *l, void *state, size_t capacity_bytes, size_t *state_bytes,
                           hr_error *err) {
-    if (hr__loader_forked(l))
-        return forked_error(err);
+    hr_status st = hr__loader_check_fork(l, err);
+    if (st != HR_OK)
+        return st;
     if (state == NULL || state_bytes == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "hr_loader_state: state must not be NULL");
     *state_bytes = HR_LOADER_STATE_BYTES;

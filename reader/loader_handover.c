@@ -12,9 +12,13 @@
 
 static hr_status out_memory_make(struct hr_loader *l, hr_error *err) {
     l->out_memory_bytes = (size_t)(l->config.num_outs * l->config.finish.out_bytes);
-    return l->out_memory_bytes > 0 ? l->device.ops->ring_alloc(l->device.ctx, l->out_memory_bytes,
-                                                               (void **)&l->out_memory, err)
-                                   : HR_OK;
+    if (l->out_memory_bytes == 0)
+        return HR_OK;
+    const hr_status st =
+        l->device.ops->ring_alloc(l->device.ctx, l->out_memory_bytes, (void **)&l->out_memory, err);
+    if (st == HR_OK)
+        hr__batches_place(l, l->out_memory, l->out_memory_bytes);
+    return st;
 }
 
 hr_status hr__outs_make(struct hr_loader *l, hr_error *err) {

@@ -8,7 +8,6 @@
 #include "options.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 static uint64_t rank_samples(const struct hr__loader_config *c, const struct hr__order_epoch *e) {
     uint64_t n = 0;
@@ -55,11 +54,10 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
     const struct hr__loader_config *c = &l->config;
     hr_status st = hr__result_check(out, offsetof(hr_loader_info, num_streams), sizeof(*out),
                                     "hr_loader_info", err);
+    if (st == HR_OK)
+        st = hr__loader_check_fork(l, err);
     if (st != HR_OK)
         return st;
-    if (l->pid != getpid())
-        return hr__error_set(err, HR_ERR_FORKED,
-                             "the loader was opened before fork(); open one in the child");
     pthread_mutex_lock(&l->lock);
     hr_loader_info info = {
         .struct_bytes = sizeof(info),

@@ -4,8 +4,8 @@
  *  - A worker runs on the processors of its node that the process may use; on which of them, the
  *    scheduler decides.
  *  - What a worker allocates is made by a thread on its node; its read buffers it fills in itself.
- *  - The ring, into which all workers write, is interleaved over the nodes, where the system lets
- *    it be; elsewhere its pages lie with the worker that happens to write to them first.
+ *  - Batches, into which all workers write, are interleaved over the nodes, where the system lets
+ *    them be; elsewhere their pages lie with the worker that happens to write to them first.
  *
  * On other machines nothing of this happens.
  */
@@ -35,6 +35,7 @@ void hr__loader_place(struct hr_loader *l, const char *sysfs) {
         hr__loader_unplace(l);
     else
         p->num_nodes = used;
+    p->ring_interleaved = p->num_nodes > 1; /* until that is refused */
 }
 
 void hr__loader_unplace(struct hr_loader *l) {
@@ -52,13 +53,13 @@ static void refused(struct hr__placement *p, int rc) {
         (void)atomic_compare_exchange_strong(&p->os_errno, &none, -rc);
 }
 
-void hr__ring_place(struct hr_loader *l) {
+void hr__batches_place(struct hr_loader *l, void *memory, size_t n_bytes) {
     struct hr__placement *p = &l->placement;
     if (p->numa == NULL)
         return;
-    int rc = hr__numa_interleave(p->numa, l->ring,
-                                 l->device.ops->ring_bytes(l->device.ctx, l->ring_bytes));
-    p->ring_interleaved = rc == 0;
+    int rc =
+        hr__numa_interleave(p->numa, memory, l->device.ops->ring_bytes(l->device.ctx, n_bytes));
+    p->ring_interleaved = p->ring_interleaved && rc == 0;
     refused(p, rc);
 }
 

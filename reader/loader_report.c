@@ -12,7 +12,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static int64_t ns_of(const _Atomic int64_t *counter) {
     return atomic_load_explicit(counter, memory_order_relaxed);
@@ -119,11 +118,10 @@ hr_status hr_loader_report(hr_loader *l, hr_loader_report_info *out, hr_error *e
     const struct hr__loader_config *c = &l->config;
     hr_status st = hr__result_check(out, offsetof(hr_loader_report_info, num_threads), sizeof(*out),
                                     "hr_loader_report_info", err);
+    if (st == HR_OK)
+        st = hr__loader_check_fork(l, err);
     if (st != HR_OK)
         return st;
-    if (l->pid != getpid())
-        return hr__error_set(err, HR_ERR_FORKED,
-                             "the loader was opened before fork(); open one in the child");
     int64_t now_ns = hr__now_ns();
     struct timed timed = {0, 0};
     enum hr__given_up given_up;

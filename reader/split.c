@@ -149,7 +149,7 @@ static hr_status deal_labels(struct split *s, uint64_t index, const uint8_t *lab
             return hr__error_set(err, HR_ERR_CORRUPT,
                                  "%s: field %s was read twice, with different values; run headrace "
                                  "verify",
-                                 hr_dataset_path(s->ds), s->classes.field_name);
+                                 hr__dataset_name(s->ds), s->classes.field_name);
         struct line *line = &s->lines[x];
         deal(s, index + k,
              line->first_place + hr__permutation_apply(&line->places, line->next_rank++));

@@ -42,7 +42,8 @@ static hr_status find_weights(const double *fractions, uint32_t num_parts, uint6
     weights[num_parts] = 0;
     if (*sum > WHOLE + num_parts)
         return hr__error_set(err, HR_ERR_INVALID,
-                             "the fractions add up to %.9g, expected at most 1", exact);
+                             "the fractions add up to %.9g, expected at most 1; make one smaller",
+                             exact);
     if (*sum < WHOLE - num_parts) {
         weights[num_parts] = WHOLE - *sum; /* the part that nobody gets */
         *sum = WHOLE;

@@ -100,6 +100,14 @@ uint64_t made_file_begin(const struct made *m, uint32_t num_files, uint32_t i) {
     return m->num_samples * i * i / ((uint64_t)num_files * num_files);
 }
 
+hr_dataset *made_open(const char *name, const struct made *m) {
+    hr_error err = {0};
+    hr_dataset *ds = NULL;
+    made_write(made_path(name), m);
+    made_ok(hr_dataset_open(made_path(name), NULL, &ds, &err), &err);
+    return ds;
+}
+
 hr_dataset *made_open_files(const char *name, const struct made *m, uint32_t num_files) {
     char paths[MADE_MAX_FILES][PATH_MAX + 64];
     const char *list[MADE_MAX_FILES];
@@ -138,4 +146,32 @@ bool made_batch_right(const hr_batch *b, const struct made *m) {
                 return false;
     }
     return true;
+}
+
+hr_loader_options made_shuffled(uint32_t batch_samples, hr_io io, uint32_t num_threads) {
+    hr_loader_options o = HR_LOADER_OPTIONS_INIT;
+    o.flags = HR_LOADER_SHUFFLE;
+    o.batch_samples = batch_samples;
+    o.num_threads = num_threads;
+    o.num_epochs = 1;
+    o.budget_bytes = (uint64_t)256 << 20;
+    o.io = io;
+    return o;
+}
+
+uint64_t made_drain(hr_loader *l, const struct made *m) {
+    hr_error err = {0};
+    hr_batch *b = NULL;
+    hr_status st;
+    uint64_t num_samples = 0;
+    while ((st = hr_loader_next(l, -1, &b, &err)) == HR_OK) {
+        if (!made_batch_right(b, m)) {
+            fprintf(stderr, "batch %llu is wrong\n", (unsigned long long)hr_batch_number(b));
+            abort();
+        }
+        num_samples += hr_batch_num_samples(b);
+        hr_batch_release(b);
+    }
+    made_ok(st == HR_END_OF_EPOCH ? HR_OK : st, &err);
+    return num_samples;
 }

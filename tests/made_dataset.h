@@ -22,6 +22,9 @@ void made_write(const char *path, const struct made *m);
 /* Only the samples first .. first + num_samples - 1 of it. */
 void made_write_part(const char *path, const struct made *m, uint64_t first, uint64_t num_samples);
 
+/* The same under made_path(name), opened. */
+hr_dataset *made_open(const char *name, const struct made *m);
+
 /* m in files NAME.0, NAME.1, ... of different sizes, the first of them maybe empty, as one data
  * set. Every other file is stored raw. */
 #define MADE_MAX_FILES 16u
@@ -34,6 +37,11 @@ float made_word(uint64_t sample, uint32_t at);
 
 /* All fields of a batch of `made` data hold what the samples in y say. */
 bool made_batch_right(const hr_batch *b, const struct made *m);
+
+/* A shuffled epoch, with a budget that is large enough. */
+hr_loader_options made_shuffled(uint32_t batch_samples, hr_io io, uint32_t num_threads);
+/* Takes batches until the epoch ends, each right; how many samples came. */
+uint64_t made_drain(hr_loader *l, const struct made *m);
 
 /* A path in a fresh folder under $TMPDIR, removed by made_cleanup(). */
 const char *made_path(const char *name);

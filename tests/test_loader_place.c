@@ -19,42 +19,6 @@
 
 #include <cmocka.h>
 
-#define BUDGET ((uint64_t)256 << 20)
-
-static hr_dataset *make_and_open(const struct made *m) {
-    hr_error err = {0};
-    hr_dataset *ds = NULL;
-    made_write(made_path("nodes.hrd"), m);
-    made_ok(hr_dataset_open(made_path("nodes.hrd"), NULL, &ds, &err), &err);
-    return ds;
-}
-
-static hr_loader_options shuffled(uint32_t batch, hr_io io, uint32_t num_threads) {
-    hr_loader_options o = HR_LOADER_OPTIONS_INIT;
-    o.flags = HR_LOADER_SHUFFLE;
-    o.batch_samples = batch;
-    o.num_threads = num_threads;
-    o.num_epochs = 1;
-    o.budget_bytes = BUDGET;
-    o.io = io;
-    return o;
-}
-
-/* Batches until the end, each right. */
-static uint64_t drain(hr_loader *l, const struct made *m) {
-    hr_error err = {0};
-    hr_batch *b = NULL;
-    hr_status st;
-    uint64_t num_samples = 0;
-    while ((st = hr_loader_next(l, -1, &b, &err)) == HR_OK) {
-        assert_true(made_batch_right(b, m));
-        num_samples += hr_batch_num_samples(b);
-        hr_batch_release(b);
-    }
-    assert_int_equal(st, HR_END_OF_EPOCH);
-    return num_samples;
-}
-
 static atomic_long memory_calls; /* get_mempolicy and mbind */
 static atomic_int memory_errno, affinity_errno;
 
@@ -101,9 +65,9 @@ static const char *two_nodes(int cpus[2]) {
 /* HR_IO_DIRECT where the file system has it. */
 static hr_io direct_or_cached(void) {
     const struct made m = {100, 16, 37, 0, HR_CODEC_RAW, HR_FILTER_NONE};
-    const hr_loader_options o = shuffled(10, HR_IO_DIRECT, 1);
+    const hr_loader_options o = made_shuffled(10, HR_IO_DIRECT, 1);
     hr_loader *l = NULL;
-    hr_dataset *ds = make_and_open(&m);
+    hr_dataset *ds = made_open("nodes.hrd", &m);
     hr_status st = hr_loader_open(ds, &o, &l, NULL);
     hr_loader_close(l);
     hr_dataset_close(ds);
@@ -114,7 +78,7 @@ static hr_io direct_or_cached(void) {
 static void run_until_all_began(hr_loader *l, const struct made *m) {
     for (uint32_t i = 0; i < l->num_workers; i++)
         while (atomic_load(&l->workers[i].counters.visits) == 0)
-            assert_int_equal(drain(l, m), m->num_samples);
+            assert_int_equal(made_drain(l, m), m->num_samples);
 }
 
 /* How many workers run on nothing but this processor. */
@@ -135,10 +99,10 @@ static hr_loader_info run_on_nodes(const char *sysfs, hr_io io, uint32_t flags, 
     const struct made m = {3000, 16, 37, 50, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE};
     const struct hr__loader_setup setup = {.sysfs = sysfs};
     hr_loader_info info = {.struct_bytes = sizeof(info)};
-    hr_loader_options o = shuffled(24, io, 4);
+    hr_loader_options o = made_shuffled(24, io, 4);
     hr_error err = {0};
     hr_loader *l = NULL;
-    hr_dataset *ds = make_and_open(&m);
+    hr_dataset *ds = made_open("nodes.hrd", &m);
     o.num_epochs = 0;
     o.flags |= flags;
     made_ok(hr__loader_open(ds, &o, &setup, &l, &err), &err);
@@ -166,6 +130,34 @@ static void nodes__two__half_of_the_workers_on_each(void **state) {
         assert_int_equal(on[1], 2);
         assert_int_equal(info.ring_interleaved, info.numa_os_errno == 0);
     }
+}
+
+static void nodes__finishing__its_batches_are_placed_too(void **state) {
+    (void)state;
+    const struct made m = {3000, 16, 37, 50, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE};
+    hr_finish finish = HR_FINISH_INIT;
+    hr_loader_options o = made_shuffled(24, HR_IO_CACHED, 4);
+    hr_error err = {0};
+    long calls[2];
+    int cpus[2];
+    const struct hr__loader_setup setup = {.sysfs = two_nodes(cpus)};
+    if (setup.sysfs == NULL)
+        skip();
+    finish.field = "w";
+    finish.dtype = HR_FLOAT16;
+    o.finish = &finish;
+    hr_dataset *ds = made_open("nodes.hrd", &m);
+    for (uint32_t i = 0; i < 2; i++) {
+        hr_loader *l = NULL;
+        o.num_finish = i;
+        atomic_store(&memory_calls, 0);
+        made_ok(hr__loader_open(ds, &o, &setup, &l, &err), &err);
+        calls[i] = atomic_load(&memory_calls);
+        hr_loader_close(l);
+    }
+    hr_dataset_close(ds);
+    assert_true(calls[0] > 0);
+    assert_int_equal(calls[1], 2 * calls[0]);
 }
 
 static void nodes__the_system_refuses__is_harmless_and_told(void **state) {
@@ -218,6 +210,7 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes__two__half_of_the_workers_on_each),
+        cmocka_unit_test(nodes__finishing__its_batches_are_placed_too),
         cmocka_unit_test(nodes__the_system_refuses__is_harmless_and_told),
         cmocka_unit_test(nodes__one_or_switched_off__nothing_is_done),
     };

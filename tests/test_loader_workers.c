@@ -18,42 +18,6 @@
 
 #include <cmocka.h>
 
-#define BUDGET ((uint64_t)256 << 20)
-
-static hr_dataset *make_and_open(const struct made *m) {
-    hr_error err = {0};
-    hr_dataset *ds = NULL;
-    made_write(made_path("workers.hrd"), m);
-    made_ok(hr_dataset_open(made_path("workers.hrd"), NULL, &ds, &err), &err);
-    return ds;
-}
-
-static hr_loader_options shuffled(uint32_t batch, hr_io io, uint32_t num_threads) {
-    hr_loader_options o = HR_LOADER_OPTIONS_INIT;
-    o.flags = HR_LOADER_SHUFFLE;
-    o.batch_samples = batch;
-    o.num_threads = num_threads;
-    o.num_epochs = 1;
-    o.budget_bytes = BUDGET;
-    o.io = io;
-    return o;
-}
-
-/* Batches until the end, each right. */
-static uint64_t drain(hr_loader *l, const struct made *m) {
-    hr_error err = {0};
-    hr_batch *b = NULL;
-    hr_status st;
-    uint64_t num_samples = 0;
-    while ((st = hr_loader_next(l, -1, &b, &err)) == HR_OK) {
-        assert_true(made_batch_right(b, m));
-        num_samples += hr_batch_num_samples(b);
-        hr_batch_release(b);
-    }
-    assert_int_equal(st, HR_END_OF_EPOCH);
-    return num_samples;
-}
-
 /* ---- one back end for all ---- */
 
 /* From it on, descriptors are free. */
@@ -68,8 +32,8 @@ static uint32_t next_descriptor(void) {
 static void open__a_ring_is_refused__all_read_by_libaio_and_the_loader_says_so(void **state) {
     (void)state;
     const struct made m = {1000, 30, 37, 50, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE};
-    hr_dataset *ds = make_and_open(&m);
-    hr_loader_options o = shuffled(20, HR_IO_DIRECT, 4);
+    hr_dataset *ds = made_open("workers.hrd", &m);
+    hr_loader_options o = made_shuffled(20, HR_IO_DIRECT, 4);
     hr_loader_info info = {.struct_bytes = sizeof(info)};
     hr_error err = {0};
     hr_loader *l = NULL;
@@ -94,7 +58,7 @@ static void open__a_ring_is_refused__all_read_by_libaio_and_the_loader_says_so(v
         assert_string_equal(info.io_backend, more < 5 ? "libaio" : "io_uring");
         for (uint32_t i = 0; i < 4; i++)
             assert_string_equal(l->workers[i].queue.ops->name, info.io_backend);
-        assert_int_equal(drain(l, &m), m.num_samples);
+        assert_int_equal(made_drain(l, &m), m.num_samples);
         hr_loader_close(l);
     }
     hr_dataset_close(ds);
@@ -140,7 +104,7 @@ static void visits_of(const struct made *m, const hr_loader_options *o, uint64_t
     hr_error err = {0};
     hr_dataset *ds = NULL;
     hr_loader *l = NULL;
-    hr_dataset_close(make_and_open(m));
+    hr_dataset_close(made_open("workers.hrd", m));
     memory_file_load(&f, made_path("workers.hrd"), 0);
     made_ok(hr__dataset_open_in(&f.folder, "workers.hrd", NULL, &ds, &err), &err);
     atomic_store(&f.paused, true);
@@ -151,7 +115,7 @@ static void visits_of(const struct made *m, const hr_loader_options *o, uint64_t
     wait_until_unfinished(l, num_first);
     atomic_store(&f.delay_us, delay_us);
     atomic_store(&f.paused, false);
-    assert_int_equal(drain(l, m), m->num_samples / (o->world_size > 0 ? o->world_size : 1));
+    assert_int_equal(made_drain(l, m), m->num_samples / (o->world_size > 0 ? o->world_size : 1));
     for (uint32_t i = 0; i < l->num_workers; i++)
         visits[i] = l->workers[i].counters.visits;
     qsort(visits, l->num_workers, sizeof(*visits), compare);
@@ -163,7 +127,7 @@ static void visits_of(const struct made *m, const hr_loader_options *o, uint64_t
 static void visits__far_more_threads_than_cores__all_have_their_share(void **state) {
     (void)state;
     const struct made m = {64 * 12 * 16, 16, 37, 0, HR_CODEC_ZSTD, HR_FILTER_NONE};
-    const hr_loader_options o = shuffled(64, HR_IO_THREADS, 64);
+    const hr_loader_options o = made_shuffled(64, HR_IO_THREADS, 64);
     uint64_t visits[64];
     visits_of(&m, &o, 128, 2000, visits);
     assert_in_range(visits[0], 2, 12);
@@ -174,7 +138,7 @@ static void visits__far_more_threads_than_cores__all_have_their_share(void **sta
 static void visits__as_few_as_one_can_read_at_a_time__are_shared(void **state) {
     (void)state;
     const struct made m = {4 * 25 * 16, 16, 37, 0, HR_CODEC_ZSTD, HR_FILTER_NONE};
-    hr_loader_options o = shuffled(16, HR_IO_THREADS, 3);
+    hr_loader_options o = made_shuffled(16, HR_IO_THREADS, 3);
     uint64_t visits[3];
     o.io_depth = 90;
     o.world_size = 4;
@@ -187,7 +151,7 @@ static void visits__as_few_as_one_can_read_at_a_time__are_shared(void **state) {
 static void visits__fewer_than_threads__no_worker_has_two(void **state) {
     (void)state;
     const struct made m = {10 * 16, 16, 37, 0, HR_CODEC_ZSTD, HR_FILTER_NONE};
-    const hr_loader_options o = shuffled(16, HR_IO_THREADS, 16);
+    const hr_loader_options o = made_shuffled(16, HR_IO_THREADS, 16);
     uint64_t visits[16];
     visits_of(&m, &o, 10, 0, visits);
     assert_int_equal(visits[15], 1);
@@ -214,8 +178,8 @@ static void release__many_workers_wait__those_are_woken_that_can_go_on(void **st
     (void)state;
     const struct made m = {6000, 16, 4000, 0, HR_CODEC_RAW, HR_FILTER_NONE};
     const struct timespec step = {.tv_nsec = 300000};
-    hr_dataset *ds = make_and_open(&m);
-    hr_loader_options o = shuffled(24, HR_IO_CACHED, 32);
+    hr_dataset *ds = made_open("workers.hrd", &m);
+    hr_loader_options o = made_shuffled(24, HR_IO_CACHED, 32);
     hr_error err = {0};
     hr_loader *l = NULL;
     hr_batch *b = NULL;

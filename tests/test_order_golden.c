@@ -3,6 +3,7 @@
  * order_reference.py computed from docs/order.md. They must never change: a released order is a
  * promise.
  */
+#include "golden_text.h"
 #include "order_internal.h"
 
 #include <inttypes.h>
@@ -17,44 +18,17 @@
 
 #define MAX_SEGMENTS 8u
 
-static FILE *open_golden(const char *name) {
-    const char *source = getenv("HEADRACE_SOURCE");
-    char path[4096];
-    snprintf(path, sizeof path, "%s/tests/golden/order/%s", source != NULL ? source : ".", name);
-    FILE *f = fopen(path, "r");
-    if (f == NULL)
-        fail_msg("cannot open %s", path);
-    return f;
-}
-
-static uint64_t read_number(FILE *f) {
-    uint64_t n;
-    assert_int_equal(fscanf(f, "%" SCNu64, &n), 1);
-    return n;
-}
-
-static void skip_word(FILE *f, const char *expected) {
-    char word[32];
-    assert_int_equal(fscanf(f, "%31s", word), 1);
-    assert_string_equal(word, expected);
-}
-
-static uint64_t read_named(FILE *f, const char *name) {
-    skip_word(f, name);
-    return read_number(f);
-}
-
 static void read_segments(FILE *f, struct hr__segment *segments, struct hr__order_params *p) {
-    p->num_segments = read_named(f, "segments");
+    p->num_segments = golden_named(f, "segments");
     p->segments = segments;
     assert_true(p->num_segments <= MAX_SEGMENTS);
     uint64_t samples = 0;
     for (uint64_t i = 0; i < p->num_segments; i++) {
         segments[i].first_sample = samples;
-        segments[i].num_samples = read_number(f);
+        segments[i].num_samples = golden_number(f);
         samples += segments[i].num_samples;
     }
-    p->samples_per_chunk = (uint32_t)read_named(f, "S");
+    p->samples_per_chunk = (uint32_t)golden_named(f, "S");
     uint64_t chunks = 0;
     for (uint64_t i = 0; i < p->num_segments; i++) {
         segments[i].first_chunk = chunks;
@@ -69,12 +43,12 @@ static void read_params(FILE *f, struct hr__segment *segments, struct hr__order_
     assert_int_equal(fscanf(f, "%31s", kind), 1);
     p->kind = strcmp(kind, "sequential/1") == 0 ? HR__ORDER_SEQUENTIAL : HR__ORDER_INTERLEAVED;
     read_segments(f, segments, p);
-    p->batch_samples = (uint32_t)read_named(f, "B");
-    p->num_streams = (uint32_t)read_named(f, "streams");
-    p->window_visits = (uint32_t)read_named(f, "W");
-    p->sample_bytes = read_named(f, "sample_bytes");
-    p->seed = read_named(f, "seed");
-    const uint64_t last = read_named(f, "drop"); /* a short last batch is kept, dropped, padded */
+    p->batch_samples = (uint32_t)golden_named(f, "B");
+    p->num_streams = (uint32_t)golden_named(f, "streams");
+    p->window_visits = (uint32_t)golden_named(f, "W");
+    p->sample_bytes = golden_named(f, "sample_bytes");
+    p->seed = golden_named(f, "seed");
+    const uint64_t last = golden_named(f, "drop"); /* a short last batch is kept, dropped, padded */
     p->drop_last = last == 1;
     p->pad_last = last == 2;
 }
@@ -107,7 +81,7 @@ static void lay_out(const struct hr__order_params *p, const struct hr__order_epo
 static void check_epoch(FILE *f, const struct hr__order_params *p, const struct hr__order *o,
                         struct hr__budget *budget) {
     struct hr__order_epoch *e;
-    const uint64_t number = read_named(f, "epoch");
+    const uint64_t number = golden_named(f, "epoch");
     assert_int_equal(hr__order_epoch_make(o, number, 0, p->num_streams, budget, &e, NULL), HR_OK);
     const uint64_t stride = hr__order_num_visits(o, 0) * p->samples_per_chunk + p->batch_samples;
     uint64_t *index_at = calloc((size_t)(stride * p->num_streams), sizeof(uint64_t));
@@ -115,22 +89,22 @@ static void check_epoch(FILE *f, const struct hr__order_params *p, const struct 
     lay_out(p, e, index_at, stride);
     const uint32_t slice = p->batch_samples / p->num_streams;
     for (uint64_t b = 0; b < hr__order_num_batches(o); b++) {
-        uint64_t left = read_number(f);
+        uint64_t left = golden_number(f);
         for (uint32_t s = 0; s < p->num_streams; s++) {
             const uint32_t n = hr__order_epoch_batch_samples(e, s, b);
             for (uint32_t row = 0; row < n; row++, left--)
-                assert_int_equal(read_number(f), index_at[s * stride + b * slice + row]);
+                assert_int_equal(golden_number(f), index_at[s * stride + b * slice + row]);
         }
         assert_int_equal(left, 0);
         for (uint32_t s = 0; s < p->num_streams && p->pad_last; s++)
-            assert_int_equal(read_number(f), hr__order_epoch_batch_repeats(e, s, b));
+            assert_int_equal(golden_number(f), hr__order_epoch_batch_repeats(e, s, b));
     }
     free(index_at);
     hr__order_epoch_free(e);
 }
 
 static void check_order(const char *name) {
-    FILE *f = open_golden(name);
+    FILE *f = golden_open(name);
     struct hr__segment segments[MAX_SEGMENTS];
     struct hr__order_params p = {0};
     struct hr__budget budget;
@@ -138,9 +112,9 @@ static void check_order(const char *name) {
     read_params(f, segments, &p);
     hr__budget_init(&budget, 1u << 30);
     assert_int_equal(hr__order_make(&p, &budget, &o, NULL), HR_OK);
-    assert_int_equal(hr__order_window(o), read_named(f, "window"));
-    assert_int_equal(hr__order_num_batches(o), read_named(f, "batches"));
-    const uint64_t num_epochs = read_named(f, "epochs");
+    assert_int_equal(hr__order_window(o), golden_named(f, "window"));
+    assert_int_equal(hr__order_num_batches(o), golden_named(f, "batches"));
+    const uint64_t num_epochs = golden_named(f, "epochs");
     for (uint64_t k = 0; k < num_epochs; k++)
         check_epoch(f, &p, o, &budget);
     hr__order_free(o);
@@ -184,14 +158,14 @@ static void order__golden_files__same_batches(void **state) {
 
 static void permutation__golden_file__same_images(void **state) {
     (void)state;
-    FILE *f = open_golden("permutations.txt");
+    FILE *f = golden_open("permutations.txt");
     uint64_t n;
     uint32_t count = 0;
     for (; fscanf(f, "%" SCNu64, &n) == 1; count++) {
         struct hr__permutation p;
-        hr__permutation_init(&p, n, read_number(f));
+        hr__permutation_init(&p, n, golden_number(f));
         for (int k = 0; k < 8; k++) {
-            const uint64_t element = read_number(f), image = read_number(f);
+            const uint64_t element = golden_number(f), image = golden_number(f);
             assert_int_equal(hr__permutation_apply(&p, element), image);
             assert_int_equal(hr__permutation_invert(&p, image), element);
         }
@@ -202,15 +176,15 @@ static void permutation__golden_file__same_images(void **state) {
 
 static void shuffle__golden_file__same_places(void **state) {
     (void)state;
-    FILE *f = open_golden("shuffles.txt");
+    FILE *f = golden_open("shuffles.txt");
     uint64_t n;
     uint32_t count = 0;
     for (; fscanf(f, "%" SCNu64, &n) == 1; count++) {
         struct hr__permutation p;
-        const uint64_t seed = read_number(f);
+        const uint64_t seed = golden_number(f);
         hr__permutation_init(&p, n, hr__order_key(seed, 0, HR__KEY_DATASET, 0, 0));
         for (int k = 0; k < 8; k++) {
-            const uint64_t sample = read_number(f), place = read_number(f);
+            const uint64_t sample = golden_number(f), place = golden_number(f);
             assert_int_equal(hr__permutation_apply(&p, sample), place);
             assert_int_equal(hr__permutation_invert(&p, place), sample);
         }
@@ -221,15 +195,15 @@ static void shuffle__golden_file__same_places(void **state) {
 
 static void order_key__golden_file__same_keys(void **state) {
     (void)state;
-    FILE *f = open_golden("keys.txt");
+    FILE *f = golden_open("keys.txt");
     uint64_t seed;
     uint32_t count = 0;
     for (; fscanf(f, "%" SCNu64, &seed) == 1; count++) {
-        const uint64_t epoch = read_number(f), purpose = read_number(f);
-        const uint64_t stream = read_number(f), index = read_number(f);
+        const uint64_t epoch = golden_number(f), purpose = golden_number(f);
+        const uint64_t stream = golden_number(f), index = golden_number(f);
         const uint64_t key =
             hr__order_key(seed, epoch, (enum hr__order_purpose)purpose, stream, index);
-        assert_true(key == read_number(f));
+        assert_true(key == golden_number(f));
     }
     assert_int_equal(count, 4);
     fclose(f);

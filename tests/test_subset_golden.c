@@ -2,6 +2,7 @@
  * subset/1 and split/1 against the golden files under tests/golden/order, which order_reference.py
  * computed from docs/order.md: by whole loaders, and by hr_split(). They must never change.
  */
+#include "golden_text.h"
 #include "made_dataset.h"
 #include "subset.h"
 
@@ -19,29 +20,6 @@
 #define MAX_ROWS    128u
 #define LIMIT_NS    ((int64_t)20000000000)
 
-static FILE *open_golden(const char *name) {
-    const char *source = getenv("HEADRACE_SOURCE");
-    char path[4096];
-    snprintf(path, sizeof path, "%s/tests/golden/order/%s", source != NULL ? source : ".", name);
-    FILE *f = fopen(path, "r");
-    if (f == NULL)
-        fail_msg("cannot open %s", path);
-    return f;
-}
-
-static uint64_t read_number(FILE *f) {
-    uint64_t n;
-    assert_int_equal(fscanf(f, "%" SCNu64, &n), 1);
-    return n;
-}
-
-static uint64_t read_named(FILE *f, const char *name) {
-    char word[32];
-    assert_int_equal(fscanf(f, "%31s", word), 1);
-    assert_string_equal(word, name);
-    return read_number(f);
-}
-
 struct golden {
     FILE *file;
     hr_dataset *ds;
@@ -56,33 +34,32 @@ static void read_options(struct golden *g) {
     static const uint32_t ends[] = {0, HR_LOADER_DROP_LAST, HR_LOADER_PAD_LAST};
     assert_int_equal(fscanf(g->file, "%31s", kind), 1);
     g->o = (hr_loader_options)HR_LOADER_OPTIONS_INIT;
-    for (uint64_t left = read_named(g->file, "segments"); left > 0; left--)
-        (void)read_number(g->file);
-    g->made.samples_per_chunk = (uint32_t)read_named(g->file, "S");
-    g->o.batch_samples = (uint32_t)read_named(g->file, "B");
-    g->o.num_streams = (uint32_t)read_named(g->file, "streams");
-    g->o.window_visits = (uint32_t)read_named(g->file, "W");
-    (void)read_named(g->file, "sample_bytes");
-    g->o.seed = read_named(g->file, "seed");
-    g->o.flags = ends[read_named(g->file, "drop")];
+    for (uint64_t left = golden_named(g->file, "segments"); left > 0; left--)
+        (void)golden_number(g->file);
+    g->made.samples_per_chunk = (uint32_t)golden_named(g->file, "S");
+    g->o.batch_samples = (uint32_t)golden_named(g->file, "B");
+    g->o.num_streams = (uint32_t)golden_named(g->file, "streams");
+    g->o.window_visits = (uint32_t)golden_named(g->file, "W");
+    (void)golden_named(g->file, "sample_bytes");
+    g->o.seed = golden_named(g->file, "seed");
+    g->o.flags = ends[golden_named(g->file, "drop")];
     g->o.flags |= strcmp(kind, "sequential/1") == 0 ? 0 : HR_LOADER_SHUFFLE;
     g->o.budget_bytes = (uint64_t)64 << 20;
     g->o.io = HR_IO_CACHED;
 }
 
-static struct golden golden_open(const char *name) {
+static struct golden case_open(const char *name) {
     static uint64_t indices[MAX_SAMPLES];
-    struct golden g = {.file = open_golden(name)};
+    struct golden g = {.file = golden_open(name)};
     hr_error err = {0};
     g.made = (struct made){.row_bytes = 24, .row_words = 3, .codec = HR_CODEC_ZSTD};
-    g.made.num_samples = read_named(g.file, "samples");
-    const uint64_t hash = read_named(g.file, "hash"), n = read_named(g.file, "subset");
+    g.made.num_samples = golden_named(g.file, "samples");
+    const uint64_t hash = golden_named(g.file, "hash"), n = golden_named(g.file, "subset");
     assert_true(n <= MAX_SAMPLES);
     for (uint64_t i = 0; i < n; i++)
-        indices[i] = read_number(g.file);
+        indices[i] = golden_number(g.file);
     read_options(&g);
-    made_write(made_path("golden.hrd"), &g.made);
-    made_ok(hr_dataset_open(made_path("golden.hrd"), NULL, &g.ds, &err), &err);
+    g.ds = made_open("golden.hrd", &g.made);
     made_ok(hr_subset_from_indices(g.ds, indices, n, &g.subset, &err), &err);
     assert_int_equal(hr_subset_num_samples(g.subset), n);
     assert_true(g.subset->hash == hash);
@@ -96,12 +73,12 @@ struct expected {
 };
 
 static void read_expected(struct golden *g, struct expected *e) {
-    e->num_rows = read_number(g->file);
+    e->num_rows = golden_number(g->file);
     assert_true(e->num_rows <= MAX_ROWS);
     for (uint64_t i = 0; i < e->num_rows; i++)
-        e->rows[i] = read_number(g->file);
+        e->rows[i] = golden_number(g->file);
     for (uint32_t s = 0; s < g->o.num_streams && (g->o.flags & HR_LOADER_PAD_LAST) != 0; s++)
-        e->repeats[s] = read_number(g->file);
+        e->repeats[s] = golden_number(g->file);
 }
 
 /* One rank's part of a batch. */
@@ -126,10 +103,10 @@ static void check_rank(struct golden *g) {
     hr_error err = {0};
     hr_loader *l = NULL;
     hr_batch *b = NULL;
-    g->num_batches = read_named(g->file, "batches");
-    g->num_epochs = read_named(g->file, "epochs");
+    g->num_batches = golden_named(g->file, "batches");
+    g->num_epochs = golden_named(g->file, "epochs");
     for (uint64_t k = 0; k < g->num_epochs; k++) {
-        g->o.first_epoch = read_named(g->file, "epoch");
+        g->o.first_epoch = golden_named(g->file, "epoch");
         g->o.num_epochs = 1;
         made_ok(hr_loader_open(g->ds, &g->o, &l, &err), &err);
         for (uint64_t n = 0; n < g->num_batches; n++) {
@@ -145,8 +122,8 @@ static void check_rank(struct golden *g) {
 }
 
 static void check_subset(const char *name) {
-    struct golden g = golden_open(name);
-    const uint64_t window = read_named(g.file, "window");
+    struct golden g = case_open(name);
+    const uint64_t window = golden_named(g.file, "window");
     const long begin = ftell(g.file);
     hr_loader_plan plan = {.struct_bytes = sizeof(plan)};
     for (uint32_t world = 1; world <= g.o.num_streams; world++) {
@@ -217,18 +194,18 @@ static hr_dataset *labelled(uint64_t num_samples) {
 
 static void check_part(FILE *f, const hr_subset *part) {
     uint64_t first, last;
-    const uint64_t n = read_number(f);
+    const uint64_t n = golden_number(f);
     assert_int_equal(hr_subset_num_samples(part), n);
-    assert_true(part->hash == read_number(f));
+    assert_true(part->hash == golden_number(f));
     made_ok(hr_subset_indices(part, 0, 1, &first, NULL), &(hr_error){0});
     made_ok(hr_subset_indices(part, n - 1, 1, &last, NULL), &(hr_error){0});
-    assert_int_equal(first, read_number(f));
-    assert_int_equal(last, read_number(f));
+    assert_int_equal(first, golden_number(f));
+    assert_int_equal(last, golden_number(f));
 }
 
 static void split__golden_file__same_parts(void **state) {
     (void)state;
-    FILE *f = open_golden("splits.txt");
+    FILE *f = golden_open("splits.txt");
     uint64_t num_samples;
     uint32_t count = 0;
     for (; fscanf(f, "%" SCNu64, &num_samples) == 1; count++) {
@@ -236,10 +213,10 @@ static void split__golden_file__same_parts(void **state) {
         hr_subset *parts[64];
         hr_error err = {0};
         hr_split_options o = HR_SPLIT_OPTIONS_INIT;
-        o.seed = read_number(f);
-        o.stratify_field = read_number(f) != 0 ? "label" : NULL;
-        o.flags = read_number(f) != 0 ? HR_SPLIT_CONTIGUOUS : 0;
-        o.num_fractions = (uint32_t)read_number(f);
+        o.seed = golden_number(f);
+        o.stratify_field = golden_number(f) != 0 ? "label" : NULL;
+        o.flags = golden_number(f) != 0 ? HR_SPLIT_CONTIGUOUS : 0;
+        o.num_fractions = (uint32_t)golden_number(f);
         o.fractions = fractions;
         assert_true(o.num_fractions <= 64);
         for (uint32_t j = 0; j < o.num_fractions; j++)

@@ -5,7 +5,6 @@
 #ifndef HEADRACE_COMMANDS_H
 #define HEADRACE_COMMANDS_H
 
-int cmd_split(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_info(int argc, char **argv);
@@ -13,5 +12,6 @@ int cmd_verify(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_epoch(int argc, char **argv);
+int cmd_split(int argc, char **argv);
 
 #endif

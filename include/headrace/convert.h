@@ -101,7 +101,8 @@ typedef struct hr_convert_result {
  *         converted: the message says why and what can be done), HR_ERR_DATA, HR_ERR_CORRUPT (an
  *         input, or the temporary file), HR_ERR_EXISTS (the output, or a file where the temporary
  *         one would be), HR_ERR_HELPER, HR_ERR_CANCELLED, or as hr_writer_open() and
- * hr_writer_commit() Threads: any. Fork: works in a child. @since 0.1
+ *         hr_writer_commit()
+ * Threads: any. Fork: works in a child. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result,
                                          hr_error *err);

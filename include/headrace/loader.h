@@ -70,8 +70,8 @@ typedef struct hr_loader_options {
  *         the smallest budget that works, and the largest window that this one allows),
  *         HR_ERR_NOT_FOUND (no such field), HR_ERR_CORRUPT (a damaged state), HR_ERR_MISMATCH (the
  *         state belongs to other data or another order, the subset to other data),
- * HR_ERR_NO_MEMORY, HR_ERR_IO, HR_ERR_UNSUPPORTED Threads: any. Fork: a loader belongs to the
- * process that opened it.
+ *         HR_ERR_NO_MEMORY, HR_ERR_IO, HR_ERR_UNSUPPORTED
+ * Threads: any. Fork: a loader belongs to the process that opened it.
  * @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts,
