@@ -1,6 +1,6 @@
 /*
- * Subsets: how they are kept, and what is found in them. Indices come from a user, and are checked
- * by hr_subset_from_indices() before they get here.
+ * Subsets: how they are kept, and what is found in them. Indices are checked before they get
+ * here.
  */
 #include "subset.h"
 

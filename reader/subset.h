@@ -54,9 +54,15 @@ struct hr__subset_maker {
 hr_status hr__subset_begin(const hr_dataset *ds, uint64_t num_samples, uint64_t limit_bytes,
                            struct hr__subset_maker *out, hr_error *err);
 void hr__subset_add(struct hr__subset_maker *m, uint64_t index);
+/* n more of a list that comes from a user. HR_ERR_INVALID: one is out of bounds or of order. */
+hr_status hr__subset_add_list(struct hr__subset_maker *m, const uint64_t *indices, uint64_t n,
+                              hr_error *err);
 /* After as many as were announced. */
 hr_subset *hr__subset_finish(struct hr__subset_maker *m);
 void hr__subset_abandon(struct hr__subset_maker *m); /* a zeroed or finished one is fine */
+
+/* HR_ERR_INVALID: none can have no samples. */
+hr_status hr__subset_empty(const hr_dataset *ds, hr_error *err);
 
 /* first, first + step, ...: num_samples >= 1 of them. */
 hr_status hr__subset_range(const hr_dataset *ds, uint64_t first, uint64_t step,

@@ -32,7 +32,7 @@ static hr_subset *ranged(uint64_t first, uint64_t end, uint64_t step) {
     return s;
 }
 
-/* Each sample with a probability of percent; at least one. */
+/* Each sample with a probability of so many in a thousand; at least one. */
 static uint64_t draw(uint64_t *random, uint32_t per_mille, uint64_t *out) {
     uint64_t n = 0;
     for (uint64_t i = 0; i < NUM_SAMPLES; i++)

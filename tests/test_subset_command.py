@@ -137,15 +137,15 @@ def test_epoch__subset_on_the_terminal__says_how_many(folder):
     (["--split", "0.9,0.2", "--part", "0"], 1, "add up to 1.1"),
     (["--split", "0.9,0.1", "--part", "0", "--stratify", "x"], 1, "field x is float32, and labels"),
     (["--split", "0.9,0.1", "--part", "0", "--stratify", "z"], 1, "no field \"z\""),
-    (["--subset", "nothing.npy"], 1, "nothing.npy: No such file"),
-    (["--subset", "y.npy"], 1, "expected a one-dimensional .npy file of int64"),
-    (["--subset", "train.hrd"], 1, "expected a one-dimensional .npy file of int64"),
+    (["--subset", "nothing.npy"], 1, "nothing.npy cannot be opened: No such file"),
+    (["--subset", "small.npy"], 1, "small.npy has 1 dimension of uint8, expected one of int64"),
+    (["--subset", "train.hrd"], 3, "train.hrd: this is no .npy file"),
     (["--subset", "empty.npy"], 1, "a subset of no samples was asked for"),
     (["--subset", "unsorted.npy"], 1, "unsorted.npy: train.hrd: index 1 of the subset is 4, after 9"),
     (["--subset", "negative.npy"], 1, "index 0 of the subset is -1, expected 0 to 2999"),
     (["--subset", "beyond.npy"], 1, "index 1 of the subset is sample 3000, it has 3000 samples"),
-    (["--subset", "matrix.npy"], 1, "expected a one-dimensional"),
-    (["--subset", "cut.npy"], 1, "its 100 indices could not be read: it ends before them"),
+    (["--subset", "matrix.npy"], 1, "matrix.npy has 2 dimensions of int64, expected one of int64"),
+    (["--subset", "cut.npy"], 3, "cut.npy is truncated: it has 500 bytes, its 100 samples need 928"),
 ])
 @pytest.mark.parametrize("command", ["epoch", "plan"])
 def test_subset__wrong_options_or_files__refused_in_words(command, options, code, words, folder):
@@ -153,6 +153,7 @@ def test_subset__wrong_options_or_files__refused_in_words(command, options, code
              "cut": range(100)}
     for name, values in files.items():
         np.save(folder / f"{name}.npy", np.array(list(values), dtype="int64"))
+    np.save(folder / "small.npy", np.arange(5, dtype="uint8"))
     with open(folder / "cut.npy", "r+b") as f:
         f.truncate(500)
     done = headrace(command, "train.hrd", *options, cwd=folder)

@@ -1,5 +1,5 @@
 /*
- * Sample indices as an int64 .npy file: one that grows while an epoch runs, and one that is there.
+ * Sample indices as an int64 .npy file that grows while an epoch runs.
  */
 #ifndef HEADRACE_INDEX_FILE_H
 #define HEADRACE_INDEX_FILE_H
@@ -25,10 +25,6 @@ bool index_file_add(index_file *f, const char *command, const uint64_t *indices,
 
 /** Write the final length and give the file its name; false after a report. */
 bool index_file_finish(index_file *f, const char *command);
-
-/** A whole such file, or one that numpy.save() made of a one-dimensional int64 or uint64 array.
- * *out is freed by the caller. False after a report. */
-bool index_file_read(const char *command, const char *path, uint64_t **out, uint64_t *count);
 
 /** Drop what was not finished. */
 void index_file_close(index_file *f);

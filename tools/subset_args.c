@@ -5,11 +5,8 @@
 
 #include "args.h"
 #include "exit_codes.h"
-#include "index_file.h"
 #include "json_out.h"
 #include "report.h"
-
-#include <stdlib.h>
 
 void subset_args_init(subset_args *a) {
     *a = (subset_args){.end = UINT64_MAX, .split = HR_SPLIT_OPTIONS_INIT};
@@ -86,21 +83,6 @@ static hr_status make_range(const hr_dataset *ds, subset_args *a, hr_error *err)
     return hr_subset_from_range(ds, first, a->end, a->step > 0 ? a->step : 1, &a->made, err);
 }
 
-static int make_list(const char *command, const hr_dataset *ds, subset_args *a) {
-    hr_error err = {.message = ""};
-    uint64_t *indices = NULL, count = 0;
-    if (!index_file_read(command, a->list_path, &indices, &count)) {
-        return EXIT_FAILED;
-    }
-    const hr_status st = hr_subset_from_indices(ds, indices, count, &a->made, &err);
-    free(indices);
-    if (st == HR_OK) {
-        return EXIT_DONE;
-    }
-    report_failure(command, "%s: %s", a->list_path, err.message);
-    return report_exit_code(st);
-}
-
 static hr_status make_part(hr_dataset *ds, uint64_t budget_bytes, subset_args *a, hr_error *err) {
     hr_subset *parts[SUBSET_MAX_PARTS];
     a->split.fractions = a->fractions;
@@ -121,9 +103,8 @@ int subset_args_make(const char *command, hr_dataset *ds, uint64_t budget_bytes,
     hr_status st = HR_OK;
     a->dataset_samples = hr_dataset_num_samples(ds);
     if (a->list_path != NULL) {
-        return make_list(command, ds, a);
-    }
-    if (a->split.num_fractions > 0) {
+        st = hr_subset_from_npy(ds, a->list_path, &a->made, &err);
+    } else if (a->split.num_fractions > 0) {
         st = make_part(ds, budget_bytes, a, &err);
     } else if (a->by_range || a->step > 0) {
         st = make_range(ds, a, &err);

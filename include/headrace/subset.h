@@ -49,6 +49,20 @@ HR_API HR_NODISCARD hr_status hr_subset_from_indices(const hr_dataset *ds, const
                                                      uint64_t num_indices, hr_subset **out,
                                                      hr_error *err);
 
+/**
+ * The samples of a list in a .npy file: one dimension of int64 or uint64, else as above. `headrace
+ * split` writes such files, and numpy.save(). Reads it once, in blocks, without holding it; blocks
+ * meanwhile.
+ *
+ * @param out  as above
+ * @return as hr_subset_from_indices(); or HR_ERR_NOT_FOUND, HR_ERR_IO, HR_ERR_CORRUPT (cut off, or
+ *         no .npy file), HR_ERR_UNSUPPORTED (another type or shape)
+ * Threads: any. Fork: works.
+ * @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_subset_from_npy(const hr_dataset *ds, const char *path,
+                                                 hr_subset **out, hr_error *err);
+
 /** Bits of hr_split_options.flags. Unknown bits are refused. */
 #define HR_SPLIT_CONTIGUOUS 1u /**< parts are ranges in the order of the data set, not drawn */
 
