@@ -1,8 +1,6 @@
 """`headrace bench`: the JSON that scripts read, the picture, what is refused, and that it can be stopped."""
 
 import json
-import os
-import pathlib
 import signal
 import subprocess
 import time
@@ -12,18 +10,14 @@ import pytest
 
 np = pytest.importorskip("numpy")
 
-PLACE = pathlib.Path(os.environ.get("HEADRACE_BIN", "build/release/bin")).resolve()
-PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
-pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
+from headrace_command import PROGRAM, headrace, needs_program  # noqa: E402
+
+pytestmark = needs_program
 
 EPOCHS = ["memory-sequential", "memory-shuffled", "disk-sequential", "disk-shuffled"]
 LIMITS = ["decode", "read-sequential", "read-shuffled"]
 SHORT = ["--rounds", "3", "--seconds", "40ms"]
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def headrace(*args, cwd=None):
-    return subprocess.run([str(PROGRAM), *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=100)
 
 
 @pytest.fixture(scope="module")

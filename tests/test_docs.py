@@ -10,13 +10,12 @@ import pytest
 
 np = pytest.importorskip("numpy")
 
+from headrace_command import COMMANDS, PROGRAM, needs_program  # noqa: E402
+
 SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
-PLACE = pathlib.Path(os.environ.get("HEADRACE_BIN", "build/release/bin")).resolve()
-PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
-pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
+pytestmark = needs_program
 
 PAGE = (SOURCE / "docs" / "cli.md").read_text(encoding="utf-8")
-COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch", "split", "bench"]
 BLOCKS = re.findall(r"^```sh tested\n(.*?)^```$", PAGE, re.M | re.S)
 SHARED = PAGE[PAGE.index("## What all") : PAGE.index("## convert")]
 

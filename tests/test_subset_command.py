@@ -2,29 +2,16 @@
 
 import json
 import os
-import pathlib
-import subprocess
 
 import pytest
 
 np = pytest.importorskip("numpy")
 
 import order_reference as ref  # noqa: E402
+from headrace_command import good, headrace, needs_program  # noqa: E402
 
-PLACE = pathlib.Path(os.environ.get("HEADRACE_BIN", "build/release/bin")).resolve()
-PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
-pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
+pytestmark = needs_program
 SAMPLES = 3000
-
-
-def headrace(*args, cwd):
-    return subprocess.run([str(PROGRAM), *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=100)
-
-
-def good(*args, cwd):
-    done = headrace(*args, cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
