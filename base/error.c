@@ -45,6 +45,18 @@ const char *hr_status_name(hr_status status) {
         return "HR_ERR_UNCERTAIN";
     case HR_ERR_DATA:
         return "HR_ERR_DATA";
+    case HR_ERR_NO_DEVICE_MODULE:
+        return "HR_ERR_NO_DEVICE_MODULE";
+    case HR_ERR_NO_DRIVER:
+        return "HR_ERR_NO_DRIVER";
+    case HR_ERR_DRIVER_TOO_OLD:
+        return "HR_ERR_DRIVER_TOO_OLD";
+    case HR_ERR_NO_DEVICE:
+        return "HR_ERR_NO_DEVICE";
+    case HR_ERR_DEVICE_MEMORY:
+        return "HR_ERR_DEVICE_MEMORY";
+    case HR_ERR_DEVICE:
+        return "HR_ERR_DEVICE";
     case HR_TIMEOUT:
         return "HR_TIMEOUT";
     case HR_END_OF_EPOCH:

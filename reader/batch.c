@@ -27,10 +27,13 @@ uint32_t hr_batch_num_fields(const hr_batch *b) {
 void *hr_batch_data(const hr_batch *b, uint32_t field) {
     if (field >= b->loader->config.num_fields || b->loader->pid != getpid())
         return NULL;
-    const struct hr__finished_fields *f = &b->loader->config.finish;
-    return f->fields != NULL && f->fields[field].writes
-               ? b->out + f->fields[field].out_off
-               : b->slot->base + b->loader->config.field_offs[field];
+    const struct hr_loader *l = b->loader;
+    const struct hr__finished_fields *f = &l->config.finish;
+    const bool there = l->gpu.ops != NULL;
+    const struct hr__upload_slot *slot = there ? &l->gpu.upload.slots[b - l->outs] : NULL;
+    uint8_t *rows = there ? slot->rows : b->slot->base, *out = there ? slot->out : b->out;
+    return f->fields != NULL && f->fields[field].writes ? out + f->fields[field].out_off
+                                                        : rows + l->config.field_offs[field];
 }
 
 void *hr_batch_data_by_name(const hr_batch *b, const char *name) {

@@ -26,7 +26,7 @@ hr_status hr__bad_make(struct hr_loader *l, hr_error *err) {
 
 static hr_bad_values of_batch(const struct hr_batch *b, uint32_t field) {
     hr_bad_values v = {.struct_bytes = sizeof(v), .first_sample = UINT64_MAX};
-    if (b->bad == NULL)
+    if (!b->bad_known)
         return v;
     const struct hr__finish_bad *bad = &b->bad[field];
     v.checked = b->loader->config.finish.fields[field].plan.check_finite;
@@ -42,6 +42,8 @@ static hr_bad_values of_batch(const struct hr_batch *b, uint32_t field) {
 }
 
 void hr__bad_count(struct hr_loader *l, const struct hr_batch *b) {
+    if (!b->bad_known || !b->delivered)
+        return;
     for (uint32_t i = 0; l->bad != NULL && i < l->config.num_fields; i++) {
         if (b->bad[i].first_row == UINT64_MAX)
             continue;
@@ -74,7 +76,9 @@ hr_status hr_batch_bad_values(const hr_batch *b, uint32_t field, hr_bad_values *
     hr_status st = check(b->loader, field, out, err);
     if (st != HR_OK)
         return st;
+    pthread_mutex_lock(&b->loader->lock); /* the upload thread may be about to know */
     const hr_bad_values v = of_batch(b, field);
+    pthread_mutex_unlock(&b->loader->lock);
     hr__result_copy(out, &v, sizeof(v));
     return HR_OK;
 }

@@ -13,7 +13,7 @@
 static hr_status ring_make(struct hr_loader *l, hr_error *err) {
     const struct hr__loader_config *c = &l->config;
     l->device = hr__host_device;
-    l->ring_bytes = (size_t)(c->num_slots * c->slot_bytes);
+    l->ring_bytes = (size_t)hr__loader_ring_bytes(c);
     hr_status st = l->device.ops->ring_alloc(l->device.ctx, l->ring_bytes, (void **)&l->ring, err);
     if (st != HR_OK)
         return st;
@@ -103,6 +103,11 @@ done:
     return st;
 }
 
+/* What is wrong with a GPU is not wrong with the data set. */
+static bool is_of_device(hr_status st) {
+    return st >= HR_ERR_NO_DEVICE_MODULE && st <= HR_ERR_DEVICE;
+}
+
 hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
                           const struct hr__loader_setup *setup, hr_loader **out, hr_error *err) {
     hr_status st;
@@ -125,17 +130,21 @@ hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
     l->config.untimed = setup->untimed;
     HR_TRY(plan(l, &o, err));
     hr__loader_place(l, setup->sysfs != NULL ? setup->sysfs : "/sys");
+    if (l->config.device != HR_DEVICE_HOST)
+        HR_TRY(hr__gpu_open(l, setup->gpu, err));
     HR_TRY(ring_make(l, err));
     HR_TRY(hr__outs_make(l, err));
+    HR_TRY(hr__gpu_prepare(l, err));
     HR_TRY(hr__io_backend_start(&l->io, l->config.io_depth, err));
     prefix_begin(l);
     HR_TRY(workers_make(l, err));
     HR_TRY(queues_open(l, err));
     HR_TRY(workers_start(l, err));
+    HR_TRY(hr__gpu_start(l, err));
     *out = l;
     l = NULL;
 done:
-    if (st != HR_OK)
+    if (st != HR_OK && !is_of_device(st))
         hr__dataset_name_error(ds, err);
     hr_loader_close(l);
     return st;
@@ -150,9 +159,6 @@ hr_status hr_loader_open(hr_dataset *ds, const hr_loader_options *opts, hr_loade
 static void slots_free(struct hr_loader *l) {
     for (uint64_t i = 0; l->slots != NULL && i < l->config.num_slots; i++)
         hr__epoch_release(l->slots[i].epoch);
-    hr__outs_free(l);
-    hr__epoch_release(l->admit_epoch);
-    hr__epoch_release(l->next_epoch);
     free(l->slots);
     free(l->free_slots);
     free(l->by_number);
@@ -160,26 +166,20 @@ static void slots_free(struct hr_loader *l) {
     free(l->complete);
 }
 
-void hr_loader_close(hr_loader *l) {
-    if (l == NULL || hr__loader_forked(l))
-        return;
-    if (l->admit_made) {
-        pthread_mutex_lock(&l->lock);
-        l->stopping = true;
-        pthread_cond_broadcast(&l->may_admit);
-        pthread_mutex_unlock(&l->lock);
-    }
-    for (uint32_t i = 0; i < l->num_workers; i++)
-        hr__thread_join(&l->workers[i].thread);
-    for (uint32_t i = 0; i < l->num_workers; i++)
-        hr__worker_close(&l->workers[i]);
-    free(l->workers);
-    slots_free(l);
-    hr__order_free(l->order);
+static void ring_free(struct hr_loader *l) {
     if (l->ring != NULL)
         l->device.ops->ring_free(l->device.ctx, l->ring, l->ring_bytes);
-    hr__loader_unplace(l);
-    hr__io_backend_close(&l->io);
+    l->ring = NULL;
+}
+
+void hr__loader_free(struct hr_loader *l) {
+    hr__gpu_close(l);
+    slots_free(l);
+    hr__outs_free(l);
+    hr__epoch_release(l->admit_epoch);
+    hr__epoch_release(l->next_epoch);
+    hr__order_free(l->order);
+    ring_free(l);
     hr__loader_config_free(&l->config);
     hr__budget_close(&l->budget);
     if (l->admit_made)
@@ -189,4 +189,43 @@ void hr_loader_close(hr_loader *l) {
     if (l->lock_made)
         pthread_mutex_destroy(&l->lock);
     free(l);
+}
+
+/* Threads end; nothing is in flight afterwards. */
+static void threads_stop(struct hr_loader *l) {
+    if (l->admit_made) {
+        pthread_mutex_lock(&l->lock);
+        l->stopping = true;
+        pthread_cond_broadcast(&l->may_admit);
+        if (l->gpu.may_upload_made)
+            pthread_cond_broadcast(&l->gpu.may_upload);
+        pthread_mutex_unlock(&l->lock);
+    }
+    for (uint32_t i = 0; i < l->num_workers; i++)
+        hr__thread_join(&l->workers[i].thread);
+    hr__thread_join(&l->gpu.thread);
+    hr__gpu_stop(l);
+}
+
+/* What tensors do not lie in is freed at once. */
+void hr_loader_close(hr_loader *l) {
+    if (l == NULL || hr__loader_forked(l))
+        return;
+    threads_stop(l);
+    for (uint32_t i = 0; i < l->num_workers; i++)
+        hr__worker_close(&l->workers[i]);
+    free(l->workers);
+    l->workers = NULL;
+    hr__loader_unplace(l);
+    hr__io_backend_close(&l->io);
+    if (l->gpu.ops != NULL)
+        ring_free(l);
+    if (l->lock_made)
+        pthread_mutex_lock(&l->lock);
+    l->closed = true;
+    const bool exported = l->num_exported > 0;
+    if (l->lock_made)
+        pthread_mutex_unlock(&l->lock);
+    if (!exported)
+        hr__loader_free(l);
 }

@@ -2,7 +2,8 @@
  * A loader at work.
  *
  *   admit (loader_admit.c, loader_turns.c) -> read (loader_io.c) -> decode (visit_decode.c)
- *   -> hand over (loader_handover.c), finish (loader_finish.c) -> deliver (loader_deliver.c)
+ *   -> hand over (loader_handover.c), finish (loader_finish.c) or, with a GPU, upload
+ *   (loader_upload.c) -> deliver (loader_deliver.c)
  *
  * All visits of all epochs are one sequence of *items*: item i of an epoch is visit i / num_streams
  * of the rank's stream i mod num_streams; `seq` counts them over the epochs, `number` counts
@@ -19,15 +20,20 @@
  *  5. rows of a filling batch are written by the workers of admitted items only, each row once
  *     and without a lock; the lock taken by hr__item_exchange() publishes them;
  *  6. a failure is set once and ends everything but close;
- *  7. an hr_batch is free, being finished or ready (next_deliver .. next_begin - 1), or held by the
- *     consumer; it has the slot of its rows for as long as anything is delivered or to be read from
- *     there. Without finishing it is made when it is delivered: next_ready is next_whole, and
- *     next_begin is next_deliver;
+ *  7. an hr_batch is free, being finished or ready (next_deliver .. next_begin - 1), or delivered
+ *     and held: by the consumer, by tensors that were made of it, or because its upload was not
+ *     seen yet; it has the slot of its rows for as long as anything is delivered or to be read from
+ *     there. On the host and without finishing it is made when it is delivered: next_ready is
+ *     next_whole, and next_begin is next_deliver;
  *  8. rows of a batch are finished by workers, each row once and without a lock, into memory of
  *     the hr_batch; the lock taken by hr__finish_part() publishes them;
  *  9. no more than hr__loader_max_epochs() epochs exist: a further one is made only when one has
  *     gone, which one always does without it, as held batches keep at most max_held_batches;
- * 10. a worker that waits for something to do is woken when there is something: it wakes the next
+ * 10. with a GPU, hr_batch number i of `outs` has slot i there. Those that are free are used in the
+ *     order in which they became so, by the upload thread, whose rules are in upload.h;
+ * 11. tensors may outlive the close of their loader (num_exported): what they lie in then stays,
+ * and the last of them frees it;
+ * 12. a worker that waits for something to do is woken when there is something: it wakes the next
  *     where there is more, and whoever wakes does so after giving up the lock.
  */
 #ifndef HEADRACE_LOADER_INTERNAL_H
@@ -41,6 +47,7 @@
 #include "numa.h"
 #include "row_store.h"
 #include "thread.h"
+#include "upload.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>
@@ -78,7 +85,11 @@ struct hr_batch {
     uint64_t batch;          /* in the epoch */
     uint32_t num_samples;
     uint32_t rows_taken, rows_done; /* by the workers that finish them */
-    bool finished, held;
+    bool finished, delivered;
+    bool held;                  /* by the consumer */
+    bool in_flight;             /* its upload has begun, and was not seen */
+    uint32_t num_exported;      /* tensors that hold it */
+    bool bad_known;             /* `bad` is what the check has found */
     struct hr__finish_bad *bad; /* one for each field; NULL: there is no finishing */
 };
 
@@ -148,7 +159,7 @@ struct hr__worker {
 
 /* Who is to be woken, by the thread that has the lock, once it has given it up. */
 struct hr__wakes {
-    bool batch_ready, all_workers;
+    bool batch_ready, may_upload, all_workers;
     uint32_t num_workers;
 };
 
@@ -160,6 +171,36 @@ struct hr__placement {
     uint32_t num_nodes;    /* with workers; 1: anywhere */
     bool ring_interleaved;
     _Atomic int os_errno; /* what the system refused; 0: nothing */
+};
+
+/* Where the upload thread's time goes. Under the lock of the loader. */
+struct hr__upload_counters {
+    int64_t began_ns;       /* of the thread; 0: not yet */
+    int64_t wait_batch_ns;  /* no batch was whole */
+    int64_t wait_slot_ns;   /* a batch was whole, and no slot free */
+    int64_t wait_device_ns; /* for uploads: while they ran, or waited for the consumer's work */
+    int64_t upload_ns;      /* the device uploaded and finished */
+    int64_t exposed_ns;     /* of uploads that a stream's wait is known of: it waited for them */
+    int64_t known_ns;       /* what these took */
+    int64_t stalled_ns;     /* streams waited for batches that they had */
+    uint64_t uploads, uploaded_bytes;
+};
+
+/* The GPU, where there is one (loader_gpu.c). */
+struct hr__loader_gpu {
+    const struct hr__gpu_ops *ops; /* NULL: batches end on the host */
+    void *gpu;
+    struct hr__gpu_info info;
+    struct hr__upload upload;
+    bool pinned;
+    struct hr__finish_bad *results; /* [slot]: num_fields of each; behind the slots of the ring */
+    uint64_t result_stride_bytes;
+    struct hr__thread thread; /* of uploads */
+    hr__cond may_upload;
+    bool may_upload_made;
+    struct hr_batch *flying[HR__MOST_FLYING]; /* begun and not seen, the oldest first */
+    uint32_t num_flying;
+    struct hr__upload_counters counters;
 };
 
 struct hr_loader {
@@ -187,8 +228,8 @@ struct hr_loader {
     size_t out_memory_bytes;
     struct hr_batch *outs;
     struct hr__finish_bad *bad; /* of all outs */
-    uint32_t *free_outs;        /* a stack */
-    uint32_t num_free_outs;
+    uint32_t *free_outs;        /* a queue */
+    uint32_t first_free_out, num_free_outs;
     struct hr_batch **begun;  /* [number mod num_outs]: a batch begun and not delivered */
     struct hr_batch *taking;  /* not all of its rows are taken; NULL: none */
     uint32_t part_rows;       /* that a worker takes at once */
@@ -218,9 +259,13 @@ struct hr_loader {
     uint64_t num_unfinished; /* items that are admitted and not complete */
     uint64_t num_free_slots;
     uint64_t next_assign, next_whole, next_begin, next_ready, next_deliver; /* batch numbers */
-    uint8_t *complete;   /* [seq mod HR__MAX_OUTSTANDING] */
-    bool epoch_end_told; /* HR_END_OF_EPOCH was returned for the batches before next_deliver */
-    uint32_t num_held;
+    uint8_t *complete;     /* [seq mod HR__MAX_OUTSTANDING] */
+    bool epoch_end_told;   /* HR_END_OF_EPOCH was returned for the batches before next_deliver */
+    uint32_t num_held;     /* batches, by the consumer or by tensors */
+    uint64_t num_exported; /* tensors */
+    bool closed;
+
+    struct hr__loader_gpu gpu;
 
     int64_t opened_ns;
     int64_t first_batch_ns;
@@ -233,6 +278,7 @@ struct hr_loader {
 struct hr__loader_setup {
     bool untimed;      /* the hot path never looks at the clock, to see what that costs */
     const char *sysfs; /* in the place of /sys: for machines that are not there */
+    const struct hr__gpu_ops *gpu; /* in the place of the CUDA module */
 };
 hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
                           const struct hr__loader_setup *setup, hr_loader **out, hr_error *err);
@@ -240,6 +286,9 @@ hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
 /* loader_deliver.c: this process was forked from the loader's. */
 bool hr__loader_forked(const struct hr_loader *l);
 hr_status hr__loader_check_fork(const struct hr_loader *l, hr_error *err); /* HR_ERR_FORKED */
+
+/* loader.c: what is left of a closed loader, when its last tensor has gone. */
+void hr__loader_free(struct hr_loader *l);
 
 /* loader_admit.c: which item comes next, and what its completion makes ready. With the lock held,
  * but for the first. */
@@ -269,6 +318,7 @@ enum hr__admission hr__item_exchange(struct hr__worker *w, uint32_t num_mine,
 void hr__wake_one(struct hr_loader *l);      /* a worker, if one waits */
 void hr__admit_others(struct hr_loader *l);  /* the same, if there is something to do */
 void hr__loader_unlock(struct hr_loader *l); /* gives up the lock, then wakes */
+void hr__loader_wake(struct hr_loader *l);   /* with the lock: before it waits for something */
 void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err);
 
 /* loader_place.c */
@@ -288,9 +338,12 @@ struct hr_batch *hr__batch_begin(struct hr_loader *l);
 void hr__batches_whole(struct hr_loader *l);
 /* b is finished; batches become ready as far as they follow each other. */
 void hr__batch_finished(struct hr_batch *b);
-/* A slot goes back to the ring; NULL is fine. */
-void hr__slot_free(struct hr_loader *l, struct hr__slot *slot);
-void hr__batch_free(struct hr_batch *b);
+/* Its rows are read no more: their slot goes back to the ring. */
+void hr__batch_drop_rows(struct hr_batch *b);
+/* Free, if nobody holds it any more. */
+void hr__batch_settle(struct hr_batch *b);
+/* Nobody but its tensors holds the batch any more; nothing where that is so already. */
+void hr__batch_give_back(struct hr_batch *b);
 
 /* loader_finish.c: workers finish whole batches; take and pending with the lock held. */
 uint32_t hr__finish_part_rows(const struct hr__loader_config *c);
@@ -301,8 +354,20 @@ void hr__finish_part(struct hr__worker *w);         /* w->part, which it has tak
 
 /* batch_bad.c: what the check of a batch found, added to what the loader knows. With the lock. */
 hr_status hr__bad_make(struct hr_loader *l, hr_error *err);
+/* Of a batch that is delivered, and whose check is known: once. */
 void hr__bad_count(struct hr_loader *l, const struct hr_batch *b);
 uint64_t hr__batch_sample(const struct hr_batch *b, uint64_t row); /* its index in the data set */
+
+/* loader_gpu.c: the GPU of a loader, from open to close. */
+hr_status hr__gpu_open(struct hr_loader *l, const struct hr__gpu_ops *ops, hr_error *err);
+hr_status hr__gpu_prepare(struct hr_loader *l, hr_error *err); /* when the ring is there */
+hr_status hr__gpu_start(struct hr_loader *l, hr_error *err);   /* its thread */
+/* Its thread has ended. Waits for all that is on the device, and unpins the ring. */
+void hr__gpu_stop(struct hr_loader *l);
+void hr__gpu_close(struct hr_loader *l);
+
+/* loader_upload.c */
+void *hr__upload_run(void *loader); /* the thread */
 
 /* loader_worker.c */
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth, hr_error *err);

@@ -23,7 +23,12 @@
 
 #define OUTS_AHEAD 2u /* finished, and not yet held: one that is done, one at work */
 #define KNOWN_FLAGS                                                                                \
-    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST | HR_LOADER_NUMA_OFF)
+    (HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST | HR_LOADER_NUMA_OFF |           \
+     HR_LOADER_PAGEABLE)
+#define DEVICE_SLOTS     3u
+#define MAX_DEVICE_SLOTS 1024u
+#define MAX_GPUS         256u
+#define MAX_TRACE_EVENTS (UINT64_C(1) << 24)
 
 hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_options *o,
                                      hr_error *err) {
@@ -50,6 +55,17 @@ hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_op
                              MAX_DEPTH);
     if ((int)o->io < HR_IO_AUTO || (int)o->io > HR_IO_LIBAIO)
         return hr__error_set(err, HR_ERR_INVALID, "io is %d, expected an hr_io", (int)o->io);
+    if (o->device != HR_DEVICE_HOST && o->device - HR_DEVICE_CUDA(0) >= MAX_GPUS)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "device is %#x, expected HR_DEVICE_HOST or HR_DEVICE_CUDA(0) to (%u)",
+                             o->device, MAX_GPUS - 1);
+    if (o->device_slots > MAX_DEVICE_SLOTS)
+        return hr__error_set(err, HR_ERR_INVALID, "device_slots is %u, at most %u", o->device_slots,
+                             MAX_DEVICE_SLOTS);
+    if (o->trace_events > MAX_TRACE_EVENTS)
+        return hr__error_set(err, HR_ERR_INVALID, "trace_events is %llu, at most %llu",
+                             (unsigned long long)o->trace_events,
+                             (unsigned long long)MAX_TRACE_EVENTS);
     return HR_OK;
 }
 
@@ -135,6 +151,73 @@ static hr_status resolve_fields(const hr_loader_options *o, struct hr__loader_co
     return HR_OK;
 }
 
+static uint32_t plan_tables(const struct hr__finish *plan) {
+    return (plan->scale != NULL ? plan->channels : 0) + (plan->shift != NULL ? plan->channels : 0);
+}
+
+/* What the GPU does to each field, and what a slot has there. A check begins with what the ring's
+ * slots have at their front. */
+static hr_status upload_layout(struct hr__loader_config *c, hr_error *err) {
+    struct hr__upload_layout *l = &c->upload;
+    struct hr__upload_field *fields = calloc(c->num_fields, sizeof(*fields));
+    c->upload_fields = fields;
+    if (fields == NULL)
+        return hr__error_no_memory(err, c->num_fields * sizeof(*fields), "a loader");
+    for (uint32_t i = 0; i < c->num_fields; i++) {
+        const struct hr__schema_field *stored = &c->ds->footer.schema.fields[c->fields[i]];
+        fields[i].row_bytes = stored->sample_bytes;
+        if (c->finish.fields == NULL)
+            continue;
+        const struct hr__finished_field *f = &c->finish.fields[i];
+        fields[i].out_off = f->out_off;
+        fields[i].plan = f->plan;
+        fields[i].works = f->writes || f->plan.check_finite;
+        l->table_bytes += plan_tables(&f->plan) * sizeof(float);
+        if (f->plan.check_finite)
+            l->bad_bytes =
+                hr__round_up(c->num_fields * sizeof(struct hr__finish_bad), FIELD_ALIGN_BYTES);
+    }
+    for (uint32_t i = 0; i < c->num_fields; i++)
+        fields[i].row_off = c->field_offs[i] += l->bad_bytes;
+    c->slot_bytes += l->bad_bytes;
+    l->fields = fields;
+    l->num_fields = c->num_fields;
+    l->rows_bytes = c->slot_bytes;
+    l->out_bytes = c->finish.out_bytes;
+    l->keeps_rows = !c->finish.works || c->finish.keeps_rows;
+    return HR_OK;
+}
+
+/* Slots, and how many of them are held at most. */
+static hr_status resolve_device(const hr_loader_options *o, struct hr__loader_config *c,
+                                hr_error *err) {
+    c->device = o->device;
+    c->host_finishes = c->finish.works && c->device == HR_DEVICE_HOST;
+    c->max_held_batches = o->max_held_batches != 0 ? o->max_held_batches : DEFAULT_HELD;
+    c->num_outs = c->max_held_batches + (c->host_finishes ? OUTS_AHEAD : 0);
+    if (c->device == HR_DEVICE_HOST)
+        return HR_OK;
+    uint32_t slots = o->device_slots;
+    if (slots == 1)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "device_slots is 1, expected 2 or more: one is filled while another "
+                             "is used");
+    if (slots == 0)
+        slots = c->max_held_batches < DEVICE_SLOTS ? DEVICE_SLOTS : c->max_held_batches + 1;
+    if (o->max_held_batches == 0 && c->max_held_batches >= slots)
+        c->max_held_batches = slots - 1;
+    if (c->max_held_batches >= slots)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "max_held_batches is %u, and device_slots %u: one more slot than "
+                             "batches held is needed, or nothing is uploaded meanwhile",
+                             c->max_held_batches, slots);
+    c->num_outs = slots;
+    c->upload.num_slots = slots;
+    c->device_budget_bytes = o->device_budget_bytes;
+    c->pageable_allowed = (o->flags & HR_LOADER_PAGEABLE) != 0;
+    return upload_layout(c, err);
+}
+
 /* Reads in flight, of all threads together, before the budget has its say. */
 static uint32_t default_depth(hr_io io, uint32_t num_threads) {
     if (io == HR_IO_CACHED)
@@ -170,8 +253,8 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_
     HR_TRY(hr__finished_fields_make(ds, o, out->fields, out->num_fields, out->local_batch_samples,
                                     &out->finish, err));
     out->numa_off = (o->flags & HR_LOADER_NUMA_OFF) != 0;
-    out->max_held_batches = o->max_held_batches != 0 ? o->max_held_batches : DEFAULT_HELD;
-    out->num_outs = out->max_held_batches + (out->finish.works ? OUTS_AHEAD : 0);
+    HR_TRY(resolve_device(o, out, err));
+    out->trace_events = o->trace_events;
     out->seed = o->seed;
     out->first_epoch = o->first_epoch;
     out->num_epochs = o->num_epochs;
@@ -189,6 +272,7 @@ void hr__loader_config_free(struct hr__loader_config *c) {
     hr__finished_fields_free(&c->finish, c->num_fields);
     free(c->fields);
     free(c->field_offs);
+    free(c->upload_fields);
     hr_subset_free(c->subset);
     *c = (struct hr__loader_config){0};
 }

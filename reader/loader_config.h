@@ -9,6 +9,7 @@
 #include "headrace/loader.h"
 #include "order.h"
 #include "subset.h"
+#include "upload.h"
 
 /* Decoded frame and decoder of one worker. */
 #define HR__WORKER_SCRATCH_BYTES ((uint64_t)HR__MAX_FRAME_BYTES + (256u << 10))
@@ -33,7 +34,15 @@ struct hr__loader_config {
     uint64_t seed, first_epoch, num_epochs;
     uint64_t slot_bytes;
     struct hr__finished_fields finish;
-    bool all_fields; /* the last block is wanted: whole chunks are read */
+    bool host_finishes; /* there is something to finish, and the workers do */
+    bool all_fields;    /* the last block is wanted: whole chunks are read */
+
+    uint32_t device;              /* HR_DEVICE_HOST, or a GPU: then */
+    uint64_t device_budget_bytes; /* 0: a tenth of its memory */
+    bool pageable_allowed;
+    struct hr__upload_field *upload_fields;
+    struct hr__upload_layout upload;
+    uint64_t trace_events;
 
     hr_io io; /* never HR_IO_AUTO */
 
@@ -42,7 +51,8 @@ struct hr__loader_config {
     uint32_t num_threads;
     uint32_t io_depth; /* of all threads together */
     uint64_t num_slots;
-    uint32_t num_outs; /* batches that are held, and finished ones that are not yet */
+    uint32_t num_outs; /* batches that are held, and finished ones that are not yet; on a GPU, its
+                        * slots */
     uint64_t io_buffer_bytes;
 
     /* The same before the budget had its say, and what that would take. */
@@ -92,6 +102,9 @@ uint64_t hr__loader_max_epochs(const struct hr__loader_config *c);
 /* Scratch of each worker for a frame whose filter is undone from one place to another, and not by
  * the row stores; 0 where the file has no such frames. */
 uint64_t hr__loader_filtered_bytes(const hr_dataset *ds);
+
+/* The ring of slots: for a GPU, with what its checks are read back to, behind the slots. */
+uint64_t hr__loader_ring_bytes(const struct hr__loader_config *c);
 
 /* Bytes that a loader of this configuration reserves, and the least that one with this order can.
  */

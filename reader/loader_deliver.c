@@ -32,9 +32,10 @@ static bool at_last_end(const struct hr_loader *l) {
 }
 
 static hr_status deliver(struct hr_loader *l, hr_batch **out) {
-    struct hr_batch *b = l->config.finish.works ? l->begun[l->next_deliver % l->config.num_outs]
-                                                : hr__batch_begin(l);
-    b->held = true;
+    const bool begun = l->config.host_finishes || l->gpu.ops != NULL;
+    struct hr_batch *b =
+        begun ? l->begun[l->next_deliver % l->config.num_outs] : hr__batch_begin(l);
+    b->delivered = b->held = true;
     l->next_deliver++;
     l->epoch_end_told = false;
     l->num_held++;
@@ -124,9 +125,6 @@ void hr_batch_release(hr_batch *b) {
         return;
     struct hr_loader *l = b->loader;
     pthread_mutex_lock(&l->lock);
-    if (b->held) {
-        hr__batch_free(b);
-        l->num_held--;
-    }
+    hr__batch_give_back(b);
     hr__loader_unlock(l);
 }

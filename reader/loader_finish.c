@@ -11,7 +11,7 @@
 
 uint32_t hr__finish_part_rows(const struct hr__loader_config *c) {
     uint64_t row_bytes = 1;
-    for (uint32_t i = 0; c->finish.works && i < c->num_fields; i++) {
+    for (uint32_t i = 0; c->host_finishes && i < c->num_fields; i++) {
         const struct hr__finished_field *f = &c->finish.fields[i];
         if (f->writes || f->plan.check_finite)
             row_bytes += f->plan.sample_elements * f->plan.from_bytes;
@@ -26,7 +26,7 @@ static bool may_begin(const struct hr_loader *l) {
 }
 
 bool hr__finish_ready(const struct hr_loader *l) {
-    return l->config.finish.works && (l->taking != NULL || may_begin(l));
+    return l->config.host_finishes && (l->taking != NULL || may_begin(l));
 }
 
 /* Takes the next batch into work. */
@@ -51,7 +51,7 @@ bool hr__finish_take(struct hr_loader *l, struct hr__finish_part *out) {
 }
 
 bool hr__finish_pending(const struct hr_loader *l) {
-    return l->config.finish.works && (l->taking != NULL || l->next_begin < l->next_assign);
+    return l->config.host_finishes && (l->taking != NULL || l->next_begin < l->next_assign);
 }
 
 /* One field of rows that belong to this worker. */

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 static hr_status out_memory_make(struct hr_loader *l, hr_error *err) {
-    l->out_memory_bytes = (size_t)(l->config.num_outs * l->config.finish.out_bytes);
-    if (l->out_memory_bytes == 0)
+    if (!l->config.host_finishes || l->config.finish.out_bytes == 0)
         return HR_OK;
+    l->out_memory_bytes = (size_t)(l->config.num_outs * l->config.finish.out_bytes);
     const hr_status st =
         l->device.ops->ring_alloc(l->device.ctx, l->out_memory_bytes, (void **)&l->out_memory, err);
     if (st == HR_OK)
@@ -31,7 +31,7 @@ hr_status hr__outs_make(struct hr_loader *l, hr_error *err) {
     l->begun = calloc(c->num_outs, sizeof(*l->begun));
     if (l->outs == NULL || l->free_outs == NULL || l->begun == NULL)
         return hr__error_no_memory(err, c->num_outs * sizeof(*l->outs), "batches");
-    for (uint32_t i = c->num_outs; i-- > 0;) {
+    for (uint32_t i = 0; i < c->num_outs; i++) {
         l->outs[i].loader = l;
         if (l->out_memory != NULL)
             l->outs[i].out = l->out_memory + i * c->finish.out_bytes;
@@ -55,14 +55,16 @@ void hr__outs_free(struct hr_loader *l) {
 
 struct hr_batch *hr__batch_begin(struct hr_loader *l) {
     struct hr__slot *slot = l->by_number[l->next_begin % l->config.num_slots];
-    struct hr_batch *b = &l->outs[l->free_outs[--l->num_free_outs]];
+    struct hr_batch *b = &l->outs[l->free_outs[l->first_free_out]];
+    l->first_free_out = (l->first_free_out + 1) % l->config.num_outs;
+    l->num_free_outs--;
     b->slot = slot;
     b->epoch = slot->epoch;
     slot->epoch = NULL;
     b->batch = slot->batch;
     b->num_samples = slot->num_samples;
     b->rows_taken = b->rows_done = 0;
-    b->finished = false;
+    b->finished = b->delivered = b->bad_known = false;
     l->begun[l->next_begin++ % l->config.num_outs] = b;
     return b;
 }
@@ -74,23 +76,27 @@ static void tell_ready(struct hr_loader *l) {
 }
 
 void hr__batches_whole(struct hr_loader *l) {
-    if (l->config.finish.works) {
+    if (l->config.host_finishes) {
         if (hr__finish_ready(l))
             hr__wake_one(l); /* who takes a part wakes the next */
-        return;
+    } else if (l->gpu.ops != NULL) {
+        l->wakes.may_upload = true;
+    } else {
+        l->next_ready = l->next_whole;
+        tell_ready(l);
     }
-    l->next_ready = l->next_whole;
-    tell_ready(l);
 }
 
 void hr__batch_finished(struct hr_batch *b) {
     struct hr_loader *l = b->loader;
     const uint64_t before = l->next_ready;
     b->finished = true;
-    if (!l->config.finish.keeps_rows) {
-        hr__slot_free(l, b->slot);
-        b->slot = NULL;
-        hr__admit_others(l);
+    if (l->config.host_finishes) {
+        b->bad_known = true;
+        if (!l->config.finish.keeps_rows) {
+            hr__batch_drop_rows(b);
+            hr__admit_others(l);
+        }
     }
     while (l->next_ready < l->next_begin && l->begun[l->next_ready % l->config.num_outs]->finished)
         l->next_ready++;
@@ -98,18 +104,35 @@ void hr__batch_finished(struct hr_batch *b) {
         tell_ready(l);
 }
 
-void hr__slot_free(struct hr_loader *l, struct hr__slot *slot) {
-    if (slot != NULL)
-        l->free_slots[l->num_free_slots++] = (uint32_t)(slot - l->slots);
+void hr__batch_drop_rows(struct hr_batch *b) {
+    struct hr_loader *l = b->loader;
+    if (b->slot == NULL)
+        return;
+    l->free_slots[l->num_free_slots++] = (uint32_t)(b->slot - l->slots);
+    b->slot = NULL;
 }
 
-void hr__batch_free(struct hr_batch *b) {
+void hr__batch_settle(struct hr_batch *b) {
     struct hr_loader *l = b->loader;
-    b->held = false;
-    hr__slot_free(l, b->slot);
-    b->slot = NULL;
+    if (!b->delivered || b->held || b->num_exported > 0 || b->in_flight)
+        return;
+    b->delivered = false;
     hr__epoch_release(b->epoch);
     b->epoch = NULL;
-    l->free_outs[l->num_free_outs++] = (uint32_t)(b - l->outs);
-    hr__admit_others(l);
+    l->free_outs[(l->first_free_out + l->num_free_outs++) % l->config.num_outs] =
+        (uint32_t)(b - l->outs);
+    hr__batch_drop_rows(b);
+    if (l->gpu.ops != NULL)
+        l->wakes.may_upload = true;
+    else
+        hr__admit_others(l);
+}
+
+void hr__batch_give_back(struct hr_batch *b) {
+    if (!b->held)
+        return;
+    b->held = false;
+    if (b->num_exported == 0)
+        b->loader->num_held--;
+    hr__batch_settle(b);
 }

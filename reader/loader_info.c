@@ -87,8 +87,13 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .numa_os_errno = atomic_load(&l->placement.os_errno),
         .order_samples = c->num_samples,
         .dataset_samples = c->ds->footer.num_samples,
+        .device = c->device,
+        .device_slots = c->upload.num_slots,
+        .device_bytes = c->device != HR_DEVICE_HOST ? hr__upload_bytes(&c->upload) : 0,
+        .pinned = l->gpu.pinned,
     };
     pthread_mutex_unlock(&l->lock);
+    snprintf(info.device_name, sizeof(info.device_name), "%s", l->gpu.info.name);
     snprintf(info.io_backend, sizeof(info.io_backend), "%s", hr__io_backend_name(&l->io));
     counters_add(l, &info);
     hr__result_copy(out, &info, sizeof(info));
@@ -179,6 +184,7 @@ static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *
     out->local_batch_samples = c->local_batch_samples;
     out->order_samples = c->num_samples;
     out->dataset_samples = c->ds->footer.num_samples;
+    out->device_bytes = c->device != HR_DEVICE_HOST ? hr__upload_bytes(&c->upload) : 0;
     return HR_OK;
 }
 

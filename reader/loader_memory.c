@@ -25,8 +25,12 @@ static uint64_t slots_for(const struct hr__loader_config *c, const struct hr__or
     uint64_t live = hr__ceil_div(rows, c->stream_batch_samples) + 2;
     uint64_t slack = hr__max_u64(1, hr__ceil_div(slack_bytes, c->slot_bytes));
     uint64_t epoch = hr__order_num_batches(order) + 1;
-    bool held = !c->finish.works || c->finish.keeps_rows; /* until the consumer gives it back */
-    return hr__min_u64(live + slack, epoch) + (held ? c->max_held_batches : 0);
+    uint64_t away = 0; /* until the consumer gives it back, or the upload was seen */
+    if (c->device != HR_DEVICE_HOST)
+        away = HR__MOST_FLYING;
+    else if (!c->finish.works || c->finish.keeps_rows)
+        away = c->max_held_batches;
+    return hr__min_u64(live + slack, epoch) + away;
 }
 
 static uint64_t saturating_mul(uint64_t a, uint64_t b) {
@@ -62,16 +66,21 @@ static uint64_t buffer_bytes(uint64_t number, uint64_t each) {
 /* Batches as the consumer holds them, and what finishing needs. */
 static uint64_t outs_bytes(const struct hr__loader_config *c) {
     uint64_t checks = c->finish.works ? (uint64_t)c->num_fields * sizeof(struct hr__finish_bad) : 0;
-    return buffer_bytes(c->num_outs, c->finish.out_bytes) +
-           saturating_mul(c->num_outs, PER_OUT_BYTES + checks) + c->num_threads * checks +
-           hr__finished_fields_bytes(&c->finish, c->num_fields);
+    uint64_t here = c->host_finishes ? c->finish.out_bytes : 0;
+    uint64_t device = c->device != HR_DEVICE_HOST ? hr__upload_host_bytes(&c->upload) : 0;
+    return buffer_bytes(c->num_outs, here) + saturating_mul(c->num_outs, PER_OUT_BYTES + checks) +
+           c->num_threads * checks + hr__finished_fields_bytes(&c->finish, c->num_fields) + device;
+}
+
+uint64_t hr__loader_ring_bytes(const struct hr__loader_config *c) {
+    return saturating_mul(c->num_slots, c->slot_bytes) + c->upload.num_slots * c->upload.bad_bytes;
 }
 
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
     uint64_t sample = HR__WORKER_SAMPLE_BYTES + (c->subset != NULL ? HR__WORKER_PLACE_BYTES : 0);
     uint64_t per_worker = HR__WORKER_SCRATCH_BYTES + hr__loader_filtered_bytes(c->ds) +
                           (uint64_t)c->order_params.samples_per_chunk * sample;
-    return buffer_bytes(c->num_slots, c->slot_bytes) + outs_bytes(c) +
+    return buffer_bytes(1, hr__loader_ring_bytes(c)) + outs_bytes(c) +
            saturating_mul(c->num_threads, per_worker) +
            saturating_mul(c->io_depth, c->io_buffer_bytes) +
            hr__io_backend_threads(c->io, c->io_depth) * HR__READ_THREAD_BYTES +
@@ -80,7 +89,9 @@ uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
 }
 
 static uint32_t least_outs(const struct hr__loader_config *c) {
-    return c->max_held_batches + (c->finish.works ? 1 : 0);
+    if (c->device != HR_DEVICE_HOST)
+        return c->num_outs;
+    return c->max_held_batches + (c->host_finishes ? 1 : 0);
 }
 
 static void smallest(struct hr__loader_config *c, const struct hr__order *order) {

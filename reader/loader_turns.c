@@ -13,6 +13,8 @@
 static void wake(struct hr_loader *l, struct hr__wakes w) {
     if (w.batch_ready)
         pthread_cond_broadcast(&l->batch_ready);
+    if (w.may_upload)
+        pthread_cond_signal(&l->gpu.may_upload);
     if (w.all_workers)
         pthread_cond_broadcast(&l->may_admit);
     for (uint32_t i = 0; i < w.num_workers && !w.all_workers; i++)
@@ -24,6 +26,11 @@ void hr__loader_unlock(struct hr_loader *l) {
     l->wakes = (struct hr__wakes){0};
     pthread_mutex_unlock(&l->lock);
     wake(l, w);
+}
+
+void hr__loader_wake(struct hr_loader *l) {
+    wake(l, l->wakes);
+    l->wakes = (struct hr__wakes){0};
 }
 
 void hr__wake_one(struct hr_loader *l) {
@@ -84,8 +91,7 @@ static enum hr__admission try_admit(struct hr__worker *w, uint32_t num_mine, str
 static void wait_for_room(struct hr_loader *l, struct hr__counters *c) {
     bool ready = l->next_deliver < l->next_ready;
     int64_t began_ns = hr__now_ns();
-    wake(l, l->wakes); /* a gap may have been the last that a batch waited for */
-    l->wakes = (struct hr__wakes){0};
+    hr__loader_wake(l); /* a gap may have been the last that a batch waited for */
     hr__wait_begins(c, ready ? HR__WAIT_CONSUMER : HR__WAIT_RING, began_ns);
     l->num_waiting++;
     (void)hr__cond_wait_until(&l->may_admit, &l->lock, -1);
@@ -143,4 +149,6 @@ void hr__loader_fail(struct hr_loader *l, hr_status status, const hr_error *err)
     }
     pthread_cond_broadcast(&l->batch_ready);
     pthread_cond_broadcast(&l->may_admit);
+    if (l->gpu.may_upload_made)
+        pthread_cond_broadcast(&l->gpu.may_upload);
 }

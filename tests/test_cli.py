@@ -366,6 +366,7 @@ def test_plan__json__has_the_documented_layout(data):
         "inflation": FIGURE, "sorted_labels": "NoneType", "io": "str", "io_depth": WHOLE,
         "streams": WHOLE, "batch_of_rank": WHOLE,
         "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType", "subset": "NoneType",
+        "device_bytes": WHOLE,
     }
     assert out["batches_per_epoch"] == -(-SAMPLES // 64) and out["fits"]
 

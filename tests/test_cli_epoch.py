@@ -26,7 +26,7 @@ def test_epoch__json__has_the_documented_layout(data):
         "padding": WHOLE, "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
         "batch": WHOLE, "threads": WHOLE, "inflation": FIGURE, "io": "str",
         "io_depth": WHOLE, "read_threads": WHOLE, "nodes": WHOLE, "ring_interleaved": "bool",
-        "numa_refused": "NoneType",
+        "numa_refused": "NoneType", "device": "NoneType",
         "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType", "subset": "NoneType",
     }
     assert (out["samples"], out["batches"], out["epochs"]) == (2 * SAMPLES, 60, 2)

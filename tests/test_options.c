@@ -118,8 +118,8 @@ static void reader__newer_caller__is_served_unless_it_asks_for_more(void **state
 static void loader_options__every_unknown_flag__is_refused(void **state) {
     (void)state;
     const struct made m = {40, 8, 5, 3, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE};
-    const uint32_t known =
-        HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST | HR_LOADER_NUMA_OFF;
+    const uint32_t known = HR_LOADER_SHUFFLE | HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST |
+                           HR_LOADER_NUMA_OFF | HR_LOADER_PAGEABLE;
     hr_error err = {0};
     hr_dataset *ds = NULL;
     made_write(made_path("flags.hrd"), &m);

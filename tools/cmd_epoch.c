@@ -15,6 +15,8 @@
 #include "sizes.h"
 #include "state_file.h"
 
+#include "headrace/gpu.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,15 +30,15 @@ static const char help[] =
     "      --batch N         samples per batch, of all ranks (default 256)\n"
     "      --shuffle         shuffled order;  --seed N;  --window W\n"
     "      --epochs N        how many (default 1);  --max-batches N  stop early\n"
-    "      --streams N       streams;  --rank R  --world-size N\n"
-    "      --rank auto       rank and world size as the launcher says (docs/ranks.md)\n"
+    "      --streams N       streams;  --rank R  --world-size N, or --rank auto\n"
     "      --drop-last       leave out the last short batch;  --pad-last  fill it up\n"
     "      --fields A,B      only these\n" SUBSET_ARGS_HELP
     "      --finish F=DTYPE[,chw][,standardize]  deliver F so;  --check-finite\n"
     "      --resume FILE     go on from a state;  --save-state FILE  keep the last\n"
     "      --index FILE.npy  sample indices as delivered;  --force  replace FILE.npy\n"
     "      --budget SIZE     memory;  --threads N  decode workers;  --numa auto|off\n"
-    "      --io HOW          auto, direct, cached, threads, libaio;  --io-depth N\n"
+    "      --io HOW          auto, direct, cached, threads, libaio;  --io-depth "
+    "N\n" LOADER_ARGS_DEVICE_HELP
     "      --consume-ns N    pretend that a training step takes N ns\n"
     "      --report          say what limits the epoch, and what to change\n"
     "      --json  --quiet  -h, --help\n"
@@ -188,6 +190,18 @@ static void draw(epoch_job *job, hr_loader *loader) {
     progress_draw(&job->bar, job->done_bytes, job->total_bytes);
 }
 
+/* On a GPU as a training step does, without the step: on the default stream, which in this thread
+ * is that of GPU 0. On the others there is no stream at hand, and nothing that uses the batch. */
+static hr_status release(hr_batch *batch, hr_error *err) {
+    hr_status st = HR_OK;
+    if (hr_batch_device(batch) != HR_DEVICE_CUDA(0)) {
+        hr_batch_release(batch);
+        return HR_OK;
+    }
+    st = hr_batch_wait_on(batch, NULL, err);
+    return st == HR_OK ? hr_batch_release_on(batch, NULL, err) : st;
+}
+
 /* EXIT_DONE, or an exit code after a report. Releases the batch. */
 static int take_batch(epoch_job *job, hr_loader *loader, hr_batch *batch) {
     hr_error err = {.message = ""};
@@ -205,7 +219,9 @@ static int take_batch(epoch_job *job, hr_loader *loader, hr_batch *batch) {
         written = st != HR_OK || index_file_add(&job->index, "epoch", job->indices, samples);
     }
     consume(job);
-    hr_batch_release(batch);
+    if (st == HR_OK) {
+        st = release(batch, &err);
+    }
     if (st != HR_OK || !written) {
         progress_clear(&job->bar);
         return st != HR_OK ? report_status("epoch", st, &err) : EXIT_FAILED;
@@ -267,6 +283,24 @@ static void print_nodes(const hr_loader_info *i) {
     printf("\n");
 }
 
+static json_t *device_json(const hr_loader_info *i) {
+    if (i->device == HR_DEVICE_HOST) {
+        return json_null();
+    }
+    return json_pack("{s:I, s:o, s:I, s:o, s:b}", "cuda",
+                     (json_int_t)(i->device - HR_DEVICE_CUDA(0)), "name",
+                     json_out_text(i->device_name), "slots", (json_int_t)i->device_slots, "bytes",
+                     json_out_uint(i->device_bytes), "pinned", (int)i->pinned);
+}
+
+static void print_device(const hr_loader_info *i) {
+    if (i->device != HR_DEVICE_HOST) {
+        printf("on GPU %u (%s): %u batches, %s%s\n", i->device - HR_DEVICE_CUDA(0), i->device_name,
+               i->device_slots, sizes_bytes(i->device_bytes).text,
+               i->pinned ? "" : ", from memory that is not pinned");
+    }
+}
+
 static int print_json(const epoch_job *job, const hr_dataset *ds) {
     const hr_loader_info *i = &job->info;
     const double seconds = (double)job->took_ns / 1e9;
@@ -294,6 +328,7 @@ static int print_json(const epoch_job *job, const hr_dataset *ds) {
     json_object_set_new(root, "files", dataset_files_json(ds));
     json_decref(more);
     add_nodes(i, root);
+    json_object_set_new(root, "device", device_json(i));
     loader_args_add_ranks(&job->loader, root);
     json_t *checked = finish_args_json(job->ds, &job->loader.opts, job->open);
     if (checked != NULL) {
@@ -326,6 +361,7 @@ static int print_result(const epoch_job *job, const hr_dataset *ds) {
         printf("memory: peak %s of the process, %s reserved of a budget of %s\n",
                sizes_bytes(peak_rss_bytes()).text, sizes_bytes(i->reserved_bytes).text,
                sizes_bytes(i->budget_bytes).text);
+        print_device(i);
         print_nodes(i);
         if (i->order_samples < i->dataset_samples) {
             printf("a subset: %s of %s samples\n", sizes_count(i->order_samples).text,

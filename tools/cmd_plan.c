@@ -25,12 +25,12 @@ static const char help[] =
     "      --window W       chunks mixed at a time (default: docs/order.md)\n"
     "      --streams N      streams;  --rank R  --world-size N\n"
     "      --rank auto      rank and world size as the launcher says (docs/ranks.md)\n"
-    "      --drop-last      leave out the last short batch\n"
-    "      --pad-last       fill it up with samples of the epoch again\n"
+    "      --drop-last      leave out the last short batch;  --pad-last  fill it up\n"
     "      --fields A,B     only these\n" SUBSET_ARGS_HELP
     "      --finish F=DTYPE[,chw][,standardize], --check-finite  as for epoch\n"
     "      --budget SIZE    memory;  --threads N  decode workers;  --numa auto|off\n"
-    "      --io HOW         auto, direct, cached, threads, libaio;  --io-depth N\n"
+    "      --io HOW         auto, direct, cached, threads, libaio;  --io-depth "
+    "N\n" LOADER_ARGS_DEVICE_HELP
     "      --probe[=T]      try it for T (default 1.6s): predicts rate, time of an\n"
     "                       epoch and of its first batch, and says what limits\n"
     "      --json           as JSON\n"
@@ -88,6 +88,7 @@ static int print_json(const plan_job *job, const hr_dataset *ds) {
         json_object_set_new(root, "probe", p->fits ? probe_json(&job->expected) : json_null());
     }
     json_object_set_new(root, "subset", subset_args_json(&a->subset));
+    json_object_set_new(root, "device_bytes", json_out_uint(p->device_bytes));
     return json_out_print("plan", root, JSON_OUT_MEASURED);
 }
 
@@ -136,6 +137,9 @@ static void print_text(const plan_job *job, const hr_dataset *ds) {
     print_epoch(&job->loader, p);
     printf("memory           %s of a budget of %s\n", sizes_bytes(p->peak_bytes).text,
            sizes_bytes(p->budget_bytes).text);
+    if (p->device_bytes > 0) {
+        printf("GPU's memory     %s\n", sizes_bytes(p->device_bytes).text);
+    }
     printf("smallest budget  %s\n", sizes_bytes(p->smallest_reopen_bytes).text);
     if (shuffle) {
         printf("largest window   %u chunks in this budget\n", p->largest_window_visits);

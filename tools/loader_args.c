@@ -7,6 +7,7 @@
 #include "report.h"
 
 #include <ctype.h>
+#include <string.h>
 
 void loader_args_init(loader_args *a) {
     *a = (loader_args){.opts = HR_LOADER_OPTIONS_INIT};
@@ -59,6 +60,29 @@ static bool take_rank(const options *o, loader_args *a) {
     return true;
 }
 
+/* "host", "cuda" or "cuda:N" */
+static bool take_device(const options *o, loader_args *a) {
+    const char *number = optarg + strlen("cuda:");
+    uint32_t index = 0;
+    args_error err;
+    if (strcmp(optarg, "host") == 0) {
+        a->opts.device = HR_DEVICE_HOST;
+        return true;
+    }
+    if (strncmp(optarg, "cuda", 4) != 0 || (optarg[4] != '\0' && optarg[4] != ':')) {
+        report_usage(o->command, "--device: '%s' is no device, expected host or cuda:N", optarg);
+        return false;
+    }
+    uint64_t value = 0;
+    if (optarg[4] == ':' && !args_uint(number, 0, 255, &value, &err)) {
+        report_usage(o->command, "--device: %s", err.message);
+        return false;
+    }
+    index = (uint32_t)value;
+    a->opts.device = HR_DEVICE_CUDA(index);
+    return true;
+}
+
 bool loader_args_take(const options *o, int value, loader_args *a) {
     hr_loader_options *p = &a->opts;
     switch (value) {
@@ -100,6 +124,15 @@ bool loader_args_take(const options *o, int value, loader_args *a) {
         return options_uint32(o, "io-depth", 1, 4096, &p->io_depth);
     case LOADER_IO:
         return take_io(o, a);
+    case LOADER_DEVICE:
+        return take_device(o, a);
+    case LOADER_DEVICE_SLOTS:
+        return options_uint32(o, "device-slots", 2, 1024, &p->device_slots);
+    case LOADER_DEVICE_BUDGET:
+        return options_size(o, "device-budget", &p->device_budget_bytes);
+    case LOADER_PAGEABLE:
+        p->flags |= HR_LOADER_PAGEABLE;
+        return true;
     default:
         return subset_args_take(o, value, &a->subset);
     }

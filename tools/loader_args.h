@@ -41,7 +41,11 @@ enum {
     LOADER_IO,
     LOADER_IO_DEPTH,
     LOADER_FINISH,
-    LOADER_CHECK_FINITE
+    LOADER_CHECK_FINITE,
+    LOADER_DEVICE,
+    LOADER_DEVICE_SLOTS,
+    LOADER_DEVICE_BUDGET,
+    LOADER_PAGEABLE
 };
 
 #define LOADER_ARGS_TABLE                                                                          \
@@ -60,9 +64,16 @@ enum {
         {"finish", required_argument, NULL, LOADER_FINISH},                                        \
         {"check-finite", no_argument, NULL, LOADER_CHECK_FINITE},                                  \
         {"numa", required_argument, NULL, LOADER_NUMA},                                            \
-        {"io", required_argument, NULL, LOADER_IO}, {                                              \
-        "io-depth", required_argument, NULL, LOADER_IO_DEPTH                                       \
+        {"io", required_argument, NULL, LOADER_IO},                                                \
+        {"io-depth", required_argument, NULL, LOADER_IO_DEPTH},                                    \
+        {"device", required_argument, NULL, LOADER_DEVICE},                                        \
+        {"device-slots", required_argument, NULL, LOADER_DEVICE_SLOTS},                            \
+        {"device-budget", required_argument, NULL, LOADER_DEVICE_BUDGET}, {                        \
+        "pageable", no_argument, NULL, LOADER_PAGEABLE                                             \
     }
+
+#define LOADER_ARGS_DEVICE_HELP                                                                    \
+    "      --device cuda:N   on a GPU;  --device-slots N  --device-budget S\n"
 
 /** Defaults: batches of 256. */
 void loader_args_init(loader_args *a);

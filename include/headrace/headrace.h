@@ -10,6 +10,7 @@
 #include "convert.h"
 #include "dataset.h"
 #include "finish.h"
+#include "gpu.h"
 #include "loader.h"
 #include "memory.h"
 #include "ranks.h"

@@ -1,5 +1,5 @@
 /*
- * Loaders: a data set and an order become a stream of batches in host memory.
+ * Loaders: a data set and an order become a stream of batches, in host memory or on a GPU.
  */
 #ifndef HEADRACE_LOADER_H
 #define HEADRACE_LOADER_H
@@ -22,6 +22,12 @@ typedef struct hr_batch hr_batch;
 #define HR_LOADER_NUMA_OFF                                                                         \
     8u /**< threads and memory are placed by the system alone, also where                          \
         * the machine has several nodes (docs/architecture.md) */
+#define HR_LOADER_PAGEABLE                                                                         \
+    16u /**< where memory cannot be pinned, upload all the same, more slowly */
+
+/** Values of hr_loader_options.device: ordinary memory, or the GPU that CUDA counts so. */
+#define HR_DEVICE_HOST        0u
+#define HR_DEVICE_CUDA(index) (0x100u + (uint32_t)(index))
 
 /** Options of hr_loader_open(). Zero means default. */
 typedef struct hr_loader_options {
@@ -53,11 +59,18 @@ typedef struct hr_loader_options {
                         * all. The loader holds it: hr_subset_free() may come at any time */
     const hr_finish *finish; /**< what is done to the values of fields; all of one struct_bytes */
     uint32_t num_finish;     /**< entries of finish */
+    uint32_t device;         /**< where batches end: HR_DEVICE_HOST, or HR_DEVICE_CUDA(...), for
+                              * which there is one thread more, that uploads (gpu.h) */
+    uint32_t device_slots;   /**< batches that the GPU has room for: max_held_batches + 1 or more;
+                              * 0: 3, or that */
+    uint64_t device_budget_bytes; /**< of the GPU's memory; 0: a tenth of it */
+    uint64_t
+        trace_events; /**< events that are kept of each thread (trace.h); 0: nothing is traced */
 } hr_loader_options;
 #define HR_LOADER_OPTIONS_INIT                                                                     \
     {                                                                                              \
         sizeof(hr_loader_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, HR_IO_AUTO, NULL, 0, 0,     \
-            NULL, 0, NULL, NULL, 0                                                                 \
+            NULL, 0, NULL, NULL, 0, HR_DEVICE_HOST, 0, 0, 0                                        \
     }
 
 /**
@@ -70,7 +83,9 @@ typedef struct hr_loader_options {
  *         the smallest budget that works, and the largest window that this one allows),
  *         HR_ERR_NOT_FOUND (no such field), HR_ERR_CORRUPT (a damaged state), HR_ERR_MISMATCH (the
  *         state belongs to other data or another order, the subset to other data),
- *         HR_ERR_NO_MEMORY, HR_ERR_IO, HR_ERR_UNSUPPORTED
+ *         HR_ERR_NO_MEMORY, HR_ERR_IO, HR_ERR_UNSUPPORTED; with a device: HR_ERR_NO_DEVICE_MODULE,
+ *         HR_ERR_NO_DRIVER, HR_ERR_DRIVER_TOO_OLD, HR_ERR_NO_DEVICE, HR_ERR_DEVICE_MEMORY (the
+ *         message says what would fit), HR_ERR_DEVICE
  * Threads: any. Fork: a loader belongs to the process that opened it.
  * @since 0.1
  */
@@ -87,7 +102,7 @@ HR_API HR_NODISCARD hr_status hr_loader_open(hr_dataset *ds, const hr_loader_opt
  *         next call begins the next epoch; after the last epoch, for ever); HR_ERR_BUSY (the caller
  *         holds max_held_batches already: release one); HR_ERR_FORKED; or the first failure of the
  *         loader, which every later call repeats: HR_ERR_IO, HR_ERR_CORRUPT, HR_ERR_UNSUPPORTED,
- *         HR_ERR_NO_MEMORY
+ *         HR_ERR_NO_MEMORY, HR_ERR_DEVICE
  * Threads: any, one call at a time is served. Fork: HR_ERR_FORKED in a child.
  * @since 0.1
  */
@@ -96,7 +111,8 @@ HR_API HR_NODISCARD hr_status hr_loader_next(hr_loader *loader, int64_t timeout_
 
 /**
  * Close a loader at any time; NULL is fine. Waits until no I/O is in flight and its threads have
- * ended, then frees everything; batches not yet released become invalid.
+ * ended, with a GPU also for the work that is on it, then frees everything; batches not yet
+ * released become invalid. Memory that a DLPack tensor holds stays until its deleter is called.
  * Threads: no other call on the loader or its batches may be in progress. Fork: does nothing in a
  * child. @since 0.1
  */
@@ -158,7 +174,13 @@ typedef struct hr_loader_info {
     uint32_t reserved2;        /**< 0 */
     uint64_t order_samples;    /**< of all ranks: those of the subset, or of the data set */
     uint64_t dataset_samples;
-    int64_t finish_ns; /**< summed over workers: finishing batches (finish.h) */
+    int64_t finish_ns;     /**< summed over workers: finishing batches (finish.h) */
+    uint32_t device;       /**< HR_DEVICE_HOST or HR_DEVICE_CUDA(...) */
+    uint32_t device_slots; /**< batches that the GPU has room for */
+    uint64_t device_bytes; /**< of the GPU's memory, in use from open to close */
+    char device_name[64];  /**< of the GPU; "": none */
+    uint32_t pinned;       /**< 1: what is uploaded from is pinned */
+    uint32_t reserved3;    /**< 0 */
 } hr_loader_info;
 
 /**
@@ -210,6 +232,7 @@ typedef struct hr_loader_plan {
     uint32_t local_batch_samples; /**< this rank's share of each batch */
     uint64_t order_samples;       /**< of all ranks: those of the subset, or of the data set */
     uint64_t dataset_samples;
+    uint64_t device_bytes; /**< of a GPU's memory, where one is asked for */
 } hr_loader_plan;
 
 /**
@@ -225,7 +248,9 @@ HR_API HR_NODISCARD hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loade
                                                   hr_loader_plan *out, hr_error *err);
 
 /**
- * Give a batch back; its memory is reused. NULL is fine. Batches may be released in any order.
+ * Give a batch back; its memory is reused. NULL is fine. Batches may be released in any order. For
+ * a batch on a GPU: the caller has waited for all work that uses it, or there is none; otherwise
+ * hr_batch_release_on().
  * Threads: any. Fork: does nothing in a child. @since 0.1
  */
 HR_API void hr_batch_release(hr_batch *batch);
@@ -241,7 +266,8 @@ HR_API uint64_t hr_batch_number(const hr_batch *batch);
 
 /**
  * A field's data: C order, shape (num_samples, *field.shape), aligned to 256 bytes. Valid until the
- * batch is released. NULL for no such field, and in a forked child.
+ * batch is released. A pointer to the GPU's memory where the batch is there. NULL for no such
+ * field, and in a forked child.
  * @param field  index into the fields the loader delivers
  * Threads: any. @since 0.1
  */
@@ -264,7 +290,8 @@ HR_API HR_NODISCARD hr_status hr_batch_field(const hr_batch *batch, uint32_t fie
 /**
  * Values of a field of the batch that are no finite numbers. Does not block.
  * @param out  struct_bytes set by the caller; the rest filled on HR_OK. checked is 0 where that was
- *             not asked for (HR_FINISH_CHECK_FINITE)
+ *             not asked for (HR_FINISH_CHECK_FINITE), and of a batch on a GPU until the upload
+ * thread knows, at the latest when the second batch after it is delivered
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_FORKED
  * Threads: any. Fork: HR_ERR_FORKED in a child. @since 0.1
  */

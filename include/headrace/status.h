@@ -34,14 +34,19 @@ typedef enum hr_status {
     HR_ERR_BUSY = 9,        /**< another writer has the file, or the consumer holds every batch */
     HR_ERR_CANCELLED = 10,  /**< the progress callback asked to stop */
     HR_ERR_NO_SPACE = 11,   /**< the disk is full, or would be */
-    HR_ERR_MISMATCH = 12,   /**< a saved state or partial file belongs to other data or options, or
-                             * files of one data set do not fit together */
+    HR_ERR_MISMATCH = 12,   /**< a saved state or partial file belongs to other data or options */
     HR_ERR_FORKED = 13,    /**< the object was made before fork() and cannot be used in the child */
     HR_ERR_HELPER = 14,    /**< the source helper died, hung, or broke its protocol */
     HR_ERR_UNCERTAIN = 15, /**< fsync failed: whether the data are on disk is unknown */
     HR_ERR_DATA = 16,      /**< the source holds a value that cannot be converted */
-    HR_TIMEOUT = 100,      /**< nothing was lost, call again */
-    HR_END_OF_EPOCH = 101  /**< the epoch is over; the next call begins the next one */
+    HR_ERR_NO_DEVICE_MODULE = 17, /**< headrace-cuda.so is not there, or of another version */
+    HR_ERR_NO_DRIVER = 18,        /**< the GPU's driver is not installed or not running */
+    HR_ERR_DRIVER_TOO_OLD = 19,   /**< for the CUDA runtime in headrace-cuda.so */
+    HR_ERR_NO_DEVICE = 20,        /**< no such GPU */
+    HR_ERR_DEVICE_MEMORY = 21,    /**< the GPU's memory, or its budget, does not suffice */
+    HR_ERR_DEVICE = 22,           /**< a call of the GPU's runtime failed */
+    HR_TIMEOUT = 100,             /**< nothing was lost, call again */
+    HR_END_OF_EPOCH = 101         /**< the epoch is over; the next call begins the next one */
 } hr_status;
 
 #define HR_ERROR_MESSAGE_BYTES 512

@@ -1,0 +1,146 @@
+/*
+ * Uploads: the thread that puts whole batches on their way to the GPU, in order, and sees them
+ * arrive; and what consumers ask of batches there. The invariants are in upload.h and loader.h.
+ */
+#include "loader.h"
+
+#include "clock.h"
+#include "error.h"
+#include "headrace/gpu.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static uint32_t slot_of(const struct hr_batch *b) {
+    return (uint32_t)(b - b->loader->outs);
+}
+
+static struct hr__finish_bad *result_of(const struct hr_batch *b) {
+    const struct hr__loader_gpu *g = &b->loader->gpu;
+    uint8_t *results = (uint8_t *)g->results + slot_of(b) * g->result_stride_bytes;
+    return g->result_stride_bytes > 0 ? (struct hr__finish_bad *)(void *)results : NULL;
+}
+
+/* ---- the thread; each of these is called with the lock, and may give it up meanwhile ---- */
+
+static bool may_begin(const struct hr_loader *l) {
+    return l->gpu.num_flying < HR__MOST_FLYING && l->next_begin < l->next_whole &&
+           l->num_free_outs > 0;
+}
+
+static void begin_next(struct hr_loader *l) {
+    struct hr__loader_gpu *g = &l->gpu;
+    struct hr_batch *b = hr__batch_begin(l);
+    hr_error err = {0};
+    b->in_flight = true;
+    hr__loader_unlock(l);
+    const hr_status st =
+        hr__upload_begin(&g->upload, slot_of(b), b->slot->base, b->num_samples, result_of(b), &err);
+    pthread_mutex_lock(&l->lock);
+    if (st != HR_OK) {
+        hr__loader_fail(l, st, &err);
+        return;
+    }
+    g->flying[g->num_flying++] = b;
+    hr__batch_finished(b);
+}
+
+static void count(struct hr__upload_counters *c, const struct hr__upload_times *t,
+                  int64_t waited_ns) {
+    c->uploads++;
+    c->wait_device_ns += waited_ns;
+    if (t->upload_ns > 0)
+        c->upload_ns += t->upload_ns;
+    if (t->stalled_ns < 0 || t->before_ns < 0)
+        return;
+    c->stalled_ns += t->stalled_ns;
+    c->known_ns += t->before_ns;
+    c->exposed_ns += t->stalled_ns < t->before_ns ? t->stalled_ns : t->before_ns;
+}
+
+/* The rows of the oldest upload are read no more, and what its check has found is there. */
+static void arrived(struct hr_batch *b) {
+    struct hr_loader *l = b->loader;
+    struct hr__loader_gpu *g = &l->gpu;
+    memmove(g->flying, g->flying + 1, --g->num_flying * sizeof(*g->flying));
+    const struct hr__finish_bad *found = result_of(b);
+    if (found != NULL) {
+        memcpy(b->bad, found, l->config.num_fields * sizeof(*found));
+        b->bad_known = true;
+        hr__bad_count(l, b);
+    }
+    b->in_flight = false;
+    hr__batch_drop_rows(b);
+    hr__admit_others(l);
+    hr__batch_settle(b);
+}
+
+static void see_oldest(struct hr_loader *l) {
+    struct hr__loader_gpu *g = &l->gpu;
+    struct hr_batch *b = g->flying[0];
+    struct hr__upload_times times;
+    hr_error err = {0};
+    hr__loader_unlock(l);
+    const int64_t began_ns = hr__now_ns();
+    const hr_status st = hr__upload_see(&g->upload, slot_of(b), &times, &err);
+    const int64_t waited_ns = hr__now_ns() - began_ns;
+    pthread_mutex_lock(&l->lock);
+    if (st != HR_OK) {
+        hr__loader_fail(l, st, &err);
+        return;
+    }
+    count(&g->counters, &times, waited_ns);
+    arrived(b);
+}
+
+static void wait_for_work(struct hr_loader *l) {
+    struct hr__loader_gpu *g = &l->gpu;
+    const bool whole = l->next_begin < l->next_whole;
+    const int64_t began_ns = hr__now_ns();
+    hr__loader_wake(l);
+    (void)hr__cond_wait_until(&g->may_upload, &l->lock, -1);
+    const int64_t waited_ns = hr__now_ns() - began_ns;
+    if (whole)
+        g->counters.wait_slot_ns += waited_ns;
+    else
+        g->counters.wait_batch_ns += waited_ns;
+}
+
+void *hr__upload_run(void *loader) {
+    struct hr_loader *l = loader;
+    l->gpu.ops->enter(l->gpu.gpu);
+    pthread_mutex_lock(&l->lock);
+    l->gpu.counters.began_ns = hr__now_ns();
+    while (!l->stopping && l->failure.status == HR_OK) {
+        if (may_begin(l))
+            begin_next(l);
+        else if (l->gpu.num_flying > 0)
+            see_oldest(l);
+        else
+            wait_for_work(l);
+    }
+    hr__loader_unlock(l);
+    return NULL;
+}
+
+/* ---- consumers ---- */
+
+uint32_t hr_batch_device(const hr_batch *b) {
+    return b->loader->config.device;
+}
+
+hr_status hr_batch_wait_on(hr_batch *b, void *stream, hr_error *err) {
+    const hr_status st = hr__loader_check_fork(b->loader, err);
+    if (st != HR_OK || b->loader->gpu.ops == NULL)
+        return st;
+    return hr__upload_await_on(&b->loader->gpu.upload, slot_of(b), stream, err);
+}
+
+hr_status hr_batch_release_on(hr_batch *b, void *stream, hr_error *err) {
+    hr_status st = hr__loader_check_fork(b->loader, err);
+    if (st == HR_OK && b->loader->gpu.ops != NULL)
+        st = hr__upload_release_on(&b->loader->gpu.upload, slot_of(b), stream, err);
+    if (st == HR_OK)
+        hr_batch_release(b);
+    return st;
+}
