@@ -39,7 +39,7 @@ static const char help[] =
     "      --budget SIZE     memory;  --threads N  decode workers;  --numa auto|off\n"
     "      --io HOW          auto, direct, cached, threads, libaio;  --io-depth "
     "N\n" LOADER_ARGS_DEVICE_HELP
-    "      --consume-ns N    pretend that a training step takes N ns\n"
+    "      --consume-ns N    pretend that a step takes N ns;  --pageable\n"
     "      --report          say what limits the epoch, and what to change\n"
     "      --json  --quiet  -h, --help\n"
     "\n"
