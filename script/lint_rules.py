@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 OPEN_ENDS = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
 API = re.compile(r"^HR_API\b[^;]*?\b(hr_\w+)\s*\([^;]*;", re.MULTILINE)
-CUDA_USERS = ("gpu/", "tests/fake_cuda/")
+CUDA_USERS = ("gpu/", "tests/fake_cuda/", "tests/gpu/", "bench/gpu/", "examples/minimal_cuda.c",
+              "examples/train_cuda.cu", "examples/mlp_cuda.cu")
 LIBRARY = ("base/", "format/", "io/", "gpu/", "reader/", "measure/", "writer/", "convert/")
 
 
@@ -37,7 +38,7 @@ def includes(name):
 
 def rule_cuda(name, quoted, what):
     if re.match(r"(cuda|cublas|nvrtc|nvml)", what) and not name.startswith(CUDA_USERS):
-        return "CUDA is included by gpu/ only: the core never depends on it"
+        return "CUDA is included by gpu/ and programs for GPUs only: the core never depends on it"
     return None
 
 
@@ -74,7 +75,7 @@ def check_includes():
 
 
 def check_open_ends():
-    for name in tracked("*.c", "*.h", "*.py", "*.sh", "*.cmake", "*.md", "*CMakeLists.txt", "script"):
+    for name in tracked("*.c", "*.h", "*.cu", "*.py", "*.sh", "*.cmake", "*.md", "*CMakeLists.txt", "script"):
         text = text_of(name)
         for match in OPEN_ENDS.finditer(text):
             yield (

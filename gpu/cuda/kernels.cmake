@@ -1,10 +1,10 @@
-# headrace_cuda_kernels(OUT): the object file of the kernels, compiled by the nvcc of the toolkit that
-# find_package(CUDAToolkit) has found. CMake's own CUDA language would compile and run programs of its
-# own at every configuration, to find out what is known here.
+# What nvcc compiles: the nvcc of the toolkit that find_package(CUDAToolkit) has found. CMake's own CUDA
+# language would compile and run programs of its own at every configuration, to find out what is known here.
 set(HEADRACE_CUDA_ARCHITECTURES "" CACHE STRING
     "What kernels are compiled for: 75;90;120, or all; empty: the oldest, 90 and the newest of the toolkit")
 
-function(headrace_cuda_kernels out)
+# headrace_cuda_code(OUT TEXT): the options of nvcc that choose architectures, and which these are.
+function(headrace_cuda_code out text)
     execute_process(COMMAND ${CUDAToolkit_NVCC_EXECUTABLE} --list-gpu-code
                     OUTPUT_VARIABLE listed OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
     string(REGEX MATCHALL "[0-9]+" known "${listed}")
@@ -26,17 +26,29 @@ function(headrace_cuda_kernels out)
     foreach(arch ${wanted})
         list(APPEND code "-gencode=arch=compute_${arch},code=sm_${arch}")
     endforeach()
+    set(${out} ${code} PARENT_SCOPE)
+    set(${text} ${wanted} PARENT_SCOPE)
+endfunction()
+
+# headrace_cuda_object(OUT SOURCE FOLDER...): the object file of a .cu file; FOLDERs of the project are where
+# it includes from, besides include/. Products and sums are not fused: the host rounds twice.
+function(headrace_cuda_object out source)
+    headrace_cuda_code(code wanted)
+    set(includes -I${PROJECT_SOURCE_DIR}/include)
+    foreach(folder ${ARGN})
+        list(APPEND includes -I${PROJECT_SOURCE_DIR}/${folder})
+    endforeach()
     # What nvcc makes is C++ for the host, too: this keeps it from needing a C++ runtime.
     set(host_flags -fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics)
-    set(object ${CMAKE_CURRENT_BINARY_DIR}/finish_kernels.o)
-    set(source ${PROJECT_SOURCE_DIR}/gpu/cuda/finish_kernels.cu)
+    get_filename_component(name ${source} NAME_WE)
+    set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.o)
     add_custom_command(
         OUTPUT ${object}
         COMMAND ${CMAKE_C_COMPILER_LAUNCHER} ${CUDAToolkit_NVCC_EXECUTABLE} -std=c++17 -O3
-                --fmad=false --threads 2 ${code} -Xcompiler=${host_flags}
-                -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/gpu
+                --fmad=false --threads 2 ${code} -Xcompiler=${host_flags} ${includes}
                 -MD -MF ${object}.d -MT ${object} -c ${source} -o ${object}
         DEPENDS ${source} DEPFILE ${object}.d
-        COMMENT "Compiling CUDA kernels for ${wanted}" VERBATIM COMMAND_EXPAND_LISTS)
+        COMMENT "Compiling ${name}.cu for ${wanted}" VERBATIM COMMAND_EXPAND_LISTS)
+    set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
     set(${out} ${object} PARENT_SCOPE)
 endfunction()
