@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOMENTUM 0.9f
-
 struct layer {
     uint32_t inputs, outputs;
     size_t num_params; /* inputs x outputs weights, then outputs biases */
@@ -72,6 +70,12 @@ void mlp_free(struct mlp *m) {
     layer_free(&m->top);
     free(m->scores);
     free(m);
+}
+
+float *mlp_params(struct mlp *m, int layer, size_t *num_params) {
+    const struct layer *l = layer == 0 ? &m->hidden : &m->top;
+    *num_params = l->num_params;
+    return l->params;
 }
 
 /* One sample through the hidden layer. */
@@ -155,7 +159,7 @@ static void layer_step(struct layer *l, float rate) {
     float *restrict params = l->params, *restrict gradient = l->gradient;
     float *restrict velocity = l->velocity;
     for (size_t i = 0; i < l->num_params; i++) {
-        velocity[i] = MOMENTUM * velocity[i] - rate * gradient[i];
+        velocity[i] = MLP_MOMENTUM * velocity[i] - rate * gradient[i];
         params[i] += velocity[i];
         gradient[i] = 0.0f;
     }

@@ -6,9 +6,11 @@
 #ifndef MLP_H
 #define MLP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-#define MLP_HIDDEN 64
+#define MLP_HIDDEN   64
+#define MLP_MOMENTUM 0.9f
 
 struct mlp;
 
@@ -18,6 +20,12 @@ struct mlp;
  */
 struct mlp *mlp_new(uint32_t inputs, uint32_t classes, float input_scale, uint64_t seed);
 void mlp_free(struct mlp *m); /* NULL is fine */
+
+/*
+ * The parameters of a layer, 0 the hidden one, 1 the one on top of it: inputs x outputs weights,
+ * then outputs biases. They are the network's, and may be written to.
+ */
+float *mlp_params(struct mlp *m, int layer, size_t *num_params);
 
 struct mlp_result {
     double loss;      /* cross-entropy, summed over the samples */

@@ -1,9 +1,10 @@
 /*
- * Command line of train_mlp.
+ * Command line of train_mlp and train_cuda.
  */
 #define _GNU_SOURCE
 #include "train_options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 
 static const char usage[] =
-    "Usage: train_mlp TRAIN.hrd [TEST.hrd] [options]\n"
+    "Usage: %s TRAIN.hrd [TEST.hrd] [options]\n"
     "       train_mlp --load-whole X.npy y.npy [TEST.hrd] [options]\n"
     "\n"
     "Trains a perceptron (inputs -> 64 -> classes) on a data set that need not fit into memory:\n"
@@ -126,7 +127,7 @@ int train_options_parse(int argc, char **argv, struct train_options *out) {
     int whole = 0, option = 0, index = 0;
     while ((option = getopt_long(argc, argv, "h", known, &index)) != -1) {
         if (option == 'h') {
-            fputs(usage, stdout);
+            printf(usage, program_invocation_short_name);
             return 1;
         }
         if (option_take(option, optarg, out, &whole) != 0) {
@@ -136,7 +137,7 @@ int train_options_parse(int argc, char **argv, struct train_options *out) {
         }
     }
     if (paths_take(argc - optind, argv + optind, whole, out) != 0) {
-        fputs(usage, stderr);
+        fprintf(stderr, usage, program_invocation_short_name);
         return 3;
     }
     return 0;

@@ -1,5 +1,5 @@
 /*
- * Command line of train_mlp.
+ * Command line of train_mlp and train_cuda.
  */
 #ifndef TRAIN_OPTIONS_H
 #define TRAIN_OPTIONS_H

@@ -1,5 +1,6 @@
 /*
- * What train_mlp tells: lines for people while it works, and at the end the figures as JSON.
+ * What train_mlp and train_cuda tell: lines for people while it works, and at the end the figures
+ * as JSON.
  */
 #ifndef TRAIN_REPORT_H
 #define TRAIN_REPORT_H

@@ -1,5 +1,5 @@
 /*
- * Steps, epochs and tests of train_mlp.
+ * Steps, epochs and tests of train_mlp and train_cuda.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "trainer.h"
@@ -86,8 +86,8 @@ int trainer_init(struct trainer *t, const struct train_options *opts,
     t->inputs = (uint32_t)kind->inputs;
     t->classes = (uint32_t)kind->classes;
     t->sample_bytes = (uint64_t)t->inputs * hr_dtype_bytes(t->x_dtype) + hr_dtype_bytes(t->y_dtype);
-    const float scale = kind->largest > 0.0 ? (float)(1.0 / kind->largest) : 1.0f;
-    t->mlp = mlp_new(t->inputs, t->classes, scale, opts->seed);
+    t->input_scale = kind->largest > 0.0 ? (float)(1.0 / kind->largest) : 1.0f;
+    t->mlp = mlp_new(t->inputs, t->classes, t->input_scale, opts->seed);
     t->labels = malloc(n * sizeof *t->labels);
     t->floats = malloc(t->x_dtype == HR_FLOAT32 ? 1 : (size_t)n * t->inputs * sizeof(float));
     if (t->mlp == NULL || t->labels == NULL || t->floats == NULL ||
@@ -149,14 +149,16 @@ static const int64_t *as_labels(struct trainer *t, const void *y, uint32_t n) {
     return t->labels;
 }
 
+float trainer_rate(const struct trainer *t) {
+    const uint64_t epochs_left = t->opts->epochs - t->total.epoch;
+    return t->opts->rate * (float)epochs_left / (float)t->opts->epochs;
+}
+
 int trainer_step(struct trainer *t, const void *x, const void *y, uint32_t n) {
     const int64_t *labels = as_labels(t, y, n);
     if (labels == NULL)
         return -1;
-    /* Smaller steps towards the end find a better place. */
-    const uint64_t epochs_left = t->opts->epochs - t->total.epoch;
-    const float rate = t->opts->rate * (float)epochs_left / (float)t->opts->epochs;
-    const struct mlp_result r = mlp_train(t->mlp, as_floats(t, x, n), labels, n, rate);
+    const struct mlp_result r = mlp_train(t->mlp, as_floats(t, x, n), labels, n, trainer_rate(t));
     t->epoch.samples += n;
     t->epoch.bytes += n * t->sample_bytes;
     t->epoch.loss += r.loss;

@@ -16,6 +16,7 @@ struct trainer {
     struct mlp *mlp;
     hr_dtype x_dtype, y_dtype;
     uint32_t inputs, classes;
+    float input_scale;
     uint64_t sample_bytes; /* of x and y */
 
     float *floats;   /* batch_samples x inputs: rows that are not float32 yet */
@@ -45,6 +46,9 @@ int fields_choose(const hr_dataset *ds, hr_field *x, hr_field *y);
 int trainer_init(struct trainer *t, const struct train_options *opts,
                  const struct sample_kind *kind);
 void trainer_free(struct trainer *t);
+
+/* The learning rate of the next step: smaller towards the end, which finds a better place. */
+float trainer_rate(const struct trainer *t);
 
 /* One step on n samples, at most a batch. 0: done; -1: a message was printed. */
 int trainer_step(struct trainer *t, const void *x, const void *y, uint32_t n);
