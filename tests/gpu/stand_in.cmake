@@ -35,3 +35,10 @@ foreach(seed 1 2 3)
         FAIL_REGULAR_EXPRESSION "stand-in for CUDA"
         PASS_REGULAR_EXPRESSION "batch 0 on the GPU begins with label 0\n.*batch 9 on the GPU begins with label 9\n$")
 endforeach()
+
+foreach(name gpu_loader gpu_faults)
+    headrace_stand_in(${name} ${${name}} fake_gpu_kernels.c LINKS headrace)
+    target_include_directories(${name}_stand_in PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+endforeach()
+headrace_stand_in(gpu_finish ${gpu_finish} fake_gpu_kernels.c ${fake_kernels} LINKS headrace_internal)
+target_include_directories(gpu_finish_stand_in PRIVATE ${PROJECT_SOURCE_DIR}/gpu/cuda)
