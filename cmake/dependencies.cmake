@@ -1,10 +1,24 @@
 # What the library is built from. HDF5 is looked for only by the source helper (convert/helper).
 find_package(Threads REQUIRED)
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd>=1.4.0)
-pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash>=0.8.0)
-pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.11)
-pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing>=2.1)
+find_package(PkgConfig QUIET)
+
+# headrace_dependency(NAME MODULE>=VERSION HEADER LIBRARY): the target PkgConfig::NAME. Where there is no
+# pkg-config, by header and library alone, also below CMAKE_PREFIX_PATH; of any version then.
+macro(headrace_dependency name module header library)
+    if(PKG_CONFIG_FOUND)
+        pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${module})
+    else()
+        find_path(${name}_HEADERS ${header} REQUIRED)
+        find_library(${name}_FILE ${library} REQUIRED)
+        add_library(PkgConfig::${name} INTERFACE IMPORTED)
+        target_include_directories(PkgConfig::${name} INTERFACE ${${name}_HEADERS})
+        target_link_libraries(PkgConfig::${name} INTERFACE ${${name}_FILE})
+    endif()
+endmacro()
+headrace_dependency(ZSTD libzstd>=1.4.0 zstd.h zstd)
+headrace_dependency(XXHASH libxxhash>=0.8.0 xxhash.h xxhash)
+headrace_dependency(JANSSON jansson>=2.11 jansson.h jansson)
+headrace_dependency(URING liburing>=2.1 liburing.h uring)
 
 find_library(AIO_LIBRARY aio REQUIRED)
 find_path(AIO_INCLUDE_DIR libaio.h REQUIRED)
