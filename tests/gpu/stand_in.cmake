@@ -36,7 +36,7 @@ foreach(seed 1 2 3)
         PASS_REGULAR_EXPRESSION "batch 0 on the GPU begins with label 0\n.*batch 9 on the GPU begins with label 9\n$")
 endforeach()
 
-foreach(name gpu_loader gpu_faults)
+foreach(name gpu_loader gpu_faults gpu_finished)
     headrace_stand_in(${name} ${${name}} fake_gpu_kernels.c LINKS headrace)
     target_include_directories(${name}_stand_in PRIVATE ${PROJECT_SOURCE_DIR}/tests)
 endforeach()
