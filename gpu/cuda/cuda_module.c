@@ -57,8 +57,11 @@ static hr_status result(hr_error *err, cudaError_t e, const char *what) {
 
 static hr_status check_driver(cudaError_t e, struct hr__gpu_info *info, hr_error *err) {
     int driver = 0, runtime = 0;
-    (void)cudaDriverGetVersion(&driver);
-    (void)cudaRuntimeGetVersion(&runtime);
+    cudaError_t asked = cudaDriverGetVersion(&driver);
+    if (asked == cudaSuccess)
+        asked = cudaRuntimeGetVersion(&runtime);
+    if (asked != cudaSuccess)
+        return failed(err, asked, "asking for the version of the driver");
     info->driver_version = driver;
     info->runtime_version = runtime;
     if (driver == 0)
@@ -167,11 +170,15 @@ static hr_status cuda_memory_alloc(void *gpu, size_t n_bytes, void **out, hr_err
     return result(err, cudaMalloc(out, n_bytes), "allocating memory of the GPU (cudaMalloc)");
 }
 
+/* cudaMemcpy() of a few bytes may return before they are there, and the stream of uploads does not
+ * wait for the default stream, in which they come. */
 static hr_status cuda_memory_write(void *gpu, void *dst, const void *src, size_t n_bytes,
                                    hr_error *err) {
     (void)gpu;
-    return result(err, cudaMemcpy(dst, src, n_bytes, cudaMemcpyHostToDevice),
-                  "writing memory of the GPU (cudaMemcpy)");
+    cudaError_t e = cudaMemcpy(dst, src, n_bytes, cudaMemcpyHostToDevice);
+    if (e == cudaSuccess)
+        e = cudaStreamSynchronize(cudaStreamLegacy);
+    return result(err, e, "writing memory of the GPU (cudaMemcpy)");
 }
 
 static void cuda_memory_free(void *gpu, void *p) {
