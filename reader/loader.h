@@ -174,10 +174,13 @@ struct hr__placement {
 };
 
 /* Where the upload thread's time goes. Under the lock of the loader. */
+enum hr__upload_wait { HR__UPLOAD_WORKS, HR__UPLOAD_BATCH, HR__UPLOAD_SLOT, HR__UPLOAD_DEVICE };
 struct hr__upload_counters {
-    int64_t began_ns;       /* of the thread; 0: not yet */
-    int64_t wait_batch_ns;  /* no batch was whole */
-    int64_t wait_slot_ns;   /* a batch was whole, and no slot free */
+    enum hr__upload_wait waits_for; /* now, */
+    int64_t since_ns;               /* since then */
+    int64_t began_ns;               /* of the thread; 0: not yet */
+    int64_t wait_batch_ns;          /* no batch was whole */
+    int64_t wait_slot_ns;           /* a batch was whole, and no slot free */
     int64_t wait_device_ns; /* for uploads: while they ran, or waited for the consumer's work */
     int64_t upload_ns;      /* the device uploaded and finished */
     int64_t exposed_ns;     /* of uploads that a stream's wait is known of: it waited for them */
@@ -200,6 +203,7 @@ struct hr__loader_gpu {
     bool may_upload_made;
     struct hr_batch *flying[HR__MOST_FLYING]; /* begun and not seen, the oldest first */
     uint32_t num_flying;
+    uint64_t next_seen; /* batches below this number have arrived */
     struct hr__upload_counters counters;
 };
 
@@ -368,6 +372,8 @@ void hr__gpu_close(struct hr_loader *l);
 
 /* loader_upload.c */
 void *hr__upload_run(void *loader); /* the thread */
+/* Adds the wait that it is in, up to now. */
+void hr__upload_count_wait(struct hr__upload_counters *c, int64_t now_ns);
 
 /* loader_worker.c */
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth, hr_error *err);

@@ -31,6 +31,11 @@ static bool at_last_end(const struct hr_loader *l) {
            l->next_deliver / l->num_batches == l->config.num_epochs;
 }
 
+/* So that what was found in the last batches is told with the end of their epoch. */
+static bool checks_known(const struct hr_loader *l) {
+    return l->config.upload.bad_bytes == 0 || l->gpu.next_seen >= l->next_deliver;
+}
+
 static hr_status deliver(struct hr_loader *l, hr_batch **out) {
     const bool begun = l->config.host_finishes || l->gpu.ops != NULL;
     struct hr_batch *b =
@@ -54,6 +59,8 @@ static hr_status next_now(struct hr_loader *l, hr_batch **out, hr_error *err) {
         return l->failure.status;
     }
     if (at_last_end(l) || at_epoch_end(l)) {
+        if (!checks_known(l))
+            return HR_TIMEOUT;
         l->epoch_end_told = true;
         return HR_END_OF_EPOCH;
     }

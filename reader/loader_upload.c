@@ -21,6 +21,16 @@ static struct hr__finish_bad *result_of(const struct hr_batch *b) {
     return g->result_stride_bytes > 0 ? (struct hr__finish_bad *)(void *)results : NULL;
 }
 
+void hr__upload_count_wait(struct hr__upload_counters *c, int64_t now_ns) {
+    const int64_t waited_ns = now_ns > c->since_ns ? now_ns - c->since_ns : 0;
+    if (c->waits_for == HR__UPLOAD_BATCH)
+        c->wait_batch_ns += waited_ns;
+    else if (c->waits_for == HR__UPLOAD_SLOT)
+        c->wait_slot_ns += waited_ns;
+    else if (c->waits_for == HR__UPLOAD_DEVICE)
+        c->wait_device_ns += waited_ns;
+}
+
 /* ---- the thread; each of these is called with the lock, and may give it up meanwhile ---- */
 
 static bool may_begin(const struct hr_loader *l) {
@@ -45,10 +55,20 @@ static void begin_next(struct hr_loader *l) {
     hr__batch_finished(b);
 }
 
+static void wait_begins(struct hr__upload_counters *c, enum hr__upload_wait what) {
+    c->waits_for = what;
+    c->since_ns = hr__now_ns();
+}
+
+static void wait_ends(struct hr__upload_counters *c) {
+    hr__upload_count_wait(c, hr__now_ns());
+    c->waits_for = HR__UPLOAD_WORKS;
+}
+
 static void count(struct hr__upload_counters *c, const struct hr__upload_times *t,
-                  int64_t waited_ns) {
+                  uint64_t n_bytes) {
     c->uploads++;
-    c->wait_device_ns += waited_ns;
+    c->uploaded_bytes += n_bytes;
     if (t->upload_ns > 0)
         c->upload_ns += t->upload_ns;
     if (t->stalled_ns < 0 || t->before_ns < 0)
@@ -70,6 +90,7 @@ static void arrived(struct hr_batch *b) {
         hr__bad_count(l, b);
     }
     b->in_flight = false;
+    l->wakes.batch_ready |= ++g->next_seen == l->next_deliver; /* the end may have waited for it */
     hr__batch_drop_rows(b);
     hr__admit_others(l);
     hr__batch_settle(b);
@@ -80,30 +101,25 @@ static void see_oldest(struct hr_loader *l) {
     struct hr_batch *b = g->flying[0];
     struct hr__upload_times times;
     hr_error err = {0};
+    wait_begins(&g->counters, HR__UPLOAD_DEVICE);
     hr__loader_unlock(l);
-    const int64_t began_ns = hr__now_ns();
     const hr_status st = hr__upload_see(&g->upload, slot_of(b), &times, &err);
-    const int64_t waited_ns = hr__now_ns() - began_ns;
     pthread_mutex_lock(&l->lock);
+    wait_ends(&g->counters);
     if (st != HR_OK) {
         hr__loader_fail(l, st, &err);
         return;
     }
-    count(&g->counters, &times, waited_ns);
+    count(&g->counters, &times, b->num_samples * hr__wanted_sample_bytes(&l->config));
     arrived(b);
 }
 
 static void wait_for_work(struct hr_loader *l) {
     struct hr__loader_gpu *g = &l->gpu;
-    const bool whole = l->next_begin < l->next_whole;
-    const int64_t began_ns = hr__now_ns();
+    wait_begins(&g->counters, l->next_begin < l->next_whole ? HR__UPLOAD_SLOT : HR__UPLOAD_BATCH);
     hr__loader_wake(l);
     (void)hr__cond_wait_until(&g->may_upload, &l->lock, -1);
-    const int64_t waited_ns = hr__now_ns() - began_ns;
-    if (whole)
-        g->counters.wait_slot_ns += waited_ns;
-    else
-        g->counters.wait_batch_ns += waited_ns;
+    wait_ends(&g->counters);
 }
 
 void *hr__upload_run(void *loader) {

@@ -120,6 +120,42 @@ static void loader_gpu__several_held_on_two_streams__every_batch_right(void **st
     hr_dataset_close(ds);
 }
 
+/* What a loader on a GPU says of itself, and that its figures fit. */
+static void loader_gpu__report__its_figures_add_up(void **state) {
+    (void)state;
+    hr_error err = {0};
+    hr_dataset *ds = made_open("gpu.hrd", &small);
+    hr_loader_options o = on_gpu(1);
+    hr_loader_info info = {.struct_bytes = sizeof(info)};
+    hr_loader_plan plan = {.struct_bytes = sizeof(plan)};
+    hr_loader_report_info r = {.struct_bytes = sizeof(r)};
+    o.num_epochs = 5;
+    fake_gpu_begin(1);
+    cudaStream_t stream = fake_gpu_stream();
+    hr_loader *l = fake_gpu_loader(ds, &o, fake_gpu_ops());
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(fake_gpu_drain(l, &small, stream), small.num_samples);
+    made_ok(hr_loader_describe(l, &info, &err), &err);
+    made_ok(hr_loader_report(l, &r, &err), &err);
+    made_ok(hr_loader_plan_make(ds, &o, &plan, &err), &err);
+    assert_int_equal(info.device, o.device);
+    assert_int_equal(info.device_slots, o.device_slots);
+    assert_true(fake_cuda_device_bytes(0) - info.device_bytes < 4096);
+    assert_int_equal(info.device_bytes, plan.device_bytes);
+    assert_int_equal(info.pinned, 1);
+    assert_true(info.device_name[0] != '\0');
+    assert_true(fake_cuda_registered_bytes() >= info.ring_bytes);
+    assert_true(r.uploads + 2 >= info.batches_delivered && r.uploads <= info.batches_delivered);
+    assert_true(r.uploaded_bytes <= r.delivered_bytes);
+    assert_true(r.upload_thread_ns >=
+                r.upload_wait_batch_ns + r.upload_wait_slot_ns + r.upload_wait_device_ns);
+    assert_true(!r.overlap_known || (r.overlap_share >= 0 && r.overlap_share <= 1));
+    fake_gpu_loader_close(l);
+    fake_gpu_stream_destroy(stream);
+    fake_gpu_end();
+    hr_dataset_close(ds);
+}
+
 /* ---- finishing, which must be what it is on the host ---- */
 
 static hr_dataset *made_images(void) {
@@ -197,7 +233,7 @@ static uint64_t bad_of(hr_loader *l, uint32_t field) {
 }
 
 /* One epoch on both devices side by side. What is bad in a batch is known when the second after it
- * has come. */
+ * has come, and at the end of the epoch. */
 static void compare_epochs(hr_loader *there, hr_loader *here, uint32_t num_fields,
                            cudaStream_t stream) {
     hr_error err = {0};
@@ -214,7 +250,9 @@ static void compare_epochs(hr_loader *there, hr_loader *here, uint32_t num_field
         hr_batch_release(a);
         made_ok(hr_batch_release_on(b, stream, &err), &err);
     }
+    assert_int_equal(hr_loader_next(there, LIMIT_NS, &b, &err), HR_END_OF_EPOCH);
     assert_true(before[1] > 0);
+    assert_int_equal(bad_of(there, num_fields - 1), bad_of(here, num_fields - 1));
 }
 
 static void loader_gpu__finishing__is_the_hosts_bit_for_bit(void **state) {
@@ -310,6 +348,7 @@ int main(void) {
         cmocka_unit_test(loader_gpu__device_at_its_own_pace__every_batch_right),
         cmocka_unit_test(loader_gpu__several_held_on_two_streams__every_batch_right),
         cmocka_unit_test(loader_gpu__finishing__is_the_hosts_bit_for_bit),
+        cmocka_unit_test(loader_gpu__report__its_figures_add_up),
         cmocka_unit_test(loader_gpu__stream_does_not_wait__seen),
         cmocka_unit_test(loader_gpu__release_ignored__seen),
         cmocka_unit_test(loader_gpu__rows_reused_too_early__seen),
