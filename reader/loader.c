@@ -129,9 +129,9 @@ hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
     HR_TRY(hr__loader_config_make(ds, &o, l->io.io, &l->config, err));
     l->config.untimed = setup->untimed;
     HR_TRY(plan(l, &o, err));
-    hr__loader_place(l, setup->sysfs != NULL ? setup->sysfs : "/sys");
     if (l->config.device != HR_DEVICE_HOST)
         HR_TRY(hr__gpu_open(l, setup->gpu, err));
+    hr__loader_place(l, setup->sysfs != NULL ? setup->sysfs : "/sys");
     HR_TRY(ring_make(l, err));
     HR_TRY(hr__outs_make(l, err));
     HR_TRY(hr__gpu_prepare(l, err));

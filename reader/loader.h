@@ -170,6 +170,8 @@ struct hr__placement {
     uint32_t *node_of;     /* [worker]: index in numa */
     uint32_t num_nodes;    /* with workers; 1: anywhere */
     bool ring_interleaved;
+    bool beside_gpu; /* what is uploaded from lies on gpu_node */
+    uint32_t gpu_node;
     _Atomic int os_errno; /* what the system refused; 0: nothing */
 };
 
