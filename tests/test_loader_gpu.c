@@ -103,7 +103,7 @@ static void loader_gpu__several_held_on_two_streams__every_batch_right(void **st
         cudaStream_t streams[] = {fake_gpu_stream(), fake_gpu_stream()};
         hr_loader *l = fake_gpu_loader(ds, &o, fake_gpu_ops());
         struct held held[3] = {{NULL, NULL}};
-        uint64_t random = seed, n = 0;
+        uint64_t random = seed + 1, n = 0;
         for (uint32_t i = 0; i < 200 && n < small.num_samples; i++) {
             struct held *h = &held[case_random(&random) % o.max_held_batches];
             give_back(h);
