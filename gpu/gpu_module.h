@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HR__GPU_ABI 2u
+#define HR__GPU_ABI 3u
 
 struct hr__gpu_info {
     char name[64];
@@ -72,6 +72,8 @@ struct hr__gpu_ops {
 
     /* ---- by any thread ---- */
 
+    /* The GPU is the calling thread's current device. Makes no context. */
+    bool (*is_current)(void *gpu);
     /* HR_ERR_INVALID: no stream of this GPU. */
     hr_status (*stream_record)(void *gpu, void *stream, void *event, hr_error *err);
     hr_status (*stream_await)(void *gpu, void *stream, void *event, hr_error *err);

@@ -350,6 +350,10 @@ void hr__batch_drop_rows(struct hr_batch *b);
 void hr__batch_settle(struct hr_batch *b);
 /* Nobody but its tensors holds the batch any more; nothing where that is so already. */
 void hr__batch_give_back(struct hr_batch *b);
+/* A tensor more holds the batch; false, and nothing is done: the consumer does not hold it. */
+bool hr__batch_export(struct hr_batch *b);
+/* One of them holds it no more. Of a loader that closes or is closed, too. */
+void hr__batch_unexport(struct hr_batch *b);
 
 /* loader_finish.c: workers finish whole batches; take and pending with the lock held. */
 uint32_t hr__finish_part_rows(const struct hr__loader_config *c);

@@ -268,6 +268,15 @@ static bool cuda_event_elapsed(void *gpu, void *begin, void *end, int64_t *ns) {
     return true;
 }
 
+/* What goes wrong here goes wrong again in the next call, which says so. */
+static bool cuda_is_current(void *gpu) {
+    int current = -1;
+    if (cudaGetDevice(&current) == cudaSuccess)
+        return current == ((struct gpu *)gpu)->device;
+    (void)cudaGetLastError();
+    return true;
+}
+
 /* The default streams' handles mean those of the calling thread's current device. */
 static hr_status check_stream(const struct gpu *g, cudaStream_t stream, hr_error *err) {
     int current = -1;
@@ -331,6 +340,7 @@ static const struct hr__gpu_ops cuda_ops = {
     .legacy_record = cuda_legacy_record,
     .event_wait = cuda_event_wait,
     .event_elapsed = cuda_event_elapsed,
+    .is_current = cuda_is_current,
     .stream_record = cuda_stream_record,
     .stream_await = cuda_stream_await,
     .range_begin = hr__cuda_range_begin,

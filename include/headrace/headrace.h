@@ -9,6 +9,7 @@
 #include "bench.h"
 #include "convert.h"
 #include "dataset.h"
+#include "dlpack.h"
 #include "finish.h"
 #include "gpu.h"
 #include "loader.h"
