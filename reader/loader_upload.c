@@ -34,8 +34,12 @@ static void begin_next(struct hr_loader *l) {
     hr_error err = {0};
     b->in_flight = true;
     hr__loader_unlock(l);
+    if (g->trace.entries != NULL)
+        b->upload_began_ns = hr__now_ns();
+    hr__range_begin(&l->ranges, HR__TRACE_UPLOAD, hr__trace_batch(b), slot_of(b));
     const hr_status st =
         hr__upload_begin(&g->upload, slot_of(b), b->slot->base, b->num_samples, result_of(b), &err);
+    hr__range_end(&l->ranges);
     pthread_mutex_lock(&l->lock);
     if (st != HR_OK) {
         hr__loader_fail(l, st, &err);
@@ -75,6 +79,15 @@ static void arrived(struct hr_batch *b) {
     hr__batch_settle(b);
 }
 
+static void trace_upload(const struct hr_batch *b, const struct hr__upload_times *t,
+                         int64_t began_ns, int64_t ended_ns) {
+    struct hr__trace *trace = &b->loader->gpu.trace;
+    const uint64_t batch = hr__trace_batch(b), device_ns = t->upload_ns > 0 ? t->upload_ns : 0;
+    hr__trace_add(trace, HR__TRACE_WAIT_UPLOAD, began_ns, ended_ns, batch, slot_of(b), 0);
+    hr__trace_add(trace, HR__TRACE_UPLOAD, b->upload_began_ns, ended_ns, batch, slot_of(b),
+                  device_ns);
+}
+
 static void see_oldest(struct hr_loader *l) {
     struct hr__loader_gpu *g = &l->gpu;
     struct hr_batch *b = g->flying[0];
@@ -82,28 +95,33 @@ static void see_oldest(struct hr_loader *l) {
     hr_error err = {0};
     hr__loader_unlock(l);
     const int64_t began_ns = hr__now_ns();
+    hr__range_begin(&l->ranges, HR__TRACE_WAIT_UPLOAD, hr__trace_batch(b), slot_of(b));
     const hr_status st = hr__upload_see(&g->upload, slot_of(b), &times, &err);
-    const int64_t waited_ns = hr__now_ns() - began_ns;
+    hr__range_end(&l->ranges);
+    const int64_t ended_ns = hr__now_ns();
     pthread_mutex_lock(&l->lock);
     if (st != HR_OK) {
         hr__loader_fail(l, st, &err);
         return;
     }
-    count(&g->counters, &times, waited_ns);
+    count(&g->counters, &times, ended_ns - began_ns);
+    trace_upload(b, &times, began_ns, ended_ns);
     arrived(b);
 }
 
 static void wait_for_work(struct hr_loader *l) {
     struct hr__loader_gpu *g = &l->gpu;
     const bool whole = l->next_begin < l->next_whole;
+    const enum hr__trace_kind kind = whole ? HR__TRACE_WAIT_SLOT : HR__TRACE_WAIT_BATCH;
+    const uint64_t batch = l->next_begin;
     const int64_t began_ns = hr__now_ns();
+    hr__range_begin(&l->ranges, kind, batch, 0);
     hr__loader_wake(l);
     (void)hr__cond_wait_until(&g->may_upload, &l->lock, -1);
-    const int64_t waited_ns = hr__now_ns() - began_ns;
-    if (whole)
-        g->counters.wait_slot_ns += waited_ns;
-    else
-        g->counters.wait_batch_ns += waited_ns;
+    hr__range_end(&l->ranges);
+    const int64_t ended_ns = hr__now_ns();
+    *(whole ? &g->counters.wait_slot_ns : &g->counters.wait_batch_ns) += ended_ns - began_ns;
+    hr__trace_add(&g->trace, kind, began_ns, ended_ns, batch, 0, 0);
 }
 
 void *hr__upload_run(void *loader) {
