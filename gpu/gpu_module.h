@@ -77,9 +77,11 @@ struct hr__gpu_ops {
     /* HR_ERR_INVALID: no stream of this GPU. */
     hr_status (*stream_record)(void *gpu, void *stream, void *event, hr_error *err);
     hr_status (*stream_await)(void *gpu, void *stream, void *event, hr_error *err);
-    /* A named range of the calling thread, for tools that look on. */
-    void (*range_begin)(const char *name);
-    void (*range_end)(void);
+    /* A tool looks on: without one, ranges are not worth their names. */
+    bool (*ranges_wanted)(void *gpu);
+    /* A named range of the calling thread, for that tool. */
+    void (*range_begin)(void *gpu, const char *name);
+    void (*range_end)(void *gpu);
 };
 
 /* The one symbol of a module: NULL if it does not know that ABI. */

@@ -139,6 +139,7 @@ hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
     prefix_begin(l);
     HR_TRY(workers_make(l, err));
     HR_TRY(queues_open(l, err));
+    HR_TRY(hr__traces_make(l, err));
     HR_TRY(workers_start(l, err));
     HR_TRY(hr__gpu_start(l, err));
     *out = l;
@@ -212,6 +213,7 @@ void hr_loader_close(hr_loader *l) {
     if (l == NULL || hr__loader_forked(l))
         return;
     threads_stop(l);
+    hr__traces_free(l);
     for (uint32_t i = 0; i < l->num_workers; i++)
         hr__worker_close(&l->workers[i]);
     free(l->workers);

@@ -44,6 +44,7 @@
 #include "io_backend.h"
 #include "loader_config.h"
 #include "loader_counters.h"
+#include "loader_trace.h"
 #include "numa.h"
 #include "row_store.h"
 #include "thread.h"
@@ -89,6 +90,7 @@ struct hr_batch {
     bool held;                  /* by the consumer */
     bool in_flight;             /* its upload has begun, and was not seen */
     uint32_t num_exported;      /* tensors that hold it */
+    int64_t upload_began_ns;    /* where it is traced */
     bool bad_known;             /* `bad` is what the check has found */
     struct hr__finish_bad *bad; /* one for each field; NULL: there is no finishing */
 };
@@ -153,6 +155,7 @@ struct hr__worker {
     struct hr__finish_bad *bad;  /* found in it, one for each field */
     bool timed;                  /* the scatter of the visit being decoded is */
     int64_t scatter_ns;          /* of all visits that were */
+    struct hr__trace trace;
     struct hr__counters counters;
     uint8_t apart[64]; /* the next worker's fields lie in another cache line than the counters */
 };
@@ -207,6 +210,7 @@ struct hr__loader_gpu {
     uint32_t num_flying;
     uint64_t next_seen; /* batches below this number have arrived */
     struct hr__upload_counters counters;
+    struct hr__trace trace; /* of that thread */
 };
 
 struct hr_loader {
@@ -245,6 +249,7 @@ struct hr_loader {
     uint64_t num_samples; /* of the first epoch, for this rank */
     uint32_t num_workers;
     struct hr__worker *workers;
+    struct hr__ranges ranges;
     uint8_t apart[64]; /* what every visit reads lies in other cache lines than what it changes */
 
     hr__mutex lock;
@@ -278,6 +283,7 @@ struct hr_loader {
     int64_t wait_batch_ns, wait_first_ns; /* the second: of them, until the first batch */
     int64_t next_began_ns, next_ended_ns; /* of hr_loader_next(); began 0: nobody is in it */
     uint64_t batches_delivered, samples_delivered;
+    struct hr__trace next_trace; /* of hr_loader_next() */
 };
 
 /* What benchmarks and tests open loaders with; zeroed: as hr_loader_open() does. */

@@ -96,6 +96,8 @@ hr_status hr__gpu_open(struct hr_loader *l, const struct hr__gpu_ops *ops, hr_er
         HR_TRY(hr__gpu_module_open(&ops, err));
     g->ops = ops;
     HR_TRY(apart(l, device_open, err));
+    if (ops->ranges_wanted(g->gpu))
+        l->ranges = (struct hr__ranges){ops, g->gpu};
     HR_TRY(budget_check(l, err));
 done:
     return st;

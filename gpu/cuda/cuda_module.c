@@ -14,6 +14,7 @@
 struct gpu {
     int device;
     cudaStream_t uploads;
+    void *ranges; /* NULL: no tool looks on */
 };
 
 /* ---- errors ---- */
@@ -125,8 +126,11 @@ static cudaError_t device_start(struct gpu *g, struct hr__gpu_info *info) {
 
 static void cuda_close(void *gpu) {
     struct gpu *g = gpu;
-    if (g != NULL && g->uploads != NULL)
+    if (g == NULL)
+        return;
+    if (g->uploads != NULL)
         (void)cudaStreamDestroy(g->uploads);
+    hr__cuda_ranges_close(g->ranges);
     free(g);
 }
 
@@ -145,6 +149,7 @@ static hr_status cuda_open(uint32_t index, void **gpu, struct hr__gpu_info *info
         cuda_close(g);
         return failed(err, e, "starting the GPU");
     }
+    g->ranges = hr__cuda_ranges_open();
     *gpu = g;
     return HR_OK;
 }
@@ -318,6 +323,20 @@ static hr_status cuda_stream_await(void *gpu, void *stream, void *event, hr_erro
                                        "ordering a stream (cudaStreamWaitEvent)", err);
 }
 
+/* ---- ranges ---- */
+
+static bool cuda_ranges_wanted(void *gpu) {
+    return ((const struct gpu *)gpu)->ranges != NULL;
+}
+
+static void cuda_range_begin(void *gpu, const char *name) {
+    hr__cuda_range_begin(((const struct gpu *)gpu)->ranges, name);
+}
+
+static void cuda_range_end(void *gpu) {
+    hr__cuda_range_end(((const struct gpu *)gpu)->ranges);
+}
+
 static const struct hr__gpu_ops cuda_ops = {
     .abi = HR__GPU_ABI,
     .name = "cuda",
@@ -343,8 +362,9 @@ static const struct hr__gpu_ops cuda_ops = {
     .is_current = cuda_is_current,
     .stream_record = cuda_stream_record,
     .stream_await = cuda_stream_await,
-    .range_begin = hr__cuda_range_begin,
-    .range_end = hr__cuda_range_end,
+    .ranges_wanted = cuda_ranges_wanted,
+    .range_begin = cuda_range_begin,
+    .range_end = cuda_range_end,
 };
 
 __attribute__((visibility("default"))) hr__gpu_module_fn headrace_gpu_module;

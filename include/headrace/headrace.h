@@ -18,6 +18,7 @@
 #include "report.h"
 #include "status.h"
 #include "subset.h"
+#include "trace.h"
 #include "types.h"
 #include "writer.h"
 
