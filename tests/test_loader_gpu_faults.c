@@ -9,6 +9,8 @@
 
 #include "headrace/gpu.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -278,6 +280,44 @@ static void open__no_module__has_its_own_status(void **state) {
     hr_dataset_close(ds);
 }
 
+/* ---- threads that the system refuses ---- */
+
+static int threads_left = -1; /* -1: as many as are wanted */
+
+int __real_pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*start)(void *),
+                          void *arg);
+int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*start)(void *),
+                          void *arg);
+int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*start)(void *),
+                          void *arg) {
+    if (threads_left == 0)
+        return EAGAIN;
+    threads_left -= threads_left > 0;
+    return __real_pthread_create(id, attr, start, arg);
+}
+
+static void open__threads_refused__nothing_is_left(void **state) {
+    (void)state;
+    hr_dataset *ds = made_open("gpu.hrd", &small);
+    const hr_loader_options o = on_gpu();
+    hr_status st = HR_ERR_NO_MEMORY;
+    int n = 0;
+    for (; st != HR_OK; n++) {
+        hr_error err = {0};
+        hr_loader *l = NULL;
+        fake_gpu_begin(1);
+        threads_left = n;
+        st = try_open(ds, &o, &l, &err);
+        assert_true(st == HR_OK || st == HR_ERR_NO_MEMORY);
+        threads_left = 0; /* not for the close either */
+        hr_loader_close(l);
+        threads_left = -1;
+        fake_gpu_end();
+    }
+    assert_true(n > 5); /* two for the GPU, two workers, the uploads */
+    hr_dataset_close(ds);
+}
+
 /* ---- contexts, forks, closing ---- */
 
 /* The calling thread's current device is left alone, and the other GPU is not touched. */
@@ -415,6 +455,7 @@ int main(void) {
         cmocka_unit_test(open__memory_cannot_be_pinned__is_told_or_done_without),
         cmocka_unit_test(options__that_cannot_work__are_refused),
         cmocka_unit_test(open__no_module__has_its_own_status),
+        cmocka_unit_test(open__threads_refused__nothing_is_left),
         cmocka_unit_test(loader_gpu__second_gpu__one_context),
         cmocka_unit_test(loader_host__machine_with_a_gpu__no_context),
         cmocka_unit_test(loader_gpu__forked__child_leaves_cuda_alone),
