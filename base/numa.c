@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "numa.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -114,6 +115,24 @@ struct hr__numa *hr__numa_read(const char *sysfs, const struct hr__cpus *allowed
         return n;
     free(n);
     return NULL;
+}
+
+bool hr__numa_of_pci(const char *sysfs, const char *pci, uint32_t *node) {
+    char path[512], device[32];
+    struct hr__cpus one; /* a node, in the same form; "-1" is no list */
+    size_t n = 0;
+    for (; pci[n] != '\0' && n + 1 < sizeof(device); n++)
+        device[n] = (char)tolower((unsigned char)pci[n]);
+    device[n] = '\0';
+    const int length =
+        snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/numa_node", sysfs, device);
+    if (n == 0 || length < 0 || (size_t)length >= sizeof(path) || !read_list(path, &one) ||
+        hr__cpus_count(&one) != 1)
+        return false;
+    for (*node = 0; *node < HR__MAX_NODES; (*node)++)
+        if (hr__cpus_has(&one, *node))
+            return true;
+    return false;
 }
 
 uint32_t hr__numa_home(const struct hr__numa *n) {

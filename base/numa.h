@@ -60,5 +60,11 @@ int hr__numa_run_on(const struct hr__numa_node *node);
  * was given a policy of its own (numactl), which is left alone; -errno: the system refuses, as many
  * containers do. */
 int hr__numa_interleave(const struct hr__numa *n, void *memory, size_t n_bytes);
+/* The same, and they will lie on one node, the kernel's number, as long as it has room. */
+int hr__numa_prefer(uint32_t node, void *memory, size_t n_bytes);
+
+/* The node that a device on the PCI bus ("0000:3b:00.0") is next to; false: the system does not
+ * say, as on machines with one. */
+bool hr__numa_of_pci(const char *sysfs, const char *pci, uint32_t *node);
 
 #endif

@@ -204,25 +204,6 @@ done:
     return st;
 }
 
-/* On the disk, then under its name. */
-static hr_status complete(struct hr__partial_file *p, bool replace, hr_error *err) {
-    int rc = p->file.ops->sync(p->file.ctx);
-    if (rc != 0)
-        return hr__error_os(
-            err, -rc, "fsync of %s failed, so %s was not made; check the disk, then export again",
-            p->path, p->target);
-    rc = p->folder->rename(p->folder->ctx, p->path, p->target, replace);
-    if (rc != 0)
-        return hr__error_os(err, -rc, "%s cannot be given its name", p->target);
-    p->in_use = true; /* by its own name */
-    rc = p->folder->sync_parent(p->folder->ctx, p->target);
-    return rc == 0 ? HR_OK
-                   : hr__error_os(
-                         err, -rc,
-                         "the folder of %s cannot be synchronised; check the disk and the file",
-                         p->target);
-}
-
 static hr_status export_field(struct job *job, const struct item *item, hr_error *err) {
     bool replace = (job->opts.flags & HR_CONVERT_REPLACE) != 0;
     struct hr__partial_file partial;
@@ -230,7 +211,7 @@ static hr_status export_field(struct job *job, const struct item *item, hr_error
     HR_TRY(hr__partial_file_open(&hr__posix_folder, item->path, replace, &partial, err));
     HR_TRY(hr__partial_file_empty(&partial, err));
     HR_TRY(copy_samples(job, item, &partial.file, err));
-    HR_TRY(complete(&partial, replace, err));
+    HR_TRY(hr__partial_file_complete(&partial, replace, err));
 done:
     if (st != HR_OK)
         hr__error_prefix(err, "exporting the field %s", item->info.name);

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HR__GPU_ABI 2u
+#define HR__GPU_ABI 3u
 
 struct hr__gpu_info {
     char name[64];
@@ -72,12 +72,16 @@ struct hr__gpu_ops {
 
     /* ---- by any thread ---- */
 
+    /* The GPU is the calling thread's current device. Makes no context. */
+    bool (*is_current)(void *gpu);
     /* HR_ERR_INVALID: no stream of this GPU. */
     hr_status (*stream_record)(void *gpu, void *stream, void *event, hr_error *err);
     hr_status (*stream_await)(void *gpu, void *stream, void *event, hr_error *err);
-    /* A named range of the calling thread, for tools that look on. */
-    void (*range_begin)(const char *name);
-    void (*range_end)(void);
+    /* A tool looks on: without one, ranges are not worth their names. */
+    bool (*ranges_wanted)(void *gpu);
+    /* A named range of the calling thread, for that tool. */
+    void (*range_begin)(void *gpu, const char *name);
+    void (*range_end)(void *gpu);
 };
 
 /* The one symbol of a module: NULL if it does not know that ABI. */

@@ -24,16 +24,22 @@ uint32_t hr_batch_num_fields(const hr_batch *b) {
     return b->loader->config.num_fields;
 }
 
-void *hr_batch_data(const hr_batch *b, uint32_t field) {
-    if (field >= b->loader->config.num_fields || b->loader->pid != getpid())
-        return NULL;
+/* Where fields begin: those that finishing has written, and those that are in their rows. */
+static uint8_t *fields_base(const hr_batch *b, bool written) {
     const struct hr_loader *l = b->loader;
-    const struct hr__finished_fields *f = &l->config.finish;
-    const bool there = l->gpu.ops != NULL;
-    const struct hr__upload_slot *slot = there ? &l->gpu.upload.slots[b - l->outs] : NULL;
-    uint8_t *rows = there ? slot->rows : b->slot->base, *out = there ? slot->out : b->out;
-    return f->fields != NULL && f->fields[field].writes ? out + f->fields[field].out_off
-                                                        : rows + l->config.field_offs[field];
+    if (l->gpu.ops == NULL)
+        return written ? b->out : b->slot->base;
+    const struct hr__upload_slot *slot = &l->gpu.upload.slots[b - l->outs];
+    return written ? slot->out : slot->rows;
+}
+
+void *hr_batch_data(const hr_batch *b, uint32_t field) {
+    const struct hr__loader_config *c = &b->loader->config;
+    if (field >= c->num_fields || b->loader->pid != getpid())
+        return NULL;
+    const struct hr__finished_field *f = c->finish.fields;
+    return f != NULL && f[field].writes ? fields_base(b, true) + f[field].out_off
+                                        : fields_base(b, false) + c->field_offs[field];
 }
 
 void *hr_batch_data_by_name(const hr_batch *b, const char *name) {

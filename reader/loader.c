@@ -129,9 +129,9 @@ hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
     HR_TRY(hr__loader_config_make(ds, &o, l->io.io, &l->config, err));
     l->config.untimed = setup->untimed;
     HR_TRY(plan(l, &o, err));
-    hr__loader_place(l, setup->sysfs != NULL ? setup->sysfs : "/sys");
     if (l->config.device != HR_DEVICE_HOST)
         HR_TRY(hr__gpu_open(l, setup->gpu, err));
+    hr__loader_place(l, setup->sysfs != NULL ? setup->sysfs : "/sys");
     HR_TRY(ring_make(l, err));
     HR_TRY(hr__outs_make(l, err));
     HR_TRY(hr__gpu_prepare(l, err));
@@ -139,6 +139,7 @@ hr_status hr__loader_open(hr_dataset *ds, const hr_loader_options *opts,
     prefix_begin(l);
     HR_TRY(workers_make(l, err));
     HR_TRY(queues_open(l, err));
+    HR_TRY(hr__traces_make(l, err));
     HR_TRY(workers_start(l, err));
     HR_TRY(hr__gpu_start(l, err));
     *out = l;
@@ -212,6 +213,7 @@ void hr_loader_close(hr_loader *l) {
     if (l == NULL || hr__loader_forked(l))
         return;
     threads_stop(l);
+    hr__traces_free(l);
     for (uint32_t i = 0; i < l->num_workers; i++)
         hr__worker_close(&l->workers[i]);
     free(l->workers);

@@ -44,6 +44,7 @@
 #include "io_backend.h"
 #include "loader_config.h"
 #include "loader_counters.h"
+#include "loader_trace.h"
 #include "numa.h"
 #include "row_store.h"
 #include "thread.h"
@@ -89,6 +90,7 @@ struct hr_batch {
     bool held;                  /* by the consumer */
     bool in_flight;             /* its upload has begun, and was not seen */
     uint32_t num_exported;      /* tensors that hold it */
+    int64_t upload_began_ns;    /* where it is traced */
     bool bad_known;             /* `bad` is what the check has found */
     struct hr__finish_bad *bad; /* one for each field; NULL: there is no finishing */
 };
@@ -153,6 +155,7 @@ struct hr__worker {
     struct hr__finish_bad *bad;  /* found in it, one for each field */
     bool timed;                  /* the scatter of the visit being decoded is */
     int64_t scatter_ns;          /* of all visits that were */
+    struct hr__trace trace;
     struct hr__counters counters;
     uint8_t apart[64]; /* the next worker's fields lie in another cache line than the counters */
 };
@@ -170,14 +173,19 @@ struct hr__placement {
     uint32_t *node_of;     /* [worker]: index in numa */
     uint32_t num_nodes;    /* with workers; 1: anywhere */
     bool ring_interleaved;
+    bool beside_gpu; /* what is uploaded from lies on gpu_node */
+    uint32_t gpu_node;
     _Atomic int os_errno; /* what the system refused; 0: nothing */
 };
 
 /* Where the upload thread's time goes. Under the lock of the loader. */
+enum hr__upload_wait { HR__UPLOAD_WORKS, HR__UPLOAD_BATCH, HR__UPLOAD_SLOT, HR__UPLOAD_DEVICE };
 struct hr__upload_counters {
-    int64_t began_ns;       /* of the thread; 0: not yet */
-    int64_t wait_batch_ns;  /* no batch was whole */
-    int64_t wait_slot_ns;   /* a batch was whole, and no slot free */
+    enum hr__upload_wait waits_for; /* now, */
+    int64_t since_ns;               /* since then */
+    int64_t began_ns;               /* of the thread; 0: not yet */
+    int64_t wait_batch_ns;          /* no batch was whole */
+    int64_t wait_slot_ns;           /* a batch was whole, and no slot free */
     int64_t wait_device_ns; /* for uploads: while they ran, or waited for the consumer's work */
     int64_t upload_ns;      /* the device uploaded and finished */
     int64_t exposed_ns;     /* of uploads that a stream's wait is known of: it waited for them */
@@ -200,7 +208,9 @@ struct hr__loader_gpu {
     bool may_upload_made;
     struct hr_batch *flying[HR__MOST_FLYING]; /* begun and not seen, the oldest first */
     uint32_t num_flying;
+    uint64_t next_seen; /* batches below this number have arrived */
     struct hr__upload_counters counters;
+    struct hr__trace trace; /* of that thread */
 };
 
 struct hr_loader {
@@ -239,6 +249,7 @@ struct hr_loader {
     uint64_t num_samples; /* of the first epoch, for this rank */
     uint32_t num_workers;
     struct hr__worker *workers;
+    struct hr__ranges ranges;
     uint8_t apart[64]; /* what every visit reads lies in other cache lines than what it changes */
 
     hr__mutex lock;
@@ -272,6 +283,7 @@ struct hr_loader {
     int64_t wait_batch_ns, wait_first_ns; /* the second: of them, until the first batch */
     int64_t next_began_ns, next_ended_ns; /* of hr_loader_next(); began 0: nobody is in it */
     uint64_t batches_delivered, samples_delivered;
+    struct hr__trace next_trace; /* of hr_loader_next() */
 };
 
 /* What benchmarks and tests open loaders with; zeroed: as hr_loader_open() does. */
@@ -344,6 +356,10 @@ void hr__batch_drop_rows(struct hr_batch *b);
 void hr__batch_settle(struct hr_batch *b);
 /* Nobody but its tensors holds the batch any more; nothing where that is so already. */
 void hr__batch_give_back(struct hr_batch *b);
+/* A tensor more holds the batch; false, and nothing is done: the consumer does not hold it. */
+bool hr__batch_export(struct hr_batch *b);
+/* One of them holds it no more. Of a loader that closes or is closed, too. */
+void hr__batch_unexport(struct hr_batch *b);
 
 /* loader_finish.c: workers finish whole batches; take and pending with the lock held. */
 uint32_t hr__finish_part_rows(const struct hr__loader_config *c);
@@ -368,6 +384,8 @@ void hr__gpu_close(struct hr_loader *l);
 
 /* loader_upload.c */
 void *hr__upload_run(void *loader); /* the thread */
+/* Adds the wait that it is in, up to now. */
+void hr__upload_count_wait(struct hr__upload_counters *c, int64_t now_ns);
 
 /* loader_worker.c */
 hr_status hr__worker_open(struct hr__worker *w, struct hr_loader *l, uint32_t depth, hr_error *err);

@@ -105,6 +105,7 @@ hr_status hr__admit_begin(struct hr_loader *l, uint64_t epoch, uint64_t first_ba
         l->num_samples += hr__order_epoch_samples(l->admit_epoch->order, c->first_stream + s);
     l->next_item = l->next_seq = l->watermark = first_item_of(l, first_batch);
     l->next_assign = l->next_whole = l->next_begin = l->next_ready = l->next_deliver = first_batch;
+    l->gpu.next_seen = first_batch;
     return HR_OK;
 }
 

@@ -31,6 +31,11 @@ static bool at_last_end(const struct hr_loader *l) {
            l->next_deliver / l->num_batches == l->config.num_epochs;
 }
 
+/* So that what was found in the last batches is told with the end of their epoch. */
+static bool checks_known(const struct hr_loader *l) {
+    return l->config.upload.bad_bytes == 0 || l->gpu.next_seen >= l->next_deliver;
+}
+
 static hr_status deliver(struct hr_loader *l, hr_batch **out) {
     const bool begun = l->config.host_finishes || l->gpu.ops != NULL;
     struct hr_batch *b =
@@ -54,6 +59,8 @@ static hr_status next_now(struct hr_loader *l, hr_batch **out, hr_error *err) {
         return l->failure.status;
     }
     if (at_last_end(l) || at_epoch_end(l)) {
+        if (!checks_known(l))
+            return HR_TIMEOUT;
         l->epoch_end_told = true;
         return HR_END_OF_EPOCH;
     }
@@ -65,12 +72,20 @@ static hr_status next_now(struct hr_loader *l, hr_batch **out, hr_error *err) {
     return l->next_deliver == l->next_ready ? HR_TIMEOUT : deliver(l, out);
 }
 
+/* Where several threads wait at the same time, each from when the one before had its batch. */
+static void trace_next(struct hr_loader *l, hr_status st, int64_t began_ns, int64_t now_ns) {
+    const uint64_t batch = l->next_deliver - (st == HR_OK);
+    hr__trace_add(&l->next_trace, HR__TRACE_WAIT_BATCH,
+                  began_ns > l->next_ended_ns ? began_ns : l->next_ended_ns, now_ns, batch, 0, 0);
+}
+
 static void count_next(struct hr_loader *l, hr_status st, int64_t began_ns) {
     int64_t now_ns = hr__now_ns();
     l->next_began_ns = 0;
     l->wait_batch_ns += now_ns - began_ns;
     if (st != HR_OK && st != HR_TIMEOUT)
         return; /* the end may be asked for again and again: no part of the epoch */
+    trace_next(l, st, began_ns, now_ns);
     l->next_ended_ns = now_ns;
     if (l->batches_delivered == 0 || (l->batches_delivered == 1 && st == HR_OK))
         l->wait_first_ns = l->wait_batch_ns;
@@ -87,11 +102,13 @@ hr_status hr_loader_next(hr_loader *l, int64_t timeout_ns, hr_batch **out, hr_er
     bool in_time = true;
     pthread_mutex_lock(&l->lock);
     l->next_began_ns = began_ns;
+    hr__range_begin(&l->ranges, HR__TRACE_WAIT_BATCH, l->next_deliver, 0);
     st = next_now(l, out, err);
     while (st == HR_TIMEOUT && in_time) {
         in_time = hr__cond_wait_until(&l->batch_ready, &l->lock, deadline_ns);
         st = next_now(l, out, err); /* another thread may have taken the batch, or the end */
     }
+    hr__range_end(&l->ranges);
     count_next(l, st, began_ns);
     pthread_mutex_unlock(&l->lock);
     return st;

@@ -6,6 +6,7 @@
 #include "loader.h"
 
 #include "checked.h"
+#include "clock.h"
 
 #define PART_BYTES (512u << 10) /* read and written: what a worker takes at once */
 
@@ -81,10 +82,15 @@ static void done(struct hr__worker *w) {
 
 void hr__finish_part(struct hr__worker *w) {
     const int64_t began_ns = hr__worker_clock(w);
+    const uint64_t batch = hr__trace_batch(w->part.batch), num_rows = w->part.num_rows;
+    hr__range_begin(&w->loader->ranges, HR__TRACE_FINISH, batch, num_rows);
     for (uint32_t i = 0; i < w->loader->config.num_fields; i++) {
         w->bad[i] = (struct hr__finish_bad)HR__FINISH_BAD_NONE;
         finish_field(w, i, &w->bad[i]);
     }
+    hr__range_end(&w->loader->ranges);
+    if (w->trace.entries != NULL) /* before the consumer can know of it */
+        hr__trace_add(&w->trace, HR__TRACE_FINISH, began_ns, hr__now_ns(), batch, num_rows, 0);
     done(w);
     hr__count_ns(&w->counters.finish_ns, hr__worker_clock(w) - began_ns);
 }

@@ -38,6 +38,17 @@ static hr_status apart(struct hr_loader *l, hr_status (*run)(struct hr_loader *l
     return st != HR_OK ? st : e.st;
 }
 
+/* The same for what must be done, if need be by this thread, whose current device is another one
+ * then. What fails is of a device that has failed, and has nothing in flight. */
+static void apart_or_here(struct hr_loader *l,
+                          hr_status (*run)(struct hr_loader *l, hr_error *err)) {
+    struct errand e = {.loader = l, .run = run, .st = HR_OK, .err = NULL};
+    struct hr__thread there = {0};
+    if (hr__thread_start(&there, "hr-gpu", errand_run, &e, NULL) != HR_OK)
+        (void)errand_run(&e);
+    hr__thread_join(&there);
+}
+
 /* ---- open ---- */
 
 /* What fits the budget, or the memory that is free: the largest number of slots, if it is one that
@@ -96,6 +107,8 @@ hr_status hr__gpu_open(struct hr_loader *l, const struct hr__gpu_ops *ops, hr_er
         HR_TRY(hr__gpu_module_open(&ops, err));
     g->ops = ops;
     HR_TRY(apart(l, device_open, err));
+    if (ops->ranges_wanted(g->gpu))
+        l->ranges = (struct hr__ranges){ops, g->gpu};
     HR_TRY(budget_check(l, err));
 done:
     return st;
@@ -181,10 +194,9 @@ static hr_status stop(struct hr_loader *l, hr_error *err) {
     return st;
 }
 
-/* A device that has failed has nothing in flight. */
 void hr__gpu_stop(struct hr_loader *l) {
     if (l->gpu.gpu != NULL)
-        (void)apart(l, stop, NULL);
+        apart_or_here(l, stop);
 }
 
 static hr_status shut(struct hr_loader *l, hr_error *err) {
@@ -199,7 +211,7 @@ static hr_status shut(struct hr_loader *l, hr_error *err) {
 
 void hr__gpu_close(struct hr_loader *l) {
     if (l->gpu.gpu != NULL)
-        (void)apart(l, shut, NULL);
+        apart_or_here(l, shut);
     if (l->gpu.may_upload_made)
         pthread_cond_destroy(&l->gpu.may_upload);
 }

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "error.h"
 #include "io_backend.h"
+#include "loader_trace.h"
 #include "superblock.h"
 
 #include <stdio.h>
@@ -72,6 +73,12 @@ static uint64_t outs_bytes(const struct hr__loader_config *c) {
            c->num_threads * checks + hr__finished_fields_bytes(&c->finish, c->num_fields) + device;
 }
 
+/* Of each worker, of the consumer and, with a GPU, of the upload thread. */
+static uint64_t trace_bytes(const struct hr__loader_config *c) {
+    const uint64_t threads = c->num_threads + (c->device != HR_DEVICE_HOST ? 2u : 1u);
+    return threads * c->trace_events * sizeof(struct hr__trace_entry);
+}
+
 uint64_t hr__loader_ring_bytes(const struct hr__loader_config *c) {
     return saturating_mul(c->num_slots, c->slot_bytes) + c->upload.num_slots * c->upload.bad_bytes;
 }
@@ -83,7 +90,7 @@ uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
     return buffer_bytes(1, hr__loader_ring_bytes(c)) + outs_bytes(c) +
            saturating_mul(c->num_threads, per_worker) +
            saturating_mul(c->io_depth, c->io_buffer_bytes) +
-           hr__io_backend_threads(c->io, c->io_depth) * HR__READ_THREAD_BYTES +
+           hr__io_backend_threads(c->io, c->io_depth) * HR__READ_THREAD_BYTES + trace_bytes(c) +
            c->num_slots * PER_SLOT_BYTES +
            hr__order_bytes(&c->order_params, hr__loader_max_epochs(c)) + hr__loader_shared_bytes(c);
 }
@@ -170,14 +177,18 @@ static bool shrink(struct hr__loader_config *c, const struct hr__order *order, u
 static hr_status refuse(const struct hr__loader_config *c, uint64_t needed, hr_error *err) {
     uint32_t window = hr__loader_largest_window(c);
     uint64_t enough = hr__max_u64(needed, hr__loader_smallest_reopen_bytes(c, needed));
-    char advice[96] = "no window works with this batch";
+    char advice[96] = "no window works with this batch", traced[64] = "";
     if (window > 0)
         snprintf(advice, sizeof(advice), "or use a window of at most %u", window);
+    if (c->trace_events > 0)
+        snprintf(traced, sizeof(traced), " (%.1f MiB of it for trace_events)",
+                 (double)trace_bytes(c) / 1048576.0);
     return hr__error_set(err, HR_ERR_BUDGET,
                          "the budget of %.1f MiB is too small: batches of %u samples with a window "
-                         "of %u visits need %.1f MiB; give that much, %s",
+                         "of %u visits need %.1f MiB%s; give that much, %s",
                          (double)c->budget_bytes / 1048576.0, c->order_params.batch_samples,
-                         c->order_params.window_visits, (double)enough / 1048576.0 + 0.05, advice);
+                         c->order_params.window_visits, (double)enough / 1048576.0 + 0.05, traced,
+                         advice);
 }
 
 hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__order *order,

@@ -5,7 +5,8 @@
  *    scheduler decides.
  *  - What a worker allocates is made by a thread on its node; its read buffers it fills in itself.
  *  - Batches, into which all workers write, are interleaved over the nodes, where the system lets
- *    them be; elsewhere their pages lie with the worker that happens to write to them first.
+ *    them be; elsewhere their pages lie with the worker that happens to write to them first. What a
+ *    GPU reads lies on the node that the GPU is next to.
  *
  * On other machines nothing of this happens.
  */
@@ -27,6 +28,7 @@ void hr__loader_place(struct hr_loader *l, const char *sysfs) {
     p->numa = hr__numa_read(sysfs, &allowed);
     if (p->numa == NULL)
         return;
+    p->beside_gpu = l->gpu.ops != NULL && hr__numa_of_pci(sysfs, l->gpu.info.pci, &p->gpu_node);
     p->node_of = calloc(c->num_threads, sizeof(*p->node_of));
     uint32_t used = 0;
     if (p->node_of != NULL)
@@ -35,7 +37,7 @@ void hr__loader_place(struct hr_loader *l, const char *sysfs) {
         hr__loader_unplace(l);
     else
         p->num_nodes = used;
-    p->ring_interleaved = p->num_nodes > 1; /* until that is refused */
+    p->ring_interleaved = p->num_nodes > 1 && !p->beside_gpu; /* until that is refused */
 }
 
 void hr__loader_unplace(struct hr_loader *l) {
@@ -55,10 +57,12 @@ static void refused(struct hr__placement *p, int rc) {
 
 void hr__batches_place(struct hr_loader *l, void *memory, size_t n_bytes) {
     struct hr__placement *p = &l->placement;
-    if (p->numa == NULL)
+    const size_t all_bytes = l->device.ops->ring_bytes(l->device.ctx, n_bytes);
+    if (p->beside_gpu)
+        refused(p, hr__numa_prefer(p->gpu_node, memory, all_bytes));
+    if (p->beside_gpu || p->numa == NULL)
         return;
-    int rc =
-        hr__numa_interleave(p->numa, memory, l->device.ops->ring_bytes(l->device.ctx, n_bytes));
+    int rc = hr__numa_interleave(p->numa, memory, all_bytes);
     p->ring_interleaved = p->ring_interleaved && rc == 0;
     refused(p, rc);
 }

@@ -82,6 +82,27 @@ static int64_t add_consumer(struct hr_loader *l, int64_t now_ns, hr_loader_repor
     return first_ns;
 }
 
+static void add_uploads(struct hr_loader *l, int64_t now_ns, hr_loader_report_info *r) {
+    pthread_mutex_lock(&l->lock);
+    struct hr__upload_counters c = l->gpu.counters;
+    pthread_mutex_unlock(&l->lock);
+    if (c.began_ns == 0)
+        return;
+    hr__upload_count_wait(&c, now_ns);
+    r->pinned = l->gpu.pinned;
+    r->uploads = c.uploads;
+    r->uploaded_bytes = c.uploaded_bytes;
+    r->upload_ns = c.upload_ns;
+    r->upload_thread_ns = now_ns > c.began_ns ? now_ns - c.began_ns : 0;
+    r->upload_wait_batch_ns = c.wait_batch_ns;
+    r->upload_wait_slot_ns = c.wait_slot_ns;
+    r->upload_wait_device_ns = c.wait_device_ns;
+    r->stalled_ns = c.stalled_ns;
+    r->overlap_known = c.known_ns > 0;
+    if (c.known_ns > 0)
+        r->overlap_share = 1 - (double)c.exposed_ns / (double)c.known_ns;
+}
+
 /* Counters are read one after the other while workers go on: what they add up to may be a little
  * more than the time there was. */
 static void find_shares(const struct timed *timed, hr_loader_report_info *r) {
@@ -140,10 +161,13 @@ hr_status hr_loader_report(hr_loader *l, hr_loader_report_info *out, hr_error *e
         .num_nodes = l->placement.num_nodes,
         .order_samples = c->num_samples,
         .dataset_samples = c->ds->footer.num_samples,
+        .device = c->device,
     };
     for (uint32_t i = 0; i < l->num_workers; i++)
         add_worker(&l->workers[i].counters, now_ns, &r, &timed);
     int64_t wait_first_ns = add_consumer(l, now_ns, &r);
+    if (c->device != HR_DEVICE_HOST)
+        add_uploads(l, r.elapsed_ns + l->opened_ns, &r);
     find_shares(&timed, &r);
     r.limit = hr__report_limit(&r, wait_first_ns, &given_up);
     find_advice(l, &r);

@@ -88,9 +88,14 @@ static enum hr__admission try_admit(struct hr__worker *w, uint32_t num_mine, str
 }
 
 /* A full ring waits for the consumer where it could take a batch; otherwise it is too small. */
-static void wait_for_room(struct hr_loader *l, struct hr__counters *c) {
-    bool ready = l->next_deliver < l->next_ready;
-    int64_t began_ns = hr__now_ns();
+static void wait_for_room(struct hr__worker *w) {
+    struct hr_loader *l = w->loader;
+    struct hr__counters *c = &w->counters;
+    const bool ready = l->next_deliver < l->next_ready;
+    const enum hr__trace_kind kind = ready ? HR__TRACE_WAIT_CONSUMER : HR__TRACE_WAIT_ROOM;
+    const uint64_t batch = ready ? l->next_deliver : l->next_assign;
+    const int64_t began_ns = hr__now_ns();
+    hr__range_begin(&l->ranges, kind, batch, 0);
     hr__loader_wake(l); /* a gap may have been the last that a batch waited for */
     hr__wait_begins(c, ready ? HR__WAIT_CONSUMER : HR__WAIT_RING, began_ns);
     l->num_waiting++;
@@ -98,7 +103,10 @@ static void wait_for_room(struct hr_loader *l, struct hr__counters *c) {
     l->num_waiting--;
     l->num_woken -= l->num_woken > 0;
     hr__wait_ends(c);
-    hr__count_ns(ready ? &c->wait_consumer_ns : &c->wait_ring_ns, hr__now_ns() - began_ns);
+    hr__range_end(&l->ranges);
+    const int64_t ended_ns = hr__now_ns();
+    hr__count_ns(ready ? &c->wait_consumer_ns : &c->wait_ring_ns, ended_ns - began_ns);
+    hr__trace_add(&w->trace, kind, began_ns, ended_ns, batch, 0, 0);
 }
 
 static enum hr__admission admit(struct hr__worker *w, uint32_t num_mine, bool may_wait,
@@ -112,7 +120,7 @@ static enum hr__admission admit(struct hr__worker *w, uint32_t num_mine, bool ma
         enum hr__admission a = try_admit(w, num_mine, out);
         if (a != HR__ADMIT_LATER || !may_wait)
             return a;
-        wait_for_room(l, &w->counters);
+        wait_for_room(w);
     }
     return HR__ADMIT_NO_MORE;
 }

@@ -21,6 +21,16 @@ static struct hr__finish_bad *result_of(const struct hr_batch *b) {
     return g->result_stride_bytes > 0 ? (struct hr__finish_bad *)(void *)results : NULL;
 }
 
+void hr__upload_count_wait(struct hr__upload_counters *c, int64_t now_ns) {
+    const int64_t waited_ns = now_ns > c->since_ns ? now_ns - c->since_ns : 0;
+    if (c->waits_for == HR__UPLOAD_BATCH)
+        c->wait_batch_ns += waited_ns;
+    else if (c->waits_for == HR__UPLOAD_SLOT)
+        c->wait_slot_ns += waited_ns;
+    else if (c->waits_for == HR__UPLOAD_DEVICE)
+        c->wait_device_ns += waited_ns;
+}
+
 /* ---- the thread; each of these is called with the lock, and may give it up meanwhile ---- */
 
 static bool may_begin(const struct hr_loader *l) {
@@ -34,8 +44,12 @@ static void begin_next(struct hr_loader *l) {
     hr_error err = {0};
     b->in_flight = true;
     hr__loader_unlock(l);
+    if (g->trace.entries != NULL)
+        b->upload_began_ns = hr__now_ns();
+    hr__range_begin(&l->ranges, HR__TRACE_UPLOAD, hr__trace_batch(b), slot_of(b));
     const hr_status st =
         hr__upload_begin(&g->upload, slot_of(b), b->slot->base, b->num_samples, result_of(b), &err);
+    hr__range_end(&l->ranges);
     pthread_mutex_lock(&l->lock);
     if (st != HR_OK) {
         hr__loader_fail(l, st, &err);
@@ -45,10 +59,23 @@ static void begin_next(struct hr_loader *l) {
     hr__batch_finished(b);
 }
 
+static void wait_begins(struct hr__upload_counters *c, enum hr__upload_wait what) {
+    c->waits_for = what;
+    c->since_ns = hr__now_ns();
+}
+
+/* Returns the time. */
+static int64_t wait_ends(struct hr__upload_counters *c) {
+    const int64_t now_ns = hr__now_ns();
+    hr__upload_count_wait(c, now_ns);
+    c->waits_for = HR__UPLOAD_WORKS;
+    return now_ns;
+}
+
 static void count(struct hr__upload_counters *c, const struct hr__upload_times *t,
-                  int64_t waited_ns) {
+                  uint64_t n_bytes) {
     c->uploads++;
-    c->wait_device_ns += waited_ns;
+    c->uploaded_bytes += n_bytes;
     if (t->upload_ns > 0)
         c->upload_ns += t->upload_ns;
     if (t->stalled_ns < 0 || t->before_ns < 0)
@@ -70,9 +97,19 @@ static void arrived(struct hr_batch *b) {
         hr__bad_count(l, b);
     }
     b->in_flight = false;
+    l->wakes.batch_ready |= ++g->next_seen == l->next_deliver; /* the end may have waited for it */
     hr__batch_drop_rows(b);
     hr__admit_others(l);
     hr__batch_settle(b);
+}
+
+static void trace_upload(const struct hr_batch *b, const struct hr__upload_times *t,
+                         int64_t began_ns, int64_t ended_ns) {
+    struct hr__trace *trace = &b->loader->gpu.trace;
+    const uint64_t batch = hr__trace_batch(b), device_ns = t->upload_ns > 0 ? t->upload_ns : 0;
+    hr__trace_add(trace, HR__TRACE_WAIT_UPLOAD, began_ns, ended_ns, batch, slot_of(b), 0);
+    hr__trace_add(trace, HR__TRACE_UPLOAD, b->upload_began_ns, ended_ns, batch, slot_of(b),
+                  device_ns);
 }
 
 static void see_oldest(struct hr_loader *l) {
@@ -80,30 +117,34 @@ static void see_oldest(struct hr_loader *l) {
     struct hr_batch *b = g->flying[0];
     struct hr__upload_times times;
     hr_error err = {0};
+    wait_begins(&g->counters, HR__UPLOAD_DEVICE);
     hr__loader_unlock(l);
-    const int64_t began_ns = hr__now_ns();
+    hr__range_begin(&l->ranges, HR__TRACE_WAIT_UPLOAD, hr__trace_batch(b), slot_of(b));
     const hr_status st = hr__upload_see(&g->upload, slot_of(b), &times, &err);
-    const int64_t waited_ns = hr__now_ns() - began_ns;
+    hr__range_end(&l->ranges);
     pthread_mutex_lock(&l->lock);
+    const int64_t ended_ns = wait_ends(&g->counters);
     if (st != HR_OK) {
         hr__loader_fail(l, st, &err);
         return;
     }
-    count(&g->counters, &times, waited_ns);
+    count(&g->counters, &times, b->num_samples * hr__wanted_sample_bytes(&l->config));
+    trace_upload(b, &times, g->counters.since_ns, ended_ns);
     arrived(b);
 }
 
 static void wait_for_work(struct hr_loader *l) {
     struct hr__loader_gpu *g = &l->gpu;
     const bool whole = l->next_begin < l->next_whole;
-    const int64_t began_ns = hr__now_ns();
+    const enum hr__trace_kind kind = whole ? HR__TRACE_WAIT_SLOT : HR__TRACE_WAIT_BATCH;
+    const uint64_t batch = l->next_begin;
+    wait_begins(&g->counters, whole ? HR__UPLOAD_SLOT : HR__UPLOAD_BATCH);
+    hr__range_begin(&l->ranges, kind, batch, 0);
     hr__loader_wake(l);
     (void)hr__cond_wait_until(&g->may_upload, &l->lock, -1);
-    const int64_t waited_ns = hr__now_ns() - began_ns;
-    if (whole)
-        g->counters.wait_slot_ns += waited_ns;
-    else
-        g->counters.wait_batch_ns += waited_ns;
+    hr__range_end(&l->ranges);
+    const int64_t ended_ns = wait_ends(&g->counters);
+    hr__trace_add(&g->trace, kind, g->counters.since_ns, ended_ns, batch, 0, 0);
 }
 
 void *hr__upload_run(void *loader) {

@@ -142,6 +142,19 @@ static void count_visit(struct hr__worker *w, int64_t took_ns, int64_t scatter_n
     }
 }
 
+/* It is traced before the consumer can know of it. */
+static hr_status decode(struct hr__worker *w, struct hr__read *r, int64_t began_ns, hr_error *err) {
+    const struct hr_loader *l = w->loader;
+    const uint64_t visit = hr__trace_visit(l, &r->item);
+    hr__range_begin(&l->ranges, HR__TRACE_DECODE, visit, r->item.chunk);
+    const hr_status st = hr__visit_decode(w, r, err);
+    l->row_store->fence();
+    hr__range_end(&l->ranges);
+    if (w->trace.entries != NULL)
+        hr__trace_add(&w->trace, HR__TRACE_DECODE, began_ns, hr__now_ns(), visit, r->item.chunk, 0);
+    return st;
+}
+
 /* Decodes what has been read, tells so, and submits another read in its place. A visit is complete
  * with its last piece: until then its read goes on with the next. There may be very many, so
  * whether the loader still wants them is asked at each. began_ns: when the worker began with it. */
@@ -153,8 +166,7 @@ static hr_status finish_read(struct hr__worker *w, const struct hr__io_done *don
     hr_status st;
     w->timed = !w->loader->config.untimed && w->counters.visits % HR__TIMED_VISITS == 0;
     HR_TRY(hr__read_check(w, r, done->result, err));
-    HR_TRY(hr__visit_decode(w, r, err));
-    w->loader->row_store->fence();
+    HR_TRY(decode(w, r, began_ns, err));
     const bool more = hr__piece_next(w->loader, r);
     if (!more) {
         hr__count(&w->counters.visits, 1); /* before the consumer can know of it */
@@ -180,12 +192,18 @@ static void count_reaped(struct hr__worker *w, const struct hr__io_done *done, i
     struct hr__counters *c = &w->counters;
     int64_t n_bytes = 0;
     for (int i = 0; i < n; i++) {
-        n_bytes += done[i].result > 0 ? done[i].result : 0;
-        hr__count(&c->latency[hr__latency_bucket(now_ns - w->reads[done[i].tag].submitted_ns)], 1);
+        const struct hr__read *r = &w->reads[done[i].tag];
+        const int64_t read_bytes = done[i].result > 0 ? done[i].result : 0;
+        n_bytes += read_bytes;
+        hr__count(&c->latency[hr__latency_bucket(now_ns - r->submitted_ns)], 1);
+        hr__trace_add(&w->trace, HR__TRACE_READ, r->submitted_ns, now_ns, r->item.chunk,
+                      (uint64_t)read_bytes, done[i].tag);
     }
     bool copied =
         w->loader->io.io == HR_IO_CACHED && n_bytes / COPY_BYTES_PER_NS >= now_ns - began_ns;
     hr__count_ns(copied ? &c->copy_ns : &c->wait_io_ns, now_ns - began_ns);
+    hr__trace_add(&w->trace, copied ? HR__TRACE_COPY_READS : HR__TRACE_WAIT_READS, began_ns, now_ns,
+                  (uint64_t)n, (uint64_t)n_bytes, 0);
 }
 
 static hr_status reap_reads(struct hr__worker *w, enum hr__admission *a, hr_error *err) {
@@ -193,7 +211,9 @@ static hr_status reap_reads(struct hr__worker *w, enum hr__admission *a, hr_erro
     hr_status st = HR_OK;
     int64_t now_ns = hr__worker_clock(w), began_ns = now_ns;
     hr__wait_begins(&w->counters, HR__WAIT_IO, began_ns);
+    hr__range_begin(&w->loader->ranges, HR__TRACE_WAIT_READS, w->depth - w->num_free, 0);
     int n = w->queue.ops->reap(w->queue.ctx, done, REAP_AT_ONCE);
+    hr__range_end(&w->loader->ranges);
     hr__wait_ends(&w->counters);
     if (n < 0)
         return hr__error_os(err, -n, "%s: waiting for reads failed",

@@ -13,8 +13,8 @@
 #define DURATION_TEXT 16u
 
 const char *hr_limit_name(hr_limit limit) {
-    static const char *const names[] = {"unknown", "disk",   "decoding",
-                                        "threads", "budget", "consumer"};
+    static const char *const names[] = {"unknown", "disk",     "decoding", "threads",
+                                        "budget",  "consumer", "upload",   "compute"};
     unsigned i = (unsigned)limit;
     return names[i < sizeof(names) / sizeof(names[0]) ? i : 0];
 }
@@ -77,6 +77,45 @@ static void add_budget(struct text *t, const hr_loader_report_info *r, enum hr__
     add(t, "; give it %.1f MiB", (double)r->ample_bytes / MIB + 0.05);
 }
 
+static double per_second(uint64_t n_bytes, int64_t ns) {
+    return ns > 0 ? (double)n_bytes / (double)ns : 0;
+}
+
+static void add_hidden(struct text *t, const hr_loader_report_info *r) {
+    if (r->overlap_known)
+        add(t, ", and %.0f %% of that was hidden behind compute", 100 * r->overlap_share);
+}
+
+static void add_upload_limit(struct text *t, const hr_loader_report_info *r) {
+    add(t, "limited by the upload: it ran %.0f %% of the time, at %.1f GB/s",
+        percent(r->upload_ns, r->upload_thread_ns), per_second(r->uploaded_bytes, r->upload_ns));
+    add(t, r->pinned ? "; upload less: fewer fields, or smaller types that are cast on the GPU"
+                     : "; pin the memory, which is several times as fast");
+}
+
+static void add_compute_limit(struct text *t, const hr_loader_report_info *r) {
+    add(t,
+        "limited by compute: uploads waited %.0f %% of the time for the consumer's work on the "
+        "GPU; "
+        "they took %.0f %%",
+        percent(r->upload_wait_device_ns - r->upload_ns, r->upload_thread_ns),
+        percent(r->upload_ns, r->upload_thread_ns));
+    add_hidden(t, r);
+}
+
+static void add_consumer_limit(struct text *t, const hr_loader_report_info *r) {
+    if (r->device != HR_DEVICE_HOST)
+        add(t,
+            "limited by the consumer: it held all batches on the GPU for %.0f %% of the time; give "
+            "them back on the stream (hr_batch_release_on), or have more device slots",
+            percent(r->upload_wait_slot_ns, r->upload_thread_ns));
+    else
+        add(t,
+            "limited by the consumer: it waited %.0f %% of its time for batches, the loader %.0f "
+            "%% of its time for room",
+            100 * r->waiting_share, 100 * hr__report_for_room(r));
+}
+
 /* What most of the work of busy threads is. */
 static const char *work_of(const hr_loader_report_info *r) {
     return r->finish_ns > r->decode_ns + r->scatter_ns ? "finishing" : "decoding";
@@ -103,11 +142,13 @@ void hr__report_sentence(hr_loader_report_info *r, enum hr__given_up given_up) {
         add_budget(&t, r, given_up);
         break;
     case HR_LIMIT_CONSUMER:
-        add(&t,
-            "limited by the consumer: it waited %.0f %% of its time for batches, the loader %.0f "
-            "%% "
-            "of its time for room",
-            100 * r->waiting_share, 100 * hr__report_for_room(r));
+        add_consumer_limit(&t, r);
+        break;
+    case HR_LIMIT_UPLOAD:
+        add_upload_limit(&t, r);
+        break;
+    case HR_LIMIT_COMPUTE:
+        add_compute_limit(&t, r);
         break;
     case HR_LIMIT_UNKNOWN:
     default:
@@ -164,6 +205,19 @@ static void add_threads(struct text *t, const hr_loader_report_info *r) {
         add(t, "\n  %-17s%5.1f %%", "finishing", percent(r->finish_ns, r->thread_ns));
 }
 
+static void add_uploads(struct text *t, const hr_loader_report_info *r) {
+    const int64_t all = r->upload_thread_ns;
+    const int64_t compute = r->upload_wait_device_ns - r->upload_ns;
+    add(t, "\nuploads            %.1f MiB in %s of the GPU's time, %.1f GB/s",
+        (double)r->uploaded_bytes / MIB, duration((double)r->upload_ns).text,
+        per_second(r->uploaded_bytes, r->upload_ns));
+    add_hidden(t, r);
+    add(t, "\n  uploading        %5.1f %%", percent(r->upload_ns, all));
+    add(t, "\n  for compute      %5.1f %%", percent(compute > 0 ? compute : 0, all));
+    add(t, "\n  no batch whole   %5.1f %%", percent(r->upload_wait_batch_ns, all));
+    add(t, "\n  all slots held   %5.1f %%", percent(r->upload_wait_slot_ns, all));
+}
+
 size_t hr_loader_report_text(const hr_loader_report_info *r, char *out, size_t capacity_bytes) {
     struct text t = {out, capacity_bytes, 0};
     double beside = r->wanted_bytes > 0 ? (double)r->read_bytes / (double)r->wanted_bytes : 1;
@@ -171,6 +225,8 @@ size_t hr_loader_report_text(const hr_loader_report_info *r, char *out, size_t c
         return 0;
     add(&t, "%.*s", (int)strnlen(r->sentence, sizeof(r->sentence)), r->sentence);
     add_threads(&t, r);
+    if (r->device != HR_DEVICE_HOST)
+        add_uploads(&t, r);
     add(&t, "\nconsumer           waited %.1f %% of %s for batches", 100 * r->waiting_share,
         duration((double)r->elapsed_ns).text);
     if (r->first_batch_ns >= 0)

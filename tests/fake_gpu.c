@@ -60,7 +60,7 @@ cudaStream_t fake_gpu_stream(void) {
 
 void fake_gpu_stream_destroy(cudaStream_t stream) {
     fake_cuda_as_user(true);
-    assert_int_equal(cudaStreamDestroy(stream), cudaSuccess);
+    (void)cudaStreamDestroy(stream); /* a device that has failed says so here, too */
     fake_cuda_as_user(false);
 }
 
@@ -109,7 +109,6 @@ void fake_gpu_check(hr_batch *b, const struct made *m, cudaStream_t stream) {
                                             {c->x, (size_t)n * m->row_bytes},
                                             {c->w, n * m->row_words * sizeof(float)}};
     fake_cuda_as_user(true);
-    /* A device that has failed says so here, too. */
     (void)fake_cuda_launch(stream,
                            &(struct fake_cuda_kernel){.name = "check",
                                                       .fn = check_batch,

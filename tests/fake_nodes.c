@@ -50,3 +50,15 @@ const char *fake_nodes(const char *online, const struct fake_node *nodes) {
     }
     return sysfs;
 }
+
+void fake_nodes_pci(const char *sysfs, const char *pci, const char *node) {
+    char path[PATH_MAX];
+    const char *const levels[] = {"/bus", "/bus/pci", "/bus/pci/devices"};
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s%s", sysfs, levels[i]);
+        make_folder(path);
+    }
+    snprintf(path, sizeof(path), "%s/bus/pci/devices/%s", sysfs, pci);
+    make_folder(path);
+    write_text(path, "numa_node", node);
+}

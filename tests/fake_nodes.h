@@ -13,4 +13,7 @@ struct fake_node {
  * nodes: up to one without a name. Returns its path, which stays valid until the next call. */
 const char *fake_nodes(const char *online, const struct fake_node *nodes);
 
+/* Puts a device on the PCI bus of such a machine, next to a node: "1", or "-1" for none. */
+void fake_nodes_pci(const char *sysfs, const char *pci, const char *node);
+
 #endif

@@ -27,6 +27,15 @@ if [ -x "$HEADRACE_BUILD/libexec/headrace/headrace-source" ]; then
     test -x "$prefix/libexec/headrace/headrace-source"
 fi
 
+if [ -e "$HEADRACE_BUILD/lib/headrace-cuda.so" ]; then
+    echo "the CUDA module is where the library looks for it, and stands alone"
+    module=$(dirname "$(find "$prefix" -name libheadrace.so)")/headrace-cuda.so
+    test -s "$module"
+    if ldd "$module" | grep -E 'cuda|headrace|stdc'; then
+        exit 1
+    fi
+fi
+
 echo "the headers are C++11 too"
 printf '#include <headrace/headrace.h>\nint main() { return hr_version() == nullptr; }\n' \
     >"$work/plus.cpp"

@@ -488,6 +488,8 @@ static int in_child(hr_dataset *ds, hr_loader *l, hr_batch *held) {
         return 4;
     if (hr_batch_indices(held, indices, &err) != HR_ERR_FORKED)
         return 5;
+    if (hr_loader_trace_write(l, "trace.json", &err) != HR_ERR_FORKED)
+        return 10;
     hr_batch_release(held);
     hr_loader_close(l);
     if (hr_dataset_read(ds, 0, 450, 100, y, sizeof(y), &err) != HR_OK || y[99] != 549)

@@ -4,11 +4,13 @@
  */
 #define _GNU_SOURCE
 #include "dataset.h"
+#include "fake_gpu.h"
 #include "fake_nodes.h"
 #include "loader.h"
 #include "made_dataset.h"
 
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +21,8 @@
 
 #include <cmocka.h>
 
-static atomic_long memory_calls; /* get_mempolicy and mbind */
+static atomic_long memory_calls;            /* get_mempolicy and mbind */
+static atomic_long bound_mode, bound_nodes; /* of the latest mbind */
 static atomic_int memory_errno, affinity_errno;
 
 long __real_syscall(long number, ...);
@@ -31,6 +34,10 @@ long __wrap_syscall(long number, ...) {
     for (int i = 0; i < (number == SYS_mbind ? 6 : 5); i++)
         arg[i] = va_arg(args, long);
     va_end(args);
+    if (number == SYS_mbind) {
+        atomic_store(&bound_mode, arg[2]);
+        atomic_store(&bound_nodes, (long)*(const unsigned long *)arg[3]);
+    }
     if (number == SYS_mbind || number == SYS_get_mempolicy) {
         atomic_fetch_add(&memory_calls, 1);
         errno = atomic_load(&memory_errno);
@@ -201,6 +208,35 @@ static void nodes__one_or_switched_off__nothing_is_done(void **state) {
     assert_int_equal(atomic_load(&memory_calls), 0);
 }
 
+/* The ring of a loader on a GPU is on its node, and nothing is interleaved. */
+static void nodes__gpu__ring_lies_beside_it(void **state) {
+    (void)state;
+    const struct made m = {300, 16, 37, 50, HR_CODEC_ZSTD, HR_FILTER_BYTE_SHUFFLE};
+    hr_loader_options o = made_shuffled(24, HR_IO_CACHED, 4);
+    hr_loader_info info = {.struct_bytes = sizeof(info)};
+    hr_error err = {0};
+    hr_loader *l = NULL;
+    int cpus[2];
+    char pci[16];
+    const struct hr__loader_setup setup = {.sysfs = two_nodes(cpus), .gpu = fake_gpu_ops()};
+    if (setup.sysfs == NULL)
+        skip();
+    fake_gpu_begin(1);
+    assert_int_equal(cudaDeviceGetPCIBusId(pci, sizeof(pci), 0), cudaSuccess);
+    fake_nodes_pci(setup.sysfs, pci, "1");
+    o.device = HR_DEVICE_CUDA(0);
+    hr_dataset *ds = made_open("nodes.hrd", &m);
+    atomic_store(&memory_errno, 0);
+    made_ok(hr__loader_open(ds, &o, &setup, &l, &err), &err);
+    made_ok(hr_loader_describe(l, &info, &err), &err);
+    assert_int_equal(info.ring_interleaved, 0);
+    assert_int_equal(atomic_load(&bound_mode), MPOL_PREFERRED);
+    assert_int_equal(atomic_load(&bound_nodes), 2);
+    hr_loader_close(l);
+    hr_dataset_close(ds);
+    fake_gpu_end();
+}
+
 static int teardown(void **state) {
     (void)state;
     made_cleanup();
@@ -212,6 +248,7 @@ int main(void) {
         cmocka_unit_test(nodes__two__half_of_the_workers_on_each),
         cmocka_unit_test(nodes__finishing__its_batches_are_placed_too),
         cmocka_unit_test(nodes__the_system_refuses__is_harmless_and_told),
+        cmocka_unit_test(nodes__gpu__ring_lies_beside_it),
         cmocka_unit_test(nodes__one_or_switched_off__nothing_is_done),
     };
     alarm(100); /* a hang is a failure */

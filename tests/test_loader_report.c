@@ -252,6 +252,50 @@ static void limit__figures_at_the_borders__decide(void **state) {
     assert_int_equal(hr__report_limit(&r, 0, &given_up), HR_LIMIT_CONSUMER);
 }
 
+/* A loader that is behind by what follows, on a GPU where uploads run for a tenth of the time. */
+static hr_loader_report_info figures_of_gpu(int64_t batch, int64_t slot, int64_t device) {
+    hr_loader_report_info r = figures();
+    r.device = HR_DEVICE_CUDA(0);
+    r.pinned = 1;
+    r.uploads = 100;
+    r.uploaded_bytes = 2500;
+    r.upload_ns = 100;
+    r.upload_thread_ns = 1000;
+    r.upload_wait_batch_ns = batch;
+    r.upload_wait_slot_ns = slot;
+    r.upload_wait_device_ns = device;
+    r.overlap_known = 1;
+    r.overlap_share = 0.75;
+    return r;
+}
+
+static void limit__on_a_gpu__is_what_the_uploads_wait_for(void **state) {
+    (void)state;
+    const struct {
+        int64_t batch, slot, device, upload;
+        hr_limit limit;
+        const char *words;
+    } cases[] = {
+        {800, 50, 120, 100, HR_LIMIT_DECODING, "limited by decoding"},
+        {50, 800, 120, 100, HR_LIMIT_CONSUMER, "held all batches on the GPU for 80 %"},
+        {50, 50, 900, 100, HR_LIMIT_COMPUTE, "75 % of that was hidden behind compute"},
+        {20, 0, 950, 940, HR_LIMIT_UPLOAD, "at 2.7 GB/s; upload less"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        enum hr__given_up given_up;
+        hr_loader_report_info r = figures_of_gpu(cases[i].batch, cases[i].slot, cases[i].device);
+        char text[2048];
+        r.struct_bytes = sizeof(r);
+        r.upload_ns = cases[i].upload;
+        r.wait_consumer_ns = 0;
+        r.limit = hr__report_limit(&r, 0, &given_up);
+        hr__report_sentence(&r, given_up);
+        assert_says(&r, cases[i].limit, cases[i].words);
+        assert_true(hr_loader_report_text(&r, text, sizeof(text)) < sizeof(text));
+        assert_non_null(strstr(text, "for compute"));
+    }
+}
+
 static void report__before_anything_came__is_too_early(void **state) {
     (void)state;
     struct run r = usual();
@@ -464,6 +508,7 @@ int main(void) {
         cmocka_unit_test(report__a_budget_that_takes_reads__is_named),
         cmocka_unit_test(report__the_budget_asked_for__gives_up_nothing),
         cmocka_unit_test(limit__figures_at_the_borders__decide),
+        cmocka_unit_test(limit__on_a_gpu__is_what_the_uploads_wait_for),
         cmocka_unit_test(report__before_anything_came__is_too_early),
         cmocka_unit_test(report__a_disk_that_hangs__is_named_before_it_answers),
         cmocka_unit_test(report__its_figures__add_up),

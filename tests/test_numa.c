@@ -24,6 +24,22 @@
 
 /* ---- sets ---- */
 
+static void of_pci__what_the_system_says__or_nothing(void **state) {
+    (void)state;
+    const struct fake_node two[] = {{"node0", "0"}, {"node1", "1"}, {NULL, NULL}};
+    const char *sysfs = fake_nodes("0-1", two);
+    uint32_t node = 7;
+    fake_nodes_pci(sysfs, "0000:3b:00.0", "1");
+    fake_nodes_pci(sysfs, "0000:3c:00.0", "-1");
+    fake_nodes_pci(sysfs, "0000:3d:00.0", "0-1");
+    assert_true(hr__numa_of_pci(sysfs, "0000:3B:00.0", &node));
+    assert_int_equal(node, 1);
+    assert_false(hr__numa_of_pci(sysfs, "0000:3c:00.0", &node));
+    assert_false(hr__numa_of_pci(sysfs, "0000:3d:00.0", &node));
+    assert_false(hr__numa_of_pci(sysfs, "0000:99:00.0", &node));
+    assert_false(hr__numa_of_pci(sysfs, "", &node));
+}
+
 static struct hr__cpus set_of(const char *text) {
     struct hr__cpus c;
     assert_true(hr__cpus_parse(text, &c));
@@ -307,6 +323,7 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(of_pci__what_the_system_says__or_nothing),
         cmocka_unit_test(parse__lists_of_the_kernel__are_understood),
         cmocka_unit_test(parse__anything_else__is_refused),
         cmocka_unit_test(allowed__this_thread__has_a_processor),

@@ -25,6 +25,10 @@ nm -D --defined-only "$HEADRACE_BUILD/lib/libheadrace.so" | awk '$2 != "A" { pri
     sed 's/@.*//' | sort >"$work/library"
 
 test -s "$work/headers"
+if ldd "$HEADRACE_BUILD/lib/libheadrace.so" | grep -i cuda; then
+    echo "FAILED: libheadrace.so needs CUDA"
+    exit 1
+fi
 same "headers and cmake/headrace.map" "$work/headers" "$work/map"
 if [ -n "$HEADRACE_SANITIZE" ]; then
     grep -E '^hr_' "$work/library" >"$work/own" # a sanitizer exports names of its own

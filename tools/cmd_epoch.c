@@ -16,6 +16,7 @@
 #include "state_file.h"
 
 #include "headrace/gpu.h"
+#include "headrace/trace.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,7 +41,7 @@ static const char help[] =
     "      --io HOW          auto, direct, cached, threads, libaio;  --io-depth "
     "N\n" LOADER_ARGS_DEVICE_HELP
     "      --consume-ns N    pretend that a step takes N ns;  --pageable\n"
-    "      --report          say what limits the epoch, and what to change\n"
+    "      --report          say what limits the epoch;  --trace FILE  what was when\n"
     "      --json  --quiet  -h, --help\n"
     "\n"
     "Example:\n"
@@ -55,6 +56,7 @@ enum {
     OPT_FORCE,
     OPT_CONSUME_NS,
     OPT_REPORT,
+    OPT_TRACE,
     OPT_JSON,
     OPT_QUIET
 };
@@ -69,20 +71,22 @@ static const struct option table[] = {
     {"force", no_argument, NULL, OPT_FORCE},
     {"consume-ns", required_argument, NULL, OPT_CONSUME_NS},
     {"report", no_argument, NULL, OPT_REPORT},
+    {"trace", required_argument, NULL, OPT_TRACE},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 
-#define POLL_NS 100000000
+#define POLL_NS      100000000
+#define TRACE_EVENTS 100000
 
 typedef struct epoch_job {
     options_files files;
     loader_args loader;
     const hr_dataset *ds;
     hr_loader *open; /* the loader, to be asked at the end */
-    const char *resume_path, *save_path, *index_path;
+    const char *resume_path, *save_path, *index_path, *trace_path;
     uint64_t max_batches, consume_ns;
     bool force, report, json, quiet, help;
     unsigned char state[HR_LOADER_STATE_BYTES + 1]; /* one more, to see what is too long */
@@ -114,6 +118,10 @@ static bool take_option(const options *o, int value, epoch_job *job) {
         return true;
     case OPT_INDEX:
         job->index_path = optarg;
+        return true;
+    case OPT_TRACE:
+        job->trace_path = optarg;
+        job->loader.opts.trace_events = TRACE_EVENTS;
         return true;
     case OPT_FORCE:
     case OPT_REPORT:
@@ -397,6 +405,19 @@ static bool save_state(const epoch_job *job, hr_loader *loader) {
     return state_file_write("epoch", job->save_path, state, bytes);
 }
 
+/* Of a run that failed, too: it shows how far it came. */
+static bool save_trace(const epoch_job *job, hr_loader *loader) {
+    hr_error err = {.message = ""};
+    if (job->trace_path == NULL) {
+        return true;
+    }
+    const hr_status st = hr_loader_trace_write(loader, job->trace_path, &err);
+    if (st != HR_OK) {
+        report_status("epoch", st, &err);
+    }
+    return st == HR_OK;
+}
+
 /* An interrupted run keeps its state and the indices so far: both are true as they stand. */
 static int run_loader(epoch_job *job, hr_loader *loader, const hr_dataset *ds, int64_t start_ns) {
     hr_error err = {.message = ""};
@@ -414,12 +435,13 @@ static int run_loader(epoch_job *job, hr_loader *loader, const hr_dataset *ds, i
     const int code = drive(job, loader);
     job->took_ns = progress_now_ns() - start_ns;
     progress_clear(&job->bar);
+    const bool traced = save_trace(job, loader);
     if (code != EXIT_DONE && code != EXIT_INTERRUPTED) {
         return code;
     }
     /* The indices first: a state that is ahead of them would lose some for ever. */
     if ((job->index.file != NULL && !index_file_finish(&job->index, "epoch")) ||
-        !save_state(job, loader)) {
+        !save_state(job, loader) || !traced) {
         return EXIT_FAILED;
     }
     st = hr_loader_describe(loader, &job->info, &err);

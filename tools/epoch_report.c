@@ -52,13 +52,27 @@ static json_t *other_storage_json(const hr_loader_report_info *r) {
                      json_out_real(r->faster), "times_as_large", json_out_real(r->larger));
 }
 
-json_t *epoch_report_json(const hr_loader_report_info *r) {
+static json_t *uploads_json(const hr_loader_report_info *r) {
+    if (r->device == HR_DEVICE_HOST) {
+        return json_null();
+    }
     return json_pack(
-        "{s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "limit",
-        hr_limit_name(r->limit), "sentence", json_out_text(r->sentence), "cores",
-        (json_int_t)r->num_cores, "busy_share", json_out_real(r->busy_share), "waiting_share",
-        json_out_real(r->waiting_share), "elapsed_s", json_out_seconds(r->elapsed_ns), "visits",
-        json_out_uint(r->visits), "read_bytes", json_out_uint(r->read_bytes), "wanted_bytes",
-        json_out_uint(r->wanted_bytes), "threads_s", threads_json(r), "budget", budget_json(r),
-        "other_storage", other_storage_json(r), "latency", latency_json(r));
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "bytes", json_out_uint(r->uploaded_bytes),
+        "upload_s", json_out_seconds(r->upload_ns), "all_s", json_out_seconds(r->upload_thread_ns),
+        "device_s", json_out_seconds(r->upload_wait_device_ns), "batch_s",
+        json_out_seconds(r->upload_wait_batch_ns), "slot_s",
+        json_out_seconds(r->upload_wait_slot_ns), "stalled_s", json_out_seconds(r->stalled_ns),
+        "overlap_share", r->overlap_known ? json_out_real(r->overlap_share) : json_null());
+}
+
+json_t *epoch_report_json(const hr_loader_report_info *r) {
+    return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                     "limit", hr_limit_name(r->limit), "sentence", json_out_text(r->sentence),
+                     "cores", (json_int_t)r->num_cores, "busy_share", json_out_real(r->busy_share),
+                     "waiting_share", json_out_real(r->waiting_share), "elapsed_s",
+                     json_out_seconds(r->elapsed_ns), "visits", json_out_uint(r->visits),
+                     "read_bytes", json_out_uint(r->read_bytes), "wanted_bytes",
+                     json_out_uint(r->wanted_bytes), "threads_s", threads_json(r), "budget",
+                     budget_json(r), "other_storage", other_storage_json(r), "latency",
+                     latency_json(r), "uploads", uploads_json(r));
 }

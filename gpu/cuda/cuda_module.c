@@ -14,6 +14,7 @@
 struct gpu {
     int device;
     cudaStream_t uploads;
+    void *ranges; /* NULL: no tool looks on */
 };
 
 /* ---- errors ---- */
@@ -57,8 +58,11 @@ static hr_status result(hr_error *err, cudaError_t e, const char *what) {
 
 static hr_status check_driver(cudaError_t e, struct hr__gpu_info *info, hr_error *err) {
     int driver = 0, runtime = 0;
-    (void)cudaDriverGetVersion(&driver);
-    (void)cudaRuntimeGetVersion(&runtime);
+    cudaError_t asked = cudaDriverGetVersion(&driver);
+    if (asked == cudaSuccess)
+        asked = cudaRuntimeGetVersion(&runtime);
+    if (asked != cudaSuccess)
+        return failed(err, asked, "asking for the version of the driver");
     info->driver_version = driver;
     info->runtime_version = runtime;
     if (driver == 0)
@@ -122,8 +126,11 @@ static cudaError_t device_start(struct gpu *g, struct hr__gpu_info *info) {
 
 static void cuda_close(void *gpu) {
     struct gpu *g = gpu;
-    if (g != NULL && g->uploads != NULL)
+    if (g == NULL)
+        return;
+    if (g->uploads != NULL)
         (void)cudaStreamDestroy(g->uploads);
+    hr__cuda_ranges_close(g->ranges);
     free(g);
 }
 
@@ -142,6 +149,7 @@ static hr_status cuda_open(uint32_t index, void **gpu, struct hr__gpu_info *info
         cuda_close(g);
         return failed(err, e, "starting the GPU");
     }
+    g->ranges = hr__cuda_ranges_open();
     *gpu = g;
     return HR_OK;
 }
@@ -167,11 +175,15 @@ static hr_status cuda_memory_alloc(void *gpu, size_t n_bytes, void **out, hr_err
     return result(err, cudaMalloc(out, n_bytes), "allocating memory of the GPU (cudaMalloc)");
 }
 
+/* cudaMemcpy() of a few bytes may return before they are there, and the stream of uploads does not
+ * wait for the default stream, in which they come. */
 static hr_status cuda_memory_write(void *gpu, void *dst, const void *src, size_t n_bytes,
                                    hr_error *err) {
     (void)gpu;
-    return result(err, cudaMemcpy(dst, src, n_bytes, cudaMemcpyHostToDevice),
-                  "writing memory of the GPU (cudaMemcpy)");
+    cudaError_t e = cudaMemcpy(dst, src, n_bytes, cudaMemcpyHostToDevice);
+    if (e == cudaSuccess)
+        e = cudaStreamSynchronize(cudaStreamLegacy);
+    return result(err, e, "writing memory of the GPU (cudaMemcpy)");
 }
 
 static void cuda_memory_free(void *gpu, void *p) {
@@ -261,6 +273,15 @@ static bool cuda_event_elapsed(void *gpu, void *begin, void *end, int64_t *ns) {
     return true;
 }
 
+/* What goes wrong here goes wrong again in the next call, which says so. */
+static bool cuda_is_current(void *gpu) {
+    int current = -1;
+    if (cudaGetDevice(&current) == cudaSuccess)
+        return current == ((struct gpu *)gpu)->device;
+    (void)cudaGetLastError();
+    return true;
+}
+
 /* The default streams' handles mean those of the calling thread's current device. */
 static hr_status check_stream(const struct gpu *g, cudaStream_t stream, hr_error *err) {
     int current = -1;
@@ -302,6 +323,20 @@ static hr_status cuda_stream_await(void *gpu, void *stream, void *event, hr_erro
                                        "ordering a stream (cudaStreamWaitEvent)", err);
 }
 
+/* ---- ranges ---- */
+
+static bool cuda_ranges_wanted(void *gpu) {
+    return ((const struct gpu *)gpu)->ranges != NULL;
+}
+
+static void cuda_range_begin(void *gpu, const char *name) {
+    hr__cuda_range_begin(((const struct gpu *)gpu)->ranges, name);
+}
+
+static void cuda_range_end(void *gpu) {
+    hr__cuda_range_end(((const struct gpu *)gpu)->ranges);
+}
+
 static const struct hr__gpu_ops cuda_ops = {
     .abi = HR__GPU_ABI,
     .name = "cuda",
@@ -324,10 +359,12 @@ static const struct hr__gpu_ops cuda_ops = {
     .legacy_record = cuda_legacy_record,
     .event_wait = cuda_event_wait,
     .event_elapsed = cuda_event_elapsed,
+    .is_current = cuda_is_current,
     .stream_record = cuda_stream_record,
     .stream_await = cuda_stream_await,
-    .range_begin = hr__cuda_range_begin,
-    .range_end = hr__cuda_range_end,
+    .ranges_wanted = cuda_ranges_wanted,
+    .range_begin = cuda_range_begin,
+    .range_end = cuda_range_end,
 };
 
 __attribute__((visibility("default"))) hr__gpu_module_fn headrace_gpu_module;

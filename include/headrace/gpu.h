@@ -3,7 +3,9 @@
  * the next batches are uploaded meanwhile. docs/gpu.md is the manual.
  *
  * Streams are what the CUDA runtime calls so: `stream` is a cudaStream_t; NULL is the legacy
- * default stream, cudaStreamPerThread that of the calling thread. No CUDA header is needed.
+ * default stream, cudaStreamPerThread that of the calling thread. No CUDA header is needed. As with
+ * any call of CUDA's, the calling thread's current device should be the one that the stream is on:
+ * a thread that has used no GPU yet gets a context on its current one.
  *
  *     while ((st = hr_loader_next(loader, -1, &batch, &err)) == HR_OK) {
  *         hr_batch_wait_on(batch, stream, &err);     // the stream waits for the upload, the host

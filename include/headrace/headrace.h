@@ -9,6 +9,7 @@
 #include "bench.h"
 #include "convert.h"
 #include "dataset.h"
+#include "dlpack.h"
 #include "finish.h"
 #include "gpu.h"
 #include "loader.h"
@@ -17,6 +18,7 @@
 #include "report.h"
 #include "status.h"
 #include "subset.h"
+#include "trace.h"
 #include "types.h"
 #include "writer.h"
 

@@ -18,7 +18,9 @@ typedef enum hr_limit {
     HR_LIMIT_DECODING = 2, /**< all cores decode without a pause */
     HR_LIMIT_THREADS = 3,  /**< so do all threads, but there are more cores */
     HR_LIMIT_BUDGET = 4,   /**< threads, reads or batches were given up to fit the budget */
-    HR_LIMIT_CONSUMER = 5  /**< batches wait to be taken */
+    HR_LIMIT_CONSUMER = 5, /**< batches wait to be taken, or, on a GPU, to be given back */
+    HR_LIMIT_UPLOAD = 6,   /**< copies to the GPU run without a pause */
+    HR_LIMIT_COMPUTE = 7   /**< uploads wait for the consumer's work on the GPU */
 } hr_limit;
 
 /** Latencies are counted by powers of two: entry b counts those of 2^b ns up to 2^(b+1) ns; the
@@ -76,6 +78,23 @@ typedef struct hr_loader_report_info {
     uint64_t order_samples; /**< of all ranks: those of the subset, or of the data set */
     uint64_t dataset_samples;
     int64_t finish_ns; /**< of thread_ns: finishing batches (finish.h) */
+    uint32_t device;   /**< HR_DEVICE_HOST, where all that follows is 0, or a GPU */
+    uint32_t pinned;   /**< 1: what is uploaded from is pinned */
+    uint64_t uploads;  /**< that have arrived */
+    uint64_t uploaded_bytes;
+    int64_t upload_ns;            /**< the GPU uploaded and finished, as it measured that itself */
+    int64_t upload_thread_ns;     /**< lifetime of the upload thread; of it: */
+    int64_t upload_wait_batch_ns; /**< no batch was whole */
+    int64_t upload_wait_slot_ns;  /**< a batch was whole, and the consumer held all slots */
+    int64_t
+        upload_wait_device_ns; /**< for uploads, while they ran or waited for the consumer's work
+                                */
+    int64_t
+        stalled_ns; /**< streams waited for batches that they had been given (hr_batch_wait_on) */
+    double overlap_share; /**< of upload_ns: while no stream waited for it, hidden behind compute; 0
+                           * to 1, where it is known */
+    uint32_t overlap_known; /**< 1: some stream has waited for a batch, and it was measured */
+    uint32_t reserved2;     /**< 0 */
 } hr_loader_report_info;
 
 /**
@@ -103,7 +122,9 @@ HR_API HR_NODISCARD hr_status hr_loader_report(hr_loader *loader, hr_loader_repo
 HR_API size_t hr_loader_report_text(const hr_loader_report_info *report, char *out,
                                     size_t capacity_bytes);
 
-/** "disk", "decoding", "threads", "budget", "consumer", or "unknown". Threads: any. @since 0.1 */
+/** "disk", "decoding", "threads", "budget", "consumer", "upload", "compute", or "unknown". Threads:
+ * any.
+ * @since 0.1 */
 HR_API const char *hr_limit_name(hr_limit limit);
 
 #ifdef __cplusplus

@@ -100,6 +100,24 @@ hr_status hr__partial_file_empty(struct hr__partial_file *p, hr_error *err) {
     return HR_OK;
 }
 
+hr_status hr__partial_file_complete(struct hr__partial_file *p, bool replace, hr_error *err) {
+    int rc = p->file.ops->sync(p->file.ctx);
+    if (rc != 0)
+        return hr__error_os(
+            err, -rc, "fsync of %s failed, so %s was not made; check the disk, then write it again",
+            p->path, p->target);
+    rc = p->folder->rename(p->folder->ctx, p->path, p->target, replace);
+    if (rc != 0)
+        return hr__error_os(err, -rc, "%s cannot be given its name", p->target);
+    p->in_use = true; /* by its own name */
+    rc = p->folder->sync_parent(p->folder->ctx, p->target);
+    return rc == 0 ? HR_OK
+                   : hr__error_os(
+                         err, -rc,
+                         "the folder of %s cannot be synchronised; check the disk and the file",
+                         p->target);
+}
+
 void hr__partial_file_close(struct hr__partial_file *p) {
     if (p->locked && !p->in_use)
         (void)p->folder->unlink(p->folder->ctx, p->path);

@@ -20,7 +20,9 @@ hr_status hr__partial_file_open(const struct hr__folder_ops *folder, const char 
                                 bool replace, struct hr__partial_file *out, hr_error *err);
 /* Drops what an earlier writer left. */
 hr_status hr__partial_file_empty(struct hr__partial_file *p, hr_error *err);
-/* Closes; a file that nothing was written to is removed. A zeroed one is fine. */
+/* On the disk, then under its name. */
+hr_status hr__partial_file_complete(struct hr__partial_file *p, bool replace, hr_error *err);
+/* Closes; a file that is not complete and not in use is removed. A zeroed one is fine. */
 void hr__partial_file_close(struct hr__partial_file *p);
 
 #endif
