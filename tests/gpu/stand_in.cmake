@@ -9,22 +9,22 @@ set_target_properties(fake_cudart PROPERTIES C_VISIBILITY_PRESET default
                       LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
 
 set(fake_kernels ${PROJECT_SOURCE_DIR}/tests/fake_cuda/fake_finish.c)
-add_library(fake_headrace_cuda MODULE ${fake_kernels} ${PROJECT_SOURCE_DIR}/gpu/cuda/cuda_module.c)
-target_include_directories(fake_headrace_cuda PRIVATE ${PROJECT_SOURCE_DIR}/gpu/cuda)
-target_link_libraries(fake_headrace_cuda PRIVATE fake_cudart headrace_internal)
-target_link_options(fake_headrace_cuda PRIVATE -Wl,--exclude-libs,ALL)
-set_target_properties(fake_headrace_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+add_library(stand_in_cuda MODULE ${fake_kernels} ${PROJECT_SOURCE_DIR}/gpu/cuda/cuda_module.c)
+target_include_directories(stand_in_cuda PRIVATE ${PROJECT_SOURCE_DIR}/gpu/cuda)
+target_link_libraries(stand_in_cuda PRIVATE fake_cudart headrace_internal)
+target_link_options(stand_in_cuda PRIVATE -Wl,--exclude-libs,ALL)
+set_target_properties(stand_in_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
 
 # headrace_stand_in(NAME SOURCE... LINKS TARGET... ARGUMENTS ...): NAME_stand_in, a test for some seeds.
 function(headrace_stand_in name)
     cmake_parse_arguments(ARG "" "" "LINKS;ARGUMENTS" ${ARGN})
     add_executable(${name}_stand_in ${ARG_UNPARSED_ARGUMENTS})
     target_link_libraries(${name}_stand_in PRIVATE fake_cudart headrace_flags m ${ARG_LINKS})
-    add_dependencies(${name}_stand_in fake_headrace_cuda)
+    add_dependencies(${name}_stand_in stand_in_cuda)
     foreach(seed 1 2 3)
         add_test(NAME ${name}_stand_in_${seed} COMMAND ${name}_stand_in ${ARG_ARGUMENTS})
         set_tests_properties(${name}_stand_in_${seed} PROPERTIES TIMEOUT ${test_timeout_s}
-            ENVIRONMENT "FAKE_CUDA_SEED=${seed};HEADRACE_CUDA=$<TARGET_FILE:fake_headrace_cuda>")
+            ENVIRONMENT "FAKE_CUDA_SEED=${seed};HEADRACE_CUDA=$<TARGET_FILE:stand_in_cuda>")
     endforeach()
 endfunction()
 
