@@ -374,6 +374,10 @@ SECTIONS = {
 }
 
 
+# What other scripts write, and say themselves when: kept as it is, behind the sections above.
+ELSEWHERE = ("## On a GPU",)
+
+
 def render(results):
     text = INTRODUCTION.format(**results) + "\n" + machine_text(results)
     for name, (title, section) in SECTIONS.items():
@@ -392,7 +396,7 @@ def earlier_sections(page):
     kept = {}
     for section in re.findall(r"^## .*?(?=^## |\Z)", page, re.M | re.S):
         title, _, rest = section.partition("\n")
-        if made and not rest.startswith("\n*By "):
+        if made and title not in ELSEWHERE and not rest.startswith("\n*By "):
             rest = f"\n*By {made[1]}, not by the run named above.*\n{rest}"
         kept[title] = f"{title}\n{rest.rstrip()}\n"
     return kept
@@ -410,6 +414,8 @@ def write_page(path, text, results):
             sections[title] = kept[title]
         if title in sections:
             titles.append(title)
+    sections |= {title: kept[title] for title in ELSEWHERE if title in kept}
+    titles += [title for title in ELSEWHERE if title in kept]
     text = head + "\n".join(sections[title] for title in titles)
     path.write_text(text + (f"\n{NOTES}{notes}" if notes else ""))
 

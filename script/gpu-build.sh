@@ -3,7 +3,8 @@
 # GPU that is here. GPU_BUILD is then the folder that they are in.
 GPU_BUILD=$PWD/build/gpu
 GPU_TARGETS=(headrace headrace_cuda headrace_command write_arrays train_mlp train_cuda minimal_cuda
-    gpu_loader gpu_faults gpu_finish gpu_finished gpu_classes)
+    gpu_loader gpu_faults gpu_finish gpu_finished gpu_classes upload_bench
+    finish_bench)
 
 gpu_say() {
     printf '%s: %s\n' "$(basename "$0")" "$*"
