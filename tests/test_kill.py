@@ -65,8 +65,8 @@ def test_convert_killed_at_any_instant_resumes(tmp_path):
             assert run("verify", target).returncode == 0
         else:
             assert run("info", target).returncode == 1
-            if partial.exists():  # never taken for a data set
-                assert run("verify", partial).returncode == 3
+            if partial.exists():  # damaged, or all of it committed and killed before it was renamed
+                assert run("verify", partial).returncode in (0, 3)
             resumed = run(*arguments, "--resume")
             assert resumed.returncode == 0, resumed.stderr
         assert not partial.exists()
