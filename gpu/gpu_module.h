@@ -19,19 +19,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HR__GPU_ABI 3u
+#define HR__GPU_ABI 1u
 
 struct hr__gpu_info {
     char name[64];
-    char pci[16];                            /* "0000:3b:00.0"; "": not known */
-    uint64_t total_bytes, free_bytes;        /* of its memory, when it was opened */
-    int32_t driver_version, runtime_version; /* 1000 x major + 10 x minor */
+    char pci[16];                     /* "0000:3b:00.0"; "": not known */
+    uint64_t total_bytes, free_bytes; /* of its memory, when it was opened */
 };
 
 struct hr__gpu_ops {
-    uint32_t abi; /* HR__GPU_ABI */
-    const char *name;
-
     /* ---- by threads of the library, the first of which calls open, the others enter ---- */
 
     /* Opens device `index`, and makes the stream of uploads; it may make the process's context,
@@ -62,8 +58,6 @@ struct hr__gpu_ops {
                                hr_error *err);
     hr_status (*upload_record)(void *gpu, void *event, hr_error *err);
     hr_status (*upload_await)(void *gpu, void *event, hr_error *err);
-    /* On the device's legacy default stream. */
-    hr_status (*legacy_record)(void *gpu, void *event, hr_error *err);
 
     /* Blocks until what was before the event is done. */
     hr_status (*event_wait)(void *gpu, void *event, hr_error *err);

@@ -11,7 +11,7 @@
 #define ALIGN_BYTES 256u
 
 static uint32_t num_releases(const struct hr__upload_layout *l) {
-    return l->num_fields + 2;
+    return l->num_fields + 1;
 }
 
 static uint64_t slot_bytes(const struct hr__upload_layout *l) {
@@ -24,8 +24,7 @@ uint64_t hr__upload_bytes(const struct hr__upload_layout *l) {
 }
 
 uint64_t hr__upload_host_bytes(const struct hr__upload_layout *l) {
-    return l->num_slots * (sizeof(struct hr__upload_slot) + sizeof(int64_t) +
-                           num_releases(l) * sizeof(void *)) +
+    return l->num_slots * (sizeof(struct hr__upload_slot) + num_releases(l) * sizeof(void *)) +
            l->num_fields * sizeof(struct hr__upload_field);
 }
 
@@ -57,7 +56,7 @@ static hr_status slots_make(struct hr__upload *u, hr_error *err) {
         s->rows = l->keeps_rows ? at : u->memory;
         s->out = at + (l->keeps_rows ? l->rows_bytes : 0);
         at += slot_bytes(l);
-        u->took_ns[i] = -1;
+        s->took_ns = -1;
         st = slot_make(u, s, err);
     }
     return st;
@@ -80,7 +79,7 @@ static hr_status tables_copy(struct hr__upload *u, hr_error *err) {
     uint8_t *at = u->memory + l->num_slots * slot_bytes(l) + (l->keeps_rows ? 0 : l->rows_bytes);
     hr_status st = HR_OK;
     for (uint32_t i = 0; i < l->num_fields && st == HR_OK; i++) {
-        struct hr__finish *plan = &u->fields[i].plan;
+        struct hr__finish *plan = &u->layout.fields[i].plan;
         st = table_copy(u, &plan->scale, plan->channels, &at, err);
         if (st == HR_OK)
             st = table_copy(u, &plan->shift, plan->channels, &at, err);
@@ -94,16 +93,14 @@ hr_status hr__upload_open(struct hr__upload *u, const struct hr__gpu_ops *ops, v
     void *memory;
     *u = (struct hr__upload){.ops = ops, .gpu = gpu, .layout = *layout};
     u->slots = calloc(layout->num_slots, sizeof(*u->slots));
-    u->took_ns = calloc(layout->num_slots, sizeof(*u->took_ns));
-    u->fields = calloc(layout->num_fields, sizeof(*u->fields));
-    if (u->slots == NULL || u->took_ns == NULL || u->fields == NULL) {
+    u->layout.fields = calloc(layout->num_fields, sizeof(*u->layout.fields));
+    if (u->slots == NULL || u->layout.fields == NULL) {
         st =
             hr__error_no_memory(err, (size_t)hr__upload_host_bytes(layout), "the slots on the GPU");
         goto done;
     }
     for (uint32_t i = 0; i < layout->num_fields; i++)
-        u->fields[i] = layout->fields[i];
-    u->layout.fields = u->fields;
+        u->layout.fields[i] = layout->fields[i];
     HR_TRY(hr__mutex_init(&u->release, err));
     u->release_made = true;
     HR_TRY(ops->memory_alloc(gpu, (size_t)hr__upload_bytes(layout), &memory, err));
@@ -135,8 +132,7 @@ void hr__upload_close(struct hr__upload *u) {
     if (u->release_made)
         pthread_mutex_destroy(&u->release);
     free(u->slots);
-    free(u->took_ns);
-    free(u->fields);
+    free(u->layout.fields);
     *u = (struct hr__upload){0};
 }
 
@@ -144,14 +140,12 @@ void hr__upload_close(struct hr__upload *u) {
 
 static hr_status await_releases(struct hr__upload *u, struct hr__upload_slot *s, hr_error *err) {
     hr_status st = HR_OK;
-    if (s->release_late) {
-        HR_TRY(u->ops->legacy_record(u->gpu, s->released[s->num_released], err));
-        s->num_released++;
-    }
     for (uint32_t i = 0; i < s->num_released; i++)
         HR_TRY(u->ops->upload_await(u->gpu, s->released[i], err));
+    if (s->unordered)
+        HR_TRY(u->ops->drain(u->gpu, err));
     s->num_released = 0;
-    s->release_late = false;
+    s->unordered = false;
 done:
     return st;
 }
@@ -167,7 +161,7 @@ static hr_status finish(struct hr__upload *u, const struct hr__upload_slot *s, u
     struct hr__finish_bad *bad = (struct hr__finish_bad *)(void *)s->rows;
     hr_status st = HR_OK;
     for (uint32_t i = 0; i < u->layout.num_fields && st == HR_OK; i++) {
-        const struct hr__upload_field *f = &u->fields[i];
+        const struct hr__upload_field *f = &u->layout.fields[i];
         if (f->works)
             st = u->ops->upload_finish(u->gpu, &f->plan, s->rows + f->row_off, num_samples,
                                        s->out + f->out_off,
@@ -199,15 +193,15 @@ done:
 
 hr_status hr__upload_see(struct hr__upload *u, uint32_t slot, struct hr__upload_times *times,
                          hr_error *err) {
-    const struct hr__upload_slot *s = &u->slots[slot];
+    struct hr__upload_slot *s = &u->slots[slot];
     const uint32_t turn = s->turn, before = 1 - turn;
-    *times = (struct hr__upload_times){-1, -1, u->took_ns[slot]};
+    *times = (struct hr__upload_times){-1, -1, s->took_ns};
     const hr_status st = u->ops->event_wait(u->gpu, s->uploaded[turn], err);
     if (st != HR_OK)
         return st;
     if (!u->ops->event_elapsed(u->gpu, s->begun[turn], s->uploaded[turn], &times->upload_ns))
         times->upload_ns = -1;
-    u->took_ns[slot] = times->upload_ns;
+    s->took_ns = times->upload_ns;
     if (!s->was_asked[before] ||
         !u->ops->event_elapsed(u->gpu, s->asked[before], s->uploaded[before], &times->stalled_ns))
         times->stalled_ns = -1;
@@ -246,8 +240,7 @@ hr_status hr__upload_release_on(struct hr__upload *u, uint32_t slot, void *strea
     struct hr__upload_slot *s = &u->slots[slot];
     hr_status st;
     pthread_mutex_lock(&u->release);
-    /* The last event is kept for a late release. */
-    if (s->num_released + 1 < num_releases(&u->layout)) {
+    if (s->num_released < num_releases(&u->layout)) {
         st = u->ops->stream_record(u->gpu, stream, s->released[s->num_released], err);
         s->num_released += st == HR_OK;
     } else {
@@ -257,11 +250,8 @@ hr_status hr__upload_release_on(struct hr__upload *u, uint32_t slot, void *strea
     return st;
 }
 
-void hr__upload_release_default(struct hr__upload *u, uint32_t slot) {
-    void *const legacy = (void *)1; /* cudaStreamLegacy */
-    if (hr__upload_release_on(u, slot, legacy, NULL) == HR_OK)
-        return;
+void hr__upload_release_unordered(struct hr__upload *u, uint32_t slot) {
     pthread_mutex_lock(&u->release);
-    u->slots[slot].release_late = true;
+    u->slots[slot].unordered = true;
     pthread_mutex_unlock(&u->release);
 }

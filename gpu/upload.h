@@ -15,7 +15,8 @@
  *
  * Invariants
  *  1. The stream of uploads waits for every `released` of a slot before the next copy into it: what
- *     the consumer still reads is not overwritten.
+ *     the consumer still reads is not overwritten. Where one could not be recorded, the upload
+ *     thread waits for the whole device instead.
  *  2. `uploaded` is recorded before the batch is delivered, and a stream that reads the slot waits
  *     for it first (hr_batch_wait_on).
  *  3. Host memory that is copied from is written again only after the upload thread has seen
@@ -24,7 +25,7 @@
  *     HR__MOST_FLYING are begun and not seen. So what the check of a batch has found is known when
  *     the second batch after it is delivered.
  *  5. Between open and close nothing is allocated, and nothing waits for the device but the
- *     upload thread, for `uploaded`.
+ *     upload thread, for `uploaded`, and in that rare case of 1.
  *  6. Everything on the device is waited for (drain) before its memory is freed, or host memory
  *     unpinned: also where an event could not be recorded behind a copy or a consumer's work.
  *
@@ -53,8 +54,8 @@ struct hr__upload_layout {
     uint64_t rows_bytes, out_bytes; /* multiples of 256 */
     bool keeps_rows; /* a field is delivered from its rows; otherwise all slots share room for them
                       */
-    uint64_t table_bytes; /* of all plans */
-    const struct hr__upload_field *fields;
+    uint64_t table_bytes;            /* of all plans */
+    struct hr__upload_field *fields; /* num_fields */
 };
 
 struct hr__upload_slot {
@@ -62,9 +63,10 @@ struct hr__upload_slot {
     void *begun[2], *uploaded[2], *asked[2];
     bool was_asked[2];
     uint32_t turn;   /* which of the two is in use */
-    void **released; /* one for each field, one for the batch, one for a late release */
+    void **released; /* one for each field, one for the batch */
     uint32_t num_released;
-    bool release_late; /* somebody could not record one: the upload thread does */
+    bool unordered;  /* somebody let go of it, and could not record that */
+    int64_t took_ns; /* the latest upload; -1: not known */
 };
 
 /* What one upload took, as the device saw it. */
@@ -77,11 +79,9 @@ struct hr__upload_times {
 struct hr__upload {
     const struct hr__gpu_ops *ops;
     void *gpu;
-    struct hr__upload_layout layout;
-    struct hr__upload_field *fields; /* with tables on the device */
+    struct hr__upload_layout layout; /* with fields of its own, whose tables are on the device */
     uint8_t *memory;                 /* on the device */
     struct hr__upload_slot *slots;
-    int64_t *took_ns;  /* [slot]: the latest upload into it */
     hr__mutex release; /* consumers record on a slot one after the other */
     bool release_made;
 };
@@ -109,8 +109,7 @@ hr_status hr__upload_see(struct hr__upload *u, uint32_t slot, struct hr__upload_
 /* By a consumer, of a slot that it holds. */
 hr_status hr__upload_await_on(struct hr__upload *u, uint32_t slot, void *stream, hr_error *err);
 hr_status hr__upload_release_on(struct hr__upload *u, uint32_t slot, void *stream, hr_error *err);
-/* The same behind all that is on the device's legacy stream and those that wait for it; from a
- * thread whose current device is another one, when the slot is next used. */
-void hr__upload_release_default(struct hr__upload *u, uint32_t slot);
+/* Instead, where that failed and there is nobody to tell. */
+void hr__upload_release_unordered(struct hr__upload *u, uint32_t slot);
 
 #endif

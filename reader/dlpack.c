@@ -103,7 +103,8 @@ static bool is_named(int64_t stream) {
 }
 
 /* The stream waits for the upload. */
-static hr_status await(const struct tensor *t, hr_error *err) {
+static hr_status await(void *tensor, hr_error *err) {
+    const struct tensor *t = tensor;
     struct hr__upload *u = &t->batch->loader->gpu.upload;
     const int64_t stream =
         t->stream == HR_DLPACK_STREAM_DEFAULT ? HR_DLPACK_STREAM_LEGACY : t->stream;
@@ -112,41 +113,18 @@ static hr_status await(const struct tensor *t, hr_error *err) {
 
 /* The next upload into the slot waits for the stream. A thread's own default stream cannot be named
  * from the thread of the deleter; the legacy one waits for all of these. */
-static hr_status release(const struct tensor *t, hr_error *err) {
+static hr_status release(void *tensor, hr_error *err) {
+    const struct tensor *t = tensor;
     struct hr__upload *u = &t->batch->loader->gpu.upload;
-    if (is_named(t->stream) ||
-        hr__upload_release_on(u, slot_of(t), (void *)(intptr_t)t->stream, err) != HR_OK)
-        hr__upload_release_default(u, slot_of(t));
-    return HR_OK;
+    const int64_t stream = is_named(t->stream) ? HR_DLPACK_STREAM_LEGACY : t->stream;
+    return hr__upload_release_on(u, slot_of(t), (void *)(intptr_t)stream, err);
 }
 
-struct errand {
-    const struct tensor *tensor;
-    hr_status (*run)(const struct tensor *t, hr_error *err);
-    hr_status st;
-    hr_error *err;
-};
-
-static void *errand_run(void *errand) {
-    struct errand *e = errand;
-    const struct hr__loader_gpu *g = &e->tensor->batch->loader->gpu;
-    g->ops->enter(g->gpu);
-    e->st = e->run(e->tensor, e->err);
-    return NULL;
-}
-
-/* Runs a function by a thread that has the batch's GPU as its current one: elsewhere the legacy
- * stream would be that of another GPU, and any call of CUDA's would make a context on it. */
-static hr_status there(const struct tensor *t,
-                       hr_status (*run)(const struct tensor *t, hr_error *err), hr_error *err) {
+/* The calling thread's current device is the batch's. Elsewhere the legacy stream would be that of
+ * another GPU, and any call of CUDA's would make a context on it. */
+static bool is_at_home(const struct tensor *t) {
     const struct hr__loader_gpu *g = &t->batch->loader->gpu;
-    if (g->ops->is_current(g->gpu))
-        return run(t, err);
-    struct errand e = {.tensor = t, .run = run, .st = HR_OK, .err = err};
-    struct hr__thread thread = {0};
-    const hr_status st = hr__thread_start(&thread, "hr-gpu", errand_run, &e, err);
-    hr__thread_join(&thread);
-    return st != HR_OK ? st : e.st;
+    return g->ops->is_current(g->gpu);
 }
 
 static hr_status stream_check(const hr_batch *b, int64_t stream, hr_error *err) {
@@ -164,12 +142,12 @@ static hr_status stream_check(const hr_batch *b, int64_t stream, hr_error *err) 
     return HR_OK;
 }
 
-static hr_status begin(const struct tensor *t, hr_error *err) {
+static hr_status begin(struct tensor *t, hr_error *err) {
     if (t->batch->loader->gpu.ops == NULL || t->stream == HR_DLPACK_STREAM_NONE)
         return HR_OK;
-    if (t->stream == HR_DLPACK_STREAM_PER_THREAD)
-        return await(t, err); /* of this thread and no other */
-    return there(t, await, err);
+    if (t->stream == HR_DLPACK_STREAM_PER_THREAD || is_at_home(t))
+        return await(t, err); /* the first is of this thread and no other */
+    return hr__gpu_apart(t->batch->loader, await, t, err);
 }
 
 /* ---- holding the batch ---- */
@@ -232,13 +210,21 @@ done:
     return st;
 }
 
+/* For a deleter: the stream may be gone, or a thread for another GPU not to be had. */
+static void release_somehow(struct tensor *t) {
+    struct hr_loader *l = t->batch->loader;
+    const hr_status st = is_at_home(t) ? release(t, NULL) : hr__gpu_apart(l, release, t, NULL);
+    if (st != HR_OK)
+        hr__upload_release_unordered(&l->gpu.upload, slot_of(t));
+}
+
 /* After the close of the loader, what frees the memory waits for the whole device. */
 static void tensor_delete(struct tensor *t) {
     struct hr_batch *b = t->batch;
     if (hr__loader_forked(b->loader))
         return;
-    if (b->loader->gpu.ops != NULL && !is_closed(b->loader) && there(t, release, NULL) != HR_OK)
-        (void)release(t, NULL); /* there is no thread to be had */
+    if (b->loader->gpu.ops != NULL && !is_closed(b->loader))
+        release_somehow(t);
     free(t);
     let_go(b);
 }

@@ -12,9 +12,8 @@
 
 static hr_status ring_make(struct hr_loader *l, hr_error *err) {
     const struct hr__loader_config *c = &l->config;
-    l->device = hr__host_device;
     l->ring_bytes = (size_t)hr__loader_ring_bytes(c);
-    hr_status st = l->device.ops->ring_alloc(l->device.ctx, l->ring_bytes, (void **)&l->ring, err);
+    hr_status st = hr__ring_alloc(l->ring_bytes, (void **)&l->ring, err);
     if (st != HR_OK)
         return st;
     hr__batches_place(l, l->ring, l->ring_bytes);
@@ -168,8 +167,7 @@ static void slots_free(struct hr_loader *l) {
 }
 
 static void ring_free(struct hr_loader *l) {
-    if (l->ring != NULL)
-        l->device.ops->ring_free(l->device.ctx, l->ring, l->ring_bytes);
+    hr__ring_free(l->ring, l->ring_bytes);
     l->ring = NULL;
 }
 

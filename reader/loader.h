@@ -39,13 +39,13 @@
 #ifndef HEADRACE_LOADER_INTERNAL_H
 #define HEADRACE_LOADER_INTERNAL_H
 
-#include "device.h"
 #include "frame_codec.h"
 #include "io_backend.h"
 #include "loader_config.h"
 #include "loader_counters.h"
 #include "loader_trace.h"
 #include "numa.h"
+#include "ring.h"
 #include "row_store.h"
 #include "thread.h"
 #include "upload.h"
@@ -201,8 +201,6 @@ struct hr__loader_gpu {
     struct hr__gpu_info info;
     struct hr__upload upload;
     bool pinned;
-    struct hr__finish_bad *results; /* [slot]: num_fields of each; behind the slots of the ring */
-    uint64_t result_stride_bytes;
     struct hr__thread thread; /* of uploads */
     hr__cond may_upload;
     bool may_upload_made;
@@ -224,7 +222,6 @@ struct hr_loader {
     _Atomic uint64_t prefix_bytes; /* of a chunk that hold the fields wanted, as seen so far */
 
     const struct hr__row_store *row_store;
-    struct hr__device device;
     uint8_t *ring;
     size_t ring_bytes;
     struct hr__placement placement;
@@ -378,6 +375,9 @@ uint64_t hr__batch_sample(const struct hr_batch *b, uint64_t row); /* its index 
 hr_status hr__gpu_open(struct hr_loader *l, const struct hr__gpu_ops *ops, hr_error *err);
 hr_status hr__gpu_prepare(struct hr_loader *l, hr_error *err); /* when the ring is there */
 hr_status hr__gpu_start(struct hr_loader *l, hr_error *err);   /* its thread */
+/* Runs a function in a thread that has the GPU as its current device, and waits for it. */
+hr_status hr__gpu_apart(struct hr_loader *l, hr_status (*run)(void *arg, hr_error *err), void *arg,
+                        hr_error *err);
 /* Its thread has ended. Waits for all that is on the device, and unpins the ring. */
 void hr__gpu_stop(struct hr_loader *l);
 void hr__gpu_close(struct hr_loader *l);

@@ -160,7 +160,7 @@ static uint32_t plan_tables(const struct hr__finish *plan) {
 static hr_status upload_layout(struct hr__loader_config *c, hr_error *err) {
     struct hr__upload_layout *l = &c->upload;
     struct hr__upload_field *fields = calloc(c->num_fields, sizeof(*fields));
-    c->upload_fields = fields;
+    l->fields = fields;
     if (fields == NULL)
         return hr__error_no_memory(err, c->num_fields * sizeof(*fields), "a loader");
     for (uint32_t i = 0; i < c->num_fields; i++) {
@@ -180,7 +180,6 @@ static hr_status upload_layout(struct hr__loader_config *c, hr_error *err) {
     for (uint32_t i = 0; i < c->num_fields; i++)
         fields[i].row_off = c->field_offs[i] += l->bad_bytes;
     c->slot_bytes += l->bad_bytes;
-    l->fields = fields;
     l->num_fields = c->num_fields;
     l->rows_bytes = c->slot_bytes;
     l->out_bytes = c->finish.out_bytes;
@@ -272,7 +271,7 @@ void hr__loader_config_free(struct hr__loader_config *c) {
     hr__finished_fields_free(&c->finish, c->num_fields);
     free(c->fields);
     free(c->field_offs);
-    free(c->upload_fields);
+    free(c->upload.fields);
     hr_subset_free(c->subset);
     *c = (struct hr__loader_config){0};
 }

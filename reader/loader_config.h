@@ -40,8 +40,7 @@ struct hr__loader_config {
     uint32_t device;              /* HR_DEVICE_HOST, or a GPU: then */
     uint64_t device_budget_bytes; /* 0: a tenth of its memory */
     bool pageable_allowed;
-    struct hr__upload_field *upload_fields;
-    struct hr__upload_layout upload;
+    struct hr__upload_layout upload; /* its fields are owned */
     uint64_t trace_events;
 
     hr_io io; /* never HR_IO_AUTO */

@@ -16,33 +16,34 @@
 /* ---- threads ---- */
 
 struct errand {
-    struct hr_loader *loader;
-    hr_status (*run)(struct hr_loader *l, hr_error *err);
+    const struct hr__loader_gpu *gpu;
+    hr_status (*run)(void *arg, hr_error *err);
+    void *arg;
     hr_status st;
     hr_error *err;
 };
 
 static void *errand_run(void *errand) {
     struct errand *e = errand;
-    e->st = e->run(e->loader, e->err);
+    if (e->gpu->gpu != NULL)
+        e->gpu->ops->enter(e->gpu->gpu);
+    e->st = e->run(e->arg, e->err);
     return NULL;
 }
 
-/* Runs a function in a thread of its own, and waits for it. */
-static hr_status apart(struct hr_loader *l, hr_status (*run)(struct hr_loader *l, hr_error *err),
-                       hr_error *err) {
-    struct errand e = {.loader = l, .run = run, .st = HR_OK, .err = err};
+hr_status hr__gpu_apart(struct hr_loader *l, hr_status (*run)(void *arg, hr_error *err), void *arg,
+                        hr_error *err) {
+    struct errand e = {&l->gpu, run, arg, HR_OK, err};
     struct hr__thread there = {0};
     hr_status st = hr__thread_start(&there, "hr-gpu", errand_run, &e, err);
     hr__thread_join(&there);
     return st != HR_OK ? st : e.st;
 }
 
-/* The same for what must be done, if need be by this thread, whose current device is another one
- * then. What fails is of a device that has failed, and has nothing in flight. */
-static void apart_or_here(struct hr_loader *l,
-                          hr_status (*run)(struct hr_loader *l, hr_error *err)) {
-    struct errand e = {.loader = l, .run = run, .st = HR_OK, .err = NULL};
+/* The same for what must be done: if need be by this thread, whose current device the GPU is then.
+ */
+static void apart_or_here(struct hr_loader *l, hr_status (*run)(void *arg, hr_error *err)) {
+    struct errand e = {&l->gpu, run, l, HR_OK, NULL};
     struct hr__thread there = {0};
     if (hr__thread_start(&there, "hr-gpu", errand_run, &e, NULL) != HR_OK)
         (void)errand_run(&e);
@@ -86,15 +87,15 @@ static hr_status budget_check(const struct hr_loader *l, hr_error *err) {
         return HR_OK;
     what_fits(c, budget, fits);
     return hr__error_set(err, HR_ERR_DEVICE_MEMORY,
-                         "%u batches on the GPU take %.1f MiB, and the device budget is %.1f MiB "
-                         "(%s); %s, or give a device budget of %.1f MiB",
-                         c->upload.num_slots, (double)needed / 1048576.0,
-                         (double)budget / 1048576.0,
+                         "%u batches on the GPU take %.1f KiB, and the device budget is %.1f KiB "
+                         "(%s); %s, or give a device budget of %llu bytes",
+                         c->upload.num_slots, (double)needed / 1024.0, (double)budget / 1024.0,
                          given ? "device_budget_bytes" : "a tenth of its memory", fits,
-                         (double)needed / 1048576.0 + 0.05);
+                         (unsigned long long)needed);
 }
 
-static hr_status device_open(struct hr_loader *l, hr_error *err) {
+static hr_status device_open(void *loader, hr_error *err) {
+    struct hr_loader *l = loader;
     return l->gpu.ops->open(l->config.device - HR_DEVICE_CUDA(0), &l->gpu.gpu, &l->gpu.info, err);
 }
 
@@ -106,7 +107,7 @@ hr_status hr__gpu_open(struct hr_loader *l, const struct hr__gpu_ops *ops, hr_er
     if (ops == NULL)
         HR_TRY(hr__gpu_module_open(&ops, err));
     g->ops = ops;
-    HR_TRY(apart(l, device_open, err));
+    HR_TRY(hr__gpu_apart(l, device_open, l, err));
     if (ops->ranges_wanted(g->gpu))
         l->ranges = (struct hr__ranges){ops, g->gpu};
     HR_TRY(budget_check(l, err));
@@ -120,7 +121,7 @@ done:
  * write here would go to a copy of them. */
 static hr_status pin(struct hr_loader *l, hr_error *err) {
     struct hr__loader_gpu *g = &l->gpu;
-    const size_t n_bytes = l->device.ops->ring_bytes(l->device.ctx, l->ring_bytes);
+    const size_t n_bytes = hr__ring_bytes(l->ring_bytes);
     (void)madvise(l->ring, n_bytes, MADV_DONTFORK);
     const hr_status st = g->ops->host_register(g->gpu, l->ring, n_bytes, err);
     g->pinned = st == HR_OK;
@@ -142,8 +143,6 @@ static void checks_begin(struct hr_loader *l) {
         for (uint32_t k = 0; k < c->num_fields; k++)
             bad[k] = (struct hr__finish_bad)HR__FINISH_BAD_NONE;
     }
-    l->gpu.results = (struct hr__finish_bad *)(void *)(l->ring + c->num_slots * c->slot_bytes);
-    l->gpu.result_stride_bytes = c->upload.bad_bytes;
 }
 
 static hr_status slots_open(struct hr_loader *l, hr_error *err) {
@@ -162,9 +161,9 @@ static hr_status slots_open(struct hr_loader *l, hr_error *err) {
         (double)g->info.free_bytes / 1048576.0, (double)g->info.total_bytes / 1048576.0, fits);
 }
 
-static hr_status prepare(struct hr_loader *l, hr_error *err) {
+static hr_status prepare(void *loader, hr_error *err) {
+    struct hr_loader *l = loader;
     hr_status st;
-    l->gpu.ops->enter(l->gpu.gpu);
     checks_begin(l);
     HR_TRY(pin(l, err));
     HR_TRY(slots_open(l, err));
@@ -173,7 +172,7 @@ done:
 }
 
 hr_status hr__gpu_prepare(struct hr_loader *l, hr_error *err) {
-    return l->gpu.ops == NULL ? HR_OK : apart(l, prepare, err);
+    return l->gpu.ops == NULL ? HR_OK : hr__gpu_apart(l, prepare, l, err);
 }
 
 hr_status hr__gpu_start(struct hr_loader *l, hr_error *err) {
@@ -184,9 +183,10 @@ hr_status hr__gpu_start(struct hr_loader *l, hr_error *err) {
 
 /* ---- close ---- */
 
-static hr_status stop(struct hr_loader *l, hr_error *err) {
+/* What fails here and below is of a device that has failed, and has nothing in flight. */
+static hr_status stop(void *loader, hr_error *err) {
+    struct hr_loader *l = loader;
     struct hr__loader_gpu *g = &l->gpu;
-    g->ops->enter(g->gpu);
     const hr_status st = g->ops->drain(g->gpu, err);
     if (g->pinned)
         g->ops->host_unregister(g->gpu, l->ring);
@@ -199,9 +199,8 @@ void hr__gpu_stop(struct hr_loader *l) {
         apart_or_here(l, stop);
 }
 
-static hr_status shut(struct hr_loader *l, hr_error *err) {
-    struct hr__loader_gpu *g = &l->gpu;
-    g->ops->enter(g->gpu);
+static hr_status shut(void *loader, hr_error *err) {
+    struct hr__loader_gpu *g = &((struct hr_loader *)loader)->gpu;
     const hr_status st = g->ops->drain(g->gpu, err); /* tensors may have gone since */
     hr__upload_close(&g->upload);
     g->ops->close(g->gpu);

@@ -14,8 +14,7 @@ static hr_status out_memory_make(struct hr_loader *l, hr_error *err) {
     if (!l->config.host_finishes || l->config.finish.out_bytes == 0)
         return HR_OK;
     l->out_memory_bytes = (size_t)(l->config.num_outs * l->config.finish.out_bytes);
-    const hr_status st =
-        l->device.ops->ring_alloc(l->device.ctx, l->out_memory_bytes, (void **)&l->out_memory, err);
+    const hr_status st = hr__ring_alloc(l->out_memory_bytes, (void **)&l->out_memory, err);
     if (st == HR_OK)
         hr__batches_place(l, l->out_memory, l->out_memory_bytes);
     return st;
@@ -44,8 +43,7 @@ hr_status hr__outs_make(struct hr_loader *l, hr_error *err) {
 void hr__outs_free(struct hr_loader *l) {
     for (uint32_t i = 0; l->outs != NULL && i < l->config.num_outs; i++)
         hr__epoch_release(l->outs[i].epoch);
-    if (l->out_memory != NULL)
-        l->device.ops->ring_free(l->device.ctx, l->out_memory, l->out_memory_bytes);
+    hr__ring_free(l->out_memory, l->out_memory_bytes);
     free(l->outs);
     free(l->free_outs);
     free(l->begun);

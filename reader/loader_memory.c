@@ -6,10 +6,10 @@
 
 #include "checked.h"
 #include "default_budget.h"
-#include "device.h"
 #include "error.h"
 #include "io_backend.h"
 #include "loader_trace.h"
+#include "ring.h"
 #include "superblock.h"
 
 #include <stdio.h>
@@ -60,7 +60,7 @@ uint64_t hr__loader_filtered_bytes(const hr_dataset *ds) {
 static uint64_t buffer_bytes(uint64_t number, uint64_t each) {
     uint64_t n_bytes = saturating_mul(number, each);
     if (n_bytes > 0 && n_bytes < UINT64_MAX / 8)
-        n_bytes = hr__host_device.ops->ring_bytes(hr__host_device.ctx, (size_t)n_bytes);
+        n_bytes = hr__ring_bytes((size_t)n_bytes);
     return n_bytes;
 }
 

@@ -57,7 +57,7 @@ static void refused(struct hr__placement *p, int rc) {
 
 void hr__batches_place(struct hr_loader *l, void *memory, size_t n_bytes) {
     struct hr__placement *p = &l->placement;
-    const size_t all_bytes = l->device.ops->ring_bytes(l->device.ctx, n_bytes);
+    const size_t all_bytes = hr__ring_bytes(n_bytes);
     if (p->beside_gpu)
         refused(p, hr__numa_prefer(p->gpu_node, memory, all_bytes));
     if (p->beside_gpu || p->numa == NULL)

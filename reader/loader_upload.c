@@ -15,10 +15,14 @@ static uint32_t slot_of(const struct hr_batch *b) {
     return (uint32_t)(b - b->loader->outs);
 }
 
+/* Where what the check of a batch has found is read back to: behind the slots of the ring. */
 static struct hr__finish_bad *result_of(const struct hr_batch *b) {
-    const struct hr__loader_gpu *g = &b->loader->gpu;
-    uint8_t *results = (uint8_t *)g->results + slot_of(b) * g->result_stride_bytes;
-    return g->result_stride_bytes > 0 ? (struct hr__finish_bad *)(void *)results : NULL;
+    const struct hr_loader *l = b->loader;
+    const struct hr__loader_config *c = &l->config;
+    uint8_t *results = l->ring + c->num_slots * c->slot_bytes;
+    return c->upload.bad_bytes > 0
+               ? (struct hr__finish_bad *)(void *)(results + slot_of(b) * c->upload.bad_bytes)
+               : NULL;
 }
 
 void hr__upload_count_wait(struct hr__upload_counters *c, int64_t now_ns) {

@@ -7,7 +7,7 @@ import pytest
 from cli_data import SAMPLES, data, made, order_of  # noqa: F401
 from headrace_command import PLACE, figures, good, headrace, needs_program
 
-MODULE = PLACE.parent / "tests" / "fake-headrace-cuda.so"
+MODULE = PLACE.parent / "tests" / "gpu" / "libstand_in_cuda.so"
 pytestmark = [needs_program, pytest.mark.skipif(not MODULE.is_file(), reason=f"no {MODULE}")]
 
 
@@ -54,7 +54,7 @@ def test_epoch__finished_on_a_gpu__finds_what_is_not_finite(tmp_path, gpu):
 def test_epoch__something_is_missing__is_said_in_words(data, gpu, monkeypatch):  # noqa: F811
     assert "GPU 9 was asked for, and this process sees 2" in refusal("epoch", data, "--device", "cuda:9")
     small = refusal("epoch", data, "--device", "cuda:0", "--device-budget", "300K")
-    assert "device budget is 0.3 MiB" in small and "use a batch of about" in small
+    assert "device budget is 300.0 KiB" in small and "use a batch of about" in small
     monkeypatch.setenv("HEADRACE_CUDA", "/nowhere/module.so")
     assert "/nowhere/module.so cannot be loaded" in refusal("epoch", data, "--device", "cuda:0")
 

@@ -155,10 +155,10 @@ static void dlpack__work_on_another_stream__release_on_orders_it(void **state) {
 
 static struct hr__gpu_ops broken;
 static cudaStream_t refused; /* records on it fail */
-static bool legacy_refused;
+static bool steady = true;   /* of run_epoch() */
 
 static hr_status refuse_record(void *gpu, void *stream, void *event, hr_error *err) {
-    if (stream == refused || (legacy_refused && stream == cudaStreamLegacy))
+    if (refused != NULL && stream == refused)
         return HR_ERR_INVALID;
     return fake_gpu_ops()->stream_record(gpu, stream, event, err);
 }
@@ -178,6 +178,7 @@ static void run_epoch(hr_dataset *ds, uint64_t seed, cudaStream_t stream) {
     const hr_loader_options o = fake_tensor_options(seed);
     hr_loader *l = fake_gpu_loader(ds, &o, &broken);
     hr_batch *b;
+    fake_cuda_steady(steady);
     while (hr_loader_next(l, FAKE_TENSOR_WAIT_NS, &b, NULL) == HR_OK) {
         refused = NULL; /* but for the deleter */
         struct fake_tensor k = fake_tensor_export(b, 1, (int64_t)(intptr_t)stream, stream);
@@ -189,16 +190,19 @@ static void run_epoch(hr_dataset *ds, uint64_t seed, cudaStream_t stream) {
     fake_gpu_loader_close(l);
 }
 
-static void dlpack__deleter_cannot_record__the_default_streams_are_waited_for(void **state) {
+/* Which is a synchronisation, so the phase is not a steady one. */
+static void dlpack__deleter_cannot_record__the_device_is_waited_for(void **state) {
     (void)state;
     hr_dataset *ds = made_open("dlpack.hrd", &fake_tensor_rows);
     broken = *fake_gpu_ops();
     broken.stream_record = refuse_record;
     for (uint64_t seed = 0; seed < 60; seed++) {
-        legacy_refused = seed % 2 == 1; /* then the upload thread records */
         fake_gpu_begin(seed);
         const struct fake_tensor_streams s = fake_tensor_streams_make();
-        run_epoch(ds, seed, s.blocking);
+        cudaStream_t streams[] = {s.blocking, s.apart, cudaStreamLegacy};
+        steady = false;
+        run_epoch(ds, seed, streams[seed % 3]);
+        steady = true;
         fake_tensor_streams_destroy(s);
         fake_gpu_end();
     }
@@ -252,7 +256,7 @@ int main(void) {
         cmocka_unit_test(dlpack__slots_kept_by_tensors__next_is_busy),
         cmocka_unit_test(dlpack__released_deleted_closed_in_any_order__right_until_deleted),
         cmocka_unit_test(dlpack__work_on_another_stream__release_on_orders_it),
-        cmocka_unit_test(dlpack__deleter_cannot_record__the_default_streams_are_waited_for),
+        cmocka_unit_test(dlpack__deleter_cannot_record__the_device_is_waited_for),
         cmocka_unit_test(dlpack__export_cannot_wait__nothing_held),
         cmocka_unit_test(dlpack__deleter_records_nothing__seen),
     };

@@ -150,6 +150,7 @@ static void dlpack__no_thread_to_be_had__export_refused_and_deleter_works(void *
         hr_loader *l = fake_gpu_loader(ds, &o, fake_gpu_ops());
         hr_batch *b;
         atomic_store(&no_threads, true);
+        fake_cuda_steady(false); /* the device is waited for instead */
         while (hr_loader_next(l, FAKE_TENSOR_WAIT_NS, &b, NULL) == HR_OK) {
             struct elsewhere e = {.batch = b, .stream = HR_DLPACK_STREAM_LEGACY};
             run_elsewhere(&e);

@@ -45,8 +45,8 @@ struct model {
     uint32_t next_begin, next_deliver, num_freed;
 };
 
-static const struct hr__upload_field field = {.row_bytes = ROW_BYTES,
-                                              .plan = {.from = HR_UINT8, .to = HR_UINT8}};
+static struct hr__upload_field field = {.row_bytes = ROW_BYTES,
+                                        .plan = {.from = HR_UINT8, .to = HR_UINT8}};
 
 static uint32_t pick(struct model *m, uint32_t n) {
     return (uint32_t)(case_random(&m->random) % n);

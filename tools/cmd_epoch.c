@@ -4,11 +4,10 @@
 #define _GNU_SOURCE
 #include "commands.h"
 #include "dataset_text.h"
-#include "epoch_report.h"
+#include "epoch_result.h"
 #include "exit_codes.h"
 #include "index_file.h"
 #include "interrupt.h"
-#include "json_out.h"
 #include "loader_args.h"
 #include "progress.h"
 #include "report.h"
@@ -84,22 +83,17 @@ static const struct option table[] = {
 typedef struct epoch_job {
     options_files files;
     loader_args loader;
-    const hr_dataset *ds;
-    hr_loader *open; /* the loader, to be asked at the end */
     const char *resume_path, *save_path, *index_path, *trace_path;
     uint64_t max_batches, consume_ns;
-    bool force, report, json, quiet, help;
+    bool force, json, quiet, help;
     unsigned char state[HR_LOADER_STATE_BYTES + 1]; /* one more, to see what is too long */
     index_file index;
     uint64_t *indices;
     progress bar;
     uint64_t sample_bytes;            /* of the fields asked for */
-    uint64_t batches, epochs;         /* delivered; epochs: those whose last batch was */
-    uint64_t padding;                 /* samples delivered that only fill up */
+    uint64_t batches;                 /* delivered */
     uint64_t done_bytes, total_bytes; /* for the bar */
-    int64_t took_ns;
-    hr_loader_info info;
-    hr_loader_report_info limits;
+    epoch_result result;
 } epoch_job;
 
 static bool take_option(const options *o, int value, epoch_job *job) {
@@ -129,7 +123,7 @@ static bool take_option(const options *o, int value, epoch_job *job) {
     case OPT_QUIET:
     case 'h':
         job->force |= value == OPT_FORCE;
-        job->report |= value == OPT_REPORT;
+        job->result.report |= value == OPT_REPORT;
         job->json |= value == OPT_JSON;
         job->quiet |= value == OPT_QUIET;
         job->help |= value == 'h';
@@ -151,22 +145,6 @@ static bool take_arguments(const options *o, epoch_job *job) {
     return options_take_files(o, &job->files);
 }
 
-/* Of this program: what getrusage() says begins with the peak of whoever started it. */
-static uint64_t peak_rss_bytes(void) {
-    char line[128];
-    uint64_t kib = 0;
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f != NULL && kib == 0 && fgets(line, sizeof line, f) != NULL) {
-        if (sscanf(line, "VmHWM: %" SCNu64, &kib) != 1) {
-            kib = 0;
-        }
-    }
-    if (f != NULL) {
-        fclose(f);
-    }
-    return kib * 1024;
-}
-
 static void consume(const epoch_job *job) {
     if (job->consume_ns > 0) {
         const struct timespec step = {(time_t)(job->consume_ns / 1000000000),
@@ -177,7 +155,7 @@ static void consume(const epoch_job *job) {
 
 /* What is to come, from the first batch on: known only then where a state was resumed. */
 static void count_total(epoch_job *job, const hr_batch *first) {
-    const hr_loader_info *i = &job->info;
+    const hr_loader_info *i = &job->result.info;
     const uint64_t skipped = hr_batch_number(first) * i->local_batch_samples;
     uint64_t samples = i->samples_per_epoch * job->loader.opts.num_epochs;
     samples = samples > skipped ? samples - skipped : 0;
@@ -189,10 +167,11 @@ static void count_total(epoch_job *job, const hr_batch *first) {
 
 /* On a terminal, what limits is looked up once a second. */
 static void draw(epoch_job *job, hr_loader *loader) {
-    if (progress_note_due(&job->bar) && hr_loader_report(loader, &job->limits, NULL) == HR_OK &&
-        job->limits.limit != HR_LIMIT_UNKNOWN) {
+    if (progress_note_due(&job->bar) &&
+        hr_loader_report(loader, &job->result.limits, NULL) == HR_OK &&
+        job->result.limits.limit != HR_LIMIT_UNKNOWN) {
         char note[PROGRESS_NOTE_BYTES];
-        snprintf(note, sizeof note, "limit: %s", hr_limit_name(job->limits.limit));
+        snprintf(note, sizeof note, "limit: %s", hr_limit_name(job->result.limits.limit));
         progress_note(&job->bar, note);
     }
     progress_draw(&job->bar, job->done_bytes, job->total_bytes);
@@ -217,8 +196,8 @@ static int take_batch(epoch_job *job, hr_loader *loader, hr_batch *batch) {
     if (job->batches++ == 0) {
         count_total(job, batch);
     }
-    job->epochs += hr_batch_number(batch) + 1 == job->info.batches_per_epoch;
-    job->padding += hr_batch_num_padding(batch);
+    job->result.epochs += hr_batch_number(batch) + 1 == job->result.info.batches_per_epoch;
+    job->result.padding += hr_batch_num_padding(batch);
     job->done_bytes += samples * job->sample_bytes;
     bool written = true;
     hr_status st = HR_OK;
@@ -270,126 +249,6 @@ static int drive(epoch_job *job, hr_loader *loader) {
     return EXIT_DONE;
 }
 
-/* Where threads and memory were placed, and what the system refused. */
-static void add_nodes(const hr_loader_info *i, json_t *root) {
-    json_object_set_new(root, "nodes", json_integer(i->num_nodes));
-    json_object_set_new(root, "ring_interleaved", json_boolean(i->ring_interleaved));
-    json_object_set_new(root, "numa_refused",
-                        i->numa_os_errno != 0 ? json_string(strerror(i->numa_os_errno))
-                                              : json_null());
-}
-
-static void print_nodes(const hr_loader_info *i) {
-    if (i->num_nodes < 2) {
-        return;
-    }
-    printf("threads on %u nodes, batches %s", i->num_nodes,
-           i->ring_interleaved ? "on these in turn" : "where they were first written");
-    if (i->numa_os_errno != 0) {
-        printf(" (the system refused: %s)", strerror(i->numa_os_errno));
-    }
-    printf("\n");
-}
-
-static json_t *device_json(const hr_loader_info *i) {
-    if (i->device == HR_DEVICE_HOST) {
-        return json_null();
-    }
-    return json_pack("{s:I, s:o, s:I, s:o, s:b}", "cuda",
-                     (json_int_t)(i->device - HR_DEVICE_CUDA(0)), "name",
-                     json_out_text(i->device_name), "slots", (json_int_t)i->device_slots, "bytes",
-                     json_out_uint(i->device_bytes), "pinned", (int)i->pinned);
-}
-
-static void print_device(const hr_loader_info *i) {
-    if (i->device != HR_DEVICE_HOST) {
-        printf("on GPU %u (%s): %u batches, %s%s\n", i->device - HR_DEVICE_CUDA(0), i->device_name,
-               i->device_slots, sizes_bytes(i->device_bytes).text,
-               i->pinned ? "" : ", from memory that is not pinned");
-    }
-}
-
-static int print_json(const epoch_job *job, const hr_dataset *ds) {
-    const hr_loader_info *i = &job->info;
-    const double seconds = (double)job->took_ns / 1e9;
-    json_t *wait =
-        json_pack("{s:o, s:o, s:o, s:o}", "io", json_out_seconds(i->wait_io_ns), "decode",
-                  json_out_seconds(i->decode_ns), "consumer", json_out_seconds(i->wait_consumer_ns),
-                  "batch", json_out_seconds(i->wait_batch_ns));
-    json_t *root = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
-        json_out_text(hr_dataset_path(ds)), "samples", json_out_uint(i->samples_delivered),
-        "batches", json_out_uint(i->batches_delivered), "epochs", json_out_uint(job->epochs),
-        "bytes", json_out_uint(i->delivered_bytes), "seconds", json_out_real(seconds),
-        "bytes_per_s", json_out_quotient((double)i->delivered_bytes, seconds), "first_batch_s",
-        i->first_batch_ns < 0 ? json_null() : json_out_seconds(i->first_batch_ns), "peak_rss_bytes",
-        json_out_uint(peak_rss_bytes()), "budget_bytes", json_out_uint(i->budget_bytes), "wait_s",
-        wait);
-    json_t *more = json_pack(
-        "{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:s, s:I, s:I}", "padding",
-        json_out_uint(job->padding), "reserved_bytes", json_out_uint(i->reserved_bytes),
-        "read_bytes", json_out_uint(i->read_bytes), "window", (json_int_t)i->window_visits,
-        "streams", (json_int_t)i->num_streams, "batch", (json_int_t)i->batch_samples, "threads",
-        (json_int_t)i->num_threads, "inflation", json_out_real(i->inflation), "io", i->io_backend,
-        "io_depth", (json_int_t)i->io_depth, "read_threads", (json_int_t)i->num_read_threads);
-    json_object_update(root, more);
-    json_object_set_new(root, "files", dataset_files_json(ds));
-    json_decref(more);
-    add_nodes(i, root);
-    json_object_set_new(root, "device", device_json(i));
-    loader_args_add_ranks(&job->loader, root);
-    json_t *checked = finish_args_json(job->ds, &job->loader.opts, job->open);
-    if (checked != NULL) {
-        json_object_set_new(root, "checked", checked);
-    }
-    json_object_set_new(root, "subset", subset_args_json(&job->loader.subset));
-    if (job->report) {
-        json_object_set_new(root, "report", epoch_report_json(&job->limits));
-    }
-    return json_out_print("epoch", root, JSON_OUT_MEASURED);
-}
-
-static int print_result(const epoch_job *job, const hr_dataset *ds) {
-    const hr_loader_info *i = &job->info;
-    if (job->json) {
-        return print_json(job, ds);
-    }
-    if (!job->quiet) {
-        const double seconds = (double)job->took_ns / 1e9;
-        printf("%s samples", sizes_count(i->samples_delivered).text);
-        if ((job->loader.opts.flags & HR_LOADER_PAD_LAST) != 0) {
-            printf(" (%s of them padding)", sizes_count(job->padding).text);
-        }
-        printf(" in %s batches, %s in %s, %s\n", sizes_count(i->batches_delivered).text,
-               sizes_bytes(i->delivered_bytes).text, sizes_duration(job->took_ns).text,
-               sizes_rate(seconds > 0 ? (double)i->delivered_bytes / seconds : 0).text);
-        printf("first batch after %s; waited %s for data; reads by %s\n",
-               sizes_duration(i->first_batch_ns).text, sizes_duration(i->wait_batch_ns).text,
-               i->io_backend);
-        printf("memory: peak %s of the process, %s reserved of a budget of %s\n",
-               sizes_bytes(peak_rss_bytes()).text, sizes_bytes(i->reserved_bytes).text,
-               sizes_bytes(i->budget_bytes).text);
-        print_device(i);
-        print_nodes(i);
-        if (i->order_samples < i->dataset_samples) {
-            printf("a subset: %s of %s samples\n", sizes_count(i->order_samples).text,
-                   sizes_count(i->dataset_samples).text);
-        }
-        if (job->loader.rank_by_environment) {
-            printf("rank %u of %u, as %s says\n", job->loader.ranks.rank,
-                   job->loader.ranks.world_size, job->loader.ranks.launcher);
-        }
-        if ((job->loader.opts.flags & HR_LOADER_SHUFFLE) != 0) {
-            printf("window %u, inflation %.3f\n", i->window_visits, i->inflation);
-        }
-        finish_args_print(job->ds, &job->loader.opts, job->open);
-        if (job->report) {
-            epoch_report_print(&job->limits);
-        }
-    }
-    return EXIT_DONE;
-}
-
 static bool save_state(const epoch_job *job, hr_loader *loader) {
     unsigned char state[HR_LOADER_STATE_BYTES];
     size_t bytes = 0;
@@ -419,21 +278,21 @@ static bool save_trace(const epoch_job *job, hr_loader *loader) {
 }
 
 /* An interrupted run keeps its state and the indices so far: both are true as they stand. */
-static int run_loader(epoch_job *job, hr_loader *loader, const hr_dataset *ds, int64_t start_ns) {
+static int run_loader(epoch_job *job, hr_loader *loader, int64_t start_ns) {
     hr_error err = {.message = ""};
-    job->open = loader;
-    job->info.struct_bytes = sizeof job->info;
-    job->limits.struct_bytes = sizeof job->limits;
-    hr_status st = hr_loader_describe(loader, &job->info, &err);
+    job->result.open = loader;
+    job->result.info.struct_bytes = sizeof job->result.info;
+    job->result.limits.struct_bytes = sizeof job->result.limits;
+    hr_status st = hr_loader_describe(loader, &job->result.info, &err);
     if (st != HR_OK) {
         return report_status("epoch", st, &err);
     }
-    job->indices = calloc(job->info.local_batch_samples, sizeof *job->indices);
+    job->indices = calloc(job->result.info.local_batch_samples, sizeof *job->indices);
     if (job->indices == NULL) {
         return report_failure("epoch", "not enough memory");
     }
     const int code = drive(job, loader);
-    job->took_ns = progress_now_ns() - start_ns;
+    job->result.took_ns = progress_now_ns() - start_ns;
     progress_clear(&job->bar);
     const bool traced = save_trace(job, loader);
     if (code != EXIT_DONE && code != EXIT_INTERRUPTED) {
@@ -444,14 +303,19 @@ static int run_loader(epoch_job *job, hr_loader *loader, const hr_dataset *ds, i
         !save_state(job, loader) || !traced) {
         return EXIT_FAILED;
     }
-    st = hr_loader_describe(loader, &job->info, &err);
+    st = hr_loader_describe(loader, &job->result.info, &err);
     if (st == HR_OK) {
-        st = hr_loader_report(loader, &job->limits, &err);
+        st = hr_loader_report(loader, &job->result.limits, &err);
     }
     if (st != HR_OK) {
         return report_status("epoch", st, &err);
     }
-    const int printed = print_result(job, ds);
+    int printed = EXIT_DONE;
+    if (job->json) {
+        printed = epoch_result_print_json(&job->result);
+    } else if (!job->quiet) {
+        epoch_result_print(&job->result);
+    }
     return code == EXIT_DONE ? printed : code;
 }
 
@@ -488,7 +352,8 @@ static int run(epoch_job *job) {
     if (ds == NULL) {
         return code;
     }
-    job->ds = ds;
+    job->result.ds = ds;
+    job->result.loader = &job->loader;
     if (!finish_args_apply("epoch", &job->loader.finish, ds, opts)) {
         hr_dataset_close(ds);
         return EXIT_USAGE;
@@ -508,8 +373,7 @@ static int run(epoch_job *job) {
         job->sample_bytes = sample_bytes(ds, opts);
         const int64_t start_ns = progress_now_ns();
         const hr_status st = hr_loader_open(ds, opts, &loader, &err);
-        code =
-            st == HR_OK ? run_loader(job, loader, ds, start_ns) : report_status("epoch", st, &err);
+        code = st == HR_OK ? run_loader(job, loader, start_ns) : report_status("epoch", st, &err);
         hr_loader_close(loader);
     }
     index_file_close(&job->index);

@@ -56,15 +56,13 @@ static hr_status result(hr_error *err, cudaError_t e, const char *what) {
 #define MAJOR(version) ((version) / 1000)
 #define MINOR(version) ((version) % 1000 / 10)
 
-static hr_status check_driver(cudaError_t e, struct hr__gpu_info *info, hr_error *err) {
+static hr_status check_driver(cudaError_t e, hr_error *err) {
     int driver = 0, runtime = 0;
     cudaError_t asked = cudaDriverGetVersion(&driver);
     if (asked == cudaSuccess)
         asked = cudaRuntimeGetVersion(&runtime);
     if (asked != cudaSuccess)
         return failed(err, asked, "asking for the version of the driver");
-    info->driver_version = driver;
-    info->runtime_version = runtime;
     if (driver == 0)
         return hr__error_set(err, HR_ERR_NO_DRIVER,
                              "no NVIDIA driver is loaded (Headrace's CUDA module has CUDA %d.%d); "
@@ -81,10 +79,10 @@ static hr_status check_driver(cudaError_t e, struct hr__gpu_info *info, hr_error
     return HR_OK;
 }
 
-static hr_status check_device(uint32_t index, struct hr__gpu_info *info, hr_error *err) {
+static hr_status check_device(uint32_t index, hr_error *err) {
     int count = 0;
     cudaError_t e = cudaGetDeviceCount(&count);
-    hr_status st = check_driver(e, info, err);
+    hr_status st = check_driver(e, err);
     if (e != cudaSuccess)
         (void)cudaGetLastError();
     if (st != HR_OK)
@@ -137,7 +135,7 @@ static void cuda_close(void *gpu) {
 static hr_status cuda_open(uint32_t index, void **gpu, struct hr__gpu_info *info, hr_error *err) {
     *gpu = NULL;
     memset(info, 0, sizeof(*info));
-    hr_status st = check_device(index, info, err);
+    hr_status st = check_device(index, err);
     if (st != HR_OK)
         return st;
     struct gpu *g = calloc(1, sizeof(*g));
@@ -253,10 +251,6 @@ static hr_status cuda_upload_await(void *gpu, void *event, hr_error *err) {
     return cuda_stream_await(gpu, ((struct gpu *)gpu)->uploads, event, err);
 }
 
-static hr_status cuda_legacy_record(void *gpu, void *event, hr_error *err) {
-    return cuda_stream_record(gpu, cudaStreamLegacy, event, err);
-}
-
 static hr_status cuda_event_wait(void *gpu, void *event, hr_error *err) {
     (void)gpu;
     return result(err, cudaEventSynchronize(event), "waiting for an upload (cudaEventSynchronize)");
@@ -338,8 +332,6 @@ static void cuda_range_end(void *gpu) {
 }
 
 static const struct hr__gpu_ops cuda_ops = {
-    .abi = HR__GPU_ABI,
-    .name = "cuda",
     .open = cuda_open,
     .enter = cuda_enter,
     .close = cuda_close,
@@ -356,7 +348,6 @@ static const struct hr__gpu_ops cuda_ops = {
     .upload_finish = cuda_upload_finish,
     .upload_record = cuda_upload_record,
     .upload_await = cuda_upload_await,
-    .legacy_record = cuda_legacy_record,
     .event_wait = cuda_event_wait,
     .event_elapsed = cuda_event_elapsed,
     .is_current = cuda_is_current,

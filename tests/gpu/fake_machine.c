@@ -13,6 +13,7 @@
 __attribute__((constructor)) static void machine_begin(void) {
     struct fake_cuda_config config = FAKE_CUDA_CONFIG_INIT;
     const char *seed = getenv("FAKE_CUDA_SEED");
+    config.num_devices = 2;
     config.seed = seed != NULL ? strtoull(seed, NULL, 10) : 1;
     fake_cuda_begin(&config);
 }

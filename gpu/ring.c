@@ -1,9 +1,9 @@
 /*
- * The host device: batches in ordinary memory. The ring is kept by a forked child (which may read a
- * batch it was handed before), so it is not MADV_DONTFORK.
+ * Rings are kept by a forked child (which may read a batch it was handed before), so they are not
+ * MADV_DONTFORK here.
  */
 #define _GNU_SOURCE
-#include "device.h"
+#include "ring.h"
 
 #include "checked.h"
 #include "error.h"
@@ -18,13 +18,12 @@ static size_t granule(size_t n_bytes) {
     return n_bytes >= 4 * HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : PAGE_BYTES;
 }
 
-static size_t host_ring_bytes(void *ctx, size_t n_bytes) {
-    (void)ctx;
+size_t hr__ring_bytes(size_t n_bytes) {
     return (size_t)hr__round_up(n_bytes, granule(n_bytes));
 }
 
-static hr_status host_ring_alloc(void *ctx, size_t n_bytes, void **out, hr_error *err) {
-    size_t size = host_ring_bytes(ctx, n_bytes), align = granule(n_bytes);
+hr_status hr__ring_alloc(size_t n_bytes, void **out, hr_error *err) {
+    size_t size = hr__ring_bytes(n_bytes), align = granule(n_bytes);
     *out = NULL;
     /* Address space for one granule more, so that the ring can begin on one; the rest goes back. */
     uint8_t *p = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
@@ -42,12 +41,7 @@ static hr_status host_ring_alloc(void *ctx, size_t n_bytes, void **out, hr_error
     return HR_OK;
 }
 
-static void host_ring_free(void *ctx, void *ring, size_t n_bytes) {
+void hr__ring_free(void *ring, size_t n_bytes) {
     if (ring != NULL)
-        munmap(ring, host_ring_bytes(ctx, n_bytes));
+        munmap(ring, hr__ring_bytes(n_bytes));
 }
-
-static const struct hr__device_ops host_ops = {"host", host_ring_bytes, host_ring_alloc,
-                                               host_ring_free};
-
-const struct hr__device hr__host_device = {&host_ops, NULL};
