@@ -233,12 +233,13 @@ static uint64_t run_in_threads(uint64_t seed, enum fault fault) {
     return pipeline_close(&p);
 }
 
+/* Of the faults, those that touch the device's memory only: one that overwrites the host's while it
+ * is copied is a race of this program, too. */
 static void pipeline__by_threads__is_silent_when_right_and_reported_when_not(void **state) {
     (void)state;
-    static const enum fault faults[] = {RIGHT, NO_WAIT_FOR_UPLOAD, NO_WAIT_FOR_RELEASE,
-                                        UPLOAD_RECORDED_TOO_EARLY};
-    for (uint64_t seed = 0; seed < 40; seed++) {
-        const enum fault fault = faults[seed % 4];
+    static const enum fault faults[] = {RIGHT, NO_WAIT_FOR_UPLOAD, NO_WAIT_FOR_RELEASE};
+    for (uint64_t seed = 0; seed < 39; seed++) {
+        const enum fault fault = faults[seed % 3];
         const uint64_t violations = run_in_threads(seed, fault);
         if ((violations == 0) != (fault == RIGHT)) {
             fake_cuda_print(stderr);
