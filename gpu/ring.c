@@ -41,6 +41,13 @@ hr_status hr__ring_alloc(size_t n_bytes, void **out, hr_error *err) {
     return HR_OK;
 }
 
+void hr__ring_discard(void *p, size_t n_bytes) {
+    const uintptr_t begin = (uintptr_t)hr__round_up((uintptr_t)p, PAGE_BYTES);
+    const uintptr_t end = ((uintptr_t)p + n_bytes) / PAGE_BYTES * PAGE_BYTES;
+    if (begin < end)
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED); /* else they stay until the end */
+}
+
 void hr__ring_free(void *ring, size_t n_bytes) {
     if (ring != NULL)
         munmap(ring, hr__ring_bytes(n_bytes));

@@ -3,12 +3,10 @@
  * file whose footer was checked when it was opened.
  *
  * Invariants
- *  1. A tensor holds its batch from its making until let_go(), and with it the loader: what it lies
- *     in, and on a GPU events and the ways to the device, are there at least as long, whatever
- *     closes meanwhile (7 and 11 of loader.h).
- *  2. let_go() is the last that a deleter does. Of a closed loader exactly one let_go() finds that
- *     no tensor is left, and frees it; of one that is not closed nothing is touched after the lock
- *     is given up, since its close may be waiting for that.
+ *  1. A tensor holds its batch (loader_hold.c) from its making until its deleting, and with it the
+ * loader: what it lies in, and on a GPU events and the ways to the device, are there at least as
+ * long, whatever closes meanwhile (7 and 11 of loader.h).
+ *  2. hr__tensor_let_go() is the last that a deleter does.
  *  3. The shape is the tensor's own: nothing in it belongs to the data set, which may be closed
  *     before it.
  */
@@ -150,29 +148,6 @@ static hr_status begin(struct tensor *t, hr_error *err) {
     return hr__gpu_apart(t->batch->loader, await, t, err);
 }
 
-/* ---- holding the batch ---- */
-
-static hr_status hold(struct hr_batch *b, hr_error *err) {
-    pthread_mutex_lock(&b->loader->lock);
-    const bool held = hr__batch_export(b);
-    pthread_mutex_unlock(&b->loader->lock);
-    return held ? HR_OK
-                : hr__error_set(err, HR_ERR_INVALID,
-                                "a tensor was asked for of a batch that was released; make "
-                                "tensors first");
-}
-
-static void let_go(struct hr_batch *b) {
-    struct hr_loader *l = b->loader;
-    pthread_mutex_lock(&l->lock);
-    hr__batch_unexport(b);
-    hr__loader_wake(l);
-    const bool last = l->closed && l->num_exported == 0;
-    pthread_mutex_unlock(&l->lock);
-    if (last)
-        hr__loader_free(l);
-}
-
 static bool is_closed(struct hr_loader *l) {
     pthread_mutex_lock(&l->lock);
     const bool closed = l->closed;
@@ -199,9 +174,9 @@ static hr_status tensor_make(struct hr_batch *b, uint32_t field, int64_t stream,
         return hr__error_no_memory(err, n_bytes, "a tensor");
     t->batch = b;
     t->stream = stream;
-    st = hold(b, err);
+    st = hr__tensor_hold(b, err);
     if (st == HR_OK && (st = begin(t, err)) != HR_OK)
-        let_go(b);
+        hr__tensor_let_go(b);
     if (st == HR_OK)
         *out = t;
     else
@@ -226,7 +201,7 @@ static void tensor_delete(struct tensor *t) {
     if (b->loader->gpu.ops != NULL && !is_closed(b->loader))
         release_somehow(t);
     free(t);
-    let_go(b);
+    hr__tensor_let_go(b);
 }
 
 static void delete_versioned(struct DLManagedTensorVersioned *self) {

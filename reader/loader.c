@@ -206,7 +206,7 @@ static void threads_stop(struct hr_loader *l) {
     hr__gpu_stop(l);
 }
 
-/* What tensors do not lie in is freed at once. */
+/* What nobody holds is freed at once. */
 void hr_loader_close(hr_loader *l) {
     if (l == NULL || hr__loader_forked(l))
         return;
@@ -223,9 +223,11 @@ void hr_loader_close(hr_loader *l) {
     if (l->lock_made)
         pthread_mutex_lock(&l->lock);
     l->closed = true;
-    const bool exported = l->num_exported > 0;
+    const bool held = l->num_holds > 0;
+    if (held)
+        hr__loader_shrink(l);
     if (l->lock_made)
         pthread_mutex_unlock(&l->lock);
-    if (!exported)
+    if (!held)
         hr__loader_free(l);
 }

@@ -31,8 +31,8 @@
  *     gone, which one always does without it, as held batches keep at most max_held_batches;
  * 10. with a GPU, hr_batch number i of `outs` has slot i there. Those that are free are used in the
  *     order in which they became so, by the upload thread, whose rules are in upload.h;
- * 11. tensors may outlive the close of their loader (num_exported): what they lie in then stays,
- * and the last of them frees it;
+ * 11. holds, those of tensors too, may outlive the close of their loader (num_holds): what they
+ *     hold then stays, and the last of them frees it;
  * 12. a worker that waits for something to do is woken when there is something: it wakes the next
  *     where there is more, and whoever wakes does so after giving up the lock.
  */
@@ -87,9 +87,10 @@ struct hr_batch {
     uint32_t num_samples;
     uint32_t rows_taken, rows_done; /* by the workers that finish them */
     bool finished, delivered;
-    bool held;                  /* by the consumer */
+    bool held;                  /* by the consumer, until hr_batch_release() */
     bool in_flight;             /* its upload has begun, and was not seen */
-    uint32_t num_exported;      /* tensors that hold it */
+    uint32_t num_holds;         /* that keep it besides: tensors and */
+    uint32_t num_handles;       /* hr_batch_hold(): who has one may do with it as the consumer */
     int64_t upload_began_ns;    /* where it is traced */
     bool bad_known;             /* `bad` is what the check has found */
     struct hr__finish_bad *bad; /* one for each field; NULL: there is no finishing */
@@ -267,10 +268,10 @@ struct hr_loader {
     uint64_t num_unfinished; /* items that are admitted and not complete */
     uint64_t num_free_slots;
     uint64_t next_assign, next_whole, next_begin, next_ready, next_deliver; /* batch numbers */
-    uint8_t *complete;     /* [seq mod HR__MAX_OUTSTANDING] */
-    bool epoch_end_told;   /* HR_END_OF_EPOCH was returned for the batches before next_deliver */
-    uint32_t num_held;     /* batches, by the consumer or by tensors */
-    uint64_t num_exported; /* tensors */
+    uint8_t *complete;   /* [seq mod HR__MAX_OUTSTANDING] */
+    bool epoch_end_told; /* HR_END_OF_EPOCH was returned for the batches before next_deliver */
+    uint32_t num_held;   /* batches, by the consumer or by holds */
+    uint64_t num_holds;  /* of all batches */
     bool closed;
 
     struct hr__loader_gpu gpu;
@@ -351,12 +352,15 @@ void hr__batch_finished(struct hr_batch *b);
 void hr__batch_drop_rows(struct hr_batch *b);
 /* Free, if nobody holds it any more. */
 void hr__batch_settle(struct hr_batch *b);
-/* Nobody but its tensors holds the batch any more; nothing where that is so already. */
+/* The consumer itself holds the batch no more; nothing where that is so already. */
 void hr__batch_give_back(struct hr_batch *b);
-/* A tensor more holds the batch; false, and nothing is done: the consumer does not hold it. */
-bool hr__batch_export(struct hr_batch *b);
-/* One of them holds it no more. Of a loader that closes or is closed, too. */
-void hr__batch_unexport(struct hr_batch *b);
+
+/* loader_hold.c: a tensor more keeps the batch; HR_ERR_INVALID: it was released. And one less. */
+hr_status hr__tensor_hold(struct hr_batch *b, hr_error *err);
+void hr__tensor_let_go(struct hr_batch *b);
+/* The loader is closed, and something of it is held. Gives back the memory of the
+ * batches that are not. */
+void hr__loader_shrink(struct hr_loader *l);
 
 /* loader_finish.c: workers finish whole batches; take and pending with the lock held. */
 uint32_t hr__finish_part_rows(const struct hr__loader_config *c);

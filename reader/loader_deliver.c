@@ -114,8 +114,9 @@ hr_status hr_loader_next(hr_loader *l, int64_t timeout_ns, hr_batch **out, hr_er
     return st;
 }
 
-hr_status hr_loader_state(hr_loader *l, void *state, size_t capacity_bytes, size_t *state_bytes,
-                          hr_error *err) {
+/* There is room for a state. */
+static hr_status state_room(const struct hr_loader *l, const void *state, size_t capacity_bytes,
+                            size_t *state_bytes, hr_error *err) {
     hr_status st = hr__loader_check_fork(l, err);
     if (st != HR_OK)
         return st;
@@ -126,6 +127,14 @@ hr_status hr_loader_state(hr_loader *l, void *state, size_t capacity_bytes, size
         return hr__error_set(err, HR_ERR_INVALID,
                              "a loader's state takes %d bytes, there is room for %zu",
                              HR_LOADER_STATE_BYTES, capacity_bytes);
+    return HR_OK;
+}
+
+hr_status hr_loader_state(hr_loader *l, void *state, size_t capacity_bytes, size_t *state_bytes,
+                          hr_error *err) {
+    hr_status st = state_room(l, state, capacity_bytes, state_bytes, err);
+    if (st != HR_OK)
+        return st;
     pthread_mutex_lock(&l->lock);
     uint64_t epochs = l->next_deliver / l->num_batches, batch = l->next_deliver % l->num_batches;
     if (batch == 0 && l->next_deliver > 0 && !l->epoch_end_told) {
@@ -134,6 +143,19 @@ hr_status hr_loader_state(hr_loader *l, void *state, size_t capacity_bytes, size
     }
     hr__state_encode(l, l->config.first_epoch + epochs, batch, state);
     pthread_mutex_unlock(&l->lock);
+    return HR_OK;
+}
+
+hr_status hr_loader_state_at(hr_loader *l, uint64_t epoch, uint64_t number, void *state,
+                             size_t capacity_bytes, size_t *state_bytes, hr_error *err) {
+    hr_status st = state_room(l, state, capacity_bytes, state_bytes, err);
+    if (st != HR_OK)
+        return st;
+    if (number > l->num_batches)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "a state before batch %llu was asked for, an epoch has %llu batches",
+                             (unsigned long long)number, (unsigned long long)l->num_batches);
+    hr__state_encode(l, epoch, number, state); /* of what never changes after open */
     return HR_OK;
 }
 

@@ -112,7 +112,7 @@ void hr__batch_drop_rows(struct hr_batch *b) {
 
 void hr__batch_settle(struct hr_batch *b) {
     struct hr_loader *l = b->loader;
-    if (!b->delivered || b->held || b->num_exported > 0 || b->in_flight)
+    if (!b->delivered || b->held || b->num_holds > 0 || b->in_flight)
         return;
     b->delivered = false;
     hr__epoch_release(b->epoch);
@@ -130,26 +130,7 @@ void hr__batch_give_back(struct hr_batch *b) {
     if (!b->held)
         return;
     b->held = false;
-    if (b->num_exported == 0)
+    if (b->num_holds == 0)
         b->loader->num_held--;
-    hr__batch_settle(b);
-}
-
-bool hr__batch_export(struct hr_batch *b) {
-    if (!b->held)
-        return false;
-    b->num_exported++;
-    b->loader->num_exported++;
-    return true;
-}
-
-/* While a loader closes, what is of no use any more is freed without the lock. */
-void hr__batch_unexport(struct hr_batch *b) {
-    struct hr_loader *l = b->loader;
-    l->num_exported--;
-    if (--b->num_exported > 0 || l->stopping)
-        return;
-    if (!b->held)
-        l->num_held--;
     hr__batch_settle(b);
 }

@@ -134,6 +134,20 @@ HR_API void hr_loader_close(hr_loader *loader);
 HR_API HR_NODISCARD hr_status hr_loader_state(hr_loader *loader, void *state, size_t capacity_bytes,
                                               size_t *state_bytes, hr_error *err);
 
+/**
+ * The place before batch `number` of an epoch, as a state that hr_loader_state() would have given
+ * there: for loops that know how many batches they have done, where others are on their way.
+ *
+ * @param number  at most batches_per_epoch: that is the place where the end of the epoch is still
+ *                to be told
+ * @param state, capacity_bytes, state_bytes  as for hr_loader_state()
+ * @return HR_OK, HR_ERR_INVALID, HR_ERR_FORKED
+ * Threads: any. Does not block. Fork: HR_ERR_FORKED in a child. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_loader_state_at(hr_loader *loader, uint64_t epoch, uint64_t number,
+                                                 void *state, size_t capacity_bytes,
+                                                 size_t *state_bytes, hr_error *err);
+
 /** What a loader does, needs and has done. */
 typedef struct hr_loader_info {
     uint32_t struct_bytes;  /**< set by the caller */
