@@ -88,6 +88,7 @@ hr_status hr_loader_take(hr_loader *l, int64_t timeout_ns, hr_taken_batch *out, 
     pthread_mutex_lock(&l->lock);
     add_hold(b, true);
     hr__batch_give_back(b);
+    out->num_held = l->num_held;
     pthread_mutex_unlock(&l->lock);
     out->batch = b;
     out->epoch = hr_batch_epoch(b);

@@ -83,6 +83,8 @@ static void take__as_many_as_are_allowed__busy_until_one_goes(void **state) {
     struct taken first, second, third;
     made_ok(take(l, &first, &err), &err);
     made_ok(take(l, &second, &err), &err);
+    assert_int_equal(first.batch.num_held, 1);
+    assert_int_equal(second.batch.num_held, 2);
     assert_int_equal(take(l, &third, &err), HR_ERR_BUSY);
     made_ok(hr_batch_hold(first.batch.batch, &err), &err);
     hr_batch_let_go(first.batch.batch);

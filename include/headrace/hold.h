@@ -43,6 +43,9 @@ typedef struct hr_taken_batch {
     uint64_t number;       /**< hr_batch_number() */
     uint32_t num_samples;  /**< hr_batch_num_samples() */
     uint32_t num_padding;  /**< hr_batch_num_padding() */
+    uint32_t num_held;     /**< batches of the loader that are held now, this one included; at
+                            * max_held_batches the next call is refused until one goes */
+    uint32_t reserved;     /**< 0 */
 } hr_taken_batch;
 
 /**

@@ -1,0 +1,264 @@
+"""Options of loaders, as Python has them, for the C library."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _abi, _sizes, errors
+from ._library import new
+from .dtypes import parse
+from .ranks import rank_from_environment
+from .subset import Subset
+
+IO = {
+    "auto": _abi.HR_IO_AUTO,
+    "direct": _abi.HR_IO_DIRECT,
+    "cached": _abi.HR_IO_CACHED,
+    "threads": _abi.HR_IO_THREADS,
+    "libaio": _abi.HR_IO_LIBAIO,
+}
+LAST = {"keep": 0, "drop": _abi.HR_LOADER_DROP_LAST, "pad": _abi.HR_LOADER_PAD_LAST}
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What is done to the values of a field on their way into a batch: `y = x * scale[c] + shift[c]` in float32, then the
+    cast, the same bits on every device (include/headrace/finish.h).
+
+    :param dtype: "float16", "bfloat16" or "float32", from uint8, int16, float16, float32 or float64; None: as stored
+    :param scale: one factor, or one for each channel, which are the last axis
+    :param shift: likewise
+    :param chw: samples of shape (H, W, C) come as (C, H, W)
+    :param standardize: to mean 0 and standard deviation 1, by the statistics in the file
+    :param check_finite: count NaN and infinities: `Batch.bad_values()`, `Loader.bad_values()`
+
+    >>> loader = data.loader(batch=8, finish={"X": hr.Finish("float32", scale=1 / 255)})
+    >>> next(iter(loader))["X"].dtype
+    dtype('float32')
+    """
+
+    dtype: Any = None
+    scale: npt.ArrayLike | None = None
+    shift: npt.ArrayLike | None = None
+    chw: bool = False
+    standardize: bool = False
+    check_finite: bool = False
+
+
+def choose(given: str, known: Mapping[str, int], what: str) -> int:
+    if given not in known:
+        raise errors.InvalidError(f"{what} is {given!r}, expected one of {', '.join(map(repr, known))}")
+    return known[given]
+
+
+def device(given: str | int | None) -> int:
+    """The number of "cuda:1", "cuda", 1; None and "cpu" are the host."""
+    if given is None or given == "cpu":
+        return _abi.HR_DEVICE_HOST
+    found = re.fullmatch(r"cuda(?::([0-9]{1,4}))?", str(given)) if isinstance(given, str) else None
+    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 10000:
+        return _abi.HR_DEVICE_CUDA(given)
+    if found is None:
+        raise errors.InvalidError(f"device is {given!r}, expected 'cuda:0', the number of a GPU, or None")
+    return _abi.HR_DEVICE_CUDA(int(found[1] or 0))
+
+
+def _floats(values: npt.ArrayLike | None, what: str) -> npt.NDArray[np.float32] | None:
+    if values is None:
+        return None
+    array = np.ascontiguousarray(values, np.float32).reshape(-1)
+    if array.size == 0:
+        raise errors.InvalidError(f"{what} has no entries, expected one, or one for each channel")
+    return array
+
+
+class Built:
+    """The struct, and what its pointers point at."""
+
+    def __init__(self) -> None:
+        self.struct = new(_abi.hr_loader_options)
+        self._kept: list[Any] = []
+
+    def keep(self, made: Any) -> Any:
+        self._kept.append(made)
+        return made
+
+    def texts(self, texts: Sequence[str]) -> Any:
+        return self.keep((ctypes.c_char_p * len(texts))(*(text.encode() for text in texts)))
+
+    def finish(self, wanted: Mapping[str, Finish | str]) -> None:
+        entries = self.keep((_abi.hr_finish * len(wanted))())
+        for entry, (name, given) in zip(entries, wanted.items(), strict=True):
+            self._finish_field(entry, name, given if isinstance(given, Finish) else Finish(given))
+        self.struct.finish = entries
+        self.struct.num_finish = len(wanted)
+
+    def _finish_field(self, entry: _abi.hr_finish, name: str, given: Finish) -> None:
+        scale = self.keep(_floats(given.scale, f"finish of {name}: scale"))
+        shift = self.keep(_floats(given.shift, f"finish of {name}: shift"))
+        channels = {len(values) for values in (scale, shift) if values is not None}
+        if len(channels) > 1:
+            raise errors.InvalidError(f"finish of {name}: scale has {len(scale)} entries and shift {len(shift)}; give as many")
+        entry.struct_bytes = ctypes.sizeof(entry)
+        entry.field = self.keep(name.encode())
+        entry.dtype = 0 if given.dtype is None else parse(given.dtype, f"finish of {name}")[0]
+        entry.num_channels = channels.pop() if channels else 0
+        entry.scale = None if scale is None else scale.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+        entry.shift = None if shift is None else shift.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+        entry.flags = (
+            given.chw * _abi.HR_FINISH_CHW
+            | given.standardize * _abi.HR_FINISH_STANDARDIZE
+            | given.check_finite * _abi.HR_FINISH_CHECK_FINITE
+        )
+
+    def resume(self, state: bytes) -> None:
+        room = self.keep(ctypes.create_string_buffer(state, len(state)))
+        self.struct.resume_state = ctypes.cast(room, ctypes.c_void_p)
+        self.struct.resume_state_bytes = len(state)
+
+    def subset(self, subset: Subset) -> None:
+        self.struct.subset = self.keep(subset)._handle._pointer
+
+
+def ranks(rank: int | None, world_size: int | None, environment: bool | str) -> tuple[int, int]:
+    if rank is not None or world_size is not None:
+        if environment:
+            raise errors.InvalidError("rank and world_size were given, and ranks as well; give one of them")
+        return rank or 0, world_size or 1
+    if not environment:
+        return 0, 1
+    found = rank_from_environment(None if environment in (True, "environment") else str(environment))
+    return found.rank, found.world_size
+
+
+def counted(value: int, what: str, least: int = 0, most: int = 2**32 - 1) -> int:
+    """A number that fits what the C API has for it: ctypes would cut off what does not."""
+    try:
+        number = int(value)
+        same = number == value and not isinstance(value, bool)
+    except (TypeError, ValueError):
+        same = False
+    if not same or not least <= number <= most:
+        raise errors.InvalidError(f"{what} is {value!r}, expected an integer from {least} to {most}")
+    return number
+
+
+def build(
+    batch: int,
+    *,
+    shuffle: bool = False,
+    seed: int = 0,
+    window: int = 0,
+    epochs: int | None = None,
+    first_epoch: int = 0,
+    last: str = "keep",
+    fields: Sequence[str] | None = None,
+    finish: Mapping[str, Finish | str] | None = None,
+    subset: Subset | None = None,
+    budget: int | str | None = None,
+    threads: int = 0,
+    io: str = "auto",
+    io_depth: int = 0,
+    numa: bool = True,
+    held: int = 2,
+    rank: int | None = None,
+    world_size: int | None = None,
+    ranks_from: bool | str = False,
+    streams: int = 0,
+    device_: str | int | None = None,
+    device_slots: int = 0,
+    device_budget: int | str | None = None,
+    pageable: bool = False,
+    trace_events: int = 0,
+) -> Built:
+    built = Built()
+    o = built.struct
+    most = 2**64 - 1
+    o.batch_samples = counted(batch, "batch", 1)
+    o.flags = (
+        bool(shuffle) * _abi.HR_LOADER_SHUFFLE
+        | choose(last, LAST, "last")
+        | (not numa) * _abi.HR_LOADER_NUMA_OFF
+        | bool(pageable) * _abi.HR_LOADER_PAGEABLE
+    )
+    o.window_visits = counted(window, "window")
+    o.seed = counted(seed, "seed", 0, most)
+    o.first_epoch = counted(first_epoch, "first_epoch", 0, most)
+    o.num_epochs = 0 if epochs is None else counted(epochs, "epochs", 1, most)
+    own_rank, size = ranks(rank, world_size, ranks_from)
+    o.rank, o.world_size = counted(own_rank, "rank"), counted(size, "world_size", 1)
+    o.num_streams = counted(streams, "streams")
+    o.max_held_batches = counted(held, "held", 1)
+    o.budget_bytes = _sizes.parse(budget, "budget")
+    o.num_threads = counted(threads, "threads")
+    o.io = choose(io, IO, "io")
+    o.io_depth = counted(io_depth, "io_depth")
+    o.device = device(device_)
+    o.device_slots = counted(device_slots, "device_slots")
+    o.device_budget_bytes = _sizes.parse(device_budget, "device_budget")
+    o.trace_events = counted(trace_events, "trace_events", 0, most)
+    if fields is not None:
+        if isinstance(fields, str) or not fields:
+            raise errors.InvalidError(f"fields is {fields!r}, expected a list of names such as ['X', 'y']")
+        o.fields, o.num_fields = built.texts(list(fields)), len(fields)
+    if finish:
+        built.finish(finish)
+    if subset is not None:
+        built.subset(subset)
+    return built
+
+
+def read_state(resume: bytes | str | os.PathLike[str]) -> bytes:
+    """A state, or that in a file."""
+    if isinstance(resume, (bytes, bytearray, memoryview)):
+        return bytes(resume)
+    try:
+        with open(resume, "rb") as file:
+            return file.read(2 * _abi.HR_LOADER_STATE_BYTES)
+    except OSError as error:
+        found = errors.NotFoundError if isinstance(error, FileNotFoundError) else errors.IoError
+        raise found(f"{os.fspath(resume)}: no state can be read from it: {error.strerror}") from error
+
+
+_EPOCH_OFF, _NUMBER_OFF = 80, 88  # docs/order.md, "State"
+
+
+def place_of(state: bytes) -> tuple[int, int]:
+    """Epoch and next batch of a state."""
+    if len(state) < _NUMBER_OFF + 8:
+        raise errors.CorruptError(f"this is no loader state ({len(state)} bytes); pass what state() gave")
+    return (
+        int.from_bytes(state[_EPOCH_OFF : _EPOCH_OFF + 8], "little"),
+        int.from_bytes(state[_NUMBER_OFF : _NUMBER_OFF + 8], "little"),
+    )
+
+
+def epoch_of(state: bytes) -> int:
+    return place_of(state)[0]
+
+
+def write_state(path: str | os.PathLike[str], state: bytes) -> None:
+    """Old or new at any instant."""
+    target = os.fspath(path)
+    partial = f"{target}.partial"
+    try:
+        with open(partial, "wb") as file:
+            file.write(state)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, target)
+        folder = os.open(os.path.dirname(os.path.abspath(target)), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise errors.IoError(f"{target}: the state could not be saved: {error.strerror}") from error

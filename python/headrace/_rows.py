@@ -1,0 +1,91 @@
+"""Which samples an index of NumPy's asks for, and how their rows are put in place."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import errors
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Samples to read: `first`, `first + 1`, ... in ascending order, or `indices` in any; then `then` is applied to the
+    array that holds them, whose first axis they are."""
+
+    count: int
+    first: int
+    indices: npt.NDArray[np.uint64] | None
+    then: tuple[Any, ...]
+
+
+def _of_slice(index: slice, length: int, rest: tuple[Any, ...]) -> Rows:
+    start, stop, step = index.indices(length)
+    wanted = range(start, stop, step)
+    if len(wanted) == 0:
+        return Rows(0, 0, None, (slice(None), *rest))
+    if step == 1:
+        return Rows(len(wanted), start, None, (slice(None), *rest))
+    ascending = np.arange(min(wanted), max(wanted) + 1, abs(step), dtype=np.uint64)
+    order = slice(None) if step > 0 else slice(None, None, -1)
+    return Rows(len(wanted), 0, ascending, (order, *rest))
+
+
+def _checked(number: int, length: int, name: str) -> int:
+    if not -length <= number < length:
+        raise IndexError(f"sample {number} of {name} was asked for, it has {length} samples")
+    return number + length if number < 0 else number
+
+
+def _of_array(index: npt.NDArray[Any], length: int, name: str, rest: tuple[Any, ...]) -> Rows:
+    if index.dtype == bool:
+        if index.shape != (length,):
+            raise IndexError(
+                f"a mask of shape {index.shape} was given for {name}, expected ({length},): one bool for each sample"
+            )
+        index = np.flatnonzero(index)
+    elif index.size == 0:
+        index = index.astype(np.int64)
+    if index.dtype.kind not in "iu":
+        raise IndexError(f"{name} is indexed by an array of {index.dtype}, expected integers or bool")
+    numbers = index.astype(np.int64, copy=False)
+    bad = (numbers < -length) | (numbers >= length)
+    if bad.any():
+        _checked(int(numbers[bad][0]), length, name)
+    flat = np.where(numbers < 0, numbers + length, numbers).reshape(-1).astype(np.uint64)
+    place: Any = slice(None) if index.ndim == 1 and not rest else np.arange(flat.size).reshape(index.shape)
+    return Rows(flat.size, 0, flat, (place, *rest))
+
+
+def find(index: Any, length: int, name: str) -> Rows:
+    """What `array[index]` asks for where `array` has `length` samples.
+
+    >>> find(slice(None, None, -3), 10, "X").indices
+    array([0, 3, 6, 9], dtype=uint64)
+    >>> find(-1, 10, "X").first
+    9
+    """
+    first, rest = (index[0], index[1:]) if isinstance(index, tuple) and index else (index, ())
+    if isinstance(index, tuple) and not index:
+        first = slice(None)
+    if first is Ellipsis:
+        return Rows(length, 0, None, (Ellipsis, *rest))
+    if isinstance(first, slice):
+        return _of_slice(first, length, rest)
+    if not isinstance(first, (bool, np.bool_)):
+        try:
+            number = operator.index(first)
+        except TypeError:
+            pass
+        else:
+            return Rows(1, _checked(number, length, name), None, (0, *rest))
+    array = np.asarray(first)
+    if first is None or array.ndim == 0:
+        raise errors.InvalidError(
+            f"{name} is indexed by {first!r}, expected an integer, a slice, a list of integers or a mask"
+        )
+    return _of_array(array, length, name, rest)

@@ -1,0 +1,176 @@
+"""An open loader of the C library: batches come out of it one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from . import _abi, errors
+from ._handle import register_fork
+from ._library import LIB, call, new
+from .batch import Batch, BatchField, Hold
+from .dtypes import to_numpy
+
+if TYPE_CHECKING:
+    from .dataset import Dataset
+
+_STEP_NS = 100_000_000  # between two looks at what Python has to do: interrupts, a close in another thread
+
+
+class _Open:
+    """The pointer, and the lock under which it is used; nothing refers back to the stream."""
+
+    __slots__ = ("lock", "pointer")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.pointer: int | None = None
+
+
+def _close(opened: _Open) -> None:
+    with opened.lock:
+        pointer, opened.pointer = opened.pointer, None
+        if pointer is not None:
+            LIB.hr_loader_close(pointer)
+
+
+class Stream:
+    """Made by Loader. `take()` may be called by any thread: one at a time is served."""
+
+    def __init__(self, dataset: Dataset, options: _abi.hr_loader_options, writable: bool) -> None:
+        self.dataset = dataset  # lives at least as long
+        self.writable = writable
+        self.on_device = options.device != _abi.HR_DEVICE_HOST
+        self.device_index = options.device - _abi.HR_DEVICE_CUDA(0) if self.on_device else -1
+        self.fields: dict[str, BatchField] = {}  # known with the first batch
+        self._max_held = options.max_held_batches or 2
+        self._opened = _Open()
+        self._closing = False
+        pointer = ctypes.c_void_p()
+        with dataset._handle.use() as data:
+            call("hr_loader_open", data, ctypes.byref(options), ctypes.byref(pointer))
+        self._opened.pointer = pointer.value
+        self._finalizer = weakref.finalize(self, _close, self._opened)
+        dataset._streams.add(self)
+        register_fork(self)
+        self._data = (ctypes.c_void_p * (options.num_fields or len(dataset.fields)))()
+        self._taken = new(_abi.hr_taken_batch)
+        self._taken.data = ctypes.cast(self._data, type(self._taken.data))
+        self._taken.num_data = len(self._data)
+        self._error = _abi.hr_error()
+        self._references = ctypes.byref(self._taken), ctypes.byref(self._error)
+
+    def after_fork(self) -> None:
+        self._opened.lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def use(self) -> Iterator[int]:
+        """The pointer, which stays valid inside; waits for `take()` in another thread, for a tenth of a second at most."""
+        with self._opened.lock:
+            if self._opened.pointer is None:
+                raise errors.ClosedError("the loader is closed: its loop has ended, was left, or its data set was closed")
+            yield self._opened.pointer
+
+    @property
+    def closed(self) -> bool:
+        return self._opened.pointer is None
+
+    def close(self) -> None:
+        self._closing = True  # a take() in another thread ends at its next step
+        self._finalizer()
+
+    def take(self) -> Batch | None:
+        """The next batch; None at the end of an epoch."""
+        status = _abi.HR_TIMEOUT
+        while status == _abi.HR_TIMEOUT and not self._closing:
+            with self._opened.lock:
+                status = self._step()
+                if status == _abi.HR_OK:
+                    return self._hand_over()
+                if status == _abi.HR_END_OF_EPOCH:
+                    return None
+                if status not in (_abi.HR_TIMEOUT, _abi.HR_ERR_BUSY):
+                    raise errors.from_status(status, self._error)
+            if status == _abi.HR_ERR_BUSY:
+                return self._take_after_collecting()
+        raise errors.ClosedError("the loader was closed while a batch was waited for")
+
+    def _step(self) -> int:
+        pointer = self._opened.pointer
+        if pointer is None:
+            raise errors.ClosedError("the loader is closed: its loop has ended, was left, or its data set was closed")
+        if self._taken.batch is not None:
+            return _abi.HR_OK  # an interrupt came before it was handed over
+        status: int = LIB.hr_loader_take(pointer, _STEP_NS, *self._references)
+        return status
+
+    def _hand_over(self) -> Batch:
+        taken = self._taken
+        if not self.fields:
+            self._read_fields()
+        hold = Hold()
+        # Nothing that could be interrupted comes between these two: the batch has one owner.
+        hold.pointer = taken.batch
+        taken.batch = None
+        return Batch(self, hold, taken, self._data[:])
+
+    def _read_fields(self) -> None:
+        batch = self._taken.batch
+        for index in range(LIB.hr_batch_num_fields(batch)):
+            described = _abi.hr_field()
+            call("hr_batch_field", batch, index, ctypes.byref(described))
+            name = described.name.decode()
+            shape = tuple(described.shape[: described.rank])
+            self.fields[name] = BatchField(index, name, to_numpy(described.dtype, described.width_bytes), shape)
+
+    def _take_after_collecting(self) -> Batch | None:
+        """All batches are held, maybe by what only the garbage collector can free."""
+        gc.collect()
+        with self._opened.lock:
+            status = self._step()
+            if status == _abi.HR_OK:
+                return self._hand_over()
+        if status == _abi.HR_TIMEOUT:
+            return self.take()
+        if status == _abi.HR_END_OF_EPOCH:
+            return None
+        error = errors.from_status(status, self._error)
+        if status == _abi.HR_ERR_BUSY:
+            error.args = (
+                f"{error}. In Python a batch is held by its arrays, too: delete those that are done with, keep copies "
+                f"(batch.copy()), or make the loader with held={self._max_held + 1} or more",
+            )
+        raise error
+
+    def state(self) -> bytes:
+        """The place after the batches that `take()` has returned."""
+        return self._state("hr_loader_state")
+
+    def state_at(self, epoch: int, number: int) -> bytes:
+        return self._state("hr_loader_state_at", epoch, number)
+
+    def _state(self, function: str, *place: int) -> bytes:
+        room = ctypes.create_string_buffer(_abi.HR_LOADER_STATE_BYTES)
+        used = ctypes.c_size_t()
+        with self.use() as pointer:
+            call(function, pointer, *place, room, len(room), ctypes.byref(used))
+        return room.raw[: used.value]
+
+    def describe(self) -> _abi.hr_loader_info:
+        found = new(_abi.hr_loader_info)
+        self._fill("hr_loader_describe", found)
+        return found
+
+    def report(self) -> _abi.hr_loader_report_info:
+        found = new(_abi.hr_loader_report_info)
+        self._fill("hr_loader_report", found)
+        return found
+
+    def _fill(self, function: str, found: Any) -> None:
+        with self.use() as pointer:
+            call(function, pointer, ctypes.byref(found))

@@ -1,0 +1,193 @@
+"""Batches: what a loop gets. Their arrays are views of the memory that they were decoded into."""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _abi, errors
+from ._dlpack import DeviceArray
+from ._library import LIB, as_dict, call, new
+
+if TYPE_CHECKING:
+    from ._stream import Stream
+
+
+class Hold:
+    """Keeps the memory of one batch, for as long as it is referred to: by the batch, and by what its arrays lie in."""
+
+    __slots__ = ("pointer",)
+
+    def __init__(self) -> None:
+        self.pointer: int | None = None
+
+    def __del__(self, _let_go: Any = LIB.hr_batch_let_go) -> None:
+        if self.pointer is not None:
+            _let_go(self.pointer)
+
+
+class BatchField:
+    """A field as batches have it, after finishing."""
+
+    def __init__(self, index: int, name: str, dtype: np.dtype[Any], sample_shape: tuple[int, ...]) -> None:
+        self.index = index
+        self.name = name
+        self.dtype = dtype
+        self.sample_shape = sample_shape
+        self.sample_bytes = int(np.prod(sample_shape, dtype=np.int64)) * dtype.itemsize
+        self._kinds: dict[int, tuple[Any, tuple[int, ...]]] = {}
+
+    def kind(self, num_samples: int) -> tuple[Any, tuple[int, ...]]:
+        """A type of memory for so many samples, whose instances have room for a Hold; and the shape of the array."""
+        found = self._kinds.get(num_samples)
+        if found is None:
+            memory = ctypes.c_uint8 * (num_samples * self.sample_bytes)
+            found = type("BatchMemory", (memory,), {}), (num_samples, *self.sample_shape)
+            self._kinds[num_samples] = found
+        return found
+
+
+class Batch(Mapping[str, Any]):
+    """Samples of all fields: `batch["X"]` is a NumPy array of shape `(num_samples, *sample_shape)`, on a GPU a
+    `DeviceArray` for `from_dlpack()`.
+
+    Arrays are views, made without a copy; each keeps the batch's memory as it is. When the batch and the last of them are gone
+    (or after `release()`) the memory is used for another batch. They may be written to, unless the loader was made
+    with `writable=False`. Any thread may use and drop them.
+
+    >>> batch = next(iter(data.loader(batch=4)))
+    >>> batch["X"].shape, batch.num_samples, batch.epoch, batch.number
+    ((4, 28, 28), 4, 0, 0)
+    >>> kept = batch.copy()
+    """
+
+    __slots__ = ("_hold", "_pointers", "_stream", "_views", "epoch", "num_held", "num_padding", "num_samples", "number")
+
+    def __init__(self, stream: Stream, hold: Hold, taken: _abi.hr_taken_batch, pointers: list[int | None]) -> None:
+        self._stream = stream
+        self._hold: Hold | None = hold
+        self._pointers = pointers
+        self._views: dict[str, weakref.ref[Any]] = {}
+        #: Samples in it, padding included: all its arrays have this length.
+        self.num_samples: int = taken.num_samples
+        #: The epoch that it belongs to, from 0.
+        self.epoch: int = taken.epoch
+        #: Its number in that epoch, from 0.
+        self.number: int = taken.number
+        #: Rows that only fill it up (`last="pad"`); see `padding`.
+        self.num_padding: int = taken.num_padding
+        #: Batches of the loader that were held when this one came, itself included.
+        self.num_held: int = taken.num_held
+
+    def _held(self) -> Hold:
+        if self._hold is None:
+            raise errors.ClosedError(f"batch {self.number} of epoch {self.epoch} was released; use it before release()")
+        return self._hold
+
+    def _field(self, name: str) -> BatchField:
+        field = self._stream.fields.get(name)
+        if field is None:
+            raise errors.FieldNotFoundError(
+                f"the batch has no field {name!r}; it has {', '.join(map(repr, self._stream.fields))}"
+            )
+        return field
+
+    def __getitem__(self, name: str) -> Any:
+        hold = self._held()
+        field = self._stream.fields.get(name) or self._field(name)
+        if self._stream.on_device:
+            return DeviceArray(self._stream, hold, field, self.num_samples, self._pointers[field.index])
+        kind, shape = field.kind(self.num_samples)
+        known = self._views.get(name)
+        memory = None if known is None else known()
+        if memory is None:
+            memory = kind.from_address(self._pointers[field.index])
+            memory.hold = hold
+            self._views[name] = weakref.ref(memory)
+        array: npt.NDArray[Any] = np.ndarray(shape, field.dtype, memory)
+        if not self._stream.writable:
+            array.flags.writeable = False
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stream.fields)
+
+    def __len__(self) -> int:
+        """The number of fields, as of any mapping; see `num_samples`."""
+        return len(self._stream.fields)
+
+    def keys(self) -> KeysView[str]:
+        return cast("KeysView[str]", self._stream.fields.keys())
+
+    def values(self) -> ValuesView[Any]:
+        return dict(self).values()
+
+    def items(self) -> ItemsView[str, Any]:
+        return {name: self[name] for name in self._stream.fields}.items()
+
+    def copy(self) -> dict[str, npt.NDArray[Any]]:
+        """Arrays of their own, which hold nothing of the loader's: to keep batches for longer."""
+        return {name: np.array(self[name]) for name in self._stream.fields}
+
+    def release(self) -> None:
+        """Give the memory back now. Afterwards the batch cannot be indexed; releasing again does nothing.
+
+        :raises BufferError: an array of it is still in use, as `memoryview.release()` does
+        """
+        used = [name for name, view in self._views.items() if view() is not None]
+        if used:
+            raise BufferError(
+                f"batch {self.number} of epoch {self.epoch} cannot be released: arrays of {', '.join(map(repr, used))} "
+                "are still in use; delete them (del) or copy them first"
+            )
+        self._hold = None
+
+    @property
+    def released(self) -> bool:
+        return self._hold is None
+
+    @property
+    def indices(self) -> npt.NDArray[np.uint64]:
+        """The sample's index in the data set of each row, of padding too."""
+        out = np.empty(self.num_samples, np.uint64)
+        self._ask("hr_batch_indices", out.ctypes.data_as(ctypes.POINTER(ctypes.c_uint64)))
+        return out
+
+    @property
+    def padding(self) -> npt.NDArray[np.bool_]:
+        """Which rows are padding: leave them out of sums and scores."""
+        out = np.empty(self.num_samples, np.uint8)
+        self._ask("hr_batch_padding", out.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8)))
+        return out.view(np.bool_)
+
+    def bad_values(self, name: str) -> dict[str, Any] | None:
+        """NaN and infinities of a field in this batch (`hr_bad_values` of the C API); None where they were not counted:
+        see `Finish(check_finite=True)`."""
+        found = new(_abi.hr_bad_values)
+        self._ask("hr_batch_bad_values", self._field(name).index, ctypes.byref(found))
+        return as_dict(found) if found.checked else None
+
+    def _ask(self, function: str, *arguments: Any) -> None:
+        with self._stream.use():
+            call(function, self._held().pointer, *arguments)
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise errors.UnsupportedError("a batch cannot be pickled: it is memory of its loader's; pickle batch.copy()")
+
+    def __repr__(self) -> str:
+        state = ", released" if self.released else ""
+        return (
+            f"<headrace.Batch {self.number} of epoch {self.epoch}: {self.num_samples} samples of "
+            f"{', '.join(self._stream.fields)}{state}>"
+        )

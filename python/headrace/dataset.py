@@ -1,0 +1,201 @@
+"""Data sets: one .hrd file, or several as one, opened for reading."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import uuid
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _abi, _sizes, errors
+from ._handle import Handle
+from ._library import LIB, as_dict, call, new, path_bytes
+from .field import Field
+from .subset import Subset
+
+if TYPE_CHECKING:
+    from .loader import Loader
+
+Path = str | os.PathLike[str]
+
+
+def open(paths: Path | Sequence[Path], *, budget: int | str | None = None) -> Dataset:
+    """Open a data set: a .hrd file, or several with the same fields as one, in their order.
+
+    :param budget: bytes, or "256M": for the index, and again for what one index or read brings; None: a quarter of
+        what this process may still use, at most 1 GiB
+    :raises NotFoundError: no such file
+    :raises CorruptError: damaged, truncated, or no .hrd file
+    :raises MismatchError: the files do not fit together
+
+    >>> data = hr.open("train.hrd")
+    >>> len(data), list(data.fields)
+    (1000, ['X', 'y'])
+    """
+    many = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    return Dataset(many, _sizes.parse(budget, "budget"))
+
+
+class Dataset:
+    """An open data set; made by `headrace.open()`. Any thread may use it; after fork() it goes on in the child; pickled,
+    it is opened again by its path where it is unpickled. It is the commit that was newest when it was opened."""
+
+    def __init__(self, paths: Sequence[Path], budget_bytes: int) -> None:
+        self._asked = ([os.fspath(path) for path in paths], budget_bytes)
+        options = new(_abi.hr_open_options)
+        options.budget_bytes = budget_bytes
+        encoded = [path_bytes(path) for path in paths]
+        pointer = ctypes.c_void_p()
+        call(
+            "hr_dataset_open_many",
+            (ctypes.c_char_p * len(encoded))(*encoded),
+            len(encoded),
+            ctypes.byref(options),
+            ctypes.byref(pointer),
+        )
+        assert pointer.value is not None
+        self._handle = Handle(f"the data set {self._asked[0][0]}", pointer.value, LIB.hr_dataset_close)
+        self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.num_samples: int = LIB.hr_dataset_num_samples(pointer)
+        self.budget_bytes: int = budget_bytes or LIB.hr_default_budget()
+        self.samples_per_chunk: int = self.info()["samples_per_chunk"]
+        #: By name, in the order of the file.
+        self.fields: Mapping[str, Field] = self._read_fields(pointer)
+
+    def _read_fields(self, pointer: ctypes.c_void_p) -> dict[str, Field]:
+        found = {}
+        for index in range(LIB.hr_dataset_num_fields(pointer)):
+            described = _abi.hr_field()
+            call("hr_dataset_field", pointer, index, ctypes.byref(described))
+            field = Field(self, index, described)
+            found[field.name] = field
+        return found
+
+    @property
+    def path(self) -> str:
+        """The path it was opened by; of several files the first."""
+        return self._asked[0][0]
+
+    @property
+    def paths(self) -> list[str]:
+        return list(self._asked[0])
+
+    def info(self) -> dict[str, Any]:
+        """Figures of the file or files: `hr_dataset_info` of the C API, the UUID as text."""
+        found = new(_abi.hr_dataset_info)
+        with self._handle.use() as pointer:
+            call("hr_dataset_describe", pointer, ctypes.byref(found))
+        return {**as_dict(found), "uuid": str(uuid.UUID(bytes=bytes(found.uuid)))}
+
+    @property
+    def footer(self) -> dict[str, Any]:
+        """The file's footer: fields, codecs and why they were chosen, provenance; layout in docs/format.md."""
+        with self._handle.use() as pointer:
+            parsed: dict[str, Any] = json.loads(LIB.hr_dataset_json(pointer))
+        return parsed
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What whoever made the file wrote about it."""
+        found: dict[str, Any] = self.footer.get("attributes") or {}
+        return found
+
+    def loader(self, batch: int, **options: Any) -> Loader:
+        """Batches of `batch` samples in order or shuffled: see `headrace.Loader`, whose options these are."""
+        from .loader import Loader
+
+        return Loader(self, batch, **options)
+
+    def plan(self, batch: int, **options: Any) -> dict[str, Any]:
+        """What a loader with these options would need and do, without starting one: `hr_loader_plan` of the C API.
+
+        >>> data.plan(batch=100, shuffle=True)["batches_per_epoch"]
+        10
+        """
+        from .loader import Loader
+
+        return Loader(self, batch, **options).plan()
+
+    def subset(self, first: int | Iterable[int] = 0, end: int | None = None, step: int = 1) -> Subset:
+        """Some samples, each at most once: `first`, `first + step`, ... below `end`, or those of an ascending list. Give
+        it to a loader: `data.loader(subset=...)`.
+
+        >>> data.subset(100, 200).num_samples, data.subset([5, 7, 900]).num_samples
+        (100, 3)
+        """
+        if isinstance(first, int):
+            return Subset.from_range(self, first, end, step)
+        return Subset.from_indices(self, first)
+
+    def subset_from_npy(self, path: Path) -> Subset:
+        """The samples that a .npy file lists, as `headrace split` writes it."""
+        return Subset.from_npy(self, path)
+
+    def split(
+        self,
+        *fractions: float,
+        seed: int = 0,
+        contiguous: bool = False,
+        stratify: str | None = None,
+        budget: int | str | None = None,
+    ) -> list[Subset]:
+        """Disjoint parts of these fractions, drawn by a seed, the same on every machine; `contiguous`: ranges in the order
+        of the file; `stratify`: of each value of that field, every part gets its share.
+
+        >>> train, test = data.split(0.8, 0.2, seed=1)
+        >>> train.num_samples, test.num_samples
+        (800, 200)
+        """
+        return Subset.split(self, fractions, seed, contiguous, stratify, _sizes.parse(budget, "budget"))
+
+    def field_index(self, name: str) -> int:
+        field = self.fields.get(name) if isinstance(name, str) else None
+        if field is None:
+            raise errors.FieldNotFoundError(
+                f"{self.path} has no field {name!r}; it has {', '.join(map(repr, self.fields))}"
+            )
+        return field._index
+
+    def __getitem__(self, index: Any) -> Any:
+        """`data["X"]`: a field; `data[5:10]`, `data[[3, 1]]`, `data[7]`: these samples of all fields, as a dict."""
+        if isinstance(index, str):
+            self.field_index(index)
+            return self.fields[index]
+        return {name: field[index] for name, field in self.fields.items()}
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def __iter__(self) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        for rows in zip(*self.fields.values(), strict=True):
+            yield dict(zip(self.fields, map(np.asarray, rows), strict=True))
+
+    def close(self) -> None:
+        """Close it, and the loops over its loaders; batches and arrays that are held stay as they are."""
+        for stream in list(self._streams):
+            stream.close()
+        self._handle.close()
+
+    def __enter__(self) -> Dataset:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Dataset, self._asked
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name} {field.sample_shape} {field.kind}" for name, field in self.fields.items())
+        return f"<headrace.Dataset {self.path!r}: {self.num_samples} samples of {fields}>"
+
+    def _repr_html_(self) -> str:
+        from ._html import dataset_html
+
+        return dataset_html(self)

@@ -1,0 +1,142 @@
+"""Fields: named arrays of a data set, read by NumPy's indexing."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _abi, _rows, _sizes, errors
+from ._library import as_dict, call, new
+from .dtypes import name_of, to_numpy
+
+if TYPE_CHECKING:
+    from .dataset import Dataset
+
+_BLOCK_BYTES = 4 << 20  # that iteration reads at once
+
+
+class Field:
+    """A field as an array of shape `(num_samples, *sample_shape)` that stays on disk until it is indexed.
+
+    Indexing reads: integers, slices (negative steps too), lists of integers, boolean masks, and what follows for the
+    other axes, with NumPy's meaning, into memory of its own. Each chunk of the file is read once. What takes more than
+    the data set's budget is refused (`BudgetError`): `read()` takes it all the same.
+
+    >>> X = data["X"]
+    >>> X.shape, str(X.dtype)
+    ((1000, 28, 28), 'uint8')
+    >>> X[5:10].shape, X[[3, 1, 4]].shape, X[-1, 0].shape
+    ((5, 28, 28), (3, 28, 28), (28,))
+    """
+
+    def __init__(self, dataset: Dataset, index: int, described: _abi.hr_field) -> None:
+        self._dataset = dataset
+        self._index = index
+        self.name: str = described.name.decode()
+        #: The format's name of the element type: "float32", "fixed_utf8", ...
+        self.kind = name_of(described.dtype)
+        self.dtype: np.dtype[Any] = to_numpy(described.dtype, described.width_bytes)
+        self.sample_shape: tuple[int, ...] = tuple(described.shape[: described.rank])
+        self.attributes: dict[str, Any] = json.loads(described.attributes_json or b"{}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(num_samples, *sample_shape)`"""
+        return (self._dataset.num_samples, *self.sample_shape)
+
+    @property
+    def ndim(self) -> int:
+        return 1 + len(self.sample_shape)
+
+    @property
+    def sample_bytes(self) -> int:
+        """Decoded bytes of one sample."""
+        return int(np.prod(self.sample_shape, dtype=np.int64)) * self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Decoded bytes of all samples."""
+        return self._dataset.num_samples * self.sample_bytes
+
+    @property
+    def statistics(self) -> dict[str, Any] | None:
+        """Figures over all samples, made when they were converted (`hr_statistics` of the C API: num_nan, num_inf,
+        min, max, mean, std, ...); None for bytes and text, and where a file has none."""
+        found = new(_abi.hr_statistics)
+        with self._dataset._handle.use() as pointer:
+            call("hr_dataset_statistics", pointer, self._index, ctypes.byref(found))
+        return as_dict(found) if found.valid else None
+
+    def read(self, first: int = 0, num_samples: int | None = None) -> npt.NDArray[Any]:
+        """Samples `first`, `first + 1`, ... whatever the budget says; `num_samples` None: to the end."""
+        count = self._dataset.num_samples - first if num_samples is None else num_samples
+        if first < 0 or count < 0:
+            raise errors.InvalidError(f"{count} samples from {first} of {self.name} were asked for; both must be 0 or more")
+        out = np.empty((count, *self.sample_shape), self.dtype)
+        self._read_into(first, out)
+        return out
+
+    def _read_into(self, first: int, out: npt.NDArray[Any]) -> None:
+        """In pieces, so that an interrupt is seen between two."""
+        chunk = self._dataset.samples_per_chunk
+        step = max(1, 4 * _BLOCK_BYTES // max(1, self.sample_bytes) // chunk) * chunk
+        done = 0
+        with self._dataset._handle.use() as pointer:
+            while done == 0 or done < len(out):
+                count = min(len(out) - done, step - (first + done) % chunk)  # where a chunk ends, as a rule
+                part = out[done : done + count]
+                call("hr_dataset_read", pointer, self._index, first + done, count, part.ctypes.data, part.nbytes)
+                if count == 0:
+                    return
+                done += count
+
+    def _gather(self, indices: npt.NDArray[np.uint64]) -> npt.NDArray[Any]:
+        out = np.empty((len(indices), *self.sample_shape), self.dtype)
+        with self._dataset._handle.use() as pointer:
+            call(
+                "hr_dataset_gather",
+                pointer,
+                self._index,
+                np.ascontiguousarray(indices).ctypes.data_as(ctypes.POINTER(ctypes.c_uint64)),
+                len(indices),
+                out.ctypes.data,
+                out.nbytes,
+            )
+        return out
+
+    def _check_budget(self, count: int) -> None:
+        n_bytes, budget = count * self.sample_bytes, self._dataset.budget_bytes
+        if n_bytes > budget:
+            raise errors.BudgetError(
+                f"{count} samples of {self.name} take {_sizes.text(n_bytes)}, more than the budget of "
+                f"{_sizes.text(budget)}; stream them with loader(), index fewer, open the data set with a larger "
+                "budget, or call read(), which takes them whatever the budget says"
+            )
+
+    def __len__(self) -> int:
+        return self._dataset.num_samples
+
+    def __getitem__(self, index: Any) -> Any:
+        rows = _rows.find(index, len(self), self.name)
+        self._check_budget(rows.count)
+        read = self.read(rows.first, rows.count) if rows.indices is None else self._gather(rows.indices)
+        return read if rows.then == (slice(None),) else read[rows.then]
+
+    def __iter__(self) -> Iterator[Any]:
+        step = max(1, _BLOCK_BYTES // max(1, self.sample_bytes))
+        for first in range(0, len(self), step):
+            yield from self.read(first, min(step, len(self) - first))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError(f"{self.name} lies in a file: an array of it is a copy")
+        array: npt.NDArray[Any] = self[:]
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __repr__(self) -> str:
+        return f"<headrace.Field {self.name!r}: shape {self.shape}, {self.kind}>"

@@ -1,0 +1,349 @@
+"""Loaders: a data set and an order become a stream of batches."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _abi, _options, errors
+from ._library import as_dict, call, new
+from ._options import Finish
+from ._stream import Stream
+from .batch import Batch
+from .report import Report
+from .subset import Subset
+
+if TYPE_CHECKING:
+    from .dataset import Dataset
+
+
+class Loader:
+    """Batches of a data set, made by `Dataset.loader()`. Each `for` over it is one epoch:
+
+    >>> loader = data.loader(batch=100, shuffle=True, seed=1)
+    >>> for epoch in range(2):
+    ...     for batch in loader:
+    ...         total = batch["X"].sum()
+
+    It is a place in a stream of batches. Its threads and memory are there from the beginning of a loop until the loop
+    is left: at the end of an epoch the next one is being read already; a loop that is left early (`break`, an
+    exception, an iterator that is collected) gives everything back at once, and the next `for` goes on with the very
+    next batch. `close()`, or leaving a `with`, gives everything back, too.
+
+    :param batch: samples in a batch, of all ranks together
+    :param shuffle: in the mixed order of docs/order.md, a new one in each epoch; else as stored
+    :param seed: of that order: same seed, same batches, on every machine
+    :param window: chunks that are mixed with each other (visits); 0: the default
+    :param epochs: nothing is read beyond so many; None: without end
+    :param first_epoch: the epoch to begin with
+    :param last: what becomes of the last short batch of an epoch: "keep", "drop", or "pad" with samples again
+    :param fields: names, in this order; None: all
+    :param finish: by field, a `Finish` or the name of a type
+    :param subset: deliver these samples only
+    :param budget: bytes, or "256M", for everything that the loader holds; None: a quarter of what this process may
+        still use, at most 1 GiB, and more where the window needs it
+    :param threads: that decode; 0: one for each core
+    :param io: "auto", "direct", "cached", "threads" or "libaio"
+    :param io_depth: reads in flight; 0: the default
+    :param numa: threads and memory are placed on the machine's memory nodes
+    :param held: batches that are kept at the same time, arrays of them included; the budget has room for so many
+    :param rank, world_size: this process among several that share each batch
+    :param ranks: True, or a launcher's name: as `rank_from_environment()` finds them
+    :param streams: parts of the order that ranks are dealt; 0: world_size. The same number gives the same batches
+        whatever the world size
+    :param writable: arrays may be written to: a batch is its consumer's
+    :param device: "cuda:0": batches in that GPU's memory (docs/gpu.md)
+    :param device_slots, device_budget, pageable: of batches on a GPU: how many, the bytes for them, and whether to go
+        on where memory cannot be pinned
+    :param resume: the place to begin at: `state()` of a loader, or the file of a `checkpoint()`
+    :param trace_events: events kept of each thread for `write_trace()`
+    :raises BudgetError: at the first loop: it cannot work in this budget; the message names one that can
+    :raises MismatchError: `resume` belongs to other data or another order
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        window: int = 0,
+        epochs: int | None = None,
+        first_epoch: int = 0,
+        last: str = "keep",
+        fields: Sequence[str] | None = None,
+        finish: Mapping[str, Finish | str] | None = None,
+        subset: Subset | None = None,
+        budget: int | str | None = None,
+        threads: int = 0,
+        io: str = "auto",
+        io_depth: int = 0,
+        numa: bool = True,
+        held: int = 2,
+        rank: int | None = None,
+        world_size: int | None = None,
+        ranks: bool | str = False,
+        streams: int = 0,
+        writable: bool = True,
+        device: str | int | None = None,
+        device_slots: int = 0,
+        device_budget: int | str | None = None,
+        pageable: bool = False,
+        resume: bytes | str | os.PathLike[str] | None = None,
+        trace_events: int = 0,
+    ) -> None:
+        self.dataset = dataset
+        self._built = _options.build(
+            batch,
+            shuffle=shuffle,
+            seed=seed,
+            window=window,
+            epochs=epochs,
+            first_epoch=first_epoch,
+            last=last,
+            fields=fields,
+            finish=finish,
+            subset=subset,
+            budget=budget,
+            threads=threads,
+            io=io,
+            io_depth=io_depth,
+            numa=numa,
+            held=held,
+            rank=rank,
+            world_size=world_size,
+            ranks_from=ranks,
+            streams=streams,
+            device_=device,
+            device_slots=device_slots,
+            device_budget=device_budget,
+            pageable=pageable,
+            trace_events=trace_events,
+        )
+        self._writable = writable
+        self._first_epoch = first_epoch
+        self._epochs = epochs
+        self._state: bytes | None = None if resume is None else _options.read_state(resume)
+        self._stream: Stream | None = None
+        self._loops = 0  # that are over the stream
+        self._planned: dict[str, Any] | None = None
+        self._reported: Report | None = None
+        self._described: dict[str, Any] | None = None
+
+    # What it will do, without doing it.
+
+    def plan(self) -> dict[str, Any]:
+        """What it would need and do: `hr_loader_plan` of the C API. Starts nothing."""
+        found = new(_abi.hr_loader_plan)
+        with self.dataset._handle.use() as pointer:
+            call("hr_loader_plan_make", pointer, ctypes.byref(self._built.struct), ctypes.byref(found))
+        return as_dict(found)
+
+    def _plan(self) -> dict[str, Any]:
+        if self._planned is None:
+            self._planned = self.plan()
+        return self._planned
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches of an epoch, the same on every rank: `len(loader)`."""
+        return int(self._plan()["batches_per_epoch"])
+
+    def __len__(self) -> int:
+        return self.batches_per_epoch
+
+    @property
+    def batch(self) -> int:
+        """Samples in a batch, of all ranks together."""
+        return int(self._built.struct.batch_samples)
+
+    @property
+    def local_batch(self) -> int:
+        """Samples in this rank's share of a batch."""
+        return int(self._plan()["local_batch_samples"])
+
+    @property
+    def held(self) -> int:
+        """Batches that may be held at the same time."""
+        return int(self._built.struct.max_held_batches)
+
+    # The loop.
+
+    def __iter__(self) -> Iterator[Batch]:
+        return _Loop(self)
+
+    def _enter(self) -> Stream:
+        if self._stream is None or self._stream.closed:
+            self._stream = self._open()
+        self._loops += 1
+        return self._stream
+
+    def _open(self) -> Stream:
+        options = self._built.struct
+        options.resume_state, options.resume_state_bytes = None, 0
+        options.first_epoch, options.num_epochs = self._first_epoch, self._epochs or 0
+        if self._state is not None:
+            self._built.resume(self._state)
+            epoch = _options.epoch_of(self._state)
+            if self._epochs is not None:
+                options.num_epochs = max(1, self._first_epoch + self._epochs - epoch)
+        return Stream(self.dataset, options, self._writable)
+
+    def _leave(self, stream: Stream, ended: bool) -> None:
+        """A loop over the stream is over; at the end of an epoch the stream goes on for the next."""
+        self._loops -= 1
+        if self._loops == 0 and not ended and stream is self._stream:
+            self.close()
+
+    def close(self) -> None:
+        """Give threads and memory back; what is held stays as it is. The next loop goes on where this one was."""
+        stream, self._stream = self._stream, None
+        if stream is None or stream.closed:
+            return
+        try:
+            self._reported = Report(stream.report())
+            self._described = as_dict(stream.describe())
+            self._state = stream.state()
+        except (errors.ClosedError, errors.ForkedError):
+            pass  # in a forked child nothing is known of it
+        finally:
+            stream.close()
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Where it is.
+
+    def state(self, *, step: int | None = None) -> bytes:
+        """The place after the batches that were delivered; or before batch `step`, counted over all epochs from batch 0 of
+        epoch 0, so that `step` is the number of batches that training has done. Give it to another loader of the same
+        data and order: `data.loader(..., resume=state)`; its threads, budget and ranks may differ."""
+        if self._stream is None or self._stream.closed:
+            if step is None and self._state is not None:
+                return self._state
+            stream = self._open()
+            try:
+                return self._state_of(stream, step)
+            finally:
+                stream.close()
+        return self._state_of(self._stream, step)
+
+    def _state_of(self, stream: Stream, step: int | None) -> bytes:
+        if step is None:
+            return stream.state()
+        epoch, number = divmod(_options.counted(step, "step", 0, 2**63), self.batches_per_epoch)
+        return stream.state_at(epoch, number)
+
+    @property
+    def step(self) -> int:
+        """Batches delivered, counted over all epochs from batch 0 of epoch 0."""
+        epoch, number = _options.place_of(self.state())
+        return epoch * self.batches_per_epoch + number
+
+    def checkpoint(self, path: str | os.PathLike[str], *, step: int | None = None) -> None:
+        """Save `state(step=step)` in a file, which is old or new at any instant; `resume=path` goes on there. The
+        `headrace epoch` command reads and writes the same files."""
+        _options.write_state(path, self.state(step=step))
+
+    def rewind(self, epoch: int = 0) -> None:
+        """Go to the beginning of an epoch; a loop that is under way ends with an error."""
+        self.close()
+        self._state = None
+        self._state = self.state(step=epoch * self.batches_per_epoch)
+
+    # What it did.
+
+    def report(self) -> Report:
+        """Where the time went, what limits, and what to change, of the loop under way or of the last one.
+
+        >>> loader = data.loader(batch=100)
+        >>> for batch in loader:
+        ...     pass
+        >>> loader.report().limit in ("unknown", "disk", "decoding", "threads", "budget", "consumer")
+        True
+        """
+        if self._stream is not None and not self._stream.closed:
+            return Report(self._stream.report())
+        if self._reported is None:
+            raise errors.InvalidError("there is nothing to report yet: no loop over this loader has begun")
+        return self._reported
+
+    def info(self) -> dict[str, Any]:
+        """What the loop under way, or the last one, does, needs and has done: `hr_loader_info` of the C API."""
+        if self._stream is not None and not self._stream.closed:
+            return as_dict(self._stream.describe())
+        if self._described is None:
+            raise errors.InvalidError("there is nothing to tell yet: no loop over this loader has begun")
+        return self._described
+
+    def bad_values(self, name: str) -> dict[str, Any] | None:
+        """NaN and infinities of a field in all batches of the loop under way (`hr_bad_values` of the C API), and where the first is;
+        None where they are not counted: see `Finish(check_finite=True)`."""
+        stream = self._under_way()
+        found = new(_abi.hr_bad_values)
+        names = list(stream.fields) or list(self._names())
+        if name not in names:
+            raise errors.FieldNotFoundError(f"the loader has no field {name!r}; it has {', '.join(map(repr, names))}")
+        with stream.use() as pointer:
+            call("hr_loader_bad_values", pointer, names.index(name), ctypes.byref(found))
+        return as_dict(found) if found.checked else None
+
+    def _names(self) -> Sequence[str]:
+        options = self._built.struct
+        named = [options.fields[i].decode() for i in range(options.num_fields)]
+        return named or list(self.dataset.fields)
+
+    def _under_way(self) -> Stream:
+        if self._stream is None or self._stream.closed:
+            raise errors.ClosedError("no loop over this loader is under way: ask inside of it, or after an epoch's end")
+        return self._stream
+
+    def write_trace(self, path: str | os.PathLike[str]) -> None:
+        """Write what each thread did when, for Perfetto; made with `trace_events=`."""
+        from ._library import path_bytes
+
+        with self._under_way().use() as pointer:
+            call("hr_loader_trace_write", pointer, path_bytes(path))
+
+    def __repr__(self) -> str:
+        options = self._built.struct
+        order = "shuffled" if options.flags & _abi.HR_LOADER_SHUFFLE else "in order"
+        state = "at rest" if self._stream is None or self._stream.closed else "under way"
+        return f"<headrace.Loader of {self.dataset.path!r}: batches of {self.batch}, {order}, {state}>"
+
+
+class _Loop(Iterator[Batch]):
+    """One epoch, or the rest of one."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+        self._stream: Stream | None = loader._enter()
+
+    def __next__(self) -> Batch:
+        if self._stream is None:
+            raise StopIteration
+        batch = self._stream.take()
+        if batch is None:
+            self._end(ended=True)
+            raise StopIteration
+        return batch
+
+    def _end(self, ended: bool) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._loader._leave(stream, ended)
+
+    def close(self) -> None:
+        """Leave the loop."""
+        self._end(ended=False)
+
+    def __del__(self) -> None:
+        self._end(ended=False)
