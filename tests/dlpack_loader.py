@@ -169,3 +169,7 @@ def write_data(folder):
     raw = ["--dtype", "bfloat16", "--shape", ",".join(map(str, SHAPE))]
     convert(*inputs, "--field", f"bfloat16={folder / 'bfloat16.bin'}", *raw, "-o", folder / "all.hrd")
     return folder / "all.hrd", arrays
+
+
+def sample_bytes(dtype):
+    return int(np.prod(SHAPE)) * (2 if dtype == "bfloat16" else np.dtype(dtype).itemsize)

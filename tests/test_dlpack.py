@@ -3,12 +3,19 @@ long as an array lies in it."""
 
 import ctypes
 import gc
+import os
+import pathlib
+import subprocess
+import sys
 
 import pytest
 
 np = pytest.importorskip("numpy", minversion="1.24")
-from dlpack_loader import (BATCH, DTYPES, LIBRARY, NAMES, Exported, Loader, NotAsked, convert,  # noqa: E402
-                           write_data)
+from dlpack_loader import (BATCH, BIN, CUDA, DTYPES, LIBRARY, NAMES, Exported, Loader, NotAsked,  # noqa: E402
+                           convert, write_data)
+
+SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
+STAND_IN = BIN.parent / "tests" / "gpu" / "libstand_in_cuda.so"
 
 pytestmark = pytest.mark.skipif(not LIBRARY.is_file(), reason=f"no {LIBRARY}")
 
@@ -90,3 +97,35 @@ def test_dlpack__text__refused_with_words(tmp_path):
     assert b"name" in loader.error.message
     assert b"hr_batch_data()" in loader.error.message
     loader.close()
+
+
+@pytest.mark.skipif(not STAND_IN.is_file(), reason=f"no {STAND_IN}")
+@pytest.mark.parametrize("kind", NAMES)
+def test_dlpack__on_a_gpu__ordered_and_let_go(data, kind, monkeypatch):
+    monkeypatch.setenv("HEADRACE_CUDA", str(STAND_IN.resolve()))
+    loader = Loader(data[0], "cuda:1")
+    for _ in range(5):
+        _, batch = loader.next()
+        exported = Exported(loader, batch, "bfloat16", kind)
+        assert exported.__dlpack_device__() == (CUDA, 1)
+        exported.__dlpack__(stream=1, max_version=(1, 0))
+        loader.release(batch)
+        exported.drop()
+    loader.close()
+
+
+def frameworks(name, device):
+    command = [sys.executable, SOURCE / "tests" / "gpu" / "gpu_frameworks.py", name, "--device", device]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=100)
+
+
+def test_gpu_frameworks__a_framework_on_the_host__every_case_is_ok():
+    done = frameworks("numpy", "host")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok      legacy float32\n" in done.stdout and " 0 failed" in done.stdout
+
+
+def test_gpu_frameworks__not_there__skipped_in_words():
+    done = frameworks("numpy", "cuda:0")
+    assert done.returncode == 77, done.stdout + done.stderr
+    assert done.stdout == "skipped numpy on cuda:0: NumPy has no arrays on a GPU\n"
