@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 LONG_CYCLES = 400_000_000  # about a fifth of a second on the GPUs of these years
+SPIN = 'extern "C" __global__ void spin(long long n) { long long t = clock64(); while (clock64() - t < n) ; }'
 WIDE, ROUNDS = 4096, 200  # of JAX's long work: so many products of matrices as wide
 
 
@@ -162,9 +163,7 @@ class Cupy(Numpy):
         return tensor.copy()
 
     def prepare(self, tensor):
-        self.spin = self.cupy.RawKernel(
-            'extern "C" __global__ void spin(long long n) { long long t = clock64(); while (clock64() - t < n); }', "spin"
-        )
+        self.spin = self.cupy.RawKernel(SPIN, "spin")
         self.spin((1,), (1,), (np.int64(1),))  # compiled here
         return self.cupy.empty_like(tensor)
 

@@ -1,6 +1,6 @@
-"""DLPack into a framework: gpu_frameworks.py FRAMEWORK [--device host|cuda:0], of numpy, torch, jax and cupy. Prints what
-became of each case. Exit status: 0, 1 where one failed, 77 where the framework or the device is not there. The library
-and the command are those that HEADRACE_BIN stands for."""
+"""DLPack into a framework: gpu_frameworks.py FRAMEWORK [--device host|cuda:0], of numpy, torch, jax and cupy. Prints
+what became of each case. Exit status: 0, 1 where one failed, 77 where the framework or the device is not there. The
+library and the command are those that HEADRACE_BIN stands for."""
 
 import argparse
 import ctypes
@@ -185,7 +185,7 @@ def unwaited_work(case):
         raise Skip("its stream is known")
     found = read_late(case, "legacy", waits=False)
     same = found == case.expected["float32"][0]
-    print(f"  let go of before its work was done, it read {'the first batch' if same else 'what a LATER batch brought'}")
+    print(f"  let go of before its work was done, it read {'its batch' if same else 'what a LATER batch brought'}")
 
 
 def no_growth(case, way):
