@@ -192,7 +192,7 @@ def head(results):
             f"By {results['command']} on {results['date']}; driver {results['driver']}, {results['cores']} processor "
             "cores. Bars and dots are medians, orange lines",
         ),
-        ("small", 74, "reach from the lowest round to the highest. Broken red lines: what is promised; red: missed."),
+        ("small", 74, "reach from the lowest round to the highest. Broken red lines: promised; red figures: missed."),
     )
     return [f'<text class="{kind}" x="24" y="{y}">{html.escape(words)}</text>' for kind, y, words in lines]
 
