@@ -1,17 +1,19 @@
 """The section of docs/benchmarks.md on GPUs: gpu_table.py [results.json] prints it, "not measured yet" without
-results; --write PAGE puts it into a page, in the place of the one that is there. script/bench-gpu makes the
-results, perhaps on a machine that has nothing but Python's own modules."""
+results; --write PAGE puts it into a page, in the place of the one that is there, and beside the page the picture of
+gpu_picture.py. script/bench-gpu makes the results, perhaps on a machine that has nothing but Python's own modules."""
 
 import json
 import pathlib
 import re
 import sys
 
+import gpu_picture
 import table
 from table import grid, mib, milliseconds, percent, rate, span, times, verdict
 
 TITLE = table.ELSEWHERE[0]
-NOT_MEASURED = "not measured yet"
+NOT_MEASURED = gpu_picture.NOT_MEASURED
+PICTURE = "benchmarks_gpu.svg"
 SIZES = (512 << 10, 4 << 20, 32 << 20)
 # What is asked of each figure: at least, or at most.
 SHARE, RATIO, KERNEL_SHARE = 0.95, 1.05, 0.8
@@ -116,6 +118,7 @@ def origin(results):
     return (
         f"*By `{results['command']}` on {results['date']}, on {results['uploads']['gpu']} (driver "
         f"{results['driver']}), {results['cores']} processor cores, not by the run named above.*\n\n"
+        f"![Uploads, steps and kernels against their limits and what is promised]({PICTURE})\n\n"
     )
 
 
@@ -136,17 +139,26 @@ def write_page(path, text):
     path.write_text(f"{before}\n\n{text}" + (f"\n{after}" if after else ""))
 
 
+def write_picture(path, results):
+    """Where nothing was measured there is none."""
+    if results:
+        path.write_text(gpu_picture.draw(results, SIZES, KERNELS, (SHARE, RATIO, KERNEL_SHARE)))
+    else:
+        path.unlink(missing_ok=True)
+
+
 def main(words):
     page = None
     if "--write" in words:
         at = words.index("--write")
         page = pathlib.Path(words[at + 1])
         words = words[:at] + words[at + 2 :]
-    text = render(json.loads(pathlib.Path(words[0]).read_text()) if words else {})
+    results = json.loads(pathlib.Path(words[0]).read_text()) if words else {}
     if page:
-        write_page(page, text)
+        write_picture(page.with_name(PICTURE), results)
+        write_page(page, render(results))
     else:
-        print(text, end="")
+        print(render(results), end="")
 
 
 if __name__ == "__main__":

@@ -6,122 +6,33 @@ import gc
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
 np = pytest.importorskip("numpy", minversion="1.24")
+from dlpack_loader import (BATCH, BIN, CUDA, DTYPES, LIBRARY, NAMES, Exported, Loader, NotAsked,  # noqa: E402
+                           convert, write_data)
 
-BIN = pathlib.Path(os.environ.get("HEADRACE_BIN", "build/release/bin"))
-LIBRARY = BIN.parent / "lib" / "libheadrace.so"
+SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
+STAND_IN = BIN.parent / "tests" / "gpu" / "libstand_in_cuda.so"
+
 pytestmark = pytest.mark.skipif(not LIBRARY.is_file(), reason=f"no {LIBRARY}")
-
-NUM_SAMPLES, BATCH = 300, 32
-CPU = 1
-NAMES = {"versioned": b"dltensor_versioned", "legacy": b"dltensor"}
-DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-          "float16", "float32", "float64", "complex64", "complex128"]
-
-capsule_new = ctypes.pythonapi.PyCapsule_New
-capsule_new.restype = ctypes.py_object
-capsule_new.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-capsule_name = ctypes.pythonapi.PyCapsule_GetName
-capsule_name.restype = ctypes.c_char_p
-capsule_name.argtypes = [ctypes.py_object]
-
-
-class Error(ctypes.Structure):
-    _fields_ = [("status", ctypes.c_int), ("os_errno", ctypes.c_int32), ("file_off", ctypes.c_uint64),
-                ("message", ctypes.c_char * 512)]
-
-
-class Options(ctypes.Structure):
-    """The first of hr_loader_options; the others are defaults."""
-
-    _fields_ = [(name, ctypes.c_uint32) for name in ("struct_bytes", "flags", "batch_samples",
-                                                     "window_visits")]
-
-
-class Loader:
-    """A data set's batches in order, two of them held at most."""
-
-    def __init__(self, path):
-        self.lib = ctypes.CDLL(str(LIBRARY.resolve()))
-        self.lib.hr_status_name.restype = ctypes.c_char_p
-        self.lib.hr_batch_data.restype = ctypes.c_void_p
-        self.lib.hr_dlpack_delete.restype = self.lib.hr_dlpack_delete_legacy.restype = None
-        self.data_set, self.loader = ctypes.c_void_p(), ctypes.c_void_p()
-        options = Options(ctypes.sizeof(Options), 0, BATCH, 0)
-        assert self.call("hr_dataset_open", str(path).encode(), None,
-                         ctypes.byref(self.data_set)) == "HR_OK"
-        assert self.call("hr_loader_open", self.data_set, ctypes.byref(options),
-                         ctypes.byref(self.loader)) == "HR_OK"
-
-    def call(self, name, *args):
-        self.error = Error()
-        return self.lib.hr_status_name(getattr(self.lib, name)(*args, ctypes.byref(self.error))).decode()
-
-    def next(self):
-        """(status, batch)"""
-        batch = ctypes.c_void_p()
-        return self.call("hr_loader_next", self.loader, ctypes.c_int64(-1), ctypes.byref(batch)), batch
-
-    def field(self, name):
-        number = ctypes.c_uint32()
-        assert self.call("hr_dataset_find_field", self.data_set, name.encode(),
-                         ctypes.byref(number)) == "HR_OK"
-        return number
-
-    def release(self, batch):
-        self.lib.hr_batch_release(batch)
-
-    def close(self):
-        self.lib.hr_loader_close(self.loader)
-        self.lib.hr_dataset_close(self.data_set)
-        self.loader = self.data_set = None
-
-
-class Exported:
-    """What numpy.from_dlpack() asks for a field of a batch."""
-
-    def __init__(self, loader, batch, name, kind):
-        self.loader, self.batch, self.kind = loader, batch, kind
-        self.field = loader.field(name)
-
-    def __dlpack_device__(self):
-        return CPU, 0
-
-    def __dlpack__(self, *, stream=None, max_version=None, **_):
-        if self.kind == "versioned" and max_version is None:
-            pytest.skip("this NumPy takes no versioned tensors")
-        call = "hr_batch_dlpack" if self.kind == "versioned" else "hr_batch_dlpack_legacy"
-        tensor = ctypes.c_void_p()
-        status = self.loader.call(call, self.batch, self.field, ctypes.c_int64(stream or 0),
-                                  ctypes.byref(tensor))
-        assert status == "HR_OK", self.loader.error.message
-        self.capsule = capsule_new(tensor, NAMES[self.kind], None)
-        return self.capsule
 
 
 def as_array(loader, batch, name, kind):
     exported = Exported(loader, batch, name, kind)
-    array = np.from_dlpack(exported)
-    assert capsule_name(exported.capsule) == b"used_" + NAMES[kind]  # the deleter is NumPy's now
+    try:
+        array = np.from_dlpack(exported)
+    except NotAsked:
+        pytest.skip("this NumPy takes no versioned tensors")
+    assert exported.is_taken()
     return array
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder, rng = tmp_path_factory.mktemp("dlpack"), np.random.default_rng(3)
-    arrays = {}
-    for dtype in DTYPES:
-        shape = (NUM_SAMPLES, 2, 3)
-        bits = rng.integers(2, size=shape) if dtype == "bool" else rng.integers(100, size=shape)
-        arrays[dtype] = bits.astype(dtype)
-        np.save(folder / f"{dtype}.npy", arrays[dtype])
-    command = [BIN / "headrace", "convert", *(folder / f"{n}.npy" for n in arrays), "--quiet",
-               "-o", folder / "all.hrd"]
-    subprocess.run(list(map(str, command)), check=True, timeout=60)
-    return folder / "all.hrd", arrays
+    return write_data(tmp_path_factory.mktemp("dlpack"))
 
 
 @pytest.fixture
@@ -140,7 +51,7 @@ def test_from_dlpack__each_type__the_batch_itself(loader, data, dtype, kind):
     array = as_array(loader, batch, dtype, kind)
     assert array.dtype == np.dtype(dtype)
     assert array.flags.c_contiguous
-    assert array.ctypes.data == loader.lib.hr_batch_data(batch, loader.field(dtype))
+    assert array.ctypes.data == loader.pointer(batch, dtype)
     assert array.flags.writeable or kind == "legacy"
     np.testing.assert_array_equal(array, data[1][dtype][:BATCH])
 
@@ -150,11 +61,7 @@ def test_from_dlpack__released_and_closed__array_as_it_was(loader, data, kind):
     _, first = loader.next()
     arrays = {dtype: as_array(loader, first, dtype, kind) for dtype in DTYPES}
     loader.release(first)
-    status, batch = loader.next()
-    while status == "HR_OK":
-        loader.release(batch)
-        status, batch = loader.next()
-    assert status == "HR_END_OF_EPOCH"
+    assert loader.pass_batches() == 9
     loader.close()
     for dtype, array in arrays.items():
         np.testing.assert_array_equal(array, data[1][dtype][:BATCH])
@@ -180,8 +87,7 @@ def test_from_dlpack__two_batches_kept__busy_until_an_array_is_gone(loader, data
 
 def test_dlpack__text__refused_with_words(tmp_path):
     np.save(tmp_path / "name.npy", np.array([b"abc", b"de"] * 40))
-    command = [BIN / "headrace", "convert", tmp_path / "name.npy", "--quiet", "-o", tmp_path / "t.hrd"]
-    subprocess.run(list(map(str, command)), check=True, timeout=60)
+    convert(tmp_path / "name.npy", "-o", tmp_path / "t.hrd")
     loader = Loader(tmp_path / "t.hrd")
     _, batch = loader.next()
     tensor = ctypes.c_void_p(1)
@@ -191,3 +97,35 @@ def test_dlpack__text__refused_with_words(tmp_path):
     assert b"name" in loader.error.message
     assert b"hr_batch_data()" in loader.error.message
     loader.close()
+
+
+@pytest.mark.skipif(not STAND_IN.is_file(), reason=f"no {STAND_IN}")
+@pytest.mark.parametrize("kind", NAMES)
+def test_dlpack__on_a_gpu__ordered_and_let_go(data, kind, monkeypatch):
+    monkeypatch.setenv("HEADRACE_CUDA", str(STAND_IN.resolve()))
+    loader = Loader(data[0], "cuda:1")
+    for _ in range(5):
+        _, batch = loader.next()
+        exported = Exported(loader, batch, "bfloat16", kind)
+        assert exported.__dlpack_device__() == (CUDA, 1)
+        exported.__dlpack__(stream=1, max_version=(1, 0))
+        loader.release(batch)
+        exported.drop()
+    loader.close()
+
+
+def frameworks(name, device):
+    command = [sys.executable, SOURCE / "tests" / "gpu" / "gpu_frameworks.py", name, "--device", device]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=100)
+
+
+def test_gpu_frameworks__a_framework_on_the_host__every_case_is_ok():
+    done = frameworks("numpy", "host")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok      legacy float32\n" in done.stdout and " 0 failed" in done.stdout
+
+
+def test_gpu_frameworks__not_there__skipped_in_words():
+    done = frameworks("numpy", "cuda:0")
+    assert done.returncode == 77, done.stdout + done.stderr
+    assert done.stdout == "skipped numpy on cuda:0: NumPy has no arrays on a GPU\n"

@@ -13,6 +13,7 @@ fi
 "$HEADRACE_SOURCE/script/gpu-bundle" "$work/bundle.tar.gz" --no-prebuilt
 tar -xf "$work/bundle.tar.gz" -C "$work"
 for name in CMakeLists.txt gpu/cuda/finish_kernels.cu tests/gpu/gpu_loader.c examples/write_arrays.c \
+    tests/gpu/gpu_frameworks.py tests/dlpack_loader.py bench/gpu_picture.py \
     script/test-gpu deps/include/zstd.h deps/include/liburing/io_uring.h deps/lib/libzstd.a \
     deps/lib/libxxhash.a deps/lib/liburing.a deps/lib/libjansson.so deps/lib/libaio.so; do
     [ -f "$work/headrace-gpu/$name" ] || { echo "$name was not packed"; exit 1; }

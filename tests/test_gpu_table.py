@@ -1,17 +1,21 @@
 """The section of docs/benchmarks.md on GPUs: made of what the programs print, "not measured yet" where they have not run,
 and kept by the scripts that write the rest of the page."""
 
+import json
 import os
 import pathlib
 import re
 import sys
+from xml.etree import ElementTree
 
 SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
 sys.path.insert(0, str(SOURCE / "bench"))
+import gpu_picture  # noqa: E402
 import gpu_table  # noqa: E402
 import table  # noqa: E402
 
 MADE = "# Benchmarks\n\nMade by `script/bench a` on 2026-01-01; run it.\n\n## Machine and data\n\nm\n"
+SVG = "{http://www.w3.org/2000/svg}"
 FIGURES = ("bare", "alone", "raw_read", "compute", "computed", "read", "packed_compute", "packed", "first")
 
 
@@ -66,6 +70,60 @@ def test_kernels__of_the_table__are_those_of_the_program():
     assert tuple(re.findall(r'\.name = "([^"]+)"', program)) == gpu_table.KERNELS
 
 
+def picture(found):
+    promised = (gpu_table.SHARE, gpu_table.RATIO, gpu_table.KERNEL_SHARE)
+    return ElementTree.fromstring(gpu_picture.draw(found, gpu_table.SIZES, gpu_table.KERNELS, promised))
+
+
+def shapes(root, name, kind):
+    return [shape for shape in root.iter(SVG + name) if shape.get("class") == kind]
+
+
+def words_of(root, kind):
+    return [text.text for text in shapes(root, "text", kind)]
+
+
+def test_picture__measured__has_every_figure_and_judges():
+    root, sizes, kernels = picture(results()), len(gpu_table.SIZES), len(gpu_table.KERNELS)
+    assert [len(shapes(root, "rect", kind)) for kind in ("limit", "ours", "kernel")] == [sizes, sizes, kernels]
+    assert len(shapes(root, "circle", "ours")) == 2 * sizes
+    assert words_of(root, "kept") == sizes * ["97.0 %"] + sizes * ["1.010"] + kernels * ["90.0 %"]
+    assert words_of(root, "missed") == sizes * ["1.200"]
+    assert len(shapes(root, "path", "promise")) == sizes + 2
+    assert set(gpu_table.KERNELS) <= set(words_of(root, "name"))
+    assert gpu_table.NOT_MEASURED not in "".join(root.itertext())
+
+
+def test_picture__a_bar__ends_where_its_scale_says():
+    root = picture(results())
+    bars = [float(bar.get("width")) for bar in shapes(root, "rect", "kernel")]
+    assert set(bars) == {round(gpu_picture.BARS * 0.9, 1)}  # the highest round is 0.99: the scale ends with 1
+    least = shapes(root, "path", "promise")[-1].get("d")
+    assert least.startswith(f"M{gpu_picture.LEFT + gpu_picture.BARS * gpu_table.KERNEL_SHARE:.1f} ")
+
+
+def test_picture__not_all_is_measured__says_so_of_the_rest():
+    root = picture(results(sizes=gpu_table.SIZES[:2], names=gpu_table.KERNELS[1:]))
+    assert "".join(root.itertext()).count(gpu_table.NOT_MEASURED) == 3  # a size twice, and a kernel
+
+
+def test_picture__of_a_card_with_odd_name__is_whole():
+    found = results()
+    found["uploads"]["gpu"] = 'a <"&> card'
+    assert words_of(picture(found), "head") == ['Batches on a GPU: a <"&> card']
+
+
+def test_picture__page_is_written__lies_beside_it_and_goes(tmp_path):
+    page, figures = tmp_path / "benchmarks.md", tmp_path / "results.json"
+    page.write_text(MADE)
+    figures.write_text(json.dumps(results()))
+    gpu_table.main([str(figures), "--write", str(page)])
+    there = tmp_path / gpu_table.PICTURE
+    assert f"]({there.name})" in page.read_text() and there.read_text().startswith("<svg")
+    gpu_table.main(["--write", str(page)])
+    assert not there.exists() and there.name not in page.read_text()
+
+
 def test_page__is_written__by_each_script_without_loss(tmp_path):
     page = tmp_path / "benchmarks.md"
     page.write_text(MADE + "\n## Notes\n\n- by hand\n")
@@ -85,4 +143,6 @@ def test_page__is_written__by_each_script_without_loss(tmp_path):
 def test_page__of_the_project__has_the_section():
     text = (SOURCE / "docs" / "benchmarks.md").read_text()
     section = re.search(r"^## On a GPU$.*?(?=^## |\Z)", text, re.M | re.S)[0]
-    assert "*By `script/bench-gpu" in section or section.rstrip() == gpu_table.render({}).rstrip()
+    measured = "*By `script/bench-gpu" in section
+    assert measured or section.rstrip() == gpu_table.render({}).rstrip()
+    assert (SOURCE / "docs" / gpu_table.PICTURE).is_file() == measured
