@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import struct
 import threading
 import weakref
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _abi, errors
 from ._handle import register_fork
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .dataset import Dataset
 
 _STEP_NS = 100_000_000  # between two looks at what Python has to do: interrupts, a close in another thread
+_FIGURES = struct.Struct("=QQIII")  # of hr_taken_batch, from `epoch` on: at once, as this is on the path of every batch
+_FIGURES_OFF = _abi.hr_taken_batch.epoch.offset
 
 
 class _Open:
@@ -63,6 +66,7 @@ class Stream:
         self._taken.data = ctypes.cast(self._data, type(self._taken.data))
         self._taken.num_data = len(self._data)
         self._error = _abi.hr_error()
+        self._view = memoryview(self._taken).cast("B")
         self._references = ctypes.byref(self._taken), ctypes.byref(self._error)
 
     def after_fork(self) -> None:
@@ -86,38 +90,40 @@ class Stream:
 
     def take(self) -> Batch | None:
         """The next batch; None at the end of an epoch."""
-        status = _abi.HR_TIMEOUT
-        while status == _abi.HR_TIMEOUT and not self._closing:
-            with self._opened.lock:
-                status = self._step()
+        opened, taken = self._opened, self._taken
+        while True:
+            with opened.lock:
+                status = self._step(opened.pointer) if taken.batch is None else _abi.HR_OK
+                # A batch is there already where an interrupt came before it was handed over.
                 if status == _abi.HR_OK:
-                    return self._hand_over()
-                if status == _abi.HR_END_OF_EPOCH:
-                    return None
-                if status not in (_abi.HR_TIMEOUT, _abi.HR_ERR_BUSY):
-                    raise errors.from_status(status, self._error)
-            if status == _abi.HR_ERR_BUSY:
-                return self._take_after_collecting()
-        raise errors.ClosedError("the loader was closed while a batch was waited for")
+                    if not self.fields:
+                        self._read_fields()
+                    hold = Hold()
+                    # Nothing that could be interrupted comes between these two: the batch has one owner.
+                    hold.pointer = taken.batch
+                    taken.batch = None
+                    return Batch(self, hold, self._data[:], _FIGURES.unpack_from(self._view, _FIGURES_OFF))
+            if status == _abi.HR_END_OF_EPOCH:
+                return None
+            if status != _abi.HR_TIMEOUT:
+                self._refuse(status)
 
-    def _step(self) -> int:
-        pointer = self._opened.pointer
-        if pointer is None:
+    def _step(self, pointer: int | None) -> int:
+        if pointer is None or self._closing:
             raise errors.ClosedError("the loader is closed: its loop has ended, was left, or its data set was closed")
-        if self._taken.batch is not None:
-            return _abi.HR_OK  # an interrupt came before it was handed over
         status: int = LIB.hr_loader_take(pointer, _STEP_NS, *self._references)
+        if status == _abi.HR_ERR_BUSY and gc.collect() >= 0:  # maybe held by what only the collector can free
+            status = LIB.hr_loader_take(pointer, _STEP_NS, *self._references)
         return status
 
-    def _hand_over(self) -> Batch:
-        taken = self._taken
-        if not self.fields:
-            self._read_fields()
-        hold = Hold()
-        # Nothing that could be interrupted comes between these two: the batch has one owner.
-        hold.pointer = taken.batch
-        taken.batch = None
-        return Batch(self, hold, taken, self._data[:])
+    def _refuse(self, status: int) -> NoReturn:
+        error = errors.from_status(status, self._error)
+        if status == _abi.HR_ERR_BUSY:
+            error.args = (
+                f"{error}. In Python a batch is held by its arrays, too: delete those that are done with, keep copies "
+                f"(batch.copy()), or make the loader with held={self._max_held + 1} or more",
+            )
+        raise error
 
     def _read_fields(self) -> None:
         batch = self._taken.batch
@@ -127,25 +133,6 @@ class Stream:
             name = described.name.decode()
             shape = tuple(described.shape[: described.rank])
             self.fields[name] = BatchField(index, name, to_numpy(described.dtype, described.width_bytes), shape)
-
-    def _take_after_collecting(self) -> Batch | None:
-        """All batches are held, maybe by what only the garbage collector can free."""
-        gc.collect()
-        with self._opened.lock:
-            status = self._step()
-            if status == _abi.HR_OK:
-                return self._hand_over()
-        if status == _abi.HR_TIMEOUT:
-            return self.take()
-        if status == _abi.HR_END_OF_EPOCH:
-            return None
-        error = errors.from_status(status, self._error)
-        if status == _abi.HR_ERR_BUSY:
-            error.args = (
-                f"{error}. In Python a batch is held by its arrays, too: delete those that are done with, keep copies "
-                f"(batch.copy()), or make the loader with held={self._max_held + 1} or more",
-            )
-        raise error
 
     def state(self) -> bytes:
         """The place after the batches that `take()` has returned."""

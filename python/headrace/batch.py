@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import weakref
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
@@ -22,12 +23,10 @@ class Hold:
     """Keeps the memory of one batch, for as long as it is referred to: by the batch, and by what its arrays lie in."""
 
     __slots__ = ("pointer",)
-
-    def __init__(self) -> None:
-        self.pointer: int | None = None
+    pointer: int | None
 
     def __del__(self, _let_go: Any = LIB.hr_batch_let_go) -> None:
-        if self.pointer is not None:
+        with contextlib.suppress(AttributeError):  # an interrupt came before it was set
             _let_go(self.pointer)
 
 
@@ -40,16 +39,14 @@ class BatchField:
         self.dtype = dtype
         self.sample_shape = sample_shape
         self.sample_bytes = int(np.prod(sample_shape, dtype=np.int64)) * dtype.itemsize
-        self._kinds: dict[int, tuple[Any, tuple[int, ...]]] = {}
+        self.kinds: dict[int, tuple[Any, tuple[int, ...]]] = {}
 
     def kind(self, num_samples: int) -> tuple[Any, tuple[int, ...]]:
         """A type of memory for so many samples, whose instances have room for a Hold; and the shape of the array."""
-        found = self._kinds.get(num_samples)
-        if found is None:
-            memory = ctypes.c_uint8 * (num_samples * self.sample_bytes)
-            found = type("BatchMemory", (memory,), {}), (num_samples, *self.sample_shape)
-            self._kinds[num_samples] = found
-        return found
+        memory = ctypes.c_uint8 * (num_samples * self.sample_bytes)
+        room = {"__slots__": ("hold",)}
+        self.kinds[num_samples] = type("BatchMemory", (memory,), room), (num_samples, *self.sample_shape)
+        return self.kinds[num_samples]
 
 
 class Batch(Mapping[str, Any]):
@@ -66,23 +63,41 @@ class Batch(Mapping[str, Any]):
     >>> kept = batch.copy()
     """
 
-    __slots__ = ("_hold", "_pointers", "_stream", "_views", "epoch", "num_held", "num_padding", "num_samples", "number")
+    __slots__ = ("_figures", "_hold", "_pointers", "_stream", "_views")
 
-    def __init__(self, stream: Stream, hold: Hold, taken: _abi.hr_taken_batch, pointers: list[int | None]) -> None:
+    def __init__(
+        self, stream: Stream, hold: Hold, pointers: list[int | None], figures: tuple[int, int, int, int, int]
+    ) -> None:
         self._stream = stream
         self._hold: Hold | None = hold
         self._pointers = pointers
+        self._figures = figures
         self._views: dict[str, weakref.ref[Any]] = {}
-        #: Samples in it, padding included: all its arrays have this length.
-        self.num_samples: int = taken.num_samples
-        #: The epoch that it belongs to, from 0.
-        self.epoch: int = taken.epoch
-        #: Its number in that epoch, from 0.
-        self.number: int = taken.number
-        #: Rows that only fill it up (`last="pad"`); see `padding`.
-        self.num_padding: int = taken.num_padding
-        #: Batches of the loader that were held when this one came, itself included.
-        self.num_held: int = taken.num_held
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that it belongs to, from 0."""
+        return self._figures[0]
+
+    @property
+    def number(self) -> int:
+        """Its number in that epoch, from 0."""
+        return self._figures[1]
+
+    @property
+    def num_samples(self) -> int:
+        """Samples in it, padding included: all its arrays have this length."""
+        return self._figures[2]
+
+    @property
+    def num_padding(self) -> int:
+        """Rows that only fill it up (`last="pad"`); see `padding`."""
+        return self._figures[3]
+
+    @property
+    def num_held(self) -> int:
+        """Batches of the loader that were held when this one came, itself included."""
+        return self._figures[4]
 
     def _held(self) -> Hold:
         if self._hold is None:
@@ -98,11 +113,11 @@ class Batch(Mapping[str, Any]):
         return field
 
     def __getitem__(self, name: str) -> Any:
-        hold = self._held()
+        hold = self._hold or self._held()
         field = self._stream.fields.get(name) or self._field(name)
         if self._stream.on_device:
             return DeviceArray(self._stream, hold, field, self.num_samples, self._pointers[field.index])
-        kind, shape = field.kind(self.num_samples)
+        kind, shape = field.kinds.get(self._figures[2]) or field.kind(self._figures[2])
         known = self._views.get(name)
         memory = None if known is None else known()
         if memory is None:
