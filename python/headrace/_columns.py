@@ -1,0 +1,107 @@
+"""Columns of a program's own data, as they are handed to a writer: whatever has a length, a type and slices. Known by what
+they can do, never by importing their libraries: NumPy arrays and memmaps, h5py and zarr data sets, pandas columns, Arrow
+arrays, tensors on the host, lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import errors
+
+
+class Column:
+    """Rows `begin` to `end` of a source, as an array."""
+
+    def __init__(self, name: str, source: Any) -> None:
+        self.name = name
+        self._source = source
+        if not (hasattr(source, "__len__") and (hasattr(source, "__getitem__") or hasattr(source, "__array__"))):
+            raise errors.InvalidError(
+                f"{name} is a {type(source).__name__}, expected something with a length and rows, such as an array; "
+                "for iterators see from_iterator()"
+            )
+        if not hasattr(source, "shape") and not hasattr(source, "to_numpy"):
+            self._source = np.asarray(source)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def read(self, begin: int, end: int) -> npt.NDArray[Any]:
+        source = self._source
+        if hasattr(source, "iloc"):  # pandas, by place and not by label
+            rows = source.iloc[begin:end]
+        elif hasattr(source, "slice") and hasattr(source, "to_numpy"):  # Arrow
+            rows = source.slice(begin, end - begin)
+        else:
+            rows = source[begin:end]
+        return self._as_array(rows)
+
+    def _as_array(self, rows: Any) -> npt.NDArray[Any]:
+        if hasattr(rows, "slice") and hasattr(rows, "null_count") and rows.null_count:
+            raise errors.DataError(
+                f"{self.name} has {rows.null_count} missing values, which a field cannot hold; fill or drop them first"
+            )
+        if hasattr(rows, "to_numpy"):
+            try:
+                array = np.asarray(rows.to_numpy(zero_copy_only=False))
+            except TypeError:
+                array = np.asarray(rows.to_numpy())
+        else:
+            array = np.asarray(rows)
+        return self._of_objects(array) if array.dtype == object else array
+
+    def _of_objects(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Texts, bytes or rows of the same shape, as objects."""
+        listed = array.tolist()
+        kinds = {type(value) for value in listed}
+        if kinds <= {str} or kinds <= {bytes}:
+            return np.array(listed, dtype=str if kinds <= {str} else bytes)
+        if any(value is None or value != value for value in listed if np.ndim(value) == 0):
+            raise errors.DataError(f"{self.name} has missing values, which a field cannot hold; fill or drop them first")
+        try:
+            stacked = np.array([np.asarray(value) for value in listed])
+        except ValueError:
+            stacked = array
+        if stacked.dtype == object:
+            names = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise errors.UnsupportedError(
+                f"{self.name} has rows of {names} that differ in shape or type; a field has rows of one shape and type"
+            )
+        return stacked
+
+
+def of_table(source: Any) -> dict[str, Any] | None:
+    """Columns by name of a mapping, a pandas or Arrow table, a NumPy structured array, an h5py group; None: it is none."""
+    if isinstance(source, Mapping):
+        return dict(source)
+    if hasattr(source, "column_names") and hasattr(source, "column"):
+        return {name: source.column(name) for name in source.column_names}
+    if hasattr(source, "columns") and hasattr(source, "iloc"):
+        return {str(name): source.iloc[:, place] for place, name in enumerate(source.columns)}
+    names = getattr(getattr(source, "dtype", None), "names", None)
+    return {name: source[name] for name in names} if names else None
+
+
+def of_all(tables: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Column]:
+    found: dict[str, Any] = {}
+    for table in tables:
+        columns = of_table(table)
+        if columns is None:
+            raise errors.InvalidError(
+                f"a {type(table).__name__} was given without a name, expected a table or a dict of arrays; name arrays: "
+                "from_arrays(out, X=array)"
+            )
+        found.update(columns)
+    found.update(named)
+    if not found:
+        raise errors.InvalidError("no array was given; name at least one: from_arrays(out, X=array)")
+    columns = {name: Column(name, source) for name, source in found.items()}
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise errors.InvalidError(f"the arrays have different numbers of samples: {listed}; all need the same")
+    return columns

@@ -1,0 +1,241 @@
+"""Files become data sets and back, and are checked: `headrace convert`, `export` and `verify` in Python."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import _abi, _job, _sizes, errors
+from ._library import call, new, path_bytes
+from ._options import choose, counted
+
+if TYPE_CHECKING:
+    from .dataset import Dataset
+
+Path = str | os.PathLike[str]
+
+CODECS = {"auto": _abi.HR_CODEC_AUTO, "raw": _abi.HR_CODEC_RAW, "zstd": _abi.HR_CODEC_ZSTD}
+FILTERS = {
+    "auto": _abi.HR_FILTER_AUTO,
+    "none": _abi.HR_FILTER_NONE,
+    "shuffle": _abi.HR_FILTER_BYTE_SHUFFLE,
+    "bitshuffle": _abi.HR_FILTER_BIT_SHUFFLE,
+    "delta": _abi.HR_FILTER_DELTA,
+    "delta+shuffle": _abi.HR_FILTER_DELTA_BYTE_SHUFFLE,
+    "delta+bitshuffle": _abi.HR_FILTER_DELTA_BIT_SHUFFLE,
+}
+OPTIMIZE = {"speed": _abi.HR_OPTIMIZE_SPEED, "balanced": _abi.HR_OPTIMIZE_BALANCED, "size": _abi.HR_OPTIMIZE_SIZE}
+
+
+class Converted(NamedTuple):
+    """What a conversion did; sizes in bytes."""
+
+    num_samples: int
+    num_fields: int
+    resumed_samples: int
+    decoded_bytes: int
+    stored_bytes: int
+    seconds: float
+    num_nan: int
+    num_inf: int
+    notes: tuple[str, ...]
+
+
+def _texts(texts: Sequence[bytes]) -> Any:
+    return (ctypes.c_char_p * max(1, len(texts)))(*texts)
+
+
+def _watched(options: Any, kind: Any, watch: _job.Watch) -> None:
+    """The callbacks of conversion and export."""
+    types = dict((name, made) for name, made, *_ in kind._fields_)
+    options.on_progress = types["on_progress"](
+        lambda _, told: watch.tell(told.contents.done_bytes, told.contents.total_bytes)
+    )
+    options.on_note = types["on_note"](lambda _, line: watch.notes.append(line.decode("utf-8", "replace")))
+
+
+def convert(
+    *inputs: Path,
+    out: Path,
+    fields: Mapping[str, Path] | None = None,
+    replace: bool = False,
+    resume: bool = False,
+    shuffle: int | None = None,
+    index_field: str | None = None,
+    optimize: str = "speed",
+    codec: str = "auto",
+    filter: str = "auto",
+    level: int = 0,
+    chunk_bytes: int | str | None = None,
+    disk_rate: int | str | None = None,
+    dtype: str | None = None,
+    shape: Sequence[int] | None = None,
+    skip_bytes: int = 0,
+    follow_external: bool = False,
+    check_space: bool = True,
+    budget: int | str | None = None,
+    threads: int = 0,
+    helpers: int = 0,
+    helper_timeout: float = 0,
+    helper_memory: int | str | None = None,
+    progress: bool | None = None,
+) -> Converted:
+    """Make one .hrd file of .npy, HDF5 and raw binary files; what becomes which field: docs/convert.md. An interrupt
+    (Ctrl-C) stops it in a tenth of a second and leaves what `resume=True` goes on with.
+
+    :param inputs: files, folders, patterns such as "x/*.npy", or "FILE.h5:/path/in/file"
+    :param out: the file to make
+    :param fields: fields said outright: {"image": "X.npy", "label": "F.h5:/y"}
+    :param replace: an existing output is replaced when the new one is complete
+    :param resume: go on with the interrupted conversion of the same inputs and options, if there is one
+    :param shuffle: a seed: put all samples into a random order once; with `index_field` an int64 field of that name
+        keeps each sample's index before it
+    :param optimize: "speed" (of delivery), "balanced" or "size": how codec, level and filter are chosen
+    :param codec: "auto" (tried), "raw" or "zstd"; `filter` and `level` likewise
+    :param disk_rate: bytes that the disk that will be read from brings in a second; None: 10^9
+    :param dtype: of raw binary inputs: "float32", "<f4"; with the `shape` of one sample, after `skip_bytes`
+    :param follow_external: HDF5 links that leave the input's folder are followed
+    :param check_space: see first whether the disk has room
+    :param budget: bytes, or "256M", for everything it holds
+    :param helpers: processes that read one HDF5 file; `helper_timeout` seconds is their longest silence
+    :param progress: show a bar; None: on a terminal and in a notebook
+    :raises UnsupportedError: a source that cannot be converted: the message says why and what can be done
+
+    >>> done = hr.convert("X.npy", "y.npy", out="made.hrd", codec="zstd", level=3)
+    >>> done.num_samples, done.num_fields
+    (1000, 2)
+    """
+    options, result, watch = new(_abi.hr_convert_options), new(_abi.hr_convert_result), _job.Watch()
+    options.flags = (
+        replace * _abi.HR_CONVERT_REPLACE
+        | resume * _abi.HR_CONVERT_RESUME
+        | follow_external * _abi.HR_CONVERT_FOLLOW_EXTERNAL
+        | (not check_space) * _abi.HR_CONVERT_NO_SPACE_CHECK
+        | (shuffle is not None) * _abi.HR_CONVERT_SHUFFLE
+    )
+    named = dict(fields or {})
+    options.inputs, options.num_inputs = _texts([path_bytes(path) for path in inputs]), len(inputs)
+    entries = (_abi.hr_convert_field * max(1, len(named)))(*((k.encode(), path_bytes(v)) for k, v in named.items()))
+    options.fields, options.num_fields = entries, len(named)
+    options.output = path_bytes(out)
+    options.shuffle_seed = 0 if shuffle is None else counted(shuffle, "shuffle", 0, 2**64 - 1)
+    options.index_field = None if index_field is None else index_field.encode()
+    options.optimize = choose(optimize, OPTIMIZE, "optimize")
+    options.codec = choose(codec, CODECS, "codec")
+    options.filter = choose(filter, FILTERS, "filter")
+    options.level = counted(level, "level", -131072, 22)
+    options.chunk_bytes = _sizes.parse(chunk_bytes, "chunk_bytes")
+    options.disk_bytes_per_s = _sizes.parse(disk_rate, "disk_rate")
+    options.raw_dtype = None if dtype is None else dtype.encode()
+    sizes = [counted(size, "an entry of shape", 0, 2**63) for size in shape or ()]
+    options.raw_shape, options.raw_rank = (ctypes.c_uint64 * max(1, len(sizes)))(*sizes), len(sizes)
+    options.raw_skip_bytes = counted(skip_bytes, "skip_bytes")
+    options.budget_bytes = _sizes.parse(budget, "budget")
+    options.num_threads = counted(threads, "threads")
+    options.num_helpers = counted(helpers, "helpers")
+    options.helper_timeout_ns = int(helper_timeout * 1e9)
+    options.helper_memory_bytes = _sizes.parse(helper_memory, "helper_memory")
+    _watched(options, _abi.hr_convert_options, watch)
+    _job.run(
+        lambda: call("hr_convert", ctypes.byref(options), ctypes.byref(result)),
+        watch,
+        os.path.basename(os.fspath(out)),
+        progress=progress,
+    )
+    return Converted(
+        result.num_samples,
+        result.num_fields,
+        result.resumed_samples,
+        result.decoded_bytes,
+        result.stored_bytes,
+        result.elapsed_ns / 1e9,
+        result.num_nan,
+        result.num_inf,
+        tuple(watch.notes),
+    )
+
+
+def export(
+    dataset: Dataset,
+    folder: Path,
+    *,
+    fields: Sequence[str] | None = None,
+    first: int = 0,
+    num_samples: int | None = None,
+    replace: bool = False,
+    budget: int | str | None = None,
+    threads: int = 0,
+    progress: bool | None = None,
+) -> None:
+    """Write fields as .npy files, FIELD.npy in the folder, each complete or not there at all.
+
+    >>> hr.export(data, "arrays", fields=["y"], num_samples=10)
+    >>> np.load("arrays/y.npy")
+    array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    """
+    options, watch = new(_abi.hr_export_options), _job.Watch()
+    options.flags = _abi.HR_CONVERT_REPLACE if replace else 0
+    options.folder = path_bytes(folder)
+    if fields is not None:
+        options.fields, options.num_fields = _texts([name.encode() for name in fields]), len(fields)
+    options.first_sample = counted(first, "first", 0, 2**64 - 1)
+    options.num_samples = 0 if num_samples is None else counted(num_samples, "num_samples", 1, 2**64 - 1)
+    options.budget_bytes = _sizes.parse(budget, "budget")
+    options.num_threads = counted(threads, "threads")
+    _watched(options, _abi.hr_export_options, watch)
+    with dataset._handle.use() as pointer:
+        _job.run(lambda: call("hr_export_npy", pointer, ctypes.byref(options)), watch, "export", progress=progress)
+
+
+class Damage(NamedTuple):
+    """A damaged place in a file. `num_samples` samples from `first_sample` on are lost (0: none)."""
+
+    what: str
+    detail: str
+    file_off: int | None
+    chunk: int | None
+    first_sample: int
+    num_samples: int
+
+
+def _known(number: int) -> int | None:
+    return None if number == 2**64 - 1 else number
+
+
+def verify(
+    path: Path, *, budget: int | str | None = None, threads: int = 0, progress: bool | None = None
+) -> list[Damage]:
+    """Read and check every byte of a file; the places that are damaged, none where all is whole.
+
+    >>> hr.verify("train.hrd")
+    []
+    """
+    options, watch, found = new(_abi.hr_verify_options), _job.Watch(), list[Damage]()
+    types = dict((name, made) for name, made, *_ in _abi.hr_verify_options._fields_)
+
+    def on_damage(_: Any, told: Any) -> None:
+        damage = told.contents
+        found.append(
+            Damage(
+                damage.what.decode("utf-8", "replace"),
+                damage.detail.decode("utf-8", "replace"),
+                _known(damage.file_off),
+                _known(damage.chunk),
+                damage.first_sample,
+                damage.num_samples,
+            )
+        )
+
+    options.on_damage = types["on_damage"](on_damage)
+    options.on_progress = types["on_progress"](lambda _, done, total: watch.tell(done, total))
+    options.budget_bytes = _sizes.parse(budget, "budget")
+    options.num_threads = counted(threads, "threads")
+    encoded = path_bytes(path)
+    try:
+        _job.run(lambda: call("hr_dataset_verify", encoded, ctypes.byref(options)), watch, "verify", progress=progress)
+    except errors.CorruptError:
+        if not found:
+            raise
+    return found

@@ -1,0 +1,301 @@
+"""Writers: what a program makes becomes one .hrd file."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _abi, _columns, _job, _sizes, errors
+from ._handle import Handle
+from ._library import LIB, as_dict, call, new, path_bytes
+from ._options import choose, counted
+from .convert import CODECS, FILTERS, OPTIMIZE
+from .dtypes import from_numpy, name_of, parse, to_numpy
+
+Path = str | os.PathLike[str]
+FieldSpec = Any  # "float32", np.float32, or ("float32", (28, 28))
+_BLOCK_BYTES = 8 << 20  # that from_arrays() reads at once
+
+
+class _Field:
+    """A field as it is written."""
+
+    def __init__(self, name: str, spec: FieldSpec, attributes: Mapping[str, Any] | None) -> None:
+        dtype, shape = spec if isinstance(spec, tuple) and len(spec) == 2 and not isinstance(spec[1], str) else (spec, ())
+        self.name = name
+        self.number, self.width = parse(dtype, f"field {name}")
+        self.dtype = to_numpy(self.number, self.width)
+        self.shape = tuple(counted(size, f"shape of field {name}", 0, 2**63) for size in np.atleast_1d(shape).tolist())
+        self.attributes = attributes
+
+    def describe(self, entry: _abi.hr_field) -> None:
+        entry.name = self.name.encode()
+        entry.dtype = self.number
+        entry.width_bytes = self.width
+        entry.rank = len(self.shape)
+        self._shape = (ctypes.c_uint64 * max(1, len(self.shape)))(*self.shape)
+        entry.shape = self._shape
+        if self.attributes:
+            entry.attributes_json = json.dumps(self.attributes).encode()
+
+    def rows(self, values: Any) -> npt.NDArray[Any]:
+        """As the format has them; what would be changed by that is refused."""
+        array = np.asarray(values)
+        if array.shape[1:] != self.shape or array.ndim == 0:
+            raise errors.InvalidError(
+                f"{self.name} was appended with shape {array.shape}, expected (samples, "
+                f"{', '.join(map(str, self.shape))}): one row for each sample"
+            )
+        if self.width:
+            return self._texts(array)
+        if array.dtype != self.dtype and not np.can_cast(array.dtype, self.dtype, "same_kind"):
+            raise errors.InvalidError(
+                f"{self.name} was appended as {array.dtype}, and its field is {name_of(self.number)}, which cannot hold "
+                f"every such value; convert it first (.astype), or make the field {array.dtype}"
+            )
+        return np.ascontiguousarray(array, self.dtype)
+
+    def _texts(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if array.dtype.kind == "U":
+            array = np.char.encode(array, "utf-8")
+        if array.dtype.kind != "S":
+            raise errors.InvalidError(f"{self.name} was appended as {array.dtype}, expected {name_of(self.number)}")
+        longest = int(np.char.str_len(array).max(initial=0))
+        if longest > self.width:
+            raise errors.InvalidError(
+                f"{self.name} was appended with {longest} bytes in a row, its field has {self.width}; make it wider"
+            )
+        return np.ascontiguousarray(array, self.dtype)
+
+
+class Writer:
+    """Writes a new .hrd file from what a program makes. At the end of the `with` the file gets its name, complete; after
+    an exception there is no such file, and OUT.partial stays for `resume=True`.
+
+    :param fields: by name, the element type ("float32", np.int64, "bfloat16", "utf8:16", "bytes:8"), or a pair of it
+        and the shape of one sample
+    :param attributes: of the data set, anything that JSON holds; `field_attributes` likewise by field
+    :param replace: an existing file is replaced at commit
+    :param resume: go on with what an interrupted writer of this file has left: `num_samples` says how many samples
+        are there already
+    :param samples_per_chunk, chunk_bytes, codec, filter, level, optimize, disk_rate: as for `convert()`
+    :param budget: bytes, or "256M"
+    :raises ExistsError: the file is there; BusyError: another writer has it
+
+    >>> with hr.Writer("made.hrd", fields={"X": ("float32", (3,)), "y": "int64"}, replace=True) as writer:
+    ...     for k in range(10):
+    ...         writer.append(X=np.full((5, 3), k), y=np.full(5, k))
+    >>> len(hr.open("made.hrd"))
+    50
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        fields: Mapping[str, FieldSpec],
+        *,
+        attributes: Mapping[str, Any] | None = None,
+        field_attributes: Mapping[str, Mapping[str, Any]] | None = None,
+        replace: bool = False,
+        resume: bool = False,
+        samples_per_chunk: int = 0,
+        chunk_bytes: int | str | None = None,
+        codec: str = "auto",
+        filter: str = "auto",
+        level: int = 0,
+        optimize: str = "speed",
+        disk_rate: int | str | None = None,
+        budget: int | str | None = None,
+        threads: int = 0,
+    ) -> None:
+        self.path = os.fspath(path)
+        of_field = dict(field_attributes or {})
+        self._fields = [_Field(name, spec, of_field.get(name)) for name, spec in fields.items()]
+        described = (_abi.hr_field * max(1, len(self._fields)))()
+        for field, entry in zip(self._fields, described, strict=False):
+            field.describe(entry)
+        options = new(_abi.hr_writer_options)
+        options.flags = replace * _abi.HR_WRITER_REPLACE | resume * _abi.HR_WRITER_RESUME
+        options.budget_bytes = _sizes.parse(budget, "budget")
+        options.num_threads = counted(threads, "threads")
+        options.samples_per_chunk = counted(samples_per_chunk, "samples_per_chunk")
+        options.chunk_bytes = _sizes.parse(chunk_bytes, "chunk_bytes")
+        options.codec = choose(codec, CODECS, "codec")
+        options.filter = choose(filter, FILTERS, "filter")
+        options.level = counted(level, "level", -131072, 22)
+        options.optimize = choose(optimize, OPTIMIZE, "optimize")
+        options.disk_bytes_per_s = _sizes.parse(disk_rate, "disk_rate")
+        options.attributes_json = json.dumps(attributes).encode() if attributes else None
+        watch, made = _job.Watch(), ctypes.c_void_p()
+        types = dict((name, kind) for name, kind, *_ in _abi.hr_writer_options._fields_)
+        options.on_resume = types["on_resume"](lambda _, done: watch.tell(done, 0))
+        _job.run(
+            lambda: call(
+                "hr_writer_open",
+                path_bytes(self.path),
+                described,
+                len(self._fields),
+                ctypes.byref(options),
+                ctypes.byref(made),
+            ),
+            watch,
+            "resume",
+        )
+        assert made.value is not None
+        self._handle = Handle(f"the writer of {self.path}", made.value, LIB.hr_writer_close)
+
+    @property
+    def num_samples(self) -> int:
+        """Samples that the file holds so far; after a resume, those that are there already."""
+        with self._handle.use() as pointer:
+            return int(LIB.hr_writer_num_samples(pointer))
+
+    def info(self) -> dict[str, Any]:
+        """What it chose and did: `hr_writer_info` of the C API."""
+        found = new(_abi.hr_writer_info)
+        with self._handle.use() as pointer:
+            call("hr_writer_describe", pointer, ctypes.byref(found))
+        return as_dict(found)
+
+    def append(self, columns: Mapping[str, Any] | None = None, /, **named: Any) -> None:
+        """Append samples: an array of shape `(samples, *sample_shape)` for every field, by name or as a dict. They are copied
+        before it returns. From one thread at a time.
+
+        :raises DataError: a value that a field cannot hold (text that is no UTF-8); nothing of this call is written
+        """
+        given = {**(columns or {}), **named}
+        if set(given) != {field.name for field in self._fields}:
+            expected = ", ".join(repr(field.name) for field in self._fields)
+            raise errors.InvalidError(f"append() was given {', '.join(map(repr, given)) or 'nothing'}, expected {expected}")
+        rows = [field.rows(given[field.name]) for field in self._fields]
+        counts = {len(row) for row in rows}
+        if len(counts) > 1:
+            listed = ", ".join(f"{field.name} {len(row)}" for field, row in zip(self._fields, rows, strict=True))
+            raise errors.InvalidError(f"append() was given different numbers of samples: {listed}; all need the same")
+        pointers = (ctypes.c_void_p * len(rows))(*(row.ctypes.data for row in rows))
+        with self._handle.use() as pointer:
+            call("hr_writer_append", pointer, counts.pop(), pointers)
+
+    def commit(self) -> None:
+        """Finish, and give the file its name. Afterwards the writer is closed."""
+        with self._handle.use() as pointer:
+            call("hr_writer_commit", pointer)
+        self.close()
+
+    def close(self) -> None:
+        """Close; without a commit the partial file stays, to be resumed."""
+        self._handle.close()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and not self._handle.closed:
+            self.commit()
+        else:
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"<headrace.Writer of {self.path!r}: {', '.join(field.name for field in self._fields)}>"
+
+
+def _spec_of(name: str, rows: npt.NDArray[Any]) -> tuple[Any, tuple[int, ...]]:
+    number, width = from_numpy(rows.dtype, name)
+    kind = {_abi.HR_FIXED_UTF8: "utf8", _abi.HR_FIXED_BYTES: "bytes"}.get(number)
+    return (f"{kind}:{width}" if kind else rows.dtype.newbyteorder("="), rows.shape[1:])
+
+
+def _widened(name: str, column: _columns.Column, spec: tuple[Any, tuple[int, ...]]) -> tuple[Any, tuple[int, ...]]:
+    """Of texts, which a source may hold as objects, the longest decides: all are looked at."""
+    kind, _, width = str(spec[0]).partition(":")
+    if kind not in ("utf8", "bytes"):
+        return spec
+    longest = int(width)
+    for begin in range(0, len(column), 65536):
+        rows = column.read(begin, min(begin + 65536, len(column)))
+        encoded = np.char.encode(rows, "utf-8") if rows.dtype.kind == "U" else rows
+        longest = max(longest if rows.dtype.kind == "S" else 1, int(np.char.str_len(encoded).max(initial=1)))
+    return f"{kind}:{longest}", spec[1]
+
+
+def from_arrays(out: Path, *tables: Any, progress: bool | None = None, options: Mapping[str, Any] | None = None, **arrays: Any) -> None:
+    """Write arrays as one data set, a block at a time: NumPy arrays and memmaps, h5py data sets, pandas columns, Arrow arrays,
+    lists; by name, or a table or dict of them. Axis 0 counts samples.
+
+    :param options: of the `Writer`
+
+    >>> hr.from_arrays("made.hrd", X=np.zeros((10, 4), "float32"), y=list(range(10)), options={"replace": True})
+    >>> hr.open("made.hrd")["X"].shape
+    (10, 4)
+    """
+    columns = _columns.of_all(tables, arrays)
+    length = len(next(iter(columns.values())))
+    specs = {}
+    for name, column in columns.items():
+        specs[name] = _widened(name, column, _spec_of(name, column.read(0, min(1, length))))
+    sample_bytes = sum(
+        int(np.prod(field.shape, dtype=np.int64)) * field.dtype.itemsize
+        for field in (_Field(name, spec, None) for name, spec in specs.items())
+    )
+    step = max(1, _BLOCK_BYTES // max(1, sample_bytes))
+    watch = _job.Watch()
+    with Writer(out, specs, **(options or {})) as writer:
+
+        def body() -> None:
+            for begin in range(writer.num_samples, length, step):
+                end = min(begin + step, length)
+                writer.append({name: column.read(begin, end) for name, column in columns.items()})
+                if watch.tell(end * sample_bytes, length * sample_bytes):
+                    raise errors.CancelledError("writing was interrupted")
+
+        _job.run(body, watch, os.path.basename(os.fspath(out)), progress=progress)
+
+
+def _stacked(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: np.stack([np.asarray(sample[name]) for sample in samples]) for name in samples[0]}
+
+
+def from_iterator(
+    out: Path,
+    samples: Iterable[Mapping[str, Any]],
+    *,
+    fields: Mapping[str, FieldSpec] | None = None,
+    batched: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> int:
+    """Write what an iterator yields: dicts of one sample each, or with `batched=True` of arrays of some samples each. Returns the
+    number of samples. Without `fields` the first dict decides on types and shapes; texts need a width: fields={"name": "utf8:32"}.
+
+    >>> hr.from_iterator("made.hrd", ({"x": k, "t": [k, k]} for k in range(100)), options={"replace": True})
+    100
+    """
+    iterator: Iterator[Mapping[str, Any]] = iter(samples)
+    first = next(iterator, None)
+    if first is None and fields is None:
+        raise errors.InvalidError(f"{os.fspath(out)}: the iterator yielded nothing, so its fields are not known; give fields=")
+    whole = iterator if first is None else itertools.chain([first], iterator)
+    if fields is None:
+        assert first is not None
+        arrays = {name: np.asarray(value) if batched else np.asarray(value)[None] for name, value in first.items()}
+        fields = {name: _spec_of(name, array) for name, array in arrays.items()}
+    with Writer(out, fields, **(options or {})) as writer, contextlib.closing(_blocks(whole, batched)) as blocks:
+        for block in blocks:
+            writer.append(block)
+        return writer.num_samples
+
+
+def _blocks(samples: Iterable[Mapping[str, Any]], batched: bool) -> Iterator[Mapping[str, Any]]:
+    if batched:
+        yield from samples
+        return
+    iterator = iter(samples)
+    while block := list(itertools.islice(iterator, 64)):
+        yield _stacked(block)
