@@ -1,6 +1,6 @@
 /*
- * Memory that can be seen: what this process uses and what will end it, a thread that acts before
- * that happens, and a record that outlives the process. docs/memory.md is the manual.
+ * A thread that acts before memory ends the process, and a record that outlives it.
+ * docs/memory.md is the manual; what a process uses and what limits it is in memory.h.
  *
  *     hr_guard_options opts = HR_GUARD_OPTIONS_INIT;
  *     opts.on_low = free_caches;                      // called when nine tenths are used
@@ -14,87 +14,11 @@
 #define HEADRACE_GUARD_H
 
 #include "loader.h"
+#include "memory.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/** Who set a limit. The values are frozen. */
-typedef enum hr_memory_limit_kind {
-    HR_MEMORY_LIMIT_NONE = 0,        /**< none is known */
-    HR_MEMORY_LIMIT_CGROUP_V2 = 1,   /**< a control group: a container, a batch system, systemd */
-    HR_MEMORY_LIMIT_CGROUP_V1 = 2,   /**< the same, in the older hierarchy */
-    HR_MEMORY_LIMIT_RLIMIT_AS = 3,   /**< address space (ulimit -v): allocations fail at it */
-    HR_MEMORY_LIMIT_RLIMIT_DATA = 4, /**< private writable memory (ulimit -d): likewise */
-    HR_MEMORY_LIMIT_MACHINE = 5      /**< the machine's memory, which all processes share */
-} hr_memory_limit_kind;
-
-#define HR_MEMORY_NAME_BYTES 384
-
-/** This process, and the limit that it will come to first. Unknown figures are UINT64_MAX. */
-typedef struct hr_process_memory {
-    uint32_t struct_bytes;            /**< set by the caller */
-    hr_memory_limit_kind limit_kind;  /**< of the limit with the least headroom */
-    uint64_t resident_bytes;          /**< of this process, in memory now */
-    uint64_t anonymous_bytes;         /**< of it, what is no file's: heap, arrays, stacks */
-    uint64_t peak_resident_bytes;     /**< the most that were ever resident */
-    uint64_t headrace_bytes;          /**< hr_memory_in_use() */
-    uint64_t limit_bytes;             /**< the limit; of the machine: its memory */
-    uint64_t used_bytes;              /**< counted against it: by all processes that share it, page
-                                       * cache included; of an rlimit: mapped, touched or not */
-    uint64_t reclaimable_bytes;       /**< of these, the page cache that the kernel takes back when
-                                       * it must: active and inactive file pages, but those that are
-                                       * dirty or under writeback; of the machine: what MemAvailable
-                                       * counts beyond MemFree; of an rlimit: 0 */
-    uint64_t headroom_bytes;          /**< limit - (used - reclaimable); 0 at least */
-    uint64_t oom_kills;               /**< processes of this process's own control group that the
-                                       * kernel has ended for want of memory */
-    uint64_t machine_bytes;           /**< MemTotal: what most tools show, limit or not */
-    uint64_t machine_available_bytes; /**< MemAvailable */
-    char limit_name[HR_MEMORY_NAME_BYTES]; /**< the control group's folder (of one too long the
-                                            * end), "RLIMIT_AS", "RLIMIT_DATA", "machine", "" */
-} hr_process_memory;
-
-/**
- * Read what this process uses, and the limit that it will come to first: that with the least
- * headroom of its control groups (versions 1 and 2, all ancestors), RLIMIT_AS, RLIMIT_DATA and the
- * machine. What cannot be read counts as no limit. Reads files under /proc and /sys: some 100
- * microseconds. Allocates nothing.
- *
- * @param out  struct_bytes set by the caller; the rest filled on HR_OK
- * @return HR_OK, HR_ERR_INVALID
- * Threads: any. Fork: works. @since 0.1
- */
-HR_API HR_NODISCARD hr_status hr_process_memory_read(hr_process_memory *out, hr_error *err);
-
-/** "cgroup v2", "cgroup v1", "RLIMIT_AS", "RLIMIT_DATA", "machine", or "none". Never NULL; valid
- * for ever. Threads: any. Fork: works. @since 0.1 */
-HR_API const char *hr_memory_limit_kind_name(hr_memory_limit_kind kind);
-
-/** Memory of a GPU. */
-typedef struct hr_gpu_memory {
-    uint32_t struct_bytes;  /**< set by the caller */
-    uint32_t index;         /**< as asked for */
-    uint64_t total_bytes;   /**< of the GPU */
-    uint64_t used_bytes;    /**< by all processes, and by the driver */
-    uint64_t free_bytes;    /**< for all */
-    uint64_t process_bytes; /**< by this process; UINT64_MAX: not known (in most containers the
-                             * driver names processes by numbers that are not known inside) */
-    char name[64];          /**< "NVIDIA H100 80GB HBM3" */
-} hr_gpu_memory;
-
-/**
- * Ask the driver for a GPU's memory, by NVML (libnvidia-ml.so.1, loaded for the call). Makes no
- * CUDA context and takes no GPU memory. Blocks for some milliseconds where no other process keeps
- * the driver awake.
- *
- * @param index  as nvidia-smi counts: by PCI bus, whatever CUDA_VISIBLE_DEVICES says
- * @param out    struct_bytes set by the caller; the rest filled on HR_OK
- * @return HR_OK, HR_ERR_INVALID, HR_ERR_NO_DRIVER (no NVML here, or it finds no driver),
- *         HR_ERR_NO_DEVICE (no such GPU), HR_ERR_DEVICE (a call of NVML's failed)
- * Threads: any. Fork: works. @since 0.1
- */
-HR_API HR_NODISCARD hr_status hr_gpu_memory_read(uint32_t index, hr_gpu_memory *out, hr_error *err);
 
 typedef struct hr_guard hr_guard;
 
