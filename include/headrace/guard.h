@@ -201,7 +201,7 @@ typedef struct hr_death_report {
     uint64_t batches_delivered;     /**< by the loaders that were watched, since their open */
     int64_t growth_bytes_per_epoch; /**< of the process without what Headrace held; 0: none, or
                                      * too few epochs */
-    uint64_t growth_since_epoch;    /**< from its end on; UINT64_MAX where there is none */
+    uint64_t growth_since_epoch;    /**< the first that grew so; UINT64_MAX: none */
     uint64_t nan_epoch;             /**< the last batch with NaN or infinities */
     uint64_t nan_batch;             /**< its number in that epoch */
     uint32_t rank;                  /**< of the loader that delivered last; 0: none, or rank 0 */
