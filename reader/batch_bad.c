@@ -10,6 +10,7 @@
 
 hr_status hr__bad_make(struct hr_loader *l, hr_error *err) {
     const struct hr__loader_config *c = &l->config;
+    l->last_bad_epoch = l->last_bad_batch = UINT64_MAX;
     l->bad = calloc((size_t)c->num_outs * c->num_fields, sizeof(*l->bad));
     l->bad_found = calloc(c->num_fields, sizeof(*l->bad_found));
     if (l->bad == NULL || l->bad_found == NULL)
@@ -48,6 +49,8 @@ void hr__bad_count(struct hr_loader *l, const struct hr_batch *b) {
         if (b->bad[i].first_row == UINT64_MAX)
             continue;
         hr_bad_values *sum = &l->bad_found[i], v = of_batch(b, i);
+        l->last_bad_epoch = b->epoch->epoch;
+        l->last_bad_batch = b->batch;
         v.num_nan += sum->num_nan;
         v.num_inf += sum->num_inf;
         if (sum->first_sample == UINT64_MAX)

@@ -242,6 +242,7 @@ struct hr_loader {
     struct hr_batch *taking;  /* not all of its rows are taken; NULL: none */
     uint32_t part_rows;       /* that a worker takes at once */
     hr_bad_values *bad_found; /* in batches delivered, one for each field */
+    uint64_t last_bad_epoch, last_bad_batch; /* the last of them with any; UINT64_MAX: none */
 
     uint64_t num_batches; /* of an epoch */
     uint64_t num_samples; /* of the first epoch, for this rank */
@@ -374,6 +375,15 @@ hr_status hr__bad_make(struct hr_loader *l, hr_error *err);
 /* Of a batch that is delivered, and whose check is known: once. */
 void hr__bad_count(struct hr_loader *l, const struct hr_batch *b);
 uint64_t hr__batch_sample(const struct hr_batch *b, uint64_t row); /* its index in the data set */
+
+/* loader_progress.c: how far the consumer is. Takes the lock for a few assignments. */
+struct hr__loader_progress {
+    uint64_t epoch, batch;         /* the epoch, and batches of it that were delivered */
+    uint64_t batches_delivered;    /* since open */
+    uint64_t bad_epoch, bad_batch; /* the last with values that are not finite */
+    uint32_t rank, world_size;
+};
+void hr__loader_progress(struct hr_loader *l, struct hr__loader_progress *out);
 
 /* loader_gpu.c: the GPU of a loader, from open to close. */
 hr_status hr__gpu_open(struct hr_loader *l, const struct hr__gpu_ops *ops, hr_error *err);

@@ -10,7 +10,7 @@ import pytest
 np = pytest.importorskip("numpy")
 
 from cli_data import SAMPLES, data, made  # noqa: E402, F401
-from headrace_command import COMMANDS, FIGURE, PROGRAM, WHOLE, figures, good, headrace, layout, needs_program  # noqa: E402
+from headrace_command import COMMANDS, DATA_COMMANDS, FIGURE, PROGRAM, WHOLE, figures, good, headrace, layout, needs_program  # noqa: E402
 
 pytestmark = needs_program
 
@@ -103,7 +103,7 @@ def test_usage__wrong_command_line__says_what_and_points_to_help(args, words, tm
 # ---- failures ----
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", DATA_COMMANDS)
 def test_failure__file_that_is_not_there__exit_1_and_its_name(command, tmp_path):
     options = {"convert": ["-o", "out.hrd"], "export": ["-o", "arrays"],
                "split": ["--fractions", "1", "--out", "a.npy"]}.get(command, [])

@@ -13,7 +13,7 @@ import pytest
 np = pytest.importorskip("numpy")
 
 from cli_data import SAMPLES, data, made, order_of  # noqa: E402, F401
-from headrace_command import COMMANDS, PROGRAM, figures, good, headrace, needs_program  # noqa: E402
+from headrace_command import DATA_COMMANDS, PROGRAM, figures, good, headrace, needs_program  # noqa: E402
 
 pytestmark = needs_program
 
@@ -185,7 +185,7 @@ def test_progress__resumed_with_few_batches__ends_at_100_percent(data, tmp_path)
         assert shares == sorted(shares) and 85 <= shares[-1] <= 100, (options, shares)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", DATA_COMMANDS)
 def test_progress__stderr_is_no_terminal__silent(command, data, made, tmp_path):
     args = {"convert": [made / "x.npy", "-o", tmp_path / "x.hrd"], "export": [data, "-o", tmp_path / "arrays"],
             "split": [data, "--fractions", "0.5", "--out", tmp_path / "a.npy"],

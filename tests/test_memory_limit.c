@@ -4,65 +4,25 @@
  */
 #define _GNU_SOURCE
 #include "default_budget.h"
+#include "made_root.h"
 #include "memory_limit.h"
 
-#include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #define NONE UINT64_MAX
 #define MIB  (UINT64_C(1) << 20)
 
-static char root[64];
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at) {
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
-static int make_root(void **state) {
-    (void)state;
-    strcpy(root, "/tmp/test_memory_limit.XXXXXX");
-    return mkdtemp(root) == NULL;
-}
-
-static int remove_root(void **state) {
-    (void)state;
-    return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-/* Writes a file below the root, with its folders. */
-static void put(const char *name, const char *text) {
-    char path[PATH_MAX];
-    assert_true(snprintf(path, sizeof(path), "%s%s", root, name) < (int)sizeof(path));
-    for (char *slash = strchr(path + strlen(root) + 1, '/'); slash;
-         slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        assert_true(mkdir(path, 0777) == 0 || errno == EEXIST);
-        *slash = '/';
-    }
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-}
-
 static struct hr__memory_limit read_limit(void) {
     struct hr__memory_limit limit;
     memset(&limit, 0x5a, sizeof(limit));
-    hr__memory_limit_read(root, &limit);
+    hr__memory_limit_read(made_root, &limit);
     return limit;
 }
 
@@ -77,8 +37,10 @@ static void limit__nothing_to_read__is_none(void **state) {
 
 static void limit__meminfo_and_status__are_in_kib(void **state) {
     (void)state;
-    put("/proc/meminfo", "MemTotal:  8000 kB\nMemFree:  10 kB\nMemAvailable:    3000 kB\n");
-    put("/proc/self/status", "Name:\tx\nVmSize:\t 700 kB\nRssAnon:\t     12 kB\nRssFile:\t 4 kB\n");
+    made_root_put("/proc/meminfo",
+                  "MemTotal:  8000 kB\nMemFree:  10 kB\nMemAvailable:    3000 kB\n");
+    made_root_put("/proc/self/status",
+                  "Name:\tx\nVmSize:\t 700 kB\nRssAnon:\t     12 kB\nRssFile:\t 4 kB\n");
     struct hr__memory_limit limit = read_limit();
     assert_true(limit.available_bytes == 3000 * 1024);
     assert_true(limit.anonymous_used_bytes == 12 * 1024);
@@ -87,11 +49,11 @@ static void limit__meminfo_and_status__are_in_kib(void **state) {
 
 static void v2__own_group__is_the_limit(void **state) {
     (void)state;
-    put("/proc/self/cgroup", "0::/user.slice/job\n");
-    put("/sys/fs/cgroup/user.slice/job/memory.max", "268435456\n");
-    put("/sys/fs/cgroup/user.slice/job/memory.stat",
-        "anon_thp 77\nanon 5000\nfile 8000\ninactive_anon 3\n");
-    put("/proc/self/status", "RssAnon:\t     12 kB\n");
+    made_root_put("/proc/self/cgroup", "0::/user.slice/job\n");
+    made_root_put("/sys/fs/cgroup/user.slice/job/memory.max", "268435456\n");
+    made_root_put("/sys/fs/cgroup/user.slice/job/memory.stat",
+                  "anon_thp 77\nanon 5000\nfile 8000\ninactive_anon 3\n");
+    made_root_put("/proc/self/status", "RssAnon:\t     12 kB\n");
     struct hr__memory_limit limit = read_limit();
     assert_true(limit.cgroup_limit_bytes == 256 * MIB);
     assert_true(limit.smallest_bytes == 256 * MIB);
@@ -100,12 +62,12 @@ static void v2__own_group__is_the_limit(void **state) {
 
 static void v2__an_ancestor_with_less__counts(void **state) {
     (void)state;
-    put("/proc/self/cgroup", "0::/a/b/c\n");
-    put("/sys/fs/cgroup/a/b/c/memory.max", "max\n");
-    put("/sys/fs/cgroup/a/b/memory.max", "900000000\n");
-    put("/sys/fs/cgroup/a/memory.max", "100000000\n");
-    put("/sys/fs/cgroup/a/memory.stat", "anon 42\n");
-    put("/sys/fs/cgroup/a/b/memory.stat", "anon 41\n");
+    made_root_put("/proc/self/cgroup", "0::/a/b/c\n");
+    made_root_put("/sys/fs/cgroup/a/b/c/memory.max", "max\n");
+    made_root_put("/sys/fs/cgroup/a/b/memory.max", "900000000\n");
+    made_root_put("/sys/fs/cgroup/a/memory.max", "100000000\n");
+    made_root_put("/sys/fs/cgroup/a/memory.stat", "anon 42\n");
+    made_root_put("/sys/fs/cgroup/a/b/memory.stat", "anon 41\n");
     struct hr__memory_limit limit = read_limit();
     assert_true(limit.cgroup_limit_bytes == 100000000);
     assert_true(limit.anonymous_used_bytes == 42);
@@ -113,10 +75,10 @@ static void v2__an_ancestor_with_less__counts(void **state) {
 
 static void v2__max_everywhere__is_none(void **state) {
     (void)state;
-    put("/proc/self/cgroup", "0::/a\n");
-    put("/sys/fs/cgroup/a/memory.max", "max\n");
-    put("/sys/fs/cgroup/a/memory.stat", "anon 42\n");
-    put("/proc/self/status", "RssAnon:\t     12 kB\n");
+    made_root_put("/proc/self/cgroup", "0::/a\n");
+    made_root_put("/sys/fs/cgroup/a/memory.max", "max\n");
+    made_root_put("/sys/fs/cgroup/a/memory.stat", "anon 42\n");
+    made_root_put("/proc/self/status", "RssAnon:\t     12 kB\n");
     struct hr__memory_limit limit = read_limit();
     assert_true(limit.cgroup_limit_bytes == NONE);
     assert_true(limit.anonymous_used_bytes == 12 * 1024);
@@ -124,26 +86,28 @@ static void v2__max_everywhere__is_none(void **state) {
 
 static void v2__in_a_container__the_root_is_the_group(void **state) {
     (void)state;
-    put("/proc/self/cgroup", "0::/\n");
-    put("/sys/fs/cgroup/memory.max", "1048576\n");
+    made_root_put("/proc/self/cgroup", "0::/\n");
+    made_root_put("/sys/fs/cgroup/memory.max", "1048576\n");
     assert_true(read_limit().cgroup_limit_bytes == MIB);
 }
 
 static void v1__huge_values__are_none(void **state) {
     (void)state;
-    put("/proc/self/cgroup", "3:cpu,cpuacct:/x\n2:memory:/x\n");
-    put("/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "9223372036854771712\n");
-    put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "18446744073709551615\n");
+    made_root_put("/proc/self/cgroup", "3:cpu,cpuacct:/x\n2:memory:/x\n");
+    made_root_put("/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "9223372036854771712\n");
+    made_root_put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "18446744073709551615\n");
     assert_true(read_limit().cgroup_limit_bytes == NONE);
 }
 
 static void v1__an_ancestor_with_less__counts(void **state) {
     (void)state;
-    put("/proc/self/cgroup", "4:cpuset:/elsewhere\n3:memory:/docker/abc\n0::/\n");
-    put("/sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "9223372036854771712\n");
-    put("/sys/fs/cgroup/memory/docker/memory.limit_in_bytes", "52428800\n");
-    put("/sys/fs/cgroup/memory/docker/memory.stat", "rss 7\ntotal_rss_huge 3\ntotal_rss 4096\n");
-    put("/sys/fs/cgroup/memory/elsewhere/memory.limit_in_bytes", "1\n");
+    made_root_put("/proc/self/cgroup", "4:cpuset:/elsewhere\n3:memory:/docker/abc\n0::/\n");
+    made_root_put("/sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes",
+                  "9223372036854771712\n");
+    made_root_put("/sys/fs/cgroup/memory/docker/memory.limit_in_bytes", "52428800\n");
+    made_root_put("/sys/fs/cgroup/memory/docker/memory.stat",
+                  "rss 7\ntotal_rss_huge 3\ntotal_rss 4096\n");
+    made_root_put("/sys/fs/cgroup/memory/elsewhere/memory.limit_in_bytes", "1\n");
     struct hr__memory_limit limit = read_limit();
     assert_true(limit.cgroup_limit_bytes == 50 * MIB);
     assert_true(limit.anonymous_used_bytes == 4096);
@@ -152,26 +116,26 @@ static void v1__an_ancestor_with_less__counts(void **state) {
 /* Inside a container the path is that of the host, and the group is mounted as the root. */
 static void v1__path_that_is_not_there__the_root_counts(void **state) {
     (void)state;
-    put("/proc/self/cgroup", "3:memory:/docker/abc\n");
-    put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "52428800\n");
+    made_root_put("/proc/self/cgroup", "3:memory:/docker/abc\n");
+    made_root_put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "52428800\n");
     assert_true(read_limit().cgroup_limit_bytes == 50 * MIB);
 }
 
 static void v1__controllers_that_only_sound_alike__do_not_count(void **state) {
     (void)state;
-    put("/proc/self/cgroup", "5:name=memory-games:/wrong\n4:rdma,memory:/right\n");
-    put("/sys/fs/cgroup/memory/right/memory.limit_in_bytes", "2097152\n");
-    put("/sys/fs/cgroup/memory/wrong/memory.limit_in_bytes", "1048576\n");
+    made_root_put("/proc/self/cgroup", "5:name=memory-games:/wrong\n4:rdma,memory:/right\n");
+    made_root_put("/sys/fs/cgroup/memory/right/memory.limit_in_bytes", "2097152\n");
+    made_root_put("/sys/fs/cgroup/memory/wrong/memory.limit_in_bytes", "1048576\n");
     assert_true(read_limit().cgroup_limit_bytes == 2 * MIB);
 }
 
 static void both__the_smaller_counts(void **state) {
     (void)state;
-    put("/proc/self/cgroup", "3:memory:/a\n0::/b\n");
-    put("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "3145728\n");
-    put("/sys/fs/cgroup/memory/a/memory.stat", "total_rss 1\n");
-    put("/sys/fs/cgroup/b/memory.max", "2097152\n");
-    put("/sys/fs/cgroup/b/memory.stat", "anon 2\n");
+    made_root_put("/proc/self/cgroup", "3:memory:/a\n0::/b\n");
+    made_root_put("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "3145728\n");
+    made_root_put("/sys/fs/cgroup/memory/a/memory.stat", "total_rss 1\n");
+    made_root_put("/sys/fs/cgroup/b/memory.max", "2097152\n");
+    made_root_put("/sys/fs/cgroup/b/memory.stat", "anon 2\n");
     struct hr__memory_limit limit = read_limit();
     assert_true(limit.cgroup_limit_bytes == 2 * MIB);
     assert_true(limit.anonymous_used_bytes == 2);
@@ -179,10 +143,10 @@ static void both__the_smaller_counts(void **state) {
 
 static void any__strange_contents__are_no_limit(void **state) {
     (void)state;
-    put("/proc/self/cgroup", "no colon at all\n:\n::\n3:memory\n0::/x\n");
-    put("/sys/fs/cgroup/x/memory.max", "words\n");
-    put("/sys/fs/cgroup/memory.max", "");
-    put("/proc/meminfo", "MemAvailable\nMemAvailable: much kB\n");
+    made_root_put("/proc/self/cgroup", "no colon at all\n:\n::\n3:memory\n0::/x\n");
+    made_root_put("/sys/fs/cgroup/x/memory.max", "words\n");
+    made_root_put("/sys/fs/cgroup/memory.max", "");
+    made_root_put("/proc/meminfo", "MemAvailable\nMemAvailable: much kB\n");
     struct hr__memory_limit limit = read_limit();
     assert_true(limit.cgroup_limit_bytes == NONE);
     assert_true(limit.available_bytes == NONE);
@@ -196,14 +160,14 @@ static void any__a_very_long_path__is_no_limit(void **state) {
     for (size_t i = 100; i + 2 < sizeof(text); i += 100)
         text[i] = '/';
     strcpy(text + sizeof(text) - 2, "\n");
-    put("/proc/self/cgroup", text);
+    made_root_put("/proc/self/cgroup", text);
     assert_true(read_limit().cgroup_limit_bytes == NONE);
 }
 
 static void rlimit__address_space__is_what_is_left_of_it(void **state) {
     (void)state;
     struct rlimit before, low;
-    put("/proc/self/status", "VmSize:\t1048576 kB\nVmData:\t1024 kB\n");
+    made_root_put("/proc/self/status", "VmSize:\t1048576 kB\nVmData:\t1024 kB\n");
     assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
     low = before;
     low.rlim_cur = (rlim_t)1 << 50; /* above what any sanitizer maps */
@@ -219,7 +183,7 @@ static void rlimit__address_space__is_what_is_left_of_it(void **state) {
 static void rlimit__more_used_than_allowed__nothing_is_left(void **state) {
     (void)state;
     struct rlimit before, low;
-    put("/proc/self/status", "VmSize:\t1 kB\nVmData:\t8589934592 kB\n"); /* 8 TiB */
+    made_root_put("/proc/self/status", "VmSize:\t1 kB\nVmData:\t8589934592 kB\n"); /* 8 TiB */
     assert_int_equal(getrlimit(RLIMIT_DATA, &before), 0);
     low = before;
     low.rlim_cur = (rlim_t)1 << 42;
@@ -237,7 +201,7 @@ static void default_budget__on_this_system__is_within_its_bounds(void **state) {
     assert_true(budget <= 16 * MIB || budget <= hr__stretched_budget());
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make_root, remove_root)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, made_root_make, made_root_remove)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -14,8 +14,10 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"convert", cmd_convert}, {"info", cmd_info},   {"verify", cmd_verify}, {"plan", cmd_plan},
-    {"export", cmd_export},   {"epoch", cmd_epoch}, {"split", cmd_split},   {"bench", cmd_bench},
+    {"convert", cmd_convert},   {"info", cmd_info},     {"verify", cmd_verify},
+    {"plan", cmd_plan},         {"export", cmd_export}, {"epoch", cmd_epoch},
+    {"split", cmd_split},       {"bench", cmd_bench},   {"memory", cmd_memory},
+    {"why-died", cmd_why_died},
 };
 
 static const char help[] =
@@ -30,6 +32,8 @@ static const char help[] =
     "  epoch     read as a training loop would, and report\n"
     "  split     training, validation, test: lists of samples\n"
     "  bench     what share of this machine's limits a file's epochs reach\n"
+    "  memory    the limit of memory here, who set it, and what is left\n"
+    "  why-died  how the last process ended that left a record\n"
     "\n"
     "  headrace COMMAND --help   the options of a command\n"
     "  headrace --version        the version\n"

@@ -45,6 +45,31 @@ HR_API HR_NODISCARD hr_status hr_batch_wait_on(hr_batch *batch, void *stream, hr
  */
 HR_API HR_NODISCARD hr_status hr_batch_release_on(hr_batch *batch, void *stream, hr_error *err);
 
+/** Memory of a GPU. */
+typedef struct hr_gpu_memory {
+    uint32_t struct_bytes;  /**< set by the caller */
+    uint32_t index;         /**< as asked for */
+    uint64_t total_bytes;   /**< of the GPU */
+    uint64_t used_bytes;    /**< by all processes, and by the driver */
+    uint64_t free_bytes;    /**< for all */
+    uint64_t process_bytes; /**< by this process; UINT64_MAX: not known (in most containers the
+                             * driver names processes by numbers that are not known inside) */
+    char name[64];          /**< "NVIDIA H100 80GB HBM3" */
+} hr_gpu_memory;
+
+/**
+ * Ask the driver for a GPU's memory, by NVML (libnvidia-ml.so.1, loaded for the call). Makes no
+ * CUDA context and takes no GPU memory. Blocks for some milliseconds where no other process keeps
+ * the driver awake.
+ *
+ * @param index  as nvidia-smi counts: by PCI bus, whatever CUDA_VISIBLE_DEVICES says
+ * @param out    struct_bytes set by the caller; the rest filled on HR_OK
+ * @return HR_OK, HR_ERR_INVALID, HR_ERR_NO_DRIVER (no NVML here, or it finds no driver),
+ *         HR_ERR_NO_DEVICE (no such GPU), HR_ERR_DEVICE (a call of NVML's failed)
+ * Threads: any. Fork: works. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_gpu_memory_read(uint32_t index, hr_gpu_memory *out, hr_error *err);
+
 #ifdef __cplusplus
 }
 #endif

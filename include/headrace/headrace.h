@@ -12,6 +12,7 @@
 #include "dlpack.h"
 #include "finish.h"
 #include "gpu.h"
+#include "guard.h"
 #include "hold.h"
 #include "loader.h"
 #include "memory.h"

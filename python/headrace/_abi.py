@@ -93,6 +93,14 @@ HR_DLPACK_STREAM_DEFAULT = 0
 HR_DLPACK_STREAM_LEGACY = 1
 HR_DLPACK_STREAM_PER_THREAD = 2
 
+HR_MEMORY_LIMIT_NONE = 0
+HR_MEMORY_LIMIT_CGROUP_V2 = 1
+HR_MEMORY_LIMIT_CGROUP_V1 = 2
+HR_MEMORY_LIMIT_RLIMIT_AS = 3
+HR_MEMORY_LIMIT_RLIMIT_DATA = 4
+HR_MEMORY_LIMIT_MACHINE = 5
+HR_MEMORY_NAME_BYTES = 384
+
 HR_LIMIT_UNKNOWN = 0
 HR_LIMIT_DISK = 1
 HR_LIMIT_DECODING = 2
@@ -137,6 +145,14 @@ HR_BENCH_DISK_SHUFFLED = 6
 HR_BENCH_NUM_KINDS = 7
 HR_BENCH_MAX_KINDS = 16
 HR_BENCH_REASON_BYTES = 192
+
+HR_DEATH_NO_SIGN = 0
+HR_DEATH_LIKELY = 1
+HR_DEATH_KILLED = 2
+HR_DEATH_RESTARTED = 3
+HR_GUARD_HARD = 1
+HR_GUARD_MAX_LOADERS = 16
+HR_WHY_MARK_TOLD = 1
 
 
 def HR_DEVICE_CUDA(index: int) -> int:
@@ -406,6 +422,18 @@ class hr_loader_plan(Structure):
     )
 
 
+class hr_gpu_memory(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("index", c_uint32),
+        ("total_bytes", c_uint64),
+        ("used_bytes", c_uint64),
+        ("free_bytes", c_uint64),
+        ("process_bytes", c_uint64),
+        ("name", c_char * 64),
+    )
+
+
 class hr_taken_batch(Structure):
     _fields_ = (
         ("struct_bytes", c_uint32),
@@ -418,6 +446,25 @@ class hr_taken_batch(Structure):
         ("num_padding", c_uint32),
         ("num_held", c_uint32),
         ("reserved", c_uint32),
+    )
+
+
+class hr_process_memory(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("limit_kind", c_int),
+        ("resident_bytes", c_uint64),
+        ("anonymous_bytes", c_uint64),
+        ("peak_resident_bytes", c_uint64),
+        ("headrace_bytes", c_uint64),
+        ("limit_bytes", c_uint64),
+        ("used_bytes", c_uint64),
+        ("reclaimable_bytes", c_uint64),
+        ("headroom_bytes", c_uint64),
+        ("oom_kills", c_uint64),
+        ("machine_bytes", c_uint64),
+        ("machine_available_bytes", c_uint64),
+        ("limit_name", c_char * HR_MEMORY_NAME_BYTES),
     )
 
 
@@ -715,6 +762,90 @@ class hr_probe_result(Structure):
     )
 
 
+class hr_guard_options(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("flags", c_uint32),
+        ("limit_bytes", c_uint64),
+        ("hard_bytes", c_uint64),
+        ("interval_ns", c_int64),
+        ("on_low", CFUNCTYPE(c_int, c_void_p)),
+        ("user", c_void_p),
+        ("post", c_void_p),
+        ("record_folder", c_char_p),
+    )
+
+
+class hr_guard_info(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("limit_kind", c_int),
+        ("num_looks", c_uint64),
+        ("last_look_ns", c_int64),
+        ("resident_bytes", c_uint64),
+        ("anonymous_bytes", c_uint64),
+        ("headrace_bytes", c_uint64),
+        ("limit_bytes", c_uint64),
+        ("used_bytes", c_uint64),
+        ("reclaimable_bytes", c_uint64),
+        ("headroom_bytes", c_uint64),
+        ("oom_kills", c_uint64),
+        ("level_bytes", c_uint64),
+        ("resident_growth_bytes", c_int64),
+        ("used_growth_bytes", c_int64),
+        ("num_low", c_uint64),
+        ("low_resident_bytes", c_uint64),
+        ("low_used_bytes", c_uint64),
+        ("low_limit_bytes", c_uint64),
+        ("low_headrace_bytes", c_uint64),
+        ("low_ns", c_int64),
+        ("hard_rlimit_bytes", c_uint64),
+        ("low_now", c_uint32),
+        ("record_kept", c_uint32),
+        ("num_records_written", c_uint64),
+        ("limit_name", c_char * HR_MEMORY_NAME_BYTES),
+        ("record_path", c_char * HR_MEMORY_NAME_BYTES),
+        ("note", c_char * 256),
+    )
+
+
+class hr_death_report(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("verdict", c_int),
+        ("told", c_uint32),
+        ("limit_kind", c_int),
+        ("pid", c_int64),
+        ("opened_unix_ns", c_int64),
+        ("last_seen_unix_ns", c_int64),
+        ("limit_bytes", c_uint64),
+        ("used_bytes", c_uint64),
+        ("reclaimable_bytes", c_uint64),
+        ("headroom_bytes", c_uint64),
+        ("resident_bytes", c_uint64),
+        ("opened_resident_bytes", c_uint64),
+        ("peak_resident_bytes", c_uint64),
+        ("headrace_bytes", c_uint64),
+        ("oom_kills_opened", c_uint64),
+        ("oom_kills_last", c_uint64),
+        ("oom_kills_now", c_uint64),
+        ("epoch", c_uint64),
+        ("step", c_uint64),
+        ("batches_delivered", c_uint64),
+        ("growth_bytes_per_epoch", c_int64),
+        ("growth_since_epoch", c_uint64),
+        ("nan_epoch", c_uint64),
+        ("nan_batch", c_uint64),
+        ("rank", c_uint32),
+        ("world_size", c_uint32),
+        ("sentence", c_char * 512),
+        ("host", c_char * 64),
+        ("command", c_char * 208),
+        ("limit_name", c_char * HR_MEMORY_NAME_BYTES),
+        ("record_path", c_char * HR_MEMORY_NAME_BYTES),
+    )
+
+
 # Result, then arguments.
 PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "hr_status_name": (c_char_p, c_int),
@@ -795,6 +926,7 @@ PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "hr_batch_device": (c_uint32, c_void_p),
     "hr_batch_wait_on": (c_int, c_void_p, c_void_p, POINTER(hr_error)),
     "hr_batch_release_on": (c_int, c_void_p, c_void_p, POINTER(hr_error)),
+    "hr_gpu_memory_read": (c_int, c_uint32, POINTER(hr_gpu_memory), POINTER(hr_error)),
     "hr_batch_hold": (c_int, c_void_p, POINTER(hr_error)),
     "hr_batch_let_go": (None, c_void_p),
     "hr_loader_take": (c_int, c_void_p, c_int64, POINTER(hr_taken_batch), POINTER(hr_error)),
@@ -805,6 +937,8 @@ PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "hr_memory_set_cap": (None, c_uint64),
     "hr_memory_cap": (c_uint64,),
     "hr_memory_in_use": (c_uint64,),
+    "hr_process_memory_read": (c_int, POINTER(hr_process_memory), POINTER(hr_error)),
+    "hr_memory_limit_kind_name": (c_char_p, c_int),
     "hr_rank_from_environment": (c_int, c_char_p, POINTER(hr_rank_info), POINTER(hr_error)),
     "hr_loader_report": (c_int, c_void_p, POINTER(hr_loader_report_info), POINTER(hr_error)),
     "hr_loader_report_text": (c_size_t, POINTER(hr_loader_report_info), c_char_p, c_size_t),
@@ -836,4 +970,13 @@ PROTOTYPES: dict[str, tuple[Any, ...]] = {
         POINTER(hr_probe_result),
         POINTER(hr_error),
     ),
+    "hr_guard_open": (c_int, POINTER(hr_guard_options), POINTER(c_void_p), POINTER(hr_error)),
+    "hr_guard_close": (None, c_void_p),
+    "hr_guard_state": (c_int, c_void_p, POINTER(hr_guard_info), POINTER(hr_error)),
+    "hr_guard_watch": (c_int, c_void_p, c_void_p, POINTER(hr_error)),
+    "hr_guard_unwatch": (None, c_void_p, c_void_p),
+    "hr_guard_step": (None, c_void_p, c_uint64, c_uint64),
+    "hr_default_record_folder": (c_size_t, c_char_p, c_size_t),
+    "hr_why_died": (c_int, c_char_p, c_uint32, POINTER(hr_death_report), POINTER(hr_error)),
+    "hr_death_name": (c_char_p, c_int),
 }
