@@ -5,6 +5,9 @@
 ...     rows = batch["X"]
 """
 
+import multiprocessing
+import sys
+
 from ._library import LIB
 from ._options import Finish
 from .batch import Batch
@@ -14,9 +17,31 @@ from .errors import *  # noqa: F403
 from .field import Field
 from .loader import Loader
 from .measure import bench, probe
+from .memory import (
+    Death,
+    Guard,
+    Memory,
+    MemoryLowError,
+    MemoryWarning,
+    guard,
+    memory,
+    memory_cap,
+    set_memory_cap,
+    why_died,
+)
+from .memory import tell_once as _tell_once
 from .ranks import Ranks, rank_from_environment
 from .report import Report
 from .subset import Subset
 from .writer import Writer, from_arrays, from_iterator
 
 __version__: str = LIB.hr_version().decode()
+
+
+def _tell() -> None:
+    """One line, once, in the first process that is started after memory has ended one."""
+    if multiprocessing.parent_process() is None and (told := _tell_once()) is not None:
+        print(f"headrace: the last process here was {told}", file=sys.stderr)
+
+
+_tell()

@@ -11,7 +11,7 @@ from . import _abi, errors
 from ._library import LIB, call
 
 if TYPE_CHECKING:
-    from ._stream import Stream
+    from ._stream import Opened
     from .batch import BatchField, Hold
 
 CPU, CUDA = 1, 2
@@ -38,11 +38,11 @@ def _delete(capsule: int) -> None:
             delete(_capsule_pointer(capsule, name))
 
 
-def export(stream: Stream, hold: Hold, field: BatchField, on: int, versioned: bool) -> Any:
+def export(opened: Opened, hold: Hold, field: BatchField, on: int, versioned: bool) -> Any:
     """A capsule with the tensor, ordered on a stream of the GPU (`HR_DLPACK_STREAM_...`)."""
     name, function, _ = _VERSIONED if versioned else _LEGACY
     tensor = ctypes.c_void_p()
-    with stream.use():
+    with opened.use():
         call(function, hold.pointer, field.index, on, ctypes.byref(tensor))
     return _capsule_new(tensor, name, ctypes.cast(_delete, ctypes.c_void_p))
 
@@ -53,12 +53,12 @@ class DeviceArray:
     that is put on the stream that it names waits for the upload, and the memory is used again when that work is done.
     """
 
-    __slots__ = ("_field", "_hold", "_stream", "dtype", "pointer", "shape")
+    __slots__ = ("_field", "_hold", "_opened", "dtype", "pointer", "shape")
 
     def __init__(
-        self, stream: Stream, hold: Hold, field: BatchField, num_samples: int, pointer: int | None
+        self, opened: Opened, hold: Hold, field: BatchField, num_samples: int, pointer: int | None
     ) -> None:
-        self._stream = stream
+        self._opened = opened
         self._hold = hold
         self._field = field
         self.dtype: np.dtype[Any] = field.dtype
@@ -67,7 +67,7 @@ class DeviceArray:
         self.pointer = pointer
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return CUDA, self._stream.device_index
+        return CUDA, self._opened.device_index
 
     def __dlpack__(
         self,
@@ -80,7 +80,7 @@ class DeviceArray:
         if copy or dl_device not in (None, self.__dlpack_device__()):
             raise BufferError(f"a batch is exported from where it is, {self.__dlpack_device__()}, without a copy")
         on = _abi.HR_DLPACK_STREAM_DEFAULT if stream is None else stream
-        return export(self._stream, self._hold, self._field, on, max_version is not None and max_version[0] >= 1)
+        return export(self._opened, self._hold, self._field, on, max_version is not None and max_version[0] >= 1)
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise errors.UnsupportedError(
@@ -89,4 +89,4 @@ class DeviceArray:
         )
 
     def __repr__(self) -> str:
-        return f"<headrace.DeviceArray {self._field.name!r} of shape {self.shape}, {self.dtype}, on cuda:{self._stream.device_index}>"
+        return f"<headrace.DeviceArray {self._field.name!r} of shape {self.shape}, {self.dtype}, on cuda:{self._opened.device_index}>"

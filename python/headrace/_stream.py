@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import _abi, errors
+from . import _abi, _box, errors
 from ._handle import register_fork
 from ._library import LIB, call, new
 from .batch import Batch, BatchField, Hold
@@ -25,20 +25,34 @@ _FIGURES = struct.Struct("=QQIII")  # of hr_taken_batch, from `epoch` on: at onc
 _FIGURES_OFF = _abi.hr_taken_batch.epoch.offset
 
 
-class _Open:
-    """The pointer, and the lock under which it is used; nothing refers back to the stream."""
+class Opened:
+    """The pointer, the lock under which it is used, and what batches look like. Batches refer to this and not to the stream,
+    so that a stream is closed when its loader is gone, whatever batches are kept."""
 
-    __slots__ = ("lock", "pointer")
+    __slots__ = ("device_index", "fields", "lock", "pointer", "writable")
 
-    def __init__(self) -> None:
+    def __init__(self, writable: bool, device: int) -> None:
         self.lock = threading.Lock()
         self.pointer: int | None = None
+        self.writable = writable
+        #: None: batches are in host memory.
+        self.device_index = None if device == _abi.HR_DEVICE_HOST else device - _abi.HR_DEVICE_CUDA(0)
+        self.fields: dict[str, BatchField] = {}  # known with the first batch
+
+    @contextlib.contextmanager
+    def use(self) -> Iterator[int]:
+        """The pointer, which stays valid inside; waits for `take()` in another thread, for a tenth of a second at most."""
+        with self.lock:
+            if self.pointer is None:
+                raise errors.ClosedError("the loader is closed: its loop has ended, was left, or its data set was closed")
+            yield self.pointer
 
 
-def _close(opened: _Open) -> None:
+def _close(opened: Opened) -> None:
     with opened.lock:
         pointer, opened.pointer = opened.pointer, None
         if pointer is not None:
+            _box.loader_closing(pointer)
             LIB.hr_loader_close(pointer)
 
 
@@ -47,18 +61,15 @@ class Stream:
 
     def __init__(self, dataset: Dataset, options: _abi.hr_loader_options, writable: bool) -> None:
         self.dataset = dataset  # lives at least as long
-        self.writable = writable
-        self.on_device = options.device != _abi.HR_DEVICE_HOST
-        self.device_index = options.device - _abi.HR_DEVICE_CUDA(0) if self.on_device else -1
-        self.fields: dict[str, BatchField] = {}  # known with the first batch
         self._max_held = options.max_held_batches or 2
-        self._opened = _Open()
+        self._opened = Opened(writable, options.device)
         self._closing = False
         pointer = ctypes.c_void_p()
         with dataset._handle.use() as data:
             call("hr_loader_open", data, ctypes.byref(options), ctypes.byref(pointer))
         self._opened.pointer = pointer.value
         self._finalizer = weakref.finalize(self, _close, self._opened)
+        _box.loader_opened(pointer.value or 0)
         dataset._streams.add(self)
         register_fork(self)
         self._data = (ctypes.c_void_p * (options.num_fields or len(dataset.fields)))()
@@ -72,13 +83,12 @@ class Stream:
     def after_fork(self) -> None:
         self._opened.lock = threading.Lock()
 
-    @contextlib.contextmanager
-    def use(self) -> Iterator[int]:
-        """The pointer, which stays valid inside; waits for `take()` in another thread, for a tenth of a second at most."""
-        with self._opened.lock:
-            if self._opened.pointer is None:
-                raise errors.ClosedError("the loader is closed: its loop has ended, was left, or its data set was closed")
-            yield self._opened.pointer
+    @property
+    def fields(self) -> dict[str, BatchField]:
+        return self._opened.fields
+
+    def use(self) -> contextlib.AbstractContextManager[int]:
+        return self._opened.use()
 
     @property
     def closed(self) -> bool:
@@ -96,13 +106,13 @@ class Stream:
                 status = self._step(opened.pointer) if taken.batch is None else _abi.HR_OK
                 # A batch is there already where an interrupt came before it was handed over.
                 if status == _abi.HR_OK:
-                    if not self.fields:
+                    if not opened.fields:
                         self._read_fields()
                     hold = Hold()
                     # Nothing that could be interrupted comes between these two: the batch has one owner.
                     hold.pointer = taken.batch
                     taken.batch = None
-                    return Batch(self, hold, self._data[:], _FIGURES.unpack_from(self._view, _FIGURES_OFF))
+                    return Batch(opened, hold, self._data[:], _FIGURES.unpack_from(self._view, _FIGURES_OFF))
             if status == _abi.HR_END_OF_EPOCH:
                 return None
             if status != _abi.HR_TIMEOUT:
@@ -132,7 +142,7 @@ class Stream:
             call("hr_batch_field", batch, index, ctypes.byref(described))
             name = described.name.decode()
             shape = tuple(described.shape[: described.rank])
-            self.fields[name] = BatchField(index, name, to_numpy(described.dtype, described.width_bytes), shape)
+            self._opened.fields[name] = BatchField(index, name, to_numpy(described.dtype, described.width_bytes), shape)
 
     def state(self) -> bytes:
         """The place after the batches that `take()` has returned."""

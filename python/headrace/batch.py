@@ -16,7 +16,7 @@ from ._dlpack import DeviceArray
 from ._library import LIB, as_dict, call, new
 
 if TYPE_CHECKING:
-    from ._stream import Stream
+    from ._stream import Opened
 
 
 class Hold:
@@ -63,12 +63,12 @@ class Batch(Mapping[str, Any]):
     >>> kept = batch.copy()
     """
 
-    __slots__ = ("_figures", "_hold", "_pointers", "_stream", "_views")
+    __slots__ = ("_figures", "_hold", "_opened", "_pointers", "_views")
 
     def __init__(
-        self, stream: Stream, hold: Hold, pointers: list[int | None], figures: tuple[int, int, int, int, int]
+        self, opened: Opened, hold: Hold, pointers: list[int | None], figures: tuple[int, int, int, int, int]
     ) -> None:
-        self._stream = stream
+        self._opened = opened
         self._hold: Hold | None = hold
         self._pointers = pointers
         self._figures = figures
@@ -105,18 +105,18 @@ class Batch(Mapping[str, Any]):
         return self._hold
 
     def _field(self, name: str) -> BatchField:
-        field = self._stream.fields.get(name)
+        field = self._opened.fields.get(name)
         if field is None:
             raise errors.FieldNotFoundError(
-                f"the batch has no field {name!r}; it has {', '.join(map(repr, self._stream.fields))}"
+                f"the batch has no field {name!r}; it has {', '.join(map(repr, self._opened.fields))}"
             )
         return field
 
     def __getitem__(self, name: str) -> Any:
         hold = self._hold or self._held()
-        field = self._stream.fields.get(name) or self._field(name)
-        if self._stream.on_device:
-            return DeviceArray(self._stream, hold, field, self.num_samples, self._pointers[field.index])
+        field = self._opened.fields.get(name) or self._field(name)
+        if self._opened.device_index is not None:
+            return DeviceArray(self._opened, hold, field, self.num_samples, self._pointers[field.index])
         kind, shape = field.kinds.get(self._figures[2]) or field.kind(self._figures[2])
         known = self._views.get(name)
         memory = None if known is None else known()
@@ -125,29 +125,29 @@ class Batch(Mapping[str, Any]):
             memory.hold = hold
             self._views[name] = weakref.ref(memory)
         array: npt.NDArray[Any] = np.ndarray(shape, field.dtype, memory)
-        if not self._stream.writable:
+        if not self._opened.writable:
             array.flags.writeable = False
         return array
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._stream.fields)
+        return iter(self._opened.fields)
 
     def __len__(self) -> int:
         """The number of fields, as of any mapping; see `num_samples`."""
-        return len(self._stream.fields)
+        return len(self._opened.fields)
 
     def keys(self) -> KeysView[str]:
-        return cast("KeysView[str]", self._stream.fields.keys())
+        return cast("KeysView[str]", self._opened.fields.keys())
 
     def values(self) -> ValuesView[Any]:
         return dict(self).values()
 
     def items(self) -> ItemsView[str, Any]:
-        return {name: self[name] for name in self._stream.fields}.items()
+        return {name: self[name] for name in self._opened.fields}.items()
 
     def copy(self) -> dict[str, npt.NDArray[Any]]:
         """Arrays of their own, which hold nothing of the loader's: to keep batches for longer."""
-        return {name: np.array(self[name]) for name in self._stream.fields}
+        return {name: np.array(self[name]) for name in self._opened.fields}
 
     def release(self) -> None:
         """Give the memory back now. Afterwards the batch cannot be indexed; releasing again does nothing.
@@ -188,7 +188,7 @@ class Batch(Mapping[str, Any]):
         return as_dict(found) if found.checked else None
 
     def _ask(self, function: str, *arguments: Any) -> None:
-        with self._stream.use():
+        with self._opened.use():
             call(function, self._held().pointer, *arguments)
 
     def __enter__(self) -> Batch:
@@ -204,5 +204,5 @@ class Batch(Mapping[str, Any]):
         state = ", released" if self.released else ""
         return (
             f"<headrace.Batch {self.number} of epoch {self.epoch}: {self.num_samples} samples of "
-            f"{', '.join(self._stream.fields)}{state}>"
+            f"{', '.join(self._opened.fields)}{state}>"
         )

@@ -323,9 +323,11 @@ class Loader:
 class _Loop(Iterator[Batch]):
     """One epoch, or the rest of one."""
 
+    _stream: Stream | None = None
+
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
-        self._stream: Stream | None = loader._enter()
+        self._stream = loader._enter()
 
     def __next__(self) -> Batch:
         if self._stream is None:

@@ -1,0 +1,92 @@
+"""Which guards know of which open loaders. While a loader is open there is always a guard that keeps the record of this
+process (docs/memory.md): one that the program has opened, or one of our own."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import threading
+
+from . import _abi
+from ._library import LIB, new
+
+VARIABLE = "HEADRACE_RECORD"  # "0": no guard of our own
+
+_lock = threading.RLock()  # a collected loader may be closed inside of any of these
+_loaders: list[int] = []
+_guards: list[int] = []
+_own: int | None = None
+
+
+def record_folder() -> bytes:
+    room = ctypes.create_string_buffer(LIB.hr_default_record_folder(None, 0) + 1)
+    LIB.hr_default_record_folder(room, len(room))
+    return room.value
+
+
+def _open_own() -> None:
+    global _own
+    if _guards or os.environ.get(VARIABLE) == "0":
+        return
+    options, made = new(_abi.hr_guard_options), ctypes.c_void_p()
+    options.record_folder = record_folder()
+    if LIB.hr_guard_open(ctypes.byref(options), ctypes.byref(made), None) == _abi.HR_OK and made.value:
+        _own = made.value  # without one the loader does its work all the same
+        _guards.append(_own)
+
+
+def _close_own() -> None:
+    global _own
+    if _own is not None:
+        _guards.remove(_own)
+        LIB.hr_guard_close(_own)
+        _own = None
+        with contextlib.suppress(OSError):  # other records are in it, or it is somebody's own
+            os.rmdir(record_folder())
+
+
+def loader_opened(loader: int) -> None:
+    with _lock:
+        _open_own()
+        _loaders.append(loader)
+        for guard in _guards:
+            LIB.hr_guard_watch(guard, loader, None)
+
+
+def loader_closing(loader: int) -> None:
+    with _lock:
+        if loader not in _loaders:
+            return
+        _loaders.remove(loader)
+        for guard in list(_guards):
+            LIB.hr_guard_unwatch(guard, loader)
+        if not _loaders:
+            _close_own()
+
+
+def guard_opened(guard: int) -> None:
+    with _lock:
+        _close_own()
+        _guards.append(guard)
+        for loader in _loaders:
+            LIB.hr_guard_watch(guard, loader, None)
+
+
+def guard_close(guard: int) -> None:
+    with _lock:
+        if guard in _guards:
+            _guards.remove(guard)
+        LIB.hr_guard_close(guard)
+
+
+def _after_fork() -> None:
+    """Guards and loaders are the parent's."""
+    global _lock, _own
+    _lock = threading.RLock()
+    _own = None
+    _loaders.clear()
+    _guards.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
