@@ -9,8 +9,11 @@ import multiprocessing
 import sys
 
 from . import errors
+from ._keras import KerasData, keras
+from ._keras_checkpoint import KerasCheckpoint
 from ._library import LIB
 from ._options import Finish
+from ._tensorflow import tensorflow
 from .batch import Batch
 from .convert import Converted, Damage, convert, export, verify
 from .dataset import Dataset, open
@@ -47,6 +50,8 @@ __all__ = [
     "Field",
     "Finish",
     "Guard",
+    "KerasCheckpoint",
+    "KerasData",
     "Loader",
     "Memory",
     "MemoryLowError",
@@ -61,12 +66,14 @@ __all__ = [
     "from_arrays",
     "from_iterator",
     "guard",
+    "keras",
     "memory",
     "memory_cap",
     "open",
     "probe",
     "rank_from_environment",
     "set_memory_cap",
+    "tensorflow",
     "verify",
     "why_died",
 ]
