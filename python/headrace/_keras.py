@@ -35,7 +35,7 @@ Names = str | Sequence[str] | Mapping[str, str]
 _OLDEST = (3, 8)
 _LOOKED_AT = 2  # batches at most that Keras looks at before it begins
 _ADAPTER = "PyDatasetAdapter"
-_HELD = _feed.HELD + _LOOKED_AT
+_HELD = 2 * _feed.HELD  # TensorFlow and JAX let go of them late, and two are those looked at
 
 
 def keras(
@@ -246,7 +246,8 @@ class KerasData:
         """Batches that the next pass asks for: those of an epoch, or of the rest of one."""
         with self._lock:
             self._asked = True
-            return self._rest if self._rest is not None and self._in_epoch else self._batches
+            begins = self._in_epoch and not self._attached
+            return self._rest if self._rest is not None and begins else self._batches
 
     def __len__(self) -> int:
         """Batches of an epoch."""
@@ -335,7 +336,7 @@ class KerasData:
     def __iter__(self) -> Iterator[Any]:
         """The batches of one epoch, or of the rest of one, as (x,), (x, y) or (x, y, sample_weight)."""
         self.on_epoch_begin()
-        ended = False
+        ended = self._attached = False
         try:
             for index in range(self.num_batches):
                 entry = self[index]

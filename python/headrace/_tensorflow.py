@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .dataset import Dataset
     from .loader import Loader
 
+_HELD = _feed.HELD + 2  # TensorFlow lets go of four batches late
+
 
 def tensorflow(
     data: Dataset,
@@ -22,14 +24,14 @@ def tensorflow(
     x: Names | None = None,
     y: Names | None = None,
     sample_weight: Names | None = None,
-    held: int = _feed.HELD,
+    held: int = _HELD,
     **options: Any,
 ) -> Any:
     """A `tf.data.Dataset` of batches: dicts of the fields, or (x,), (x, y), (x, y, sample_weight) where `x` is named.
 
     Its end is the end of an epoch; `.repeat()`, or another loop over it, gives the next epoch of the order. A loop that
-    is left early has had its epoch. Tensors lie in the memory of batches, without a copy, as long as fewer than `held`
-    - 1 of them are kept; others are copied. Shapes are static, but for the number of samples where the last batch may
+    is left early has had its epoch. Tensors lie in the memory of batches, without a copy, as long as no more than
+    `held` - 2 batches are kept; those beyond are copies. Shapes are static, but for the number of samples where the last batch may
     be short (`last="keep"`). The place in an epoch cannot be told: TensorFlow reads ahead.
 
     :param x: a field, or a list or dict of fields; None: all of them, or those of `fields=`, as a dict
