@@ -7,6 +7,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+
 from keras_witness import N, Stop, Witness, weights, witness_model
 from python_package import hr, memory_in_use, write_indexed
 
@@ -211,6 +212,7 @@ def fit__one_or_two_batches_per_epoch__each_epoch_is_new(data, batch):
     assert (witness.count("trained") == 4).all() and train.step == 4 * len(train)
 
 
+@pytest.mark.skipif(keras.config.backend() == "torch", reason="Keras has no steps_per_execution on PyTorch")
 def fit__steps_per_execution__counts_the_same(data):
     train = shuffled(data)
     model, witness = witness_model(steps_per_execution=5)
@@ -248,8 +250,8 @@ def checkpoint__interrupted_at_any_step__ends_as_an_uninterrupted_run(data, tmp_
         path = tmp_path / f"{number}.weights.h5"
         model, _ = witness_model()
         train = shuffled(data)
+        saved = hr.KerasCheckpoint(path, train, save_freq=save_freq, keep=True)
         with pytest.raises(KeyboardInterrupt):
-            saved = hr.KerasCheckpoint(path, train, save_freq=save_freq, keep=True)
             model.fit(train, epochs=3, verbose=0, callbacks=[saved, Stop(stop)])
         model, witness = witness_model()
         model.optimizer.learning_rate = 0.5  # what is restored is the optimizer, too
@@ -258,8 +260,8 @@ def checkpoint__interrupted_at_any_step__ends_as_an_uninterrupted_run(data, tmp_
             warnings.simplefilter("error", UserWarning)
             saved = hr.KerasCheckpoint(path, train, save_freq=save_freq)
             history = model.fit(train, epochs=3, verbose=0, callbacks=[saved])
-        done = stop // (PER_EPOCH if save_freq == "epoch" else save_freq) * (16 if save_freq == "epoch" else save_freq)
-        assert history.epoch == list(range(done // PER_EPOCH, 3))
+        freq = PER_EPOCH if save_freq == "epoch" else save_freq
+        assert history.epoch == list(range(stop // freq * freq // PER_EPOCH, 3))
         assert (witness.count("trained") == 3).all() and not path.exists()
         for ours, theirs in zip(weights(model), weights(whole), strict=True):
             assert np.array_equal(ours, theirs)
@@ -269,8 +271,8 @@ def checkpoint__steps_per_epoch__goes_on_within_the_epoch_of_keras(data, tmp_pat
     path = tmp_path / "run.weights.h5"
     model, _ = witness_model()
     train = shuffled(data)
+    saved = hr.KerasCheckpoint(path, train, save_freq=3)
     with pytest.raises(KeyboardInterrupt):
-        saved = hr.KerasCheckpoint(path, train, save_freq=3)
         model.fit(train, epochs=4, steps_per_epoch=4, verbose=0, callbacks=[saved, Stop(7)])
     model, witness = witness_model()
     train = shuffled(data)
@@ -328,14 +330,18 @@ def by_hand__for_loops__are_epochs(data):
     assert train.step == 33 and isinstance(train, keras.utils.PyDataset) and isinstance(train, hr.KerasData)
 
 
-def options__that_do_not_fit__are_refused_in_words(data):
-    for wrong in ({"epochs": 3}, {"fields": ["X"]}, {"workers": 2}, {"x": 3}, {"x": []}, {"y": None, "sample_weight": "y"}):
+def options__that_do_not_fit__are_refused_in_words(data, tmp_path):
+    no_targets = {"y": None, "sample_weight": "y"}
+    for wrong in ({"epochs": 3}, {"fields": ["X"]}, {"workers": 2}, {"x": 3}, {"x": []}, no_targets):
         with pytest.raises((hr.InvalidError, TypeError)):
             hr.keras(data, BATCH, **{"x": "X", "y": "y", **wrong})
     with pytest.raises(hr.InvalidError, match="threads"):
         shuffled(data).workers = 3
     with pytest.raises(hr.InvalidError, match="smaller batch"):
         hr.keras(data, 2 * N, x="X", last="drop")
+    hr.from_arrays(tmp_path / "empty.hrd", X=np.empty((0, 4, 6), np.float32))
+    with hr.open(tmp_path / "empty.hrd") as empty, pytest.raises(hr.InvalidError, match="no samples"):
+        hr.keras(empty, BATCH, x="X")
     if TENSORFLOW:
         with pytest.raises(hr.UnsupportedError, match="leave device out"):
             shuffled(data, device="cuda:0")

@@ -1,11 +1,12 @@
-"""Trains with hr.KerasCheckpoint in the folder of its argument, one line for each step; killed, it is started again. In the
-end it compares the weights with those of a training that nothing interrupts. Run by test_python_keras.py."""
+"""Trains with hr.KerasCheckpoint in the folder of its argument, one line for each step; killed, it is started again. In
+the end it compares the weights with those of a training that nothing interrupts. Run by test_python_keras.py."""
 
 import pathlib
 import sys
 
 import keras
 import numpy as np
+
 from keras_witness import weights, witness_model
 from python_package import hr, write_indexed
 

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+
 from python_package import ENVIRONMENT, SOURCE
 
 pytest.importorskip("keras", exc_type=ImportError)

@@ -1,17 +1,14 @@
 """hr.tensorflow() with the real TensorFlow: every row is the sample that its index names, tensors lie in the memory of
 batches, epochs are those of the order, and memory is given back."""
 
-import contextlib
 import gc
-import json
 import os
-import subprocess
-import sys
 import threading
 
 import numpy as np
 import pytest
-from python_package import ENVIRONMENT, check, hr, memory_in_use, rows_of, write_indexed
+
+from python_package import check, hr, memory_in_use, write_indexed
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 tf = pytest.importorskip("tensorflow", exc_type=ImportError)
@@ -150,6 +147,13 @@ def test_loops__ended_or_left__memory_is_given_back(data):
     assert memory_in_use() > before
     del iterator
     gc.collect()
+    assert memory_in_use() == before
+    for _ in batches:
+        pass
+    assert memory_in_use() > before  # the next epoch is there
+    del batches, _
+    gc.collect()
+    tf.numpy_function(lambda: np.float32(0), [], tf.float32)  # TensorFlow lets go of arrays at its next occasion
     assert memory_in_use() == before and threading.active_count() <= threads
 
 

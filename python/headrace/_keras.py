@@ -102,6 +102,13 @@ def fields_of(names: Names | None, what: str) -> tuple[str, ...]:
     return listed
 
 
+def check_not_empty(loader: Loader) -> int:
+    """Batches of an epoch, at least one."""
+    if loader.batches_per_epoch == 0:
+        raise errors.InvalidError(f"{loader.dataset.path}: an epoch has no batches, as there are no samples; add some")
+    return loader.batches_per_epoch
+
+
 def pick(names: Names, arrays: Mapping[str, Any]) -> Any:
     """The arrays in the structure of the names."""
     if isinstance(names, str):
@@ -197,11 +204,7 @@ class KerasData:
             batch, fields=self._fields, held=held, device=device, resume=state, **options
         )
         self._shuffled = bool(options.get("shuffle"))
-        self._batches = self._loader.batches_per_epoch
-        if self._batches == 0:
-            raise errors.InvalidError(
-                f"an epoch of {data.path} has no batch of {batch} samples; use smaller batches, or last='keep'"
-            )
+        self._batches = check_not_empty(self._loader)
         self._lock = threading.RLock()
         self._adapter: Callable[[], Any] = _nobody  # that may ask for batches: the one that was made last
         self._loop: Iterator[Batch] | None = None

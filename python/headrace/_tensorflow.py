@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,8 @@ def tensorflow(
 
     Its end is the end of an epoch; `.repeat()`, or another loop over it, gives the next epoch of the order. A loop that
     is left early has had its epoch. Tensors lie in the memory of batches, without a copy, as long as no more than
-    `held` - 2 batches are kept; those beyond are copies. Shapes are static, but for the number of samples where the last batch may
-    be short (`last="keep"`). The place in an epoch cannot be told: TensorFlow reads ahead.
+    `held` - 2 batches are kept; those beyond are copies. Shapes are static, but for the number of samples where the
+    last batch may be short (`last="keep"`). The place in an epoch cannot be told: TensorFlow reads ahead.
 
     :param x: a field, or a list or dict of fields; None: all of them, or those of `fields=`, as a dict
     :param y, sample_weight: likewise, where `x` is named
@@ -58,12 +59,12 @@ def tensorflow(
     if parts:
         options["fields"] = list(dict.fromkeys(n for names in parts for n in _keras.fields_of(names, "x, y")))
     passes = _Passes(data, batch, parts, held, options)
-    first = next(iter(data.loader(1, **_looked_at(options))))
+    first = next(iter(data.loader(1, subset=data.subset(0, 1), **_looked_at(options))))
     size = batch if options.get("last") in ("drop", "pad") and passes.one_rank else None
-    specs = {
-        name: tf.TensorSpec((size, *array.shape[1:]), tf.as_dtype(array.dtype)) for name, array in first.items()
-    }
-    return tf.data.Dataset.from_generator(passes, output_signature=passes.shape(specs))
+    specs = {name: tf.TensorSpec((size, *array.shape[1:]), tf.as_dtype(array.dtype)) for name, array in first.items()}
+    made = tf.data.Dataset.from_generator(passes, output_signature=passes.shape(specs))
+    weakref.finalize(made, passes.close).atexit = False  # TensorFlow keeps `passes` for ever (2.21)
+    return made
 
 
 def _looked_at(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,7 +87,7 @@ class _Passes:
         self._options.pop("resume", None)
         self._lock = threading.Lock()
         self._idle: Loader | None = None
-        self._loader().plan()  # says now what is wrong with the options
+        _keras.check_not_empty(self._loader())
 
     @property
     def one_rank(self) -> bool:
@@ -94,9 +95,7 @@ class _Passes:
         return loader.local_batch == loader.batch
 
     def _loader(self, epoch: int = 0, resume: bytes | None = None) -> Loader:
-        return self._data.loader(
-            self._batch, held=self._held, first_epoch=epoch, resume=resume, **self._options
-        )
+        return self._data.loader(self._batch, held=self._held, first_epoch=epoch, resume=resume, **self._options)
 
     def _begin(self) -> tuple[int, Loader]:
         with self._lock:
@@ -111,6 +110,13 @@ class _Passes:
                 self._idle = loader
                 return
         loader.close()
+
+    def close(self) -> None:
+        """Nobody has the data set any more."""
+        with self._lock:
+            loader, self._idle = self._idle, None
+        if loader is not None:
+            loader.close()
 
     def __call__(self) -> Iterator[Any]:
         epoch, loader = self._begin()
