@@ -8,8 +8,8 @@ import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import _abi, _feed, _keras, _options, errors
-from ._keras import Names
+from . import _abi, _feed, _names, _options, errors
+from ._names import Names
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -57,7 +57,7 @@ def tensorflow(
     if parts and "fields" in options:
         raise errors.InvalidError("hr.tensorflow was given fields and x, which names fields already; give one of them")
     if parts:
-        options["fields"] = list(dict.fromkeys(n for names in parts for n in _keras.fields_of(names, "x, y")))
+        options["fields"] = list(dict.fromkeys(n for names in parts for n in _names.fields_of(names, "x, y")))
     passes = _Passes(data, batch, parts, held, options)
     first = next(iter(data.loader(1, subset=data.subset(0, 1), **_looked_at(options))))
     size = batch if options.get("last") in ("drop", "pad") and passes.one_rank else None
@@ -87,7 +87,7 @@ class _Passes:
         self._options.pop("resume", None)
         self._lock = threading.Lock()
         self._idle: Loader | None = None
-        _keras.check_not_empty(self._loader())
+        _feed.check_not_empty(self._loader())
 
     @property
     def one_rank(self) -> bool:
@@ -127,4 +127,4 @@ class _Passes:
     def shape(self, arrays: Mapping[str, Any]) -> Any:
         if not self._parts:
             return dict(arrays)
-        return tuple(_keras.pick(names, arrays) for names in self._parts)
+        return tuple(_names.pick(names, arrays) for names in self._parts)
