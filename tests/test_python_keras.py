@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from headrace_command import PLACE
 from python_package import ENVIRONMENT, SOURCE
 
 pytest.importorskip("keras", exc_type=ImportError)
@@ -19,7 +20,13 @@ BACKENDS = ["tensorflow", "jax", "torch"]
 
 
 def environment(backend):
-    return {**ENVIRONMENT, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {
+        **ENVIRONMENT,
+        "HEADRACE_BIN": str(PLACE),
+        "KERAS_BACKEND": backend,
+        "JAX_PLATFORMS": "cpu",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
 
 
 def needs(backend):
@@ -28,11 +35,30 @@ def needs(backend):
     return environment(backend)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_cases__on_a_backend__hold(backend):
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    """The cases on every backend, side by side: what they print goes to files."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "keras_cases.py"]
-    done = subprocess.run(command, cwd=TESTS, env=needs(backend), capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    folder = tmp_path_factory.mktemp("cases")
+    running = {}
+    for backend in filter(importlib.util.find_spec, BACKENDS):
+        with open(folder / backend, "w") as printed:
+            process = subprocess.Popen(
+                [*command, f"--basetemp={folder / backend}.d"],
+                cwd=TESTS, env=environment(backend), stdout=printed, stderr=printed,
+            )  # fmt: skip
+        running[backend] = process, folder / backend
+    yield running
+    for process, _ in running.values():
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_cases__on_a_backend__hold(cases, backend):
+    needs(backend)
+    process, printed = cases[backend]
+    assert process.wait(timeout=600) == 0, printed.read_text()[-10000:]
 
 
 def test_checkpoint__killed_at_random_steps__ends_as_an_uninterrupted_run(tmp_path):

@@ -75,8 +75,8 @@ class KerasData:
 
     - batches that Keras only looks at are served again;
     - `fit` after `fit` goes on with the next epoch; after one that was cut short (an interrupt, `steps_per_epoch`) with
-      the next batch that was not served: on TensorFlow, Keras has read some batches ahead, which are passed over; a
-      `KerasCheckpoint` goes on exactly;
+      the next batch that was not served: where Keras reads ahead (on TensorFlow, on JAX with a GPU), some batches are
+      passed over; a `KerasCheckpoint` goes on exactly;
     - without `shuffle`, every pass begins at sample 0, so that the rows of `predict` are those of the data set;
       `predict` with `shuffle` is refused.
 
