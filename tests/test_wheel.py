@@ -111,7 +111,7 @@ def test_wheel__its_files__are_the_package_and_what_it_runs(wheel):
     assert f"headrace-{VERSION}.dist-info/licenses/LICENSE" in names
     modes = {info.filename: info.external_attr >> 16 for info in infos}
     assert all(modes[n] & stat.S_IXUSR for n in BINARIES if "/lib/" not in n)
-    assert wheel.name == f"headrace-{VERSION}-py3-none-{'manylinux_2_35' if GIVEN else 'linux'}_x86_64.whl"
+    assert wheel.name == f"headrace-{VERSION}-py3-none-{'manylinux_2_34' if GIVEN else 'linux'}_x86_64.whl"
 
 
 def test_binaries__as_installed__are_stripped_and_name_no_folder(package):
