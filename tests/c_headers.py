@@ -21,6 +21,7 @@ NUMBERS = {
 }
 _MEMBER = re.compile(r"(?P<type>[\w\s*]+?)(?P<name>\w+)(?:\[(?P<length>\w+)\])?", re.DOTALL)
 _CALLBACK = re.compile(r"(?P<type>[\w\s*]+?)\(\*(?P<name>\w+)\)\((?P<arguments>.*)\)", re.DOTALL)
+_NO_NAME = re.compile(r"[\w\s]+\*")
 
 
 @dataclass
@@ -37,12 +38,21 @@ def _without_comments(text):
     return re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.DOTALL)
 
 
+def _apart(arguments):
+    """By the commas outside of parentheses; (void) are none."""
+    if arguments.strip() == "void":
+        return []
+    return re.split(r",(?![^()]*\))", arguments)
+
+
 def _member(declaration):
-    """Name and type of "const char *name", "char text[32]", "int (*on_note)(void *user)"."""
+    """Name and type of "const char *name", "char text[32]", "int (*on_note)(void *user)", "void *"."""
     declaration = declaration.strip()
+    if _NO_NAME.fullmatch(declaration):
+        return None, declaration
     found = _CALLBACK.fullmatch(declaration)
     if found:
-        types = [found["type"].strip(), *(_member(part)[1] for part in found["arguments"].split(","))]
+        types = [found["type"].strip(), *(_member(part)[1] for part in _apart(found["arguments"]))]
         return found["name"], ("callback", *types)
     found = _MEMBER.fullmatch(declaration)
     assert found, declaration
@@ -70,8 +80,7 @@ def _read_text(text, headers):
         headers.enums.add(name)
         headers.constants |= set(re.findall(r"\bHR_\w+", body))
     for result, name, arguments in re.findall(r"HR_API\s(?:HR_NODISCARD\s)?([\w\s*]+?)\b(hr_\w+)\((.*?)\);", code, re.DOTALL):
-        listed = [] if arguments.strip() == "void" else [_member(part)[1] for part in arguments.split(",")]
-        headers.functions[name] = [" ".join(result.split()), *listed]
+        headers.functions[name] = [" ".join(result.split()), *(_member(part)[1] for part in _apart(arguments))]
 
 
 def read(include):

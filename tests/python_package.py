@@ -1,9 +1,12 @@
 """The package headrace of python/ with the library of the build, for tests and the programs that they start; and a data
 set whose every value follows from the sample's index."""
 
+import atexit
 import os
 import pathlib
+import shutil
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -13,6 +16,9 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 LIBRARY = PLACE.parent / "lib" / "libheadrace.so.0"
 if not pathlib.Path(os.environ.setdefault("HEADRACE_LIBRARY", str(LIBRARY))).is_file():
     pytest.skip(f"no library {os.environ['HEADRACE_LIBRARY']}", allow_module_level=True)
+if "HEADRACE_STATE_DIR" not in os.environ:  # records of processes lie here, and not beside the work
+    os.environ["HEADRACE_STATE_DIR"] = tempfile.mkdtemp(prefix="headrace-records-")
+    atexit.register(shutil.rmtree, os.environ["HEADRACE_STATE_DIR"], ignore_errors=True)
 sys.path.insert(0, str(SOURCE / "python"))
 
 import headrace as hr  # noqa: E402

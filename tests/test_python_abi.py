@@ -101,7 +101,7 @@ class Comparison:
         if kind is None:
             return False
         if isinstance(declared, tuple):
-            return is_callback(kind) and self.callback_fits(kind, declared[1:])
+            return kind is ctypes.c_void_p or (is_callback(kind) and self.callback_fits(kind, declared[1:]))
         if declared.endswith("]"):
             return self.array_fits(kind, *declared[:-1].split(" ["))
         declared = declared.removesuffix("const").strip()
@@ -122,7 +122,7 @@ class Comparison:
         return getattr(kind, "_length_", None) == number and self.fits(kind._type_, declared)
 
     def pointer_fits(self, kind, target):
-        """c_void_p stands for any pointer, c_char_p for text and buffers, POINTER(T) for T *."""
+        """c_void_p stands for any pointer, also to a function, c_char_p for text and buffers, POINTER(T) for T *."""
         if kind in POINTERS:
             return kind is ctypes.c_void_p or target in ("const char", "char")
         return issubclass(kind, ctypes._Pointer) and self.fits(kind._type_, target)
