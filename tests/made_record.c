@@ -36,14 +36,24 @@ int made_records_remove(void **state) {
     return made_root_remove(state);
 }
 
+/* In place, and at once: it is read through a descriptor that stays open, too. */
+static void put_used(uint64_t used_bytes) {
+    char path[PATH_MAX], text[21];
+    snprintf(path, sizeof(path), "%s/sys/fs/cgroup/job/memory.current", made_root);
+    const int n = snprintf(text, sizeof(text), "%-19" PRIu64 "\n", used_bytes);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, text, (size_t)n, 0), n);
+    close(fd);
+}
+
 void made_job(uint64_t used_mib, uint64_t oom_kills) {
     char text[64];
-    made_root_put("/proc/self/cgroup", "0::/job\n");
     made_root_put("/sys/fs/cgroup/job/memory.max", "1048576000\n");
-    snprintf(text, sizeof(text), "%" PRIu64 "\n", used_mib * MIB);
-    made_root_put("/sys/fs/cgroup/job/memory.current", text);
+    put_used(used_mib * MIB);
     snprintf(text, sizeof(text), "oom_kill %" PRIu64 "\n", oom_kills);
     made_root_put("/sys/fs/cgroup/job/memory.events", text);
+    made_root_put("/proc/self/cgroup", "0::/job\n");
 }
 
 struct hr__record made_record(void) {

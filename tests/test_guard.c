@@ -96,7 +96,8 @@ static hr_guard_options options_make(void) {
 static hr_guard *open_guard(const hr_guard_options *o) {
     hr_error err = {.message = ""};
     hr_guard *g;
-    hr_status st = hr__guard_open(o, made_root, &g, &err);
+    const struct hr__guard_setup setup = {.root = made_root, .longest_ns = 2 * FAST};
+    hr_status st = hr__guard_open(o, &setup, &g, &err);
     assert_string_equal(err.message, "");
     assert_int_equal(st, HR_OK);
     atomic_store(&caller.guard, g);
@@ -237,12 +238,41 @@ static void close__while_calls_are_posted__is_clean(void **state) {
 
 static void looks__far_from_the_level__are_rare(void **state) {
     (void)state;
-    made_root_put("/proc/meminfo", "MemTotal: 100000000 kB\nMemAvailable: 90000000 kB\n");
+    made_root_put("/proc/meminfo", "MemTotal: 100000000 kB\nMemFree: 80000000 kB\n"
+                                   "MemAvailable: 90000000 kB\n");
     const hr_guard_options o = options_make();
-    hr_guard *g = open_guard(&o);
+    const struct hr__guard_setup setup = {.root = made_root};
+    hr_guard *g;
+    assert_int_equal(hr__guard_open(&o, &setup, &g, NULL), HR_OK);
     for (int i = 0; i < 100; i++)
         nap();
     assert_in_range(state_of(g).num_looks, 0, 2);
+    hr_guard_close(g);
+}
+
+/* Between two looks, a second apart, glances at what is used see it in time. */
+static void looks__near_the_level__come_when_use_has_changed(void **state) {
+    (void)state;
+    made_job(850, 0);
+    const hr_guard_options o = options_make();
+    const struct hr__guard_setup setup = {.root = made_root, .longest_ns = INT64_MAX};
+    hr_guard *g;
+    assert_int_equal(hr__guard_open(&o, &setup, &g, NULL), HR_OK);
+    atomic_store(&caller.guard, g);
+    for (int i = 0; i < 50; i++)
+        nap();
+    assert_in_range(state_of(g).num_looks, 0, 1);
+    made_job(890, 0);
+    for (int i = 0; i < 50; i++)
+        nap();
+    assert_in_range(state_of(g).num_looks, 0, 1);
+    made_job(905, 0);
+    while (atomic_load(&caller.calls) == 0)
+        nap();
+    assert_in_range(state_of(g).num_looks, 1, 2);
+    made_job(700, 0);
+    while (state_of(g).low_now != 0)
+        nap();
     hr_guard_close(g);
 }
 
@@ -293,7 +323,8 @@ static void fork__in_the_child__calls_are_refused_and_close_does_nothing(void **
         bad |= hr_guard_watch(g, (hr_loader *)&info, NULL) != HR_ERR_FORKED;
         hr_guard_unwatch(g, (hr_loader *)&info);
         hr_guard_close(g);
-        bad |= hr__guard_open(&o, made_root, &own, NULL) != HR_OK;
+        bad |=
+            hr__guard_open(&o, &(struct hr__guard_setup){.root = made_root}, &own, NULL) != HR_OK;
         hr_guard_close(own);
         _exit(bad);
     }
@@ -356,15 +387,19 @@ static void hard__that_cannot_be__is_refused(void **state) {
     hr_error err;
     const rlim_t before = soft_data();
     o.flags = HR_GUARD_HARD;
-    assert_int_equal(hr__guard_open(&o, made_root, &g, &err), HR_ERR_UNSUPPORTED);
+    assert_int_equal(hr__guard_open(&o, &(struct hr__guard_setup){.root = made_root}, &g, &err),
+                     HR_ERR_UNSUPPORTED);
     made_job(100, 0); /* and no /proc/self/status */
-    assert_int_equal(hr__guard_open(&o, made_root, &g, &err), HR_ERR_UNSUPPORTED);
+    assert_int_equal(hr__guard_open(&o, &(struct hr__guard_setup){.root = made_root}, &g, &err),
+                     HR_ERR_UNSUPPORTED);
     o.hard_bytes = 100 * MIB;
-    assert_int_equal(hr__guard_open(&o, made_root, &g, &err), HR_ERR_INVALID);
+    assert_int_equal(hr__guard_open(&o, &(struct hr__guard_setup){.root = made_root}, &g, &err),
+                     HR_ERR_INVALID);
     assert_non_null(strstr(err.message, "100.0 MiB of the 1000.0 MiB of /sys/fs/cgroup/job"));
     made_job(990, 0);
     o.hard_bytes = 0;
-    assert_int_equal(hr__guard_open(&o, made_root, &g, &err), HR_ERR_INVALID);
+    assert_int_equal(hr__guard_open(&o, &(struct hr__guard_setup){.root = made_root}, &g, &err),
+                     HR_ERR_INVALID);
     assert_null(g);
     assert_true(soft_data() == before);
 }
@@ -588,6 +623,7 @@ int main(void) {
         TEST(close__during_a_call__waits_for_it_and_no_more_come),
         TEST(close__while_calls_are_posted__is_clean),
         TEST(looks__far_from_the_level__are_rare),
+        TEST(looks__near_the_level__come_when_use_has_changed),
         TEST(open__wrong_options__are_refused),
         TEST(fork__in_the_child__calls_are_refused_and_close_does_nothing),
         TEST(hard__open_and_close__lowers_the_limit_and_puts_it_back),

@@ -40,11 +40,12 @@ static bool guard_with_fault(enum fault_kind kind, long nth) {
     hr_guard_options o = HR_GUARD_OPTIONS_INIT;
     hr_guard_info info = {.struct_bytes = sizeof(info)};
     hr_error err = {.message = ""};
+    const struct hr__guard_setup setup = {.root = made_root};
     hr_guard *g;
     o.flags = HR_GUARD_HARD;
     o.record_folder = made_records;
     fault_arm(kind, nth);
-    hr_status st = hr__guard_open(&o, made_root, &g, &err);
+    hr_status st = hr__guard_open(&o, &setup, &g, &err);
     if (st == HR_OK)
         assert_int_equal(hr_guard_state(g, &info, &err), HR_OK);
     fault_disarm();

@@ -10,11 +10,11 @@
 #include "headrace/headrace.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
 
@@ -36,26 +36,29 @@ static int on_low(void *user) {
     return 0;
 }
 
-/* Processor time of the thread "hr-guard" in clock ticks. */
-static double guard_ticks(void) {
-    double ticks = 0;
+/* Processor time of the thread "hr-guard" in nanoseconds. */
+static double guard_ns(void) {
+    double ns = 0;
     DIR *d = opendir("/proc/self/task");
     for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
-        char path[300], name[32];
-        unsigned long user, system;
-        snprintf(path, sizeof(path), "/proc/self/task/%s/stat", e->d_name);
+        char path[300], name[32] = "";
+        double taken = 0;
+        snprintf(path, sizeof(path), "/proc/self/task/%s/comm", e->d_name);
         FILE *f = fopen(path, "r");
-        if (f != NULL &&
-            fscanf(f, "%*d (%31[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", name,
-                   &user, &system) == 3 &&
-            strcmp(name, "hr-guard") == 0)
-            ticks += (double)(user + system);
+        const bool is_guard =
+            f != NULL && fscanf(f, "%31s", name) == 1 && !strcmp(name, "hr-guard");
+        if (f != NULL)
+            fclose(f);
+        snprintf(path, sizeof(path), "/proc/self/task/%s/schedstat", e->d_name);
+        f = is_guard ? fopen(path, "r") : NULL;
+        if (f != NULL && fscanf(f, "%lf", &taken) == 1)
+            ns += taken;
         if (f != NULL)
             fclose(f);
     }
     if (d != NULL)
         closedir(d);
-    return ticks;
+    return ns;
 }
 
 static int run(hr_guard *g, const char *how, long amount) {
@@ -69,7 +72,7 @@ static int run(hr_guard *g, const char *how, long amount) {
     }
     if (strcmp(how, "idle") == 0) {
         nap_ms(amount * 1000);
-        printf("%.6f\n", guard_ticks() / (double)sysconf(_SC_CLK_TCK) / (double)amount);
+        printf("%.6f\n", guard_ns() / 1e9 / (double)amount);
         return 0;
     }
     if (strcmp(how, "burst") == 0) {
