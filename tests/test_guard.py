@@ -20,9 +20,9 @@ SANITIZED = bool(os.environ.get("HEADRACE_SANITIZE"))
 MIB = 1 << 20
 
 
-def in_group(limit, script, **options):
+def in_group(limit, script):
     """A shell in a control group of that size, which outlives what is killed in it."""
-    done = subprocess.run([LIMITED, limit, "bash", "-c", script], capture_output=True, text=True, timeout=100, **options)
+    done = subprocess.run([LIMITED, limit, "bash", "-c", script], capture_output=True, text=True, timeout=100)
     if "by cgroup" not in done.stderr:
         pytest.skip("no control group can be made here")
     return done
@@ -68,7 +68,8 @@ def test_kill__without_want_of_memory__is_no_sign(tmp_path):
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's memory is no measure")
 def test_kill__in_a_group_where_nothing_was_ended__is_no_sign(tmp_path):
-    done = in_group("192M", f"'{GUARDED}' '{tmp_path}' pause & sleep 1.5; kill -9 $!; wait; '{PROGRAM}' why-died '{tmp_path}'")
+    pause = f"'{GUARDED}' '{tmp_path}' pause & sleep 1.5; kill -9 $!; wait"
+    done = in_group("192M", f"{pause}; '{PROGRAM}' why-died '{tmp_path}'")
     assert "no sign that memory ended it: " in done.stdout and " of 192 MiB were in use" in done.stdout
 
 

@@ -1,8 +1,8 @@
 /*
- * A GPU's memory by NVML (gpu/nvml.h), over a stand-in for the library.
+ * A GPU's memory by NVML (gpu/gpu_memory.h), over a stand-in for the library.
  */
 #define _GNU_SOURCE
-#include "nvml.h"
+#include "gpu_memory.h"
 
 #include <limits.h>
 #include <setjmp.h>
