@@ -41,7 +41,8 @@ typedef struct hr_guard_options {
                            * 8 GiB a second, or faster where that was seen, allows */
     /** Called once each time that use crosses the level upward; again only after it has fallen
      * below the level by a twentieth of it. It may call hr_guard_state(), not hr_guard_close().
-     * Its result is for `post` (0), and means nothing otherwise. NULL: nothing is called. */
+     * Looks wait for it. Its result is for `post` (0), and means nothing otherwise. NULL: nothing
+     * is called. */
     int (*on_low)(void *user);
     void *user; /**< handed to on_low */
     /** Who runs on_low: called on the guard's thread as post(on_low, user), which is the shape of
