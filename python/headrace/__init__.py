@@ -75,6 +75,8 @@ __all__ += errors.__all__
 
 def _tell() -> None:
     """One line, once, in the first process that is started after memory has ended one."""
+    if sys.argv[:1] == ["-m"]:  # python -m headrace: the command is no program of a person's own
+        return
     told = tell_once() if multiprocessing.parent_process() is None else None
     if told is not None:
         print(f"headrace: the last process here was {told}", file=sys.stderr)
