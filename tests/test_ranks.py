@@ -31,7 +31,7 @@ def mpirun(ranks, command):
 
 
 def torchrun(ranks, command):
-    return ["torchrun", "--standalone", "--nproc-per-node", ranks, "--no-python", *command]
+    return ["torchrun", "--standalone", "--nproc_per_node", ranks, "--no_python", *command]
 
 
 LAUNCHERS = {"openmpi": mpirun, "torchrun": torchrun}
@@ -42,6 +42,8 @@ def launcher(request):
     program = "mpirun" if request.param == "openmpi" else request.param
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
+    if request.param == "torchrun" and run(torchrun(1, ["true"])).returncode != 0:
+        pytest.skip("this torchrun starts no program (that of PyTorch 1.13 does not with Python 3.11)")
     return request.param
 
 
