@@ -63,12 +63,11 @@ def device(given: str | int | None) -> int:
     """The number of "cuda:1", "cuda", 1; None and "cpu" are the host."""
     if given is None or given == "cpu":
         return _abi.HR_DEVICE_HOST
-    found = re.fullmatch(r"cuda(?::([0-9]{1,4}))?", str(given)) if isinstance(given, str) else None
-    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 10000:
-        return _abi.HR_DEVICE_CUDA(given)
-    if found is None:
-        raise errors.InvalidError(f"device is {given!r}, expected 'cuda:0', the number of a GPU, or None")
-    return _abi.HR_DEVICE_CUDA(int(found[1] or 0))
+    found = re.fullmatch(r"cuda(?::([0-9]{1,3}))?", given) if isinstance(given, str) else None
+    number = int(found[1] or 0) if found else given
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 256:
+        raise errors.InvalidError(f"device is {given!r}, expected 'cuda:0' to 'cuda:255', the number of a GPU, or None")
+    return _abi.HR_DEVICE_CUDA(number)
 
 
 def _floats(values: npt.ArrayLike | None, what: str) -> npt.NDArray[np.float32] | None:

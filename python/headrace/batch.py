@@ -65,11 +65,9 @@ class Batch(Mapping[str, Any]):
 
     __slots__ = ("_figures", "_hold", "_opened", "_pointers", "_views")
 
-    def __init__(
-        self, opened: Opened, hold: Hold, pointers: list[int | None], figures: tuple[int, int, int, int, int]
-    ) -> None:
+    def __init__(self, opened: Opened, pointers: list[int | None], figures: tuple[int, int, int, int, int]) -> None:
         self._opened = opened
-        self._hold: Hold | None = hold
+        self._hold: Hold | None = None  # given by the stream
         self._pointers = pointers
         self._figures = figures
         self._views: dict[str, weakref.ref[Any]] = {}
