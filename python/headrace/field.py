@@ -123,10 +123,9 @@ class Field:
         return self._dataset.num_samples
 
     def __getitem__(self, index: Any) -> Any:
-        rows = _rows.find(index, len(self), self.name)
-        self._check_budget(rows.count)
+        rows = _rows.find(index, len(self), self.name, self._check_budget)
         read = self.read(rows.first, rows.count) if rows.indices is None else self._gather(rows.indices)
-        return read if rows.then == (slice(None),) else read[rows.then]
+        return read[rows.then] if rows.then else read
 
     def __iter__(self) -> Iterator[Any]:
         step = max(1, _BLOCK_BYTES // max(1, self.sample_bytes))
