@@ -26,12 +26,35 @@ _FIGURES_OFF = _abi.hr_taken_batch.epoch.offset
 CLOSED = "the loader is closed: its loop has ended, was left, or its data set was closed"
 
 
+class _ParentsFields(dict[str, BatchField]):
+    """In a forked child: of batches that are the parent's."""
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise errors.ForkedError(
+            "the batch was made before fork(), and is the parent's; copy it before (batch.copy()), or make a loader in the child"
+        )
+
+    get = __iter__ = keys = _refuse
+
+
 class Opened:
     """The loader, the lock under which it is used, and what batches look like. Batches refer to this and not to the stream,
     so that a stream is closed when its loader is gone, whatever batches are kept."""
 
-    __slots__ = ("closing", "data", "device_index", "fields", "lock", "owner", "pointer", "taken", "turn", "user",
-                 "writable")
+    __slots__ = (
+        "__weakref__",
+        "closing",
+        "data",
+        "device_index",
+        "fields",
+        "lock",
+        "owner",
+        "pointer",
+        "taken",
+        "turn",
+        "user",
+        "writable",
+    )
 
     def __init__(self, data: Handle, writable: bool, device: int) -> None:
         self.lock = threading.Lock()
@@ -46,6 +69,13 @@ class Opened:
         #: None: batches are in host memory.
         self.device_index = None if device == _abi.HR_DEVICE_HOST else device - _abi.HR_DEVICE_CUDA(0)
         self.fields: dict[str, BatchField] = {}  # known with the first batch
+        register_fork(self)
+
+    def after_fork(self) -> None:
+        self.lock = threading.Lock()
+        self.turn = threading.Lock()
+        self.fields = _ParentsFields(self.fields)
+        self.taken.batch = None
 
     @contextlib.contextmanager
     def use(self) -> Iterator[int]:
@@ -85,7 +115,6 @@ class Stream:
         weakref.finalize(self, _close, opened)
         data = opened.data.enter(opened.user)
         dataset._streams.add(self)
-        register_fork(self)
         self._data = (ctypes.c_void_p * (options.num_fields or len(dataset.fields)))()
         self._taken = opened.taken
         self._taken.data = ctypes.cast(self._data, type(self._taken.data))
@@ -100,10 +129,6 @@ class Stream:
         except BaseException:  # an interrupt, too
             _close(opened)
             raise
-
-    def after_fork(self) -> None:
-        self._opened.lock = threading.Lock()
-        self._opened.turn = threading.Lock()
 
     @property
     def fields(self) -> dict[str, BatchField]:

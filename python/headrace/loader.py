@@ -234,6 +234,11 @@ class Loader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise errors.UnsupportedError(
+            "a loader cannot be pickled: its threads and memory are this process's; pickle its data set, and state() to go on"
+        )
+
     # Where it is.
 
     def state(self, *, step: int | None = None) -> bytes:
@@ -361,6 +366,9 @@ class _Loop(Iterator[Batch]):
         stream, self._stream = self._stream, None
         if stream is not None:
             self._loader._leave(self, stream, ended)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise errors.UnsupportedError("a loop over a loader cannot be pickled; pickle the data set, and state() to go on")
 
     def close(self) -> None:
         """Leave the loop."""
