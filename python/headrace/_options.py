@@ -131,7 +131,7 @@ def ranks(rank: int | None, world_size: int | None, environment: bool | str) -> 
     if rank is not None or world_size is not None:
         if environment:
             raise errors.InvalidError("rank and world_size were given, and ranks as well; give one of them")
-        return rank or 0, world_size or 1
+        return 0 if rank is None else rank, 1 if world_size is None else world_size
     if not environment:
         return 0, 1
     found = rank_from_environment(None if environment in (True, "environment") else str(environment))
@@ -216,15 +216,20 @@ def build(
 
 
 def read_state(resume: bytes | str | os.PathLike[str]) -> bytes:
-    """A state, or that in a file."""
+    """A state, or that in a file; whether it fits is seen where it is used, but for one that is empty."""
     if isinstance(resume, (bytes, bytearray, memoryview)):
-        return bytes(resume)
-    try:
-        with open(resume, "rb") as file:
-            return file.read(2 * _abi.HR_LOADER_STATE_BYTES)
-    except OSError as error:
-        found = errors.NotFoundError if isinstance(error, FileNotFoundError) else errors.IoError
-        raise found(f"{os.fspath(resume)}: no state can be read from it: {error.strerror}") from error
+        state, where = bytes(resume), "resume"
+    else:
+        where = os.fspath(resume)
+        try:
+            with open(resume, "rb") as file:
+                state = file.read(2 * _abi.HR_LOADER_STATE_BYTES)
+        except OSError as error:
+            found = errors.NotFoundError if isinstance(error, FileNotFoundError) else errors.IoError
+            raise found(f"{where}: no state can be read from it: {error.strerror}") from error
+    if not state:
+        raise errors.CorruptError(f"{where}: it is empty, expected a state of {_abi.HR_LOADER_STATE_BYTES} bytes, as state() gives it")
+    return state
 
 
 _EPOCH_OFF, _NUMBER_OFF = 80, 88  # docs/order.md, "State"

@@ -182,13 +182,19 @@ class Loader:
     def __iter__(self) -> Iterator[Batch]:
         return _Loop(self)
 
-    def _enter(self, loop: _Loop) -> Stream:
+    def _enter(self, loop: _Loop) -> Stream | None:
+        """None: there are no more epochs."""
         with self._opening:
             self._loops.add(loop)
             stream = self._under_way()
-            if stream is None:
+            if stream is None and not self._is_done():
                 stream = self._stream = self._open()
             return stream
+
+    def _is_done(self) -> bool:
+        if self._state is None or self._epochs is None:
+            return False
+        return _options.epoch_of(self._state) >= self._first_epoch + self._epochs
 
     def after_fork(self) -> None:
         self._opening = threading.Lock()
