@@ -1,9 +1,13 @@
 """The package headrace of python/ with the library of the build, for tests and the programs that they start; and a data
 set whose every value follows from the sample's index."""
 
+import atexit
 import os
 import pathlib
+import shutil
 import sys
+import tempfile
+import warnings
 
 import numpy as np
 import pytest
@@ -13,6 +17,9 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 LIBRARY = PLACE.parent / "lib" / "libheadrace.so.0"
 if not pathlib.Path(os.environ.setdefault("HEADRACE_LIBRARY", str(LIBRARY))).is_file():
     pytest.skip(f"no library {os.environ['HEADRACE_LIBRARY']}", allow_module_level=True)
+if "HEADRACE_STATE_DIR" not in os.environ:  # records of processes lie here, and not beside the work
+    os.environ["HEADRACE_STATE_DIR"] = tempfile.mkdtemp(prefix="headrace-records-")
+    atexit.register(shutil.rmtree, os.environ["HEADRACE_STATE_DIR"], ignore_errors=True)
 sys.path.insert(0, str(SOURCE / "python"))
 
 import headrace as hr  # noqa: E402
@@ -45,3 +52,18 @@ def write_indexed(folder, num_samples=1000, chunk_bytes="16K", name="train.hrd")
 def memory_in_use():
     """Bytes that the library holds of budgets."""
     return int(hr._library.LIB.hr_memory_in_use())
+
+
+def run_in_child(work):
+    """The exit status of a forked child that does it: 0 if nothing was raised."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Python, for any process with threads
+        child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(0)
+        except BaseException as error:
+            print("in the child:", repr(error), file=sys.__stderr__, flush=True)
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

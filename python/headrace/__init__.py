@@ -8,8 +8,10 @@
 import multiprocessing
 import sys
 
+from ._jax import jax
 from ._library import LIB
 from ._options import Finish
+from ._torch import torch
 from .batch import Batch
 from .convert import Converted, Damage, convert, export, verify
 from .dataset import Dataset, open

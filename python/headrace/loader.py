@@ -177,11 +177,19 @@ class Loader:
     def __iter__(self) -> Iterator[Batch]:
         return _Loop(self)
 
-    def _enter(self) -> Stream:
+    def _enter(self) -> Stream | None:
+        if self._stream is None and self._is_over():
+            return None
         if self._stream is None or self._stream.closed:
             self._stream = self._open()
         self._loops += 1
         return self._stream
+
+    def _is_over(self) -> bool:
+        """The place is behind the last epoch."""
+        if self._epochs is None or self._state is None:
+            return False
+        return _options.epoch_of(self._state) >= self._first_epoch + self._epochs
 
     def _open(self) -> Stream:
         options = self._built.struct
