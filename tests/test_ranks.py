@@ -125,7 +125,7 @@ def read_until_killed(launcher, world, arguments, folder, batches):
     assert len(states) == 1, "a state does not depend on the rank"
     batches = {}
     for number in list(logs[0])[:common]:
-        batches[number] = sum((log[number] for log in logs), [])
+        batches[number] = [entry for log in logs for entry in log[number]]
     return batches, states.pop()
 
 

@@ -8,7 +8,11 @@
 import multiprocessing
 import sys
 
+<<<<<<< HEAD
 from ._jax import jax
+=======
+from . import errors
+>>>>>>> main
 from ._library import LIB
 from ._options import Finish
 from ._torch import torch
@@ -29,9 +33,9 @@ from .memory import (
     memory,
     memory_cap,
     set_memory_cap,
+    tell_once,
     why_died,
 )
-from .memory import tell_once as _tell_once
 from .ranks import Ranks, rank_from_environment
 from .report import Report
 from .subset import Subset
@@ -39,10 +43,45 @@ from .writer import Writer, from_arrays, from_iterator
 
 __version__: str = LIB.hr_version().decode()
 
+__all__ = [
+    "Batch",
+    "Converted",
+    "Damage",
+    "Dataset",
+    "Death",
+    "Field",
+    "Finish",
+    "Guard",
+    "Loader",
+    "Memory",
+    "MemoryLowError",
+    "MemoryWarning",
+    "Ranks",
+    "Report",
+    "Subset",
+    "Writer",
+    "bench",
+    "convert",
+    "export",
+    "from_arrays",
+    "from_iterator",
+    "guard",
+    "memory",
+    "memory_cap",
+    "open",
+    "probe",
+    "rank_from_environment",
+    "set_memory_cap",
+    "verify",
+    "why_died",
+]
+__all__ += errors.__all__
+
 
 def _tell() -> None:
     """One line, once, in the first process that is started after memory has ended one."""
-    if multiprocessing.parent_process() is None and (told := _tell_once()) is not None:
+    told = tell_once() if multiprocessing.parent_process() is None else None
+    if told is not None:
         print(f"headrace: the last process here was {told}", file=sys.stderr)
 
 

@@ -1,6 +1,6 @@
-"""Columns of a program's own data, as they are handed to a writer: whatever has a length, a type and slices. Known by what
-they can do, never by importing their libraries: NumPy arrays and memmaps, h5py and zarr data sets, pandas columns, Arrow
-arrays, tensors on the host, lists."""
+"""Columns of a program's own data, as they are handed to a writer: whatever has a length, a type and slices. Known by
+what they can do, never by importing their libraries: NumPy arrays and memmaps, h5py and zarr data sets, pandas
+columns, Arrow arrays, tensors on the host, lists."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ class Column:
         if kinds <= {str} or kinds <= {bytes}:
             return np.array(listed, dtype=str if kinds <= {str} else bytes)
         if any(value is None or value != value for value in listed if np.ndim(value) == 0):
-            raise errors.DataError(f"{self.name} has missing values, which a field cannot hold; fill or drop them first")
+            raise errors.DataError(
+                f"{self.name} has missing values, which a field cannot hold; fill or drop them first"
+            )
         try:
             stacked = np.array([np.asarray(value) for value in listed])
         except ValueError:
@@ -75,7 +77,8 @@ class Column:
 
 
 def of_table(source: Any) -> dict[str, Any] | None:
-    """Columns by name of a mapping, a pandas or Arrow table, a NumPy structured array, an h5py group; None: it is none."""
+    """Columns by name of a mapping, a pandas or Arrow table, a NumPy structured array, an h5py group; None: it is
+    none."""
     if isinstance(source, Mapping):
         return dict(source)
     if hasattr(source, "column_names") and hasattr(source, "column"):
@@ -92,8 +95,8 @@ def of_all(tables: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Colum
         columns = of_table(table)
         if columns is None:
             raise errors.InvalidError(
-                f"a {type(table).__name__} was given without a name, expected a table or a dict of arrays; name arrays: "
-                "from_arrays(out, X=array)"
+                f"a {type(table).__name__} was given without a name, expected a table or a dict of arrays; name "
+                "arrays: from_arrays(out, X=array)"
             )
         found.update(columns)
     found.update(named)

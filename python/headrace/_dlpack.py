@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ._stream import Opened
     from .batch import BatchField, Hold
 
-CPU, CUDA = 1, 2
+CUDA = 2
 
 _LEGACY = (b"dltensor", "hr_batch_dlpack_legacy", LIB.hr_dlpack_delete_legacy)
 _VERSIONED = (b"dltensor_versioned", "hr_batch_dlpack", LIB.hr_dlpack_delete)
@@ -30,12 +30,14 @@ _capsule_is_valid.restype = ctypes.c_int
 _capsule_is_valid.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
 
 
-@ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
 def _delete(capsule: int) -> None:
     """A capsule goes that no framework has taken: one that was has another name."""
     for name, _, delete in (_LEGACY, _VERSIONED):
         if _capsule_is_valid(capsule, name):
             delete(_capsule_pointer(capsule, name))
+
+
+_delete_called = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(_delete)
 
 
 def export(opened: Opened, hold: Hold, field: BatchField, on: int, versioned: bool) -> Any:
@@ -44,20 +46,19 @@ def export(opened: Opened, hold: Hold, field: BatchField, on: int, versioned: bo
     tensor = ctypes.c_void_p()
     with opened.use():
         call(function, hold.pointer, field.index, on, ctypes.byref(tensor))
-    return _capsule_new(tensor, name, ctypes.cast(_delete, ctypes.c_void_p))
+    return _capsule_new(tensor, name, ctypes.cast(_delete_called, ctypes.c_void_p))
 
 
 class DeviceArray:
     """A field of a batch in a GPU's memory, for the `from_dlpack()` of a framework: `torch.from_dlpack(batch["X"])`,
-    `jax.dlpack.from_dlpack(...)`, `cupy.from_dlpack(...)`. No copy is made. The framework's tensor keeps the batch's memory; work
-    that is put on the stream that it names waits for the upload, and the memory is used again when that work is done.
+    `jax.dlpack.from_dlpack(...)`, `cupy.from_dlpack(...)`. No copy is made. The framework's tensor keeps the batch's
+    memory; work that is put on the stream that it names waits for the upload, and the memory is used again when that
+    work is done.
     """
 
     __slots__ = ("_field", "_hold", "_opened", "dtype", "pointer", "shape")
 
-    def __init__(
-        self, opened: Opened, hold: Hold, field: BatchField, num_samples: int, pointer: int | None
-    ) -> None:
+    def __init__(self, opened: Opened, hold: Hold, field: BatchField, num_samples: int, pointer: int | None) -> None:
         self._opened = opened
         self._hold = hold
         self._field = field
@@ -67,7 +68,7 @@ class DeviceArray:
         self.pointer = pointer
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return CUDA, self._opened.device_index
+        return CUDA, self._opened.device_index or 0
 
     def __dlpack__(
         self,
@@ -84,9 +85,10 @@ class DeviceArray:
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise errors.UnsupportedError(
-            f"{self._field.name} is in the memory of a GPU; NumPy cannot take it from there: use a loader without device, "
-            "or a framework's from_dlpack()"
+            f"{self._field.name} is in the memory of a GPU; NumPy cannot take it from there: use a loader without "
+            "device, or a framework's from_dlpack()"
         )
 
     def __repr__(self) -> str:
-        return f"<headrace.DeviceArray {self._field.name!r} of shape {self.shape}, {self.dtype}, on cuda:{self._opened.device_index}>"
+        where = f"on cuda:{self._opened.device_index}"
+        return f"<headrace.DeviceArray {self._field.name!r} of shape {self.shape}, {self.dtype}, {where}>"

@@ -16,8 +16,8 @@ FREE = 2
 
 
 def arrays(batch: Batch, names: Iterable[str], held: int) -> dict[str, Any]:
-    """Arrays of the batch's fields: views, or where fewer than two of the `held` batches are free, copies, and the batch
-    is given back at once."""
+    """Arrays of the batch's fields: views, or where fewer than two of the `held` batches are free, copies, and the
+    batch is given back at once."""
     if held - batch.num_held >= FREE:
         return {name: batch[name] for name in names}
     copies = {name: np.array(batch[name]) for name in names}

@@ -1,5 +1,5 @@
-"""Data sets and reports as a notebook shows them: plain tables, images as images. Names and texts come from files: they are
-escaped."""
+"""Data sets and reports as a notebook shows them: plain tables, images as images. Names and texts come from files:
+they are escaped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def pixels(sample: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | None:
-    """Rows of RGB, of what looks like an image: (H, W), (H, W, 1 or 3), (1 or 3, H, W), of bytes or of floats in [0, 1]."""
+    """Rows of RGB, of what looks like an image: (H, W), (H, W, 1 or 3), (1 or 3, H, W), of bytes or of floats in [0,
+    1]."""
     if sample.ndim == 2:
         sample = sample[:, :, None]
     if sample.ndim == 3 and sample.shape[0] in (1, 3) and sample.shape[2] not in (1, 3):
@@ -64,9 +65,7 @@ def image(rgb: npt.NDArray[np.uint8]) -> str:
     header += struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, len(data), 2835, 2835, 0, 0)
     encoded = base64.b64encode(header + data).decode()
     shown = width * max(1, -(-56 // width))
-    return (
-        f"<img width='{shown}' style='image-rendering:pixelated;margin:1px' src='data:image/bmp;base64,{encoded}'>"
-    )
+    return f"<img width='{shown}' style='image-rendering:pixelated;margin:1px' src='data:image/bmp;base64,{encoded}'>"
 
 
 def _number(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from . import _abi, errors
@@ -60,8 +61,14 @@ def call(name: str, *arguments: Any) -> None:
 def new(kind: type[S]) -> S:
     """A struct that says its size, and is zero besides."""
     made = kind()
-    made.struct_bytes = ctypes.sizeof(kind)  # type: ignore[attr-defined]
+    made.struct_bytes = ctypes.sizeof(kind)
     return made
+
+
+def set_callback(struct: ctypes.Structure, name: str, function: Callable[..., Any]) -> None:
+    """The struct keeps it. Its exceptions would be lost: it must raise none."""
+    types: dict[str, Any] = {field: kind for field, kind, *_ in struct._fields_}
+    setattr(struct, name, types[name](function))
 
 
 def as_dict(struct: ctypes.Structure) -> dict[str, Any]:

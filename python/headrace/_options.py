@@ -30,8 +30,8 @@ LAST = {"keep": 0, "drop": _abi.HR_LOADER_DROP_LAST, "pad": _abi.HR_LOADER_PAD_L
 
 @dataclass(frozen=True)
 class Finish:
-    """What is done to the values of a field on their way into a batch: `y = x * scale[c] + shift[c]` in float32, then the
-    cast, the same bits on every device (include/headrace/finish.h).
+    """What is done to the values of a field on their way into a batch: `y = x * scale[c] + shift[c]` in float32, then
+    the cast, the same bits on every device (include/headrace/finish.h).
 
     :param dtype: "float16", "bfloat16" or "float32", from uint8, int16, float16, float32 or float64; None: as stored
     :param scale: one factor, or one for each channel, which are the last axis
@@ -106,7 +106,9 @@ class Built:
         shift = self.keep(_floats(given.shift, f"finish of {name}: shift"))
         channels = {len(values) for values in (scale, shift) if values is not None}
         if len(channels) > 1:
-            raise errors.InvalidError(f"finish of {name}: scale has {len(scale)} entries and shift {len(shift)}; give as many")
+            raise errors.InvalidError(
+                f"finish of {name}: scale has {len(scale)} entries and shift {len(shift)}; give as many"
+            )
         entry.struct_bytes = ctypes.sizeof(entry)
         entry.field = self.keep(name.encode())
         entry.dtype = 0 if given.dtype is None else parse(given.dtype, f"finish of {name}")[0]

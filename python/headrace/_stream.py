@@ -26,8 +26,8 @@ _FIGURES_OFF = _abi.hr_taken_batch.epoch.offset
 
 
 class Opened:
-    """The pointer, the lock under which it is used, and what batches look like. Batches refer to this and not to the stream,
-    so that a stream is closed when its loader is gone, whatever batches are kept."""
+    """The pointer, the lock under which it is used, and what batches look like. Batches refer to this and not to the
+    stream, so that a stream is closed when its loader is gone, whatever batches are kept."""
 
     __slots__ = ("device_index", "fields", "lock", "pointer", "writable")
 
@@ -41,10 +41,13 @@ class Opened:
 
     @contextlib.contextmanager
     def use(self) -> Iterator[int]:
-        """The pointer, which stays valid inside; waits for `take()` in another thread, for a tenth of a second at most."""
+        """The pointer, which stays valid inside; waits for `take()` in another thread, for a tenth of a second at
+        most."""
         with self.lock:
             if self.pointer is None:
-                raise errors.ClosedError("the loader is closed: its loop has ended, was left, or its data set was closed")
+                raise errors.ClosedError(
+                    "the loader is closed: its loop has ended, was left, or its data set was closed"
+                )
             yield self.pointer
 
 

@@ -56,9 +56,9 @@ class Batch(Mapping[str, Any]):
     """Samples of all fields: `batch["X"]` is a NumPy array of shape `(num_samples, *sample_shape)`, on a GPU a
     `DeviceArray` for `from_dlpack()`.
 
-    Arrays are views, made without a copy; each keeps the batch's memory as it is. When the batch and the last of them are gone
-    (or after `release()`) the memory is used for another batch. They may be written to, unless the loader was made
-    with `writable=False`. Any thread may use and drop them.
+    Arrays are views, made without a copy; each keeps the batch's memory as it is. When the batch and the last of them
+    are gone (or after `release()`) the memory is used for another batch. They may be written to, unless the loader
+    was made with `writable=False`. Any thread may use and drop them.
 
     >>> batch = next(iter(data.loader(batch=4)))
     >>> batch["X"].shape, batch.num_samples, batch.epoch, batch.number

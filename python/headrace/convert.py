@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _abi, _job, _sizes, errors
-from ._library import call, new, path_bytes
+from ._library import call, new, path_bytes, set_callback
 from ._options import choose, counted
 
 if TYPE_CHECKING:
@@ -47,13 +47,12 @@ def _texts(texts: Sequence[bytes]) -> Any:
     return (ctypes.c_char_p * max(1, len(texts)))(*texts)
 
 
-def _watched(options: Any, kind: Any, watch: _job.Watch) -> None:
+def _watched(options: ctypes.Structure, watch: _job.Watch) -> None:
     """The callbacks of conversion and export."""
-    types = dict((name, made) for name, made, *_ in kind._fields_)
-    options.on_progress = types["on_progress"](
-        lambda _, told: watch.tell(told.contents.done_bytes, told.contents.total_bytes)
+    set_callback(
+        options, "on_progress", lambda _, told: watch.tell(told.contents.done_bytes, told.contents.total_bytes)
     )
-    options.on_note = types["on_note"](lambda _, line: watch.notes.append(line.decode("utf-8", "replace")))
+    set_callback(options, "on_note", lambda _, line: watch.notes.append(line.decode("utf-8", "replace")))
 
 
 def convert(
@@ -117,7 +116,9 @@ def convert(
     )
     named = dict(fields or {})
     options.inputs, options.num_inputs = _texts([path_bytes(path) for path in inputs]), len(inputs)
-    entries = (_abi.hr_convert_field * max(1, len(named)))(*((k.encode(), path_bytes(v)) for k, v in named.items()))
+    entries = (_abi.hr_convert_field * max(1, len(named)))()
+    for entry, (name, source) in zip(entries, named.items(), strict=False):
+        entry.name, entry.source = name.encode(), path_bytes(source)
     options.fields, options.num_fields = entries, len(named)
     options.output = path_bytes(out)
     options.shuffle_seed = 0 if shuffle is None else counted(shuffle, "shuffle", 0, 2**64 - 1)
@@ -137,7 +138,7 @@ def convert(
     options.num_helpers = counted(helpers, "helpers")
     options.helper_timeout_ns = int(helper_timeout * 1e9)
     options.helper_memory_bytes = _sizes.parse(helper_memory, "helper_memory")
-    _watched(options, _abi.hr_convert_options, watch)
+    _watched(options, watch)
     _job.run(
         lambda: call("hr_convert", ctypes.byref(options), ctypes.byref(result)),
         watch,
@@ -184,7 +185,7 @@ def export(
     options.num_samples = 0 if num_samples is None else counted(num_samples, "num_samples", 1, 2**64 - 1)
     options.budget_bytes = _sizes.parse(budget, "budget")
     options.num_threads = counted(threads, "threads")
-    _watched(options, _abi.hr_export_options, watch)
+    _watched(options, watch)
     with dataset._handle.use() as pointer:
         _job.run(lambda: call("hr_export_npy", pointer, ctypes.byref(options)), watch, "export", progress=progress)
 
@@ -213,7 +214,6 @@ def verify(
     []
     """
     options, watch, found = new(_abi.hr_verify_options), _job.Watch(), list[Damage]()
-    types = dict((name, made) for name, made, *_ in _abi.hr_verify_options._fields_)
 
     def on_damage(_: Any, told: Any) -> None:
         damage = told.contents
@@ -228,8 +228,8 @@ def verify(
             )
         )
 
-    options.on_damage = types["on_damage"](on_damage)
-    options.on_progress = types["on_progress"](lambda _, done, total: watch.tell(done, total))
+    set_callback(options, "on_damage", on_damage)
+    set_callback(options, "on_progress", lambda _, done, total: watch.tell(done, total))
     options.budget_bytes = _sizes.parse(budget, "budget")
     options.num_threads = counted(threads, "threads")
     encoded = path_bytes(path)

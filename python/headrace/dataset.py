@@ -43,8 +43,9 @@ def open(paths: Path | Sequence[Path], *, budget: int | str | None = None) -> Da
 
 
 class Dataset:
-    """An open data set; made by `headrace.open()`. Any thread may use it; after fork() it goes on in the child; pickled,
-    it is opened again by its path where it is unpickled. It is the commit that was newest when it was opened."""
+    """An open data set; made by `headrace.open()`. Any thread may use it; after fork() it goes on in the child;
+    pickled, it is opened again by its path where it is unpickled. It is the commit that was newest when it was
+    opened."""
 
     def __init__(self, paths: Sequence[Path], budget_bytes: int) -> None:
         self._asked = ([os.fspath(path) for path in paths], budget_bytes)
@@ -123,8 +124,8 @@ class Dataset:
         return Loader(self, batch, **options).plan()
 
     def subset(self, first: int | Iterable[int] = 0, end: int | None = None, step: int = 1) -> Subset:
-        """Some samples, each at most once: `first`, `first + step`, ... below `end`, or those of an ascending list. Give
-        it to a loader: `data.loader(subset=...)`.
+        """Some samples, each at most once: `first`, `first + step`, ... below `end`, or those of an ascending list.
+        Give it to a loader: `data.loader(subset=...)`.
 
         >>> data.subset(100, 200).num_samples, data.subset([5, 7, 900]).num_samples
         (100, 3)
@@ -145,8 +146,8 @@ class Dataset:
         stratify: str | None = None,
         budget: int | str | None = None,
     ) -> list[Subset]:
-        """Disjoint parts of these fractions, drawn by a seed, the same on every machine; `contiguous`: ranges in the order
-        of the file; `stratify`: of each value of that field, every part gets its share.
+        """Disjoint parts of these fractions, drawn by a seed, the same on every machine; `contiguous`: ranges in the
+        order of the file; `stratify`: of each value of that field, every part gets its share.
 
         >>> train, test = data.split(0.8, 0.2, seed=1)
         >>> train.num_samples, test.num_samples

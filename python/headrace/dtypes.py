@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,11 @@ _NUMBERS = {np.dtype(name): number for number, name in _SAME.items()}
 def bfloat16() -> np.dtype[Any]:
     """bfloat16 of ml_dtypes where that is installed, else uint16 with the same bits."""
     try:
-        import ml_dtypes
+        kind: Any = importlib.import_module("ml_dtypes").bfloat16
     except ImportError:
-        return np.dtype("uint16")
-    return np.dtype(ml_dtypes.bfloat16)
+        kind = "uint16"
+    made: np.dtype[Any] = np.dtype(kind)
+    return made
 
 
 def name_of(number: int) -> str:
@@ -50,7 +52,9 @@ def to_numpy(number: int, width_bytes: int) -> np.dtype[Any]:
     if number in (_abi.HR_FIXED_BYTES, _abi.HR_FIXED_UTF8):
         return np.dtype(f"S{width_bytes}")
     if number not in _SAME:
-        raise errors.UnsupportedError(f"elements of type {name_of(number)} have no type of NumPy's; leave the field out")
+        raise errors.UnsupportedError(
+            f"elements of type {name_of(number)} have no type of NumPy's; leave the field out"
+        )
     return np.dtype(_SAME[number])
 
 

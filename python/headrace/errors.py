@@ -3,6 +3,34 @@ own, and says what, where, found, expected, and what to do."""
 
 from . import _abi
 
+__all__ = [
+    "BudgetError",
+    "BusyError",
+    "CancelledError",
+    "ClosedError",
+    "CorruptError",
+    "DataError",
+    "DeviceError",
+    "DeviceMemoryError",
+    "DriverTooOldError",
+    "Error",
+    "ExistsError",
+    "FieldNotFoundError",
+    "ForkedError",
+    "HelperError",
+    "InvalidError",
+    "IoError",
+    "MismatchError",
+    "NoDeviceError",
+    "NoDeviceModuleError",
+    "NoDriverError",
+    "NoMemoryError",
+    "NoSpaceError",
+    "NotFoundError",
+    "UncertainError",
+    "UnsupportedError",
+]
+
 
 class Error(Exception):
     """Anything that Headrace reports. `status` is the number of the C API's `hr_status`, `os_errno` the error of the

@@ -76,7 +76,9 @@ class Field:
         """Samples `first`, `first + 1`, ... whatever the budget says; `num_samples` None: to the end."""
         count = self._dataset.num_samples - first if num_samples is None else num_samples
         if first < 0 or count < 0:
-            raise errors.InvalidError(f"{count} samples from {first} of {self.name} were asked for; both must be 0 or more")
+            raise errors.InvalidError(
+                f"{count} samples from {first} of {self.name} were asked for; both must be 0 or more"
+            )
         out = np.empty((count, *self.sample_shape), self.dtype)
         self._read_into(first, out)
         return out

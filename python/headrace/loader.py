@@ -7,8 +7,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from . import _abi, _options, errors
 from ._library import as_dict, call, new
 from ._options import Finish
@@ -231,9 +229,9 @@ class Loader:
     # Where it is.
 
     def state(self, *, step: int | None = None) -> bytes:
-        """The place after the batches that were delivered; or before batch `step`, counted over all epochs from batch 0 of
-        epoch 0, so that `step` is the number of batches that training has done. Give it to another loader of the same
-        data and order: `data.loader(..., resume=state)`; its threads, budget and ranks may differ."""
+        """The place after the batches that were delivered; or before batch `step`, counted over all epochs from batch
+        0 of epoch 0, so that `step` is the number of batches that training has done. Give it to another loader of the
+        same data and order: `data.loader(..., resume=state)`; its threads, budget and ranks may differ."""
         if step is not None:
             epoch, number = divmod(_options.counted(step, "step", 0, 2**63), self.batches_per_epoch)
             return self.state_at(epoch, number)
@@ -297,8 +295,8 @@ class Loader:
         return self._described
 
     def bad_values(self, name: str) -> dict[str, Any] | None:
-        """NaN and infinities of a field in all batches of the loop under way (`hr_bad_values` of the C API), and where the first is;
-        None where they are not counted: see `Finish(check_finite=True)`."""
+        """NaN and infinities of a field in all batches of the loop under way (`hr_bad_values` of the C API), and
+        where the first is; None where they are not counted: see `Finish(check_finite=True)`."""
         stream = self._under_way()
         found = new(_abi.hr_bad_values)
         names = list(stream.fields) or list(self._names())

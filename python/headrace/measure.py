@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from . import _abi, _job, _sizes
-from ._library import LIB, as_dict, call, new
+from ._library import LIB, as_dict, call, new, set_callback
 from ._options import choose, counted
 
 if TYPE_CHECKING:
@@ -53,9 +53,10 @@ def bench(
     options.seed = counted(seed, "seed", 0, 2**64 - 1)
     options.run_ns = int(seconds * 1e9)
     options.budget_bytes = _sizes.parse(budget, "budget")
-    types = dict((name, made) for name, made, *_ in _abi.hr_bench_options._fields_)
-    options.on_progress = types["on_progress"](
-        lambda _, told: watch.tell(told.contents.done_measures, told.contents.all_measures)
+    set_callback(
+        options,
+        "on_progress",
+        lambda _, told: watch.tell(told.contents.done_measures, told.contents.all_measures),
     )
     with dataset._handle.use() as pointer:
         _job.run(
@@ -69,7 +70,10 @@ def bench(
     found["measures"] = {
         name: {
             **as_dict(result.measures[kind]),
-            **{key: _spread(getattr(result.measures[kind], key)) for key in ("bytes_per_s", "limit_bytes_per_s", "share")},
+            **{
+                key: _spread(getattr(result.measures[kind], key))
+                for key in ("bytes_per_s", "limit_bytes_per_s", "share")
+            },
         }
         for name, kind in KINDS.items()
     }
@@ -85,8 +89,7 @@ def probe(loader: Loader, *, seconds: float = 0) -> dict[str, Any]:
     """
     options, result, watch = new(_abi.hr_probe_options), new(_abi.hr_probe_result), _job.Watch()
     options.limit_ns = int(seconds * 1e9)
-    types = dict((name, made) for name, made, *_ in _abi.hr_probe_options._fields_)
-    options.on_progress = types["on_progress"](lambda _: int(watch.stop))
+    set_callback(options, "on_progress", lambda _: int(watch.stop))
     with loader.dataset._handle.use() as pointer:
         _job.run(
             lambda: call(

@@ -3,6 +3,7 @@ last process died. docs/memory.md is the manual."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import warnings
@@ -67,7 +68,8 @@ class Memory:
         self.limit_kind: str = LIB.hr_memory_limit_kind_name(found.limit_kind).decode()
         self.limit_name: str = found.limit_name.decode("utf-8", "replace")
         self.limit = _known(found.limit_bytes)
-        #: Counted against that limit, of all processes that share it; of it the page cache that the kernel gives up first.
+        #: Counted against that limit, of all processes that share it; of it the page cache that the kernel gives up
+        #: first.
         self.used = _known(found.used_bytes)
         self.reclaimable = _known(found.reclaimable_bytes)
         #: limit - (used - reclaimable)
@@ -95,7 +97,9 @@ class Memory:
         for gpu in self.gpus:
             mine = _known(gpu["process_bytes"])
             words = f"{size(gpu['used_bytes'])} of {size(gpu['total_bytes'])} used"
-            rows.append((f"GPU {gpu['index']}", words + (f", {size(mine)} by this process" if mine is not None else "")))
+            rows.append(
+                (f"GPU {gpu['index']}", words + (f", {size(mine)} by this process" if mine is not None else ""))
+            )
         return rows
 
     def __str__(self) -> str:
@@ -136,16 +140,16 @@ _is_true = ctypes.pythonapi.PyObject_IsTrue
 
 
 class _Call:
-    """What the guard's thread asks the interpreter to call: it takes the truth of this object, between two bytecodes of the
-    main thread. What that raises is raised there."""
+    """What the guard's thread asks the interpreter to call: it takes the truth of this object, between two bytecodes
+    of the main thread. What that raises is raised there."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = weakref.ref(guard)
 
     def __bool__(self) -> bool:
         guard = self._guard()
-        if guard is not None and not guard.closed:
-            guard._act()
+        if guard is not None:
+            guard._called()
         return False
 
 
@@ -154,6 +158,9 @@ _calls: list[_Call] = []  # kept for ever: the interpreter may come to one after
 
 class Guard:
     """Made by `guard()`; closed by `close()`, at the end of a `with`, or when it is collected."""
+
+    _handle: Handle | None = None  # known when the guard is open, which its thread may be before
+    _called_early = False
 
     def __init__(
         self,
@@ -176,22 +183,34 @@ class Guard:
         options.user = id(_calls[-1])
         options.post = _add_pending_call
         if record:
-            options.record_folder = _box.record_folder() if record is True else path_bytes(record)  # type: ignore[arg-type]
+            options.record_folder = _box.record_folder() if record is True else path_bytes(record)
         call("hr_guard_open", ctypes.byref(options), ctypes.byref(made))
         assert made.value is not None
         self._handle = Handle("the guard", made.value, _box.guard_close)
         _box.guard_opened(made.value)
+        if self._called_early:
+            self._act()
+
+    def _called(self) -> None:
+        if self._handle is None:
+            self._called_early = True
+        elif not self._handle.closed:
+            self._act()
+
+    def _pointer(self) -> contextlib.AbstractContextManager[int]:
+        assert self._handle is not None
+        return self._handle.use()
 
     def state(self) -> dict[str, Any]:
         """The figures of the last look: `hr_guard_info` of the C API."""
         found = new(_abi.hr_guard_info)
-        with self._handle.use() as pointer:
+        with self._pointer() as pointer:
             call("hr_guard_state", pointer, ctypes.byref(found))
         return {**as_dict(found), "limit_kind": LIB.hr_memory_limit_kind_name(found.limit_kind).decode()}
 
     def step(self, epoch: int, step: int) -> None:
         """Say how far a loop is that has no loader of Headrace's, for the record."""
-        with self._handle.use() as pointer:
+        with self._pointer() as pointer:
             LIB.hr_guard_step(pointer, epoch, step)
 
     @property
@@ -203,8 +222,8 @@ class Guard:
         words = (
             f"memory runs low: {_sizes.text(used)} of {_sizes.text(state['limit_bytes'])} are in use "
             f"({state['limit_kind']} {state['limit_name']}); this process has {_sizes.text(state['resident_bytes'])}, "
-            f"{_sizes.text(abs(grown))} {'more' if grown >= 0 else 'less'} than when the guard began, of which Headrace "
-            f"holds {_sizes.text(state['headrace_bytes'])}"
+            f"{_sizes.text(abs(grown))} {'more' if grown >= 0 else 'less'} than when the guard began, of which "
+            f"Headrace holds {_sizes.text(state['headrace_bytes'])}"
         )
         arrays = _arrays.largest()
         if arrays:
@@ -221,11 +240,12 @@ class Guard:
 
     @property
     def closed(self) -> bool:
-        return self._handle.closed
+        return self._handle is None or self._handle.closed
 
     def close(self) -> None:
         """No action comes afterwards; the record is removed."""
-        self._handle.close()
+        if self._handle is not None:
+            self._handle.close()
 
     def __enter__(self) -> Guard:
         return self
@@ -237,7 +257,8 @@ class Guard:
         if self.closed:
             return "<headrace.Guard: closed>"
         state = self.state()
-        return f"<headrace.Guard: acts at {_sizes.text(state['level_bytes'])}, {_sizes.text(state['headroom_bytes'])} left>"
+        level, left = _sizes.text(state["level_bytes"]), _sizes.text(state["headroom_bytes"])
+        return f"<headrace.Guard: acts at {level}, {left} left>"
 
 
 def guard(
@@ -259,7 +280,8 @@ def guard(
     :param hard: lower RLIMIT_DATA besides, so that the allocation itself raises MemoryError where use would come within
         a fiftieth of the limit, or to these bytes
     :param interval: seconds between two looks at least; None: 0.1
-    :param record: keep the record that `why_died()` reads: True: in $HEADRACE_STATE_DIR, else .headrace; or in this folder
+    :param record: keep the record that `why_died()` reads: True: in $HEADRACE_STATE_DIR, else .headrace; or in this
+        folder
 
     >>> watch = hr.guard("1T", action="warn", record=False)
     >>> watch.state()["num_low"]

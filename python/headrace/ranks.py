@@ -19,8 +19,9 @@ class Ranks(NamedTuple):
 
 
 def rank_from_environment(launcher: str | None = None) -> Ranks:
-    """Rank and world size as the launcher (headrace's own variables, torchrun, Open MPI, Slurm) told them by variables of the
-    environment; rank 0 of 1 of "none" where there is no launcher. Nothing is guessed: see docs/ranks.md.
+    """Rank and world size as the launcher (headrace's own variables, torchrun, Open MPI, Slurm) told them by
+    variables of the environment; rank 0 of 1 of "none" where there is no launcher. Nothing is guessed: see
+    docs/ranks.md.
 
     :raises InvalidError: two launchers disagree, a variable is missing or no number
 

@@ -52,8 +52,8 @@ class Subset:
         listed = np.asarray(indices if hasattr(indices, "__array__") else list(indices))
         if listed.ndim != 1 or (listed.size and listed.dtype.kind not in "iu") or (listed < 0).any():
             raise errors.InvalidError(
-                f"a subset was asked for by an array of {listed.dtype} of shape {listed.shape}; expected one dimension of "
-                "sample indices, 0 or more, in ascending order (np.flatnonzero() makes them of a mask)"
+                f"a subset was asked for by an array of {listed.dtype} of shape {listed.shape}; expected one dimension "
+                "of sample indices, 0 or more, in ascending order (np.flatnonzero() makes them of a mask)"
             )
         numbers = np.ascontiguousarray(listed, np.uint64)
         return cls._make(dataset, "hr_subset_from_indices", numbers.ctypes.data_as(_Indices), numbers.size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import itertools
 import json
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 from . import _abi, _columns, _job, _sizes, errors
 from ._handle import Handle
-from ._library import LIB, as_dict, call, new, path_bytes
+from ._library import LIB, as_dict, call, new, path_bytes, set_callback
 from ._options import choose, counted
 from .convert import CODECS, FILTERS, OPTIMIZE
 from .dtypes import from_numpy, name_of, parse, to_numpy
@@ -29,7 +28,9 @@ class _Field:
     """A field as it is written."""
 
     def __init__(self, name: str, spec: FieldSpec, attributes: Mapping[str, Any] | None) -> None:
-        dtype, shape = spec if isinstance(spec, tuple) and len(spec) == 2 and not isinstance(spec[1], str) else (spec, ())
+        dtype, shape = (
+            spec if isinstance(spec, tuple) and len(spec) == 2 and not isinstance(spec[1], str) else (spec, ())
+        )
         self.name = name
         self.number, self.width = parse(dtype, f"field {name}")
         self.dtype = to_numpy(self.number, self.width)
@@ -58,8 +59,8 @@ class _Field:
             return self._texts(array)
         if array.dtype != self.dtype and not np.can_cast(array.dtype, self.dtype, "same_kind"):
             raise errors.InvalidError(
-                f"{self.name} was appended as {array.dtype}, and its field is {name_of(self.number)}, which cannot hold "
-                f"every such value; convert it first (.astype), or make the field {array.dtype}"
+                f"{self.name} was appended as {array.dtype}, and its field is {name_of(self.number)}, which cannot "
+                f"hold every such value; convert it first (.astype), or make the field {array.dtype}"
             )
         return np.ascontiguousarray(array, self.dtype)
 
@@ -77,8 +78,8 @@ class _Field:
 
 
 class Writer:
-    """Writes a new .hrd file from what a program makes. At the end of the `with` the file gets its name, complete; after
-    an exception there is no such file, and OUT.partial stays for `resume=True`.
+    """Writes a new .hrd file from what a program makes. At the end of the `with` the file gets its name, complete;
+    after an exception there is no such file, and OUT.partial stays for `resume=True`.
 
     :param fields: by name, the element type ("float32", np.int64, "bfloat16", "utf8:16", "bytes:8"), or a pair of it
         and the shape of one sample
@@ -135,8 +136,7 @@ class Writer:
         options.disk_bytes_per_s = _sizes.parse(disk_rate, "disk_rate")
         options.attributes_json = json.dumps(attributes).encode() if attributes else None
         watch, made = _job.Watch(), ctypes.c_void_p()
-        types = dict((name, kind) for name, kind, *_ in _abi.hr_writer_options._fields_)
-        options.on_resume = types["on_resume"](lambda _, done: watch.tell(done, 0))
+        set_callback(options, "on_resume", lambda _, done: watch.tell(done, 0))
         _job.run(
             lambda: call(
                 "hr_writer_open",
@@ -166,15 +166,17 @@ class Writer:
         return as_dict(found)
 
     def append(self, columns: Mapping[str, Any] | None = None, /, **named: Any) -> None:
-        """Append samples: an array of shape `(samples, *sample_shape)` for every field, by name or as a dict. They are copied
-        before it returns. From one thread at a time.
+        """Append samples: an array of shape `(samples, *sample_shape)` for every field, by name or as a dict. They
+        are copied before it returns. From one thread at a time.
 
         :raises DataError: a value that a field cannot hold (text that is no UTF-8); nothing of this call is written
         """
         given = {**(columns or {}), **named}
         if set(given) != {field.name for field in self._fields}:
             expected = ", ".join(repr(field.name) for field in self._fields)
-            raise errors.InvalidError(f"append() was given {', '.join(map(repr, given)) or 'nothing'}, expected {expected}")
+            raise errors.InvalidError(
+                f"append() was given {', '.join(map(repr, given)) or 'nothing'}, expected {expected}"
+            )
         rows = [field.rows(given[field.name]) for field in self._fields]
         counts = {len(row) for row in rows}
         if len(counts) > 1:
@@ -226,9 +228,11 @@ def _widened(name: str, column: _columns.Column, spec: tuple[Any, tuple[int, ...
     return f"{kind}:{longest}", spec[1]
 
 
-def from_arrays(out: Path, *tables: Any, progress: bool | None = None, options: Mapping[str, Any] | None = None, **arrays: Any) -> None:
-    """Write arrays as one data set, a block at a time: NumPy arrays and memmaps, h5py data sets, pandas columns, Arrow arrays,
-    lists; by name, or a table or dict of them. Axis 0 counts samples.
+def from_arrays(
+    out: Path, *tables: Any, progress: bool | None = None, options: Mapping[str, Any] | None = None, **arrays: Any
+) -> None:
+    """Write arrays as one data set, a block at a time: NumPy arrays and memmaps, h5py data sets, pandas columns,
+    Arrow arrays, lists; by name, or a table or dict of them. Axis 0 counts samples.
 
     :param options: of the `Writer`
 
@@ -271,8 +275,9 @@ def from_iterator(
     batched: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> int:
-    """Write what an iterator yields: dicts of one sample each, or with `batched=True` of arrays of some samples each. Returns the
-    number of samples. Without `fields` the first dict decides on types and shapes; texts need a width: fields={"name": "utf8:32"}.
+    """Write what an iterator yields: dicts of one sample each, or with `batched=True` of arrays of some samples each.
+    Returns the number of samples. Without `fields` the first dict decides on types and shapes; texts need a width:
+    fields={"name": "utf8:32"}.
 
     >>> hr.from_iterator("made.hrd", ({"x": k, "t": [k, k]} for k in range(100)), options={"replace": True})
     100
@@ -280,14 +285,16 @@ def from_iterator(
     iterator: Iterator[Mapping[str, Any]] = iter(samples)
     first = next(iterator, None)
     if first is None and fields is None:
-        raise errors.InvalidError(f"{os.fspath(out)}: the iterator yielded nothing, so its fields are not known; give fields=")
+        raise errors.InvalidError(
+            f"{os.fspath(out)}: the iterator yielded nothing, so its fields are not known; give fields="
+        )
     whole = iterator if first is None else itertools.chain([first], iterator)
     if fields is None:
         assert first is not None
         arrays = {name: np.asarray(value) if batched else np.asarray(value)[None] for name, value in first.items()}
         fields = {name: _spec_of(name, array) for name, array in arrays.items()}
-    with Writer(out, fields, **(options or {})) as writer, contextlib.closing(_blocks(whole, batched)) as blocks:
-        for block in blocks:
+    with Writer(out, fields, **(options or {})) as writer:
+        for block in _blocks(whole, batched):
             writer.append(block)
         return writer.num_samples
 
