@@ -1,4 +1,5 @@
-"""hr.jax() with the real JAX on the CPU: every value follows from the sample's index, and the order is the plain loop's."""
+"""hr.jax() with the real JAX on the CPU: every value follows from the sample's index, and the order is the plain
+loop's."""
 
 import contextlib
 import gc
@@ -10,6 +11,7 @@ import pytest
 np = pytest.importorskip("numpy", minversion="1.24")
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
+
 from dlpack_loader import DTYPES, SHAPE, write_data  # noqa: E402
 from headrace_command import PLACE, good, needs_program  # noqa: E402
 from python_package import ENVIRONMENT, check, hr, memory_in_use, write_indexed  # noqa: E402
@@ -105,10 +107,10 @@ def test_jax__computations_still_queued__nothing_is_overwritten(data, wanted):
 def test_jax__loop_left_early__everything_is_given_back_and_the_next_batch_is_next(data, wanted):
     before = memory_in_use()
     batches = hr.jax(data, BATCH, **ORDER)
-    for number, batch in enumerate(batches):
-        if number == 4:
-            break
-    del batch
+    loop = iter(batches)
+    for _ in range(5):
+        next(loop)
+    del loop
     gc.collect()
     assert memory_in_use() == before
     assert labels(batches) == wanted[0][5:]

@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import itertools
 import json
 import os
 import pickle
@@ -15,10 +16,11 @@ import pytest
 
 np = pytest.importorskip("numpy", minversion="1.24")
 torch = pytest.importorskip("torch")
+from torch.utils.data import DataLoader, IterableDataset  # noqa: E402
+
 from dlpack_loader import DTYPES, SHAPE, write_data  # noqa: E402
 from headrace_command import PLACE, good, needs_program  # noqa: E402
 from python_package import ENVIRONMENT, SOURCE, check, hr, memory_in_use, write_indexed  # noqa: E402
-from torch.utils.data import DataLoader, IterableDataset  # noqa: E402
 
 pytestmark = needs_program
 BATCH, ORDER = 64, {"shuffle": True, "seed": 3, "window": 8}
@@ -88,10 +90,10 @@ def test_torch__tensors_kept__stay_as_they_are(data, wanted):
 def test_torch__loop_left_early__everything_is_given_back_and_the_next_batch_is_next(data, wanted):
     before = memory_in_use()
     batches = hr.torch(data, BATCH, **ORDER)
-    for number, batch in enumerate(batches):
-        if number == 4:
-            break
-    del batch
+    loop = iter(batches)
+    for _ in range(5):
+        next(loop)
+    del loop
     gc.collect()
     assert memory_in_use() == before
     assert labels(batches) == wanted[0][5:]
@@ -128,7 +130,9 @@ def test_torch__each_type__its_tensor_or_a_numpy_array_with_a_note(tmp_path):
     assert np.array_equal(batch["bfloat16"].view(torch.int16).numpy(), arrays["bfloat16"][:32].view(np.int16))
     lacking = [name for name in DTYPES if not hasattr(torch, name)]
     assert set(lacking) <= {"uint16", "uint32", "uint64"}
-    assert [f"'{name}'" in str(note.message) for name, note in zip(lacking, notes, strict=True)] == [True] * len(lacking)
+    assert len(notes) == len(lacking)
+    for name, note in zip(lacking, notes, strict=True):
+        assert f"'{name}'" in str(note.message)
     for name in DTYPES:
         assert batch[name].shape == (32, *SHAPE)
         assert np.array_equal(np.asarray(batch[name]), arrays[name][:32]), name
@@ -210,7 +214,7 @@ def test_fork__a_loop_of_the_parent__raises_in_the_child_and_goes_on_in_the_pare
 def test_pickle__batches__opened_again_by_path(data, wanted):
     batches = pickle.loads(pickle.dumps(hr.torch(data, BATCH, subset=data.subset(100, 900), **ORDER)))
     assert len(batches) == 13
-    assert sorted(sum(labels(batches), [])) == list(range(100, 900))
+    assert sorted(itertools.chain(*labels(batches))) == list(range(100, 900))
 
 
 # Where it is.
@@ -300,8 +304,9 @@ for number, batch in enumerate(loader):
 
 
 @pytest.mark.parametrize("workers, then, how, every", [(2, 0, "batches", 1), (0, 2, "batches", 1), (2, 2, "loader", 3)])
-def test_stateful_dataloader__other_workers_in_a_new_process__every_sample_once(data, wanted, tmp_path, workers, then, how,
-                                                                               every):
+def test_stateful_dataloader__other_workers_in_a_new_process__every_sample_once(
+    data, wanted, tmp_path, workers, then, how, every
+):
     pytest.importorskip("torchdata.stateful_dataloader")
 
     def run(workers, most, how):
@@ -341,8 +346,9 @@ def log_of(folder, rank):
 def launch(path, folder, world):
     """Output is redirected: with Python 3.11, PyTorch 1.13 starts nothing where it is not."""
     folder.mkdir()
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", world, "--log_dir", folder,
-               "--redirects", 1, "--tee", 1, SOURCE / "tests" / "tool_torch_ranks.py", path, folder]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", world]
+    logs = ["--log_dir", folder, "--redirects", 1, "--tee", 1]
+    command = [sys.executable, *launcher, *logs, SOURCE / "tests" / "tool_torch_ranks.py", path, folder]
     return subprocess.Popen(list(map(str, command)), env={**ENVIRONMENT, "OMP_NUM_THREADS": "1"}, text=True,
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 

@@ -1,5 +1,5 @@
-"""What test_python_torch.py starts with torchrun: DATA FOLDER. Each rank logs the samples that it got, and all wait for each
-other at each batch. Rank 0 saves the place after each; one in the folder above is where it begins."""
+"""What test_python_torch.py starts with torchrun: DATA FOLDER. Each rank logs the samples that it got, and all wait for
+each other at each batch. Rank 0 saves the place after each; one in the folder above is where it begins."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import sys
 import time
 
 import torch
+
 from python_package import check, hr
 
 path, folder = sys.argv[1], pathlib.Path(sys.argv[2])

@@ -8,14 +8,11 @@
 import multiprocessing
 import sys
 
-<<<<<<< HEAD
-from ._jax import jax
-=======
 from . import errors
->>>>>>> main
+from ._jax import jax as jax
 from ._library import LIB
 from ._options import Finish
-from ._torch import torch
+from ._torch import torch as torch
 from .batch import Batch
 from .convert import Converted, Damage, convert, export, verify
 from .dataset import Dataset, open

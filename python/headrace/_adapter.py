@@ -21,7 +21,7 @@ def framework(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ImportError(f"headrace: {name} is needed for this and cannot be imported ({error}); install it") from error
+        raise ImportError(f"headrace: {name} is needed and cannot be imported ({error}); install it") from error
 
 
 def without(options: dict[str, Any], adapter: str, **reasons: str) -> None:
@@ -69,8 +69,8 @@ class Adapter:
         return self._loader.local_batch
 
     def checkpoint(self, path: str | os.PathLike[str], *, step: int | None = None) -> None:
-        """Save the place in a file, which is old or new at any instant: after the batches that were delivered, or before
-        batch `step`, counted over all epochs. `resume=path` goes on there."""
+        """Save the place in a file, which is old or new at any instant: after the batches that were delivered, or
+        before batch `step`, counted over all epochs. `resume=path` goes on there."""
         self._loader.checkpoint(path, step=step)
 
     def report(self) -> Report:

@@ -73,8 +73,8 @@ def _group() -> tuple[int, int] | None:
 
 
 class JaxBatches(Adapter):
-    """Made by `headrace.jax()`. Each `for` over it is one epoch; one that is left early goes on, with the next `for`, with the
-    very next batch."""
+    """Made by `headrace.jax()`. Each `for` over it is one epoch; one that is left early goes on, with the next `for`,
+    with the very next batch."""
 
     def __init__(self, loader: Loader, feed: _FromHost | _FromGpu) -> None:
         self._loader = loader
@@ -112,8 +112,8 @@ class _Epoch(Iterator[dict[str, Any]]):
 
 
 class _HostTensor:
-    """A field of a batch in host memory, for JAX's from_dlpack(). JAX lets go of it when the computations that read it are
-    done, from a thread of its own and without Python's lock."""
+    """A field of a batch in host memory, for JAX's from_dlpack(). JAX lets go of it when the computations that read it
+    are done, from a thread of its own and without Python's lock."""
 
     def __init__(self, batch: Batch, field: BatchField) -> None:
         self._batch = batch
@@ -139,9 +139,9 @@ def _narrowed(data: Dataset, field: BatchField) -> np.dtype[Any]:
     least, most = found[f"min_{kind}"], found[f"max_{kind}"]
     if least < np.iinfo(narrow).min or most > np.iinfo(narrow).max:
         raise errors.UnsupportedError(
-            f"field {field.name!r} has values from {least} to {most}, which do not fit {narrow}, and JAX has no {field.dtype} "
-            "where jax_enable_x64 is off: call jax.config.update('jax_enable_x64', True) first, or leave the field "
-            "out with fields=[...]"
+            f"field {field.name!r} has values from {least} to {most}, which do not fit {narrow}, and JAX has no "
+            f"{field.dtype} where jax_enable_x64 is off: call jax.config.update('jax_enable_x64', True) first, or "
+            "leave the field out with fields=[...]"
         )
     return narrow
 
@@ -192,8 +192,8 @@ class _FromHost:
     def _type(self, field: BatchField) -> np.dtype[Any] | None:
         if field.dtype.kind == "S":
             warnings.warn(
-                f"headrace: field {field.name!r} stays a NumPy array: JAX has no arrays of text. Convert it in the loop, or "
-                "leave it out with fields=[...]",
+                f"headrace: field {field.name!r} stays a NumPy array: JAX has no arrays of text. Convert it in the "
+                "loop, or leave it out with fields=[...]",
                 stacklevel=5,
             )
             return None
@@ -215,10 +215,10 @@ class _Sharded(_FromHost):
 
 
 class _FromGpu:
-    """Batches that Headrace has uploaded. JAX may let go of an array when computations that read it are queued and not yet done,
-    on a stream that Headrace does not know. So the consumer gets copies in JAX's own memory, and the uploaded batch is
-    kept until they are done. That is waited for when the next batch is asked for: a copy lies behind the work that came before
-    it, so the host is ahead of the GPU by one step.
+    """Batches that Headrace has uploaded. JAX may let go of an array when computations that read it are queued and not
+    yet done, on a stream that Headrace does not know. So the consumer gets copies in JAX's own memory, and the uploaded
+    batch is kept until they are done. That is waited for when the next batch is asked for: a copy lies behind the work
+    that came before it, so the host is ahead of the GPU by one step.
     """
 
     def __init__(self, data: Dataset, held: int) -> None:

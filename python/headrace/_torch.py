@@ -8,11 +8,10 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from . import _feed, _options, errors
 from ._adapter import Adapter, framework, listed, place_in_ranks, without
-from .batch import Batch, BatchField
+from ._tensors import converter
+from .batch import Batch
 from .loader import Loader
 
 if TYPE_CHECKING:
@@ -34,9 +33,10 @@ def torch(
     resume: bytes | str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> TorchBatches:
-    """Batches as dicts of tensors: a `torch.utils.data.IterableDataset`, and a plain iterable of which each `for` is one
-    epoch, in a new order where `shuffle=True` (there is no `set_epoch`). Tensors lie in the batch's memory; no copy is made. Through
-    `torch.utils.data.DataLoader(..., batch_size=None)` it works too; workers are not needed and cost a copy.
+    """Batches as dicts of tensors: a `torch.utils.data.IterableDataset`, and a plain iterable of which each `for` is
+    one epoch, in a new order where `shuffle=True` (there is no `set_epoch`). Tensors lie in the batch's memory; no copy
+    is made. Through `torch.utils.data.DataLoader(..., batch_size=None)` it works too; workers are not needed and cost a
+    copy.
 
     :param batch: samples in a batch, of all ranks together
     :param x, y: names of fields: batches are tuples `(x, y)` instead of dicts; several names make a tuple of their own
@@ -98,11 +98,12 @@ def _class() -> Any:
 
 
 class TorchBatches(Adapter):
-    """Made by `headrace.torch()`. Each `for` over it is one epoch; one that is left early goes on, with the next `for`, with
-    the very next batch.
+    """Made by `headrace.torch()`. Each `for` over it is one epoch; one that is left early goes on, with the next `for`,
+    with the very next batch.
 
-    The numbers in `_shared` are seen by this process and by the workers of a DataLoader, which end with every epoch: the place
-    where the next loop begins, whether it was a worker that began the last one, and whether the note on workers was given.
+    The numbers in `_shared` are seen by this process and by the workers of a DataLoader, which end with every epoch:
+    the place where the next loop begins, whether it was a worker that began the last one, and whether the note on
+    workers was given.
     """
 
     def __init__(
@@ -158,8 +159,8 @@ class TorchBatches(Adapter):
         in_worker = framework("torch.utils.data").get_worker_info() is not None
         if in_worker and self._on_device:
             raise errors.InvalidError(
-                "batches on a GPU were asked for in a worker of a DataLoader; use num_workers=0: decoding and upload have "
-                "threads of their own"
+                "batches on a GPU were asked for in a worker of a DataLoader; use num_workers=0: decoding and upload "
+                "have threads of their own"
             )
         self._take_place()
         self._running = True
@@ -184,8 +185,8 @@ class TorchBatches(Adapter):
         mine = options["rank"], options["world_size"]
         if group is not None and not self._own_choice and group != mine:
             raise errors.InvalidError(
-                f"this was made for rank {mine[0]} of {mine[1]}, and torch.distributed says rank {group[0]} of {group[1]}; "
-                "call hr.torch() after init_process_group(), or give rank= and world_size="
+                f"this was made for rank {mine[0]} of {mine[1]}, and torch.distributed says rank {group[0]} of "
+                f"{group[1]}; call hr.torch() after init_process_group(), or give rank= and world_size="
             )
 
     def _deliver(self, batch: Batch) -> Any:
@@ -193,7 +194,8 @@ class TorchBatches(Adapter):
         if not self._place[_BY_WORKER]:
             self._place[_EPOCH], self._place[_NUMBER] = epoch, number
         if not self._converters:
-            self._converters = {name: self._converter(field) for name, field in batch._opened.fields.items()}
+            fields = batch._opened.fields
+            self._converters = {name: converter(field, self._on_device) for name, field in fields.items()}
         given = dict(batch) if self._on_device else _feed.arrays(batch, self._converters, self._loader.held)
         made = {name: convert(given[name]) for name, convert in self._converters.items()}
         if self._x is None:
@@ -206,30 +208,12 @@ class TorchBatches(Adapter):
         if not self._place[_BY_WORKER]:
             self._place[_EPOCH], self._place[_NUMBER] = self._at
 
-    def _converter(self, field: BatchField) -> Callable[[Any], Any]:
-        torch = framework("torch")
-        if self._on_device:  # on the stream that is current where the batch is taken
-            return lambda array: torch.from_dlpack(array)
-        if field.element == "bfloat16":
-            return lambda array: torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
-        try:
-            torch.from_numpy(np.empty(0, field.dtype))
-        except TypeError:
-            what = "text" if field.dtype.kind == "S" else str(field.dtype)
-            warnings.warn(
-                f"headrace: field {field.name!r} stays a NumPy array: PyTorch {torch.__version__} has no tensors of {what}. "
-                "Convert it in the loop, or leave it out with fields=[...]",
-                stacklevel=5,
-            )
-            return lambda array: array
-        made: Callable[[Any], Any] = torch.from_numpy
-        return made
-
     # Where it is.
 
     def state_dict(self, *, step: int | None = None) -> dict[str, Any]:
-        """The place after the batches that were delivered to training; or before batch `step`, counted over all epochs. It is small
-        and made of numbers and text. In a worker, as torchdata's StatefulDataLoader asks it, that of what the worker made.
+        """The place after the batches that were delivered to training; or before batch `step`, counted over all epochs.
+        It is small and made of numbers and text. In a worker, as torchdata's StatefulDataLoader asks it, that of what
+        the worker made.
 
         :raises InvalidError: workers of a DataLoader have the batches, so that it is not known here how many were
             delivered: use StatefulDataLoader and its state_dict(), or give `step`
@@ -245,25 +229,29 @@ class TorchBatches(Adapter):
         worker = framework("torch.utils.data").get_worker_info()
         if worker is not None and worker.id > 0:
             return {"headrace": _VERSION, "epoch": 0, "batch": 0, "state": ""}  # it delivers nothing
-        if step is not None:
-            at = divmod(_options.counted(step, "step"), self.batches_per_epoch)
-        elif worker is None and self._place[_BY_WORKER]:
-            raise errors.InvalidError(
-                "state_dict() was called where a worker of a DataLoader makes the batches, some of which are not delivered "
-                "yet; give step=, the batches that training has done, or use torchdata's StatefulDataLoader and its state_dict()"
-            )
-        else:
-            if not self._running:
-                self._take_place()
-            at = self._at
+        at = self._trained(step, worker is not None)
         state = self._loader.state()
         if _options.place_of(state) != at:
             state = self._loader.state_at(*at)
         return {"headrace": _VERSION, "epoch": at[0], "batch": at[1], "state": state.hex()}
 
+    def _trained(self, step: int | None, in_worker: bool) -> tuple[int, int]:
+        if step is not None:
+            return divmod(_options.counted(step, "step", 0, 2**63), self.batches_per_epoch)
+        if not in_worker and self._place[_BY_WORKER]:
+            raise errors.InvalidError(
+                "state_dict() was called where a worker of a DataLoader makes the batches, some of which are not "
+                "delivered yet; give step=, the batches that training has done, or use torchdata's StatefulDataLoader "
+                "and its state_dict()"
+            )
+        if not self._running:
+            self._take_place()
+        return self._at
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go to a place of `state_dict()`; the next loop is the rest of its epoch. It also takes what the `state_dict()` of a
-        StatefulDataLoader over such batches gave, with whatever number of workers: give it to a new one afterwards."""
+        """Go to a place of `state_dict()`; the next loop is the rest of its epoch. It also takes what the
+        `state_dict()` of a StatefulDataLoader over such batches gave, with whatever number of workers: give it to a new
+        one afterwards."""
         worker = framework("torch.utils.data").get_worker_info()
         if worker is not None and worker.id > 0:
             return
@@ -291,8 +279,8 @@ class TorchBatches(Adapter):
         self._place[:_TOLD] = *self._at, 0
 
     def checkpoint(self, path: str | os.PathLike[str], *, step: int | None = None) -> None:
-        """Save the place of `state_dict(step=step)` in a file, which is old or new at any instant; `resume=path` goes on
-        there."""
+        """Save the place of `state_dict(step=step)` in a file, which is old or new at any instant; `resume=path` goes
+        on there."""
         _options.write_state(path, bytes.fromhex(self.state_dict(step=step)["state"]))
 
 
