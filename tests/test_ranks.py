@@ -1,6 +1,7 @@
 """Ranks that real launchers start, are killed, and go on with another world size, against the one sequence
 that a single process reads: sample by sample. A launcher that is not installed is skipped."""
 
+import functools
 import os
 import shutil
 import signal
@@ -37,13 +38,18 @@ def torchrun(ranks, command):
 LAUNCHERS = {"openmpi": mpirun, "torchrun": torchrun}
 
 
+@functools.cache
+def torchrun_starts():
+    return run(torchrun(1, ["true"])).returncode == 0
+
+
 @pytest.fixture(params=LAUNCHERS)
 def launcher(request):
     program = "mpirun" if request.param == "openmpi" else request.param
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
-    if request.param == "torchrun" and run(torchrun(1, ["true"])).returncode != 0:
-        pytest.skip("this torchrun starts no program (that of PyTorch 1.13 does not with Python 3.11)")
+    if request.param == "torchrun" and not torchrun_starts():
+        pytest.skip("this torchrun starts nothing (PyTorch 1.13 with Python 3.11)")
     return request.param
 
 

@@ -9,8 +9,10 @@ import multiprocessing
 import sys
 
 from . import errors
+from ._jax import jax
 from ._library import LIB
 from ._options import Finish
+from ._torch import torch
 from .batch import Batch
 from .convert import Converted, Damage, convert, export, verify
 from .dataset import Dataset, open
@@ -61,12 +63,14 @@ __all__ = [
     "from_arrays",
     "from_iterator",
     "guard",
+    "jax",
     "memory",
     "memory_cap",
     "open",
     "probe",
     "rank_from_environment",
     "set_memory_cap",
+    "torch",
     "verify",
     "why_died",
 ]

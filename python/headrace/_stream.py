@@ -15,7 +15,7 @@ from . import _abi, _box, errors
 from ._handle import Handle, User, register_fork
 from ._library import LIB, call, new
 from .batch import Batch, BatchField, Hold
-from .dtypes import to_numpy
+from .dtypes import name_of, to_numpy
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -199,7 +199,8 @@ class Stream:
             call("hr_batch_field", batch, index, ctypes.byref(described))
             name = described.name.decode()
             shape = tuple(described.shape[: described.rank])
-            self._opened.fields[name] = BatchField(index, name, to_numpy(described.dtype, described.width_bytes), shape)
+            dtype = to_numpy(described.dtype, described.width_bytes)
+            self._opened.fields[name] = BatchField(index, name, name_of(described.dtype), dtype, shape)
 
     def state(self) -> bytes:
         """The place after the batches that `take()` has returned."""

@@ -33,9 +33,12 @@ class Hold:
 class BatchField:
     """A field as batches have it, after finishing."""
 
-    def __init__(self, index: int, name: str, dtype: np.dtype[Any], sample_shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, index: int, name: str, element: str, dtype: np.dtype[Any], sample_shape: tuple[int, ...]
+    ) -> None:
         self.index = index
         self.name = name
+        self.element = element  # the format's name of the type: NumPy may lack bfloat16
         self.dtype = dtype
         self.sample_shape = sample_shape
         self.sample_bytes = int(np.prod(sample_shape, dtype=np.int64)) * dtype.itemsize

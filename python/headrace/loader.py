@@ -6,7 +6,7 @@ import ctypes
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _abi, _options, errors
@@ -250,22 +250,27 @@ class Loader:
         """The place after the batches that were delivered; or before batch `step`, counted over all epochs from batch
         0 of epoch 0, so that `step` is the number of batches that training has done. Give it to another loader of the
         same data and order: `data.loader(..., resume=state)`; its threads, budget and ranks may differ."""
+        if step is not None:
+            epoch, number = divmod(_options.counted(step, "step", 0, 2**63), self.batches_per_epoch)
+            return self.state_at(epoch, number)
+        stream = self._under_way()
+        if stream is None and self._state is not None:
+            return self._state
+        return self._with_stream(lambda stream: stream.state())
+
+    def state_at(self, epoch: int, number: int) -> bytes:
+        """The place before batch `number` of an epoch; `number` may be `batches_per_epoch`: its end."""
+        return self._with_stream(lambda stream: stream.state_at(epoch, number))
+
+    def _with_stream(self, ask: Callable[[Stream], bytes]) -> bytes:
         stream = self._under_way()
         if stream is not None:
-            return self._state_of(stream, step)
-        if step is None and self._state is not None:
-            return self._state
+            return ask(stream)
         stream = self._open()
         try:
-            return self._state_of(stream, step)
+            return ask(stream)
         finally:
             stream.close()
-
-    def _state_of(self, stream: Stream, step: int | None) -> bytes:
-        if step is None:
-            return stream.state()
-        epoch, number = divmod(_options.counted(step, "step", 0, 2**63), self.batches_per_epoch)
-        return stream.state_at(epoch, number)
 
     @property
     def step(self) -> int:
@@ -278,11 +283,11 @@ class Loader:
         `headrace epoch` command reads and writes the same files."""
         _options.write_state(path, self.state(step=step))
 
-    def rewind(self, epoch: int = 0) -> None:
-        """Go to the beginning of an epoch; a loop that is under way ends with an error."""
+    def rewind(self, epoch: int = 0, number: int = 0) -> None:
+        """Go to before batch `number` of an epoch; a loop that is under way ends with an error."""
         self.close()
         self._state = None
-        self._state = self.state(step=epoch * self.batches_per_epoch)
+        self._state = self.state_at(epoch, number)
 
     # What it did.
 
