@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import struct
 import threading
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _abi, _box, errors
-from ._handle import Handle, User, register_fork
+from ._handle import Handle, User, completed, register_fork
 from ._library import LIB, call, new
 from .batch import Batch, BatchField, Hold
 from .dtypes import name_of, to_numpy
@@ -95,6 +96,10 @@ class Opened:
 
 
 def _close(opened: Opened) -> None:
+    completed(lambda: _close_once(opened))
+
+
+def _close_once(opened: Opened) -> None:
     opened.closing = True  # a take() in another thread ends at its next step
     if opened.owner == threading.get_ident():
         return  # collected inside of use(), which closes it then
@@ -161,8 +166,9 @@ class Stream:
                     if not opened.fields:
                         self._read_fields()
                     batch = Batch(opened, self._data[:], figures)
-                    hold = Hold()
-                    # Nothing that could be interrupted comes between these three: the memory has one owner.
+                    hold, let_go = Hold(), functools.partial(LIB.hr_batch_let_go, taken.batch)
+                    # Nothing that could be interrupted comes between these: the memory has one owner.
+                    hold.__del__ = let_go
                     hold.pointer = taken.batch
                     taken.batch = None
                     batch._hold = hold

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _abi, _options, errors
-from ._handle import register_fork
+from ._handle import completed, register_fork
 from ._library import as_dict, call, new
 from ._options import Finish
 from ._stream import Stream
@@ -220,17 +220,22 @@ class Loader:
 
     def close(self) -> None:
         """Give threads and memory back; what is held stays as it is. The next loop goes on where this one was."""
-        stream, self._stream = self._stream, None
-        if stream is None or stream.closed:
+        completed(self._close)
+
+    def _close(self) -> None:
+        stream = self._stream
+        if stream is None:
             return
-        try:
-            self._state = stream.state()
-            self._reported = Report(stream.report())
-            self._described = as_dict(stream.describe())
-        except (errors.ClosedError, errors.ForkedError):
-            pass  # in a forked child nothing is known of it
-        finally:
-            stream.close()
+        if not stream.closed:
+            try:
+                self._state = stream.state()
+                self._reported = Report(stream.report())
+                self._described = as_dict(stream.describe())
+            except (errors.ClosedError, errors.ForkedError):
+                pass  # in a forked child nothing is known of it
+        stream.close()
+        if self._stream is stream:
+            self._stream = None
 
     def __enter__(self) -> Loader:
         return self
@@ -356,10 +361,11 @@ class Loader:
 class _Loop(Iterator[Batch]):
     """One epoch, or the rest of one."""
 
+    _stream: Stream | None = None
+    _epoch: int | None = None  # known with the first batch
+
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
-        self._epoch: int | None = None  # known with the first batch
-        self._stream: Stream | None = None
         self._stream = loader._enter(self)
 
     def __next__(self) -> Batch:
