@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import threading
@@ -190,9 +191,17 @@ class Loader:
             return stream
 
     def _is_done(self) -> bool:
-        if self._state is None or self._epochs is None:
+        state = self._place()
+        if state is None or self._epochs is None:
             return False
-        return _options.epoch_of(self._state) >= self._first_epoch + self._epochs
+        return _options.epoch_of(state) >= self._first_epoch + self._epochs
+
+    def _place(self) -> bytes | None:
+        """Where the next stream begins."""
+        stream = self._stream
+        if stream is not None and stream.last_state is not None:
+            return stream.last_state  # another thread is closing it
+        return self._state
 
     def after_fork(self) -> None:
         self._opening = threading.Lock()
@@ -205,9 +214,10 @@ class Loader:
         options = self._built.struct
         options.resume_state, options.resume_state_bytes = None, 0
         options.first_epoch, options.num_epochs = self._first_epoch, self._epochs or 0
-        if self._state is not None:
-            self._built.resume(self._state)
-            epoch = _options.epoch_of(self._state)
+        state = self._place()
+        if state is not None:
+            self._built.resume(state)
+            epoch = _options.epoch_of(state)
             if self._epochs is not None:
                 options.num_epochs = max(1, self._first_epoch + self._epochs - epoch)
         return Stream(self.dataset, options, self._writable)
@@ -226,16 +236,12 @@ class Loader:
         stream = self._stream
         if stream is None:
             return
-        if not stream.closed:
-            try:
-                self._state = stream.state()
-                self._reported = Report(stream.report())
-                self._described = as_dict(stream.describe())
-            except (errors.ClosedError, errors.ForkedError):
-                pass  # in a forked child nothing is known of it
         stream.close()
-        if self._stream is stream:
-            self._stream = None
+        if stream.last_report is not None and stream.last_info is not None:
+            self._reported, self._described = Report(stream.last_report), as_dict(stream.last_info)
+        state = stream.last_state or self._state
+        if self._stream is stream:  # no other thread comes between this and the next line
+            self._state, self._stream = state, None
 
     def __enter__(self) -> Loader:
         return self
@@ -259,9 +265,11 @@ class Loader:
             epoch, number = divmod(_options.counted(step, "step", 0, 2**63), self.batches_per_epoch)
             return self.state_at(epoch, number)
         stream = self._under_way()
-        if stream is None and self._state is not None:
-            return self._state
-        return self._with_stream(lambda stream: stream.state())
+        if stream is not None:
+            with contextlib.suppress(errors.ClosedError):  # another thread may close it
+                return stream.state()
+        place = self._place()
+        return self._with_stream(lambda stream: stream.state()) if place is None else place
 
     def state_at(self, epoch: int, number: int) -> bytes:
         """The place before batch `number` of an epoch; `number` may be `batches_per_epoch`: its end."""
@@ -270,7 +278,8 @@ class Loader:
     def _with_stream(self, ask: Callable[[Stream], bytes]) -> bytes:
         stream = self._under_way()
         if stream is not None:
-            return ask(stream)
+            with contextlib.suppress(errors.ClosedError):
+                return ask(stream)
         stream = self._open()
         try:
             return ask(stream)
@@ -307,7 +316,10 @@ class Loader:
         """
         stream = self._under_way()
         if stream is not None:
-            return Report(stream.report())
+            with contextlib.suppress(errors.ClosedError):  # another thread may close it
+                return Report(stream.report())
+        if stream is not None and stream.last_report is not None:
+            return Report(stream.last_report)
         if self._reported is None:
             raise errors.InvalidError("there is nothing to report yet: no loop over this loader has begun")
         return self._reported
@@ -316,7 +328,10 @@ class Loader:
         """What the loop under way, or the last one, does, needs and has done: `hr_loader_info` of the C API."""
         stream = self._under_way()
         if stream is not None:
-            return as_dict(stream.describe())
+            with contextlib.suppress(errors.ClosedError):  # another thread may close it
+                return as_dict(stream.describe())
+        if stream is not None and stream.last_info is not None:
+            return as_dict(stream.last_info)
         if self._described is None:
             raise errors.InvalidError("there is nothing to tell yet: no loop over this loader has begun")
         return self._described
