@@ -28,18 +28,33 @@ def stress(path, first, count, seconds, **environment):
     return int(done.stdout)
 
 
-def sanitizer():
+def with_sanitizer():
     if COMPILER is None or not ASAN.is_file():
         pytest.skip(f"no library {ASAN}; cmake --build --preset asan makes it")
     found = subprocess.run([COMPILER, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
     if not os.path.isabs(found):
         pytest.skip("the compiler has no libasan.so to preload")
-    return found
+    return {
+        "LD_PRELOAD": found, "HEADRACE_LIBRARY": str(ASAN), "ASAN_OPTIONS": "detect_leaks=0:exitcode=99",
+        "UBSAN_OPTIONS": "halt_on_error=1", "PYTHONMALLOC": "malloc",
+    }
+
+
+def test_sanitizer__of_a_program_that_uses_what_was_freed__ends_it(path):
+    code = """
+from python_package import hr
+data = hr.open(sys.argv[1])
+pointer = data._handle._pointer.value
+data.close()
+hr._library.LIB.hr_dataset_num_samples(pointer)
+"""
+    program = [sys.executable, "-c", f"import sys\n{code}", path]
+    done = subprocess.run(program, env={**ENVIRONMENT, **with_sanitizer()}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 99 and "heap-use-after-free" in done.stderr
 
 
 def test_interleavings__with_the_address_sanitizer__have_no_wrong_byte(path):
-    done = stress(path, 0, COUNT, SECONDS, LD_PRELOAD=sanitizer(), HEADRACE_LIBRARY=str(ASAN),
-                  ASAN_OPTIONS="detect_leaks=0:abort_on_error=0:exitcode=99", UBSAN_OPTIONS="halt_on_error=1", PYTHONMALLOC="malloc")
+    done = stress(path, 0, COUNT, SECONDS, **with_sanitizer())
     print(f"{done} interleavings with AddressSanitizer")
     assert done > 0
 
