@@ -1,4 +1,4 @@
-"""Ctrl-C and other interrupts in loops, and the end of the interpreter with loops under way. Each in a process of its own."""
+"""Ctrl-C and other interrupts in loops, and the end of the interpreter with loops under way; each in a process."""
 
 import os
 import pathlib
@@ -9,6 +9,7 @@ import textwrap
 import time
 
 import pytest
+
 from c_headers import COMPILER, needs_compiler
 from python_package import ENVIRONMENT, write_indexed
 
@@ -35,7 +36,11 @@ def slow_reads(tmp_path_factory):
 def start(code, folder, *args, **environment):
     program = "import sys\nfrom python_package import check, hr, memory_in_use\n" + textwrap.dedent(code)
     return subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, args)], cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-c", program, *map(str, args)],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env={**ENVIRONMENT, **{name: str(value) for name, value in environment.items()}},
     )
 
@@ -155,7 +160,9 @@ INTERRUPTED = """
         return sum(step - 1 for step in steps)
 """
 
-NEXT = INTERRUPTED + """
+NEXT = (
+    INTERRUPTED
+    + """
     times = 3e-5, 1e-4, 3e-4, 1e-3
     loader = data.loader(batch=100)
     iterator = iter(loader)
@@ -182,8 +189,11 @@ NEXT = INTERRUPTED + """
     assert memory_in_use() == before, (memory_in_use(), before)
     print(lost, caught, len(numbers), len(swallowed))
 """
+)
 
-LOOPS = INTERRUPTED + """
+LOOPS = (
+    INTERRUPTED
+    + """
     times = 1e-3, 1e-2, 3e-2  # opening takes some milliseconds
     loader = data.loader(batch=100)
     while caught < wanted:
@@ -209,6 +219,7 @@ LOOPS = INTERRUPTED + """
     threads = sum(name.startswith("hr-") for name in names)
     print(lost, caught, len(numbers), len(swallowed), memory_in_use() - before, threads)
 """
+)
 
 
 def test_interrupts__in_next__lose_one_batch_each_at_most_and_repeat_none(folder):
@@ -218,7 +229,7 @@ def test_interrupts__in_next__lose_one_batch_each_at_most_and_repeat_none(folder
 
 def test_interrupts__that_leave_loops__repeat_none_and_leave_nothing(folder):
     out = finished(start(LOOPS, folder, INTERRUPTS // 10, 2), 120)[0]
-    lost, caught, delivered, swallowed, memory, threads = map(int, out.split())
+    _, caught, delivered, _, memory, threads = map(int, out.split())
     assert caught == INTERRUPTS // 10 and delivered > 0
     assert (memory, threads) == (0, 0)
 
@@ -229,8 +240,12 @@ ENDINGS = {
     "a batch": "batch = next(iter(data.loader(batch=100)))\n",
     "a view": "iterator = iter(data.loader(batch=100))\nview = next(iterator)['X'][5]\n",
     "a cycle": "kept = [data, iter(data.loader(batch=100))]\nkept += [next(kept[1])['X'], kept]\n",
-    "names in a module": "import builtins\nbuiltins.kept = (iter(data.loader(batch=100)), data)\nbuiltins.batch = next(builtins.kept[0])\n",
-    "an exception": "import os\nsys.excepthook = lambda *_: os._exit\nfor batch in data.loader(batch=100):\n    raise SystemExit(0)\n",
+    "names in a module": """
+import builtins
+builtins.kept = (iter(data.loader(batch=100)), data)
+builtins.batch = next(builtins.kept[0])
+""",
+    "an exception": "for batch in data.loader(batch=100):\n    raise SystemExit(0)\n",
     "a daemon thread in next()": """
 def run():
     while True:
@@ -280,5 +295,4 @@ def test_interpreter__that_ends_with_a_daemon_thread_that_waits__ends_in_time(fo
         threading.Timer(0.3, os.unlink, [os.environ["SLOW_READS"]]).start()
     """
     for _ in range(ENDS):
-        out, err = finished(start(code, folder, LD_PRELOAD=slow_reads, SLOW_READS=tmp_path / "slow"), 20)
-        assert out == ""
+        assert finished(start(code, folder, LD_PRELOAD=slow_reads, SLOW_READS=tmp_path / "slow"), 20)[0] == ""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from c_headers import COMPILER
 from python_package import ENVIRONMENT, PLACE, SOURCE, write_indexed
 
@@ -21,8 +22,19 @@ def path(tmp_path_factory):
 
 
 def stress(path, first, count, seconds, **environment):
-    program = [sys.executable, "-X", "faulthandler", SOURCE / "tests" / "python_stress.py", path, str(first), str(count), str(seconds)]
-    done = subprocess.run(program, env={**ENVIRONMENT, **environment}, capture_output=True, text=True, timeout=seconds + 500)
+    program = [
+        sys.executable,
+        "-X",
+        "faulthandler",
+        SOURCE / "tests" / "python_stress.py",
+        path,
+        str(first),
+        str(count),
+        str(seconds),
+    ]
+    done = subprocess.run(
+        program, env={**ENVIRONMENT, **environment}, capture_output=True, text=True, timeout=seconds + 500
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == "", done.stderr
     return int(done.stdout)
@@ -31,12 +43,17 @@ def stress(path, first, count, seconds, **environment):
 def with_sanitizer():
     if COMPILER is None or not ASAN.is_file():
         pytest.skip(f"no library {ASAN}; cmake --build --preset asan makes it")
-    found = subprocess.run([COMPILER, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
+    found = subprocess.run(
+        [COMPILER, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     if not os.path.isabs(found):
         pytest.skip("the compiler has no libasan.so to preload")
     return {
-        "LD_PRELOAD": found, "HEADRACE_LIBRARY": str(ASAN), "ASAN_OPTIONS": "detect_leaks=0:exitcode=99",
-        "UBSAN_OPTIONS": "halt_on_error=1", "PYTHONMALLOC": "malloc",
+        "LD_PRELOAD": found,
+        "HEADRACE_LIBRARY": str(ASAN),
+        "ASAN_OPTIONS": "detect_leaks=0:exitcode=99",
+        "UBSAN_OPTIONS": "halt_on_error=1",
+        "PYTHONMALLOC": "malloc",
     }
 
 

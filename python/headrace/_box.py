@@ -30,7 +30,8 @@ def _open_own() -> None:
         return
     options = new(_abi.hr_guard_options)
     options.record_folder = record_folder()
-    LIB.hr_guard_open(ctypes.byref(options), ctypes.byref(_own), None)  # without one the loader does its work all the same
+    # Without one the loader does its work all the same.
+    LIB.hr_guard_open(ctypes.byref(options), ctypes.byref(_own), None)
 
 
 def _close_own() -> None:

@@ -93,7 +93,7 @@ def _close_pointer(close: Callable[[Any], None], pointer: ctypes.c_void_p) -> No
 
 
 def completed(work: Callable[[], None]) -> None:
-    """Does it; where an interrupt came in between, does it once more, all of it, before the interrupt goes on its way."""
+    """Does it; where an interrupt came in between, does all of it once more, before the interrupt goes on its way."""
     try:
         work()
     except errors.Error:

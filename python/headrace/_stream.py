@@ -159,7 +159,8 @@ class Stream:
         """What is told of it afterwards is read when no other thread can take one batch more."""
         with contextlib.suppress(errors.ClosedError, errors.ForkedError), self.use() as pointer:
             self.last_state = self._place(pointer)
-            self.last_report, self.last_info = self._read("hr_loader_report", pointer), self._read("hr_loader_describe", pointer)
+            self.last_report = self._read("hr_loader_report", pointer)
+            self.last_info = self._read("hr_loader_describe", pointer)
             self._opened.closing = True
         _close(self._opened)
 

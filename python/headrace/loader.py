@@ -314,7 +314,7 @@ class Loader:
         >>> loader.report().limit in ("unknown", "disk", "decoding", "threads", "budget", "consumer")
         True
         """
-        stream = self._under_way()
+        stream = self._stream
         if stream is not None:
             with contextlib.suppress(errors.ClosedError):  # another thread may close it
                 return Report(stream.report())
@@ -326,7 +326,7 @@ class Loader:
 
     def info(self) -> dict[str, Any]:
         """What the loop under way, or the last one, does, needs and has done: `hr_loader_info` of the C API."""
-        stream = self._under_way()
+        stream = self._stream
         if stream is not None:
             with contextlib.suppress(errors.ClosedError):  # another thread may close it
                 return as_dict(stream.describe())
