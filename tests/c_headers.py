@@ -72,14 +72,18 @@ def _members(body):
 
 def _read_text(text, headers):
     defined = re.findall(r"^#define (HR_\w+)(?:\(\w+\))?[ \t]+(?:\\\n)?[ \t]*\S", text, re.MULTILINE)
-    headers.constants |= {name for name in defined if not name.endswith("_INIT") and name not in ("HR_API", "HR_NODISCARD")}
+    headers.constants |= {
+        name for name in defined if not name.endswith("_INIT") and name not in ("HR_API", "HR_NODISCARD")
+    }
     code = re.sub(r"^#.*?(?<!\\)$", "", text, flags=re.MULTILINE | re.DOTALL)
     for name, body in re.findall(r"typedef struct (\w+) \{(.*?)\} \1;", code, re.DOTALL):
         headers.structs[name] = dict(_members(body))
     for name, body in re.findall(r"typedef enum (\w+) \{(.*?)\} \1;", code, re.DOTALL):
         headers.enums.add(name)
         headers.constants |= set(re.findall(r"\bHR_\w+", body))
-    for result, name, arguments in re.findall(r"HR_API\s(?:HR_NODISCARD\s)?([\w\s*]+?)\b(hr_\w+)\((.*?)\);", code, re.DOTALL):
+    for result, name, arguments in re.findall(
+        r"HR_API\s(?:HR_NODISCARD\s)?([\w\s*]+?)\b(hr_\w+)\((.*?)\);", code, re.DOTALL
+    ):
         headers.functions[name] = [" ".join(result.split()), *(_member(part)[1] for part in _apart(arguments))]
 
 
@@ -98,7 +102,9 @@ def measure(include, headers, folder):
         lines.append(f'printf("{name} %zu\\n", sizeof({name}));')
         for member in members:
             size = f"sizeof((({name} *)0)->{member})"
-            lines.append(f'printf("{name}.{member} %zu\\n{name}.{member}.bytes %zu\\n", offsetof({name}, {member}), {size});')
+            lines.append(
+                f'printf("{name}.{member} %zu\\n{name}.{member}.bytes %zu\\n", offsetof({name}, {member}), {size});'
+            )
     source = "#include <stddef.h>\n#include <stdio.h>\n"
     source += "".join(f'#include "{path}"\n' for path in sorted(include.glob("*.h")))
     (folder / "measure.c").write_text(f"{source}int main(void)\n{{\n" + "\n".join(lines) + "\nreturn 0;\n}\n")

@@ -29,8 +29,11 @@ def load(text):
 
 
 def structs_of(abi):
-    return {name: made for name, made in vars(abi).items() if isinstance(made, type) and issubclass(made, ctypes.Structure)
-            and made is not ctypes.Structure}
+    return {
+        name: made
+        for name, made in vars(abi).items()
+        if isinstance(made, type) and issubclass(made, ctypes.Structure) and made is not ctypes.Structure
+    }
 
 
 def constants_of(abi):
@@ -63,7 +66,9 @@ class Comparison:
 
     def constants(self):
         ours = constants_of(self.abi)
-        self.differs("constants", sorted(set(ours) - self.headers.constants), sorted(self.headers.constants - set(ours)))
+        self.differs(
+            "constants", sorted(set(ours) - self.headers.constants), sorted(self.headers.constants - set(ours))
+        )
         for name in set(ours) & self.headers.constants:
             value = ours[name](0) if callable(ours[name]) else ours[name]
             self.differs(name, value, self.measured[name])
@@ -163,14 +168,26 @@ PYTHON_DRIFTS = {
     "own constant": (r"HR_TIMEOUT = 100\n", "HR_TIMEOUT = 100\nHR_EXTRA = 1\n", "constants"),
     "sign": (r'\("os_errno", c_int32\)', '("os_errno", c_uint32)', "hr_error.os_errno"),
     "float for int": (r'\("inflation", c_double\)', '("inflation", c_uint64)', "inflation"),
-    "swapped": (r'("num_samples", c_uint32\),\s+\()"num_padding"', r'"num_padding", c_uint32), ("num_samples"', "members"),
+    "swapped": (
+        r'("num_samples", c_uint32\),\s+\()"num_padding"',
+        r'"num_padding", c_uint32), ("num_samples"',
+        "members",
+    ),
     "no last member": (r'\("trace_events", c_uint64\),\n', "", "members of hr_loader_options"),
     "array length": (r"c_char \* 96", "c_char * 95", "other_storage"),
     "pointer's target": (r'\("scale", POINTER\(c_float\)\)', '("scale", POINTER(c_double))', "hr_finish.scale"),
     "callback": (r"CFUNCTYPE\(c_int, c_void_p, c_uint64\)", "CFUNCTYPE(c_int, c_void_p, c_uint32)", "on_resume"),
     "no struct": (r"\bhr_rank_info\b", "hr_other_info", "hr_other_info"),
-    "argument's type": (r'"hr_loader_next": \(c_int, c_void_p, c_int64', '"hr_loader_next": (c_int, c_void_p, c_int', "hr_loader_next"),
-    "no argument": (r'"hr_dataset_num_samples": \(c_uint64, c_void_p\)', '"hr_dataset_num_samples": (c_uint64,)', "hr_dataset_num_samples"),
+    "argument's type": (
+        r'"hr_loader_next": \(c_int, c_void_p, c_int64',
+        '"hr_loader_next": (c_int, c_void_p, c_int',
+        "hr_loader_next",
+    ),
+    "no argument": (
+        r'"hr_dataset_num_samples": \(c_uint64, c_void_p\)',
+        '"hr_dataset_num_samples": (c_uint64,)',
+        "hr_dataset_num_samples",
+    ),
     "result": (r'"hr_memory_in_use": \(c_uint64', '"hr_memory_in_use": (c_int', "hr_memory_in_use"),
     "no result": (r'"hr_memory_cap": \(c_uint64', '"hr_memory_cap": (None', "hr_memory_cap"),
     "no function": (r'"hr_version": \(c_char_p,\),', "", "hr_version"),
@@ -179,15 +196,50 @@ PYTHON_DRIFTS = {
 HEADER_DRIFTS = {
     "a value": ("status.h", r"HR_TIMEOUT = 100", "HR_TIMEOUT = 99", "HR_TIMEOUT"),
     "a new status": ("status.h", r"HR_TIMEOUT = 100", "HR_ERR_NEW = 23, HR_TIMEOUT = 100", "constants"),
-    "a new macro": ("loader.h", r"#define HR_LOADER_STATE_BYTES", "#define HR_NEW 5u\n#define HR_LOADER_STATE_BYTES", "constants"),
+    "a new macro": (
+        "loader.h",
+        r"#define HR_LOADER_STATE_BYTES",
+        "#define HR_NEW 5u\n#define HR_LOADER_STATE_BYTES",
+        "constants",
+    ),
     "a new member": ("hold.h", r"uint32_t reserved;", "uint32_t reserved; uint64_t more;", "members of hr_taken_batch"),
-    "in the padding": ("dataset.h", r"(uint32_t field;[^}]*?uint64_t first_sample;)", r"uint32_t more; \1", "members of hr_damage"),
-    "another name": ("loader.h", r"uint32_t device_slots; +/\*\*< batches that the GPU has room for: m", "uint32_t slots; /**< m", "members"),
-    "a new argument": ("hold.h", r"hr_batch_let_go\(hr_batch \*batch\)", "hr_batch_let_go(hr_batch *batch, int how)", "hr_batch_let_go"),
+    "in the padding": (
+        "dataset.h",
+        r"(uint32_t field;[^}]*?uint64_t first_sample;)",
+        r"uint32_t more; \1",
+        "members of hr_damage",
+    ),
+    "another name": (
+        "loader.h",
+        r"uint32_t device_slots; +/\*\*< batches that the GPU has room for: m",
+        "uint32_t slots; /**< m",
+        "members",
+    ),
+    "a new argument": (
+        "hold.h",
+        r"hr_batch_let_go\(hr_batch \*batch\)",
+        "hr_batch_let_go(hr_batch *batch, int how)",
+        "hr_batch_let_go",
+    ),
     "another argument": ("memory.h", r"set_cap\(uint64_t", "set_cap(uint32_t", "hr_memory_set_cap"),
-    "another result": ("dataset.h", r"HR_API uint32_t hr_dataset_num_files", "HR_API uint64_t hr_dataset_num_files", "hr_dataset_num_files"),
-    "a new function": ("hold.h", r"HR_API void hr_batch_let_go", "HR_API int hr_new(void);\nHR_API void hr_batch_let_go", "hr_new"),
-    "a new struct": ("hold.h", r"HR_API void hr_batch_let_go", "typedef struct hr_a {\n int b;\n} hr_a;\nHR_API void hr_batch_let_go", "hr_a"),
+    "another result": (
+        "dataset.h",
+        r"HR_API uint32_t hr_dataset_num_files",
+        "HR_API uint64_t hr_dataset_num_files",
+        "hr_dataset_num_files",
+    ),
+    "a new function": (
+        "hold.h",
+        r"HR_API void hr_batch_let_go",
+        "HR_API int hr_new(void);\nHR_API void hr_batch_let_go",
+        "hr_new",
+    ),
+    "a new struct": (
+        "hold.h",
+        r"HR_API void hr_batch_let_go",
+        "typedef struct hr_a {\n int b;\n} hr_a;\nHR_API void hr_batch_let_go",
+        "hr_a",
+    ),
 }
 
 

@@ -11,8 +11,22 @@ import pytest
 from headrace_command import good
 from python_package import check, hr, memory_in_use, rows_of, run_in_child, write_indexed
 
-DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
-          "complex64", "complex128"]
+DTYPES = [
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +102,9 @@ def test_bfloat16__with_ml_dtypes__is_its_type(bfloat16):
 def test_bfloat16__without_ml_dtypes__is_its_bits(bfloat16, monkeypatch):
     monkeypatch.setitem(sys.modules, "ml_dtypes", None)
     with hr.open(bfloat16[0]) as data:
-        assert data["v"].dtype == np.uint16 and data["v"].kind == "bfloat16" and np.array_equal(data["v"][:], bfloat16[1])
+        assert (
+            data["v"].dtype == np.uint16 and data["v"].kind == "bfloat16" and np.array_equal(data["v"][:], bfloat16[1])
+        )
         assert np.array_equal(next(iter(data.loader(batch=20)))["v"], bfloat16[1])
 
 
@@ -175,7 +191,9 @@ def test_index__of_more_than_the_budget__is_refused_with_words(tmp_path):
     write_indexed(tmp_path, num_samples=120_000)
     with hr.open(tmp_path / "train.hrd", budget="8M") as data:
         for index in (slice(None), np.arange(100_000), np.ones(120_000, bool), ..., slice(None, None, -1)):
-            with pytest.raises(hr.BudgetError, match=r"\d+\.\d+ MiB, more than the budget of 8\.00 MiB; stream them with loader\(\)"):
+            with pytest.raises(
+                hr.BudgetError, match=r"\d+\.\d+ MiB, more than the budget of 8\.00 MiB; stream them with loader\(\)"
+            ):
                 data["X"][index]
         with pytest.raises(hr.BudgetError):
             np.asarray(data["X"])
@@ -305,8 +323,16 @@ def test_close__twice_and_after_use__refuses_what_reads(folder):
     data.close()
     data.close()
     assert np.array_equal(kept, rows_of([3])["X"][0]) and memory_in_use() == before
-    for use in (lambda: X[3], data.info, lambda: data.split(1.0), lambda: data.plan(batch=3), lambda: X.statistics,
-                lambda: next(iter(data.loader(batch=3))), lambda: list(X), lambda: data.footer):
+    for use in (
+        lambda: X[3],
+        data.info,
+        lambda: data.split(1.0),
+        lambda: data.plan(batch=3),
+        lambda: X.statistics,
+        lambda: next(iter(data.loader(batch=3))),
+        lambda: list(X),
+        lambda: data.footer,
+    ):
         with pytest.raises(hr.ClosedError, match=r"the data set .*train\.hrd is closed; open it again"):
             use()
     assert len(data) == 1000 and "train.hrd" in repr(data)
@@ -316,19 +342,42 @@ ERRORS = {
     "NotFoundError": (hr.NotFoundError, FileNotFoundError, lambda folder, data: hr.open(folder / "none.hrd")),
     "NotFoundError in a folder": (hr.NotFoundError, OSError, lambda folder, data: hr.open(folder / "no" / "none.hrd")),
     "FieldNotFoundError": (hr.FieldNotFoundError, KeyError, lambda folder, data: data["Z"]),
-    "FieldNotFoundError of a loader": (hr.NotFoundError, hr.Error, lambda folder, data: next(iter(data.loader(batch=1, fields=["Z"])))),
+    "FieldNotFoundError of a loader": (
+        hr.NotFoundError,
+        hr.Error,
+        lambda folder, data: next(iter(data.loader(batch=1, fields=["Z"]))),
+    ),
     "InvalidError": (hr.InvalidError, ValueError, lambda folder, data: data.loader(batch=0)),
     "InvalidError of a path": (hr.InvalidError, ValueError, lambda folder, data: hr.open("a\0b")),
     "BudgetError": (hr.BudgetError, MemoryError, lambda folder, data: next(iter(data.loader(batch=100, budget="64K")))),
     "CorruptError": (hr.CorruptError, hr.Error, lambda folder, data: hr.open(folder / "X.npy")),
     "IoError": (hr.IoError, OSError, lambda folder, data: hr.open(folder)),
-    "ExistsError": (hr.ExistsError, FileExistsError, lambda folder, data: hr.convert(folder / "X.npy", out=folder / "train.hrd")),
-    "MismatchError": (hr.MismatchError, hr.Error, lambda folder, data: next(
-        iter(data.loader(batch=8, resume=data.loader(batch=9).state())))),
-    "CorruptError of a state": (hr.CorruptError, hr.Error, lambda folder, data: next(iter(data.loader(batch=8, resume=b"x" * 256)))),
+    "ExistsError": (
+        hr.ExistsError,
+        FileExistsError,
+        lambda folder, data: hr.convert(folder / "X.npy", out=folder / "train.hrd"),
+    ),
+    "MismatchError": (
+        hr.MismatchError,
+        hr.Error,
+        lambda folder, data: next(iter(data.loader(batch=8, resume=data.loader(batch=9).state()))),
+    ),
+    "CorruptError of a state": (
+        hr.CorruptError,
+        hr.Error,
+        lambda folder, data: next(iter(data.loader(batch=8, resume=b"x" * 256))),
+    ),
     "ClosedError": (hr.ClosedError, ValueError, lambda folder, data: closed(data)["X"][0]),
-    "UnsupportedError": (hr.UnsupportedError, hr.Error, lambda folder, data: pickle.dumps(next(iter(data.loader(batch=8))))),
-    "NoDeviceModuleError": (hr.DeviceError, hr.Error, lambda folder, data: next(iter(data.loader(batch=8, device="cuda:255")))),
+    "UnsupportedError": (
+        hr.UnsupportedError,
+        hr.Error,
+        lambda folder, data: pickle.dumps(next(iter(data.loader(batch=8)))),
+    ),
+    "NoDeviceModuleError": (
+        hr.DeviceError,
+        hr.Error,
+        lambda folder, data: next(iter(data.loader(batch=8, device="cuda:255"))),
+    ),
 }
 
 
@@ -349,7 +398,9 @@ def test_error__of_each_kind__is_of_these_classes_and_has_words(name, folder, da
 def test_error__of_the_library__has_its_numbers(folder):
     with pytest.raises(FileNotFoundError) as raised:
         hr.open(folder / "none.hrd")
-    assert (raised.value.status, raised.value.errno, raised.value.os_errno) == (8, 2, 2) and "none.hrd" in str(raised.value)
+    assert (raised.value.status, raised.value.errno, raised.value.os_errno) == (8, 2, 2) and "none.hrd" in str(
+        raised.value
+    )
     assert pickle.loads(pickle.dumps(raised.value)).args == raised.value.args
 
 
@@ -373,6 +424,5 @@ def test_damage__in_a_chunk__is_an_error_that_names_the_place(folder, tmp_path):
         loader = data.loader(batch=10)
         for _ in range(2):
             with pytest.raises(hr.CorruptError):
-                for batch in loader:
-                    check(batch)
+                list(map(check, loader))
     assert len(hr.verify(tmp_path / "damaged.hrd")) > 0

@@ -92,7 +92,9 @@ FIRST = {
 }
 OTHER = {
     "integer": lambda rng: int(rng.integers(-4, 4)),
-    "slice": lambda rng: slice(*[maybe(rng, int(rng.integers(-4, 5))) for _ in range(2)], int(rng.choice([-2, -1, 1, 2]))),
+    "slice": lambda rng: slice(
+        *[maybe(rng, int(rng.integers(-4, 5))) for _ in range(2)], int(rng.choice([-2, -1, 1, 2]))
+    ),
     "list": lambda rng: [int(entry) for entry in rng.integers(-3, 3, rng.choice([1, 2]))],
     "ellipsis": lambda rng: ...,
     "new axis": lambda rng: None,

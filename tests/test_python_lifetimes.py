@@ -30,7 +30,7 @@ def held():
     gc.collect()
     tasks = set()
     for _ in range(100):
-        tasks = {task for task in os.listdir("/proc/self/task")}
+        tasks = set(os.listdir("/proc/self/task"))
         names = [name_of(task) for task in tasks]
         if not any(name.startswith("hr-") for name in names):
             break
@@ -80,7 +80,11 @@ def test_views__with_writable_false__cannot_be_written(data):
     batch = next(iter(data.loader(batch=10, writable=False)))
     with pytest.raises(ValueError, match="read-only"):
         batch["X"][0] = 1
-    assert not batch["X"].flags.writeable and not batch["y"].base.flags.writeable if hasattr(batch["y"].base, "flags") else True
+    assert (
+        not batch["X"].flags.writeable and not batch["y"].base.flags.writeable
+        if hasattr(batch["y"].base, "flags")
+        else True
+    )
     assert batch.copy()["X"].flags.writeable
 
 
@@ -94,12 +98,20 @@ def test_view__of_a_batch_that_is_gone__keeps_its_memory(data):
     assert list(views[0]) == [3, 4]
 
 
-@pytest.mark.parametrize("derive", [
-    lambda array: array[2:4], lambda array: array.reshape(-1)[::3], lambda array: memoryview(array),
-    lambda array: np.frombuffer(array, np.uint8), lambda array: array.view(np.uint8), lambda array: iter(array),
-    lambda array: np.lib.stride_tricks.as_strided(array, (2,), (4,)), lambda array: array.__array_interface__ and array.T,
-    lambda array: np.from_dlpack(array) if hasattr(np, "from_dlpack") else array,
-])
+@pytest.mark.parametrize(
+    "derive",
+    [
+        lambda array: array[2:4],
+        lambda array: array.reshape(-1)[::3],
+        lambda array: memoryview(array),
+        lambda array: np.frombuffer(array, np.uint8),
+        lambda array: array.view(np.uint8),
+        lambda array: iter(array),
+        lambda array: np.lib.stride_tricks.as_strided(array, (2,), (4,)),
+        lambda array: array.__array_interface__ and array.T,
+        lambda array: np.from_dlpack(array) if hasattr(np, "from_dlpack") else array,
+    ],
+)
 def test_slot__with_anything_derived_from_a_view__is_not_used_again(data, derive):
     iterator = iter(data.loader(batch=10, held=1))
     batch = next(iterator)
@@ -203,14 +215,20 @@ def test_batch__after_its_loop_was_left__has_its_arrays_but_not_its_indices(data
     batch = next(iter(data.loader(batch=10)))
     check(batch)
     assert not batch.padding.any()
-    with pytest.raises(hr.ClosedError, match="batch 0 of epoch 0: its loop has ended or was left; ask while it is under way"):
+    with pytest.raises(
+        hr.ClosedError, match="batch 0 of epoch 0: its loop has ended or was left; ask while it is under way"
+    ):
         batch.indices  # noqa: B018
 
 
 def test_pickle__of_batches_loaders_and_iterators__is_refused_with_words(data):
     loader = data.loader(batch=10)
     iterator = iter(loader)
-    for made, words in ((next(iterator), "pickle batch.copy()"), (loader, "pickle its data set, and state"), (iterator, "a loop over a loader cannot be pickled")):
+    for made, words in (
+        (next(iterator), "pickle batch.copy()"),
+        (loader, "pickle its data set, and state"),
+        (iterator, "a loop over a loader cannot be pickled"),
+    ):
         with pytest.raises(hr.UnsupportedError) as raised:
             pickle.dumps(made)
         assert words in str(raised.value)
@@ -232,20 +250,23 @@ def test_loop__left_by_break_with_a_batch__keeps_only_the_batch(data, nothing_le
     loader = data.loader(batch=10)
     before = memory_in_use()
     for batch in loader:
+        view = batch["y"]
         break
-    view = batch["y"]
     assert threads_of_headrace() == 0
     assert before < memory_in_use() and list(view) == list(range(10))
     del view, batch
     assert memory_in_use() == before
 
 
+def fail_at(number, loader):
+    for batch in loader:
+        1 // (number - batch.number)
+
+
 def test_loop__left_by_an_exception__gives_everything_back(data, nothing_left):
     loader = data.loader(batch=10)
     with pytest.raises(ZeroDivisionError):
-        for batch in loader:
-            1 // (7 - batch.number)
-    del batch
+        fail_at(7, loader)
     assert loader.step == 8
 
 
@@ -271,7 +292,11 @@ def test_iterator__in_a_cycle__is_collected_with_all_that_it_has(folder):
 
 def test_cell__run_again_in_the_middle__goes_on_without_the_old_loop(data, nothing_left):
     names = {"data": data}
-    cell = compile("loader = data.loader(batch=10)\niterator = iter(loader)\nbatch = next(iterator)\nview = batch['X']", "cell", "exec")
+    cell = compile(
+        "loader = data.loader(batch=10)\niterator = iter(loader)\nbatch = next(iterator)\nview = batch['X']",
+        "cell",
+        "exec",
+    )
     exec(cell, names)
     once = memory_in_use()
     for _ in range(10):
@@ -305,20 +330,24 @@ def test_loops__that_fail_to_open__leave_nothing(data, nothing_left):
             iter(data.loader(batch=10, fields=["Z"]))
 
 
+def close_within(loader, data, batches):
+    for batch in loader:
+        batches.append(batch)
+        data.close()
+
+
 def test_close__of_the_data_set_in_a_loop__ends_it_and_leaves_what_is_held(folder):
     before = held()
     data = hr.open(folder / "train.hrd")
     loader = data.loader(batch=10)
     batches = []
     with pytest.raises(hr.ClosedError, match="the loader is closed"):
-        for batch in loader:
-            batches.append(batch)
-            data.close()
+        close_within(loader, data, batches)
     assert list(batches[0]["y"]) == list(range(10))
     check(batches[0])
     with pytest.raises(hr.ClosedError):
         next(iter(loader))
-    del batch, batches, loader, data
+    del batches, loader, data
     assert held() == before
 
 
@@ -356,8 +385,15 @@ def test_fork__with_a_live_loader__raises_in_the_child_and_goes_on_in_the_parent
     view = batch["y"]
 
     def work():
-        for use in (lambda: next(iterator), loader.state, loader.report, lambda: batch["X"], lambda: batch.indices,
-                    lambda: batch.copy(), lambda: list(batch)):
+        for use in (
+            lambda: next(iterator),
+            loader.state,
+            loader.report,
+            lambda: batch["X"],
+            lambda: batch.indices,
+            lambda: batch.copy(),
+            lambda: list(batch),
+        ):
             with pytest.raises(hr.ForkedError) as raised:
                 use()
             assert isinstance(raised.value, RuntimeError) and len(str(raised.value)) > 30

@@ -1,4 +1,4 @@
-"""Loaders in Python: every option against the C command, epochs, resume at every batch, and what a loop says of itself."""
+"""Loaders in Python: options against the C command, epochs, resume at every batch, what a loop says of itself."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def an_epoch(loader):
 
 
 def all_of(loader):
-    """(epoch, number, y) of the batches of all its loops; the first is empty where the end of an epoch is still to come."""
+    """(epoch, number, y) of the batches of all its loops; the first is empty where an epoch's end is still to come."""
     found, empty = [], 0
     while empty < 2:
         loop = [(batch.epoch, batch.number, batch["y"].tolist()) for batch in loader]
@@ -62,12 +62,21 @@ OPTIONS = {
     "drop": (["--drop-last"], {"last": "drop"}),
     "pad": (["--shuffle", "--pad-last"], {"shuffle": True, "last": "pad"}),
     "streams": (["--shuffle", "--streams", 4], {"shuffle": True, "streams": 4}),
-    "rank": (["--shuffle", "--streams", 4, "--rank", 1, "--world-size", 2], {"shuffle": True, "streams": 4, "rank": 1, "world_size": 2}),
+    "rank": (
+        ["--shuffle", "--streams", 4, "--rank", 1, "--world-size", 2],
+        {"shuffle": True, "streams": 4, "rank": 1, "world_size": 2},
+    ),
     "rank and pad": (["--rank", 2, "--world-size", 3, "--pad-last"], {"rank": 2, "world_size": 3, "last": "pad"}),
     "range": (["--range", "100:700"], {"subset": lambda data: data.subset(100, 700)}),
-    "every": (["--every", 3, "--offset", 1, "--shuffle"], {"subset": lambda data: data.subset(1, None, 3), "shuffle": True}),
+    "every": (
+        ["--every", 3, "--offset", 1, "--shuffle"],
+        {"subset": lambda data: data.subset(1, None, 3), "shuffle": True},
+    ),
     "listed": (["--subset", "part.npy"], {"subset": lambda data: data.subset_from_npy("part.npy")}),
-    "a split": (["--split", "0.7,0.3", "--part", 1, "--split-seed", 5], {"subset": lambda data: data.split(0.7, 0.3, seed=5)[1]}),
+    "a split": (
+        ["--split", "0.7,0.3", "--part", 1, "--split-seed", 5],
+        {"subset": lambda data: data.split(0.7, 0.3, seed=5)[1]},
+    ),
     "threads": (["--threads", 1, "--shuffle"], {"threads": 1, "shuffle": True}),
     "budget": (["--budget", "24M", "--shuffle"], {"budget": "24M", "shuffle": True}),
     "not placed": (["--numa", "off"], {"numa": False}),
@@ -108,7 +117,9 @@ def test_finish__of_a_field__is_what_it_says(data):
     batch = next(iter(data.loader(batch=BATCH, finish=finish)))
     assert np.array_equal(batch["X"], rows_of(batch["y"])["X"] * np.float32(0.5) - np.float32(1))
     whole = rows_of(np.arange(SAMPLES))["X"].astype(np.float64)
-    standard = np.concatenate([b.copy()["X"] for b in data.loader(batch=BATCH, finish={"X": hr.Finish(standardize=True)})])
+    standard = np.concatenate(
+        [b.copy()["X"] for b in data.loader(batch=BATCH, finish={"X": hr.Finish(standardize=True)})]
+    )
     assert np.allclose(standard, (whole - whole.mean()) / whole.std(), atol=1e-3)
     with pytest.raises(hr.InvalidError, match="scale has 2 entries and shift 3"):
         data.loader(batch=1, finish={"X": hr.Finish("float32", scale=[1, 2], shift=[1, 2, 3])})
@@ -119,7 +130,10 @@ def test_check_finite__of_a_field_with_nan__counts_and_places_them(tmp_path):
     x[[17, 63]] = np.nan
     np.save(tmp_path / "x.npy", x)
     good("convert", "x.npy", "-o", "x.hrd", "--quiet", cwd=tmp_path)
-    with hr.open(tmp_path / "x.hrd") as data, data.loader(batch=10, finish={"x": hr.Finish(check_finite=True)}) as loader:
+    with (
+        hr.open(tmp_path / "x.hrd") as data,
+        data.loader(batch=10, finish={"x": hr.Finish(check_finite=True)}) as loader,
+    ):
         bad = {batch.number: batch.bad_values("x") for batch in loader}
         assert [bad[number]["num_nan"] for number in range(10)] == [0, 1, 0, 0, 0, 0, 1, 0, 0, 0]
         assert loader.bad_values("x")["num_nan"] == 2 and loader.bad_values("x")["first_sample"] == 17
@@ -323,7 +337,9 @@ def test_checkpoint__and_the_command__read_each_others_files(data, path, tmp_pat
             break
     loader.checkpoint(tmp_path / "ours")
     by_command = order_of(path, tmp_path, "--batch", BATCH, "--shuffle", "--seed", 4, "--resume", tmp_path / "ours")
-    assert np.array_equal(by_command, an_epoch(data.loader(batch=BATCH, shuffle=True, seed=4, resume=tmp_path / "ours")))
+    assert np.array_equal(
+        by_command, an_epoch(data.loader(batch=BATCH, shuffle=True, seed=4, resume=tmp_path / "ours"))
+    )
     good("epoch", path, "--batch", BATCH, "--max-batches", 3, "--save-state", tmp_path / "theirs", "--quiet")
     assert data.loader(batch=BATCH, resume=tmp_path / "theirs").step == 3
 
@@ -339,7 +355,14 @@ def test_resume__of_other_ranks__goes_on_with_the_same_batches(many_chunks):
 
 def test_resume__with_another_order_or_data__is_refused(data, tmp_path):
     place = data.loader(batch=BATCH, shuffle=True, seed=1).state(step=3)
-    for changed in ({"seed": 2}, {"batch": BATCH + 1}, {"shuffle": False}, {"window": 3}, {"streams": 2}, {"subset": data.subset(0, 500)}):
+    for changed in (
+        {"seed": 2},
+        {"batch": BATCH + 1},
+        {"shuffle": False},
+        {"window": 3},
+        {"streams": 2},
+        {"subset": data.subset(0, 500)},
+    ):
         with pytest.raises(hr.MismatchError):
             next(iter(data.loader(**{"batch": BATCH, "shuffle": True, "seed": 1, **changed}, resume=place)))
     write_indexed(tmp_path, SAMPLES)

@@ -92,6 +92,17 @@ def _close_pointer(close: Callable[[Any], None], pointer: ctypes.c_void_p) -> No
         close(value)
 
 
+def completed(work: Callable[[], None]) -> None:
+    """Does it; where an interrupt came in between, does all of it once more, before the interrupt goes on its way."""
+    try:
+        work()
+    except errors.Error:
+        raise
+    except BaseException:
+        work()
+        raise
+
+
 class _Forks(Protocol):
     def after_fork(self) -> None: ...
 

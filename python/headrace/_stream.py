@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import struct
 import threading
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _abi, _box, errors
-from ._handle import Handle, User, register_fork
+from ._handle import Handle, User, completed, register_fork
 from ._library import LIB, call, new
 from .batch import Batch, BatchField, Hold
 from .dtypes import name_of, to_numpy
@@ -95,6 +96,10 @@ class Opened:
 
 
 def _close(opened: Opened) -> None:
+    completed(lambda: _close_once(opened))
+
+
+def _close_once(opened: Opened) -> None:
     opened.closing = True  # a take() in another thread ends at its next step
     if opened.owner == threading.get_ident():
         return  # collected inside of use(), which closes it then
@@ -112,6 +117,10 @@ class Stream:
     """Made by Loader. `take()` may be called by any thread: one at a time is served."""
 
     def __init__(self, dataset: Dataset, options: _abi.hr_loader_options, writable: bool) -> None:
+        # Of a stream that was closed by hand.
+        self.last_state: bytes | None = None
+        self.last_report: _abi.hr_loader_report_info | None = None
+        self.last_info: _abi.hr_loader_info | None = None
         self._max_held = options.max_held_batches or 2
         opened = self._opened = Opened(dataset._handle, writable, options.device)
         weakref.finalize(self, _close, opened)
@@ -144,6 +153,15 @@ class Stream:
         return self._opened.closing
 
     def close(self) -> None:
+        completed(self._end)
+
+    def _end(self) -> None:
+        """What is told of it afterwards is read when no other thread can take one batch more."""
+        with contextlib.suppress(errors.ClosedError, errors.ForkedError), self.use() as pointer:
+            self.last_state = self._place(pointer)
+            self.last_report = self._read("hr_loader_report", pointer)
+            self.last_info = self._read("hr_loader_describe", pointer)
+            self._opened.closing = True
         _close(self._opened)
 
     def take(self, epoch: int | None = None) -> Batch | None:
@@ -161,8 +179,9 @@ class Stream:
                     if not opened.fields:
                         self._read_fields()
                     batch = Batch(opened, self._data[:], figures)
-                    hold = Hold()
-                    # Nothing that could be interrupted comes between these three: the memory has one owner.
+                    hold, let_go = Hold(), functools.partial(LIB.hr_batch_let_go, taken.batch)
+                    # Nothing that could be interrupted comes between these: the memory has one owner.
+                    hold.__del__ = let_go
                     hold.pointer = taken.batch
                     taken.batch = None
                     batch._hold = hold
@@ -205,9 +224,12 @@ class Stream:
     def state(self) -> bytes:
         """The place after the batches that `take()` has returned."""
         with self.use() as pointer:
-            if self._taken.batch is not None:
-                return self._state("hr_loader_state_at", pointer, self._taken.epoch, self._taken.number)
-            return self._state("hr_loader_state", pointer)
+            return self._place(pointer)
+
+    def _place(self, pointer: int) -> bytes:
+        if self._taken.batch is not None:
+            return self._state("hr_loader_state_at", pointer, self._taken.epoch, self._taken.number)
+        return self._state("hr_loader_state", pointer)
 
     def state_at(self, epoch: int, number: int) -> bytes:
         with self.use() as pointer:
@@ -220,15 +242,16 @@ class Stream:
         return room.raw[: used.value]
 
     def describe(self) -> _abi.hr_loader_info:
-        found = new(_abi.hr_loader_info)
-        self._fill("hr_loader_describe", found)
-        return found
+        with self.use() as pointer:
+            found: _abi.hr_loader_info = self._read("hr_loader_describe", pointer)
+            return found
 
     def report(self) -> _abi.hr_loader_report_info:
-        found = new(_abi.hr_loader_report_info)
-        self._fill("hr_loader_report", found)
-        return found
-
-    def _fill(self, function: str, found: Any) -> None:
         with self.use() as pointer:
-            call(function, pointer, ctypes.byref(found))
+            found: _abi.hr_loader_report_info = self._read("hr_loader_report", pointer)
+            return found
+
+    def _read(self, function: str, pointer: int) -> Any:
+        found = new(_abi.hr_loader_info if function == "hr_loader_describe" else _abi.hr_loader_report_info)
+        call(function, pointer, ctypes.byref(found))
+        return found

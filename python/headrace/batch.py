@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import weakref
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
@@ -13,21 +12,20 @@ import numpy.typing as npt
 
 from . import _abi, errors
 from ._dlpack import DeviceArray
-from ._library import LIB, as_dict, call, new
+from ._library import as_dict, call, new
 
 if TYPE_CHECKING:
     from ._stream import Opened
 
 
 class Hold:
-    """Keeps the memory of one batch, for as long as it is referred to: by the batch, and by what its arrays lie in."""
+    """Keeps the memory of one batch, for as long as it is referred to: by the batch, and by what its arrays lie in.
+    What is called at its end is in a slot, so that no code of Python's runs there, which an interrupt could end: the
+    memory would be held for ever."""
 
-    __slots__ = ("pointer",)
-    pointer: int | None
-
-    def __del__(self, _let_go: Any = LIB.hr_batch_let_go) -> None:
-        with contextlib.suppress(AttributeError):  # an interrupt came before it was set
-            _let_go(self.pointer)
+    __slots__ = ("__del__", "pointer")
+    __del__: Any
+    pointer: int
 
 
 class BatchField:

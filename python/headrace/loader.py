@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _abi, _options, errors
-from ._handle import register_fork
+from ._handle import completed, register_fork
 from ._library import as_dict, call, new
 from ._options import Finish
 from ._stream import Stream
@@ -190,9 +191,17 @@ class Loader:
             return stream
 
     def _is_done(self) -> bool:
-        if self._state is None or self._epochs is None:
+        state = self._place()
+        if state is None or self._epochs is None:
             return False
-        return _options.epoch_of(self._state) >= self._first_epoch + self._epochs
+        return _options.epoch_of(state) >= self._first_epoch + self._epochs
+
+    def _place(self) -> bytes | None:
+        """Where the next stream begins."""
+        stream = self._stream
+        if stream is not None and stream.last_state is not None:
+            return stream.last_state  # another thread is closing it
+        return self._state
 
     def after_fork(self) -> None:
         self._opening = threading.Lock()
@@ -205,9 +214,10 @@ class Loader:
         options = self._built.struct
         options.resume_state, options.resume_state_bytes = None, 0
         options.first_epoch, options.num_epochs = self._first_epoch, self._epochs or 0
-        if self._state is not None:
-            self._built.resume(self._state)
-            epoch = _options.epoch_of(self._state)
+        state = self._place()
+        if state is not None:
+            self._built.resume(state)
+            epoch = _options.epoch_of(state)
             if self._epochs is not None:
                 options.num_epochs = max(1, self._first_epoch + self._epochs - epoch)
         return Stream(self.dataset, options, self._writable)
@@ -220,17 +230,18 @@ class Loader:
 
     def close(self) -> None:
         """Give threads and memory back; what is held stays as it is. The next loop goes on where this one was."""
-        stream, self._stream = self._stream, None
-        if stream is None or stream.closed:
+        completed(self._close)
+
+    def _close(self) -> None:
+        stream = self._stream
+        if stream is None:
             return
-        try:
-            self._state = stream.state()
-            self._reported = Report(stream.report())
-            self._described = as_dict(stream.describe())
-        except (errors.ClosedError, errors.ForkedError):
-            pass  # in a forked child nothing is known of it
-        finally:
-            stream.close()
+        stream.close()
+        if stream.last_report is not None and stream.last_info is not None:
+            self._reported, self._described = Report(stream.last_report), as_dict(stream.last_info)
+        state = stream.last_state or self._state
+        if self._stream is stream:  # no other thread comes between this and the next line
+            self._state, self._stream = state, None
 
     def __enter__(self) -> Loader:
         return self
@@ -254,9 +265,11 @@ class Loader:
             epoch, number = divmod(_options.counted(step, "step", 0, 2**63), self.batches_per_epoch)
             return self.state_at(epoch, number)
         stream = self._under_way()
-        if stream is None and self._state is not None:
-            return self._state
-        return self._with_stream(lambda stream: stream.state())
+        if stream is not None:
+            with contextlib.suppress(errors.ClosedError):  # another thread may close it
+                return stream.state()
+        place = self._place()
+        return self._with_stream(lambda stream: stream.state()) if place is None else place
 
     def state_at(self, epoch: int, number: int) -> bytes:
         """The place before batch `number` of an epoch; `number` may be `batches_per_epoch`: its end."""
@@ -265,7 +278,8 @@ class Loader:
     def _with_stream(self, ask: Callable[[Stream], bytes]) -> bytes:
         stream = self._under_way()
         if stream is not None:
-            return ask(stream)
+            with contextlib.suppress(errors.ClosedError):
+                return ask(stream)
         stream = self._open()
         try:
             return ask(stream)
@@ -300,18 +314,24 @@ class Loader:
         >>> loader.report().limit in ("unknown", "disk", "decoding", "threads", "budget", "consumer")
         True
         """
-        stream = self._under_way()
+        stream = self._stream
         if stream is not None:
-            return Report(stream.report())
+            with contextlib.suppress(errors.ClosedError):  # another thread may close it
+                return Report(stream.report())
+        if stream is not None and stream.last_report is not None:
+            return Report(stream.last_report)
         if self._reported is None:
             raise errors.InvalidError("there is nothing to report yet: no loop over this loader has begun")
         return self._reported
 
     def info(self) -> dict[str, Any]:
         """What the loop under way, or the last one, does, needs and has done: `hr_loader_info` of the C API."""
-        stream = self._under_way()
+        stream = self._stream
         if stream is not None:
-            return as_dict(stream.describe())
+            with contextlib.suppress(errors.ClosedError):  # another thread may close it
+                return as_dict(stream.describe())
+        if stream is not None and stream.last_info is not None:
+            return as_dict(stream.last_info)
         if self._described is None:
             raise errors.InvalidError("there is nothing to tell yet: no loop over this loader has begun")
         return self._described
@@ -356,10 +376,11 @@ class Loader:
 class _Loop(Iterator[Batch]):
     """One epoch, or the rest of one."""
 
+    _stream: Stream | None = None
+    _epoch: int | None = None  # known with the first batch
+
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
-        self._epoch: int | None = None  # known with the first batch
-        self._stream: Stream | None = None
         self._stream = loader._enter(self)
 
     def __next__(self) -> Batch:
