@@ -1,4 +1,4 @@
-"""The examples in the docstrings of python/headrace, and the code of docs/python.md, are run."""
+"""The examples in the docstrings of python/headrace, and the Python of the pages, are run."""
 
 import contextlib
 import doctest
@@ -15,7 +15,7 @@ import pytest
 from headrace_command import good
 from python_package import SOURCE, hr
 
-MANUAL = SOURCE / "docs" / "python.md"
+PAGES = ("README.md", "docs/python.md")
 BLOCK = re.compile(r"^```python tested$\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 #: Packages that a part of the package is for, and that need not be there.
 FRAMEWORKS = {"keras", "tensorflow", "torch", "jax", "ml_dtypes", "pandas", "pyarrow", "h5py", "tqdm"}
@@ -77,12 +77,12 @@ def test_example__of_a_docstring__does_what_it_says(name, there):
     assert results.failed == 0, out.getvalue()
 
 
-@pytest.mark.skipif(not MANUAL.is_file(), reason="there is no docs/python.md")
-def test_manual__run_from_top_to_bottom__raises_nothing(folder, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", PAGES)
+def test_page__run_from_top_to_bottom__raises_nothing(page, folder, tmp_path, monkeypatch):
     for name in ("X.npy", "y.npy"):
         shutil.copy(folder / name, tmp_path)
     monkeypatch.chdir(tmp_path)
-    text = MANUAL.read_text(encoding="utf-8")
+    text = (SOURCE / page).read_text(encoding="utf-8")
     blocks = list(BLOCK.finditer(text))
     assert blocks, "no block begins with ```python tested"
     names = {"__name__": "__main__"}
@@ -90,7 +90,7 @@ def test_manual__run_from_top_to_bottom__raises_nothing(folder, tmp_path, monkey
         line = text.count("\n", 0, block.start(1))
         code = "\n" * line + block[1]  # so that an error names the line
         try:
-            exec(compile(code, str(MANUAL), "exec"), names)
+            exec(compile(code, page, "exec"), names)
         except ModuleNotFoundError as error:
             if error.name not in FRAMEWORKS:
                 raise
