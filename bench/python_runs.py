@@ -19,7 +19,6 @@ SMALL_FLOATS = 100
 HERE = pathlib.Path(__file__).resolve().parent
 SETTINGS = {
     "HEADRACE_LIBRARY": str(programs.BUILD / "lib" / "libheadrace.so.0"),
-    "HEADRACE_RECORD": "0",
     "PYTHONPATH": os.pathsep.join((str(programs.ROOT / "python"), str(HERE))),
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -15,7 +15,6 @@ import python_adapters
 import python_growth
 import python_loops
 import python_rival_runs
-import python_runs
 import python_table
 
 MIB = 1 << 20
@@ -66,8 +65,9 @@ def measure(args):
 
 def main():
     args = parse_arguments()
-    args.folder.mkdir(parents=True, exist_ok=True)
-    os.environ["HEADRACE_RECORD"] = python_runs.SETTINGS["HEADRACE_RECORD"]
+    records = args.folder / "records"
+    records.mkdir(parents=True, exist_ok=True)
+    os.environ["HEADRACE_STATE_DIR"] = str(records)  # what processes that are killed leave behind
     if (busy := machine.busy_with_others()) > 0.05:
         programs.say(f"other programs use {100 * busy:.0f} % of the processors: these figures are noise")
     seconds = programs.seconds_of(lambda: measure(args))
