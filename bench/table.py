@@ -375,7 +375,7 @@ SECTIONS = {
 
 
 # What other scripts write, and say themselves when: kept as it is, behind the sections above.
-ELSEWHERE = ("## On a GPU",)
+ELSEWHERE = ("## On a GPU", "## In Python")
 
 
 def render(results):

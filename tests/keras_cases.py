@@ -249,8 +249,8 @@ def checkpoint__interrupted_at_any_step__ends_as_an_uninterrupted_run(data, tmp_
         path = tmp_path / f"{number}.weights.h5"
         model, _ = witness_model()
         train = shuffled(data)
+        saved = hr.KerasCheckpoint(path, train, save_freq=save_freq, keep=True)
         with pytest.raises(KeyboardInterrupt):
-            saved = hr.KerasCheckpoint(path, train, save_freq=save_freq, keep=True)
             model.fit(train, epochs=3, verbose=0, callbacks=[saved, Stop(stop)])
         model, witness = witness_model()
         model.optimizer.learning_rate = 0.5  # what is restored is the optimizer, too
@@ -270,8 +270,8 @@ def checkpoint__steps_per_epoch__goes_on_within_the_epoch_of_keras(data, tmp_pat
     path = tmp_path / "run.weights.h5"
     model, _ = witness_model()
     train = shuffled(data)
+    saved = hr.KerasCheckpoint(path, train, save_freq=3)
     with pytest.raises(KeyboardInterrupt):
-        saved = hr.KerasCheckpoint(path, train, save_freq=3)
         model.fit(train, epochs=4, steps_per_epoch=4, verbose=0, callbacks=[saved, Stop(7)])
     model, witness = witness_model()
     train = shuffled(data)
@@ -330,7 +330,8 @@ def by_hand__for_loops__are_epochs(data):
 
 
 def options__that_do_not_fit__are_refused_in_words(data):
-    for wrong in ({"epochs": 3}, {"fields": ["X"]}, {"workers": 2}, {"x": 3}, {"x": []}, {"y": None, "sample_weight": "y"}):
+    wrongs = {"epochs": 3}, {"fields": ["X"]}, {"workers": 2}, {"x": 3}, {"x": []}, {"y": None, "sample_weight": "y"}
+    for wrong in wrongs:
         with pytest.raises((hr.InvalidError, TypeError)):
             hr.keras(data, BATCH, **{"x": "X", "y": "y", **wrong})
     with pytest.raises(hr.InvalidError, match="threads"):

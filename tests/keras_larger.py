@@ -1,5 +1,5 @@
-"""keras_larger.py FOLDER control | write LIMIT_BYTES | stream | arrays: a small network on 100 features, on a fixed array
-(its peak memory is told), from a data set larger than the limit, and as a notebook loads arrays. Run by
+"""keras_larger.py FOLDER control | write LIMIT_BYTES | stream | arrays: a small network on 100 features, on a fixed
+array (its peak memory is told), from a data set larger than the limit, and as a notebook loads arrays. Run by
 test_python_keras.py."""
 
 import pathlib

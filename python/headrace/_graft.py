@@ -7,7 +7,7 @@ from typing import Any
 
 
 @functools.cache
-def graft(own: type, base: type) -> type:
+def graft(own: Any, base: Any) -> Any:
     """`own` as a subclass of `base`, too, under its own name: importing headrace imports no framework."""
     return type(own.__name__, (own, base), {"__module__": own.__module__, "__doc__": own.__doc__})
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _STEP_NS = 100_000_000  # between two looks at what Python has to do: interrupts, a close in another thread
 _FIGURES = struct.Struct("=QQIII")  # of hr_taken_batch, from `epoch` on: at once, as this is on the path of every batch
 _FIGURES_OFF = _abi.hr_taken_batch.epoch.offset
+_take = LIB.hr_loader_take
 CLOSED = "the loader is closed: its loop has ended, was left, or its data set was closed"
 
 
@@ -132,7 +133,8 @@ class Stream:
         self._taken.num_data = len(self._data)
         self._error = _abi.hr_error()
         self._view = memoryview(self._taken).cast("B")
-        self._references = ctypes.byref(self._taken), ctypes.byref(self._error)
+        self._pointers = memoryview(self._data).cast("B").cast("P").tolist
+        self._arguments = opened.pointer, _STEP_NS, ctypes.byref(self._taken), ctypes.byref(self._error)
         try:
             with opened.lock:
                 call("hr_loader_open", data, ctypes.byref(options), ctypes.byref(opened.pointer))
@@ -178,7 +180,7 @@ class Stream:
                         return None
                     if not opened.fields:
                         self._read_fields()
-                    batch = Batch(opened, self._data[:], figures)
+                    batch = Batch(opened, self._pointers(), figures)
                     hold, let_go = Hold(), functools.partial(LIB.hr_batch_let_go, taken.batch)
                     # Nothing that could be interrupted comes between these: the memory has one owner.
                     hold.__del__ = let_go
@@ -194,12 +196,11 @@ class Stream:
                 pass
 
     def _step(self) -> int:
-        pointer = self._opened.pointer
-        if self._opened.closing or not pointer:
+        if self._opened.closing or not self._opened.pointer:
             raise errors.ClosedError(CLOSED)
-        status: int = LIB.hr_loader_take(pointer, _STEP_NS, *self._references)
+        status: int = _take(*self._arguments)
         if status == _abi.HR_ERR_BUSY and gc.collect() >= 0:  # maybe held by what only the collector can free
-            status = LIB.hr_loader_take(pointer, _STEP_NS, *self._references)
+            status = _take(*self._arguments)
         return status
 
     def _refuse(self, status: int) -> NoReturn:

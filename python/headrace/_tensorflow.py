@@ -31,8 +31,8 @@ def tensorflow(
 
     Its end is the end of an epoch; `.repeat()`, or another loop over it, gives the next epoch of the order. A loop that
     is left early has had its epoch. Tensors lie in the memory of batches, without a copy, as long as no more than
-    `held` - 2 batches are kept; those beyond are copies. Shapes are static, but for the number of samples where the last batch may
-    be short (`last="keep"`). The place in an epoch cannot be told: TensorFlow reads ahead.
+    `held` - 2 batches are kept; those beyond are copies. Shapes are static, but for the number of samples where
+    the last batch may be short (`last="keep"`). The place in an epoch cannot be told: TensorFlow reads ahead.
 
     :param x: a field, or a list or dict of fields; None: all of them, or those of `fields=`, as a dict
     :param y, sample_weight: likewise, where `x` is named
@@ -58,7 +58,7 @@ def tensorflow(
     if parts:
         options["fields"] = list(dict.fromkeys(n for names in parts for n in _keras.fields_of(names, "x, y")))
     passes = _Passes(data, batch, parts, held, options)
-    first = next(iter(data.loader(1, **_looked_at(options))))
+    first = next(iter(data.loader(1, subset=data.subset(0, 1), **_looked_at(options))))
     size = batch if options.get("last") in ("drop", "pad") and passes.one_rank else None
     specs = {name: tf.TensorSpec((size, *array.shape[1:]), tf.as_dtype(array.dtype)) for name, array in first.items()}
     return tf.data.Dataset.from_generator(passes, output_signature=passes.shape(specs))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import weakref
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import TYPE_CHECKING, Any, cast
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
+from numpy import ndarray
 
 from . import _abi, errors
 from ._dlpack import DeviceArray
@@ -40,13 +41,14 @@ class BatchField:
         self.dtype = dtype
         self.sample_shape = sample_shape
         self.sample_bytes = int(np.prod(sample_shape, dtype=np.int64)) * dtype.itemsize
-        self.kinds: dict[int, tuple[Any, tuple[int, ...]]] = {}
+        self.kinds: dict[int, tuple[Callable[[int], Any], tuple[int, ...]]] = {}
 
-    def kind(self, num_samples: int) -> tuple[Any, tuple[int, ...]]:
-        """A type of memory for so many samples, whose instances have room for a Hold; and the shape of the array."""
-        memory = ctypes.c_uint8 * (num_samples * self.sample_bytes)
-        room = {"__slots__": ("hold",)}
-        self.kinds[num_samples] = type("BatchMemory", (memory,), room), (num_samples, *self.sample_shape)
+    def kind(self, num_samples: int) -> tuple[Callable[[int], Any], tuple[int, ...]]:
+        """What makes an object of the memory of so many samples at an address, which has room for a Hold; and the shape
+        of the array."""
+        memory: Any = ctypes.c_uint8 * (num_samples * self.sample_bytes)
+        room: Any = type("BatchMemory", (memory,), {"__slots__": ("hold",)})
+        self.kinds[num_samples] = room.from_address, (num_samples, *self.sample_shape)
         return self.kinds[num_samples]
 
 
@@ -66,12 +68,12 @@ class Batch(Mapping[str, Any]):
 
     __slots__ = ("_figures", "_hold", "_opened", "_pointers", "_views")
 
-    def __init__(self, opened: Opened, pointers: list[int | None], figures: tuple[int, int, int, int, int]) -> None:
+    def __init__(self, opened: Opened, pointers: list[int], figures: tuple[int, int, int, int, int]) -> None:
         self._opened = opened
         self._hold: Hold | None = None  # given by the stream
         self._pointers = pointers
         self._figures = figures
-        self._views: dict[str, weakref.ref[Any]] = {}
+        self._views: dict[str, ref[Any]] = {}
 
     @property
     def epoch(self) -> int:
@@ -113,18 +115,19 @@ class Batch(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         hold = self._hold or self._held()
-        field = self._opened.fields.get(name) or self._field(name)
-        if self._opened.device_index is not None:
-            return DeviceArray(self._opened, hold, field, self.num_samples, self._pointers[field.index])
-        kind, shape = field.kinds.get(self._figures[2]) or field.kind(self._figures[2])
+        opened = self._opened
+        field = opened.fields.get(name) or self._field(name)
+        if opened.device_index is not None:
+            return DeviceArray(opened, hold, field, self.num_samples, self._pointers[field.index])
+        memory_at, shape = field.kinds.get(self._figures[2]) or field.kind(self._figures[2])
         known = self._views.get(name)
         memory = None if known is None else known()
         if memory is None:
-            memory = kind.from_address(self._pointers[field.index])
+            memory = memory_at(self._pointers[field.index])
             memory.hold = hold
-            self._views[name] = weakref.ref(memory)
-        array: npt.NDArray[Any] = np.ndarray(shape, field.dtype, memory)
-        if not self._opened.writable:
+            self._views[name] = ref(memory)
+        array: npt.NDArray[Any] = ndarray(shape, field.dtype, memory)
+        if not opened.writable:
             array.flags.writeable = False
         return array
 
