@@ -234,6 +234,24 @@ def test_pickle__of_batches_loaders_and_iterators__is_refused_with_words(data):
         assert words in str(raised.value)
 
 
+def test_next__after_an_interrupt_while_its_fields_were_read__has_them_all(data, monkeypatch):
+    real, made = hr._stream.BatchField, []
+
+    def interrupted(*args):
+        made.append(args)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(hr._stream, "BatchField", interrupted)
+    iterator = iter(data.loader(batch=10))
+    with pytest.raises(KeyboardInterrupt):
+        next(iterator)
+    batch = next(iterator)
+    assert batch.number == 0 and list(batch) == ["X", "y"]
+    check(batch)
+
+
 # Nothing is left.
 
 

@@ -213,14 +213,15 @@ class Stream:
         raise error
 
     def _read_fields(self) -> None:
-        batch = self._taken.batch
+        batch, fields = self._taken.batch, dict[str, BatchField]()
         for index in range(LIB.hr_batch_num_fields(batch)):
             described = _abi.hr_field()
             call("hr_batch_field", batch, index, ctypes.byref(described))
             name = described.name.decode()
             shape = tuple(described.shape[: described.rank])
             dtype = to_numpy(described.dtype, described.width_bytes)
-            self._opened.fields[name] = BatchField(index, name, name_of(described.dtype), dtype, shape)
+            fields[name] = BatchField(index, name, name_of(described.dtype), dtype, shape)
+        self._opened.fields = fields  # all of them, whatever interrupt comes
 
     def state(self) -> bytes:
         """The place after the batches that `take()` has returned."""
