@@ -21,6 +21,9 @@ if(TARGET headrace_command)
     install(TARGETS headrace_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT wheel)
 endif()
 
+if(SKBUILD)
+    install(PROGRAMS python/scripts/headrace DESTINATION ${SKBUILD_SCRIPTS_DIR} COMPONENT wheel)
+endif()
 if(SKBUILD AND HEADRACE_NOTICES)
     install(DIRECTORY ${HEADRACE_NOTICES}/ DESTINATION ${SKBUILD_METADATA_DIR}/licenses
             COMPONENT wheel)

@@ -8,8 +8,9 @@ import re
 import shutil
 import types
 
-import c_headers
 import pytest
+
+import c_headers
 from c_headers import needs_compiler
 
 SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).resolve().parent.parent))

@@ -108,7 +108,7 @@ def test_wheel__its_files__are_the_package_and_what_it_runs(wheel):
     infos = [info for info in zipfile.ZipFile(wheel).infolist() if not info.is_dir()]
     names = {info.filename for info in infos}
     others = {n for n in names if not n.endswith(".py") and ".dist-info/" not in n}
-    assert others - {CUDA_MODULE} == BINARIES | {"headrace/py.typed"}
+    assert others - {CUDA_MODULE} == BINARIES | {"headrace/py.typed", f"headrace-{VERSION}.data/scripts/headrace"}
     assert f"headrace-{VERSION}.dist-info/licenses/LICENSE" in names
     modes = {info.filename: info.external_attr >> 16 for info in infos}
     assert all(modes[n] & stat.S_IXUSR for n in BINARIES if "/lib/" not in n)
@@ -155,6 +155,12 @@ def test_command__by_name_and_as_a_module__is_the_same_program(command, place, t
         assert (here.returncode, here.stdout, here.stderr) == (there.returncode, there.stdout, there.stderr)
     assert command("info").returncode == 2
     assert command("info", "nothing.hrd").returncode == 1
+
+
+def test_command__by_name__does_not_import_the_package(place, tmp_path):
+    nowhere = {**alone(), "HEADRACE_LIBRARY": "/nowhere/libheadrace.so.0"}
+    assert run(place / "bin" / "python", "-c", "import headrace", cwd=tmp_path, env=nowhere).returncode == 1
+    assert good(place / "bin" / "headrace", "--version", cwd=tmp_path, env=nowhere) == f"headrace {VERSION}\n"
 
 
 def test_convert__npy__comes_back_bit_for_bit(command, made):

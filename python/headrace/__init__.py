@@ -9,10 +9,10 @@ import multiprocessing
 import sys
 
 from . import errors
-from ._jax import jax as jax
+from ._jax import jax
 from ._library import LIB
 from ._options import Finish
-from ._torch import torch as torch
+from ._torch import torch
 from .batch import Batch
 from .convert import Converted, Damage, convert, export, verify
 from .dataset import Dataset, open
@@ -63,12 +63,14 @@ __all__ = [
     "from_arrays",
     "from_iterator",
     "guard",
+    "jax",
     "memory",
     "memory_cap",
     "open",
     "probe",
     "rank_from_environment",
     "set_memory_cap",
+    "torch",
     "verify",
     "why_died",
 ]
@@ -77,6 +79,8 @@ __all__ += errors.__all__
 
 def _tell() -> None:
     """One line, once, in the first process that is started after memory has ended one."""
+    if sys.argv[:1] == ["-m"]:  # python -m headrace: the command is no program of a person's own
+        return
     told = tell_once() if multiprocessing.parent_process() is None else None
     if told is not None:
         print(f"headrace: the last process here was {told}", file=sys.stderr)

@@ -58,9 +58,9 @@ def loader_closing(loader: int) -> None:
     with _lock:
         if loader not in _loaders:
             return
-        _loaders.remove(loader)
-        for guard in list(_guards):
+        for guard in list(_guards):  # first, so that an interrupt leaves no guard with a closed loader
             LIB.hr_guard_unwatch(guard, loader)
+        _loaders.remove(loader)
         if not _loaders:
             _close_own()
 

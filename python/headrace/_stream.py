@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _abi, _box, errors
-from ._handle import register_fork
+from ._handle import Handle, User, register_fork
 from ._library import LIB, call, new
 from .batch import Batch, BatchField, Hold
 from .dtypes import name_of, to_numpy
@@ -23,68 +23,114 @@ if TYPE_CHECKING:
 _STEP_NS = 100_000_000  # between two looks at what Python has to do: interrupts, a close in another thread
 _FIGURES = struct.Struct("=QQIII")  # of hr_taken_batch, from `epoch` on: at once, as this is on the path of every batch
 _FIGURES_OFF = _abi.hr_taken_batch.epoch.offset
+CLOSED = "the loader is closed: its loop has ended, was left, or its data set was closed"
+
+
+class _ParentsFields(dict[str, BatchField]):
+    """In a forked child: of batches that are the parent's."""
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise errors.ForkedError(
+            "the batch was made before fork(), and is the parent's; copy it before (batch.copy()), or make a loader in "
+            "the child"
+        )
+
+    get = __iter__ = keys = _refuse
 
 
 class Opened:
-    """The pointer, the lock under which it is used, and what batches look like. Batches refer to this and not to the
+    """The loader, the lock under which it is used, and what batches look like. Batches refer to this and not to the
     stream, so that a stream is closed when its loader is gone, whatever batches are kept."""
 
-    __slots__ = ("device_index", "fields", "lock", "pointer", "writable")
+    __slots__ = (
+        "__weakref__",
+        "closing",
+        "data",
+        "device_index",
+        "fields",
+        "lock",
+        "owner",
+        "pointer",
+        "taken",
+        "turn",
+        "user",
+        "writable",
+    )
 
-    def __init__(self, writable: bool, device: int) -> None:
+    def __init__(self, data: Handle, writable: bool, device: int) -> None:
         self.lock = threading.Lock()
-        self.pointer: int | None = None
+        self.turn = threading.Lock()  # who waits for the lock has this one; see Stream.take()
+        self.owner = 0  # the thread that uses the pointer, but for take()
+        self.closing = False
+        self.data = data  # stays open until the loader is closed
+        self.user = User()
+        self.pointer = ctypes.c_void_p()
+        self.taken = new(_abi.hr_taken_batch)
         self.writable = writable
         #: None: batches are in host memory.
         self.device_index = None if device == _abi.HR_DEVICE_HOST else device - _abi.HR_DEVICE_CUDA(0)
         self.fields: dict[str, BatchField] = {}  # known with the first batch
+        register_fork(self)
+
+    def after_fork(self) -> None:
+        self.lock = threading.Lock()
+        self.turn = threading.Lock()
+        self.fields = _ParentsFields(self.fields)
+        self.taken.batch = None
 
     @contextlib.contextmanager
     def use(self) -> Iterator[int]:
         """The pointer, which stays valid inside; waits for `take()` in another thread, for a tenth of a second at
         most."""
-        with self.lock:
-            if self.pointer is None:
-                raise errors.ClosedError(
-                    "the loader is closed: its loop has ended, was left, or its data set was closed"
-                )
-            yield self.pointer
+        with self.turn, self.lock:
+            self.owner = threading.get_ident()
+            try:
+                if self.closing or self.pointer.value is None:
+                    raise errors.ClosedError(CLOSED)
+                yield self.pointer.value
+            finally:
+                self.owner = 0
+        if self.closing:
+            _close(self)
 
 
 def _close(opened: Opened) -> None:
+    opened.closing = True  # a take() in another thread ends at its next step
+    if opened.owner == threading.get_ident():
+        return  # collected inside of use(), which closes it then
     with opened.lock:
-        pointer, opened.pointer = opened.pointer, None
-        if pointer is not None:
-            _box.loader_closing(pointer)
+        if opened.pointer.value is not None:
+            _box.loader_closing(opened.pointer.value)
+            batch, opened.taken.batch = opened.taken.batch, None
+            LIB.hr_batch_let_go(batch)  # one that an interrupt kept from being handed over
+            pointer, opened.pointer.value = opened.pointer.value, None
             LIB.hr_loader_close(pointer)
+    opened.data.leave(opened.user)
 
 
 class Stream:
     """Made by Loader. `take()` may be called by any thread: one at a time is served."""
 
     def __init__(self, dataset: Dataset, options: _abi.hr_loader_options, writable: bool) -> None:
-        self.dataset = dataset  # lives at least as long
         self._max_held = options.max_held_batches or 2
-        self._opened = Opened(writable, options.device)
-        self._closing = False
-        pointer = ctypes.c_void_p()
-        with dataset._handle.use() as data:
-            call("hr_loader_open", data, ctypes.byref(options), ctypes.byref(pointer))
-        self._opened.pointer = pointer.value
-        self._finalizer = weakref.finalize(self, _close, self._opened)
-        _box.loader_opened(pointer.value or 0)
+        opened = self._opened = Opened(dataset._handle, writable, options.device)
+        weakref.finalize(self, _close, opened)
+        data = opened.data.enter(opened.user)
         dataset._streams.add(self)
-        register_fork(self)
         self._data = (ctypes.c_void_p * (options.num_fields or len(dataset.fields)))()
-        self._taken = new(_abi.hr_taken_batch)
+        self._taken = opened.taken
         self._taken.data = ctypes.cast(self._data, type(self._taken.data))
         self._taken.num_data = len(self._data)
         self._error = _abi.hr_error()
         self._view = memoryview(self._taken).cast("B")
         self._references = ctypes.byref(self._taken), ctypes.byref(self._error)
-
-    def after_fork(self) -> None:
-        self._opened.lock = threading.Lock()
+        try:
+            with opened.lock:
+                call("hr_loader_open", data, ctypes.byref(options), ctypes.byref(opened.pointer))
+                _box.loader_opened(opened.pointer.value or 0)
+        except BaseException:  # an interrupt, too
+            _close(opened)
+            raise
 
     @property
     def fields(self) -> dict[str, BatchField]:
@@ -95,35 +141,43 @@ class Stream:
 
     @property
     def closed(self) -> bool:
-        return self._opened.pointer is None
+        return self._opened.closing
 
     def close(self) -> None:
-        self._closing = True  # a take() in another thread ends at its next step
-        self._finalizer()
+        _close(self._opened)
 
-    def take(self) -> Batch | None:
-        """The next batch; None at the end of an epoch."""
+    def take(self, epoch: int | None = None) -> Batch | None:
+        """The next batch; None at the end of an epoch: where that was told to another thread, or an interrupt came
+        when it was told, the next batch is not of that `epoch`, and stays for the next loop."""
         opened, taken = self._opened, self._taken
         while True:
             with opened.lock:
-                status = self._step(opened.pointer) if taken.batch is None else _abi.HR_OK
                 # A batch is there already where an interrupt came before it was handed over.
+                status = self._step() if taken.batch is None else _abi.HR_OK
                 if status == _abi.HR_OK:
+                    figures = _FIGURES.unpack_from(self._view, _FIGURES_OFF)
+                    if epoch is not None and figures[0] != epoch:
+                        return None
                     if not opened.fields:
                         self._read_fields()
+                    batch = Batch(opened, self._data[:], figures)
                     hold = Hold()
-                    # Nothing that could be interrupted comes between these two: the batch has one owner.
+                    # Nothing that could be interrupted comes between these three: the memory has one owner.
                     hold.pointer = taken.batch
                     taken.batch = None
-                    return Batch(opened, hold, self._data[:], _FIGURES.unpack_from(self._view, _FIGURES_OFF))
+                    batch._hold = hold
+                    return batch
             if status == _abi.HR_END_OF_EPOCH:
                 return None
             if status != _abi.HR_TIMEOUT:
                 self._refuse(status)
+            with opened.turn:  # others get the lock that wait for it
+                pass
 
-    def _step(self, pointer: int | None) -> int:
-        if pointer is None or self._closing:
-            raise errors.ClosedError("the loader is closed: its loop has ended, was left, or its data set was closed")
+    def _step(self) -> int:
+        pointer = self._opened.pointer
+        if self._opened.closing or not pointer:
+            raise errors.ClosedError(CLOSED)
         status: int = LIB.hr_loader_take(pointer, _STEP_NS, *self._references)
         if status == _abi.HR_ERR_BUSY and gc.collect() >= 0:  # maybe held by what only the collector can free
             status = LIB.hr_loader_take(pointer, _STEP_NS, *self._references)
@@ -150,16 +204,19 @@ class Stream:
 
     def state(self) -> bytes:
         """The place after the batches that `take()` has returned."""
-        return self._state("hr_loader_state")
+        with self.use() as pointer:
+            if self._taken.batch is not None:
+                return self._state("hr_loader_state_at", pointer, self._taken.epoch, self._taken.number)
+            return self._state("hr_loader_state", pointer)
 
     def state_at(self, epoch: int, number: int) -> bytes:
-        return self._state("hr_loader_state_at", epoch, number)
+        with self.use() as pointer:
+            return self._state("hr_loader_state_at", pointer, epoch, number)
 
-    def _state(self, function: str, *place: int) -> bytes:
+    def _state(self, function: str, *pointer_and_place: int) -> bytes:
         room = ctypes.create_string_buffer(_abi.HR_LOADER_STATE_BYTES)
         used = ctypes.c_size_t()
-        with self.use() as pointer:
-            call(function, pointer, *place, room, len(room), ctypes.byref(used))
+        call(function, *pointer_and_place, room, len(room), ctypes.byref(used))
         return room.raw[: used.value]
 
     def describe(self) -> _abi.hr_loader_info:

@@ -68,11 +68,9 @@ class Batch(Mapping[str, Any]):
 
     __slots__ = ("_figures", "_hold", "_opened", "_pointers", "_views")
 
-    def __init__(
-        self, opened: Opened, hold: Hold, pointers: list[int | None], figures: tuple[int, int, int, int, int]
-    ) -> None:
+    def __init__(self, opened: Opened, pointers: list[int | None], figures: tuple[int, int, int, int, int]) -> None:
         self._opened = opened
-        self._hold: Hold | None = hold
+        self._hold: Hold | None = None  # given by the stream
         self._pointers = pointers
         self._figures = figures
         self._views: dict[str, weakref.ref[Any]] = {}
@@ -171,7 +169,7 @@ class Batch(Mapping[str, Any]):
 
     @property
     def indices(self) -> npt.NDArray[np.uint64]:
-        """The sample's index in the data set of each row, of padding too."""
+        """The sample's index in the data set of each row, of padding too. It is known while the loop is under way."""
         out = np.empty(self.num_samples, np.uint64)
         self._ask("hr_batch_indices", out.ctypes.data_as(ctypes.POINTER(ctypes.c_uint64)))
         return out
@@ -179,6 +177,8 @@ class Batch(Mapping[str, Any]):
     @property
     def padding(self) -> npt.NDArray[np.bool_]:
         """Which rows are padding: leave them out of sums and scores."""
+        if self.num_padding == 0:
+            return np.zeros(self.num_samples, np.bool_)
         out = np.empty(self.num_samples, np.uint8)
         self._ask("hr_batch_padding", out.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8)))
         return out.view(np.bool_)
@@ -191,8 +191,14 @@ class Batch(Mapping[str, Any]):
         return as_dict(found) if found.checked else None
 
     def _ask(self, function: str, *arguments: Any) -> None:
-        with self._opened.use():
-            call(function, self._held().pointer, *arguments)
+        hold = self._held()
+        try:
+            with self._opened.use():
+                call(function, hold.pointer, *arguments)
+        except errors.ClosedError:
+            raise errors.ClosedError(
+                f"batch {self.number} of epoch {self.epoch}: its loop has ended or was left; ask while it is under way"
+            ) from None
 
     def __enter__(self) -> Batch:
         return self
@@ -207,5 +213,5 @@ class Batch(Mapping[str, Any]):
         state = ", released" if self.released else ""
         return (
             f"<headrace.Batch {self.number} of epoch {self.epoch}: {self.num_samples} samples of "
-            f"{', '.join(self._opened.fields)}{state}>"
+            f"{', '.join(dict.keys(self._opened.fields))}{state}>"
         )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _abi, _options, errors
+from ._handle import register_fork
 from ._library import as_dict, call, new
 from ._options import Finish
 from ._stream import Stream
@@ -128,7 +131,9 @@ class Loader:
         self._epochs = epochs
         self._state: bytes | None = None if resume is None else _options.read_state(resume)
         self._stream: Stream | None = None
-        self._loops = 0  # that are over the stream
+        self._loops: weakref.WeakSet[_Loop] = weakref.WeakSet()  # that are over the stream
+        self._opening = threading.Lock()
+        register_fork(self)
         self._planned: dict[str, Any] | None = None
         self._reported: Report | None = None
         self._described: dict[str, Any] | None = None
@@ -175,19 +180,26 @@ class Loader:
     def __iter__(self) -> Iterator[Batch]:
         return _Loop(self)
 
-    def _enter(self) -> Stream | None:
-        if self._stream is None and self._is_over():
-            return None
-        if self._stream is None or self._stream.closed:
-            self._stream = self._open()
-        self._loops += 1
-        return self._stream
+    def _enter(self, loop: _Loop) -> Stream | None:
+        """None: there are no more epochs."""
+        with self._opening:
+            self._loops.add(loop)
+            stream = self._under_way()
+            if stream is None and not self._is_done():
+                stream = self._stream = self._open()
+            return stream
 
-    def _is_over(self) -> bool:
-        """The place is behind the last epoch."""
-        if self._epochs is None or self._state is None:
+    def _is_done(self) -> bool:
+        if self._state is None or self._epochs is None:
             return False
         return _options.epoch_of(self._state) >= self._first_epoch + self._epochs
+
+    def after_fork(self) -> None:
+        self._opening = threading.Lock()
+
+    def _under_way(self) -> Stream | None:
+        stream = self._stream
+        return None if stream is None or stream.closed else stream
 
     def _open(self) -> Stream:
         options = self._built.struct
@@ -200,10 +212,10 @@ class Loader:
                 options.num_epochs = max(1, self._first_epoch + self._epochs - epoch)
         return Stream(self.dataset, options, self._writable)
 
-    def _leave(self, stream: Stream, ended: bool) -> None:
+    def _leave(self, loop: _Loop, stream: Stream, ended: bool) -> None:
         """A loop over the stream is over; at the end of an epoch the stream goes on for the next."""
-        self._loops -= 1
-        if self._loops == 0 and not ended and stream is self._stream:
+        self._loops.discard(loop)
+        if not self._loops and not ended and stream is self._stream:
             self.close()
 
     def close(self) -> None:
@@ -212,9 +224,9 @@ class Loader:
         if stream is None or stream.closed:
             return
         try:
+            self._state = stream.state()
             self._reported = Report(stream.report())
             self._described = as_dict(stream.describe())
-            self._state = stream.state()
         except (errors.ClosedError, errors.ForkedError):
             pass  # in a forked child nothing is known of it
         finally:
@@ -226,6 +238,12 @@ class Loader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise errors.UnsupportedError(
+            "a loader cannot be pickled: its threads and memory are this process's; pickle its data set, and state() "
+            "to go on"
+        )
+
     # Where it is.
 
     def state(self, *, step: int | None = None) -> bytes:
@@ -235,7 +253,8 @@ class Loader:
         if step is not None:
             epoch, number = divmod(_options.counted(step, "step", 0, 2**63), self.batches_per_epoch)
             return self.state_at(epoch, number)
-        if (self._stream is None or self._stream.closed) and self._state is not None:
+        stream = self._under_way()
+        if stream is None and self._state is not None:
             return self._state
         return self._with_stream(lambda stream: stream.state())
 
@@ -244,8 +263,9 @@ class Loader:
         return self._with_stream(lambda stream: stream.state_at(epoch, number))
 
     def _with_stream(self, ask: Callable[[Stream], bytes]) -> bytes:
-        if self._stream is not None and not self._stream.closed:
-            return ask(self._stream)
+        stream = self._under_way()
+        if stream is not None:
+            return ask(stream)
         stream = self._open()
         try:
             return ask(stream)
@@ -280,16 +300,18 @@ class Loader:
         >>> loader.report().limit in ("unknown", "disk", "decoding", "threads", "budget", "consumer")
         True
         """
-        if self._stream is not None and not self._stream.closed:
-            return Report(self._stream.report())
+        stream = self._under_way()
+        if stream is not None:
+            return Report(stream.report())
         if self._reported is None:
             raise errors.InvalidError("there is nothing to report yet: no loop over this loader has begun")
         return self._reported
 
     def info(self) -> dict[str, Any]:
         """What the loop under way, or the last one, does, needs and has done: `hr_loader_info` of the C API."""
-        if self._stream is not None and not self._stream.closed:
-            return as_dict(self._stream.describe())
+        stream = self._under_way()
+        if stream is not None:
+            return as_dict(stream.describe())
         if self._described is None:
             raise errors.InvalidError("there is nothing to tell yet: no loop over this loader has begun")
         return self._described
@@ -297,7 +319,7 @@ class Loader:
     def bad_values(self, name: str) -> dict[str, Any] | None:
         """NaN and infinities of a field in all batches of the loop under way (`hr_bad_values` of the C API), and
         where the first is; None where they are not counted: see `Finish(check_finite=True)`."""
-        stream = self._under_way()
+        stream = self._asked()
         found = new(_abi.hr_bad_values)
         names = list(stream.fields) or list(self._names())
         if name not in names:
@@ -311,47 +333,54 @@ class Loader:
         named = [options.fields[i].decode() for i in range(options.num_fields)]
         return named or list(self.dataset.fields)
 
-    def _under_way(self) -> Stream:
-        if self._stream is None or self._stream.closed:
+    def _asked(self) -> Stream:
+        stream = self._under_way()
+        if stream is None:
             raise errors.ClosedError("no loop over this loader is under way: ask inside of it, or after an epoch's end")
-        return self._stream
+        return stream
 
     def write_trace(self, path: str | os.PathLike[str]) -> None:
         """Write what each thread did when, for Perfetto; made with `trace_events=`."""
         from ._library import path_bytes
 
-        with self._under_way().use() as pointer:
+        with self._asked().use() as pointer:
             call("hr_loader_trace_write", pointer, path_bytes(path))
 
     def __repr__(self) -> str:
         options = self._built.struct
         order = "shuffled" if options.flags & _abi.HR_LOADER_SHUFFLE else "in order"
-        state = "at rest" if self._stream is None or self._stream.closed else "under way"
+        state = "at rest" if self._under_way() is None else "under way"
         return f"<headrace.Loader of {self.dataset.path!r}: batches of {self.batch}, {order}, {state}>"
 
 
 class _Loop(Iterator[Batch]):
     """One epoch, or the rest of one."""
 
-    _stream: Stream | None = None
-
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
-        self._stream = loader._enter()
+        self._epoch: int | None = None  # known with the first batch
+        self._stream: Stream | None = None
+        self._stream = loader._enter(self)
 
     def __next__(self) -> Batch:
         if self._stream is None:
             raise StopIteration
-        batch = self._stream.take()
+        batch = self._stream.take(self._epoch)
         if batch is None:
             self._end(ended=True)
             raise StopIteration
+        self._epoch = batch._figures[0]
         return batch
 
     def _end(self, ended: bool) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
-            self._loader._leave(stream, ended)
+            self._loader._leave(self, stream, ended)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise errors.UnsupportedError(
+            "a loop over a loader cannot be pickled; pickle the data set, and state() to go on"
+        )
 
     def close(self) -> None:
         """Leave the loop."""
