@@ -153,6 +153,7 @@ class _FromHost:
 
     def __init__(self, data: Dataset, held: int, device: Any) -> None:
         self._jax = framework("jax")
+        self._numpy = framework("jax.numpy")
         self._data = data
         self._held = held
         self._device = self._jax.devices("cpu")[0] if device == "cpu" else device
@@ -188,7 +189,9 @@ class _FromHost:
         return made if self._device is None else self._jax.device_put(made, self._device)
 
     def _put(self, array: Any) -> Any:
-        """The array is kept by JAX for as long as it reads from it."""
+        """JAX keeps the array for as long as it reads from it."""
+        if self._device is None:
+            return self._numpy.asarray(array)
         return self._jax.device_put(array, self._device)
 
     def _type(self, field: BatchField) -> np.dtype[Any] | None:
