@@ -17,6 +17,8 @@ from .loader import Loader
 if TYPE_CHECKING:
     from .dataset import Dataset
 
+_CPU = 1  # as DLPack has it
+
 
 def jax(
     data: Dataset,
@@ -120,7 +122,7 @@ class _HostTensor:
         self._field = field
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return _dlpack.CPU, 0
+        return _CPU, 0
 
     def __dlpack__(self, *, max_version: tuple[int, int] | None = None, **_: Any) -> Any:
         versioned = max_version is not None and max_version[0] >= 1
@@ -151,6 +153,7 @@ class _FromHost:
 
     def __init__(self, data: Dataset, held: int, device: Any) -> None:
         self._jax = framework("jax")
+        self._numpy = framework("jax.numpy")
         self._data = data
         self._held = held
         self._device = self._jax.devices("cpu")[0] if device == "cpu" else device
@@ -186,7 +189,9 @@ class _FromHost:
         return made if self._device is None else self._jax.device_put(made, self._device)
 
     def _put(self, array: Any) -> Any:
-        """The array is kept by JAX for as long as it reads from it."""
+        """JAX keeps the array for as long as it reads from it."""
+        if self._device is None:
+            return self._numpy.asarray(array)
         return self._jax.device_put(array, self._device)
 
     def _type(self, field: BatchField) -> np.dtype[Any] | None:
