@@ -9,16 +9,16 @@ import multiprocessing
 import sys
 
 from . import errors
-from ._jax import jax
-from ._keras import KerasData, keras
+from ._jax import jax as jax
+from ._keras import KerasData, keras as keras
 from ._keras_checkpoint import KerasCheckpoint
 from ._library import LIB
 from ._options import Finish
-from ._tensorflow import tensorflow
-from ._torch import torch
+from ._tensorflow import tensorflow as tensorflow
+from ._torch import torch as torch
 from .batch import Batch
 from .convert import Converted, Damage, convert, export, verify
-from .dataset import Dataset, open
+from .dataset import Dataset, open as open
 from .errors import *  # noqa: F403
 from .field import Field
 from .loader import Loader
@@ -43,6 +43,7 @@ from .writer import Writer, from_arrays, from_iterator
 
 __version__: str = LIB.hr_version().decode()
 
+# Without those that `import *` would put in the place of others: open, and the names of frameworks.
 __all__ = [
     "Batch",
     "Converted",
@@ -68,16 +69,11 @@ __all__ = [
     "from_arrays",
     "from_iterator",
     "guard",
-    "jax",
-    "keras",
     "memory",
     "memory_cap",
-    "open",
     "probe",
     "rank_from_environment",
     "set_memory_cap",
-    "tensorflow",
-    "torch",
     "verify",
     "why_died",
 ]
