@@ -1,5 +1,5 @@
-"""Trains with hr.KerasCheckpoint in the folder of its argument, one line for each step; killed, it is started again.
-In the end it compares the weights with those of a training that nothing interrupts. Run by test_python_keras.py."""
+"""Trains with hr.KerasCheckpoint in the folder of its argument, one line for each step; killed, it is started again. In
+the end it compares the weights with those of a training that nothing interrupts. Run by test_python_keras.py."""
 
 import pathlib
 import sys

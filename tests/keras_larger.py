@@ -1,6 +1,7 @@
-"""keras_larger.py FOLDER control | write LIMIT_BYTES | stream | arrays: a small network on 100 features, on a fixed
-array (its peak memory is told), from a data set larger than the limit, and as a notebook loads arrays. Run by
-test_python_keras.py."""
+"""A small network on 100 features: keras_larger.py FOLDER control | write LIMIT_BYTES | stream | arrays
+
+On a fixed array, telling its peak memory; on a data set larger than the limit, which is written first; and on arrays of
+the same data, as a notebook loads them. Run by test_python_keras.py."""
 
 import pathlib
 import resource

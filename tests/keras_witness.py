@@ -8,7 +8,6 @@ from keras import ops
 N = 1000  # samples of python_package.write_indexed()
 
 
-@keras.saving.register_keras_serializable()
 class Witness(keras.layers.Layer):
     """Passes its input on. `trained`, `tested`: how often each sample came; `when`: in which training step it came
     last, from 1; `wrong`: rows that are not what the index in them says."""

@@ -147,6 +147,13 @@ def test_loops__ended_or_left__memory_is_given_back(data):
     assert memory_in_use() > before
     del iterator
     gc.collect()
+    assert memory_in_use() == before
+    for _ in batches:
+        pass
+    assert memory_in_use() > before  # the next epoch is there
+    del batches, _
+    gc.collect()
+    tf.numpy_function(lambda: np.float32(0), [], tf.float32)  # TensorFlow lets go of arrays at its next occasion
     assert memory_in_use() == before and threading.active_count() <= threads
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from . import errors
 from .batch import Batch
+
+if TYPE_CHECKING:
+    from .loader import Loader
 
 #: Batches that a loader of an adapter may have out, unless its user says otherwise.
 HELD = 4
@@ -34,3 +38,10 @@ def copy(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     made: npt.NDArray[Any] = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
     made[...] = array
     return made
+
+
+def check_not_empty(loader: Loader) -> int:
+    """Batches of an epoch, at least one."""
+    if loader.batches_per_epoch == 0:
+        raise errors.InvalidError(f"{loader.dataset.path}: an epoch has no batches, as there are no samples; add some")
+    return loader.batches_per_epoch

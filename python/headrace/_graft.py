@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
-
-@functools.cache
-def graft(own: Any, base: Any) -> Any:
-    """`own` as a subclass of `base`, too, under its own name: importing headrace imports no framework."""
-    return type(own.__name__, (own, base), {"__module__": own.__module__, "__doc__": own.__doc__})
+_MADE: dict[tuple[type, type], type] = {}
 
 
 def new(own: type, base: type) -> Any:
-    """For `own.__new__`: an instance that is one of `base`, too."""
-    return object.__new__(own if issubclass(own, base) else graft(own, base))
+    """For `own.__new__`: an instance of `own` that is one of `base`, too: importing headrace imports no framework."""
+    if issubclass(own, base):
+        return object.__new__(own)
+    made = _MADE.get((own, base))
+    if made is None:
+        made = _MADE[own, base] = type(
+            own.__name__, (own, base), {"__module__": own.__module__, "__doc__": own.__doc__}
+        )
+    return object.__new__(made)

@@ -1,40 +1,26 @@
 """Batches for Keras: a `keras.utils.PyDataset` over a loader.
 
-Keras tells a data set little of what it does: it looks at the first batches before it trains, asks for batches in an
-order of its own, makes iterators that it drops, and on TensorFlow reads ahead. What is relied on here, in Keras 3.8 to
-3.15 (py_dataset_adapter.py, epoch_iterator.py and the trainers):
-
-1. An adapter asks for `workers` when it is made, once in each fit, evaluate and predict, by an EpochIterator, which
-   lives as long as that call. What asks for batches is a method of the adapter.
-2. Each pass of Keras's (an iterator over the data set) asks for `num_batches` before its first batch.
-3. `fit` and `evaluate` look at two batches at most, then call `on_epoch_end`, then begin.
-4. `on_epoch_begin` comes before the first pass of an epoch, `on_epoch_end` after what was asked for has been used.
+What is relied on of Keras's ways stands in _keras_inside.py, with numbers that are named here.
 """
 
 from __future__ import annotations
 
 import collections
-import importlib
 import os
-import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import _abi, _feed, _graft, _options, errors
+from . import _abi, _feed, _graft, _keras_inside, _names, _options, errors
+from ._keras_inside import LOOKED_AT
+from ._names import Names
 
 if TYPE_CHECKING:
     from .batch import Batch
     from .dataset import Dataset
     from .loader import Loader
 
-#: A field, or several: for models with several inputs or outputs.
-Names = str | Sequence[str] | Mapping[str, str]
-
-_OLDEST = (3, 8)
-_LOOKED_AT = 2  # batches at most that Keras looks at before it begins
-_ADAPTER = "PyDatasetAdapter"
 _HELD = 2 * _feed.HELD  # TensorFlow and JAX let go of them late, and two are those looked at
 
 
@@ -73,71 +59,6 @@ def keras(
     )  # fmt: skip
 
 
-def module() -> Any:
-    """Keras, where it is new enough."""
-    try:
-        found: Any = importlib.import_module("keras")
-    except ImportError as error:
-        raise ImportError(
-            f"hr.keras needs Keras 3.8 or newer, which cannot be imported ({error}); pip install keras, and "
-            "tensorflow, jax or torch"
-        ) from error
-    version = tuple(int(part) for part in found.__version__.split(".")[:2])
-    if version < _OLDEST:
-        raise errors.UnsupportedError(
-            f"hr.keras needs Keras 3.8 or newer, and this is {found.__version__}: older ones mix batches on their own; "
-            "pip install -U keras"
-        )
-    return found
-
-
-def fields_of(names: Names | None, what: str) -> tuple[str, ...]:
-    if names is None:
-        return ()
-    if isinstance(names, str):
-        return (names,)
-    listed = tuple(names.values() if isinstance(names, Mapping) else names)
-    if not listed or not all(isinstance(name, str) for name in listed):
-        raise errors.InvalidError(f"{what} is {names!r}, expected the name of a field, a list or a dict of names")
-    return listed
-
-
-def pick(names: Names, arrays: Mapping[str, Any]) -> Any:
-    """The arrays in the structure of the names."""
-    if isinstance(names, str):
-        return arrays[names]
-    if isinstance(names, Mapping):
-        return {key: arrays[name] for key, name in names.items()}
-    return tuple(arrays[name] for name in names)
-
-
-def _from_device(backend: str) -> Callable[[Any], Any]:
-    """What makes a tensor of the backend's of an array on a GPU."""
-    frameworks = {"jax": "jax.dlpack", "torch": "torch"}
-    if backend in frameworks:
-        found: Callable[[Any], Any] = importlib.import_module(frameworks[backend]).from_dlpack
-        return found
-    raise errors.UnsupportedError(
-        f"hr.keras was asked for batches on a GPU, and Keras on {backend} takes them from host memory; leave device out"
-    )
-
-
-def _asker() -> tuple[Any, bool]:
-    """Whom an adapter is being made for: the object that lives as long as the call of fit, evaluate or predict, and
-    whether it is predict. Only the stack tells; (None, False) where it is another Keras than those known."""
-    lives, frame = None, sys._getframe(2)
-    for _ in range(12):
-        own = frame.f_locals.get("self")
-        if any(kind.__name__ == "EpochIterator" for kind in type(own).__mro__):
-            lives = own
-        elif lives is not None:
-            return lives, frame.f_code.co_name == "predict"
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
-    return lives, False
-
-
 def _nobody() -> None:
     return None
 
@@ -164,7 +85,7 @@ class KerasData:
     """
 
     def __new__(cls, *_: Any, **__: Any) -> KerasData:
-        made: KerasData = _graft.new(cls, module().utils.PyDataset)
+        made: KerasData = _graft.new(cls, _keras_inside.module().utils.PyDataset)
         return made
 
     def __init__(
@@ -188,20 +109,16 @@ class KerasData:
             if name in options:
                 raise errors.InvalidError(f"hr.keras was given {name}: Keras counts epochs, and x and y name fields")
         named = (("x", x), ("y", y), ("sample_weight", sample_weight))
-        self._fields = list(dict.fromkeys(name for what, names in named for name in fields_of(names, what)))
+        self._fields = list(dict.fromkeys(name for what, names in named for name in _names.fields_of(names, what)))
         on_host = _options.device(device) == _abi.HR_DEVICE_HOST
-        self._import = None if on_host else _from_device(module().config.backend())
+        self._import = None if on_host else _keras_inside.from_device(_keras_inside.module().config.backend())
         self._held = held
         state = None if resume is None else _options.read_state(resume)
         self._loader: Loader = data.loader(
             batch, fields=self._fields, held=held, device=device, resume=state, **options
         )
         self._shuffled = bool(options.get("shuffle"))
-        self._batches = self._loader.batches_per_epoch
-        if self._batches == 0:
-            raise errors.InvalidError(
-                f"an epoch of {data.path} has no batch of {batch} samples; use smaller batches, or last='keep'"
-            )
+        self._batches = _feed.check_not_empty(self._loader)
         self._lock = threading.RLock()
         self._adapter: Callable[[], Any] = _nobody  # that may ask for batches: the one that was made last
         self._loop: Iterator[Batch] | None = None
@@ -223,11 +140,21 @@ class KerasData:
 
     @property
     def workers(self) -> int:
+        adapter = _keras_inside.adapter(1)
+        if adapter is not None:
+            self._attach(adapter)
+        return 1
+
+    @workers.setter
+    def workers(self, value: int) -> None:
+        raise errors.InvalidError(f"workers was set to {value}: Headrace reads with threads of its own; see threads=")
+
+    def _attach(self, adapter: Any) -> None:
+        """1: a fit, evaluate or predict begins."""
         with self._lock:
             self._attached, self._in_epoch = True, False
-            asker = sys._getframe(1).f_locals.get("self")
-            self._adapter = _nobody if asker is None else weakref.ref(asker)
-            lives, predicting = _asker()
+            self._adapter = weakref.ref(adapter)
+            lives, predicting = _keras_inside.made_for()
             if lives is not None:
                 weakref.finalize(lives, _ended, weakref.ref(self), self._adapter).atexit = False
             if self._shuffled and predicting:
@@ -235,15 +162,10 @@ class KerasData:
                     "predict() was called with a shuffled hr.keras(): the rows of its result would be in mixed order; "
                     "make one with shuffle=False for it"
                 )
-        return 1
-
-    @workers.setter
-    def workers(self, value: int) -> None:
-        raise errors.InvalidError(f"workers was set to {value}: Headrace reads with threads of its own; see threads=")
 
     @property
     def num_batches(self) -> int:
-        """Batches that the next pass asks for: those of an epoch, or of the rest of one."""
+        """2: batches that the next pass asks for: those of an epoch, or of the rest of one."""
         with self._lock:
             self._asked = True
             begins = self._in_epoch and not self._attached
@@ -256,8 +178,8 @@ class KerasData:
     def __getitem__(self, index: int) -> Any:
         """The next batch of the order, whatever the index."""
         with self._lock:
-            asker = sys._getframe(1).f_locals.get("self")
-            if type(asker).__name__ == _ADAPTER and asker is not self._adapter():
+            asker = _keras_inside.adapter(1)
+            if asker is not None and asker is not self._adapter():
                 raise errors.ClosedError(
                     "another fit, evaluate or predict has begun with this data set, or this one is over; give each an "
                     "hr.keras() of its own, validation_data, too"
@@ -266,17 +188,19 @@ class KerasData:
                 self._begin_pass()
             entry = self._again.popleft() if self._again else self._take()
             self._served = True
-            if self._early is not None and len(self._early) < _LOOKED_AT:
+            if self._early is not None and len(self._early) < LOOKED_AT:
                 self._early.append(entry)
             elif self._early is not None:
                 self._use()
             return entry
 
     def on_epoch_begin(self) -> None:
+        """4."""
         with self._lock:
             self._in_epoch = True
 
     def on_epoch_end(self) -> None:
+        """3 the first time, 4 later."""
         with self._lock:
             if not self._attached:
                 self._use()
@@ -329,7 +253,7 @@ class KerasData:
             arrays = _feed.arrays(batch, self._fields, self._held)
         else:
             arrays = {name: self._import(batch[name]) for name in self._fields}
-        return tuple(pick(names, arrays) for names in self._parts)
+        return tuple(_names.pick(names, arrays) for names in self._parts)
 
     # By hand.
 

@@ -9,7 +9,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from . import _graft, _keras, _options, errors
+from . import _graft, _keras, _keras_inside, _options, errors
 
 if TYPE_CHECKING:
     from ._keras import KerasData
@@ -48,7 +48,7 @@ class KerasCheckpoint:
     model: Any
 
     def __new__(cls, *_: Any, **__: Any) -> KerasCheckpoint:
-        made: KerasCheckpoint = _graft.new(cls, _keras.module().callbacks.Callback)
+        made: KerasCheckpoint = _graft.new(cls, _keras_inside.module().callbacks.Callback)
         return made
 
     def __init__(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import _abi, _feed, _keras, _options, errors
-from ._keras import Names
+from . import _abi, _feed, _names, _options, errors
+from ._names import Names
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -31,8 +32,8 @@ def tensorflow(
 
     Its end is the end of an epoch; `.repeat()`, or another loop over it, gives the next epoch of the order. A loop that
     is left early has had its epoch. Tensors lie in the memory of batches, without a copy, as long as no more than
-    `held` - 2 batches are kept; those beyond are copies. Shapes are static, but for the number of samples where
-    the last batch may be short (`last="keep"`). The place in an epoch cannot be told: TensorFlow reads ahead.
+    `held` - 2 batches are kept; those beyond are copies. Shapes are static, but for the number of samples where the
+    last batch may be short (`last="keep"`). The place in an epoch cannot be told: TensorFlow reads ahead.
 
     :param x: a field, or a list or dict of fields; None: all of them, or those of `fields=`, as a dict
     :param y, sample_weight: likewise, where `x` is named
@@ -56,12 +57,14 @@ def tensorflow(
     if parts and "fields" in options:
         raise errors.InvalidError("hr.tensorflow was given fields and x, which names fields already; give one of them")
     if parts:
-        options["fields"] = list(dict.fromkeys(n for names in parts for n in _keras.fields_of(names, "x, y")))
+        options["fields"] = list(dict.fromkeys(n for names in parts for n in _names.fields_of(names, "x, y")))
     passes = _Passes(data, batch, parts, held, options)
     first = next(iter(data.loader(1, subset=data.subset(0, 1), **_looked_at(options))))
     size = batch if options.get("last") in ("drop", "pad") and passes.one_rank else None
     specs = {name: tf.TensorSpec((size, *array.shape[1:]), tf.as_dtype(array.dtype)) for name, array in first.items()}
-    return tf.data.Dataset.from_generator(passes, output_signature=passes.shape(specs))
+    made = tf.data.Dataset.from_generator(passes, output_signature=passes.shape(specs))
+    weakref.finalize(made, passes.close).atexit = False  # TensorFlow keeps `passes` for ever (2.21)
+    return made
 
 
 def _looked_at(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,7 +87,7 @@ class _Passes:
         self._options.pop("resume", None)
         self._lock = threading.Lock()
         self._idle: Loader | None = None
-        self._loader().plan()  # says now what is wrong with the options
+        _feed.check_not_empty(self._loader())
 
     @property
     def one_rank(self) -> bool:
@@ -108,6 +111,13 @@ class _Passes:
                 return
         loader.close()
 
+    def close(self) -> None:
+        """Nobody has the data set any more."""
+        with self._lock:
+            loader, self._idle = self._idle, None
+        if loader is not None:
+            loader.close()
+
     def __call__(self) -> Iterator[Any]:
         epoch, loader = self._begin()
         for batch in loader:
@@ -117,4 +127,4 @@ class _Passes:
     def shape(self, arrays: Mapping[str, Any]) -> Any:
         if not self._parts:
             return dict(arrays)
-        return tuple(_keras.pick(names, arrays) for names in self._parts)
+        return tuple(_names.pick(names, arrays) for names in self._parts)
