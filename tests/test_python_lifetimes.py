@@ -252,6 +252,32 @@ def test_next__after_an_interrupt_while_its_fields_were_read__has_them_all(data,
     check(batch)
 
 
+@pytest.mark.parametrize("ends", ["the loop", "the loader", "the data set"])
+def test_next__in_which_a_collection_ends_the_loop__is_refused_and_the_next_goes_on(folder, monkeypatch, ends):
+    with hr.open(folder / "train.hrd") as data:
+        loader = data.loader(batch=10, held=1)
+        assert len(loader) == 100
+        iterator = iter(loader)
+        batch = next(iterator)
+        close = {"the loop": iterator.close, "the loader": loader.close, "the data set": data.close}[ends]
+        monkeypatch.setattr(hr._stream.gc, "collect", close)
+        found = []
+
+        def consume():
+            try:
+                next(iterator)
+            except hr.ClosedError as error:
+                found.append(error)
+
+        thread = threading.Thread(target=consume, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert len(found) == 1 and loader.step == 1
+        assert threads_of_headrace() == 0 and list(batch["y"]) == list(range(10))
+        if ends != "the data set":
+            assert next(iter(loader)).number == 1
+
+
 # Nothing is left.
 
 

@@ -62,7 +62,7 @@ class Opened:
     def __init__(self, data: Handle, writable: bool, device: int) -> None:
         self.lock = threading.Lock()
         self.turn = threading.Lock()  # who waits for the lock has this one; see Stream.take()
-        self.owner = 0  # the thread that uses the pointer, but for take()
+        self.owner = 0  # the thread that uses the pointer
         self.closing = False
         self.data = data  # stays open until the loader is closed
         self.user = User()
@@ -82,18 +82,25 @@ class Opened:
 
     @contextlib.contextmanager
     def use(self) -> Iterator[int]:
-        """The pointer, which stays valid inside; waits for `take()` in another thread, for a tenth of a second at
-        most."""
-        with self.turn, self.lock:
-            self.owner = threading.get_ident()
-            try:
-                if self.closing or self.pointer.value is None:
-                    raise errors.ClosedError(CLOSED)
-                yield self.pointer.value
-            finally:
-                self.owner = 0
-        if self.closing:
-            _close(self)
+        """The pointer, which stays valid inside; waits for `take()` in another thread, a tenth of a second at most."""
+        if self.owner == threading.get_ident():
+            yield self.valid()  # a collection has come inside of use() or take()
+            return
+        try:
+            with self.turn, self.lock:
+                self.owner = threading.get_ident()
+                try:
+                    yield self.valid()
+                finally:
+                    self.owner = 0
+        finally:
+            if self.closing:
+                _close(self)
+
+    def valid(self) -> int:
+        if self.closing or self.pointer.value is None:
+            raise errors.ClosedError(CLOSED)
+        return self.pointer.value
 
 
 def _close(opened: Opened) -> None:
@@ -103,7 +110,7 @@ def _close(opened: Opened) -> None:
 def _close_once(opened: Opened) -> None:
     opened.closing = True  # a take() in another thread ends at its next step
     if opened.owner == threading.get_ident():
-        return  # collected inside of use(), which closes it then
+        return  # a collection has come inside of use() or take(), which closes it then
     with opened.lock:
         if opened.pointer.value is not None:
             _box.loader_closing(opened.pointer.value)
@@ -171,23 +178,19 @@ class Stream:
         when it was told, the next batch is not of that `epoch`, and stays for the next loop."""
         opened, taken = self._opened, self._taken
         while True:
-            with opened.lock:
-                # A batch is there already where an interrupt came before it was handed over.
-                status = self._step() if taken.batch is None else _abi.HR_OK
-                if status == _abi.HR_OK:
-                    figures = _FIGURES.unpack_from(self._view, _FIGURES_OFF)
-                    if epoch is not None and figures[0] != epoch:
-                        return None
-                    if not opened.fields:
-                        self._read_fields()
-                    batch = Batch(opened, self._pointers(), figures)
-                    hold, let_go = Hold(), functools.partial(LIB.hr_batch_let_go, taken.batch)
-                    # Nothing that could be interrupted comes between these: the memory has one owner.
-                    hold.__del__ = let_go
-                    hold.pointer = taken.batch
-                    taken.batch = None
-                    batch._hold = hold
-                    return batch
+            try:
+                with opened.lock:
+                    opened.owner = threading.get_ident()
+                    try:
+                        # A batch is there already where an interrupt came before it was handed over.
+                        status = self._step() if taken.batch is None else _abi.HR_OK
+                        if status == _abi.HR_OK:
+                            return self._hand_over(epoch)
+                    finally:
+                        opened.owner = 0
+            finally:
+                if opened.closing:
+                    _close(opened)
             if status == _abi.HR_END_OF_EPOCH:
                 return None
             if status != _abi.HR_TIMEOUT:
@@ -195,11 +198,30 @@ class Stream:
             with opened.turn:  # others get the lock that wait for it
                 pass
 
-    def _step(self) -> int:
-        if self._opened.closing or not self._opened.pointer:
+    def _hand_over(self, epoch: int | None) -> Batch | None:
+        opened, taken = self._opened, self._taken
+        figures = _FIGURES.unpack_from(self._view, _FIGURES_OFF)
+        if epoch is not None and figures[0] != epoch:
+            return None
+        if not opened.fields:
+            self._read_fields()
+        batch = Batch(opened, self._pointers(), figures)
+        hold, let_go = Hold(), functools.partial(LIB.hr_batch_let_go, taken.batch)
+        if opened.closing:  # a collection has closed it: the next loop begins with this batch
             raise errors.ClosedError(CLOSED)
+        # Nothing that could be interrupted comes between these: the memory has one owner.
+        hold.__del__ = let_go
+        hold.pointer = taken.batch
+        taken.batch = None
+        batch._hold = hold
+        return batch
+
+    def _step(self) -> int:
+        self._opened.valid()
         status: int = _take(*self._arguments)
-        if status == _abi.HR_ERR_BUSY and gc.collect() >= 0:  # maybe held by what only the collector can free
+        if status == _abi.HR_ERR_BUSY:
+            gc.collect()  # maybe held by what only the collector can free
+            self._opened.valid()
             status = _take(*self._arguments)
         return status
 
