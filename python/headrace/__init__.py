@@ -10,8 +10,11 @@ import sys
 
 from . import errors
 from ._jax import jax
+from ._keras import KerasData, keras
+from ._keras_checkpoint import KerasCheckpoint
 from ._library import LIB
 from ._options import Finish
+from ._tensorflow import tensorflow
 from ._torch import torch
 from .batch import Batch
 from .convert import Converted, Damage, convert, export, verify
@@ -49,6 +52,8 @@ __all__ = [
     "Field",
     "Finish",
     "Guard",
+    "KerasCheckpoint",
+    "KerasData",
     "Loader",
     "Memory",
     "MemoryLowError",
@@ -64,12 +69,14 @@ __all__ = [
     "from_iterator",
     "guard",
     "jax",
+    "keras",
     "memory",
     "memory_cap",
     "open",
     "probe",
     "rank_from_environment",
     "set_memory_cap",
+    "tensorflow",
     "torch",
     "verify",
     "why_died",

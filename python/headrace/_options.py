@@ -140,7 +140,7 @@ def ranks(rank: int | None, world_size: int | None, environment: bool | str) -> 
     return found.rank, found.world_size
 
 
-def counted(value: int, what: str, least: int = 0, most: int = 2**32 - 1) -> int:
+def counted(value: Any, what: str, least: int = 0, most: int = 2**32 - 1) -> int:
     """A number that fits what the C API has for it: ctypes would cut off what does not."""
     try:
         number = int(value)
@@ -260,13 +260,21 @@ def write_state(path: str | os.PathLike[str], state: bytes) -> None:
     try:
         with open(partial, "wb") as file:
             file.write(state)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, target)
-        folder = os.open(os.path.dirname(os.path.abspath(target)), os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        put_in_place(partial, target)
     except OSError as error:
         raise errors.IoError(f"{target}: the state could not be saved: {error.strerror}") from error
+
+
+def put_in_place(partial: str, target: str) -> None:
+    """A complete file becomes `target`, which is old or new at any instant, after a power cut, too."""
+    sync(partial, os.O_RDONLY)
+    os.replace(partial, target)
+    sync(os.path.dirname(os.path.abspath(target)), os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sync(path: str, flags: int) -> None:
+    opened = os.open(path, flags)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
