@@ -17,6 +17,8 @@ from .loader import Loader
 if TYPE_CHECKING:
     from .dataset import Dataset
 
+_CPU = 1  # as DLPack has it
+
 
 def jax(
     data: Dataset,
@@ -120,7 +122,7 @@ class _HostTensor:
         self._field = field
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return _dlpack.CPU, 0
+        return _CPU, 0
 
     def __dlpack__(self, *, max_version: tuple[int, int] | None = None, **_: Any) -> Any:
         versioned = max_version is not None and max_version[0] >= 1
