@@ -23,15 +23,17 @@ _SAMPLES = 4
 _MOST_BYTES = 4 << 20  # of one field's first samples
 _MOST_SIDE = 512
 _MOST_NUMBERS = 6
+_REPORT_COLUMN = 19  # in a report's lines what is said begins here
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are HTML."""
+    """Cells are HTML. A header of empty cells is left out."""
     head = "".join(f"<th style='text-align:left'>{cell}</th>" for cell in header)
+    head = f"<thead><tr>{head}</tr></thead>" if any(header) else ""
     body = "".join(
         "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in row) + "</tr>" for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<table>{head}<tbody>{body}</tbody></table>"
 
 
 def pixels(sample: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | None:
@@ -126,12 +128,12 @@ def dataset_html(dataset: Dataset) -> str:
 
 
 def report_html(report: Report) -> str:
-    """The report's own lines: each a name, and what is said of it."""
+    """The report's own lines: each a name in a column of fixed width, and what is said of it."""
     sentence, _, rest = report.text.partition("\n")
     rows = []
     for line in rest.splitlines():
-        name, _, said = line.strip().partition("  ")
-        if name:
+        name, said = line[:_REPORT_COLUMN], line[_REPORT_COLUMN:]
+        if name.strip():
             indent = "&emsp;" if line.startswith(" ") else ""
-            rows.append((indent + escape(name), escape(said.strip())))
+            rows.append((indent + escape(name.strip()), escape(said.strip())))
     return f"<div><p>{escape(sentence)}</p>{table(('', ''), rows)}</div>"
