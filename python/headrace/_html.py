@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SAMPLES = 4
 _MOST_BYTES = 4 << 20  # of one field's first samples
 _MOST_SIDE = 512
+_MOST_SHOWN = 64  # pixels across: a row of samples fits into a cell
 _MOST_NUMBERS = 6
 _REPORT_COLUMN = 19  # in a report's lines what is said begins here
 
@@ -58,7 +59,7 @@ def pixels(sample: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | None:
 
 
 def image(rgb: npt.NDArray[np.uint8]) -> str:
-    """As a bitmap inside of the page, at least 56 pixels wide."""
+    """As a bitmap inside of the page; a small one is shown larger, so that its pixels are seen."""
     height, width = rgb.shape[:2]
     rows = np.zeros((height, -(-width * 3 // 4) * 4), np.uint8)  # each a multiple of four bytes, the lowest first
     rows[:, : width * 3] = rgb[::-1, :, ::-1].reshape(height, width * 3)
@@ -66,8 +67,9 @@ def image(rgb: npt.NDArray[np.uint8]) -> str:
     header = struct.pack("<2sIHHI", b"BM", 54 + len(data), 0, 0, 54)
     header += struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, len(data), 2835, 2835, 0, 0)
     encoded = base64.b64encode(header + data).decode()
-    shown = width * max(1, -(-56 // width))
-    return f"<img width='{shown}' style='image-rendering:pixelated;margin:1px' src='data:image/bmp;base64,{encoded}'>"
+    shown = width * (_MOST_SHOWN // width) or _MOST_SHOWN
+    style = "image-rendering:pixelated;margin:1px" if shown > width else "margin:1px"
+    return f"<img width='{shown}' style='{style}' src='data:image/bmp;base64,{encoded}'>"
 
 
 def _number(value: Any) -> str:
