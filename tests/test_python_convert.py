@@ -199,7 +199,9 @@ def test_report__each_way__says_the_same(tmp_path):
     assert str(found).startswith(found.sentence)
     assert found.as_dict()["limit"] == found.limit
     assert found.as_dict()["batches_delivered"] == 150
-    assert "threads&#x27; time" in found._repr_html_()
+    page = found._repr_html_()
+    assert "threads&#x27; time" in page
+    assert len(re.findall("<td[^>]*>[^<]+</td>", page)) == page.count("<td") == 2 * (len(str(found).splitlines()) - 1)
     loader.close()
     assert loader.report().figures["batches_delivered"] == 150
     assert loader.info()["batches_delivered"] == 150

@@ -88,6 +88,7 @@ class Memory:
         where = f"{self.limit_kind} {self.limit_name}" if self.limit_kind != self.limit_name else self.limit_kind
         rows = [
             ("this process", f"{size(self.resident)} resident, {size(self.peak)} at most"),
+            ("of it arrays, heap", size(self.anonymous)),
             ("of it Headrace", size(self.headrace)),
             ("limit", f"{size(self.limit)}, by {where}" if self.limit is not None else "none is known"),
         ]
@@ -103,7 +104,7 @@ class Memory:
         return rows
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:<15} {said}" for name, said in self._rows())
+        return "\n".join(f"{name:<18} {said}" for name, said in self._rows())
 
     def __repr__(self) -> str:
         return str(self)
