@@ -64,13 +64,13 @@ run_newest_frameworks() {
     local environment=build/python-full/frameworks
     full_environment "$environment" .venv/bin/python h5py jax keras numpy pytest tensorflow-cpu torch torchdata tqdm ||
         return 1
-    run_pytest frameworks "$environment" tests/test_python_{torch,jax,keras,tensorflow}.py
+    run_pytest newest-frameworks "$environment" tests/test_python_{torch,jax,keras,tensorflow}.py
 }
 
 run_python_full() {
     local python minor wheels
     run_newest_frameworks
-    suites+=("frameworks=$?")
+    suites+=("newest-frameworks=$?")
     for python in $(pythons); do
         minor=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         run_package "$python" "$minor"

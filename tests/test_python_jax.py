@@ -254,3 +254,12 @@ def test_device__batches_are_kept_until_their_copies_are_done(data, monkeypatch)
     assert number == 15
     assert log == ["wait", "wait"]
     assert batches._feed._kept is None
+
+
+def test_jax__a_budget__has_room_for_the_copies_of_two_batches(data):
+    given = 32 << 20
+    batches = hr.jax(data, BATCH, budget=given)
+    sample_bytes = sum(field.sample_bytes for field in data.fields.values())
+    batches.close()
+    next(iter(batches))
+    assert batches.info()["budget_bytes"] == given - 2 * BATCH * sample_bytes

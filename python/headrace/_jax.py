@@ -57,6 +57,8 @@ def jax(
     if uploaded is not None and sharding is not None:
         raise errors.InvalidError(f"device is {device!r} and sharding was given as well; give one of them")
     options.setdefault("held", _feed.HELD if uploaded is None else 2)
+    if uploaded is None:
+        _feed.charge_copies(data, batch, options.get("fields"), options)
     loader = Loader(data, batch, device=uploaded, resume=resume, **options)
     if uploaded is not None:
         return JaxBatches(loader, _FromGpu(data, loader.held))

@@ -64,6 +64,8 @@ def torch(
     options["rank"], options["world_size"] = place_in_ranks(ranks, options, _group())
     options["device"] = _device(device)
     options.setdefault("held", 2 if options["device"] else _feed.HELD)
+    if options["device"] is None:
+        _feed.charge_copies(data, batch, options.get("fields"), options)
     made: TorchBatches = _class()(data, batch, x, y, options, own_choice)
     if resume is not None:
         made._go_to(_options.read_state(resume))
