@@ -10,6 +10,7 @@ import struct
 import threading
 import weakref
 from collections.abc import Iterator
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _abi, _box, errors
@@ -83,12 +84,12 @@ class Opened:
     @contextlib.contextmanager
     def use(self) -> Iterator[int]:
         """The pointer, which stays valid inside; waits for `take()` in another thread, a tenth of a second at most."""
-        if self.owner == threading.get_ident():
+        if self.owner == get_ident():
             yield self.valid()  # a collection has come inside of use() or take()
             return
         try:
             with self.turn, self.lock:
-                self.owner = threading.get_ident()
+                self.owner = get_ident()
                 try:
                     yield self.valid()
                 finally:
@@ -109,7 +110,7 @@ def _close(opened: Opened) -> None:
 
 def _close_once(opened: Opened) -> None:
     opened.closing = True  # a take() in another thread ends at its next step
-    if opened.owner == threading.get_ident():
+    if opened.owner == get_ident():
         return  # a collection has come inside of use() or take(), which closes it then
     with opened.lock:
         if opened.pointer.value is not None:
@@ -180,7 +181,7 @@ class Stream:
         while True:
             try:
                 with opened.lock:
-                    opened.owner = threading.get_ident()
+                    opened.owner = get_ident()
                     try:
                         # A batch is there already where an interrupt came before it was handed over.
                         status = self._step() if taken.batch is None else _abi.HR_OK
