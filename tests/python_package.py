@@ -58,7 +58,7 @@ def memory_in_use():
 def run_in_child(work):
     """The exit status of a forked child that does it: 0 if nothing was raised."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of Python, for any process with threads
+        warnings.simplefilter("ignore")  # of Python and of JAX, for any process with threads
         child = os.fork()
     if child == 0:
         try:

@@ -4,6 +4,7 @@ import os
 import pickle
 import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -314,6 +315,21 @@ def test_close__while_others_read_and_loop__ends_them_with_words(folder, seed):
         thread.join(20)
     assert [type(error) for error in found] == [hr.ClosedError] * 4
     assert all("closed" in str(error) for error in found)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_close__between_two_steps_of_opening_a_loader__is_refused(folder, monkeypatch, whole):
+    with hr.open(folder / "train.hrd") as data:
+
+        class Closing(weakref.WeakSet):
+            def add(self, stream):
+                super().add(stream)
+                data.close() if whole else stream.close()
+
+        monkeypatch.setattr(data, "_streams", Closing())
+        for _ in range(3):
+            with pytest.raises(hr.ClosedError):
+                next(iter(data.loader(batch=10)))
 
 
 def test_close__twice_and_after_use__refuses_what_reads(folder):

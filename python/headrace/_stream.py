@@ -133,7 +133,6 @@ class Stream:
         self._max_held = options.max_held_batches or 2
         opened = self._opened = Opened(dataset._handle, writable, options.device)
         weakref.finalize(self, _close, opened)
-        data = opened.data.enter(opened.user)
         dataset._streams.add(self)
         self._data = (ctypes.c_void_p * (options.num_fields or len(dataset.fields)))()
         self._taken = opened.taken
@@ -145,6 +144,9 @@ class Stream:
         self._arguments = opened.pointer, _STEP_NS, ctypes.byref(self._taken), ctypes.byref(self._error)
         try:
             with opened.lock:
+                data = opened.data.enter(opened.user)
+                if opened.closing:  # as the data set is by another thread
+                    raise errors.ClosedError(CLOSED)
                 call("hr_loader_open", data, ctypes.byref(options), ctypes.byref(opened.pointer))
                 _box.loader_opened(opened.pointer.value or 0)
         except BaseException:  # an interrupt, too
