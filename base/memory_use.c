@@ -16,6 +16,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#define USED_V1 "memory.usage_in_bytes"
+#define USED_V2 "memory.current"
+
 static uint64_t or_zero(uint64_t v) {
     return v == UINT64_MAX ? 0 : v;
 }
@@ -74,8 +77,7 @@ static void read_group(const char *root, const struct hr__cgroup *group,
     if (limit == UINT64_MAX)
         return;
     hr__cgroup_folder(group, folder);
-    const uint64_t used =
-        hr__proc_number(root, folder, group->v1 ? "memory.usage_in_bytes" : "memory.current");
+    const uint64_t used = hr__proc_number(root, folder, group->v1 ? USED_V1 : USED_V2);
     if (used == UINT64_MAX)
         return;
     hr__proc_text(root, folder, "memory.stat", stat);
@@ -151,6 +153,41 @@ void hr__memory_use_read(const char *root, struct hr__memory_use *out) {
     out->data = read_rlimit(RLIMIT_DATA, out->data_bytes);
     read_groups(root, out);
     read_machine(root, out);
+}
+
+static uint64_t status_kib(const char *root, const char *key) {
+    char text[HR__PROC_TEXT_BYTES];
+    hr__proc_text(root, "/proc/self", "status", text);
+    return hr__text_kib(text, key);
+}
+
+static uint64_t machine_used(const char *root, uint64_t machine_bytes) {
+    char text[HR__PROC_TEXT_BYTES];
+    hr__proc_text(root, "/proc", "meminfo", text);
+    const uint64_t free_bytes = hr__text_kib(text, "MemFree");
+    return free_bytes != UINT64_MAX ? less(machine_bytes, free_bytes) : UINT64_MAX;
+}
+
+int hr__limit_used_open(const char *root, const struct hr__limit_use *limit) {
+    if (limit->kind != HR_MEMORY_LIMIT_CGROUP_V1 && limit->kind != HR_MEMORY_LIMIT_CGROUP_V2)
+        return -1;
+    return hr__proc_open(root, limit->name,
+                         limit->kind == HR_MEMORY_LIMIT_CGROUP_V1 ? USED_V1 : USED_V2);
+}
+
+uint64_t hr__limit_used_now(const char *root, const struct hr__limit_use *limit, int fd) {
+    if (fd >= 0)
+        return hr__proc_number_at(fd);
+    switch (limit->kind) {
+    case HR_MEMORY_LIMIT_MACHINE:
+        return machine_used(root, limit->limit_bytes);
+    case HR_MEMORY_LIMIT_RLIMIT_AS:
+        return status_kib(root, "VmSize");
+    case HR_MEMORY_LIMIT_RLIMIT_DATA:
+        return status_kib(root, "VmData");
+    default:
+        return UINT64_MAX;
+    }
 }
 
 const struct hr__limit_use *hr__least_headroom(const struct hr__memory_use *use, bool with_data) {

@@ -35,6 +35,11 @@ void hr__memory_use_read(const char *root, struct hr__memory_use *out);
 /* The one with the least headroom. */
 const struct hr__limit_use *hr__least_headroom(const struct hr__memory_use *use, bool with_data);
 
+/* What is used of a limit that was read before; UINT64_MAX: that cannot be read. fd: of a control
+ * group, from hr__limit_used_open(), which is -1 for the others. */
+int hr__limit_used_open(const char *root, const struct hr__limit_use *limit);
+uint64_t hr__limit_used_now(const char *root, const struct hr__limit_use *limit, int fd);
+
 /* used - reclaimable. */
 uint64_t hr__limit_needed(const struct hr__limit_use *limit);
 

@@ -12,14 +12,18 @@
 #include <string.h>
 #include <unistd.h>
 
+int hr__proc_open(const char *root, const char *folder, const char *name) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof(path), "%s%s/%s", root, folder, name) >= (int)sizeof(path))
+        return -1;
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 bool hr__proc_text(const char *root, const char *folder, const char *name,
                    char out[HR__PROC_TEXT_BYTES]) {
-    char path[PATH_MAX];
     size_t n_bytes = 0;
     out[0] = 0;
-    if (snprintf(path, sizeof(path), "%s%s/%s", root, folder, name) >= (int)sizeof(path))
-        return false;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = hr__proc_open(root, folder, name);
     if (fd < 0)
         return false;
     ssize_t n;
@@ -45,6 +49,13 @@ static uint64_t number(const char *text) {
 uint64_t hr__proc_number(const char *root, const char *folder, const char *name) {
     char text[HR__PROC_TEXT_BYTES];
     return hr__proc_text(root, folder, name, text) ? number(text) : UINT64_MAX;
+}
+
+uint64_t hr__proc_number_at(int fd) {
+    char text[32];
+    const ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+    text[n > 0 ? n : 0] = 0;
+    return number(text);
 }
 
 uint64_t hr__text_value(const char *text, const char *key) {

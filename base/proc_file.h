@@ -20,6 +20,11 @@ bool hr__proc_text(const char *root, const char *folder, const char *name,
 /* The first number in a file; UINT64_MAX for "max", too. */
 uint64_t hr__proc_number(const char *root, const char *folder, const char *name);
 
+/* A file to read a number from again and again, which is several times as fast; -1: it cannot be.
+ */
+int hr__proc_open(const char *root, const char *folder, const char *name);
+uint64_t hr__proc_number_at(int fd);
+
 /* Of the line "KEY value" or "KEY: value kB" in a text: the value as it stands. */
 uint64_t hr__text_value(const char *text, const char *key);
 /* The same of a value in kB, in bytes. */

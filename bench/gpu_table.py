@@ -130,10 +130,10 @@ def render(results):
     )
 
 
-def write_page(path, text):
+def write_page(path, text, title=TITLE):
     """In the place of the section that is there, or before the notes, or at the end."""
     page = path.read_text()
-    there = re.search(rf"^{TITLE}$.*?(?=^## |\Z)", page, re.M | re.S)
+    there = re.search(rf"^{title}$.*?(?=^## |\Z)", page, re.M | re.S)
     at = there.span() if there else (len(page.partition(table.NOTES)[0]),) * 2
     before, after = page[: at[0]].rstrip("\n"), page[at[1] :]
     path.write_text(f"{before}\n\n{text}" + (f"\n{after}" if after else ""))

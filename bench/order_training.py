@@ -1,5 +1,5 @@
-"""What an order is worth in training: handwritten digits (script/make_digits.py) sorted by class, converted, and visited
-by bench/training_order, which trains two models on them. Minutes of two cores; what is in the folder stays."""
+"""What an order is worth in training: handwritten digits (script/make_digits.py) sorted by class, converted, and
+visited by bench/training_order, which trains two models on them. Minutes of two cores; what is in the folder stays."""
 
 import json
 import math

@@ -85,20 +85,21 @@ class Peak:
         self.samples += 1
 
 
-def measure(command, limit_bytes=None):
-    """Runs the command to its end. Its standard output is in the answer; its errors go where ours go."""
+def measure(command, limit_bytes=None, interval_s=INTERVAL_S, **settings):
+    """Runs the command to its end. Its standard output is in the answer; its errors go where ours go, unless the
+    settings of Popen() say otherwise."""
     command = [str(word) for word in command]
     if limit_bytes is not None:
         command = [sys.executable, str(WITH_LIMIT), str(limit_bytes), *command]
     peak = Peak()
     start = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(command, stdout=output)
+        process = subprocess.Popen(command, stdout=output, **settings)
         while process.poll() is None:
             tree = process_tree(process.pid)
             # What sets the limit is not the command.
             peak.sample(tree if limit_bytes is None else tree[1:])
-            time.sleep(INTERVAL_S)
+            time.sleep(interval_s)
         output.seek(0)
         stdout = output.read()
     return {

@@ -1,5 +1,5 @@
-"""What `headrace plan --probe` predicts against what `headrace epoch` then does, over the standard sets: rate, and time to
-the first batch, from memory, from disk, and through a page cache that has nothing of the file yet."""
+"""What `headrace plan --probe` predicts against what `headrace epoch` then does, over the standard sets: rate, and time
+to the first batch, from memory, from disk, and through a page cache that has nothing of the file yet."""
 
 import math
 import statistics

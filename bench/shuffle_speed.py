@@ -1,6 +1,6 @@
-"""How fast `convert --shuffle` is against the same conversion without it, in turns: where the samples fit the budget, and
-by way of the temporary file with a budget of an eighth of them. The source is in the page cache; every time includes
-fsync."""
+"""How fast `convert --shuffle` is against the same conversion without it, in turns: where the samples fit the budget,
+and by way of the temporary file with a budget of an eighth of them. The source is in the page cache; every time
+includes fsync."""
 
 import os
 

@@ -138,8 +138,8 @@ def epochs_text(epochs):
         "own frames from memory into cached scratch (checksum, codec and filter, but not the byte shuffle, which is "
         "undone while rows are placed) on all threads; "
         f"reading is past the page cache, {run['read_depth']} deep, in the order of the epoch. The limit is "
-        "L from memory, and the smaller of L and ratio x reading from disk; a share is of the limit that was measured in "
-        "the same round.\n\n![Rates of the first set, its limits behind them](benchmarks.svg)\n"
+        "L from memory, and the smaller of L and ratio x reading from disk; a share is of the limit that was measured "
+        "in the same round.\n\n![Rates of the first set, its limits behind them](benchmarks.svg)\n"
         + "".join(map(set_text, epochs["sets"]))
     )
 
@@ -375,7 +375,7 @@ SECTIONS = {
 
 
 # What other scripts write, and say themselves when: kept as it is, behind the sections above.
-ELSEWHERE = ("## On a GPU",)
+ELSEWHERE = ("## On a GPU", "## In Python")
 
 
 def render(results):

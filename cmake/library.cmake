@@ -8,8 +8,12 @@ foreach(folder ${folders})
     list(APPEND objects $<TARGET_OBJECTS:${folder}>)
 endforeach()
 
+set(library_version ${PROJECT_VERSION})
+if(SKBUILD) # a wheel holds no links: one file, by the name that programs ask for
+    set(library_version 0)
+endif()
 add_library(headrace SHARED ${objects})
-set_target_properties(headrace PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0
+set_target_properties(headrace PROPERTIES VERSION ${library_version} SOVERSION 0
                       LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/headrace.map)
 target_link_options(headrace PRIVATE
     -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/headrace.map)

@@ -8,6 +8,7 @@
 #include "frame_codec.h"
 #include "frame_filter.h"
 #include "job_record.h"
+#include "record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,6 +211,31 @@ static void chunk_store(uint32_t which, uint32_t num_samples, uint8_t filter, co
     hr__schema_free(&s);
 }
 
+static void guard_records(void) {
+    static struct hr__record r;
+    uint8_t page[HR__RECORD_BYTES];
+    r.id =
+        (struct hr__process_id){"7daaecf5-9611-4274-a551-000000000000", 4211, 4274551, 4026531836};
+    r.limit_kind = HR_MEMORY_LIMIT_CGROUP_V2;
+    r.limit_bytes = UINT64_C(1) << 30;
+    r.used_bytes = UINT64_C(1000) << 20;
+    strcpy(r.limit_name, "/sys/fs/cgroup/job");
+    strcpy(r.command, "python train.py");
+    r.epoch = r.step = r.nan_epoch = r.nan_batch = UINT64_MAX;
+    hr__record_encode(&r, page);
+    store("guard_record", "plain", page, sizeof(page));
+    for (uint64_t i = 0; i < 8; i++) {
+        const struct hr__epoch_memory m = {i, i * (UINT64_C(100) << 20), UINT64_C(10) << 20};
+        hr__epochs_note(&r.epochs, &m);
+    }
+    r.epoch = 7;
+    r.step = 612;
+    r.nan_epoch = 3;
+    r.nan_batch = 9;
+    hr__record_encode(&r, page);
+    store("guard_record", "epochs", page, sizeof(page));
+}
+
 int main(int argc, char **argv) {
     if (argc != 2) {
         fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
@@ -218,6 +244,7 @@ int main(int argc, char **argv) {
     folder = argv[1];
     superblocks();
     job_records();
+    guard_records();
     footers();
     index_pages();
     chunk_store(0, 64, HR__FILTER_BYTE_SHUFFLE, "numbers");

@@ -84,7 +84,8 @@ static void fill_growth(const struct hr__record *r, hr_death_report *out) {
         growth.bytes_per_epoch < 9e18 ? (int64_t)growth.bytes_per_epoch : INT64_MAX;
 }
 
-static void fill(const struct hr__record *r, hr_death_report *out) {
+void hr__death_fill(const struct hr__record *r, hr_death_report *out) {
+    fill_growth(r, out);
     out->limit_kind = r->limit_kind <= HR_MEMORY_LIMIT_MACHINE ? (hr_memory_limit_kind)r->limit_kind
                                                                : HR_MEMORY_LIMIT_NONE;
     out->pid = time_of(r->id.pid);
@@ -152,8 +153,7 @@ hr_status hr__why_died(const char *root, const char *folder, uint32_t flags, hr_
     st = hr__record_newest(path, &self, &found, err);
     if (st != HR_OK)
         return st;
-    fill(&found.record, &report);
-    fill_growth(&found.record, &report);
+    hr__death_fill(&found.record, &report);
     report.told = found.told;
     report.oom_kills_now = oom_kills_now(root, &found.record);
     report.verdict = verdict_of(root, &found.record, &self, report.oom_kills_now);

@@ -35,9 +35,9 @@ static struct size_text size_of(double n_bytes) {
     const double mib = n_bytes / 1048576;
     if (mib < 10)
         snprintf(s.text, sizeof(s.text), "%.1f MiB", mib);
-    else if (mib < 1000)
+    else if (mib < 2000)
         snprintf(s.text, sizeof(s.text), "%.0f MiB", mib);
-    else if (mib < 1000 * 1024.0)
+    else if (mib < 2000 * 1024.0)
         snprintf(s.text, sizeof(s.text), "%.1f GiB", mib / 1024);
     else
         snprintf(s.text, sizeof(s.text), "%.1f TiB", mib / 1048576);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define DEFAULT_INTERVAL_NS (INT64_C(100) * 1000000)
+#define LONGEST_NS          INT64_C(1000000000)
 
 static hr_status options_resolve(const hr_guard_options *opts, hr_guard_options *out,
                                  hr_error *err) {
@@ -74,8 +75,8 @@ static hr_status hard_begin(struct hr_guard *g, hr_error *err) {
     return st;
 }
 
-hr_status hr__guard_open(const hr_guard_options *opts, const char *root, hr_guard **out,
-                         hr_error *err) {
+hr_status hr__guard_open(const hr_guard_options *opts, const struct hr__guard_setup *setup,
+                         hr_guard **out, hr_error *err) {
     hr_guard_options options;
     *out = NULL;
     hr_status st = options_resolve(opts, &options, err);
@@ -86,9 +87,10 @@ hr_status hr__guard_open(const hr_guard_options *opts, const char *root, hr_guar
         return hr__error_no_memory(err, sizeof(*g), "a guard");
     g->options = options;
     g->pid = getpid();
-    g->record_fd = -1;
+    g->record_fd = g->seen_fd = -1;
     g->epoch = g->step = UINT64_MAX;
-    snprintf(g->root, sizeof(g->root), "%s", root);
+    snprintf(g->root, sizeof(g->root), "%s", setup->root != NULL ? setup->root : "");
+    g->longest_ns = setup->longest_ns != 0 ? setup->longest_ns : LONGEST_NS;
     HR_TRY(folder_take(g, err));
     HR_TRY(hr__mutex_init(&g->lock, err));
     g->lock_made = true;
@@ -107,7 +109,8 @@ done:
 }
 
 hr_status hr_guard_open(const hr_guard_options *opts, hr_guard **out, hr_error *err) {
-    return hr__guard_open(opts, "", out, err);
+    const struct hr__guard_setup setup = {.root = NULL};
+    return hr__guard_open(opts, &setup, out, err);
 }
 
 void hr_guard_close(hr_guard *g) {

@@ -1,5 +1,6 @@
 /*
- * A guard: one thread that looks at the memory of the process (guard_look.c), and what it keeps.
+ * A guard: one thread that looks at the memory of the process (guard_look.c), and what it keeps
+ * (guard_record.c).
  *
  * Invariants
  *  1. `lock` guards everything below it but epoch, step and what only the thread has;
@@ -33,7 +34,8 @@ struct hr__low {
 
 struct hr_guard {
     hr_guard_options options;
-    char root[128]; /* in the place of /, for tests */
+    char root[128];     /* in the place of /, for tests */
+    int64_t longest_ns; /* between two looks */
     pid_t pid;
     struct hr__thread thread;
     _Atomic uint64_t epoch, step; /* of hr_guard_step(); UINT64_MAX: never called */
@@ -44,7 +46,8 @@ struct hr_guard {
     /* Only of the thread, while it runs. */
     uint8_t page[HR__RECORD_BYTES];
     int record_fd;
-    int64_t written_ns;
+    struct hr__limit_use seen; /* the limit that level_bytes is about, at the last look */
+    int seen_fd;               /* says what is used of it; -1: another file does */
 
     hr__mutex lock;
     hr__cond stop;
@@ -66,14 +69,21 @@ struct hr_guard {
     struct hr__record record;
 };
 
-/* What tests open guards with: a folder in the place of /. */
-hr_status hr__guard_open(const hr_guard_options *opts, const char *root, hr_guard **out,
-                         hr_error *err);
+/* What tests open guards with; zeroed: as hr_guard_open() does. */
+struct hr__guard_setup {
+    const char *root;   /* a folder in the place of / */
+    int64_t longest_ns; /* between two looks, and writes of the record */
+};
+hr_status hr__guard_open(const hr_guard_options *opts, const struct hr__guard_setup *setup,
+                         hr_guard **out, hr_error *err);
 
-/* guard_look.c */
-void *hr__guard_run(void *guard);                 /* the thread */
+/* guard_look.c: the thread. Only it changes what a look sees, so it reads that without the lock. */
+void *hr__guard_run(void *guard);
+
+/* guard_record.c */
 void hr__guard_note_progress(struct hr_guard *g); /* of the loaders; with the lock held */
 void hr__guard_begin_record(struct hr_guard *g);
+void hr__guard_write_record(struct hr_guard *g); /* what the last look has seen */
 void hr__guard_end_record(struct hr_guard *g);
 
 /* death.c: hr_why_died() with a folder in the place of /. */

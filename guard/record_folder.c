@@ -129,16 +129,16 @@ static bool is_locked(int fd) {
     return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* A process of this boot and name space is looked for; of others the lock is what there is to see.
- * A machine that shares the folder may be alive, and have no locks that reach here. */
+/* Whoever holds the lock lives. A process of this boot and name space can be looked for besides; of
+ * another machine that shares the folder locks may not reach here. */
 static bool is_gone(int fd, const struct hr__record *r, const struct hr__process_id *self) {
     const bool same_boot = strcmp(r->id.boot_id, self->boot_id) == 0;
-    if (same_boot && r->id.pid_space == self->pid_space)
-        return !hr__process_runs(&r->id);
+    const int64_t now_ns = unix_now_ns();
     if (is_locked(fd))
         return false;
-    const int64_t now_ns = unix_now_ns();
-    return same_boot || now_ns < FRESH_NS || r->written_unix_ns < (uint64_t)(now_ns - FRESH_NS);
+    if (same_boot)
+        return r->id.pid_space != self->pid_space || !hr__process_runs(&r->id);
+    return now_ns < FRESH_NS || r->written_unix_ns < (uint64_t)(now_ns - FRESH_NS);
 }
 
 /* Not for own records: to close a file gives up its lock. */

@@ -89,7 +89,7 @@ def check_unique_names():
     for name in tracked("*.c", "*.h"):
         if name.startswith(LIBRARY):
             places.setdefault(Path(name).name, []).append(name)
-    for file_name, names in places.items():
+    for names in places.values():
         if len(names) > 1:
             yield f"{names[1]}:1: {names[0]} has this name too: includes are by bare file name"
 

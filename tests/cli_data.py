@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from headrace_command import figures, good
 
 SAMPLES = 3000
@@ -18,7 +19,7 @@ def made(tmp_path_factory):
     return folder
 
 
-@pytest.fixture()
+@pytest.fixture
 def data(made):
     return made / "train.hrd"
 

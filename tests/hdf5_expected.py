@@ -37,7 +37,7 @@ def type_refused(tid):
         if same and parts[0].get_size() == parts[1].get_size() and parts[0].get_size() in (4, 8):
             return None
         return "compound"
-    return "class %d" % kind
+    return f"class {kind}"
 
 
 def refused(ds):
@@ -57,7 +57,7 @@ def refused(ds):
         number = plist.get_filter(i)[0]
         if number not in (h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, h5z.FILTER_NBIT,
                           h5z.FILTER_SCALEOFFSET, h5z.FILTER_SZIP):
-            return "filter %d" % number
+            return f"filter {number}"
     return None
 
 

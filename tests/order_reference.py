@@ -76,13 +76,13 @@ def permutation(n, key):
     keys = [next(draw) for _ in range(10 if n < 4096 else 8)]
 
     def one_pass(x):
-        l, r = divmod(x, b)
+        left, r = divmod(x, b)
         for j, k in enumerate(keys):
             if j % 2 == 0:
-                l = (l + (mix(r + k) * a >> 32)) % a
+                left = (left + (mix(r + k) * a >> 32)) % a
             else:
-                r = (r + (mix(l + k) * b >> 32)) % b
-        return l * b + r
+                r = (r + (mix(left + k) * b >> 32)) % b
+        return left * b + r
 
     def image(x):
         x = one_pass(x)

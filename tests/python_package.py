@@ -7,9 +7,11 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import warnings
 
 import numpy as np
 import pytest
+
 from headrace_command import PLACE, good
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
@@ -51,3 +53,18 @@ def write_indexed(folder, num_samples=1000, chunk_bytes="16K", name="train.hrd")
 def memory_in_use():
     """Bytes that the library holds of budgets."""
     return int(hr._library.LIB.hr_memory_in_use())
+
+
+def run_in_child(work):
+    """The exit status of a forked child that does it: 0 if nothing was raised."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Python and of JAX, for any process with threads
+        child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(0)
+        except BaseException as error:
+            print("in the child:", repr(error), file=sys.__stderr__, flush=True)
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -6,8 +6,9 @@ verify must call damaged), tests/golden/derived.json files that must be read. Ea
     {"at": PLACE, "hex" | "text" | "u8" | "u16" | "u32" | "u64": VALUE}   overwrite bytes
     {"flip": PLACE, "bit": N}                                            flip one bit
     {"zero": PLACE, "bytes": N}        {"copy": PLACE, "to": PLACE, "bytes": N}
-    {"json": [OLD, NEW]}               replace text in the footer's JSON and make the footer whole again; "fill": [[TEXT, N], ...] puts TEXT N
-                                       times where NEW has @@, each time with its number for #
+    {"json": [OLD, NEW]}               replace text in the footer's JSON and make the footer whole again; "fill":
+                                       [[TEXT, N], ...] puts TEXT N times where NEW has @@, each
+                                       time with its number for #
     {"json_hex": [OLD, NEW]}           the same with bytes
     {"resize": BYTES}                  relative to the length now
     {"seal": [WHAT, ...]}              make hashes right again, in this order: frameC.F, chunkC, index, footer, slots,

@@ -1,5 +1,5 @@
-"""script/bench from end to end, on very small data: what it measures of epochs and loaders, its soak, and the page that it
-writes of it."""
+"""script/bench from end to end, on very small data: what it measures of epochs and loaders, its soak, and the page that
+it writes of it."""
 
 import os
 import pathlib

@@ -10,7 +10,18 @@ import pytest
 np = pytest.importorskip("numpy")
 
 from cli_data import SAMPLES, data, made  # noqa: E402, F401
-from headrace_command import COMMANDS, DATA_COMMANDS, FIGURE, PROGRAM, WHOLE, figures, good, headrace, layout, needs_program  # noqa: E402
+from headrace_command import (  # noqa: E402
+    COMMANDS,
+    DATA_COMMANDS,
+    FIGURE,
+    PROGRAM,
+    WHOLE,
+    figures,
+    good,
+    headrace,
+    layout,
+    needs_program,
+)
 
 pytestmark = needs_program
 

@@ -1,4 +1,4 @@
-"""The C reader and the second reader agree: on golden files, on files that must be refused, and on what `convert` makes.
+"""The C reader and the second reader agree: on golden files, files that must be refused, and what `convert` makes.
 
 Needs HEADRACE_BIN, the folder of the `headrace` command; is skipped without it.
 """
@@ -73,7 +73,8 @@ def test_derived__exported_by_c__is_what_the_second_reader_reads(name, tmp_path)
 
 def expected_code(recipe):
     """A reader without varlen says so before it finds what else is wrong."""
-    unknown = uses_varlen(recipe["base"]) and recipe["name"] != "varlen-unlisted" or recipe["name"] == "value-cut-in-two"
+    name = recipe["name"]
+    unknown = (uses_varlen(recipe["base"]) and name != "varlen-unlisted") or name == "value-cut-in-two"
     return FAILED if unknown or recipe["kind"] == "unsupported" else DAMAGED
 
 

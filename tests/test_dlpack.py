@@ -11,8 +11,19 @@ import sys
 import pytest
 
 np = pytest.importorskip("numpy", minversion="1.24")
-from dlpack_loader import (BATCH, BIN, CUDA, DTYPES, LIBRARY, NAMES, Exported, Loader, NotAsked,  # noqa: E402
-                           convert, write_data)
+from dlpack_loader import (  # noqa: E402
+    BATCH,
+    BIN,
+    CUDA,
+    DTYPES,
+    LIBRARY,
+    NAMES,
+    Exported,
+    Loader,
+    NotAsked,
+    convert,
+    write_data,
+)
 
 SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
 STAND_IN = BIN.parent / "tests" / "gpu" / "libstand_in_cuda.so"

@@ -13,6 +13,7 @@ np = pytest.importorskip("numpy")
 from headrace_command import COMMANDS, PROGRAM, needs_program  # noqa: E402
 
 SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
+GUARDED = PROGRAM.parent.parent / "tests" / "tool_guarded"
 pytestmark = needs_program
 
 PAGE = (SOURCE / "docs" / "cli.md").read_text(encoding="utf-8")
@@ -80,10 +81,17 @@ def test_json__of_the_page__has_the_keys_of_the_command(command, folder):
         "export": "headrace export train.hrd -o keys --json",
         "split": "headrace split train.hrd --fractions 0.5,0.5 --out a.npy --out b.npy --json",
         "bench": "headrace bench train.hrd --rounds 1 --seconds 20ms --json",
+        "memory": "headrace memory --json",
+        "why-died": f"'{GUARDED}' .headrace pause >/dev/null & sleep 0.5; kill -9 $!; wait || true; "
+                    "headrace why-died --json",
     }.get(command, f"headrace {command} train.hrd --json")
+    if command == "why-died" and not GUARDED.is_file():
+        pytest.skip(f"no program {GUARDED}")
     done = run(line, folder)
     assert done.returncode == 0, done.stderr
     out = json.loads(done.stdout)
+    if command == "memory":
+        page["gpus"] = out["gpus"] = []
     if command == "info":
         # What a file's own texts hold is format.md's; labels have figures of their own.
         for document in (page, out):

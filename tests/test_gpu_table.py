@@ -1,5 +1,5 @@
-"""The section of docs/benchmarks.md on GPUs: made of what the programs print, "not measured yet" where they have not run,
-and kept by the scripts that write the rest of the page."""
+"""The section of docs/benchmarks.md on GPUs: made of what the programs print, "not measured yet" where they have not
+run, and kept by the scripts that write the rest of the page."""
 
 import json
 import os

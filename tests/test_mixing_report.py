@@ -1,4 +1,4 @@
-"""script/bench-mixing from end to end on a short epoch: what bench/mixing prints, and the page and picture made of it."""
+"""script/bench-mixing from end to end on a short epoch: what bench/mixing prints, and page and picture made of it."""
 
 import os
 import pathlib
@@ -48,7 +48,7 @@ def test_page__every_order__has_every_figure(docs):
             rows = [line for line in section.splitlines() if line.startswith(f"| {name} |")]
             assert len(rows) == section.count("| order |"), (name, section)
             for cell in (cell for row in rows for cell in row.split("|")[2:-1]):
-                assert re.search(r"\d\.\d+|\d+ ±", cell), row
+                assert re.search(r"\d\.\d+|\d+ ±", cell), rows
 
 
 @built
@@ -67,7 +67,7 @@ def test_training__orders__are_told_with_their_difference():
     found = {"samples": 1000, "samples_per_chunk": 83, "batch": 256, "epochs": 2, "held_out": 500, "seeds": 3,
              "rates": {"regression": 0.5, "mlp": 0.05}}
     found["runs"] = [
-        {"model": model, "order": order, "memory_chunks": memory, "accuracy": [[0.1, a], [0.1, a + 0.02], [0.1, a - 0.02]]}
+        {"model": model, "order": order, "memory_chunks": memory, "accuracy": [[0.1, a + d] for d in (0, 0.02, -0.02)]}
         for model in ("regression", "mlp")
         for order, memory, a in (("permutation", 0, 0.9), ("interleaved", 256, 0.87), ("buffer", 256, 0.89),
                                  ("interleaved_shuffled", 256, 0.91))

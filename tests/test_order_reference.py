@@ -4,7 +4,6 @@ import pytest
 
 import order_reference as ref
 
-
 GOLDEN = ref.golden_texts()
 
 
@@ -52,7 +51,7 @@ def test_xxh3__known_input__known_hash():
 
 @pytest.mark.parametrize("name", sorted(ref.SUBSETS))
 def test_subset__any_case__delivers_each_of_its_samples_once(name):
-    kind, N, indices, S, B, streams, W, sample_bytes, seed, last, epochs = ref.SUBSETS[name]
+    kind, _, indices, S, B, streams, W, sample_bytes, seed, last, epochs = ref.SUBSETS[name]
     order = ref.SubsetOrder(kind, indices, S, B, streams, W, sample_bytes, seed, last)
     for epoch in epochs:
         batches = order.epoch_batches(epoch)

@@ -95,7 +95,8 @@ def test_subset__resumed_with_another_way_to_give_it__goes_on(folder):
                          "--save-state", "run.state")
     rest, _ = delivered(folder, "--shuffle", "--subset", "list.npy", "--resume", "run.state")
     assert list(whole) == [*first, *rest]
-    done = headrace("epoch", "train.hrd", "--batch", 64, "--shuffle", "--every", 10, "--resume", "run.state", cwd=folder)
+    done = headrace("epoch", "train.hrd", "--batch", 64, "--shuffle", "--every", 10, "--resume", "run.state",
+                    cwd=folder)
     assert done.returncode == 1 and "they are not the same" in done.stderr
 
 

@@ -36,12 +36,14 @@ typedef struct hr_guard_options {
                            * tenth of a limit is headroom, whichever limit it is */
     uint64_t hard_bytes;  /**< of HR_GUARD_HARD: allocations fail where use would pass this; 0: the
                            * limit of the control group or machine less a fiftieth */
-    int64_t interval_ns;  /**< the shortest time between two looks; 0: 100 ms. Far from the level
-                           * looks are rarer, up to one a second: as rare as memory that grows by
-                           * 8 GiB a second, or faster where that was seen, allows */
+    int64_t interval_ns;  /**< how often the guard glances at what is used, near the level; 0: 100
+                           * ms. Far from it more rarely, up to once a second: as rarely as memory
+                           * that grows by 8 GiB a second, or faster where that was seen, allows.
+                           * All figures are looked at once a second, and when a glance says so */
     /** Called once each time that use crosses the level upward; again only after it has fallen
      * below the level by a twentieth of it. It may call hr_guard_state(), not hr_guard_close().
-     * Its result is for `post` (0), and means nothing otherwise. NULL: nothing is called. */
+     * Looks wait for it. Its result is for `post` (0), and means nothing otherwise. NULL: nothing
+     * is called. */
     int (*on_low)(void *user);
     void *user; /**< handed to on_low */
     /** Who runs on_low: called on the guard's thread as post(on_low, user), which is the shape of
@@ -66,9 +68,10 @@ typedef struct hr_guard_options {
  *
  * @param opts  NULL for defaults
  * @param out   the guard on HR_OK, else NULL; release with hr_guard_close()
- * @return HR_OK, HR_ERR_INVALID (unknown flags; a negative interval; hard_bytes without
- *         HR_GUARD_HARD, or no more than is in use already), HR_ERR_NO_MEMORY, HR_ERR_UNSUPPORTED
- *         (HR_GUARD_HARD, and no limit is known or the system refuses to set one)
+ * @return HR_OK, HR_ERR_INVALID (unknown flags; a negative interval; an empty record_folder;
+ *         hard_bytes without HR_GUARD_HARD; HR_GUARD_HARD, and more is in use already than may be),
+ *         HR_ERR_NO_MEMORY, HR_ERR_UNSUPPORTED (HR_GUARD_HARD, and no limit is known or the system
+ *         refuses to set one)
  * Blocks on a few small reads and writes. Threads: any. Fork: works. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_guard_open(const hr_guard_options *opts, hr_guard **out,
@@ -87,8 +90,8 @@ HR_API void hr_guard_close(hr_guard *guard);
 typedef struct hr_guard_info {
     uint32_t struct_bytes;           /**< set by the caller */
     hr_memory_limit_kind limit_kind; /**< as in hr_process_memory, at the last look */
-    uint64_t num_looks;
-    int64_t last_look_ns; /**< before now */
+    uint64_t num_looks;              /**< at all figures; glances are not counted */
+    int64_t last_look_ns;            /**< before now */
     uint64_t resident_bytes;
     uint64_t anonymous_bytes;
     uint64_t headrace_bytes;
@@ -131,8 +134,8 @@ HR_API HR_NODISCARD hr_status hr_guard_state(hr_guard *guard, hr_guard_info *out
 
 /**
  * Let the record tell how far a loader is: epoch, batches delivered, rank, the last batch with
- * values that are no finite numbers (HR_FINISH_CHECK_FINITE). The guard takes the loader's lock
- * once a second for some nanoseconds. A loader that is watched already is fine.
+ * values that are no finite numbers (HR_FINISH_CHECK_FINITE). Each look takes the
+ * loader's lock for some nanoseconds. A loader that is watched already is fine.
  *
  * @param loader  call hr_guard_unwatch() before hr_loader_close()
  * @return HR_OK, HR_ERR_INVALID (16 are watched already), HR_ERR_FORKED

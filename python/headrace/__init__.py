@@ -9,14 +9,16 @@ import multiprocessing
 import sys
 
 from . import errors
-from ._keras import KerasData, keras
+from ._jax import jax as jax
+from ._keras import KerasData, keras as keras
 from ._keras_checkpoint import KerasCheckpoint
 from ._library import LIB
 from ._options import Finish
-from ._tensorflow import tensorflow
+from ._tensorflow import tensorflow as tensorflow
+from ._torch import torch as torch
 from .batch import Batch
 from .convert import Converted, Damage, convert, export, verify
-from .dataset import Dataset, open
+from .dataset import Dataset, open as open
 from .errors import *  # noqa: F403
 from .field import Field
 from .loader import Loader
@@ -41,6 +43,7 @@ from .writer import Writer, from_arrays, from_iterator
 
 __version__: str = LIB.hr_version().decode()
 
+# Without those that `import *` would put in the place of others: open, and the names of frameworks.
 __all__ = [
     "Batch",
     "Converted",
@@ -66,14 +69,11 @@ __all__ = [
     "from_arrays",
     "from_iterator",
     "guard",
-    "keras",
     "memory",
     "memory_cap",
-    "open",
     "probe",
     "rank_from_environment",
     "set_memory_cap",
-    "tensorflow",
     "verify",
     "why_died",
 ]
@@ -82,6 +82,8 @@ __all__ += errors.__all__
 
 def _tell() -> None:
     """One line, once, in the first process that is started after memory has ended one."""
+    if sys.argv[:1] == ["-m"]:  # python -m headrace: the command is no program of a person's own
+        return
     told = tell_once() if multiprocessing.parent_process() is None else None
     if told is not None:
         print(f"headrace: the last process here was {told}", file=sys.stderr)

@@ -15,8 +15,8 @@ VARIABLE = "HEADRACE_RECORD"  # "0": no guard of our own
 
 _lock = threading.RLock()  # a collected loader may be closed inside of any of these
 _loaders: list[int] = []
-_guards: list[int] = []
-_own: int | None = None
+_guards: list[int] = []  # that the program has opened
+_own = ctypes.c_void_p()
 
 
 def record_folder() -> bytes:
@@ -26,41 +26,41 @@ def record_folder() -> bytes:
 
 
 def _open_own() -> None:
-    global _own
-    if _guards or os.environ.get(VARIABLE) == "0":
+    if _guards or _own or os.environ.get(VARIABLE) == "0":
         return
-    options, made = new(_abi.hr_guard_options), ctypes.c_void_p()
+    options = new(_abi.hr_guard_options)
     options.record_folder = record_folder()
-    if LIB.hr_guard_open(ctypes.byref(options), ctypes.byref(made), None) == _abi.HR_OK and made.value:
-        _own = made.value  # without one the loader does its work all the same
-        _guards.append(_own)
+    # Without one the loader does its work all the same.
+    LIB.hr_guard_open(ctypes.byref(options), ctypes.byref(_own), None)
 
 
 def _close_own() -> None:
-    global _own
-    if _own is not None:
-        _guards.remove(_own)
-        LIB.hr_guard_close(_own)
-        _own = None
+    guard, _own.value = _own.value, None
+    if guard is not None:
+        LIB.hr_guard_close(guard)
         with contextlib.suppress(OSError):  # other records are in it, or it is somebody's own
             os.rmdir(record_folder())
 
 
+def _watching() -> list[int]:
+    return [*_guards] if _own.value is None else [*_guards, _own.value]
+
+
 def loader_opened(loader: int) -> None:
     with _lock:
+        _loaders.append(loader)  # first, so that the guard stays if another loader is collected meanwhile
         _open_own()
-        _loaders.append(loader)
-        for guard in _guards:
+        for guard in _watching():
             LIB.hr_guard_watch(guard, loader, None)
 
 
 def loader_closing(loader: int) -> None:
+    """Also one that an interrupt kept from being known here."""
     with _lock:
-        if loader not in _loaders:
-            return
-        _loaders.remove(loader)
-        for guard in list(_guards):
+        for guard in _watching():  # first, so that an interrupt leaves no guard with a closed loader
             LIB.hr_guard_unwatch(guard, loader)
+        if loader in _loaders:
+            _loaders.remove(loader)
         if not _loaders:
             _close_own()
 
@@ -82,9 +82,9 @@ def guard_close(guard: int) -> None:
 
 def _after_fork() -> None:
     """Guards and loaders are the parent's."""
-    global _lock, _own
+    global _lock
     _lock = threading.RLock()
-    _own = None
+    _own.value = None
     _loaders.clear()
     _guards.clear()
 

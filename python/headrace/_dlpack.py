@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ._stream import Opened
     from .batch import BatchField, Hold
 
-CUDA = 2
+CPU, CUDA = 1, 2
 
 _LEGACY = (b"dltensor", "hr_batch_dlpack_legacy", LIB.hr_dlpack_delete_legacy)
 _VERSIONED = (b"dltensor_versioned", "hr_batch_dlpack", LIB.hr_dlpack_delete)

@@ -8,27 +8,39 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from . import errors
+from . import _sizes, errors
+from ._options import counted
 from .batch import Batch
 
 if TYPE_CHECKING:
+    from .dataset import Dataset
     from .loader import Loader
 
 #: Batches that a loader of an adapter may have out, unless its user says otherwise.
 HELD = 4
 #: So many are left free: one that is being made, one that is asked for.
-_FREE = 2
+FREE = 2
 _ALIGN_BYTES = 64
 
 
 def arrays(batch: Batch, names: Iterable[str], held: int) -> dict[str, Any]:
     """Arrays of the batch's fields: views, or where fewer than two of the `held` batches are free, copies, and the
     batch is given back at once."""
-    if held - batch.num_held >= _FREE:
+    if held - batch.num_held >= FREE:
         return {name: batch[name] for name in names}
     copies = {name: copy(batch[name]) for name in names}
     batch.release()
     return copies
+
+
+def charge_copies(data: Dataset, batch: int, fields: Iterable[str] | None, options: dict[str, Any]) -> None:
+    """Of a budget that was given, room is left for the copies that `arrays()` makes, as many as batches are left free;
+    what a framework keeps beyond them is its own."""
+    if options.get("budget") is None:
+        return
+    sample_bytes = sum(data[name].sample_bytes for name in fields or data.fields)
+    budget = _sizes.parse(options["budget"], "budget")
+    options["budget"] = max(1, budget - FREE * counted(batch, "batch", 1) * sample_bytes)
 
 
 def copy(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -22,16 +22,19 @@ if TYPE_CHECKING:
 _SAMPLES = 4
 _MOST_BYTES = 4 << 20  # of one field's first samples
 _MOST_SIDE = 512
+_MOST_SHOWN = 64  # pixels across: a row of samples fits into a cell
 _MOST_NUMBERS = 6
+_REPORT_COLUMN = 19  # in a report's lines what is said begins here
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are HTML."""
+    """Cells are HTML. A header of empty cells is left out."""
     head = "".join(f"<th style='text-align:left'>{cell}</th>" for cell in header)
+    head = f"<thead><tr>{head}</tr></thead>" if any(header) else ""
     body = "".join(
         "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in row) + "</tr>" for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<table>{head}<tbody>{body}</tbody></table>"
 
 
 def pixels(sample: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | None:
@@ -56,7 +59,7 @@ def pixels(sample: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | None:
 
 
 def image(rgb: npt.NDArray[np.uint8]) -> str:
-    """As a bitmap inside of the page, at least 56 pixels wide."""
+    """As a bitmap inside of the page; a small one is shown larger, so that its pixels are seen."""
     height, width = rgb.shape[:2]
     rows = np.zeros((height, -(-width * 3 // 4) * 4), np.uint8)  # each a multiple of four bytes, the lowest first
     rows[:, : width * 3] = rgb[::-1, :, ::-1].reshape(height, width * 3)
@@ -64,8 +67,9 @@ def image(rgb: npt.NDArray[np.uint8]) -> str:
     header = struct.pack("<2sIHHI", b"BM", 54 + len(data), 0, 0, 54)
     header += struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, len(data), 2835, 2835, 0, 0)
     encoded = base64.b64encode(header + data).decode()
-    shown = width * max(1, -(-56 // width))
-    return f"<img width='{shown}' style='image-rendering:pixelated;margin:1px' src='data:image/bmp;base64,{encoded}'>"
+    shown = width * (_MOST_SHOWN // width) or _MOST_SHOWN
+    style = "image-rendering:pixelated;margin:1px" if shown > width else "margin:1px"
+    return f"<img width='{shown}' style='{style}' src='data:image/bmp;base64,{encoded}'>"
 
 
 def _number(value: Any) -> str:
@@ -126,12 +130,12 @@ def dataset_html(dataset: Dataset) -> str:
 
 
 def report_html(report: Report) -> str:
-    """The report's own lines: each a name, and what is said of it."""
+    """The report's own lines: each a name in a column of fixed width, and what is said of it."""
     sentence, _, rest = report.text.partition("\n")
     rows = []
     for line in rest.splitlines():
-        name, _, said = line.strip().partition("  ")
-        if name:
+        name, said = line[:_REPORT_COLUMN], line[_REPORT_COLUMN:]
+        if name.strip():
             indent = "&emsp;" if line.startswith(" ") else ""
-            rows.append((indent + escape(name), escape(said.strip())))
+            rows.append((indent + escape(name.strip()), escape(said.strip())))
     return f"<div><p>{escape(sentence)}</p>{table(('', ''), rows)}</div>"

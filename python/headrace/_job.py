@@ -59,20 +59,22 @@ def _bar(what: str, unit: str, shown: bool) -> Iterator[Callable[[Watch], None]]
 def run(call: Callable[[], Any], watch: Watch, what: str, unit: str = "B", progress: bool | None = False) -> None:
     """Call, and wait until it has returned; what it raises is raised here. An interrupt stops it first."""
     raised: list[BaseException] = []
+    done = threading.Event()  # and not join(): a thread whose join() was interrupted counts as ended in some Pythons
 
     def body() -> None:
         try:
             call()
         except BaseException as error:
             raised.append(error)
+        finally:
+            done.set()
 
-    thread = threading.Thread(target=body, name="hr-job")
-    thread.start()
+    threading.Thread(target=body, name="hr-job").start()
     interrupt: BaseException | None = None
     with _bar(what, unit, wanted(progress)) as draw:
-        while thread.is_alive():
+        while not done.is_set():
             try:
-                thread.join(_LOOK_S)
+                done.wait(_LOOK_S)
                 draw(watch)
             except BaseException as error:
                 interrupt = error

@@ -114,6 +114,8 @@ class KerasData:
         self._import = None if on_host else _keras_inside.from_device(_keras_inside.module().config.backend())
         self._held = held
         state = None if resume is None else _options.read_state(resume)
+        if on_host:
+            _feed.charge_copies(data, batch, self._fields, options)
         self._loader: Loader = data.loader(
             batch, fields=self._fields, held=held, device=device, resume=state, **options
         )

@@ -63,12 +63,11 @@ def device(given: str | int | None) -> int:
     """The number of "cuda:1", "cuda", 1; None and "cpu" are the host."""
     if given is None or given == "cpu":
         return _abi.HR_DEVICE_HOST
-    found = re.fullmatch(r"cuda(?::([0-9]{1,4}))?", str(given)) if isinstance(given, str) else None
-    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 10000:
-        return _abi.HR_DEVICE_CUDA(given)
-    if found is None:
-        raise errors.InvalidError(f"device is {given!r}, expected 'cuda:0', the number of a GPU, or None")
-    return _abi.HR_DEVICE_CUDA(int(found[1] or 0))
+    found = re.fullmatch(r"cuda(?::([0-9]{1,3}))?", given) if isinstance(given, str) else None
+    number = int(found[1] or 0) if found else given
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 256:
+        raise errors.InvalidError(f"device is {given!r}, expected 'cuda:0' to 'cuda:255', the number of a GPU, or None")
+    return _abi.HR_DEVICE_CUDA(number)
 
 
 def _floats(values: npt.ArrayLike | None, what: str) -> npt.NDArray[np.float32] | None:
@@ -134,7 +133,7 @@ def ranks(rank: int | None, world_size: int | None, environment: bool | str) -> 
     if rank is not None or world_size is not None:
         if environment:
             raise errors.InvalidError("rank and world_size were given, and ranks as well; give one of them")
-        return rank or 0, world_size or 1
+        return 0 if rank is None else rank, 1 if world_size is None else world_size
     if not environment:
         return 0, 1
     found = rank_from_environment(None if environment in (True, "environment") else str(environment))
@@ -219,15 +218,22 @@ def build(
 
 
 def read_state(resume: bytes | str | os.PathLike[str]) -> bytes:
-    """A state, or that in a file."""
+    """A state, or that in a file; whether it fits is seen where it is used, but for one that is empty."""
     if isinstance(resume, (bytes, bytearray, memoryview)):
-        return bytes(resume)
-    try:
-        with open(resume, "rb") as file:
-            return file.read(2 * _abi.HR_LOADER_STATE_BYTES)
-    except OSError as error:
-        found = errors.NotFoundError if isinstance(error, FileNotFoundError) else errors.IoError
-        raise found(f"{os.fspath(resume)}: no state can be read from it: {error.strerror}") from error
+        state, where = bytes(resume), "resume"
+    else:
+        where = os.fspath(resume)
+        try:
+            with open(resume, "rb") as file:
+                state = file.read(2 * _abi.HR_LOADER_STATE_BYTES)
+        except OSError as error:
+            found = errors.NotFoundError if isinstance(error, FileNotFoundError) else errors.IoError
+            raise found(f"{where}: no state can be read from it: {error.strerror}") from error
+    if not state:
+        raise errors.CorruptError(
+            f"{where}: it is empty, expected a state of {_abi.HR_LOADER_STATE_BYTES} bytes, as state() gives it"
+        )
+    return state
 
 
 _EPOCH_OFF, _NUMBER_OFF = 80, 88  # docs/order.md, "State"

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import errors
-
 
 @dataclass(frozen=True)
 class Rows:
-    """Samples to read: `first`, `first + 1`, ... in ascending order, or `indices` in any; then `then` is applied to the
-    array that holds them, whose first axis they are."""
+    """Samples to read: `first`, `first + 1`, ... in ascending order, or `indices` in any; then the array that holds
+    them, whose first axis they are, is indexed by `then`, if that is not empty."""
 
     count: int
     first: int
@@ -23,13 +22,16 @@ class Rows:
     then: tuple[Any, ...]
 
 
-def _of_slice(index: slice, length: int, rest: tuple[Any, ...]) -> Rows:
+def _of_slice(index: slice, length: int, check: Callable[[int], None], rest: tuple[Any, ...]) -> Rows:
     start, stop, step = index.indices(length)
     wanted = range(start, stop, step)
     if len(wanted) == 0:
         return Rows(0, 0, None, (slice(None), *rest))
+    check(len(wanted))
     if step == 1:
-        return Rows(len(wanted), start, None, (slice(None), *rest))
+        return Rows(len(wanted), start, None, (slice(None), *rest) if rest else ())
+    if step == -1:
+        return Rows(len(wanted), wanted[-1], None, (slice(None, None, -1), *rest))
     ascending = np.arange(min(wanted), max(wanted) + 1, abs(step), dtype=np.uint64)
     order = slice(None) if step > 0 else slice(None, None, -1)
     return Rows(len(wanted), 0, ascending, (order, *rest))
@@ -48,8 +50,6 @@ def _of_array(index: npt.NDArray[Any], length: int, name: str, rest: tuple[Any, 
                 f"a mask of shape {index.shape} was given for {name}, expected ({length},): one bool for each sample"
             )
         index = np.flatnonzero(index)
-    elif index.size == 0:
-        index = index.astype(np.int64)
     if index.dtype.kind not in "iu":
         raise IndexError(f"{name} is indexed by an array of {index.dtype}, expected integers or bool")
     numbers = index.astype(np.int64, copy=False)
@@ -57,12 +57,14 @@ def _of_array(index: npt.NDArray[Any], length: int, name: str, rest: tuple[Any, 
     if bad.any():
         _checked(int(numbers[bad][0]), length, name)
     flat = np.where(numbers < 0, numbers + length, numbers).reshape(-1).astype(np.uint64)
-    place: Any = slice(None) if index.ndim == 1 and not rest else np.arange(flat.size).reshape(index.shape)
-    return Rows(flat.size, 0, flat, (place, *rest))
+    if index.ndim == 1 and not rest:
+        return Rows(flat.size, 0, flat, ())
+    return Rows(flat.size, 0, flat, (np.arange(flat.size).reshape(index.shape), *rest))
 
 
-def find(index: Any, length: int, name: str) -> Rows:
-    """What `array[index]` asks for where `array` has `length` samples.
+def find(index: Any, length: int, name: str, check: Callable[[int], None] = lambda count: None) -> Rows:
+    """What `array[index]` asks for where `array` has `length` samples. `check` is told how many samples, before
+    memory for their indices is taken.
 
     >>> find(slice(None, None, -3), 10, "X").indices
     array([0, 3, 6, 9], dtype=uint64)
@@ -73,9 +75,10 @@ def find(index: Any, length: int, name: str) -> Rows:
     if isinstance(index, tuple) and not index:
         first = slice(None)
     if first is Ellipsis:
+        check(length)
         return Rows(length, 0, None, (Ellipsis, *rest))
     if isinstance(first, slice):
-        return _of_slice(first, length, rest)
+        return _of_slice(first, length, check, rest)
     if not isinstance(first, (bool, np.bool_)):
         try:
             number = operator.index(first)
@@ -84,8 +87,10 @@ def find(index: Any, length: int, name: str) -> Rows:
         else:
             return Rows(1, _checked(number, length, name), None, (0, *rest))
     array = np.asarray(first)
+    if array.size == 0 and not hasattr(first, "dtype"):
+        array = array.astype(np.int64)  # an empty list
     if first is None or array.ndim == 0:
-        raise errors.InvalidError(
-            f"{name} is indexed by {first!r}, expected an integer, a slice, a list of integers or a mask"
-        )
-    return _of_array(array, length, name, rest)
+        raise IndexError(f"{name} is indexed by {first!r}, expected an integer, a slice, a list of integers or a mask")
+    rows = _of_array(array, length, name, rest)
+    check(rows.count)
+    return rows

@@ -58,6 +58,7 @@ def tensorflow(
         raise errors.InvalidError("hr.tensorflow was given fields and x, which names fields already; give one of them")
     if parts:
         options["fields"] = list(dict.fromkeys(n for names in parts for n in _names.fields_of(names, "x, y")))
+    _feed.charge_copies(data, batch, options.get("fields"), options)
     passes = _Passes(data, batch, parts, held, options)
     first = next(iter(data.loader(1, subset=data.subset(0, 1), **_looked_at(options))))
     size = batch if options.get("last") in ("drop", "pad") and passes.one_rank else None

@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import weakref
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import TYPE_CHECKING, Any, cast
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
+from numpy import ndarray
 
 from . import _abi, errors
 from ._dlpack import DeviceArray
-from ._library import LIB, as_dict, call, new
+from ._library import as_dict, call, new
 
 if TYPE_CHECKING:
     from ._stream import Opened
 
 
 class Hold:
-    """Keeps the memory of one batch, for as long as it is referred to: by the batch, and by what its arrays lie in."""
+    """Keeps the memory of one batch, for as long as it is referred to: by the batch, and by what its arrays lie in.
+    What is called at its end is in a slot, so that no code of Python's runs there, which an interrupt could end: the
+    memory would be held for ever."""
 
-    __slots__ = ("pointer",)
-    pointer: int | None
-
-    def __del__(self, _let_go: Any = LIB.hr_batch_let_go) -> None:
-        with contextlib.suppress(AttributeError):  # an interrupt came before it was set
-            _let_go(self.pointer)
+    __slots__ = ("__del__", "pointer")
+    __del__: Any
+    pointer: int
 
 
 class BatchField:
     """A field as batches have it, after finishing."""
 
-    def __init__(self, index: int, name: str, dtype: np.dtype[Any], sample_shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, index: int, name: str, element: str, dtype: np.dtype[Any], sample_shape: tuple[int, ...]
+    ) -> None:
         self.index = index
         self.name = name
+        self.element = element  # the format's name of the type: NumPy may lack bfloat16
         self.dtype = dtype
         self.sample_shape = sample_shape
         self.sample_bytes = int(np.prod(sample_shape, dtype=np.int64)) * dtype.itemsize
-        self.kinds: dict[int, tuple[Any, tuple[int, ...]]] = {}
+        self.kinds: dict[int, tuple[Callable[[int], Any], tuple[int, ...]]] = {}
 
-    def kind(self, num_samples: int) -> tuple[Any, tuple[int, ...]]:
-        """A type of memory for so many samples, whose instances have room for a Hold; and the shape of the array."""
-        memory = ctypes.c_uint8 * (num_samples * self.sample_bytes)
-        room = {"__slots__": ("hold",)}
-        self.kinds[num_samples] = type("BatchMemory", (memory,), room), (num_samples, *self.sample_shape)
+    def kind(self, num_samples: int) -> tuple[Callable[[int], Any], tuple[int, ...]]:
+        """What makes an object of the memory of so many samples at an address, which has room for a Hold; and the shape
+        of the array."""
+        memory: Any = ctypes.c_uint8 * (num_samples * self.sample_bytes)
+        room: Any = type("BatchMemory", (memory,), {"__slots__": ("hold",)})
+        self.kinds[num_samples] = room.from_address, (num_samples, *self.sample_shape)
         return self.kinds[num_samples]
 
 
@@ -65,14 +68,12 @@ class Batch(Mapping[str, Any]):
 
     __slots__ = ("_figures", "_hold", "_opened", "_pointers", "_views")
 
-    def __init__(
-        self, opened: Opened, hold: Hold, pointers: list[int | None], figures: tuple[int, int, int, int, int]
-    ) -> None:
+    def __init__(self, opened: Opened, pointers: list[int], figures: tuple[int, int, int, int, int]) -> None:
         self._opened = opened
-        self._hold: Hold | None = hold
+        self._hold: Hold | None = None  # given by the stream
         self._pointers = pointers
         self._figures = figures
-        self._views: dict[str, weakref.ref[Any]] = {}
+        self._views: dict[str, ref[Any]] = {}
 
     @property
     def epoch(self) -> int:
@@ -114,18 +115,19 @@ class Batch(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         hold = self._hold or self._held()
-        field = self._opened.fields.get(name) or self._field(name)
-        if self._opened.device_index is not None:
-            return DeviceArray(self._opened, hold, field, self.num_samples, self._pointers[field.index])
-        kind, shape = field.kinds.get(self._figures[2]) or field.kind(self._figures[2])
+        opened = self._opened
+        field = opened.fields.get(name) or self._field(name)
+        if opened.device_index is not None:
+            return DeviceArray(opened, hold, field, self.num_samples, self._pointers[field.index])
+        memory_at, shape = field.kinds.get(self._figures[2]) or field.kind(self._figures[2])
         known = self._views.get(name)
         memory = None if known is None else known()
         if memory is None:
-            memory = kind.from_address(self._pointers[field.index])
+            memory = memory_at(self._pointers[field.index])
             memory.hold = hold
-            self._views[name] = weakref.ref(memory)
-        array: npt.NDArray[Any] = np.ndarray(shape, field.dtype, memory)
-        if not self._opened.writable:
+            self._views[name] = ref(memory)
+        array: npt.NDArray[Any] = ndarray(shape, field.dtype, memory)
+        if not opened.writable:
             array.flags.writeable = False
         return array
 
@@ -168,7 +170,7 @@ class Batch(Mapping[str, Any]):
 
     @property
     def indices(self) -> npt.NDArray[np.uint64]:
-        """The sample's index in the data set of each row, of padding too."""
+        """The sample's index in the data set of each row, of padding too. It is known while the loop is under way."""
         out = np.empty(self.num_samples, np.uint64)
         self._ask("hr_batch_indices", out.ctypes.data_as(ctypes.POINTER(ctypes.c_uint64)))
         return out
@@ -176,6 +178,8 @@ class Batch(Mapping[str, Any]):
     @property
     def padding(self) -> npt.NDArray[np.bool_]:
         """Which rows are padding: leave them out of sums and scores."""
+        if self.num_padding == 0:
+            return np.zeros(self.num_samples, np.bool_)
         out = np.empty(self.num_samples, np.uint8)
         self._ask("hr_batch_padding", out.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8)))
         return out.view(np.bool_)
@@ -188,8 +192,14 @@ class Batch(Mapping[str, Any]):
         return as_dict(found) if found.checked else None
 
     def _ask(self, function: str, *arguments: Any) -> None:
-        with self._opened.use():
-            call(function, self._held().pointer, *arguments)
+        hold = self._held()
+        try:
+            with self._opened.use():
+                call(function, hold.pointer, *arguments)
+        except errors.ClosedError:
+            raise errors.ClosedError(
+                f"batch {self.number} of epoch {self.epoch}: its loop has ended or was left; ask while it is under way"
+            ) from None
 
     def __enter__(self) -> Batch:
         return self
@@ -204,5 +214,5 @@ class Batch(Mapping[str, Any]):
         state = ", released" if self.released else ""
         return (
             f"<headrace.Batch {self.number} of epoch {self.epoch}: {self.num_samples} samples of "
-            f"{', '.join(self._opened.fields)}{state}>"
+            f"{', '.join(dict.keys(self._opened.fields))}{state}>"
         )

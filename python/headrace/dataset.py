@@ -52,7 +52,9 @@ class Dataset:
         options = new(_abi.hr_open_options)
         options.budget_bytes = budget_bytes
         encoded = [path_bytes(path) for path in paths]
+        what = f"the data set {self._asked[0][0]}" if paths else "a data set of no files"
         pointer = ctypes.c_void_p()
+        self._handle = Handle(what, pointer, LIB.hr_dataset_close)
         call(
             "hr_dataset_open_many",
             (ctypes.c_char_p * len(encoded))(*encoded),
@@ -60,8 +62,6 @@ class Dataset:
             ctypes.byref(options),
             ctypes.byref(pointer),
         )
-        assert pointer.value is not None
-        self._handle = Handle(f"the data set {self._asked[0][0]}", pointer.value, LIB.hr_dataset_close)
         self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
         self.num_samples: int = LIB.hr_dataset_num_samples(pointer)
         self.budget_bytes: int = budget_bytes or LIB.hr_default_budget()

@@ -74,10 +74,11 @@ class Field:
 
     def read(self, first: int = 0, num_samples: int | None = None) -> npt.NDArray[Any]:
         """Samples `first`, `first + 1`, ... whatever the budget says; `num_samples` None: to the end."""
-        count = self._dataset.num_samples - first if num_samples is None else num_samples
-        if first < 0 or count < 0:
+        length = self._dataset.num_samples
+        count = length - first if num_samples is None else num_samples
+        if first < 0 or count < 0 or first + count > length:
             raise errors.InvalidError(
-                f"{count} samples from {first} of {self.name} were asked for; both must be 0 or more"
+                f"{count} samples from {first} of {self.name} were asked for, expected some of its {length}"
             )
         out = np.empty((count, *self.sample_shape), self.dtype)
         self._read_into(first, out)
@@ -124,10 +125,9 @@ class Field:
         return self._dataset.num_samples
 
     def __getitem__(self, index: Any) -> Any:
-        rows = _rows.find(index, len(self), self.name)
-        self._check_budget(rows.count)
+        rows = _rows.find(index, len(self), self.name, self._check_budget)
         read = self.read(rows.first, rows.count) if rows.indices is None else self._gather(rows.indices)
-        return read if rows.then == (slice(None),) else read[rows.then]
+        return read[rows.then] if rows.then else read
 
     def __iter__(self) -> Iterator[Any]:
         step = max(1, _BLOCK_BYTES // max(1, self.sample_bytes))

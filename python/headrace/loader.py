@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _abi, _options, errors
+from ._handle import completed, register_fork
 from ._library import as_dict, call, new
 from ._options import Finish
 from ._stream import Stream
@@ -128,7 +132,9 @@ class Loader:
         self._epochs = epochs
         self._state: bytes | None = None if resume is None else _options.read_state(resume)
         self._stream: Stream | None = None
-        self._loops = 0  # that are over the stream
+        self._loops: weakref.WeakSet[_Loop] = weakref.WeakSet()  # that are over the stream
+        self._opening = threading.Lock()
+        register_fork(self)
         self._planned: dict[str, Any] | None = None
         self._reported: Report | None = None
         self._described: dict[str, Any] | None = None
@@ -175,42 +181,67 @@ class Loader:
     def __iter__(self) -> Iterator[Batch]:
         return _Loop(self)
 
-    def _enter(self) -> Stream:
-        if self._stream is None or self._stream.closed:
-            self._stream = self._open()
-        self._loops += 1
-        return self._stream
+    def _enter(self, loop: _Loop) -> Stream | None:
+        """None: there are no more epochs."""
+        with self._opening:
+            self._loops.add(loop)
+            stream = self._under_way()
+            if stream is None and not self._is_done():
+                stream = self._stream = self._open()
+            return stream
+
+    def _is_done(self) -> bool:
+        state = self._place()
+        if state is None or self._epochs is None:
+            return False
+        return _options.epoch_of(state) >= self._first_epoch + self._epochs
+
+    def _place(self) -> bytes | None:
+        """Where the next stream begins."""
+        stream = self._stream
+        if stream is not None and stream.last_state is not None:
+            return stream.last_state  # another thread is closing it
+        return self._state
+
+    def after_fork(self) -> None:
+        self._opening = threading.Lock()
+
+    def _under_way(self) -> Stream | None:
+        stream = self._stream
+        return None if stream is None or stream.closed else stream
 
     def _open(self) -> Stream:
         options = self._built.struct
         options.resume_state, options.resume_state_bytes = None, 0
         options.first_epoch, options.num_epochs = self._first_epoch, self._epochs or 0
-        if self._state is not None:
-            self._built.resume(self._state)
-            epoch = _options.epoch_of(self._state)
+        state = self._place()
+        if state is not None:
+            self._built.resume(state)
+            epoch = _options.epoch_of(state)
             if self._epochs is not None:
                 options.num_epochs = max(1, self._first_epoch + self._epochs - epoch)
         return Stream(self.dataset, options, self._writable)
 
-    def _leave(self, stream: Stream, ended: bool) -> None:
+    def _leave(self, loop: _Loop, stream: Stream, ended: bool) -> None:
         """A loop over the stream is over; at the end of an epoch the stream goes on for the next."""
-        self._loops -= 1
-        if self._loops == 0 and not ended and stream is self._stream:
+        self._loops.discard(loop)
+        if not self._loops and not ended and stream is self._stream:
             self.close()
 
     def close(self) -> None:
         """Give threads and memory back; what is held stays as it is. The next loop goes on where this one was."""
-        stream, self._stream = self._stream, None
-        if stream is None or stream.closed:
+        completed(self._close)
+
+    def _close(self) -> None:
+        stream = self._stream
+        if stream is None:
             return
-        try:
-            self._reported = Report(stream.report())
-            self._described = as_dict(stream.describe())
-            self._state = stream.state()
-        except (errors.ClosedError, errors.ForkedError):
-            pass  # in a forked child nothing is known of it
-        finally:
-            stream.close()
+        stream.close()
+        if stream.last_report is not None and stream.last_info is not None:
+            self._reported, self._described = Report(stream.last_report), as_dict(stream.last_info)
+        state = stream.last_state or self._state
+        if self._stream is stream:  # no other thread comes between this and the next line
+            self._state, self._stream = state, None
 
     def __enter__(self) -> Loader:
         return self
@@ -218,27 +249,42 @@ class Loader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise errors.UnsupportedError(
+            "a loader cannot be pickled: its threads and memory are this process's; pickle its data set, and state() "
+            "to go on"
+        )
+
     # Where it is.
 
     def state(self, *, step: int | None = None) -> bytes:
         """The place after the batches that were delivered; or before batch `step`, counted over all epochs from batch
         0 of epoch 0, so that `step` is the number of batches that training has done. Give it to another loader of the
         same data and order: `data.loader(..., resume=state)`; its threads, budget and ranks may differ."""
-        if self._stream is None or self._stream.closed:
-            if step is None and self._state is not None:
-                return self._state
-            stream = self._open()
-            try:
-                return self._state_of(stream, step)
-            finally:
-                stream.close()
-        return self._state_of(self._stream, step)
+        if step is not None:
+            epoch, number = divmod(_options.counted(step, "step", 0, 2**63), self.batches_per_epoch)
+            return self.state_at(epoch, number)
+        stream = self._under_way()
+        if stream is not None:
+            with contextlib.suppress(errors.ClosedError):  # another thread may close it
+                return stream.state()
+        place = self._place()
+        return self._with_stream(lambda stream: stream.state()) if place is None else place
 
-    def _state_of(self, stream: Stream, step: int | None) -> bytes:
-        if step is None:
-            return stream.state()
-        epoch, number = divmod(_options.counted(step, "step", 0, 2**63), self.batches_per_epoch)
-        return stream.state_at(epoch, number)
+    def state_at(self, epoch: int, number: int) -> bytes:
+        """The place before batch `number` of an epoch; `number` may be `batches_per_epoch`: its end."""
+        return self._with_stream(lambda stream: stream.state_at(epoch, number))
+
+    def _with_stream(self, ask: Callable[[Stream], bytes]) -> bytes:
+        stream = self._under_way()
+        if stream is not None:
+            with contextlib.suppress(errors.ClosedError):
+                return ask(stream)
+        stream = self._open()
+        try:
+            return ask(stream)
+        finally:
+            stream.close()
 
     @property
     def step(self) -> int:
@@ -251,11 +297,11 @@ class Loader:
         `headrace epoch` command reads and writes the same files."""
         _options.write_state(path, self.state(step=step))
 
-    def rewind(self, epoch: int = 0) -> None:
-        """Go to the beginning of an epoch; a loop that is under way ends with an error."""
+    def rewind(self, epoch: int = 0, number: int = 0) -> None:
+        """Go to before batch `number` of an epoch; a loop that is under way ends with an error."""
         self.close()
         self._state = None
-        self._state = self.state(step=epoch * self.batches_per_epoch)
+        self._state = self.state_at(epoch, number)
 
     # What it did.
 
@@ -268,16 +314,24 @@ class Loader:
         >>> loader.report().limit in ("unknown", "disk", "decoding", "threads", "budget", "consumer")
         True
         """
-        if self._stream is not None and not self._stream.closed:
-            return Report(self._stream.report())
+        stream = self._stream
+        if stream is not None:
+            with contextlib.suppress(errors.ClosedError):  # another thread may close it
+                return Report(stream.report())
+        if stream is not None and stream.last_report is not None:
+            return Report(stream.last_report)
         if self._reported is None:
             raise errors.InvalidError("there is nothing to report yet: no loop over this loader has begun")
         return self._reported
 
     def info(self) -> dict[str, Any]:
         """What the loop under way, or the last one, does, needs and has done: `hr_loader_info` of the C API."""
-        if self._stream is not None and not self._stream.closed:
-            return as_dict(self._stream.describe())
+        stream = self._stream
+        if stream is not None:
+            with contextlib.suppress(errors.ClosedError):  # another thread may close it
+                return as_dict(stream.describe())
+        if stream is not None and stream.last_info is not None:
+            return as_dict(stream.last_info)
         if self._described is None:
             raise errors.InvalidError("there is nothing to tell yet: no loop over this loader has begun")
         return self._described
@@ -285,7 +339,7 @@ class Loader:
     def bad_values(self, name: str) -> dict[str, Any] | None:
         """NaN and infinities of a field in all batches of the loop under way (`hr_bad_values` of the C API), and
         where the first is; None where they are not counted: see `Finish(check_finite=True)`."""
-        stream = self._under_way()
+        stream = self._asked()
         found = new(_abi.hr_bad_values)
         names = list(stream.fields) or list(self._names())
         if name not in names:
@@ -299,22 +353,23 @@ class Loader:
         named = [options.fields[i].decode() for i in range(options.num_fields)]
         return named or list(self.dataset.fields)
 
-    def _under_way(self) -> Stream:
-        if self._stream is None or self._stream.closed:
+    def _asked(self) -> Stream:
+        stream = self._under_way()
+        if stream is None:
             raise errors.ClosedError("no loop over this loader is under way: ask inside of it, or after an epoch's end")
-        return self._stream
+        return stream
 
     def write_trace(self, path: str | os.PathLike[str]) -> None:
         """Write what each thread did when, for Perfetto; made with `trace_events=`."""
         from ._library import path_bytes
 
-        with self._under_way().use() as pointer:
+        with self._asked().use() as pointer:
             call("hr_loader_trace_write", pointer, path_bytes(path))
 
     def __repr__(self) -> str:
         options = self._built.struct
         order = "shuffled" if options.flags & _abi.HR_LOADER_SHUFFLE else "in order"
-        state = "at rest" if self._stream is None or self._stream.closed else "under way"
+        state = "at rest" if self._under_way() is None else "under way"
         return f"<headrace.Loader of {self.dataset.path!r}: batches of {self.batch}, {order}, {state}>"
 
 
@@ -322,24 +377,31 @@ class _Loop(Iterator[Batch]):
     """One epoch, or the rest of one."""
 
     _stream: Stream | None = None
+    _epoch: int | None = None  # known with the first batch
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
-        self._stream = loader._enter()
+        self._stream = loader._enter(self)
 
     def __next__(self) -> Batch:
         if self._stream is None:
             raise StopIteration
-        batch = self._stream.take()
+        batch = self._stream.take(self._epoch)
         if batch is None:
             self._end(ended=True)
             raise StopIteration
+        self._epoch = batch._figures[0]
         return batch
 
     def _end(self, ended: bool) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
-            self._loader._leave(stream, ended)
+            self._loader._leave(self, stream, ended)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise errors.UnsupportedError(
+            "a loop over a loader cannot be pickled; pickle the data set, and state() to go on"
+        )
 
     def close(self) -> None:
         """Leave the loop."""

@@ -3,6 +3,7 @@ last process died. docs/memory.md is the manual."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import warnings
@@ -87,6 +88,7 @@ class Memory:
         where = f"{self.limit_kind} {self.limit_name}" if self.limit_kind != self.limit_name else self.limit_kind
         rows = [
             ("this process", f"{size(self.resident)} resident, {size(self.peak)} at most"),
+            ("of it arrays, heap", size(self.anonymous)),
             ("of it Headrace", size(self.headrace)),
             ("limit", f"{size(self.limit)}, by {where}" if self.limit is not None else "none is known"),
         ]
@@ -102,7 +104,7 @@ class Memory:
         return rows
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:<15} {said}" for name, said in self._rows())
+        return "\n".join(f"{name:<18} {said}" for name, said in self._rows())
 
     def __repr__(self) -> str:
         return str(self)
@@ -147,8 +149,8 @@ class _Call:
 
     def __bool__(self) -> bool:
         guard = self._guard()
-        if guard is not None and not guard.closed:
-            guard._act()
+        if guard is not None:
+            guard._called()
         return False
 
 
@@ -157,6 +159,9 @@ _calls: list[_Call] = []  # kept for ever: the interpreter may come to one after
 
 class Guard:
     """Made by `guard()`; closed by `close()`, at the end of a `with`, or when it is collected."""
+
+    _handle: Handle | None = None  # known when the guard is open, which its thread may be before
+    _called_early = False
 
     def __init__(
         self,
@@ -184,17 +189,29 @@ class Guard:
         assert made.value is not None
         self._handle = Handle("the guard", made.value, _box.guard_close)
         _box.guard_opened(made.value)
+        if self._called_early:
+            self._act()
+
+    def _called(self) -> None:
+        if self._handle is None:
+            self._called_early = True
+        elif not self._handle.closed:
+            self._act()
+
+    def _pointer(self) -> contextlib.AbstractContextManager[int]:
+        assert self._handle is not None
+        return self._handle.use()
 
     def state(self) -> dict[str, Any]:
         """The figures of the last look: `hr_guard_info` of the C API."""
         found = new(_abi.hr_guard_info)
-        with self._handle.use() as pointer:
+        with self._pointer() as pointer:
             call("hr_guard_state", pointer, ctypes.byref(found))
         return {**as_dict(found), "limit_kind": LIB.hr_memory_limit_kind_name(found.limit_kind).decode()}
 
     def step(self, epoch: int, step: int) -> None:
         """Say how far a loop is that has no loader of Headrace's, for the record."""
-        with self._handle.use() as pointer:
+        with self._pointer() as pointer:
             LIB.hr_guard_step(pointer, epoch, step)
 
     @property
@@ -224,11 +241,12 @@ class Guard:
 
     @property
     def closed(self) -> bool:
-        return self._handle.closed
+        return self._handle is None or self._handle.closed
 
     def close(self) -> None:
         """No action comes afterwards; the record is removed."""
-        self._handle.close()
+        if self._handle is not None:
+            self._handle.close()
 
     def __enter__(self) -> Guard:
         return self

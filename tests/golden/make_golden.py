@@ -2,8 +2,9 @@
 
     python tests/golden/make_golden.py [NAME ...]
 
-writes NAME.hrd (or, where it is little but zeros, NAME.spans.json) and expected.json beside itself. UUIDs and job ids are fixed, but zstd frames depend on the version of
-the library, so the files are committed and never made again in CI; new ones are added, old ones stay.
+writes NAME.hrd (or, where it is little but zeros, NAME.spans.json) and expected.json beside itself. UUIDs and job
+ids are fixed, but zstd frames depend on the version of the library, so the files are committed and never made again
+in CI; new ones are added, old ones stay.
 """
 
 import hashlib

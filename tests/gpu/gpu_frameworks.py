@@ -13,12 +13,13 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 try:
-    import dlpack_loader
     import frameworks
+
+    import dlpack_loader
 except ImportError as why:
     print(f"skipped: {why}: these cases need NumPy")
     sys.exit(77)
-from dlpack_loader import BATCH, CUDA, DTYPES, NUM_SAMPLES, Exported, Loader, NotAsked  # noqa: E402
+from dlpack_loader import BATCH, CUDA, DTYPES, NUM_SAMPLES, Exported, Loader, NotAsked
 
 BATCHES = -(-NUM_SAMPLES // BATCH)
 MANY = 6 * BATCHES + BATCHES // 2  # batches behind one that is still read; the last are others

@@ -2,7 +2,7 @@
  * A GPU's memory by NVML. Each call loads the library, begins, asks, ends and lets go of it.
  */
 #define _GNU_SOURCE
-#include "nvml.h"
+#include "gpu_memory.h"
 
 #include "error.h"
 #include "options.h"

@@ -3,8 +3,8 @@
  * time, and no header of it is needed. Types and names are those of its interface (NVML API
  * reference).
  */
-#ifndef HEADRACE_NVML_H
-#define HEADRACE_NVML_H
+#ifndef HEADRACE_GPU_MEMORY_H
+#define HEADRACE_GPU_MEMORY_H
 
 #include "headrace/gpu.h"
 

@@ -1,0 +1,335 @@
+"""What a program makes becomes a data set: writers, arrays, tables, iterators."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+np = pytest.importorskip("numpy", minversion="1.24")
+
+from python_package import ENVIRONMENT, hr  # noqa: E402
+
+DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32",
+          "float64", "complex64", "complex128"]
+
+
+def made(dtype, count, shape, seed=1):
+    random = np.random.default_rng(seed)
+    values = random.integers(0, 2 if dtype == "bool" else 100, (count, *shape)).astype(dtype)
+    return values + values * 1j if dtype.startswith("complex") else values
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (3,), (2, 0), (2, 3, 4)])
+def test_writer__each_type_and_shape__read_back(tmp_path, dtype, shape):
+    rows = made(dtype, 70, shape).astype(dtype)
+    with hr.Writer(tmp_path / "a.hrd", fields={"x": (dtype, shape)}) as writer:
+        for begin in range(0, 70, 30):
+            writer.append(x=rows[begin : begin + 30])
+    data = hr.open(tmp_path / "a.hrd")
+    assert data["x"].dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(data["x"][:], rows)
+
+
+@pytest.mark.parametrize("rows", [
+    np.arange(60, dtype=">i4").reshape(20, 3),
+    np.asfortranarray(np.arange(60, dtype="i4").reshape(20, 3)),
+    np.arange(120, dtype="i4").reshape(20, 6)[:, ::2],
+    np.arange(60, dtype="i2").reshape(20, 3),
+    np.arange(60, dtype="i4").reshape(20, 3).tolist(),
+], ids=["big-endian", "fortran", "strided", "narrower", "list"])
+def test_writer__rows_of_another_layout__the_same_values(tmp_path, rows):
+    with hr.Writer(tmp_path / "a.hrd", fields={"x": ("int32", (3,))}) as writer:
+        writer.append(x=rows)
+    np.testing.assert_array_equal(hr.open(tmp_path / "a.hrd")["x"][:], np.asarray(rows))
+
+
+def test_writer__text_and_bytes__padded_with_zeros(tmp_path):
+    with hr.Writer(tmp_path / "a.hrd", fields={"t": "utf8:6", "b": ("bytes:4", (2,))}) as writer:
+        writer.append(t=["Käse", "a"], b=np.array([[b"ab", b"c"], [b"", b"wxyz"]]))
+    data = hr.open(tmp_path / "a.hrd")
+    assert np.char.decode(data["t"][:], "utf-8").tolist() == ["Käse", "a"]
+    assert data["b"][:].tolist() == [[b"ab", b"c"], [b"", b"wxyz"]]
+    assert (data["t"].kind, data["b"].kind) == ("fixed_utf8", "fixed_bytes")
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ({"x": np.zeros((2, 4), "f4"), "y": [1, 2]}, "x was appended with shape (2, 4), expected (samples, 3)"),
+    ({"x": np.zeros((2, 3), "f4")}, "append() was given 'x', expected 'x', 'y'"),
+    ({"x": np.zeros((2, 3), "f4"), "y": [1, 2], "z": [1, 2]}, "'z', expected 'x', 'y'"),
+    ({"x": np.zeros((2, 3), "f4"), "y": [1, 2, 3]}, "different numbers of samples: x 2, y 3"),
+    ({"x": np.zeros((2, 3), "c8"), "y": [1, 2]}, "x was appended as complex64, and its field is float32"),
+    ({"x": np.zeros((2, 3), "f4"), "y": [1.5, 2]}, "y was appended as float64, and its field is int64"),
+    ({"x": 1.0, "y": [1, 2]}, "x was appended with shape ()"),
+])
+def test_append__what_does_not_fit__refused_with_words_and_the_writer_goes_on(tmp_path, given, words):
+    with hr.Writer(tmp_path / "a.hrd", fields={"x": ("float32", (3,)), "y": "int64"}) as writer:
+        with pytest.raises(hr.InvalidError) as refused:
+            writer.append(given)
+        assert words in str(refused.value)
+        writer.append(x=np.ones((5, 3), "f4"), y=np.arange(5))
+    assert len(hr.open(tmp_path / "a.hrd")) == 5
+
+
+def test_append__text_too_long_or_not_utf8__refused(tmp_path):
+    with hr.Writer(tmp_path / "a.hrd", fields={"t": "utf8:3"}) as writer:
+        with pytest.raises(hr.InvalidError, match="was appended with 4 bytes in a row, its field has 3"):
+            writer.append(t=["Käs"])
+        with pytest.raises(hr.DataError, match="UTF-8"):
+            writer.append(t=np.array([b"\xff"]))
+        writer.append(t=["Kä"])
+    assert hr.open(tmp_path / "a.hrd")["t"][:].tolist() == ["Kä".encode()]
+
+
+def test_writer__an_exception_inside__no_file_and_what_is_there_is_resumed(tmp_path):
+    path, fields = tmp_path / "a.hrd", {"y": "int64"}
+
+    def fail():
+        with hr.Writer(path, fields=fields, samples_per_chunk=10) as writer:
+            writer.append(y=np.arange(35))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not path.exists()
+    with hr.Writer(path, fields=fields, samples_per_chunk=10, resume=True) as writer:
+        kept = writer.num_samples
+        assert kept % 10 == 0
+        writer.append(y=np.arange(kept, 50))
+    np.testing.assert_array_equal(hr.open(path)["y"][:], np.arange(50))
+
+
+def test_writer__file_exists__refused_unless_it_is_to_be_replaced(tmp_path):
+    hr.from_arrays(tmp_path / "a.hrd", y=[1, 2])
+    with pytest.raises(FileExistsError), hr.Writer(tmp_path / "a.hrd", fields={"y": "int64"}) as writer:
+        writer.append(y=[3])
+    hr.from_arrays(tmp_path / "a.hrd", y=[3, 4, 5], options={"replace": True})
+    assert hr.open(tmp_path / "a.hrd")["y"][:].tolist() == [3, 4, 5]
+
+
+def test_writer__two_of_one_file__the_second_is_busy(tmp_path):
+    with hr.Writer(tmp_path / "a.hrd", fields={"y": "int64"}) as writer:
+        with pytest.raises(hr.BusyError):
+            hr.Writer(tmp_path / "a.hrd", fields={"y": "int64"})
+        writer.append(y=[1])
+
+
+def test_writer__closed__says_so(tmp_path):
+    writer = hr.Writer(tmp_path / "a.hrd", fields={"y": "int64"})
+    writer.append(y=[1])
+    writer.commit()
+    with pytest.raises(hr.ClosedError, match="is closed"):
+        writer.append(y=[2])
+
+
+@pytest.mark.parametrize(("fields", "words"), [
+    ({"y": "flaot32"}, "field y has the type 'flaot32'"),
+    ({"y": object}, "has the type object"),
+    ({"y": ("int64", (-1,))}, "shape of field y is -1"),
+    ({"y": "utf8:0"}, "field y has the type 'utf8:0'"),
+    ({}, ""),
+    ({"a/": "int8"}, "a/"),
+])
+def test_writer__fields_that_cannot_be__refused(tmp_path, fields, words):
+    with pytest.raises(hr.Error) as refused:
+        hr.Writer(tmp_path / "a.hrd", fields=fields)
+    assert words in str(refused.value)
+    assert os.listdir(tmp_path) == []
+
+
+def test_writer__attributes__kept(tmp_path):
+    with hr.Writer(tmp_path / "a.hrd", fields={"y": "int64"}, attributes={"from": "Käse"},
+                   field_attributes={"y": {"unit": "mm"}}) as writer:
+        writer.append(y=[1])
+    data = hr.open(tmp_path / "a.hrd")
+    assert data.attributes == {"from": "Käse"}
+    assert data["y"].attributes == {"unit": "mm"}
+
+
+def test_writer__bfloat16__by_its_bits_or_by_ml_dtypes(tmp_path):
+    with hr.Writer(tmp_path / "a.hrd", fields={"x": "bfloat16"}) as writer:
+        writer.append(x=np.array([0x3F80, 0x4000], "uint16").view(writer._fields[0].dtype))
+    data = hr.open(tmp_path / "a.hrd")
+    assert data["x"].kind == "bfloat16"
+    assert data["x"][:].view("uint16").tolist() == [0x3F80, 0x4000]
+
+
+# ---- arrays and tables ----
+
+
+class Series:
+    """As pandas has it: labels that are no places, rows by iloc, to_numpy()."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, label):
+        raise KeyError(label)
+
+    @property
+    def iloc(self):
+        return _Places(self)
+
+    def to_numpy(self):
+        return self.values
+
+
+class _Places:
+    def __init__(self, of):
+        self.of = of
+
+    def __getitem__(self, rows):
+        return Series(self.of.values[rows])
+
+
+class Arrow:
+    """As Arrow has it: slice(), to_numpy() that must be told that a copy is fine, a count of missing values."""
+
+    def __init__(self, values, null_count=0):
+        self.values, self.null_count = values, null_count
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, row):
+        raise TypeError("Arrow's own scalars")
+
+    def slice(self, first, count):
+        return Arrow(self.values[first : first + count], self.null_count)
+
+    def to_numpy(self, zero_copy_only=True):
+        if zero_copy_only:
+            raise ValueError("needs a copy")
+        return np.asarray(self.values)
+
+
+class ArrowTable:
+    column_names = ("a", "b")
+
+    def column(self, name):
+        return Arrow({"a": [1, 2, 3], "b": ["x", "yy", "zzz"]}[name])
+
+
+def read(path):
+    return {name: field[:].tolist() for name, field in hr.open(path).fields.items()}
+
+
+def test_from_arrays__sources_of_all_kinds__their_values(tmp_path):
+    np.save(tmp_path / "m.npy", np.arange(12.0).reshape(3, 4))
+    hr.from_arrays(
+        tmp_path / "a.hrd",
+        array=np.arange(6, dtype="u1").reshape(3, 2),
+        memmap=np.load(tmp_path / "m.npy", mmap_mode="r"),
+        listed=[1, 2, 3],
+        ranged=range(3),
+        series=Series([1.5, 2.5, 3.5]),
+        arrow=Arrow([7, 8, 9]),
+        text=["a", "Käse", ""],
+        objects=np.array(["x", "yyyy", "z"], dtype=object),
+        rows=[np.ones(2), np.zeros(2), np.ones(2)],
+    )
+    found = read(tmp_path / "a.hrd")
+    assert found["memmap"] == np.arange(12.0).reshape(3, 4).tolist()
+    assert (found["listed"], found["ranged"]) == ([1, 2, 3], [0, 1, 2])
+    assert (found["series"], found["arrow"]) == ([1.5, 2.5, 3.5], [7, 8, 9])
+    assert found["text"] == [b"a", "Käse".encode(), b""]
+    assert found["objects"] == [b"x", b"yyyy", b"z"]
+    assert found["rows"] == [[1, 1], [0, 0], [1, 1]]
+
+
+def test_from_arrays__h5py_data_sets_and_groups__their_values(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file["x"] = np.arange(40).reshape(10, 4)
+        hr.from_arrays(tmp_path / "a.hrd", x=file["x"])
+    np.testing.assert_array_equal(hr.open(tmp_path / "a.hrd")["x"][:], np.arange(40).reshape(10, 4))
+
+
+def test_from_arrays__tables__a_field_for_each_column(tmp_path):
+    structured = np.array([(1, 2.5), (3, 4.5)], dtype=[("i", "i4"), ("f", "f4")])
+    hr.from_arrays(tmp_path / "s.hrd", structured)
+    hr.from_arrays(tmp_path / "t.hrd", ArrowTable(), {"c": [7, 8, 9]})
+    assert read(tmp_path / "s.hrd") == {"i": [1, 3], "f": [2.5, 4.5]}
+    assert read(tmp_path / "t.hrd") == {"a": [1, 2, 3], "b": [b"x", b"yy", b"zzz"], "c": [7, 8, 9]}
+
+
+def test_from_arrays__real_pandas_and_arrow__their_values(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1, 2, 3], "t": ["x", "Käse", "z"]}, index=[5, 0, 9])
+    hr.from_arrays(tmp_path / "p.hrd", frame)
+    assert read(tmp_path / "p.hrd") == {"a": [1, 2, 3], "t": [b"x", "Käse".encode(), b"z"]}
+    arrow = pytest.importorskip("pyarrow")
+    hr.from_arrays(tmp_path / "q.hrd", arrow.Table.from_pandas(frame, preserve_index=False))
+    assert read(tmp_path / "q.hrd") == read(tmp_path / "p.hrd")
+    with pytest.raises(hr.DataError, match="missing values"):
+        hr.from_arrays(tmp_path / "n.hrd", x=arrow.array([1, None, 3]))
+
+
+@pytest.mark.parametrize(("tables", "named", "words"), [
+    ((), {}, "no array was given"),
+    ((np.zeros(3),), {}, "ndarray was given without a name"),
+    ((), {"a": [1, 2], "b": [1]}, "different numbers of samples: a 2, b 1"),
+    ((), {"a": 5}, "a is a int, expected something with a length"),
+    ((), {"a": (k for k in range(3))}, "a is a generator"),
+    ((), {"a": Arrow([1, 2], null_count=1)}, "missing values"),
+    ((), {"a": np.array(["x", None], dtype=object)}, "missing values"),
+    ((), {"a": np.array([[1], [2, 3]], dtype=object)}, "differ in shape or type"),
+])
+def test_from_arrays__what_cannot_be__refused_and_nothing_is_left(tmp_path, tables, named, words):
+    with pytest.raises(hr.Error) as refused:
+        hr.from_arrays(tmp_path / "a.hrd", *tables, **named)
+    assert words in str(refused.value)
+    assert not (tmp_path / "a.hrd").exists()
+
+
+def test_from_arrays__larger_than_a_block__all_of_it(tmp_path):
+    x = np.random.default_rng(1).integers(0, 9, (30_000, 1000), dtype="u1")
+    hr.from_arrays(tmp_path / "a.hrd", x=x, progress=False)
+    data = hr.open(tmp_path / "a.hrd")
+    assert data["x"].shape == x.shape
+    np.testing.assert_array_equal(data["x"][::1000], x[::1000])
+
+
+def test_from_iterator__samples_and_batches__all_in_order(tmp_path):
+    count = hr.from_iterator(tmp_path / "a.hrd", ({"x": np.full(3, k), "y": k} for k in range(150)))
+    batched = hr.from_iterator(
+        tmp_path / "b.hrd", ({"y": np.arange(k, k + 50)} for k in range(0, 150, 50)), batched=True
+    )
+    assert (count, batched) == (150, 150)
+    assert hr.open(tmp_path / "a.hrd")["x"][:, 1].tolist() == list(range(150))
+    assert hr.open(tmp_path / "b.hrd")["y"][:].tolist() == list(range(150))
+    with pytest.raises(hr.InvalidError, match="yielded nothing"):
+        hr.from_iterator(tmp_path / "c.hrd", iter([]))
+    assert hr.from_iterator(tmp_path / "c.hrd", iter([]), fields={"y": "int64"}) == 0
+
+
+INTERRUPTED = """
+import sys, numpy as np
+from python_package import hr
+class Slow:
+    shape, dtype = (10**6, 1000), np.dtype("float64")
+    def __len__(self): return 10**6
+    def __getitem__(self, rows):
+        print("reading", flush=True)
+        return np.random.default_rng(rows.start or 0).random((rows.stop - rows.start, 1000))
+try:
+    hr.from_arrays(sys.argv[1], x=Slow())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_from_arrays__interrupted__stops_and_no_file_has_its_name(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", INTERRUPTED, str(tmp_path / "a.hrd")], env=ENVIRONMENT,
+                             stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "reading\n"
+    child.send_signal(signal.SIGINT)
+    rest = child.stdout.read()
+    assert child.wait(timeout=30) == 0
+    assert rest.endswith("interrupted\n")
+    assert not (tmp_path / "a.hrd").exists()
