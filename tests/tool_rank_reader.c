@@ -22,7 +22,7 @@
 #define STREAMS    8u
 #define BATCH      64u
 #define EPOCHS     2u
-#define STEP_NS    4000000 /* a step of training, in which a kill may fall */
+#define STEP_NS    10000000 /* a step of training, in which a kill may fall */
 #define LINE_BYTES (BATCH * 22 + 64)
 
 struct reader {
