@@ -84,7 +84,7 @@ def test_json__of_the_page__has_the_keys_of_the_command(command, folder):
         "memory": "headrace memory --json",
         "why-died": f"'{GUARDED}' .headrace pause >/dev/null & "
                     "until [ -s .headrace/*.box ]; do sleep 0.1; done; sleep 0.2; kill -9 $!; wait || true; "
-                    "headrace why-died --json",
+                    "headrace why-died .headrace --json",
     }.get(command, f"headrace {command} train.hrd --json")
     if command == "why-died" and not GUARDED.is_file():
         pytest.skip(f"no program {GUARDED}")
