@@ -132,7 +132,8 @@ static hr_status folder_find(const char *asked, char folder[PATH_MAX], hr_error 
 
 static hr_status check(uint32_t flags, const hr_death_report *out, hr_error *err) {
     if ((flags & ~HR_WHY_MARK_TOLD) != 0)
-        return hr__error_set(err, HR_ERR_INVALID, "hr_why_died: flags is 0x%x, known is 0x%x",
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "hr_why_died: flags is 0x%x, known is 0x%x; leave the others zero",
                              flags, HR_WHY_MARK_TOLD);
     return hr__result_check(out, offsetof(hr_death_report, pid), sizeof(*out), "hr_death_report",
                             err);

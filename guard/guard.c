@@ -34,11 +34,13 @@ static hr_status options_resolve(const hr_guard_options *opts, hr_guard_options 
                              out->flags, HR_GUARD_HARD);
     if (out->interval_ns < 0)
         return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_guard_options.interval_ns is %lld, expected 0 or more",
+                             "hr_guard_options.interval_ns is %lld, expected 0 or more; 0 is the "
+                             "default of 100 ms",
                              (long long)out->interval_ns);
     if (out->hard_bytes != 0 && (out->flags & HR_GUARD_HARD) == 0)
         return hr__error_set(err, HR_ERR_INVALID,
-                             "hr_guard_options.hard_bytes is given without HR_GUARD_HARD");
+                             "hr_guard_options.hard_bytes is given without HR_GUARD_HARD; set that "
+                             "flag, or leave it 0");
     if (out->interval_ns == 0)
         out->interval_ns = DEFAULT_INTERVAL_NS;
     return HR_OK;
@@ -212,7 +214,8 @@ hr_status hr_guard_watch(hr_guard *g, hr_loader *loader, hr_error *err) {
     if (st != HR_OK)
         return st;
     if (loader == NULL)
-        return hr__error_set(err, HR_ERR_INVALID, "hr_guard_watch: the loader is NULL");
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "hr_guard_watch: the loader is NULL; give one that is open");
     pthread_mutex_lock(&g->lock);
     struct hr__watched *place = watched_find(g, loader);
     if (place == NULL && (place = watched_find(g, NULL)) != NULL)

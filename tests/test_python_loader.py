@@ -427,3 +427,19 @@ def test_repr__of_a_loader__says_its_order_and_place(data):
     iterator = iter(loader)
     assert repr(loader).endswith("under way>") and next(iterator).num_held == 1
     assert headrace("epoch", "none.hrd").returncode != 0
+
+
+@pytest.mark.parametrize(("epoch", "number"), [(-1, 0), (0, -1), (0, 10**6), (1.5, 0)])
+def test_rewind__to_no_such_place__refused_and_the_place_is_kept(data, epoch, number):
+    loader = data.loader(batch=100)
+    next(iter(loader))
+    before = loader.state()
+    for ask in (loader.rewind, loader.state_at):
+        with pytest.raises(hr.InvalidError, match="expected an integer from 0 to"):
+            ask(epoch, number)
+    assert loader.state() == before
+
+
+def test_split__seed_that_is_none__refused(data):
+    with pytest.raises(hr.InvalidError, match="seed is -1, expected an integer from 0"):
+        data.split(0.5, 0.5, seed=-1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import errors
@@ -93,7 +92,3 @@ class Adapter:
 
     def __repr__(self) -> str:
         return f"<headrace.{type(self).__name__} over {self._loader!r}>"
-
-
-def listed(names: str | Sequence[str] | None) -> list[str]:
-    return [names] if isinstance(names, str) else list(names or ())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import _feed, _options, errors
-from ._adapter import Adapter, framework, listed, place_in_ranks, without
+from ._adapter import Adapter, framework, place_in_ranks, without
+from ._names import Names, fields_of, pick
 from ._tensors import converter
 from .batch import Batch
 from .loader import Loader
@@ -17,7 +18,6 @@ from .loader import Loader
 if TYPE_CHECKING:
     from .dataset import Dataset
 
-Names = str | Sequence[str]
 _VERSION = 1  # of the dict of state_dict()
 _EPOCH, _NUMBER, _BY_WORKER, _TOLD = range(4)  # of the numbers that processes share
 
@@ -39,7 +39,8 @@ def torch(
     copy.
 
     :param batch: samples in a batch, of all ranks together
-    :param x, y: names of fields: batches are tuples `(x, y)` instead of dicts; several names make a tuple of their own
+    :param x, y: names of fields: batches are tuples `(x, y)` instead of dicts; a list of names makes a
+        tuple of its own, a dict (key: field) a dict
     :param device: "cuda:0", `torch.device("cuda")`: tensors on that GPU, uploaded while the one before is computed on
     :param ranks: True: rank and world size of `torch.distributed` where it is initialized, else of the launcher's
         environment, else 0 of 1; a launcher's name; False: 0 of 1. `rank=` and `world_size=` overrule it
@@ -59,7 +60,7 @@ def torch(
         raise errors.InvalidError(f"y is {y!r} and x is not given; give x as well, or neither for dicts")
     if x is not None:
         without(options, "hr.torch(x=...)", fields="x and y name the fields")
-        options["fields"] = list(dict.fromkeys(listed(x) + listed(y)))
+        options["fields"] = list(dict.fromkeys(fields_of(x, "x") + fields_of(y, "y")))
     own_choice = not ranks or "rank" in options
     options["rank"], options["world_size"] = place_in_ranks(ranks, options, _group())
     options["device"] = _device(device)
@@ -202,7 +203,7 @@ class TorchBatches(Adapter):
         made = {name: convert(given[name]) for name, convert in self._converters.items()}
         if self._x is None:
             return made
-        return _picked(made, self._x) if self._y is None else (_picked(made, self._x), _picked(made, self._y))
+        return pick(self._x, made) if self._y is None else (pick(self._x, made), pick(self._y, made))
 
     def _ended(self) -> None:
         self._running = False
@@ -288,10 +289,6 @@ class TorchBatches(Adapter):
 
 def _rebuild(*made_of: Any) -> Any:
     return _class()(*made_of)
-
-
-def _picked(made: dict[str, Any], names: Names) -> Any:
-    return made[names] if isinstance(names, str) else tuple(made[name] for name in names)
 
 
 def _found(state: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:

@@ -273,7 +273,9 @@ class Loader:
 
     def state_at(self, epoch: int, number: int) -> bytes:
         """The place before batch `number` of an epoch; `number` may be `batches_per_epoch`: its end."""
-        return self._with_stream(lambda stream: stream.state_at(epoch, number))
+        of = _options.counted(epoch, "epoch", 0, 2**63)
+        before = _options.counted(number, "number", 0, self.batches_per_epoch)
+        return self._with_stream(lambda stream: stream.state_at(of, before))
 
     def _with_stream(self, ask: Callable[[Stream], bytes]) -> bytes:
         stream = self._under_way()
@@ -299,9 +301,11 @@ class Loader:
 
     def rewind(self, epoch: int = 0, number: int = 0) -> None:
         """Go to before batch `number` of an epoch; a loop that is under way ends with an error."""
+        of = _options.counted(epoch, "epoch", 0, 2**63)
+        before = _options.counted(number, "number", 0, self.batches_per_epoch)
         self.close()
         self._state = None
-        self._state = self.state_at(epoch, number)
+        self._state = self.state_at(of, before)
 
     # What it did.
 

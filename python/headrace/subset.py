@@ -72,6 +72,8 @@ class Subset:
         stratify: str | None,
         budget_bytes: int,
     ) -> list[Subset]:
+        if not 0 <= seed < 2**64:
+            raise errors.InvalidError(f"seed is {seed!r}, expected an integer from 0 to {2**64 - 1}")
         parts = (ctypes.c_void_p * max(1, len(fractions)))()
         options = new(_abi.hr_split_options)
         options.flags = _abi.HR_SPLIT_CONTIGUOUS if contiguous else 0
