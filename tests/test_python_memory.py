@@ -255,6 +255,25 @@ def test_record__while_a_loader_is_open__is_there_and_not_afterwards(tmp_path, d
     del loop
 
 
+def test_record__folder_that_was_there__stays_wherever_the_program_goes(tmp_path, data, monkeypatch):
+    own, other = tmp_path / "own", tmp_path / "other"
+    for folder in (own, other / ".headrace"):
+        folder.mkdir(parents=True)
+    monkeypatch.setenv("HEADRACE_STATE_DIR", str(own))
+    for _ in hr.open(data).loader(batch=10):
+        pass
+    assert own.is_dir()
+    monkeypatch.delenv("HEADRACE_STATE_DIR")
+    monkeypatch.chdir(tmp_path)
+    loop = iter(hr.open(data).loader(batch=10))
+    next(loop)
+    assert len(list((tmp_path / ".headrace").glob("*.box"))) == 1
+    monkeypatch.chdir(other)
+    del loop
+    assert (other / ".headrace").is_dir()
+    assert not (tmp_path / ".headrace").exists()
+
+
 def test_record__a_guard_of_the_program__is_the_one_that_keeps_it(tmp_path, data):
     with hr.guard("1T", record=tmp_path / "mine") as watch:
         for _ in hr.open(data).loader(batch=10):

@@ -17,6 +17,7 @@ _lock = threading.RLock()  # a collected loader may be closed inside of any of t
 _loaders: list[int] = []
 _guards: list[int] = []  # that the program has opened
 _own = ctypes.c_void_p()
+_made: bytes | None = None  # the folder, where our own guard has made it
 
 
 def record_folder() -> bytes:
@@ -26,10 +27,12 @@ def record_folder() -> bytes:
 
 
 def _open_own() -> None:
+    global _made
     if _guards or _own or os.environ.get(VARIABLE) == "0":
         return
     options = new(_abi.hr_guard_options)
-    options.record_folder = record_folder()
+    options.record_folder = folder = os.path.abspath(record_folder())
+    _made = None if os.path.isdir(folder) else folder
     # Without one the loader does its work all the same.
     LIB.hr_guard_open(ctypes.byref(options), ctypes.byref(_own), None)
 
@@ -38,8 +41,9 @@ def _close_own() -> None:
     guard, _own.value = _own.value, None
     if guard is not None:
         LIB.hr_guard_close(guard)
-        with contextlib.suppress(OSError):  # other records are in it, or it is somebody's own
-            os.rmdir(record_folder())
+        if _made is not None:
+            with contextlib.suppress(OSError):  # other records are in it
+                os.rmdir(_made)
 
 
 def _watching() -> list[int]:
