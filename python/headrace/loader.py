@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _abi, _options, errors
 from ._handle import completed, register_fork
-from ._library import as_dict, call, new
+from ._library import as_dict, call, new, path_bytes
 from ._options import Finish
 from ._stream import Stream
 from .batch import Batch
@@ -365,8 +365,6 @@ class Loader:
 
     def write_trace(self, path: str | os.PathLike[str]) -> None:
         """Write what each thread did when, for Perfetto; made with `trace_events=`."""
-        from ._library import path_bytes
-
         with self._asked().use() as pointer:
             call("hr_loader_trace_write", pointer, path_bytes(path))
 
