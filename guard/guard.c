@@ -67,12 +67,8 @@ static hr_status hard_begin(struct hr_guard *g, hr_error *err) {
         return HR_OK;
     pthread_mutex_lock(&g->lock);
     hr__memory_use_read(g->root, &use);
-    const size_t used = strlen(g->note);
-    const char *between = used > 0 ? "; " : "";
-    char note[sizeof(g->note)] = "";
-    hr_status st =
-        hr__hard_limit_set(&use, g->options.hard_bytes, &g->hard, note, sizeof(note), err);
-    snprintf(g->note + used, sizeof(g->note) - used, "%s%s", between, note);
+    hr_status st = hr__hard_limit_set(&use, g->options.hard_bytes, &g->hard, g->hard_note,
+                                      sizeof(g->hard_note), err);
     pthread_mutex_unlock(&g->lock);
     return st;
 }
@@ -194,7 +190,8 @@ hr_status hr_guard_state(hr_guard *g, hr_guard_info *out, hr_error *err) {
     info.num_records_written = g->num_written;
     fill_limit(g, &info);
     fill_low(g, now_ns, &info);
-    memcpy(info.note, g->note, sizeof(info.note));
+    snprintf(info.note, sizeof(info.note), "%s%s%s", g->hard_note,
+             g->hard_note[0] != 0 && g->record_note[0] != 0 ? "; " : "", g->record_note);
     if (g->record_path[0] != 0)
         hr__copy_end(info.record_path, sizeof(info.record_path), g->record_path);
     pthread_mutex_unlock(&g->lock);

@@ -61,8 +61,9 @@ struct hr_guard {
     uint64_t num_low;
     struct hr__low low;
     struct hr__hard_limit hard;
-    bool writing; /* a record is written */
-    char note[256];
+    char hard_note[128];   /* what HR_GUARD_HARD has set; "" */
+    bool writing;          /* a record is written */
+    char record_note[224]; /* why none is, where one is asked for; "" */
     char record_path[PATH_MAX];
     struct hr__watched watched[HR_GUARD_MAX_LOADERS];
     uint64_t delivered_before; /* by loaders that are watched no more */

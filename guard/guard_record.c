@@ -102,6 +102,15 @@ static void page_make(struct hr_guard *g) {
     hr__record_encode(r, g->page);
 }
 
+/* Keeps whether the record is written, and if not, why. */
+static void writing_keep(struct hr_guard *g, bool written, const hr_error *why) {
+    g->writing = written;
+    g->num_written += written;
+    g->record_note[0] = 0;
+    if (!written)
+        snprintf(g->record_note, sizeof(g->record_note), "no record is kept: %.200s", why->message);
+}
+
 void hr__guard_begin_record(struct hr_guard *g) {
     struct hr__record *r = &g->record;
     hr_error why;
@@ -118,13 +127,11 @@ void hr__guard_begin_record(struct hr_guard *g) {
     r->epoch = r->step = r->nan_epoch = r->nan_batch = UINT64_MAX;
     page_make(g);
     hr__records_clean(g->folder, &r->id);
-    g->writing =
+    const bool written =
         hr__record_create(g->folder, &r->id, g->page, &g->record_fd, g->record_path, &why) == HR_OK;
-    g->num_written = g->writing;
-    if (!g->writing) {
+    writing_keep(g, written, &why);
+    if (!written)
         g->record_path[0] = 0;
-        snprintf(g->note, sizeof(g->note), "no record is kept: %.200s", why.message);
-    }
 }
 
 void hr__guard_end_record(struct hr_guard *g) {
@@ -142,9 +149,9 @@ void hr__guard_write_record(struct hr_guard *g) {
     pthread_mutex_lock(&g->lock);
     page_make(g);
     pthread_mutex_unlock(&g->lock);
-    const bool written = hr__record_write(g->record_fd, g->page, g->record_path, NULL) == HR_OK;
+    hr_error why;
+    const bool written = hr__record_write(g->record_fd, g->page, g->record_path, &why) == HR_OK;
     pthread_mutex_lock(&g->lock);
-    g->writing = written;
-    g->num_written += written;
+    writing_keep(g, written, &why);
     pthread_mutex_unlock(&g->lock);
 }

@@ -9,9 +9,11 @@
 #include "made_root.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -88,6 +90,31 @@ static void record__folder_that_cannot_be__is_noted_and_the_guard_works(void **s
         assert_int_equal(info.num_low, 1);
         hr_guard_close(g);
     }
+}
+
+/* As on a disk that fills: the limit on the sizes of files. */
+static void record__that_cannot_be_written_any_more__is_noted_until_it_can(void **state) {
+    (void)state;
+    made_job(950, 0);
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    void (*on_limit)(int) = signal(SIGXFSZ, SIG_IGN);
+    hr_guard_options o = made_guard_options();
+    o.record_folder = made_records;
+    hr_guard *g = made_guard_open(&o);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    made_guard_await_looks(g, made_guard_state(g).num_looks + 3);
+    hr_guard_info info = made_guard_state(g);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(info.record_kept, 0);
+    assert_non_null(strstr(info.note, "no record is kept: "));
+    made_guard_await_looks(g, made_guard_state(g).num_looks + 3);
+    info = made_guard_state(g);
+    assert_int_equal(info.record_kept, 1);
+    assert_string_equal(info.note, "");
+    hr_guard_close(g);
+    signal(SIGXFSZ, on_limit);
 }
 
 static const struct made small = {.num_samples = 1000,
@@ -229,6 +256,7 @@ int main(void) {
         TEST(record__while_it_runs__is_there_and_then_gone),
         TEST(record__of_a_process_that_goes_elsewhere__is_removed),
         TEST(record__folder_that_cannot_be__is_noted_and_the_guard_works),
+        TEST(record__that_cannot_be_written_any_more__is_noted_until_it_can),
         TEST(watch__two_loaders__the_one_at_work_is_told),
         TEST(watch__a_batch_with_nan__is_told),
         TEST(watch__more_than_16__is_refused),
