@@ -18,31 +18,44 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-    "Usage: headrace convert IN... -o OUT.hrd [OPTIONS]\n"
-    "Inputs: .npy, raw binary, HDF5 (FILE:/path/in/file), folders, patterns.\n"
-    "\n"
-    "  -o, --output FILE       the file to make\n"
-    "      --field NAME=SRC    one field said outright; may be repeated\n"
-    "      --resume            go on with an interrupted one;  --force  replace it\n"
-    "      --shuffle SEED      put all samples into a random order, once\n"
-    "      --index-field NAME  and keep each sample's index before it, as a field\n"
-    "      --optimize GOAL     speed (default), balanced or size of the file\n"
-    "      --disk-rate SIZE    of the disk to read from, a second (default 1 GB)\n"
-    "      --codec C           raw, zstd or auto (default: tried on real chunks)\n"
-    "      --filter F          none, [delta+]shuffle, [delta+]bitshuffle, delta, auto\n"
-    "      --level N           zstd's level\n"
-    "      --chunk-bytes SIZE  decoded size of a chunk (default 256K)\n"
-    "      --dtype D --shape S --skip-bytes N   raw inputs: float32, 28,28, 16\n"
-    "      --follow-external   follow HDF5 links that leave the input's folder\n"
-    "      --no-space-check    do not look for free disk space first\n"
+#define HELP_BEGIN                                                                                 \
+    "Usage: headrace convert IN... -o OUT.hrd [OPTIONS]\n"                                         \
+    "Inputs: .npy, raw binary, HDF5 (FILE:/path/in/file), folders, patterns.\n"                    \
+    "\n"                                                                                           \
+    "  -o, --output FILE       the file to make\n"                                                 \
+    "      --field NAME=SRC    one field said outright; may be repeated\n"                         \
+    "      --resume            go on with an interrupted one;  --force  replace it\n"              \
+    "      --shuffle SEED      put all samples into a random order, once\n"                        \
+    "      --optimize GOAL     speed (default), balanced or size of the file\n"                    \
     "      --budget SIZE       memory (default: a quarter of what there is)\n"
-    "      --threads N         workers;  --helpers N  HDF5 helper processes\n"
-    "      --helper-timeout T  longest silence of a helper (default 60s)\n"
-    "      --json  --quiet  -h, --help\n"
-    "\n"
-    "Example:\n"
-    "  headrace convert --field x=X.npy --field y=y.npy -o train.hrd\n";
+#define HELP_END                                                                                   \
+    "\n"                                                                                           \
+    "Example:\n"                                                                                   \
+    "  headrace convert --field x=X.npy --field y=y.npy -o train.hrd\n"
+
+static const char short_help[] =
+    HELP_BEGIN "  -h                      this;  --help  all options\n" HELP_END;
+
+static const char help[] =
+    HELP_BEGIN "\n"
+               "What is read:\n"
+               "      --dtype D --shape S --skip-bytes N   raw inputs: float32, 28,28, 16\n"
+               "      --follow-external   follow HDF5 links that leave the input's folder\n"
+               "      --index-field NAME  with --shuffle: keep each sample's index before it\n"
+               "\n"
+               "How it is stored:\n"
+               "      --disk-rate SIZE    of the disk to read from, a second (default 1 GB)\n"
+               "      --codec C           raw, zstd or auto (default: tried on real chunks)\n"
+               "      --filter F          none, [delta+]shuffle, [delta+]bitshuffle, delta, auto\n"
+               "      --level N           zstd's level\n"
+               "      --chunk-bytes SIZE  decoded size of a chunk (default 256K)\n"
+               "\n"
+               "How it is done:\n"
+               "      --threads N         workers;  --helpers N  HDF5 helper processes\n"
+               "      --helper-timeout T  longest silence of a helper (default 60s)\n"
+               "      --no-space-check    do not look for free disk space first\n"
+               "      --json              the result as JSON;  --quiet  no progress\n"
+               "  -h                      the first of these;  --help  this\n" HELP_END;
 
 enum {
     OPT_FIELD = OPTIONS_LONG,
@@ -66,7 +79,8 @@ enum {
     OPT_HELPERS,
     OPT_HELPER_TIMEOUT,
     OPT_JSON,
-    OPT_QUIET
+    OPT_QUIET,
+    OPT_HELP
 };
 
 static const struct option table[] = {
@@ -93,7 +107,7 @@ static const struct option table[] = {
     {"helper-timeout", required_argument, NULL, OPT_HELPER_TIMEOUT},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, OPT_QUIET},
-    {"help", no_argument, NULL, 'h'},
+    {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
 
@@ -101,7 +115,8 @@ typedef struct convert_job {
     hr_convert_options opts;
     hr_convert_field *fields;
     uint64_t shape[HR_MAX_RANK];
-    bool json, quiet, help;
+    bool json, quiet;
+    const char *help; /* asked for; or NULL */
     progress bar;
 } convert_job;
 
@@ -213,7 +228,10 @@ static bool take_flag(int value, convert_job *job) {
         job->quiet = true;
         return true;
     case 'h':
-        job->help = true;
+        job->help = short_help;
+        return true;
+    case OPT_HELP:
+        job->help = help;
         return true;
     default:
         return false;
@@ -256,7 +274,7 @@ static bool take_arguments(const options *o, convert_job *job) {
         if (value == OPTIONS_BAD || !take_option(o, value, job)) {
             return false;
         }
-        if (job->help) {
+        if (job->help != NULL) {
             return true;
         }
     }
@@ -391,7 +409,7 @@ int cmd_convert(int argc, char **argv) {
     }
     int code = EXIT_USAGE;
     if (take_arguments(&o, &job)) {
-        code = job.help ? (fputs(help, stdout), EXIT_DONE) : run_job(&job, argc, argv);
+        code = job.help != NULL ? (fputs(job.help, stdout), EXIT_DONE) : run_job(&job, argc, argv);
     }
     free(job.fields);
     return code;
