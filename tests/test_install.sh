@@ -21,6 +21,13 @@ if grep -rlF -e "$work/first" "$prefix"; then
 fi
 echo "the licence is there"
 test -s "$prefix/share/doc/headrace/LICENSE"
+echo "so are the pages and the completion"
+test -s "$prefix/share/doc/headrace/convert.md"
+test -s "$prefix/share/bash-completion/completions/headrace"
+test -s "$prefix/share/zsh/site-functions/_headrace"
+if [ -e "$HEADRACE_BUILD/share/man/man1/headrace.1" ]; then
+    test -s "$(find "$prefix" -name headrace-convert.1)"
+fi
 
 if [ -x "$HEADRACE_BUILD/libexec/headrace/headrace-source" ]; then
     echo "the helper is where the library looks for it"
