@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define BEHIND_BYTES (UINT64_C(8) << 20)
+
 struct hr__compress_worker {
     struct hr__compress_pool *pool;
     uint32_t number;
@@ -107,6 +109,25 @@ static void put_back(struct hr__compress_pool *pool, struct hr__chunk_rows *rows
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* Whole steps of the file go to the disk meanwhile, as soon as it has grown beyond them. Chunks
+ * that others are still writing there are left for the end. */
+static void write_behind(const struct hr__file *file, uint64_t off, uint64_t n_bytes) {
+    const uint64_t from = off / BEHIND_BYTES * BEHIND_BYTES;
+    const uint64_t to = (off + n_bytes) / BEHIND_BYTES * BEHIND_BYTES;
+    if (to > from && file->ops->write_behind != NULL)
+        file->ops->write_behind(file->ctx, (size_t)(to - from), from);
+}
+
+static hr_status write_out(const struct hr__compress_worker *w, uint32_t pages, uint64_t off,
+                           hr_error *err) {
+    const struct hr__file *file = w->pool->sink->file;
+    const size_t n_bytes = (size_t)pages * HR__PAGE_BYTES;
+    const hr_status st = hr__file_write_all(file, w->encoder.stored, n_bytes, off, err);
+    if (st == HR_OK)
+        write_behind(file, off, n_bytes);
+    return st;
+}
+
 static void write_chunk(struct hr__compress_worker *w, struct hr__chunk_rows *rows, bool failed) {
     struct hr__compress_pool *pool = w->pool;
     hr_error why = {.status = HR_OK};
@@ -124,8 +145,7 @@ static void write_chunk(struct hr__compress_worker *w, struct hr__chunk_rows *ro
                                  &why);
     pass_turn(pool, st, &why);
     if (works && st == HR_OK)
-        st = hr__file_write_all(pool->sink->file, w->encoder.stored, (size_t)pages * HR__PAGE_BYTES,
-                                off, &why);
+        st = write_out(w, pages, off, &why);
     put_back(pool, rows, st, &why);
 }
 
