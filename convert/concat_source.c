@@ -96,6 +96,21 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
     return HR_OK;
 }
 
+/* A part that cannot be opened says so when it is read. */
+static void announce(struct hr__source_reader *reader, uint64_t first, uint64_t n) {
+    struct concat_reader *r = (struct concat_reader *)reader;
+    const struct concat_source *src = r->src;
+    while (n > 0) {
+        uint32_t part = part_of(src, first);
+        uint64_t here = hr__min_u64(n, src->starts[part + 1] - first);
+        if (open_part(r, part, NULL) != HR_OK)
+            return;
+        src->parts[part]->ops->announce(r->reader, first - src->starts[part], here);
+        first += here;
+        n -= here;
+    }
+}
+
 static void free_shell(struct concat_source *src) {
     free(src->parts);
     free(src->starts);
@@ -115,6 +130,7 @@ static const struct hr__source_ops concat_ops = {
     .name = "several files",
     .open_reader = open_reader,
     .read = read_samples,
+    .announce = announce,
     .close_reader = close_reader,
     .close = close_source,
 };
@@ -160,6 +176,7 @@ static hr_status add_parts(struct concat_source *src, struct hr__source *const *
             info->granule_samples = part->granule_samples;
         if (part->max_readers > info->max_readers)
             info->max_readers = part->max_readers;
+        info->any_pieces &= part->any_pieces;
     }
     info->num_samples = src->starts[n];
     src->num_parts = n;

@@ -17,6 +17,7 @@
 #include "shuffle.h"
 #include "shuffle_options.h"
 #include "space.h"
+#include "writer_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +124,26 @@ static hr_status check_space(struct hr__convert_job *job, hr_error *err) {
                            hr__space_needed(&info, job->total_bytes, job->num_samples), err);
 }
 
+static hr_status fetch_samples(struct hr__convert_job *job, hr_error *err) {
+    const struct hr__row_source *rows = &job->fetch.rows;
+    uint64_t done = job->resumed_samples;
+    hr_status st;
+    HR_TRY(hr__input_fetch_open(&job->fetch, &job->inputs, hr__writer_threads(job->writer), done,
+                                &job->budget, err));
+    HR_TRY(tell_progress(job, done, false, err));
+    HR_TRY(hr__writer_fetch_first(job->writer, rows, job->num_samples - done, err));
+    HR_TRY(check_space(job, err));
+    done = hr_writer_num_samples(job->writer);
+    HR_TRY(hr__writer_fetch_rest(job->writer, rows, job->num_samples - done, err));
+    do
+        HR_TRY(tell_progress(job, done, false, err));
+    while ((st = hr__writer_fetch_wait(job->writer, PROGRESS_NS, &done, err)) == HR_TIMEOUT);
+    if (st == HR_OK)
+        st = tell_progress(job, done, true, err);
+done:
+    return st;
+}
+
 static hr_status copy_samples(struct hr__convert_job *job, hr_error *err) {
     hr_status st;
     HR_TRY(hr__pipeline_open(&job->inputs, &job->plan, job->resumed_samples, &job->budget,
@@ -193,6 +214,7 @@ done:
 static void close_job(struct hr__convert_job *job) {
     hr__pipeline_close(job->pipeline);
     hr_writer_close(job->writer);
+    hr__input_fetch_close(&job->fetch);
     hr__inputs_close(&job->inputs);
     hr__budget_close(&job->budget);
     hr__shuffle_layout_free(&job->layout);
@@ -213,7 +235,9 @@ hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result, 
     HR_TRY(hr__shuffle_check_index(&job.opts, &job.inputs, err));
     HR_TRY(measure(&job, err));
     HR_TRY(hr__convert_open_writer(&job, err));
-    HR_TRY(job.shuffled ? shuffle_samples(&job, err) : copy_samples(&job, err));
+    HR_TRY(job.shuffled  ? shuffle_samples(&job, err)
+           : job.fetched ? fetch_samples(&job, err)
+                         : copy_samples(&job, err));
     HR_TRY(finish(&job, &done_so_far, err));
     done_so_far.elapsed_ns = hr__now_ns() - began_ns;
     if (result != NULL)

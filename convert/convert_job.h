@@ -4,12 +4,16 @@
 #ifndef HEADRACE_CONVERT_JOB_H
 #define HEADRACE_CONVERT_JOB_H
 
+#include "input_fetch.h"
 #include "pipeline.h"
 #include "shuffle_rows.h"
 
 struct hr__convert_job {
     hr_convert_options opts;
     struct hr__inputs inputs;
+    bool
+        fetched; /* the writer's threads read the inputs; else the plan and the pipeline are used */
+    struct hr__input_fetch fetch;
     struct hr__read_plan plan;
     struct hr__budget budget;         /* of reading and shuffling; the rest is the writer's */
     bool shuffled;                    /* and not only said to be, as of samples without bytes */

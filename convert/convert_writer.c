@@ -99,6 +99,12 @@ static hr_status divide_memory(struct hr__convert_job *job, const hr_field *fiel
     return st;
 }
 
+/* Reading needs no buffers: all memory is for writing. */
+static hr_status leave_memory(struct hr__convert_job *job, const hr_field *fields, hr_error *err) {
+    hr__budget_init(&job->budget, 0);
+    return open_writer_with(job, fields, job->opts.budget_bytes, err);
+}
+
 /* What the writer does not need is for reading, of which a quarter, and for shuffling. */
 static void plan_shuffle(struct hr__convert_job *job) {
     const uint64_t memory = job->opts.budget_bytes - hr__writer_keep_to_need(job->writer);
@@ -143,8 +149,10 @@ hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
     }
     describe_fields(job, fields, texts);
     HR_TRY(hr__shuffle_provenance(&job->opts, &job->provenance_json, err));
-    HR_TRY(job->shuffled ? divide_memory_to_shuffle(job, fields, err)
-                         : divide_memory(job, fields, err));
+    job->fetched = !job->shuffled && hr__input_fetch_fits(&job->inputs);
+    HR_TRY(job->shuffled  ? divide_memory_to_shuffle(job, fields, err)
+           : job->fetched ? leave_memory(job, fields, err)
+                          : divide_memory(job, fields, err));
     job->resumed_samples = hr_writer_num_samples(job->writer);
     if ((job->opts.flags & HR_CONVERT_RESUME) != 0) {
         char line[128];

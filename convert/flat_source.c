@@ -78,6 +78,12 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
     return st;
 }
 
+static void announce(struct hr__source_reader *reader, uint64_t first, uint64_t n) {
+    const struct flat_reader *r = (const struct flat_reader *)reader;
+    const uint64_t sample_bytes = r->src->base.info.sample_bytes;
+    hr__input_file_announce(&r->file, n * sample_bytes, r->src->data_off + first * sample_bytes);
+}
+
 static void close_source(struct hr__source *source) {
     struct flat_source *src = (struct flat_source *)source;
     if (src == NULL)
@@ -91,6 +97,7 @@ static const struct hr__source_ops flat_ops = {
     .name = "flat file",
     .open_reader = open_reader,
     .read = read_samples,
+    .announce = announce,
     .close_reader = close_reader,
     .close = close_source,
 };
@@ -117,6 +124,7 @@ static void describe(struct flat_source *src, const struct hr__input_file *file,
     info->sample_bytes = array->sample_bytes;
     info->granule_samples = 1;
     info->max_readers = 1;
+    info->any_pieces = true;
     info->numpy_dtype = src->numpy_dtype[0] != '\0' ? src->numpy_dtype : NULL;
     info->file = (hr_source_fingerprint){src->path, file->size_bytes, file->mtime_ns};
     uint64_t surplus = file->size_bytes - array->data_off - array->data_bytes;

@@ -77,6 +77,10 @@ hr_status hr__input_file_read_exact(const struct hr__input_file *f, const char *
     return st;
 }
 
+void hr__input_file_announce(const struct hr__input_file *f, uint64_t n_bytes, uint64_t off) {
+    (void)posix_fadvise(f->fd, (off_t)off, (off_t)n_bytes, POSIX_FADV_WILLNEED);
+}
+
 void hr__input_file_close(struct hr__input_file *f) {
     if (f->open)
         close(f->fd);

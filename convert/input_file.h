@@ -28,6 +28,9 @@ hr_status hr__input_file_read(const struct hr__input_file *f, const char *path, 
 hr_status hr__input_file_read_exact(const struct hr__input_file *f, const char *path, void *buf,
                                     size_t n_bytes, uint64_t off, hr_error *err);
 
+/* They will be read soon: begins to bring them into the page cache, and does not wait. */
+void hr__input_file_announce(const struct hr__input_file *f, uint64_t n_bytes, uint64_t off);
+
 void hr__input_file_close(struct hr__input_file *f); /* a zeroed one is fine */
 
 #endif

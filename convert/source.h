@@ -25,6 +25,7 @@ struct hr__source_info {
     uint64_t sample_bytes;
     uint64_t granule_samples;   /* rows that are decoded together in the source (chunk rows); 1 */
     uint32_t max_readers;       /* readers that are useful side by side; 1 */
+    bool any_pieces;            /* any readers may read any pieces: none is read twice for it */
     const char *numpy_dtype;    /* what an export should restore, e.g. "<U12"; NULL: by dtype */
     const char *note;           /* one line for people, or NULL */
     hr_source_fingerprint file; /* path as given */
@@ -39,6 +40,9 @@ struct hr__source_ops {
      * cannot be converted (the message has the sample's index). */
     hr_status (*read)(struct hr__source_reader *r, uint64_t first, uint64_t n, void *dst,
                       hr_error *err);
+    /* Rows that exist will be read soon, by any reader: begins to bring them into the page cache
+     * and does not wait. Where any_pieces, else NULL. */
+    void (*announce)(struct hr__source_reader *r, uint64_t first, uint64_t n);
     void (*close_reader)(struct hr__source_reader *r); /* NULL is fine */
     void (*close)(struct hr__source *src);             /* NULL is fine */
 };

@@ -1,14 +1,19 @@
 /*
  * The source of the loops of statistics_block.h, for files that are compiled for one kind of
- * processor each and define HR__BLOCK_LOOPS, the name of their table.
+ * processor each. They define HR__BLOCK_LOOPS, the name of their table; VECTOR_LANES, the doubles
+ * of a register; and LEAST_F32, LEAST_F64, MOST_F32, MOST_F64 of two vectors of so many floats or
+ * doubles: in each lane the first where it is less (more), else the second.
  */
 #ifndef HEADRACE_STATISTICS_LOOPS_H
 #define HEADRACE_STATISTICS_LOOPS_H
 
 #include "dtype.h"
 #include "statistics_block.h"
+#include "statistics_small.h"
 
 #include <string.h>
+
+#define VECTORS (HR__LANES / VECTOR_LANES)
 
 #define CONVERT(type)                                                                              \
     do {                                                                                           \
@@ -20,8 +25,36 @@
         }                                                                                          \
     } while (0)
 
+/* Those of the binary32 of the same value, by arithmetic that vectorises: as a number with the bias
+ * of binary32, a binary16 is too small by 2^112, and so is a subnormal one. */
+static inline uint32_t float16_bits(uint16_t half) {
+    uint32_t bits = (uint32_t)(half & 0x7fffu) << 13;
+    float v;
+    memcpy(&v, &bits, sizeof(v));
+    v *= 0x1p112f;
+    memcpy(&bits, &v, sizeof(v));
+    bits |= (half & 0x7c00u) == 0x7c00u ? 0x7f800000u : 0;
+    return bits | (uint32_t)(half & 0x8000u) << 16;
+}
+
+static inline uint32_t bfloat16_bits(uint16_t half) {
+    return (uint32_t)half << 16;
+}
+
+#define CONVERT_BITS(bits_of)                                                                      \
+    do {                                                                                           \
+        const uint8_t *p = data;                                                                   \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            uint16_t half;                                                                         \
+            memcpy(&half, p + 2 * i, sizeof(half));                                                \
+            const uint32_t bits = bits_of(half);                                                   \
+            float v;                                                                               \
+            memcpy(&v, &bits, sizeof(v));                                                          \
+            out[i] = (double)v;                                                                    \
+        }                                                                                          \
+    } while (0)
+
 static void to_doubles(hr_dtype dtype, const void *data, size_t n, double *out) {
-    const uint8_t *bytes = data;
     switch (dtype) {
     case HR_INT8:
         CONVERT(int8_t);
@@ -53,72 +86,163 @@ static void to_doubles(hr_dtype dtype, const void *data, size_t n, double *out) 
         CONVERT(double);
         break;
     case HR_FLOAT16:
+        CONVERT_BITS(float16_bits);
+        break;
     case HR_BFLOAT16:
-        for (size_t i = 0; i < n; i++) {
-            uint16_t bits = (uint16_t)(bytes[2 * i] | bytes[2 * i + 1] << 8);
-            out[i] = (double)(dtype == HR_FLOAT16 ? hr__float16_to_float(bits)
-                                                  : hr__bfloat16_to_float(bits));
-        }
+        CONVERT_BITS(bfloat16_bits);
         break;
     default:
         CONVERT(uint8_t); /* bool, uint8 */
     }
 }
 
-/* The lanes as one value; compilers split it where registers are smaller. */
-typedef double lanes __attribute__((vector_size(HR__LANES * sizeof(double))));
-typedef int64_t lane_masks __attribute__((vector_size(HR__LANES * sizeof(int64_t))));
+#define VECTOR_OF(type) __attribute__((vector_size(VECTOR_LANES * sizeof(type))))
+typedef double lanes VECTOR_OF(double);
+typedef int32_t lanes_i32 VECTOR_OF(int32_t);
+typedef uint32_t lanes_u32 VECTOR_OF(uint32_t);
+typedef int64_t lanes_i64 VECTOR_OF(int64_t);
+typedef uint64_t lanes_u64 VECTOR_OF(uint64_t);
+typedef float lanes_f32 VECTOR_OF(float);
 
 /* In each lane a where its mask is all ones, else b. */
-#define SELECT(mask, a, b) ((lanes)(((mask) & (lane_masks)(a)) | (~(mask) & (lane_masks)(b))))
-#define MIN(a, b)          SELECT((a) < (b), a, b)
-#define MAX(a, b)          SELECT((a) > (b), a, b)
+#define SELECT(type, mask, a, b) ((type)(((mask) & (type)(a)) | (~(mask) & (type)(b))))
+#define LEAST_INT(type, a, b)    SELECT(type, (type)((a) < (b)), a, b)
+#define MOST_INT(type, a, b)     SELECT(type, (type)((a) > (b)), a, b)
+#define LEAST_I32(a, b)          LEAST_INT(lanes_i32, a, b)
+#define LEAST_U32(a, b)          LEAST_INT(lanes_u32, a, b)
+#define LEAST_I64(a, b)          LEAST_INT(lanes_i64, a, b)
+#define LEAST_U64(a, b)          LEAST_INT(lanes_u64, a, b)
+#define MOST_I32(a, b)           MOST_INT(lanes_i32, a, b)
+#define MOST_U32(a, b)           MOST_INT(lanes_u32, a, b)
+#define MOST_I64(a, b)           MOST_INT(lanes_i64, a, b)
+#define MOST_U64(a, b)           MOST_INT(lanes_u64, a, b)
 
-static void sums_add(struct hr__block_sums *s, size_t lane, double v) {
-    s->sum[lane] += v;
-    s->min[lane] = v < s->min[lane] ? v : s->min[lane];
-    s->max[lane] = v > s->max[lane] ? v : s->max[lane];
-    s->zeros[lane] += v == 0.0;
-    s->bad[lane] += v * 0.0;
-}
-
-/* Two groups of lanes at a time, so that minimum and maximum are a chain of half the length. */
-static void block_sums(const double *x, size_t n, struct hr__block_sums *out) {
-    lanes v, w, min = {x[0], x[0], x[0], x[0]}, max = min;
-    lanes sum = {0}, bad = {0};
-    lane_masks zeros = {0}; /* counted downwards: a mask is -1 */
-    size_t i = 0;
-    for (; i + 2 * HR__LANES <= n; i += 2 * HR__LANES) {
-        memcpy(&v, x + i, sizeof(v));
-        memcpy(&w, x + i + HR__LANES, sizeof(w));
-        sum = sum + v + w;
-        min = MIN(MIN(v, w), min);
-        max = MAX(MAX(v, w), max);
-        zeros += (v == 0.0) + (w == 0.0);
-        bad += v * 0.0 + w * 0.0;
+/* Of elements of one type: vec of them, masks of comparisons, bits as what the minimum of an
+ * integer is kept. Only the sums are many, as only their order matters. */
+#define SUMS(name, type, vec, masks, least, most, bits)                                            \
+    static void sums_##name(const uint8_t *p, size_t n, struct hr__block_sums *out) {              \
+        lanes sum[VECTORS] = {{0}};                                                                \
+        masks zeros = {0}; /* counted downwards: a mask is -1 */                                   \
+        type x, min, max;                                                                          \
+        memcpy(&x, p, sizeof(x));                                                                  \
+        min = max = x;                                                                             \
+        *out = (struct hr__block_sums){.zeros = 0};                                                \
+        vec v, low, high, mins = x - (vec){0}, maxs = mins;                                        \
+        size_t i = 0;                                                                              \
+        for (; i + HR__LANES <= n; i += HR__LANES) {                                               \
+            memcpy(&low, p + i * sizeof(type), sizeof(low));                                       \
+            high = low;                                                                            \
+            for (size_t k = 0; k < VECTORS; k++) {                                                 \
+                memcpy(&v, p + (i + k * VECTOR_LANES) * sizeof(type), sizeof(v));                  \
+                sum[k] += __builtin_convertvector(v, lanes);                                       \
+                zeros += (masks)(v == 0);                                                          \
+                low = least(v, low);                                                               \
+                high = most(v, high);                                                              \
+            }                                                                                      \
+            mins = least(low, mins);                                                               \
+            maxs = most(high, maxs);                                                               \
+        }                                                                                          \
+        for (size_t k = 0; k < HR__LANES; k++)                                                     \
+            out->sum[k] = sum[k / VECTOR_LANES][k % VECTOR_LANES];                                 \
+        for (size_t k = 0; k < VECTOR_LANES; k++) {                                                \
+            out->zeros -= (uint64_t)(int64_t)zeros[k];                                             \
+            min = mins[k] < min ? mins[k] : min;                                                   \
+            max = maxs[k] > max ? maxs[k] : max;                                                   \
+        }                                                                                          \
+        for (; i < n; i++) {                                                                       \
+            memcpy(&x, p + i * sizeof(x), sizeof(x));                                              \
+            out->sum[i % HR__LANES] += (double)x;                                                  \
+            out->zeros += x == 0;                                                                  \
+            min = x < min ? x : min;                                                               \
+            max = x > max ? x : max;                                                               \
+        }                                                                                          \
+        out->min = (double)min;                                                                    \
+        out->max = (double)max;                                                                    \
+        out->min_bits = bits(min);                                                                 \
+        out->max_bits = bits(max);                                                                 \
     }
-    memcpy(out->sum, &sum, sizeof(sum));
-    memcpy(out->min, &min, sizeof(min));
-    memcpy(out->max, &max, sizeof(max));
-    memcpy(out->bad, &bad, sizeof(bad));
-    for (size_t k = 0; k < HR__LANES; k++)
-        out->zeros[k] = (uint64_t)-zeros[k];
-    for (; i < n; i++)
-        sums_add(out, i % HR__LANES, x[i]);
-}
 
-static void block_squares(const double *x, size_t n, double mean, double out[HR__LANES]) {
-    lanes v, m2 = {0};
-    size_t i = 0;
-    for (; i + HR__LANES <= n; i += HR__LANES) {
-        memcpy(&v, x + i, sizeof(v));
-        m2 += (v - mean) * (v - mean);
+#define BITS(v)    ((uint64_t)(v))
+#define NO_BITS(v) ((void)(v), UINT64_C(0))
+
+SUMS(i32, int32_t, lanes_i32, lanes_i32, LEAST_I32, MOST_I32, BITS)
+SUMS(u32, uint32_t, lanes_u32, lanes_i32, LEAST_U32, MOST_U32, BITS)
+SUMS(i64, int64_t, lanes_i64, lanes_i64, LEAST_I64, MOST_I64, BITS)
+SUMS(u64, uint64_t, lanes_u64, lanes_i64, LEAST_U64, MOST_U64, BITS)
+SUMS(f32, float, lanes_f32, lanes_i32, LEAST_F32, MOST_F32, NO_BITS)
+SUMS(f64, double, lanes, lanes_i64, LEAST_F64, MOST_F64, NO_BITS)
+
+static void block_sums(hr_dtype dtype, const void *data, size_t n, struct hr__block_sums *out) {
+    switch (dtype) {
+    case HR_INT32:
+        sums_i32(data, n, out);
+        break;
+    case HR_UINT32:
+        sums_u32(data, n, out);
+        break;
+    case HR_INT64:
+        sums_i64(data, n, out);
+        break;
+    case HR_UINT64:
+        sums_u64(data, n, out);
+        break;
+    case HR_FLOAT32:
+        sums_f32(data, n, out);
+        break;
+    default:
+        sums_f64(data, n, out);
     }
-    memcpy(out, &m2, sizeof(m2));
-    for (size_t k = 0; i + k < n; k++)
-        out[k] += (x[i + k] - mean) * (x[i + k] - mean);
 }
 
-const struct hr__block_loops HR__BLOCK_LOOPS = {to_doubles, block_sums, block_squares};
+#define SQUARES(name, type, vec)                                                                   \
+    static void squares_##name(const uint8_t *p, size_t n, double mean, double out[HR__LANES]) {   \
+        lanes d, m2[VECTORS] = {{0}};                                                              \
+        vec v;                                                                                     \
+        size_t i = 0;                                                                              \
+        for (; i + HR__LANES <= n; i += HR__LANES)                                                 \
+            for (size_t k = 0; k < VECTORS; k++) {                                                 \
+                memcpy(&v, p + (i + k * VECTOR_LANES) * sizeof(type), sizeof(v));                  \
+                d = __builtin_convertvector(v, lanes) - mean;                                      \
+                m2[k] += d * d;                                                                    \
+            }                                                                                      \
+        for (size_t k = 0; k < HR__LANES; k++)                                                     \
+            out[k] = m2[k / VECTOR_LANES][k % VECTOR_LANES];                                       \
+        for (type x; i < n; i++) {                                                                 \
+            memcpy(&x, p + i * sizeof(x), sizeof(x));                                              \
+            out[i % HR__LANES] += ((double)x - mean) * ((double)x - mean);                         \
+        }                                                                                          \
+    }
+
+SQUARES(i32, int32_t, lanes_i32)
+SQUARES(u32, uint32_t, lanes_u32)
+SQUARES(i64, int64_t, lanes_i64)
+SQUARES(u64, uint64_t, lanes_u64)
+SQUARES(f32, float, lanes_f32)
+SQUARES(f64, double, lanes)
+
+static void block_squares(hr_dtype dtype, const void *data, size_t n, double mean,
+                          double out[HR__LANES]) {
+    switch (dtype) {
+    case HR_INT32:
+        squares_i32(data, n, mean, out);
+        break;
+    case HR_UINT32:
+        squares_u32(data, n, mean, out);
+        break;
+    case HR_INT64:
+        squares_i64(data, n, mean, out);
+        break;
+    case HR_UINT64:
+        squares_u64(data, n, mean, out);
+        break;
+    case HR_FLOAT32:
+        squares_f32(data, n, mean, out);
+        break;
+    default:
+        squares_f64(data, n, mean, out);
+    }
+}
+
+const struct hr__block_loops HR__BLOCK_LOOPS = {to_doubles, block_sums, block_squares, small_sums};
 
 #endif

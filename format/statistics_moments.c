@@ -1,7 +1,7 @@
 /*
- * Counts and moments of elements (docs/format.md, 7.3). Values go through blocks of doubles, so
- * that one set of loops (statistics_block.h) serves every type; integers keep their exact minimum
- * and maximum beside that. Everything is computed in a fixed order, so equal data give equal bits.
+ * Counts and moments of elements (docs/format.md, 7.3), block by block, by the loops of
+ * statistics_block.h. Everything is computed exactly or in a fixed order, so equal data give equal
+ * bits.
  */
 #include "checked.h"
 #include "dtype.h"
@@ -43,23 +43,31 @@ void hr__moments_merge(struct hr__statistics *a, const struct hr__statistics *b)
 }
 
 static double total(const double lanes[HR__LANES]) {
-    return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+    double four[4];
+    for (size_t k = 0; k < 4; k++)
+        four[k] = (lanes[k] + lanes[4 + k]) + (lanes[8 + k] + lanes[12 + k]);
+    return (four[0] + four[1]) + (four[2] + four[3]);
 }
 
-/* Moments of n finite values, n > 0, whose sums are known. */
+/* Elements as the loops take them. */
+struct elements {
+    hr_dtype dtype;
+    const uint8_t *data;
+    size_t n;
+};
+
+/* Moments of finite elements, whose sums are known. */
 static void block_moments(struct hr__statistics *b, const struct hr__block_loops *loops,
-                          const double *x, size_t n, const struct hr__block_sums *s) {
+                          struct elements e, const struct hr__block_sums *s) {
     double m2[HR__LANES];
-    b->mean = total(s->sum) / (double)n;
-    loops->squares(x, n, b->mean, m2);
+    b->mean = total(s->sum) / (double)e.n;
+    loops->squares(e.dtype, e.data, e.n, b->mean, m2);
     b->m2 = total(m2);
-    b->min = s->min[0];
-    b->max = s->max[0];
-    for (size_t k = 1; k < HR__LANES; k++) {
-        b->min = s->min[k] < b->min ? s->min[k] : b->min;
-        b->max = s->max[k] > b->max ? s->max[k] : b->max;
-    }
-    b->finite = n;
+    b->min = s->min;
+    b->max = s->max;
+    b->min_bits = s->min_bits;
+    b->max_bits = s->max_bits;
+    b->finite = e.n;
 }
 
 /* Counts NaN and Inf, and moves finite values to the front: their number. index: of x[0] among the
@@ -82,55 +90,72 @@ static size_t keep_finite(struct hr__statistics *b, double *x, size_t n, uint64_
     return kept;
 }
 
-#define BOUNDS(type)                                                                               \
-    do {                                                                                           \
-        type min, max, v;                                                                          \
-        memcpy(&min, data, sizeof(v));                                                             \
-        max = min;                                                                                 \
-        for (size_t i = 1; i < n; i++) {                                                           \
-            memcpy(&v, data + i * sizeof(v), sizeof(v));                                           \
-            min = v < min ? v : min;                                                               \
-            max = v > max ? v : max;                                                               \
-        }                                                                                          \
-        b->min_bits = (uint64_t)min;                                                               \
-        b->max_bits = (uint64_t)max;                                                               \
-    } while (0)
-
-/* Of 64-bit integers, which a double would round. */
-static void block_bounds(struct hr__statistics *b, const uint8_t *data, size_t n) {
-    if (hr__dtype_is_signed(b->dtype))
-        BOUNDS(int64_t);
-    else
-        BOUNDS(uint64_t);
+/* NaN and Inf are few: what is left of the block is gone through once more, as doubles in x. */
+static struct elements only_finite(struct hr__statistics *b, const struct hr__block_loops *loops,
+                                   struct elements e, double *x, uint64_t index, uint64_t elements,
+                                   uint64_t first_sample) {
+    if (e.data != (const uint8_t *)x)
+        loops->to_doubles(e.dtype, e.data, e.n, x);
+    const size_t kept = keep_finite(b, x, e.n, index, elements, first_sample);
+    return (struct elements){HR_FLOAT64, (const uint8_t *)x, kept};
 }
 
-static void add_real(struct hr__statistics *s, const uint8_t *data, uint64_t first_sample,
-                     uint64_t count, uint64_t elements) {
-    size_t size = hr_dtype_bytes(s->dtype);
+static void add_large(struct hr__statistics *s, const uint8_t *data, uint64_t first_sample,
+                      uint64_t count, uint64_t elements) {
+    const size_t size = hr_dtype_bytes(s->dtype);
     const struct hr__block_loops *loops = hr__block_loops();
     double x[HR__BLOCK_ELEMENTS];
     struct hr__block_sums sums;
     for (uint64_t at = 0; at < count; at += HR__BLOCK_ELEMENTS) {
-        size_t n = (size_t)hr__min_u64(count - at, HR__BLOCK_ELEMENTS), finite = n;
+        const size_t n = (size_t)hr__min_u64(count - at, HR__BLOCK_ELEMENTS);
+        struct elements e = {s->dtype, data + at * size, n};
         struct hr__statistics b = {
             .dtype = s->dtype, .values = n, .first_nan = UINT64_MAX, .first_inf = UINT64_MAX};
-        loops->to_doubles(s->dtype, data + at * size, n, x);
-        loops->sums(x, n, &sums);
-        for (size_t k = 0; k < HR__LANES; k++)
-            b.zeros += sums.zeros[k];
-        if (hr__dtype_is_integer(s->dtype) && size == 8)
-            block_bounds(&b, data + at * size, n);
-        if (isnan(total(sums.bad))) {
-            finite = keep_finite(&b, x, n, at, elements, first_sample);
-            if (finite > 0)
-                loops->sums(x, finite, &sums);
+        if (size == 2) { /* floats */
+            loops->to_doubles(s->dtype, e.data, n, x);
+            e = (struct elements){HR_FLOAT64, (const uint8_t *)x, n};
         }
-        if (finite > 0)
-            block_moments(&b, loops, x, finite, &sums);
-        if (hr__dtype_is_integer(s->dtype) && size < 8) {
-            b.min_bits = (uint64_t)(int64_t)b.min;
-            b.max_bits = (uint64_t)(int64_t)b.max;
+        loops->sums(e.dtype, e.data, n, &sums);
+        b.zeros = sums.zeros;
+        if (!isfinite(total(sums.sum))) {
+            e = only_finite(&b, loops, e, x, at, elements, first_sample);
+            if (e.n > 0)
+                loops->sums(e.dtype, e.data, e.n, &sums);
         }
+        if (e.n > 0)
+            block_moments(&b, loops, e, &sums);
+        hr__moments_merge(s, &b);
+    }
+}
+
+/* n x (sum of squares) and the square of the sum are below 2^64: the difference is exact. */
+static void small_moments(struct hr__statistics *b, size_t n, const struct hr__small_sums *sums) {
+    const int64_t least = !hr__dtype_is_signed(b->dtype)  ? 0
+                          : hr_dtype_bytes(b->dtype) == 1 ? INT8_MIN
+                                                          : INT16_MIN;
+    const int64_t min = least + (int64_t)sums->min, max = least + (int64_t)sums->max;
+    const int64_t sum = least * (int64_t)n + (int64_t)sums->sum;
+    b->zeros = sums->zeros;
+    b->finite = n;
+    b->mean = (double)sum / (double)n;
+    b->m2 = (double)(n * sums->squares - sums->sum * sums->sum) / (double)n;
+    b->min = (double)min;
+    b->max = (double)max;
+    b->min_bits = (uint64_t)min;
+    b->max_bits = (uint64_t)max;
+}
+
+/* Bool and integers of 8 and 16 bits. */
+static void add_small(struct hr__statistics *s, const uint8_t *data, uint64_t count) {
+    const size_t size = hr_dtype_bytes(s->dtype);
+    const struct hr__block_loops *loops = hr__block_loops();
+    struct hr__small_sums sums;
+    for (uint64_t at = 0; at < count; at += HR__SMALL_ELEMENTS) {
+        const size_t n = (size_t)hr__min_u64(count - at, HR__SMALL_ELEMENTS);
+        struct hr__statistics b = {
+            .dtype = s->dtype, .values = n, .first_nan = UINT64_MAX, .first_inf = UINT64_MAX};
+        loops->small(s->dtype, data + at * size, n, &sums);
+        small_moments(&b, n, &sums);
         hr__moments_merge(s, &b);
     }
 }
@@ -162,6 +187,8 @@ void hr__moments_add(struct hr__statistics *s, const uint8_t *data, uint64_t fir
                      uint64_t count, uint64_t elements) {
     if (hr__dtype_is_complex(s->dtype))
         add_complex(s, data, first_sample, count, elements);
+    else if (hr__dtype_is_integer(s->dtype) && hr_dtype_bytes(s->dtype) <= 2)
+        add_small(s, data, count);
     else
-        add_real(s, data, first_sample, count, elements);
+        add_large(s, data, first_sample, count, elements);
 }

@@ -113,6 +113,10 @@ static void posix_prefetch(void *ctx, size_t n_bytes, uint64_t off) {
     (void)posix_fadvise(fd_of(ctx), (off_t)off, (off_t)n_bytes, POSIX_FADV_WILLNEED);
 }
 
+static void posix_write_behind(void *ctx, size_t n_bytes, uint64_t off) {
+    (void)sync_file_range(fd_of(ctx), (off_t)off, (off_t)n_bytes, SYNC_FILE_RANGE_WRITE);
+}
+
 /* As the kernel has them, since Linux 6.5; the number is the same on every processor. */
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
@@ -144,6 +148,7 @@ static const struct hr__file_ops posix_file = {
     .close = posix_close,
     .descriptor = posix_descriptor,
     .prefetch = posix_prefetch,
+    .write_behind = posix_write_behind,
     .cached = posix_cached,
 };
 

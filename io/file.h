@@ -37,6 +37,9 @@ struct hr__file_ops {
     int (*descriptor)(void *ctx);
     /* Asks for n_bytes at off to be read soon; never blocks, never fails. NULL: does nothing. */
     void (*prefetch)(void *ctx, size_t n_bytes, uint64_t off);
+    /* What was written there begins to go to the disk, so that sync has less to wait for; waits for
+     * nothing itself, and leaves errors for sync to report. NULL: does nothing. */
+    void (*write_behind)(void *ctx, size_t n_bytes, uint64_t off);
     /* How many of n_bytes (at least 1) from off on the page cache holds, in whole pages; or -errno:
      * its system cannot tell. Changes nothing. NULL: it cannot tell. */
     int64_t (*cached)(void *ctx, uint64_t n_bytes, uint64_t off);

@@ -332,20 +332,18 @@ static void convert__a_small_budget__works_or_names_what_would(void **state) {
 static void convert__the_budget_that_a_refusal_names__is_the_smallest(void **state) {
     (void)state;
     hr_convert_options o = options();
-    unsigned long long reading = 0, writing = 0;
+    unsigned long long writing = 0;
     hr_error err = {0};
     write_inputs();
     o.budget_bytes = 1;
     assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_BUDGET);
-    const char *r = strstr(err.message, "reading the source takes ");
     const char *w = strstr(err.message, "writing needs at least ");
-    assert_true(r != NULL && w != NULL);
-    assert_int_equal(sscanf(r, "reading the source takes %llu", &reading), 1);
+    assert_non_null(w);
     assert_int_equal(sscanf(w, "writing needs at least %llu", &writing), 1);
-    o.budget_bytes = reading + writing - 1;
+    o.budget_bytes = writing - 1;
     assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_BUDGET);
     assert_int_equal(access("out.hrd.partial", F_OK), -1);
-    o.budget_bytes = reading + writing;
+    o.budget_bytes = writing;
     run(&o, NULL);
     check_output();
 }

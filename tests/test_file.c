@@ -292,6 +292,17 @@ static void sync_parent__paths_of_every_form__find_the_folder(void **state) {
     assert_int_equal(folder->sync_parent(folder->ctx, long_path), -ENAMETOOLONG);
 }
 
+static void write_behind__any_range__changes_nothing(void **state) {
+    (void)state;
+    write_text(A, "0123456789");
+    struct hr__file f = open_file(A, O_RDWR);
+    f.ops->write_behind(f.ctx, 4, 2);
+    f.ops->write_behind(f.ctx, SIZE_MAX, UINT64_MAX - 5);
+    assert_int_equal(f.ops->sync(f.ctx), 0);
+    hr__file_close(&f);
+    assert_text(A, "0123456789");
+}
+
 static void prefetch__any_range__fails_never(void **state) {
     (void)state;
     write_text(A, "0123456789");
@@ -324,6 +335,7 @@ int main(void) {
         TEST(rename__onto_nothing__works),
         TEST(unlink__a_file__is_gone),
         TEST(sync_parent__paths_of_every_form__find_the_folder),
+        TEST(write_behind__any_range__changes_nothing),
         TEST(prefetch__any_range__fails_never),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

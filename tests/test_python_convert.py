@@ -53,6 +53,22 @@ def test_convert__hdf5__its_data_sets(arrays):
     np.testing.assert_array_equal(field[:], rows_of(np.arange(500))["X"])
 
 
+def test_convert__hdf5_and_too_small_a_budget__what_is_named_works(arrays):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File("f.h5", "w") as file:
+        file.create_dataset("g/x", data=rows_of(np.arange(500))["X"], chunks=(50, 4, 6), compression="gzip")
+    with pytest.raises(hr.Error) as refused:
+        hr.convert("f.h5", out="h.hrd", budget=1, threads=1)
+    words = str(refused.value)
+    reading = int(words.split("reading the source takes ")[1].split(",")[0])
+    writing = int(words.split("writing needs at least ")[1].split(" ")[0])
+    with pytest.raises(hr.Error):
+        hr.convert("f.h5", out="h.hrd", budget=reading + writing - 1, threads=1)
+    hr.convert("f.h5", out="h.hrd", budget=reading + writing, threads=1)
+    (field,) = hr.open("h.hrd").fields.values()
+    np.testing.assert_array_equal(field[:], rows_of(np.arange(500))["X"])
+
+
 def test_convert__notes__are_told(arrays):
     values = np.zeros((50, 3), "f4")
     values[7, 1] = np.nan

@@ -21,25 +21,41 @@ static uint32_t random_next(void) {
     return seed >> 8;
 }
 
-static void fill(double *x, size_t n) {
+/* Elements of a type: bytes at random, and for floats all that is special among them. */
+static void fill(hr_dtype dtype, uint8_t *data, size_t n) {
     static const double special[] = {0.0, -0.0, NAN, INFINITY, -INFINITY, 1e308, -1e308, 5e-324};
+    const size_t size = hr_dtype_bytes(dtype);
+    for (size_t i = 0; i < n * size; i++)
+        data[i] = (uint8_t)random_next();
     for (size_t i = 0; i < n; i++) {
-        uint32_t r = random_next();
-        x[i] = r % 64 < 8 ? special[r % 8] : ((double)r - 8e6) / 3;
+        const uint32_t r = random_next();
+        const double v = r % 64 < 8 ? special[r % 8] : ((double)r - 8e6) / 3;
+        const float f = (float)v;
+        if (dtype == HR_FLOAT64)
+            memcpy(data + i * size, &v, size);
+        else if (dtype == HR_FLOAT32)
+            memcpy(data + i * size, &f, size);
+        else if (r % 16 == 0)
+            memset(data + i * size, 0, size);
     }
 }
 
+static void make_finite(hr_dtype dtype, uint8_t *data, size_t n) {
+    double x[HR__BLOCK_ELEMENTS];
+    const size_t size = hr_dtype_bytes(dtype);
+    hr__block_loops_plain.to_doubles(dtype, data, n, x);
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            memset(data + i * size, 0, size);
+}
+
 static void plain_sums(const double *x, size_t n, struct hr__block_sums *s) {
-    memset(s, 0, sizeof(*s));
-    for (size_t k = 0; k < HR__LANES; k++)
-        s->min[k] = s->max[k] = x[0];
+    *s = (struct hr__block_sums){.min = x[0], .max = x[0]};
     for (size_t i = 0; i < n; i++) {
-        size_t k = i % HR__LANES;
-        s->sum[k] += x[i];
-        s->min[k] = x[i] < s->min[k] ? x[i] : s->min[k];
-        s->max[k] = x[i] > s->max[k] ? x[i] : s->max[k];
-        s->zeros[k] += x[i] == 0.0;
-        s->bad[k] += x[i] * 0.0;
+        s->sum[i % HR__LANES] += x[i];
+        s->min = x[i] < s->min ? x[i] : s->min;
+        s->max = x[i] > s->max ? x[i] : s->max;
+        s->zeros += x[i] == 0.0;
     }
 }
 
@@ -56,32 +72,105 @@ static void assert_same(const double a[HR__LANES], const double b[HR__LANES]) {
             assert_memory_equal(&a[k], &b[k], sizeof(a[k]));
 }
 
-static void check_block(const struct hr__block_loops *loops, const double *x, size_t n) {
-    struct hr__block_sums want, got;
-    double want_m2[HR__LANES], got_m2[HR__LANES];
-    plain_sums(x, n, &want);
-    loops->sums(x, n, &got);
-    assert_same(got.sum, want.sum);
-    assert_same(got.bad, want.bad);
-    assert_memory_equal(got.zeros, want.zeros, sizeof(want.zeros));
-    for (size_t k = 0; k < HR__LANES && !isnan(want.bad[k]); k++) { /* zeros of either sign */
-        assert_true(got.min[k] == want.min[k]);
-        assert_true(got.max[k] == want.max[k]);
+/* min_bits and max_bits of 64-bit integers. */
+static void check_bounds(hr_dtype dtype, const uint8_t *data, size_t n,
+                         const struct hr__block_sums *got) {
+    int64_t low = INT64_MAX, high = INT64_MIN, v;
+    uint64_t ulow = UINT64_MAX, uhigh = 0;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&v, data + i * sizeof(v), sizeof(v));
+        low = v < low ? v : low;
+        high = v > high ? v : high;
+        ulow = (uint64_t)v < ulow ? (uint64_t)v : ulow;
+        uhigh = (uint64_t)v > uhigh ? (uint64_t)v : uhigh;
     }
+    assert_true(got->min_bits == (dtype == HR_INT64 ? (uint64_t)low : ulow));
+    assert_true(got->max_bits == (dtype == HR_INT64 ? (uint64_t)high : uhigh));
+}
+
+static void check_block(const struct hr__block_loops *loops, hr_dtype dtype, const uint8_t *data,
+                        size_t n, bool finite) {
+    double x[HR__BLOCK_ELEMENTS], want_m2[HR__LANES], got_m2[HR__LANES];
+    struct hr__block_sums want, got;
+    hr__block_loops_plain.to_doubles(dtype, data, n, x);
+    plain_sums(x, n, &want);
+    loops->sums(dtype, data, n, &got);
+    assert_same(got.sum, want.sum);
+    assert_true(got.zeros == want.zeros);
+    if (finite)
+        assert_true(got.min == want.min && got.max == want.max);
+    if (dtype == HR_INT64 || dtype == HR_UINT64)
+        check_bounds(dtype, data, n, &got);
     plain_squares(x, n, 12.5, want_m2);
-    loops->squares(x, n, 12.5, got_m2);
+    loops->squares(dtype, data, n, 12.5, got_m2);
     assert_same(got_m2, want_m2);
 }
 
 static void check_sums(const struct hr__block_loops *loops) {
-    double x[HR__BLOCK_ELEMENTS];
+    static const hr_dtype large[] = {HR_INT32,  HR_INT64,   HR_UINT32,
+                                     HR_UINT64, HR_FLOAT32, HR_FLOAT64};
+    uint8_t bytes[HR__BLOCK_ELEMENTS * 8 + 1], *data = bytes + 1; /* at an odd address */
     seed = 1;
-    for (size_t n = 1; n <= HR__BLOCK_ELEMENTS; n += n < 70 ? 1 : 53) {
-        fill(x, n);
-        check_block(loops, x, n);
-        for (size_t i = 0; i < n; i++)
-            x[i] = isfinite(x[i]) ? x[i] : 1.0;
-        check_block(loops, x, n);
+    for (size_t t = 0; t < sizeof(large) / sizeof(large[0]); t++)
+        for (size_t n = 1; n <= HR__BLOCK_ELEMENTS; n += n < 70 ? 1 : 53) {
+            fill(large[t], data, n);
+            check_block(loops, large[t], data, n, false);
+            make_finite(large[t], data, n);
+            check_block(loops, large[t], data, n, true);
+        }
+}
+
+static uint32_t shifted(hr_dtype dtype, const uint8_t *data, size_t i) {
+    uint16_t v;
+    if (hr_dtype_bytes(dtype) == 1)
+        return data[i] ^ (dtype == HR_INT8 ? 0x80u : 0);
+    memcpy(&v, data + 2 * i, sizeof(v));
+    return v ^ (dtype == HR_INT16 ? 0x8000u : 0);
+}
+
+static void check_small_of(const struct hr__block_loops *loops, hr_dtype dtype, const uint8_t *data,
+                           size_t n) {
+    const uint32_t zero = dtype == HR_INT8 ? 0x80 : dtype == HR_INT16 ? 0x8000 : 0;
+    struct hr__small_sums want = {.min = UINT32_MAX}, got;
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t v = shifted(dtype, data, i);
+        want.sum += v;
+        want.squares += (uint64_t)v * v;
+        want.min = v < want.min ? v : want.min;
+        want.max = v > want.max ? v : want.max;
+        want.zeros += v == zero;
+    }
+    loops->small(dtype, data, n, &got);
+    assert_true(got.sum == want.sum && got.squares == want.squares && got.min == want.min &&
+                got.max == want.max && got.zeros == want.zeros);
+}
+
+static void check_small(const struct hr__block_loops *loops) {
+    static const hr_dtype small[] = {HR_BOOL, HR_INT8, HR_INT16, HR_UINT8, HR_UINT16};
+    uint8_t *bytes = malloc(HR__SMALL_ELEMENTS * 2 + 1), *data = bytes + 1;
+    assert_non_null(bytes);
+    seed = 3;
+    for (size_t t = 0; t < sizeof(small) / sizeof(small[0]); t++) {
+        for (size_t n = 1; n <= HR__SMALL_ELEMENTS; n += n < 300 ? 1 : 7919) {
+            fill(small[t], data, n);
+            check_small_of(loops, small[t], data, n);
+        }
+        memset(data, 0xff, HR__SMALL_ELEMENTS * 2); /* the largest sums there can be */
+        check_small_of(loops, small[t], data, HR__SMALL_ELEMENTS);
+        memset(data, 0, HR__SMALL_ELEMENTS * 2); /* the most zeros */
+        check_small_of(loops, small[t], data, HR__SMALL_ELEMENTS);
+    }
+    free(bytes);
+}
+
+/* Every binary16, as the reader of one element has it. */
+static void check_float16(const struct hr__block_loops *loops) {
+    for (uint32_t bits = 0; bits <= UINT16_MAX; bits++) {
+        const uint16_t half = (uint16_t)bits;
+        const double want = (double)hr__float16_to_float(half);
+        double got;
+        loops->to_doubles(HR_FLOAT16, &half, 1, &got);
+        assert_true((isnan(got) && isnan(want)) || memcmp(&got, &want, sizeof(got)) == 0);
     }
 }
 
@@ -101,24 +190,41 @@ static void check_conversion(const struct hr__block_loops *loops) {
     }
 }
 
+static void check_all(const struct hr__block_loops *loops) {
+    check_sums(loops);
+    check_small(loops);
+    check_conversion(loops);
+    check_float16(loops);
+}
+
 static void plain__every_length__is_the_lanes_in_order(void **state) {
     (void)state;
-    check_sums(&hr__block_loops_plain);
-    check_conversion(&hr__block_loops_plain);
+    check_all(&hr__block_loops_plain);
 }
 
 static void best__every_length__gives_the_same_bits(void **state) {
     (void)state;
     if (hr__block_loops() == &hr__block_loops_plain)
         skip();
-    check_sums(hr__block_loops());
-    check_conversion(hr__block_loops());
+    check_all(hr__block_loops());
 }
+
+#if defined(__x86_64__)
+static void avx2__beside_better__gives_the_same_bits(void **state) {
+    (void)state;
+    if (!hr__cpu_has_avx2())
+        skip();
+    check_all(&hr__block_loops_avx2);
+}
+#endif
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain__every_length__is_the_lanes_in_order),
         cmocka_unit_test(best__every_length__gives_the_same_bits),
+#if defined(__x86_64__)
+        cmocka_unit_test(avx2__beside_better__gives_the_same_bits),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

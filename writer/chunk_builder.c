@@ -93,6 +93,20 @@ uint64_t hr__chunk_rows_add(const struct hr__chunk_plan *plan, struct hr__chunk_
     return take;
 }
 
+hr_status hr__chunk_rows_fetch(const struct hr__chunk_plan *plan, struct hr__chunk_rows *rows,
+                               uint32_t thread, void **columns, hr_error *err) {
+    const struct hr__row_source *source = rows->source;
+    for (uint32_t f = 0; f < plan->schema->num_fields; f++)
+        columns[f] = rows->bytes + plan->column_off[f];
+    rows->source = NULL;
+    const hr_status st =
+        source->fetch(source->user, thread, rows->first_sample, rows->num_samples, columns, err);
+    if (st != HR_OK)
+        return st;
+    return hr__rows_check(plan->schema, (const void *const *)columns, rows->num_samples,
+                          rows->first_sample, err);
+}
+
 static bool bools_valid(const uint8_t *p, uint64_t n) {
     uint8_t seen = 0;
     for (uint64_t i = 0; i < n; i++)

@@ -28,18 +28,33 @@ uint64_t hr__chunk_plan_header_bytes(const struct hr__chunk_plan *plan, uint32_t
 /* Decoded bytes of the frame that begins at `done` of a block of block_bytes. */
 uint64_t hr__chunk_plan_frame_bytes(uint64_t sample_bytes, uint64_t block_bytes, uint64_t done);
 
+/* Where rows come from that the thread which encodes them fetches itself, so that they pass through
+ * its caches only once. */
+struct hr__row_source {
+    void *user;
+    /* Samples first .. first + n - 1 into the columns, one for each field. `thread` is the number
+     * of the thread that calls; calls with different numbers come side by side. Blocks. */
+    hr_status (*fetch)(void *user, uint32_t thread, uint64_t first, uint32_t n,
+                       void *const *columns, hr_error *err);
+};
+
 /* A row buffer. */
 struct hr__chunk_rows {
     uint8_t *bytes; /* plan.decoded_bytes */
     uint64_t number;
     uint64_t first_sample;
     uint32_t num_samples;
+    const struct hr__row_source *source; /* still to be fetched from; NULL: the rows are there */
     struct hr__chunk_rows *next;
 };
 
 /* Copies rows skip .. of the columns until the chunk is full or n are taken; how many it took. */
 uint64_t hr__chunk_rows_add(const struct hr__chunk_plan *plan, struct hr__chunk_rows *rows,
                             const void *const *columns, uint64_t skip, uint64_t n);
+
+/* Fetches and checks rows->num_samples rows; `columns` is room for one pointer for each field. */
+hr_status hr__chunk_rows_fetch(const struct hr__chunk_plan *plan, struct hr__chunk_rows *rows,
+                               uint32_t thread, void **columns, hr_error *err);
 
 /* HR_ERR_DATA with field and sample (first_sample + row) for a bool that is neither 0 nor 1 or text
  * that is not UTF-8. */

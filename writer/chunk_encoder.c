@@ -36,7 +36,7 @@ static size_t per_field_bytes(const struct hr__chunk_plan *plan, size_t one) {
 
 uint64_t hr__chunk_encoder_bytes(const struct hr__chunk_plan *plan, int32_t level) {
     return plan->stored_bytes + frames_bytes(plan) + per_field_bytes(plan, sizeof(uint32_t)) +
-           per_field_bytes(plan, sizeof(void *)) + other_bytes(plan, level);
+           2 * per_field_bytes(plan, sizeof(void *)) + other_bytes(plan, level);
 }
 
 static hr_status make_buffers(struct hr__chunk_encoder *e, hr_error *err) {
@@ -52,6 +52,9 @@ static hr_status make_buffers(struct hr__chunk_encoder *e, hr_error *err) {
     if (st == HR_OK)
         e->statistics = hr__writer_alloc(b, per_field_bytes(plan, sizeof(void *)),
                                          "a table of statistics", &st, err);
+    if (st == HR_OK)
+        e->columns = hr__writer_alloc(b, per_field_bytes(plan, sizeof(void *)),
+                                      "a table of columns", &st, err);
     return st;
 }
 
@@ -83,6 +86,7 @@ void hr__chunk_encoder_free(struct hr__chunk_encoder *e) {
     hr__frame_encoder_free(&e->frame_encoder);
     for (uint32_t f = 0; e->statistics != NULL && f < plan->schema->num_fields; f++)
         hr__statistics_free(e->statistics[f]);
+    give_back(e, e->columns, per_field_bytes(plan, sizeof(void *)));
     give_back(e, e->statistics, per_field_bytes(plan, sizeof(void *)));
     give_back(e, e->frames_per_block, per_field_bytes(plan, sizeof(uint32_t)));
     give_back(e, e->frames, frames_bytes(plan));

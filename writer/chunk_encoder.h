@@ -23,6 +23,7 @@ struct hr__chunk_encoder {
     struct hr__frame *frames;
     uint32_t *frames_per_block;
     struct hr__statistics **statistics; /* num_fields; NULL where a field has none */
+    void **columns;                     /* num_fields: room for fetching rows */
     uint64_t other_bytes;               /* reserved for contexts and statistics */
 };
 

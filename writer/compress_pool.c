@@ -3,14 +3,19 @@
  */
 #include "compress_pool.h"
 
+#include "checked.h"
+#include "clock.h"
 #include "error.h"
 #include "writer_memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#define BEHIND_BYTES (UINT64_C(8) << 20)
+
 struct hr__compress_worker {
     struct hr__compress_pool *pool;
+    uint32_t number;
     struct hr__chunk_encoder encoder;
     struct hr__thread thread;
 };
@@ -20,18 +25,52 @@ static void keep_failure(struct hr__compress_pool *pool, const hr_error *why) {
         pool->failure = *why;
 }
 
-/* The oldest submitted buffer, or NULL at the end. *failed: the pool has failed before. */
-static struct hr__chunk_rows *next_rows(struct hr__compress_pool *pool, bool *failed) {
-    pthread_mutex_lock(&pool->lock);
-    while (pool->first_submitted == NULL && !pool->ending)
-        (void)hr__cond_wait_until(&pool->work, &pool->lock, -1);
+static struct hr__chunk_rows *take_free(struct hr__compress_pool *pool) {
+    struct hr__chunk_rows *rows = pool->free_rows;
+    pool->free_rows = rows->next;
+    rows->next = NULL;
+    rows->num_samples = 0;
+    rows->source = NULL;
+    return rows;
+}
+
+static bool has_to_fetch(const struct hr__compress_pool *pool) {
+    return pool->next_sample < pool->end_sample && pool->failure.status == HR_OK && !pool->ending;
+}
+
+static struct hr__chunk_rows *take_submitted(struct hr__compress_pool *pool) {
     struct hr__chunk_rows *rows = pool->first_submitted;
-    if (rows != NULL) {
-        pool->first_submitted = rows->next;
-        rows->next = NULL;
-    }
+    if (rows == NULL)
+        return NULL;
+    pool->first_submitted = rows->next;
     if (pool->first_submitted == NULL)
         pool->last_submitted = NULL;
+    rows->next = NULL;
+    return rows;
+}
+
+/* A buffer for the next chunk that is to be fetched. */
+static struct hr__chunk_rows *take_to_fetch(struct hr__compress_pool *pool) {
+    if (!has_to_fetch(pool))
+        return NULL;
+    struct hr__chunk_rows *rows = take_free(pool);
+    rows->number = pool->next_number++;
+    rows->first_sample = pool->next_sample;
+    rows->num_samples = (uint32_t)hr__min_u64(pool->plan->schema->samples_per_chunk,
+                                              pool->end_sample - pool->next_sample);
+    rows->source = pool->source;
+    pool->next_sample += rows->num_samples;
+    pool->num_busy++;
+    return rows;
+}
+
+/* The buffer of the next chunk, or NULL at the end. *failed: the pool has failed before. */
+static struct hr__chunk_rows *next_rows(struct hr__compress_pool *pool, bool *failed) {
+    struct hr__chunk_rows *rows;
+    pthread_mutex_lock(&pool->lock);
+    while ((rows = take_submitted(pool)) == NULL && (rows = take_to_fetch(pool)) == NULL &&
+           !pool->ending)
+        (void)hr__cond_wait_until(&pool->work, &pool->lock, -1);
     *failed = pool->failure.status != HR_OK;
     pthread_mutex_unlock(&pool->lock);
     return rows;
@@ -64,8 +103,29 @@ static void put_back(struct hr__compress_pool *pool, struct hr__chunk_rows *rows
     rows->next = pool->free_rows;
     pool->free_rows = rows;
     pool->num_busy--;
-    pthread_cond_broadcast(&pool->freed);
+    pthread_cond_signal(&pool->freed);
+    if (pool->num_busy == 0 && !has_to_fetch(pool))
+        pthread_cond_signal(&pool->idle);
     pthread_mutex_unlock(&pool->lock);
+}
+
+/* Whole steps of the file go to the disk meanwhile, as soon as it has grown beyond them. Chunks
+ * that others are still writing there are left for the end. */
+static void write_behind(const struct hr__file *file, uint64_t off, uint64_t n_bytes) {
+    const uint64_t from = off / BEHIND_BYTES * BEHIND_BYTES;
+    const uint64_t to = (off + n_bytes) / BEHIND_BYTES * BEHIND_BYTES;
+    if (to > from && file->ops->write_behind != NULL)
+        file->ops->write_behind(file->ctx, (size_t)(to - from), from);
+}
+
+static hr_status write_out(const struct hr__compress_worker *w, uint32_t pages, uint64_t off,
+                           hr_error *err) {
+    const struct hr__file *file = w->pool->sink->file;
+    const size_t n_bytes = (size_t)pages * HR__PAGE_BYTES;
+    const hr_status st = hr__file_write_all(file, w->encoder.stored, n_bytes, off, err);
+    if (st == HR_OK)
+        write_behind(file, off, n_bytes);
+    return st;
 }
 
 static void write_chunk(struct hr__compress_worker *w, struct hr__chunk_rows *rows, bool failed) {
@@ -74,7 +134,9 @@ static void write_chunk(struct hr__compress_worker *w, struct hr__chunk_rows *ro
     hr_status st = HR_OK;
     uint32_t pages = 0;
     uint64_t off = 0;
-    if (!failed)
+    if (!failed && rows->source != NULL)
+        st = hr__chunk_rows_fetch(pool->plan, rows, w->number, w->encoder.columns, &why);
+    if (!failed && st == HR_OK)
         st = hr__chunk_encode(&w->encoder, &pool->identity, rows, &pages, &why);
     failed |= st != HR_OK;
     const bool works = wait_turn(pool, rows->number) && !failed;
@@ -83,8 +145,7 @@ static void write_chunk(struct hr__compress_worker *w, struct hr__chunk_rows *ro
                                  &why);
     pass_turn(pool, st, &why);
     if (works && st == HR_OK)
-        st = hr__file_write_all(pool->sink->file, w->encoder.stored, (size_t)pages * HR__PAGE_BYTES,
-                                off, &why);
+        st = write_out(w, pages, off, &why);
     put_back(pool, rows, st, &why);
 }
 
@@ -105,11 +166,15 @@ static hr_status init_locks(struct hr__compress_pool *pool, hr_error *err) {
         goto no_work;
     if ((st = hr__cond_init(&pool->freed, err)) != HR_OK)
         goto no_freed;
+    if ((st = hr__cond_init(&pool->idle, err)) != HR_OK)
+        goto no_idle;
     if ((st = hr__cond_init(&pool->turned, err)) != HR_OK)
         goto no_turned;
     pool->locks_ready = true;
     return HR_OK;
 no_turned:
+    pthread_cond_destroy(&pool->idle);
+no_idle:
     pthread_cond_destroy(&pool->freed);
 no_freed:
     pthread_cond_destroy(&pool->work);
@@ -148,6 +213,7 @@ static hr_status start_workers(struct hr__compress_pool *pool, uint32_t num_thre
     hr_status st = HR_OK;
     for (uint32_t i = 0; i < num_threads && st == HR_OK; i++) {
         pool->workers[i].pool = pool;
+        pool->workers[i].number = i;
         st =
             hr__chunk_encoder_init(&pool->workers[i].encoder, pool->plan, level, pool->budget, err);
     }
@@ -186,12 +252,8 @@ hr_status hr__compress_pool_take(struct hr__compress_pool *pool, struct hr__chun
     while (pool->free_rows == NULL && pool->failure.status == HR_OK)
         (void)hr__cond_wait_until(&pool->freed, &pool->lock, -1);
     const hr_status st = copy_failure(pool, err);
-    if (st == HR_OK) {
-        *out = pool->free_rows;
-        pool->free_rows = (*out)->next;
-        (*out)->next = NULL;
-        (*out)->num_samples = 0;
-    }
+    if (st == HR_OK)
+        *out = take_free(pool);
     pthread_mutex_unlock(&pool->lock);
     return st;
 }
@@ -216,13 +278,35 @@ void hr__compress_pool_return(struct hr__compress_pool *pool, struct hr__chunk_r
     pthread_mutex_unlock(&pool->lock);
 }
 
-hr_status hr__compress_pool_drain(struct hr__compress_pool *pool, hr_error *err) {
+void hr__compress_pool_fetch(struct hr__compress_pool *pool, const struct hr__row_source *source,
+                             uint64_t number, uint64_t first_sample, uint64_t num_samples) {
     pthread_mutex_lock(&pool->lock);
-    while (pool->num_busy > 0)
-        (void)hr__cond_wait_until(&pool->freed, &pool->lock, -1);
-    const hr_status st = copy_failure(pool, err);
+    pool->source = source;
+    pool->next_number = number;
+    pool->next_sample = first_sample;
+    pool->end_sample = first_sample + num_samples;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+hr_status hr__compress_pool_drain(struct hr__compress_pool *pool, int64_t timeout_ns,
+                                  hr_error *err) {
+    const int64_t deadline_ns = timeout_ns < 0 ? -1 : hr__now_ns() + timeout_ns;
+    bool in_time = true;
+    pthread_mutex_lock(&pool->lock);
+    while ((pool->num_busy > 0 || has_to_fetch(pool)) && in_time)
+        in_time = hr__cond_wait_until(&pool->idle, &pool->lock, deadline_ns);
+    const bool busy = pool->num_busy > 0 || has_to_fetch(pool);
+    const hr_status st = busy ? HR_TIMEOUT : copy_failure(pool, err);
     pthread_mutex_unlock(&pool->lock);
     return st;
+}
+
+uint64_t hr__compress_pool_fetched(struct hr__compress_pool *pool) {
+    pthread_mutex_lock(&pool->lock);
+    const uint64_t sample = pool->next_sample;
+    pthread_mutex_unlock(&pool->lock);
+    return sample;
 }
 
 hr_status hr__compress_pool_failure(struct hr__compress_pool *pool, hr_error *err) {
@@ -255,6 +339,7 @@ void hr__compress_pool_close(struct hr__compress_pool *pool) {
     if (pool->locks_ready) {
         join_workers(pool);
         pthread_cond_destroy(&pool->turned);
+        pthread_cond_destroy(&pool->idle);
         pthread_cond_destroy(&pool->freed);
         pthread_cond_destroy(&pool->work);
         pthread_mutex_destroy(&pool->lock);

@@ -1,15 +1,18 @@
 /*
- * Worker threads that take full row buffers, encode them and write them.
+ * Worker threads that take full row buffers, or fetch the rows of chunks themselves, encode them
+ * and write them.
  *
  * Invariants:
- *  1. row buffers are submitted with consecutive numbers; a worker that has encoded number k waits
- *     for its turn (k), takes its place in the sink, passes the turn on, and only then writes: so
- *     places are in ascending order and writes run side by side;
+ *  1. row buffers are submitted, or taken to be fetched, with consecutive numbers; a worker that
+ * has encoded number k waits for its turn (k), takes its place in the sink, passes the turn on, and
+ * only then writes: so places are in ascending order and writes run side by side;
  *  2. the oldest chunk that has not had its turn is always held by a worker, since buffers are
  *     handed out in the order in which they were submitted: the turn cannot stand still;
  *  3. after the first failure no chunk is encoded or placed any more, but every buffer still comes
  *     back: nobody waits for ever;
- *  4. every row buffer is in exactly one place: free, submitted, with a worker, or with the caller.
+ *  4. every row buffer is in exactly one place: free, submitted, with a worker, or with the caller;
+ *  5. while chunks are left to be fetched the caller has no buffer and submits none: as there are
+ * at least as many buffers as workers, a worker without one finds one free.
  */
 #ifndef HEADRACE_COMPRESS_POOL_H
 #define HEADRACE_COMPRESS_POOL_H
@@ -33,13 +36,16 @@ struct hr__compress_pool {
 
     bool locks_ready;
     hr__mutex lock; /* over all that follows */
-    hr__cond work;  /* something was submitted, or the end */
+    hr__cond work;  /* something was submitted or is to be fetched, or the end */
     hr__cond freed; /* a buffer came back */
+    hr__cond idle;  /* nothing is left to be done */
     hr__cond turned;
     struct hr__chunk_rows *free_rows;
     struct hr__chunk_rows *first_submitted;
     struct hr__chunk_rows *last_submitted;
-    uint32_t num_busy; /* submitted and not yet back */
+    uint32_t num_busy; /* submitted or being fetched, and not yet back */
+    const struct hr__row_source *source;
+    uint64_t next_number, next_sample, end_sample; /* to be fetched */
     uint64_t turn;
     bool ending;
     hr_error failure; /* status HR_OK: none */
@@ -56,8 +62,16 @@ hr_status hr__compress_pool_take(struct hr__compress_pool *pool, struct hr__chun
 void hr__compress_pool_submit(struct hr__compress_pool *pool, struct hr__chunk_rows *rows);
 /* Gives a buffer back unwritten. */
 void hr__compress_pool_return(struct hr__compress_pool *pool, struct hr__chunk_rows *rows);
-/* Waits until all that was submitted is written. The first failure, if there was one. */
-hr_status hr__compress_pool_drain(struct hr__compress_pool *pool, hr_error *err);
+/* The workers fetch these samples, as the chunks from `number` on. Nothing is submitted any more,
+ * and the caller has no buffer. The source must live until the pool is drained or closed. */
+void hr__compress_pool_fetch(struct hr__compress_pool *pool, const struct hr__row_source *source,
+                             uint64_t number, uint64_t first_sample, uint64_t num_samples);
+/* The sample up to which fetching has begun. */
+uint64_t hr__compress_pool_fetched(struct hr__compress_pool *pool);
+/* Waits, for ever if timeout_ns is below 0, until all is written that was submitted or is to be
+ * fetched: HR_OK; HR_TIMEOUT: not yet; or the first failure, if there was one. */
+hr_status hr__compress_pool_drain(struct hr__compress_pool *pool, int64_t timeout_ns,
+                                  hr_error *err);
 /* The first failure so far. Does not block. */
 hr_status hr__compress_pool_failure(struct hr__compress_pool *pool, hr_error *err);
 /* The encoder of a thread that has nothing to do: only while nothing is submitted. */

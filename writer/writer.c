@@ -281,9 +281,13 @@ static hr_status finish_rows(hr_writer *w, hr_error *err) {
     return w->num_held == w->trial_chunks ? begin(w, err) : HR_OK;
 }
 
+static hr_status too_many_chunks(hr_error *err) {
+    return hr__error_set(err, HR_ERR_INVALID, "a file holds at most 2^40 chunks");
+}
+
 static hr_status next_rows(hr_writer *w, hr_error *err) {
     if (w->num_chunks >= MAX_CHUNKS)
-        return hr__error_set(err, HR_ERR_INVALID, "a file holds at most 2^40 chunks");
+        return too_many_chunks(err);
     const hr_status st = hr__compress_pool_take(&w->pool, &w->filling, err);
     if (st != HR_OK)
         return st;
@@ -331,6 +335,67 @@ hr_status hr_writer_append(hr_writer *w, uint64_t num_samples, const void *const
     return st == HR_OK ? HR_OK : fail(w, st, &why, err);
 }
 
+uint32_t hr__writer_threads(const hr_writer *w) {
+    return w->pool.num_workers;
+}
+
+/* Until storage is chosen the threads have nothing to do, and the caller may pass for one. */
+static hr_status fetch_tried(hr_writer *w, const struct hr__row_source *source, uint64_t n,
+                             hr_error *err) {
+    hr_status st = HR_OK;
+    while (n > 0 && !w->begun && (st = next_rows(w, err)) == HR_OK) {
+        struct hr__chunk_rows *rows = w->filling;
+        rows->num_samples = (uint32_t)hr__min_u64(n, w->schema.samples_per_chunk);
+        rows->source = source;
+        HR_TRY(hr__chunk_rows_fetch(&w->plan, rows, 0,
+                                    hr__compress_pool_idle_encoder(&w->pool)->columns, err));
+        w->num_samples += rows->num_samples;
+        n -= rows->num_samples;
+        HR_TRY(finish_rows(w, err));
+    }
+done:
+    return st;
+}
+
+hr_status hr__writer_fetch_first(hr_writer *w, const struct hr__row_source *source,
+                                 uint64_t num_samples, hr_error *err) {
+    hr_error why = {.status = HR_OK};
+    hr_status st = check_usable(w, err);
+    if (st != HR_OK)
+        return st;
+    HR_TRY(fetch_tried(w, source, num_samples, &why));
+    if (!w->begun)
+        HR_TRY(begin(w, &why));
+    return HR_OK;
+done:
+    return fail(w, st, &why, err);
+}
+
+hr_status hr__writer_fetch_rest(hr_writer *w, const struct hr__row_source *source,
+                                uint64_t num_samples, hr_error *err) {
+    hr_error why = {.status = HR_OK};
+    const uint64_t num_chunks = hr__ceil_div(num_samples, w->schema.samples_per_chunk);
+    hr_status st = check_usable(w, err);
+    if (st != HR_OK)
+        return st;
+    if (num_chunks > MAX_CHUNKS - w->num_chunks)
+        return fail(w, too_many_chunks(&why), &why, err);
+    hr__compress_pool_fetch(&w->pool, source, w->num_chunks, w->num_samples, num_samples);
+    w->num_chunks += num_chunks;
+    w->num_samples += num_samples;
+    return HR_OK;
+}
+
+hr_status hr__writer_fetch_wait(hr_writer *w, int64_t timeout_ns, uint64_t *begun, hr_error *err) {
+    hr_error why = {.status = HR_OK};
+    hr_status st = check_usable(w, err);
+    if (st != HR_OK)
+        return st;
+    st = hr__compress_pool_drain(&w->pool, timeout_ns, &why);
+    *begun = hr__compress_pool_fetched(&w->pool);
+    return st == HR_OK || st == HR_TIMEOUT ? st : fail(w, st, &why, err);
+}
+
 /* ---- the end ---- */
 
 static hr_status write_rest(hr_writer *w, hr_error *err) {
@@ -341,7 +406,7 @@ static hr_status write_rest(hr_writer *w, hr_error *err) {
         return st;
     if (w->filling != NULL)
         st = finish_rows(w, err);
-    return st == HR_OK ? hr__compress_pool_drain(&w->pool, err) : st;
+    return st == HR_OK ? hr__compress_pool_drain(&w->pool, -1, err) : st;
 }
 
 hr_status hr_writer_commit(hr_writer *w, hr_error *err) {
