@@ -1,4 +1,5 @@
-# What the library is built from. HDF5 is looked for only by the source helper (convert/helper).
+# What the library is built from. HDF5 and libzip are looked for only by the source helper
+# (convert/helper).
 find_package(Threads REQUIRED)
 find_package(PkgConfig QUIET)
 

@@ -1,6 +1,6 @@
 /*
- * Rows of one HDF5 data set through one helper. The helper and what it puts into the shared memory
- * are untrusted.
+ * Rows of one HDF5 data set, or of one member of a .npz archive, through one helper. The helper and
+ * what it puts into the shared memory are untrusted.
  *
  * Invariants:
  * 1. The shared memory is made, allocated and sealed here, and mapped for reading only: no helper
@@ -8,6 +8,8 @@
  * 2. What is copied out of a slot is decided by what was asked for, never by what the helper says;
  *    values are checked in the copy, where the helper cannot change them any more.
  * 3. Slots and the helper's chunk cache are charged to the budget before they exist.
+ * 4. Of a stream, every window is asked for in turn, also those that nobody wants: each answer
+ * comes in little time, so that silence still means that something is wrong.
  */
 #define _GNU_SOURCE
 #include "hdf5_reader.h"
@@ -54,6 +56,7 @@ struct hr__hdf5_reader {
     struct slot slots[HR__HELPER_NUM_SLOTS];
     uint32_t last_asked;
     uint64_t next_sample; /* where a reader that goes straight on would continue */
+    uint64_t stream_next; /* of a stream: first sample behind what was asked for */
 };
 
 /* --- how much ------------------------------------------------------------------------------- */
@@ -98,7 +101,8 @@ static hr_status choose_window(struct hr__hdf5_reader *r, hr_error *err) {
         if (!set_window(r, rows, &bytes))
             return hr__error_set(err, HR_ERR_UNSUPPORTED, "%s: its chunks are too large",
                                  r->subject);
-        hr_status st = hr__budget_reserve(r->budget, bytes, "reading HDF5", rows > 1 ? NULL : err);
+        hr_status st =
+            hr__budget_reserve(r->budget, bytes, "reading through a helper", rows > 1 ? NULL : err);
         if (st == HR_OK) {
             r->charged_bytes = bytes;
             return HR_OK;
@@ -194,6 +198,7 @@ static hr_status ask(struct hr__hdf5_reader *r, uint32_t slot, uint64_t first, h
     if (st == HR_OK) {
         s->state = SLOT_ASKED;
         r->last_asked = slot;
+        r->stream_next = s->first + s->n;
     }
     return st;
 }
@@ -226,6 +231,34 @@ static bool holds(const struct slot *s, uint64_t sample) {
     return s->state != SLOT_EMPTY && sample >= s->first && sample - s->first < s->n;
 }
 
+static hr_status wait_for_slot(struct hr__hdf5_reader *r, uint32_t slot, hr_error *err) {
+    hr_status st = HR_OK;
+    while (st == HR_OK && r->slots[slot].state == SLOT_ASKED)
+        st = take_answer(r, err);
+    return st;
+}
+
+static hr_status slot_failed(const struct slot *s, hr_error *err) {
+    if (err != NULL)
+        *err = s->error;
+    return s->error.status;
+}
+
+/* Of a stream: asks for all windows before `first`, from the beginning where that lies behind. */
+static hr_status skip_to(struct hr__hdf5_reader *r, uint32_t slot, uint64_t first, hr_error *err) {
+    hr_status st = HR_OK;
+    if (first < r->stream_next)
+        r->stream_next = 0;
+    while (r->stream_next < first) {
+        HR_TRY(ask(r, slot, r->stream_next, err));
+        HR_TRY(wait_for_slot(r, slot, err));
+        if (r->slots[slot].state == SLOT_FAILED)
+            return slot_failed(&r->slots[slot], err);
+    }
+done:
+    return st;
+}
+
 /* The slot that holds or will hold the window of `sample`; asks for it when there is none. */
 static hr_status slot_for(struct hr__hdf5_reader *r, uint64_t sample, uint32_t keep, uint32_t *out,
                           hr_error *err) {
@@ -236,12 +269,11 @@ static hr_status slot_for(struct hr__hdf5_reader *r, uint64_t sample, uint32_t k
         }
     }
     *out = keep < HR__HELPER_NUM_SLOTS ? 1 - keep : 1 - r->last_asked;
-    while (r->slots[*out].state == SLOT_ASKED) {
-        hr_status st = take_answer(r, err);
-        if (st != HR_OK)
-            return st;
-    }
-    return ask(r, *out, sample / r->window_samples * r->window_samples, err);
+    uint64_t window = sample / r->window_samples * r->window_samples;
+    hr_status st = wait_for_slot(r, *out, err);
+    if (st == HR_OK && (r->target->field.flags & HR__HELPER_STREAM) != 0)
+        st = skip_to(r, *out, window, err);
+    return st == HR_OK ? ask(r, *out, window, err) : st;
 }
 
 /* --- values --------------------------------------------------------------------------------- */
@@ -300,11 +332,8 @@ static hr_status read_part(struct hr__hdf5_reader *r, uint64_t first, uint64_t n
     }
     while (s->state == SLOT_ASKED)
         HR_TRY(take_answer(r, err));
-    if (s->state == SLOT_FAILED) {
-        if (err != NULL)
-            *err = s->error;
-        return s->error.status;
-    }
+    if (s->state == SLOT_FAILED)
+        return slot_failed(s, err);
     uint64_t take = hr__min_u64(n, next - first);
     uint64_t row = r->target->field.sample_bytes;
     memcpy(dst, r->shared + slot * r->slot_bytes + (first - s->first) * row, take * row);
@@ -343,7 +372,8 @@ static hr_status start(struct hr__hdf5_reader *r, hr_error *err) {
     hr_status st = HR_OK;
     int fd = -1;
     struct hr__helper_limits limits = {.timeout_ns = r->target->opts.timeout_ns,
-                                       .memory_bytes = r->target->opts.memory_bytes};
+                                       .memory_bytes = r->target->opts.memory_bytes,
+                                       .zip = r->target->opts.zip};
     HR_TRY(choose_window(r, err));
     if (limits.memory_bytes == 0)
         limits.memory_bytes = DEFAULT_AS_BYTES + r->charged_bytes;
@@ -365,12 +395,12 @@ hr_status hr__hdf5_reader_open(const struct hr__hdf5_target *target, struct hr__
     *out = NULL;
     struct hr__hdf5_reader *r = calloc(1, sizeof *r);
     if (r == NULL)
-        return hr__error_no_memory(err, sizeof *r, "an HDF5 reader");
+        return hr__error_no_memory(err, sizeof *r, "a reader of a source");
     r->target = target;
     r->budget = budget;
     if (asprintf(&r->subject, "%s:/%s", target->path, target->field.member) < 0) {
         free(r);
-        return hr__error_no_memory(err, strlen(target->path), "an HDF5 reader");
+        return hr__error_no_memory(err, strlen(target->path), "a reader of a source");
     }
     hr_status st = target->field.sample_bytes == 0 ? HR_OK : start(r, err);
     if (st != HR_OK)

@@ -1,5 +1,6 @@
 /*
- * One reader of one HDF5 data set: a helper process of its own and the memory its rows cross in.
+ * One reader of one HDF5 data set or one array of a .npz archive: a helper process of its own and
+ * the memory its rows cross in.
  */
 #ifndef HEADRACE_HDF5_READER_H
 #define HEADRACE_HDF5_READER_H

@@ -1,6 +1,7 @@
 /*
- * HDF5 data sets as sources. The file is listed by a helper process, which is then ended; each
- * reader has a helper of its own (hdf5_reader.c). What helpers say is untrusted.
+ * HDF5 data sets, and the arrays of .npz archives, as sources. The file is listed by a helper
+ * process, which is then ended; each reader has a helper of its own (hdf5_reader.c). What helpers
+ * say is untrusted.
  */
 #define _GNU_SOURCE
 #include "source.h"
@@ -9,6 +10,7 @@
 #include "error.h"
 #include "hdf5_reader.h"
 #include "helper_process.h"
+#include "numpy_dtype.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@ struct hdf5_source {
     struct hr__source base;
     struct hr__hdf5_target target;
     char *path, *member, *name;
+    char numpy_dtype[HR__NUMPY_DTYPE_BYTES];
 };
 
 static void source_close(struct hr__source *src) {
@@ -73,6 +76,10 @@ static void fill_info(struct hdf5_source *s, const struct stat *file) {
     info->max_readers = 1;
     if ((f->flags & HR__HELPER_CHUNKED) != 0 && s->target.opts.max_helpers > 1)
         info->max_readers = s->target.opts.max_helpers;
+    if (s->target.opts.zip && f->dtype == HR_FIXED_UTF8) { /* what became of code points */
+        hr__numpy_dtype_print(HR_FIXED_UTF8, 0, f->width_bytes / 4, s->numpy_dtype);
+        info->numpy_dtype = s->numpy_dtype;
+    }
     info->file.path = s->path;
     info->file.size_bytes = (uint64_t)file->st_size;
     info->file.mtime_ns = (int64_t)file->st_mtim.tv_sec * 1000000000 + file->st_mtim.tv_nsec;
@@ -83,14 +90,14 @@ static hr_status make_source(const char *path, const struct hr__helper_field *fi
                              struct hr__source **out, hr_error *err) {
     struct hdf5_source *s = calloc(1, sizeof *s);
     if (s == NULL)
-        return hr__error_no_memory(err, sizeof *s, "an HDF5 source");
+        return hr__error_no_memory(err, sizeof *s, "a source");
     s->base.ops = &hdf5_ops;
     s->path = strdup(path);
     s->member = strdup(field->member);
     s->name = strdup(field->name);
     if (s->path == NULL || s->member == NULL || s->name == NULL) {
         source_close(&s->base);
-        return hr__error_no_memory(err, strlen(path), "an HDF5 source");
+        return hr__error_no_memory(err, strlen(path), "a source");
     }
     s->target.path = s->path;
     s->target.field = *field;
@@ -178,8 +185,9 @@ static hr_status list_file(struct list *l, struct hr__helper *h, const char *pat
     if (st == HR_OK)
         st = take_list(l, h, path, opts, file, err);
     if (st == HR_OK && l->n == 0)
-        st = hr__error_set(err, HR_ERR_NOT_FOUND, "%s holds no data set%s%s", path,
-                           member != NULL ? " under " : "", member != NULL ? member : "");
+        st = hr__error_set(err, HR_ERR_NOT_FOUND, "%s holds no %s%s%s", path,
+                           opts->zip ? "array" : "data set", member != NULL ? " under " : "",
+                           member != NULL ? member : "");
     return st;
 }
 
@@ -190,6 +198,7 @@ hr_status hr__hdf5_sources_open(const char *path, const char *member,
     struct stat file;
     struct hr__helper *h = NULL;
     struct hr__helper_limits limits = {.timeout_ns = opts->timeout_ns,
+                                       .zip = opts->zip,
                                        .memory_bytes = opts->memory_bytes != 0 ? opts->memory_bytes
                                                                                : LIST_AS_BYTES};
     hr_status st = HR_OK;

@@ -124,19 +124,26 @@ static void finish(struct hr__helper *h, bool kill_now, char *how, size_t how_by
     close_fd(&h->pidfd);
 }
 
-#define ADVICE_DAMAGED                                                                             \
-    "the file may be damaged: check it with h5dump, or write it anew with h5repack"
-#define ADVICE_SLOW                                                                                \
-    "allow more time if the disk is slow; else the file may be damaged: check it with h5dump"
+enum advice { ADVICE_DAMAGED, ADVICE_SLOW };
+
+static const char *advice_of(const struct hr__helper *h, enum advice advice) {
+    static const char *const texts[2][2] = {
+        {"the file may be damaged: check it with h5dump, or write it anew with h5repack",
+         "allow more time if the disk is slow; else the file may be damaged: check it with h5dump"},
+        {"the file may be damaged: check it with unzip -t, or save it again",
+         "allow more time if the disk is slow; else the file may be damaged: check it with unzip "
+         "-t"}};
+    return texts[h->limits.zip][advice];
+}
 
 /* what: NULL for how the process ended. */
-static hr_status fail(struct hr__helper *h, bool kill_now, const char *what, const char *advice,
+static hr_status fail(struct hr__helper *h, bool kill_now, const char *what, enum advice advice,
                       hr_error *err) {
     char how[128] = "ended";
     finish(h, kill_now, how, sizeof how);
     h->failed =
         hr__error_set(&h->failure, HR_ERR_HELPER, "%s: the helper that reads this file %s; %s",
-                      h->subject, what != NULL ? what : how, advice);
+                      h->subject, what != NULL ? what : how, advice_of(h, advice));
     if (err != NULL)
         *err = h->failure;
     return h->failed;

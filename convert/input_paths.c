@@ -80,9 +80,9 @@ static hr_status list_folder(const char *folder, bool any_file, struct hr__input
         st = hr__error_os(err, errno, "%s cannot be listed", folder);
     closedir(dir);
     if (st == HR_OK && out->n == 0)
-        st = hr__error_set(err, HR_ERR_NOT_FOUND,
-                           "the folder %s holds no file that can be converted (.npy, .h5, .hdf5)",
-                           folder);
+        st = hr__error_set(
+            err, HR_ERR_NOT_FOUND,
+            "the folder %s holds no file that can be converted (.npy, .npz, .h5, .hdf5)", folder);
     return st;
 }
 

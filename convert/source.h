@@ -15,7 +15,7 @@ struct hr__source_reader;
 /* What a source says of itself; valid until it is closed. */
 struct hr__source_info {
     const char *path;         /* the file */
-    const char *member;       /* the path in the file (HDF5), or NULL */
+    const char *member;       /* the path in the file (HDF5, .npz), or NULL */
     const char *default_name; /* the field's name where none is given: file stem or member */
     hr_dtype dtype;
     uint32_t width_bytes;
@@ -62,14 +62,16 @@ hr_status hr__raw_source_open(const char *path, const char *dtype, const uint64_
 
 struct hr__hdf5_options {
     int follow_external;
+    bool zip;              /* the file is a .npz archive */
     int64_t timeout_ns;    /* of silence */
     uint64_t memory_bytes; /* address space of a helper */
     uint32_t max_helpers;
 };
 
 /* hdf5_source.c: every data set under `member` (NULL: the root) that can be converted, in the
- * file's natural order of names; *num_out sources in a malloc'ed array. A single data set that
- * cannot be converted refuses the whole with its reason. Starts a helper process. */
+ * file's natural order of names, or every array of an archive, in its order; *num_out sources in a
+ * malloc'ed array. A single data set that cannot be converted refuses the whole with its reason.
+ * Starts a helper process. */
 hr_status hr__hdf5_sources_open(const char *path, const char *member,
                                 const struct hr__hdf5_options *opts, struct hr__source ***out,
                                 uint32_t *num_out, hr_error *err);

@@ -25,7 +25,7 @@ static enum kind kind_of_bytes(const uint8_t *bytes, size_t n_bytes) {
         return KIND_HDF5;
     if (n_bytes >= 8 && memcmp(bytes, "\x89HRD\r\n\x1a\n", 8) == 0)
         return KIND_HEADRACE;
-    if (n_bytes >= 4 && memcmp(bytes, "PK\3\4", 4) == 0)
+    if (n_bytes >= 4 && (memcmp(bytes, "PK\3\4", 4) == 0 || memcmp(bytes, "PK\5\6", 4) == 0))
         return KIND_ZIP;
     return KIND_UNKNOWN;
 }
@@ -57,6 +57,8 @@ static hr_status find_kind(const char *path, bool raw, enum kind *kind, hr_error
         *kind = KIND_HDF5;
     if (*kind == KIND_UNKNOWN && has_suffix(path, ".npy"))
         *kind = KIND_NPY;
+    if (*kind == KIND_UNKNOWN && has_suffix(path, ".npz"))
+        *kind = KIND_ZIP;
     if (*kind == KIND_UNKNOWN && !raw)
         HR_TRY(find_user_block(&file, path, kind, err));
 done:
@@ -65,18 +67,14 @@ done:
 }
 
 static hr_status refuse(const char *path, enum kind kind, hr_error *err) {
-    if (kind == KIND_ZIP)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "%s is an archive (.npz or .zip), which is not read yet; unpack it "
-                             "and convert the .npy files in it",
-                             path);
     if (kind == KIND_HEADRACE)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
                              "%s is a Headrace data set already; export it to .npy first", path);
-    return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                         "%s is neither .npy nor HDF5; if it is raw binary, give the dtype and the "
-                         "shape of one sample",
-                         path);
+    return hr__error_set(
+        err, HR_ERR_UNSUPPORTED,
+        "%s is neither .npy, .npz nor HDF5; if it is raw binary, give the dtype and the "
+        "shape of one sample",
+        path);
 }
 
 /* What was said of raw binary files is not for files that describe themselves. */
@@ -123,8 +121,9 @@ hr_status hr__sources_open(const char *path, const char *member, const hr_conver
     hr_status st = find_kind(path, opts->raw_dtype != NULL, &kind, err);
     if (st != HR_OK)
         return st;
-    if (kind == KIND_HDF5) {
+    if (kind == KIND_HDF5 || kind == KIND_ZIP) {
         const struct hr__hdf5_options hdf5 = {
+            .zip = kind == KIND_ZIP,
             .follow_external = (opts->flags & HR_CONVERT_FOLLOW_EXTERNAL) != 0,
             .timeout_ns = opts->helper_timeout_ns,
             .memory_bytes = opts->helper_memory_bytes,

@@ -43,8 +43,8 @@ def rule_cuda(name, quoted, what):
 
 
 def rule_hdf5(name, quoted, what):
-    if re.match(r"(hdf5|H5\w+)\.h$", what) and not name.startswith("convert/helper/"):
-        return "HDF5 is linked into the helper only: it ends its process on damaged files"
+    if re.match(r"(hdf5|H5\w+|zip)\.h$", what) and not name.startswith("convert/helper/"):
+        return "HDF5 and libzip are linked into the helper only: HDF5 ends its process on damaged files"
     return None
 
 

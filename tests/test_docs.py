@@ -27,11 +27,12 @@ def section(command):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """What the examples speak of: X.npy, y.npy, images.bin; the first block makes train.hrd."""
+    """What the examples speak of: X.npy, y.npy, arrays.npz, images.bin; the first block makes train.hrd."""
     place = tmp_path_factory.mktemp("docs")
     rng = np.random.default_rng(1)
     np.save(place / "X.npy", rng.integers(0, 9, (8000, 8, 8)).astype("float32"))
     np.save(place / "y.npy", rng.integers(0, 10, 8000))
+    np.savez_compressed(place / "arrays.npz", X=np.zeros((100, 8)), y=np.arange(100), more=np.arange(3))
     (place / "images.bin").write_bytes(bytes(16 + 50 * 3 * 32 * 32))
     return place
 

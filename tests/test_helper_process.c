@@ -90,6 +90,10 @@ static void play_read(const char *mode, int socket, const struct hr__helper_mess
         (void)raise(SIGKILL);
     if (is(mode, "hang_at_read") && m->first > 0)
         hang();
+    static uint64_t next; /* of a stream that is not passed over on this side */
+    if (is(mode, "stream") && m->first != next && m->first != 0)
+        answer = error;
+    next = m->first + m->n;
     answer.slot ^= is(mode, "other_slot");
     answer.first += is(mode, "other_first");
     answer.n += is(mode, "more_rows") ? UINT32_MAX : 0;
@@ -322,6 +326,44 @@ static void reader__several_side_by_side__each_gives_its_rows(void **state) {
     assert_no_child();
 }
 
+/* Wherever it is read from: windows are asked for in turn, from the beginning where that lies
+ * behind. */
+static void reader__of_a_stream__asks_for_every_window(void **state) {
+    (void)state;
+    static const uint64_t firsts[] = {FAKE_SAMPLES - 10, 0, 3000, 3500, 100, FAKE_SAMPLES / 2};
+    struct hr__hdf5_target target = {.path = "some.npz",
+                                     .field = fake_field(),
+                                     .opts = {.zip = true, .timeout_ns = SECOND_NS},
+                                     .program = program("stream")};
+    target.field.flags = HR__HELPER_STREAM;
+    target.field.granule_samples = 1;
+    target.field.chunk_bytes = target.field.chunk_row_bytes = 0;
+    struct hr__hdf5_reader *r = NULL;
+    struct hr__budget budget;
+    hr_error err = {.status = HR_OK};
+    hr__budget_init(&budget, 20000);
+    assert_int_equal(hr__hdf5_reader_open(&target, &budget, &r, &err), HR_OK);
+    for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+        uint32_t rows[10];
+        if (hr__hdf5_reader_read(r, firsts[i], 10, rows, &err) != HR_OK)
+            fail_msg("%s", err.message);
+        for (uint32_t k = 0; k < 10; k++)
+            assert_int_equal(rows[k], firsts[i] + k);
+    }
+    hr__hdf5_reader_close(r);
+    assert_no_child();
+}
+
+static void reader__of_an_archive_whose_helper_dies__says_how_to_check_it(void **state) {
+    (void)state;
+    struct hr__helper_limits limits = {.timeout_ns = SECOND_NS, .zip = true};
+    struct hr__helper *h = NULL;
+    hr_error err = {.status = HR_OK};
+    assert_int_equal(hr__helper_start(program("exit7"), "some.npz", &limits, &h, &err),
+                     HR_ERR_HELPER);
+    assert_non_null(strstr(err.message, "unzip -t"));
+}
+
 static void reader__budget_too_small__is_refused(void **state) {
     (void)state;
     assert_int_equal(read_all("good", 1000, 8192, NULL), HR_ERR_BUDGET);
@@ -392,6 +434,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(fork__helper_of_the_parent__is_refused_and_survives),
         cmocka_unit_test(reader__good_helper__gives_every_row),
         cmocka_unit_test(reader__several_side_by_side__each_gives_its_rows),
+        cmocka_unit_test(reader__of_a_stream__asks_for_every_window),
+        cmocka_unit_test(reader__of_an_archive_whose_helper_dies__says_how_to_check_it),
         cmocka_unit_test(reader__budget_too_small__is_refused),
         cmocka_unit_test(reader__memory_is_sealed__resizing_fails),
         cmocka_unit_test(reader__bad_helpers__are_errors),

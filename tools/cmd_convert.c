@@ -20,7 +20,7 @@
 
 #define HELP_BEGIN                                                                                 \
     "Usage: headrace convert IN... -o OUT.hrd [OPTIONS]\n"                                         \
-    "Inputs: .npy, raw binary, HDF5 (FILE:/path/in/file), folders, patterns.\n"                    \
+    "Inputs: .npy, raw; .npz, HDF5 (also FILE:/path/in/file); folders, patterns.\n"                \
     "\n"                                                                                           \
     "  -o, --output FILE       the file to make\n"                                                 \
     "      --field NAME=SRC    one field said outright; may be repeated\n"                         \

@@ -4,26 +4,10 @@
 #define _GNU_SOURCE
 #include "checked.h"
 #include "helper.h"
+#include "slots.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-
-static hr_status map_slots(struct h5_reader *r, int fd, uint64_t slot_bytes, hr_error *err) {
-    struct stat st;
-    uint64_t total;
-    if (fd < 0 || fstat(fd, &st) != 0 || !hr__mul_u64(slot_bytes, HR__HELPER_NUM_SLOTS, &total) ||
-        total == 0 || (uint64_t)st.st_size < total)
-        return hr__error_set(err, HR_ERR_INVALID, "no shared memory came along, or too little");
-    void *p = mmap(NULL, (size_t)total, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (p == MAP_FAILED)
-        return hr__error_os(err, errno, "mapping %" PRIu64 " bytes of shared memory", total);
-    r->shared = p;
-    r->slot_bytes = slot_bytes;
-    return HR_OK;
-}
 
 static hr_status check_memory(const struct h5_reader *r, uint64_t cache_bytes,
                               uint64_t memory_bytes, hr_error *err) {
@@ -45,7 +29,8 @@ hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *o
                          uint64_t memory_bytes, hr_error *err) {
     bool follow = (open->flags & HR__HELPER_FOLLOW_EXTERNAL) != 0;
     uint64_t cache_chunks = open->cache_bytes >> 12; /* few chunks are smaller than 4 KiB */
-    hr_status st = map_slots(r, fd, open->slot_bytes, err);
+    hr_status st = slots_map(fd, open->slot_bytes, &r->shared, err);
+    r->slot_bytes = open->slot_bytes;
     if (st == HR_OK)
         st = h5_file_open(&r->file, open->path, follow, open->cache_bytes, cache_chunks, err);
     if (st == HR_OK)

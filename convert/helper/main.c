@@ -1,7 +1,7 @@
 /*
- * headrace-source: reads HDF5 files for libheadrace. Not for use by hand: it is started with
- *     headrace-source VERSION SOCKET MEMORY_BYTES PARENT_PID
- * and speaks the protocol of helper_protocol.h on the socket.
+ * headrace-source: reads HDF5 and .npz files for libheadrace. Not for use by hand: it is started
+ * with headrace-source VERSION SOCKET MEMORY_BYTES PARENT_PID and speaks the protocol of
+ * helper_protocol.h on the socket.
  */
 #define _GNU_SOURCE
 #include "helper.h"
@@ -23,8 +23,9 @@ int main(int argc, char **argv) {
     unsigned long long version, fd, memory_bytes, parent;
     if (argc != 5 || !number(argv[1], 65535, &version) || !number(argv[2], 1 << 20, &fd) ||
         !number(argv[3], INT64_MAX, &memory_bytes) || !number(argv[4], INT32_MAX, &parent)) {
-        (void)fprintf(stderr, "headrace-source reads HDF5 files for Headrace and is started by it. "
-                              "Use: headrace convert FILE.h5 -o FILE.hrd\n");
+        (void)fprintf(stderr,
+                      "headrace-source reads HDF5 and .npz files for Headrace and is started "
+                      "by it. Use: headrace convert FILE.h5 -o FILE.hrd\n");
         return 2;
     }
     /* One arena: each further one would reserve 64 MiB of the address space. */

@@ -3,6 +3,7 @@
  */
 #define _GNU_SOURCE
 #include "helper.h"
+#include "npz.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@ struct server {
     uint64_t memory_bytes;
     uint32_t num_found;
     struct h5_reader reader;
+    struct npz_reader npz; /* instead of it, where the file is an archive */
 };
 
 /* Ends the process when nobody listens any more. */
@@ -44,14 +46,28 @@ static hr_status found(void *arg, const struct hr__helper_field *field, hr_error
     return HR_OK;
 }
 
-static hr_status do_list(struct server *s, const struct hr__helper_message *m, hr_error *err) {
+static hr_status list_hdf5(struct server *s, const struct hr__helper_message *m, hr_error *err) {
     struct h5_file file = {.file = -1, .access = -1};
     bool follow = (m->flags & HR__HELPER_FOLLOW_EXTERNAL) != 0;
-    s->num_found = 0;
     hr_status st = h5_file_open(&file, m->path, follow, 0, 0, err);
     if (st == HR_OK)
         st = h5_list(&file, m->member, found, s, err);
     h5_file_close(&file);
+    return st;
+}
+
+static hr_status list_npz(struct server *s, const struct hr__helper_message *m, hr_error *err) {
+    struct npz_archive archive;
+    hr_status st = npz_archive_open(&archive, m->path, err);
+    if (st == HR_OK)
+        st = npz_list(&archive, m->member, found, s, err);
+    npz_archive_close(&archive);
+    return st;
+}
+
+static hr_status do_list(struct server *s, const struct hr__helper_message *m, hr_error *err) {
+    s->num_found = 0;
+    hr_status st = npz_is_archive(m->path) ? list_npz(s, m, err) : list_hdf5(s, m, err);
     struct hr__helper_message end = {.type = HR__HELPER_LIST_END, .count = s->num_found};
     if (st == HR_OK)
         say(s, &end);
@@ -60,10 +76,13 @@ static hr_status do_list(struct server *s, const struct hr__helper_message *m, h
 
 static hr_status do_open(struct server *s, const struct hr__helper_message *m, int fd,
                          hr_error *err) {
-    if (s->reader.shared != NULL)
+    if (s->reader.shared != NULL || s->npz.shared != NULL)
         return hr__error_set(err, HR_ERR_INVALID, "a data set is open already");
-    hr_status st = h5_reader_open(&s->reader, m, fd, s->memory_bytes, err);
-    struct hr__helper_message opened = {.type = HR__HELPER_OPENED, .field = s->reader.field};
+    bool npz = npz_is_archive(m->path);
+    hr_status st = npz ? npz_reader_open(&s->npz, m, fd, err)
+                       : h5_reader_open(&s->reader, m, fd, s->memory_bytes, err);
+    struct hr__helper_message opened = {.type = HR__HELPER_OPENED,
+                                        .field = npz ? s->npz.field : s->reader.field};
     opened.field.member = m->member;
     opened.field.name = "";
     if (st == HR_OK)
@@ -72,7 +91,8 @@ static hr_status do_open(struct server *s, const struct hr__helper_message *m, i
 }
 
 static hr_status do_read(struct server *s, const struct hr__helper_message *m, hr_error *err) {
-    hr_status st = h5_reader_read(&s->reader, m->slot, m->first, m->n, err);
+    hr_status st = s->npz.shared != NULL ? npz_reader_read(&s->npz, m->slot, m->first, m->n, err)
+                                         : h5_reader_read(&s->reader, m->slot, m->first, m->n, err);
     struct hr__helper_message rows = *m;
     rows.type = HR__HELPER_ROWS;
     if (st == HR_OK)

@@ -1,5 +1,5 @@
 /*
- * Conversion: files of arrays (.npy, raw binary, HDF5) become one .hrd file, and back.
+ * Conversion: files of arrays (.npy, .npz, raw binary, HDF5) become one .hrd file, and back.
  */
 #ifndef HEADRACE_CONVERT_H
 #define HEADRACE_CONVERT_H
@@ -29,7 +29,7 @@ typedef struct hr_progress {
 /** One field said outright: NAME=SOURCE. */
 typedef struct hr_convert_field {
     const char *name;   /**< of the field */
-    const char *source; /**< a path, or FILE:/path/in/file for HDF5 */
+    const char *source; /**< a path, or FILE:/path/in/file for HDF5 and .npz */
 } hr_convert_field;
 
 /** Options of hr_convert(). Zero means default. */

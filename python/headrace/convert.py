@@ -81,10 +81,10 @@ def convert(
     helper_memory: int | str | None = None,
     progress: bool | None = None,
 ) -> Converted:
-    """Make one .hrd file of .npy, HDF5 and raw binary files; what becomes which field: docs/convert.md. An interrupt
-    (Ctrl-C) stops it in a tenth of a second and leaves what `resume=True` goes on with.
+    """Make one .hrd file of .npy, .npz, HDF5 and raw binary files; what becomes which field: docs/convert.md. An
+    interrupt (Ctrl-C) stops it in a tenth of a second and leaves what `resume=True` goes on with.
 
-    :param inputs: files, folders, patterns such as "x/*.npy", or "FILE.h5:/path/in/file"
+    :param inputs: files, folders, patterns such as "x/*.npy", or "FILE.h5:/path/in/file", "FILE.npz:/NAME"
     :param out: the file to make
     :param fields: fields said outright: {"image": "X.npy", "label": "F.h5:/y"}
     :param replace: an existing output is replaced when the new one is complete

@@ -1,0 +1,132 @@
+/*
+ * The arrays of an archive. Names and headers are untrusted.
+ */
+#include "npz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SUFFIX_BYTES 4u /* of ".npy" */
+
+static bool is_array(const char *name) {
+    size_t n = strlen(name);
+    return n > SUFFIX_BYTES && strcmp(name + n - SUFFIX_BYTES, ".npy") == 0;
+}
+
+static bool is_folder(const char *name) {
+    size_t n = strlen(name);
+    return n > 0 && name[n - 1] == '/';
+}
+
+/* Whether `member` means this array: by its name, or with the suffix. */
+static bool is_wanted(const char *name, const char *member) {
+    size_t n = strlen(name) - SUFFIX_BYTES;
+    return member[0] == '\0' || strcmp(name, member) == 0 ||
+           (strlen(member) == n && strncmp(name, member, n) == 0);
+}
+
+static int compare(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* One name, one array: of two, programs disagree about which is meant. */
+static hr_status check_unique(const struct npz_archive *a, zip_uint64_t num_entries,
+                              hr_error *err) {
+    hr_status st = HR_OK;
+    const char **names = calloc(num_entries + 1, sizeof *names);
+    if (names == NULL)
+        return hr__error_no_memory(err, num_entries * sizeof *names, "the names of members");
+    for (zip_uint64_t i = 0; i < num_entries; i++) {
+        const char *name = zip_get_name(a->zip, i, 0);
+        names[i] = name != NULL ? name : "";
+    }
+    qsort(names, num_entries, sizeof *names, compare);
+    for (zip_uint64_t i = 1; st == HR_OK && i < num_entries; i++)
+        if (strcmp(names[i], names[i - 1]) == 0)
+            st = hr__error_set(err, HR_ERR_UNSUPPORTED,
+                               "two members of the archive have the name %.200s; save it again",
+                               names[i]);
+    free(names);
+    return st;
+}
+
+hr_status npz_describe(const struct hr__npy_header *header, struct hr__helper_field *out,
+                       hr_error *err) {
+    *out = (struct hr__helper_field){.dtype = header->element.dtype,
+                                     .rank = header->rank,
+                                     .flags = HR__HELPER_STREAM,
+                                     .num_samples = header->num_samples,
+                                     .sample_bytes = header->sample_bytes,
+                                     .granule_samples = 1};
+    if (hr_dtype_bytes(out->dtype) == 0)
+        out->width_bytes = header->element.width_bytes;
+    memcpy(out->shape, header->shape, sizeof out->shape);
+    if (!hr__helper_field_valid(out))
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "one sample is larger than 16 GiB, or all are larger than 8 EiB");
+    return HR_OK;
+}
+
+static hr_status list_array(const struct npz_archive *a, const struct npz_entry *entry,
+                            npz_found found, void *arg, hr_error *err) {
+    struct npz_stream stream;
+    struct hr__helper_field field;
+    char name[HR__HELPER_PATH_BYTES + 1];
+    hr_status st = npz_stream_open(&stream, a, entry, err);
+    npz_stream_close(&stream);
+    if (st == HR_OK)
+        st = npz_describe(&stream.header, &field, err);
+    if (st != HR_OK)
+        return st;
+    size_t n = strlen(entry->name) - SUFFIX_BYTES;
+    if (n >= sizeof name)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED, "its name is too long");
+    memcpy(name, entry->name, n);
+    name[n] = '\0';
+    field.member = field.name = name;
+    return found(arg, &field, err);
+}
+
+static hr_status list_entry(const struct npz_archive *a, zip_uint64_t index, const char *name,
+                            npz_found found, void *arg, hr_error *err) {
+    struct npz_entry entry;
+    hr_status st;
+    if (is_array(name)) {
+        st = npz_archive_entry(a, index, &entry, err);
+        if (st == HR_OK)
+            st = list_array(a, &entry, found, arg, err);
+    } else {
+        st = hr__error_set(err, HR_ERR_UNSUPPORTED,
+                           "it is no array (NAME.npy); name the arrays of the archive that are "
+                           "wanted: FILE:/NAME");
+    }
+    if (st != HR_OK)
+        hr__error_prefix(err, "/%.200s", name);
+    return st;
+}
+
+hr_status npz_list(const struct npz_archive *a, const char *member, npz_found found, void *arg,
+                   hr_error *err) {
+    zip_int64_t n = zip_get_num_entries(a->zip, 0);
+    uint32_t num_found = 0;
+    hr_status st = HR_OK;
+    member += strspn(member, "/");
+    if (n > (zip_int64_t)HR__HELPER_MAX_FIELDS)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED, "the archive has %lld members; %u are read",
+                             (long long)n, HR__HELPER_MAX_FIELDS);
+    HR_TRY(check_unique(a, (zip_uint64_t)n, err));
+    for (zip_int64_t i = 0; i < n; i++) {
+        const char *name = zip_get_name(a->zip, (zip_uint64_t)i, 0);
+        if (name == NULL || is_folder(name))
+            continue;
+        if (member[0] != '\0' && !(is_array(name) && is_wanted(name, member)))
+            continue;
+        HR_TRY(list_entry(a, (zip_uint64_t)i, name, found, arg, err));
+        num_found++;
+    }
+    if (num_found == 0 && member[0] != '\0')
+        st = hr__error_set(err, HR_ERR_NOT_FOUND,
+                           "there is no array %.200s; unzip -l lists what is there", member);
+done:
+    return st;
+}

@@ -1,0 +1,76 @@
+/*
+ * Rows of one member into shared memory. The archive is untrusted, and so is what is asked for.
+ */
+#define _GNU_SOURCE
+#include "npz.h"
+
+#include "checked.h"
+#include "numpy_elements.h"
+#include "slots.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The one entry that is called `member`. */
+static hr_status find_entry(struct npz_reader *r, const char *member, hr_error *err) {
+    char *name = NULL;
+    if (asprintf(&name, "%s.npy", member) < 0)
+        return hr__error_no_memory(err, strlen(member), "a name");
+    zip_int64_t index = zip_name_locate(r->archive.zip, name, 0);
+    free(name);
+    if (index < 0)
+        return hr__error_set(err, HR_ERR_NOT_FOUND, "it is no longer in the archive");
+    return npz_archive_entry(&r->archive, (zip_uint64_t)index, &r->entry, err);
+}
+
+hr_status npz_reader_open(struct npz_reader *r, const struct hr__helper_message *open, int fd,
+                          hr_error *err) {
+    hr_status st = slots_map(fd, open->slot_bytes, &r->shared, err);
+    r->slot_bytes = open->slot_bytes;
+    if (st == HR_OK)
+        st = npz_archive_open(&r->archive, open->path, err);
+    if (st == HR_OK)
+        st = find_entry(r, open->member, err);
+    if (st == HR_OK)
+        st = npz_stream_open(&r->stream, &r->archive, &r->entry, err);
+    r->header = r->stream.header;
+    if (st == HR_OK)
+        st = npz_describe(&r->header, &r->field, err);
+    return st;
+}
+
+/* The stream stands at byte `at` afterwards. The buffer is what bytes on the way there go through.
+ */
+static hr_status go_to(struct npz_reader *r, uint64_t at, uint8_t *buffer, hr_error *err) {
+    hr_status st = HR_OK;
+    if (r->stream.file == NULL || at < r->stream.at_bytes) {
+        npz_stream_close(&r->stream);
+        HR_TRY(npz_stream_open(&r->stream, &r->archive, &r->entry, err));
+        if (r->stream.header.data_bytes != r->header.data_bytes) {
+            st = hr__error_set(err, HR_ERR_DATA, "it changed while it was read");
+            goto done;
+        }
+    }
+    while (r->stream.at_bytes < at)
+        HR_TRY(npz_stream_read(&r->stream, buffer,
+                               hr__min_u64(r->slot_bytes, at - r->stream.at_bytes), err));
+done:
+    return st;
+}
+
+hr_status npz_reader_read(struct npz_reader *r, uint32_t slot, uint64_t first, uint64_t n,
+                          hr_error *err) {
+    uint64_t bytes, row = r->field.sample_bytes;
+    if (r->shared == NULL || n == 0 || !hr__range_within(first, n, r->field.num_samples) ||
+        !hr__mul_u64(n, row, &bytes) || bytes > r->slot_bytes)
+        return hr__error_set(err, HR_ERR_INVALID, "rows that do not exist or fit were asked for");
+    uint8_t *dst = r->shared + slot * r->slot_bytes;
+    hr_status st;
+    HR_TRY(go_to(r, first * row, dst, err));
+    HR_TRY(npz_stream_read(&r->stream, dst, bytes, err));
+    HR_TRY(hr__elements_to_canonical(&r->header.element, dst, n, r->header.elements_per_sample,
+                                     first, err));
+done:
+    return st;
+}
