@@ -38,18 +38,23 @@ static bool ends_with(const char *name, const char *suffix) {
     return n > k && strcmp(name + n - k, suffix) == 0;
 }
 
-static bool is_wanted(const char *name, bool any_file) {
+/* Which files of a folder are meant. */
+enum wanted { WANTED_KNOWN, WANTED_ANY, WANTED_DATA_SETS };
+
+static bool is_wanted(const char *name, enum wanted wanted) {
     static const char *const own[] = {".hrd", ".partial"};
     static const char *const known[] = {".npy", ".npz", ".h5", ".hdf5", ".hdf", ".he5"};
     if (name[0] == '.')
         return false;
+    if (wanted == WANTED_DATA_SETS)
+        return ends_with(name, own[0]);
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (ends_with(name, own[i]))
             return false;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (ends_with(name, known[i]))
             return true;
-    return any_file;
+    return wanted == WANTED_ANY;
 }
 
 static bool is_folder(const char *path) {
@@ -57,7 +62,7 @@ static bool is_folder(const char *path) {
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-static hr_status list_folder(const char *folder, bool any_file, struct hr__input_paths *out,
+static hr_status list_folder(const char *folder, enum wanted wanted, struct hr__input_paths *out,
                              hr_error *err) {
     hr_status st = HR_OK;
     DIR *dir = opendir(folder);
@@ -67,7 +72,7 @@ static hr_status list_folder(const char *folder, bool any_file, struct hr__input
     const struct dirent *entry;
     while (st == HR_OK && (errno = 0, entry = readdir(dir)) != NULL) {
         char *path = NULL;
-        if (!is_wanted(entry->d_name, any_file))
+        if (!is_wanted(entry->d_name, wanted))
             continue;
         if (asprintf(&path, "%s%s%s", folder, slash, entry->d_name) < 0)
             path = NULL;
@@ -80,9 +85,12 @@ static hr_status list_folder(const char *folder, bool any_file, struct hr__input
         st = hr__error_os(err, errno, "%s cannot be listed", folder);
     closedir(dir);
     if (st == HR_OK && out->n == 0)
-        st = hr__error_set(
-            err, HR_ERR_NOT_FOUND,
-            "the folder %s holds no file that can be converted (.npy, .npz, .h5, .hdf5)", folder);
+        st = hr__error_set(err, HR_ERR_NOT_FOUND,
+                           wanted == WANTED_DATA_SETS
+                               ? "the folder %s holds no data set (.hrd)"
+                               : "the folder %s holds no file that can be converted (.npy, .npz, "
+                                 ".h5, .hdf5)",
+                           folder);
     return st;
 }
 
@@ -112,11 +120,11 @@ static const char *find_member(const char *text) {
     return found;
 }
 
-static hr_status find_files(const char *name, bool any_file, struct hr__input_paths *out,
+static hr_status find_files(const char *name, enum wanted wanted, struct hr__input_paths *out,
                             hr_error *err) {
     struct stat s;
     if (stat(name, &s) == 0)
-        return S_ISDIR(s.st_mode) ? list_folder(name, any_file, out, err)
+        return S_ISDIR(s.st_mode) ? list_folder(name, wanted, out, err)
                                   : add_path(out, strdup(name), err);
     int os_errno = errno;
     if (strpbrk(name, "*?[") != NULL)
@@ -142,11 +150,23 @@ hr_status hr__input_paths_find(const char *text, bool any_file, struct hr__input
         st = hr__error_no_memory(err, strlen(text), "the name of an input");
         goto done;
     }
-    HR_TRY(find_files(name, any_file, out, err));
+    HR_TRY(find_files(name, any_file ? WANTED_ANY : WANTED_KNOWN, out, err));
     hr__natural_sort(out->paths, out->n);
 done:
     free(name);
     if (st != HR_OK)
+        hr__input_paths_free(out);
+    return st;
+}
+
+hr_status hr__input_paths_find_parts(const char *text, struct hr__input_paths *out, hr_error *err) {
+    *out = (struct hr__input_paths){0};
+    if (text == NULL || *text == '\0')
+        return hr__error_set(err, HR_ERR_INVALID, "a part has no name");
+    const hr_status st = find_files(text, WANTED_DATA_SETS, out, err);
+    if (st == HR_OK)
+        hr__natural_sort(out->paths, out->n);
+    else
         hr__input_paths_free(out);
     return st;
 }

@@ -24,6 +24,9 @@ struct hr__input_paths {
 hr_status hr__input_paths_find(const char *text, bool any_file, struct hr__input_paths *out,
                                hr_error *err);
 
+/* text: FILE, FOLDER or PATTERN, of data sets: of a folder, its .hrd files. */
+hr_status hr__input_paths_find_parts(const char *text, struct hr__input_paths *out, hr_error *err);
+
 void hr__input_paths_free(struct hr__input_paths *p); /* a zeroed one is fine */
 
 #endif

@@ -320,3 +320,20 @@ void hr__chunk_header_encode(const struct hr__chunk_header *h, const struct hr__
     }
     hr__put_u64(entry, hr__hash(out, (size_t)(entry - out)));
 }
+
+void hr__chunk_view_block_at(const struct hr__chunk_view *v, uint32_t b, uint32_t *field,
+                             uint32_t *num_frames) {
+    const uint8_t *p = v->bytes + TABLES_OFF + HR__BLOCK_ENTRY_BYTES * (size_t)b;
+    *field = hr__get_u32(p);
+    *num_frames = hr__get_u32(p + 8);
+}
+
+void hr__chunk_header_assign(uint8_t *bytes, const uint8_t uuid[16], const uint8_t job_id[16],
+                             uint64_t commit_seq, uint64_t chunk_number) {
+    const size_t hash_off = hr__get_u32(bytes + 8) - HASH_BYTES;
+    memcpy(bytes + 16, uuid, 16);
+    memcpy(bytes + 32, job_id, 16);
+    hr__put_u64(bytes + 48, commit_seq);
+    hr__put_u64(bytes + 64, chunk_number);
+    hr__put_u64(bytes + hash_off, hr__hash(bytes, hash_off));
+}

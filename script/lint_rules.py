@@ -11,7 +11,8 @@ OPEN_ENDS = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")
 API = re.compile(r"^HR_API\b[^;]*?\b(hr_\w+)\s*\([^;]*;", re.MULTILINE)
 CUDA_USERS = ("gpu/", "tests/fake_cuda/", "tests/gpu/", "bench/gpu/", "examples/minimal_cuda.c",
               "examples/train_cuda.cu", "examples/mlp_cuda.cu")
-LIBRARY = ("base/", "format/", "io/", "gpu/", "reader/", "measure/", "writer/", "convert/")
+LIBRARY = ("base/", "format/", "io/", "gpu/", "reader/", "measure/", "writer/", "convert/",
+           "transfer/")
 
 
 def tracked(*patterns):

@@ -82,6 +82,7 @@ def test_json__of_the_page__has_the_keys_of_the_command(command, folder):
         "export": "headrace export train.hrd -o keys --json",
         "split": "headrace split train.hrd --fractions 0.5,0.5 --out a.npy --out b.npy --json",
         "bench": "headrace bench train.hrd --rounds 1 --seconds 20ms --json",
+        "join": "headrace join train.hrd -o joined.hrd --json",
         "memory": "headrace memory --json",
         "why-died": f"'{GUARDED}' .headrace pause >/dev/null & "
                     "until [ -s .headrace/*.box ]; do sleep 0.1; done; sleep 0.2; kill -9 $!; wait || true; "

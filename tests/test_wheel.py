@@ -24,7 +24,7 @@ GIVEN = os.environ.get("HEADRACE_WHEEL")
 PYTHON = os.environ.get("HEADRACE_WHEEL_PYTHON", sys.executable)
 VERSION = re.search(r"^project\(headrace VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text(), re.MULTILINE)[1]
 CODE = {"base", "cmake", "convert", "format", "gpu", "guard", "include", "io", "measure", "python", "reader", "tools",
-        "writer"}
+        "transfer", "writer"}
 BINARIES = {"headrace/bin/headrace", "headrace/lib/libheadrace.so.0", "headrace/libexec/headrace/headrace-source"}
 CUDA_MODULE = "headrace/lib/headrace-cuda.so"
 C_LIBRARY = re.compile(r"(linux-vdso|ld-linux-x86-64|libc|libm|libdl|librt|libpthread)\.so")

@@ -12,6 +12,7 @@ int cmd_verify(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_epoch(int argc, char **argv);
+int cmd_join(int argc, char **argv);
 int cmd_split(int argc, char **argv);
 int cmd_memory(int argc, char **argv);
 int cmd_why_died(int argc, char **argv);

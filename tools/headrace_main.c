@@ -17,7 +17,7 @@ static const struct {
     {"convert", cmd_convert},   {"info", cmd_info},     {"verify", cmd_verify},
     {"plan", cmd_plan},         {"export", cmd_export}, {"epoch", cmd_epoch},
     {"split", cmd_split},       {"bench", cmd_bench},   {"memory", cmd_memory},
-    {"why-died", cmd_why_died},
+    {"why-died", cmd_why_died}, {"join", cmd_join},
 };
 
 static const char help[] =
@@ -32,6 +32,7 @@ static const char help[] =
     "  epoch     read as a training loop would, and report\n"
     "  split     training, validation, test: lists of samples\n"
     "  bench     what share of this machine's limits a file's epochs reach\n"
+    "  join      parts that were written apart become one file\n"
     "  memory    the limit of memory here, who set it, and what is left\n"
     "  why-died  how the last process ended that left a record\n"
     "\n"

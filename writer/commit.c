@@ -24,15 +24,15 @@ static uint32_t features_of(const struct hr__schema *s) {
 }
 
 static hr_status encode_footer(const struct hr__job *job, const struct hr__chunk_sink *sink,
-                               uint8_t **out, size_t *n_bytes, hr_error *err) {
-    struct hr__segment segment = {.num_chunks = sink->num_chunks, .num_samples = sink->num_samples};
+                               const struct hr__commit_parts *parts, uint8_t **out, size_t *n_bytes,
+                               hr_error *err) {
     struct hr__footer footer = {
         .commit_seq = job->identity.commit_seq,
         .num_samples = sink->num_samples,
         .num_chunks = sink->num_chunks,
         .max_chunk_pages = sink->max_chunk_pages,
-        .num_segments = sink->num_chunks > 0 ? 1 : 0,
-        .segments = &segment,
+        .num_segments = parts->num_segments,
+        .segments = parts->segments,
         .num_index_pages = sink->index.num_refs,
         .index_pages = sink->index.refs,
         .schema = *sink->schema,
@@ -66,11 +66,20 @@ done:
 }
 
 hr_status hr__commit_file(const struct hr__job *job, struct hr__chunk_sink *sink, hr_error *err) {
+    struct hr__segment segment = {.num_chunks = sink->num_chunks, .num_samples = sink->num_samples};
+    const struct hr__commit_parts parts = {.segments = &segment,
+                                           .num_segments = sink->num_chunks > 0 ? 1 : 0,
+                                           .required = features_of(sink->schema)};
+    return hr__commit_file_of(job, sink, &parts, err);
+}
+
+hr_status hr__commit_file_of(const struct hr__job *job, struct hr__chunk_sink *sink,
+                             const struct hr__commit_parts *parts, hr_error *err) {
     uint8_t *footer = NULL;
     size_t n_bytes = 0;
     hr_status st;
     HR_TRY(hr__index_builder_flush(&sink->index, sink->file, &sink->end_off, err));
-    HR_TRY(encode_footer(job, sink, &footer, &n_bytes, err));
+    HR_TRY(encode_footer(job, sink, parts, &footer, &n_bytes, err));
     HR_TRY(write_footer(sink, footer, n_bytes, err));
     HR_TRY(hr__file_sync(sink->file, err));
     struct hr__superblock sb = {
@@ -79,7 +88,7 @@ hr_status hr__commit_file(const struct hr__job *job, struct hr__chunk_sink *sink
         .footer_bytes = n_bytes,
         .footer_hash = hr__hash(footer, n_bytes),
         .file_bytes = hr__round_up(sink->end_off + n_bytes, HR__PAGE_BYTES),
-        .required = features_of(sink->schema),
+        .required = parts->required,
     };
     memcpy(sb.uuid, job->identity.uuid, sizeof sb.uuid);
     HR_TRY(write_superblocks(sink->file, &sb, err));

@@ -146,8 +146,7 @@ static hr_status cut_file(const struct hr__chunk_sink *sink, hr_error *err) {
                                   (unsigned long long)sink->end_off);
 }
 
-/* A partial file may have been committed and not renamed: what its superblocks refer to goes. */
-static hr_status clear_superblocks(const struct hr__file *file, hr_error *err) {
+hr_status hr__superblocks_clear(const struct hr__file *file, hr_error *err) {
     const uint8_t zeros[HR__PAGE_BYTES] = {0};
     hr_status st;
     HR_TRY(hr__file_write_all(file, zeros, sizeof zeros, 0, err));
@@ -168,7 +167,7 @@ hr_status hr__resume_chunks(const struct hr__job *job, struct hr__chunk_sink *si
     if (r.scratch == NULL)
         return st;
     HR_TRY(hr__frame_decoder_init(&r.decoder, err));
-    HR_TRY(clear_superblocks(sink->file, err));
+    HR_TRY(hr__superblocks_clear(sink->file, err));
     HR_TRY(take_chunks(&r, err));
     HR_TRY(cut_file(sink, err));
 done:

@@ -20,4 +20,7 @@ hr_status hr__resume_chunks(const struct hr__job *job, struct hr__chunk_sink *si
                             struct hr__chunk_encoder *encoder, struct hr__chunk_rows *rows,
                             const struct hr__resume_watch *watch, hr_error *err);
 
+/* A partial file may have been committed and not renamed: what its superblocks refer to goes. */
+hr_status hr__superblocks_clear(const struct hr__file *file, hr_error *err);
+
 #endif

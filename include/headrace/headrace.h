@@ -14,6 +14,7 @@
 #include "gpu.h"
 #include "guard.h"
 #include "hold.h"
+#include "join.h"
 #include "loader.h"
 #include "memory.h"
 #include "ranks.h"

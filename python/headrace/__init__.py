@@ -21,6 +21,7 @@ from .convert import Converted, Damage, convert, export, verify
 from .dataset import Dataset, open as open
 from .errors import *  # noqa: F403
 from .field import Field
+from .join import Joined, join
 from .loader import Loader
 from .measure import bench, probe
 from .memory import (
@@ -53,6 +54,7 @@ __all__ = [
     "Field",
     "Finish",
     "Guard",
+    "Joined",
     "KerasCheckpoint",
     "KerasData",
     "Loader",
@@ -69,6 +71,7 @@ __all__ = [
     "from_arrays",
     "from_iterator",
     "guard",
+    "join",
     "memory",
     "memory_cap",
     "probe",

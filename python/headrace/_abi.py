@@ -134,6 +134,10 @@ HR_CONVERT_RESUME = 2
 HR_CONVERT_FOLLOW_EXTERNAL = 4
 HR_CONVERT_NO_SPACE_CHECK = 8
 HR_CONVERT_SHUFFLE = 16
+HR_JOIN_REPLACE = 1
+HR_JOIN_RESUME = 2
+HR_JOIN_NO_SPACE_CHECK = 4
+HR_JOIN_FIRST_ATTRIBUTES = 8
 
 HR_BENCH_DECODE = 0
 HR_BENCH_READ_SEQUENTIAL = 1
@@ -645,6 +649,34 @@ class hr_convert_result(Structure):
     )
 
 
+class hr_join_options(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("flags", c_uint32),
+        ("parts", POINTER(c_char_p)),
+        ("num_parts", c_uint32),
+        ("num_threads", c_uint32),
+        ("output", c_char_p),
+        ("budget_bytes", c_uint64),
+        ("user", c_void_p),
+        ("on_progress", CFUNCTYPE(c_int, c_void_p, POINTER(hr_progress))),
+        ("on_note", CFUNCTYPE(None, c_void_p, c_char_p)),
+    )
+
+
+class hr_join_result(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("num_parts", c_uint32),
+        ("num_samples", c_uint64),
+        ("num_chunks", c_uint64),
+        ("num_segments", c_uint64),
+        ("resumed_samples", c_uint64),
+        ("stored_bytes", c_uint64),
+        ("elapsed_ns", c_int64),
+    )
+
+
 class hr_export_options(Structure):
     _fields_ = (
         ("struct_bytes", c_uint32),
@@ -959,6 +991,7 @@ PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "hr_writer_close": (None, c_void_p),
     "hr_writer_describe": (c_int, c_void_p, POINTER(hr_writer_info), POINTER(hr_error)),
     "hr_convert": (c_int, POINTER(hr_convert_options), POINTER(hr_convert_result), POINTER(hr_error)),
+    "hr_join": (c_int, POINTER(hr_join_options), POINTER(hr_join_result), POINTER(hr_error)),
     "hr_export_npy": (c_int, c_void_p, POINTER(hr_export_options), POINTER(hr_error)),
     "hr_bench": (c_int, c_void_p, POINTER(hr_bench_options), POINTER(hr_bench_result), POINTER(hr_error)),
     "hr_bench_kind_name": (c_char_p, c_uint32),

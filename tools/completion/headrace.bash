@@ -8,6 +8,7 @@ _headrace_words() { # OPTION: the words it takes, or nothing
     --optimize) echo "speed balanced size" ;;
     --io) echo "auto direct libaio cached threads" ;;
     --numa) echo "auto off" ;;
+    --attributes) echo "same first" ;;
     --rank) echo "auto torchrun openmpi slurm headrace" ;;
     --device) echo "host cuda:0" ;;
     esac
