@@ -1,5 +1,5 @@
 /*
- * Options of conversion and export.
+ * Options of conversion, export and comparison.
  */
 #include "convert_options.h"
 
@@ -8,7 +8,9 @@
 #include "options.h"
 #include "shuffle_options.h"
 
-#define DEFAULT_TIMEOUT_NS INT64_C(60000000000)
+#define DEFAULT_TIMEOUT_NS  INT64_C(60000000000)
+#define DEFAULT_DIFFERENCES 10u
+#define MAX_DIFFERENCES     4096u
 
 static hr_status check_convert(const hr_convert_options *o, hr_error *err) {
     const uint32_t known = HR_CONVERT_REPLACE | HR_CONVERT_RESUME | HR_CONVERT_FOLLOW_EXTERNAL |
@@ -60,5 +62,37 @@ hr_status hr__export_options_resolve(const hr_export_options *opts, hr_export_op
         return hr__error_set(err, HR_ERR_INVALID, "the folder has no name");
     if (out->budget_bytes == 0)
         out->budget_bytes = hr_default_budget();
+    return HR_OK;
+}
+
+hr_status hr__compare_options_resolve(const hr_compare_options *opts, hr_compare_options *out,
+                                      hr_error *err) {
+    *out = (hr_compare_options)HR_COMPARE_OPTIONS_INIT;
+    hr_status st = hr__options_copy(opts, offsetof(hr_compare_options, budget_bytes), out,
+                                    sizeof *out, "hr_compare_options", err);
+    if (st != HR_OK)
+        return st;
+    if ((out->flags & ~HR_CONVERT_FOLLOW_EXTERNAL) != 0)
+        return hr__error_set(err, HR_ERR_INVALID, "unknown flags 0x%x",
+                             out->flags & ~HR_CONVERT_FOLLOW_EXTERNAL);
+    if (out->a == NULL || out->a[0] == '\0' || out->b == NULL || out->b[0] == '\0')
+        return hr__error_set(err, HR_ERR_INVALID, "two files are compared: one has no name");
+    if (out->num_fields > 0 && out->fields == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "num_fields is given without its list");
+    if (out->max_differences > MAX_DIFFERENCES)
+        return hr__error_set(err, HR_ERR_INVALID, "max_differences is %u, at most %u are kept",
+                             out->max_differences, MAX_DIFFERENCES);
+    if (out->helper_timeout_ns < 0)
+        return hr__error_set(err, HR_ERR_INVALID, "helper_timeout_ns is negative");
+    if (out->max_differences == 0)
+        out->max_differences = DEFAULT_DIFFERENCES;
+    if (out->budget_bytes == 0)
+        out->budget_bytes = hr_default_budget();
+    if (out->num_threads == 0)
+        out->num_threads = hr__cpu_count();
+    if (out->num_helpers == 0)
+        out->num_helpers = out->num_threads;
+    if (out->helper_timeout_ns == 0)
+        out->helper_timeout_ns = DEFAULT_TIMEOUT_NS;
     return HR_OK;
 }

@@ -58,3 +58,29 @@ void fake_fill(uint32_t *rows, uint64_t slot_bytes, const struct hr__helper_mess
     for (uint64_t i = 0; i < m->n; i++)
         rows[m->slot * (slot_bytes / 4) + i] = (uint32_t)(m->first + i);
 }
+
+int fake_serve(int socket) {
+    struct hr__helper_message m, hello = {.type = HR__HELPER_HELLO, .text = "fake"};
+    uint64_t slot_bytes = 0;
+    uint32_t *rows = NULL;
+    fake_say(socket, &hello);
+    for (bool more = true; more;) {
+        struct hr__helper_message answer = {.type = HR__HELPER_FIELD, .field = fake_field()};
+        int fd = -1;
+        fake_hear(socket, &m, &fd);
+        if (m.type == HR__HELPER_LIST) {
+            fake_say(socket, &answer);
+            answer = (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 1};
+        } else if (m.type == HR__HELPER_OPEN) {
+            rows = fake_map(fd, m.slot_bytes);
+            slot_bytes = m.slot_bytes;
+            answer.type = HR__HELPER_OPENED;
+        } else {
+            fake_fill(rows, slot_bytes, &m);
+            answer = m;
+            answer.type = HR__HELPER_ROWS;
+        }
+        fake_say(socket, &answer);
+    }
+    return 0;
+}

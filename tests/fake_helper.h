@@ -18,5 +18,7 @@ struct hr__helper_field fake_field(void);
 uint32_t *fake_map(int fd, uint64_t slot_bytes);
 /* The rows of a READ, into their slot. */
 void fake_fill(uint32_t *rows, uint64_t slot_bytes, const struct hr__helper_message *m);
+/* The whole conversation, for a program that is started as a helper. */
+int fake_serve(int socket);
 
 #endif

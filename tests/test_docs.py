@@ -27,12 +27,16 @@ def section(command):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """What the examples speak of: X.npy, y.npy, arrays.npz, images.bin; the first block makes train.hrd."""
+    """What the examples speak of: X.npy, y.npy, arrays.npz, images.bin, changed.npy (X, not quite); the first block
+    makes train.hrd."""
     place = tmp_path_factory.mktemp("docs")
     rng = np.random.default_rng(1)
     np.save(place / "X.npy", rng.integers(0, 9, (8000, 8, 8)).astype("float32"))
     np.save(place / "y.npy", rng.integers(0, 10, 8000))
     np.savez_compressed(place / "arrays.npz", X=np.zeros((100, 8)), y=np.arange(100), more=np.arange(3))
+    changed = np.load(place / "X.npy")
+    changed[17, 3, 4] += 1
+    np.save(place / "changed.npy", changed)
     (place / "images.bin").write_bytes(bytes(16 + 50 * 3 * 32 * 32))
     return place
 
@@ -83,6 +87,7 @@ def test_json__of_the_page__has_the_keys_of_the_command(command, folder):
         "split": "headrace split train.hrd --fractions 0.5,0.5 --out a.npy --out b.npy --json",
         "bench": "headrace bench train.hrd --rounds 1 --seconds 20ms --json",
         "join": "headrace join train.hrd -o joined.hrd --json",
+        "compare": "headrace compare X.npy changed.npy --json || [ $? = 4 ]",
         "memory": "headrace memory --json",
         "why-died": f"'{GUARDED}' .headrace pause >/dev/null & "
                     "until [ -s .headrace/*.box ]; do sleep 0.1; done; sleep 0.2; kill -9 $!; wait || true; "

@@ -31,34 +31,6 @@ static char folder[] = "/tmp/headrace-sources-XXXXXX";
 static char self[4096];
 static char target[256];
 
-/* ---- the helper ---- */
-
-static int serve(int socket) {
-    struct hr__helper_message m, hello = {.type = HR__HELPER_HELLO, .text = "fake"};
-    uint64_t slot_bytes = 0;
-    uint32_t *rows = NULL;
-    fake_say(socket, &hello);
-    for (bool more = true; more;) {
-        struct hr__helper_message answer = {.type = HR__HELPER_FIELD, .field = fake_field()};
-        int fd = -1;
-        fake_hear(socket, &m, &fd);
-        if (m.type == HR__HELPER_LIST) {
-            fake_say(socket, &answer);
-            answer = (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 1};
-        } else if (m.type == HR__HELPER_OPEN) {
-            rows = fake_map(fd, m.slot_bytes);
-            slot_bytes = m.slot_bytes;
-            answer.type = HR__HELPER_OPENED;
-        } else {
-            fake_fill(rows, slot_bytes, &m);
-            answer = m;
-            answer.type = HR__HELPER_ROWS;
-        }
-        fake_say(socket, &answer);
-    }
-    return 0;
-}
-
 /* ---- what is converted ---- */
 
 enum input { NPY, RAW, HDF5, SHUFFLED /* raw, by a temporary file */, NUM_INPUTS };
@@ -332,7 +304,7 @@ static int teardown(void **state) {
 
 int main(int argc, char **argv) {
     if (argc == 5)
-        return serve(atoi(argv[2]));
+        return fake_serve(atoi(argv[2]));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(npy__each_system_call_fails__is_an_error),
         cmocka_unit_test(npy__each_allocation_fails__is_an_error),

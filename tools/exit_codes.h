@@ -9,6 +9,7 @@ enum {
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
     EXIT_DAMAGED = 3,      /* stored data are damaged: HR_ERR_CORRUPT */
+    EXIT_DIFFERENT = 4,    /* compare: the two are not equal */
     EXIT_INTERRUPTED = 130 /* 128 + SIGINT, as shells report it */
 };
 

@@ -17,7 +17,7 @@ static const struct {
     {"convert", cmd_convert},   {"info", cmd_info},     {"verify", cmd_verify},
     {"plan", cmd_plan},         {"export", cmd_export}, {"epoch", cmd_epoch},
     {"split", cmd_split},       {"bench", cmd_bench},   {"memory", cmd_memory},
-    {"why-died", cmd_why_died}, {"join", cmd_join},
+    {"why-died", cmd_why_died}, {"join", cmd_join},     {"compare", cmd_compare},
 };
 
 static const char help[] =
@@ -33,6 +33,7 @@ static const char help[] =
     "  split     training, validation, test: lists of samples\n"
     "  bench     what share of this machine's limits a file's epochs reach\n"
     "  join      parts that were written apart become one file\n"
+    "  compare   are two files' arrays equal, bit for bit, or where not\n"
     "  memory    the limit of memory here, who set it, and what is left\n"
     "  why-died  how the last process ended that left a record\n"
     "\n"
@@ -40,7 +41,7 @@ static const char help[] =
     "  headrace --version        the version\n"
     "\n"
     "Sizes: 256M is 256 MiB. Exit codes: 0 done, 1 failed, 2 usage, 3 data are\n"
-    "damaged, 130 interrupted.\n"
+    "damaged, 4 different, 130 interrupted.\n"
     "\n"
     "Example:\n"
     "  headrace convert X.npy y.npy -o train.hrd && headrace info train.hrd\n";

@@ -7,6 +7,7 @@
 #define HEADRACE_H
 
 #include "bench.h"
+#include "compare.h"
 #include "convert.h"
 #include "dataset.h"
 #include "dlpack.h"

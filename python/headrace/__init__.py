@@ -17,6 +17,7 @@ from ._options import Finish
 from ._tensorflow import tensorflow as tensorflow
 from ._torch import torch as torch
 from .batch import Batch
+from .compare import ComparedField, Comparison, Difference, compare
 from .convert import Converted, Damage, convert, export, verify
 from .dataset import Dataset, open as open
 from .errors import *  # noqa: F403
@@ -47,10 +48,13 @@ __version__: str = LIB.hr_version().decode()
 # Without those that `import *` would put in the place of others: open, and the names of frameworks.
 __all__ = [
     "Batch",
+    "ComparedField",
+    "Comparison",
     "Converted",
     "Damage",
     "Dataset",
     "Death",
+    "Difference",
     "Field",
     "Finish",
     "Guard",
@@ -66,6 +70,7 @@ __all__ = [
     "Subset",
     "Writer",
     "bench",
+    "compare",
     "convert",
     "export",
     "from_arrays",

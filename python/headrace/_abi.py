@@ -694,6 +694,72 @@ class hr_export_options(Structure):
     )
 
 
+HR_DIFFERS_VALUES = 1
+HR_DIFFERS_DTYPE = 2
+HR_DIFFERS_SHAPE = 4
+HR_DIFFERS_SAMPLES = 8
+HR_DIFFERS_ONLY_A = 16
+HR_DIFFERS_ONLY_B = 32
+HR_DIFFERENCE_BYTES = 64
+
+
+class hr_difference(Structure):
+    _fields_ = (
+        ("sample", c_uint64),
+        ("element", c_uint64),
+        ("first_byte", c_uint32),
+        ("num_bytes", c_uint32),
+        ("a", c_uint8 * HR_DIFFERENCE_BYTES),
+        ("b", c_uint8 * HR_DIFFERENCE_BYTES),
+    )
+
+
+class hr_compared_field(Structure):
+    _fields_ = (
+        ("differs", c_uint32),
+        ("num_differences", c_uint32),
+        ("a", POINTER(hr_field)),
+        ("b", POINTER(hr_field)),
+        ("num_samples_a", c_uint64),
+        ("num_samples_b", c_uint64),
+        ("compared_samples", c_uint64),
+        ("num_elements", c_uint64),
+        ("num_different", c_uint64),
+        ("differences", POINTER(hr_difference)),
+    )
+
+
+class hr_compare_options(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("flags", c_uint32),
+        ("a", c_char_p),
+        ("b", c_char_p),
+        ("fields", POINTER(c_char_p)),
+        ("num_fields", c_uint32),
+        ("num_threads", c_uint32),
+        ("num_helpers", c_uint32),
+        ("max_differences", c_uint32),
+        ("budget_bytes", c_uint64),
+        ("helper_timeout_ns", c_int64),
+        ("helper_memory_bytes", c_uint64),
+        ("user", c_void_p),
+        ("on_progress", CFUNCTYPE(c_int, c_void_p, POINTER(hr_progress))),
+        ("on_field", CFUNCTYPE(None, c_void_p, POINTER(hr_compared_field))),
+    )
+
+
+class hr_compare_result(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("equal", c_uint32),
+        ("num_fields", c_uint32),
+        ("num_different", c_uint32),
+        ("compared_bytes", c_uint64),
+        ("elapsed_ns", c_int64),
+    )
+
+
 class hr_bench_progress(Structure):
     _fields_ = (
         ("kind", c_int),
@@ -992,6 +1058,7 @@ PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "hr_writer_describe": (c_int, c_void_p, POINTER(hr_writer_info), POINTER(hr_error)),
     "hr_convert": (c_int, POINTER(hr_convert_options), POINTER(hr_convert_result), POINTER(hr_error)),
     "hr_join": (c_int, POINTER(hr_join_options), POINTER(hr_join_result), POINTER(hr_error)),
+    "hr_compare": (c_int, POINTER(hr_compare_options), POINTER(hr_compare_result), POINTER(hr_error)),
     "hr_export_npy": (c_int, c_void_p, POINTER(hr_export_options), POINTER(hr_error)),
     "hr_bench": (c_int, c_void_p, POINTER(hr_bench_options), POINTER(hr_bench_result), POINTER(hr_error)),
     "hr_bench_kind_name": (c_char_p, c_uint32),

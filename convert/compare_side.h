@@ -1,0 +1,58 @@
+/*
+ * One side of a comparison: a .hrd file or other arrays, as columns that can be read at any place.
+ */
+#ifndef HEADRACE_COMPARE_SIDE_H
+#define HEADRACE_COMPARE_SIDE_H
+
+#include "headrace/compare.h"
+
+#include "inputs.h"
+
+#include <stdbool.h>
+
+struct hr__column {
+    hr_field field; /* points into the side */
+    uint64_t num_samples;
+    uint64_t sample_bytes;
+    uint32_t width_bytes; /* of one element, whatever its dtype */
+    uint64_t elements_per_sample;
+    uint64_t granule_samples; /* decoded together */
+    uint32_t max_readers;     /* that are useful side by side; UINT32_MAX: any number */
+    hr_dataset *ds;           /* with `index`, or */
+    uint32_t index;
+    struct hr__source *source;
+};
+
+struct hr__side {
+    const char *path;
+    hr_dataset *ds;
+    struct hr__inputs inputs;    /* of a folder or a pattern */
+    struct hr__source **sources; /* of one file */
+    uint32_t num_sources;
+    struct hr__column *columns;
+    uint32_t num_columns;
+};
+
+/* path must outlive the side. budget_bytes: as of hr_open_options. */
+hr_status hr__side_open(const char *path, const hr_compare_options *opts, uint64_t budget_bytes,
+                        struct hr__side *out, hr_error *err);
+void hr__side_close(struct hr__side *s); /* a zeroed one is fine */
+
+/* NULL: there is no such column. */
+const struct hr__column *hr__side_find(const struct hr__side *s, const char *name);
+
+/* Reads a column for one thread; num_threads of its own may help. */
+struct hr__column_reader {
+    const struct hr__column *column;
+    struct hr__source_reader *reader;
+    uint32_t num_threads;
+};
+
+hr_status hr__column_reader_open(const struct hr__column *column, struct hr__budget *budget,
+                                 uint32_t num_threads, struct hr__column_reader *out,
+                                 hr_error *err);
+hr_status hr__column_read(const struct hr__column_reader *r, uint64_t first, uint64_t n,
+                          uint8_t *dst, hr_error *err);
+void hr__column_reader_close(struct hr__column_reader *r); /* a zeroed one is fine */
+
+#endif
