@@ -202,18 +202,6 @@ done:
     return st;
 }
 
-/* Samples per chunk are known: memory and threads, and the job in the file. */
-static hr_status settle(hr_writer *w, const struct hr__resume_watch *watch, hr_error *err) {
-    hr_status st;
-    w->sink.schema = &w->schema;
-    w->sink.file = &w->partial.file;
-    HR_TRY(make_memory(w, err));
-    HR_TRY(open_job(w, watch, err));
-    w->settled = true;
-done:
-    return st;
-}
-
 /* A job that is resumed has chosen samples per chunk; of a new one the first rows are kept. */
 static hr_status wait_for_rows(hr_writer *w, hr_error *err) {
     const uint64_t limit = w->given_budget_bytes > 0 ? w->given_budget_bytes : hr_default_budget();
@@ -246,11 +234,18 @@ static hr_status build(hr_writer *w, const struct hr__folder_ops *folder, const 
                                           .disk_bytes_per_s = o->disk_bytes_per_s};
     HR_TRY(make_schema(w, fields, num_fields, o, err));
     HR_TRY(hr__job_make(o, &w->schema, &w->job, err));
+    w->sink.schema = &w->schema;
+    w->sink.file = &w->partial.file;
+    if (w->settled) /* a budget that is too small leaves the folder as it was */
+        HR_TRY(make_memory(w, err));
+    const bool ready = w->settled;
     HR_TRY(hr__partial_file_open(folder, path, w->replace, &w->partial, err));
-    if (!w->settled)
+    if (!ready)
         HR_TRY(wait_for_rows(w, err));
+    if (!ready && w->settled)
+        HR_TRY(make_memory(w, err));
     if (w->settled)
-        HR_TRY(settle(w, &(struct hr__resume_watch){o->user, o->on_resume}, err));
+        HR_TRY(open_job(w, &(struct hr__resume_watch){o->user, o->on_resume}, err));
 done:
     return st;
 }
@@ -375,7 +370,9 @@ static hr_status settle_early(hr_writer *w, hr_error *err) {
         return hr__error_no_memory(err, w->schema.num_fields * sizeof *columns, "early rows");
     HR_TRY(hr__schema_set_samples_per_chunk(&w->schema, hr__early_rows_samples_per_chunk(&w->early),
                                             err));
-    HR_TRY(settle(w, &(struct hr__resume_watch){0}, err));
+    HR_TRY(make_memory(w, err));
+    HR_TRY(open_job(w, &(struct hr__resume_watch){0}, err));
+    w->settled = true;
     hr__early_rows_columns(&w->early, columns);
     st = fill_chunks(w, columns, 0, n, err);
 done:
