@@ -35,9 +35,11 @@ hr_status hr__export_type_make(const hr_field *field, struct hr__export_type *ou
     uint32_t own_bytes = hr_dtype_bytes(field->dtype);
     *out = (struct hr__export_type){.num_elements = 1};
     if (field->dtype == HR_VAR_BYTES || field->dtype == HR_VAR_UTF8)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "the field %s has values of different lengths, which .npy cannot hold",
-                             field->name);
+        return hr__error_set(
+            err, HR_ERR_UNSUPPORTED,
+            "the field %s has values of different lengths, which .npy cannot hold; "
+            "leave it out (--fields), or read it in Python (docs/python.md)",
+            field->name);
     out->text = field->dtype == HR_FIXED_UTF8;
     out->width_bytes = own_bytes != 0 ? own_bytes : field->width_bytes;
     out->item_bytes = out->width_bytes;

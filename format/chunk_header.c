@@ -64,10 +64,7 @@ static hr_status whole(const uint8_t *p, size_t n_bytes, const struct hr__chunk_
 }
 
 static uint32_t blocks_of(const struct hr__schema *s) {
-    uint32_t n = s->num_fields;
-    for (uint32_t f = 0; f < s->num_fields; f++)
-        n += hr__dtype_is_variable(s->fields[f].dtype);
-    return n;
+    return s->num_fields + s->num_variable;
 }
 
 static hr_status check_fixed(const uint8_t *p, const struct hr__chunk_header *h,
@@ -186,8 +183,8 @@ static hr_status check_tables(const struct hr__chunk_view *v, const struct hr__s
     uint32_t block = 0;
     for (uint32_t i = 0; i < s->num_fields; i++) {
         const struct hr__schema_field *f = &s->fields[s->block_order[i]];
-        bool variable = hr__dtype_is_variable(f->dtype);
-        for (uint32_t part = variable ? 1 : 0;; part--) {
+        const bool variable = hr__dtype_is_variable(f->dtype);
+        for (uint32_t part = hr__last_part(f);; part--) {
             const uint8_t *p = v->bytes + TABLES_OFF + HR__BLOCK_ENTRY_BYTES * (size_t)block++;
             uint32_t num_frames = hr__get_u32(p + 8);
             struct block_rule rule = {.sample_bytes = variable ? 8 : f->sample_bytes,
@@ -236,14 +233,19 @@ done:
 void hr__chunk_view_block(const struct hr__chunk_view *v, const struct hr__schema *schema,
                           uint32_t field, uint32_t *first_frame, uint32_t *num_frames,
                           uint64_t *off) {
+    (void)schema;
+    hr__chunk_view_part(v, field, HR__PART_VALUES, first_frame, num_frames, off);
+}
+
+void hr__chunk_view_part(const struct hr__chunk_view *v, uint32_t field, uint32_t part,
+                         uint32_t *first_frame, uint32_t *num_frames, uint64_t *off) {
     const uint8_t *p = v->bytes + TABLES_OFF;
     uint32_t frame = 0;
-    (void)schema;
     for (uint32_t b = 0; b < v->header.num_blocks; b++, p += HR__BLOCK_ENTRY_BYTES) {
         *first_frame = frame;
         *num_frames = hr__get_u32(p + 8);
         *off = hr__get_u64(p + 16);
-        if (hr__get_u32(p) == field && hr__get_u32(p + 4) == 0)
+        if (hr__get_u32(p) == field && hr__get_u32(p + 4) == part)
             return;
         frame += *num_frames;
     }
@@ -262,6 +264,10 @@ void hr__chunk_view_frame(const struct hr__chunk_view *v, uint32_t f, uint64_t o
                               .filter = p[17],
                               .element_bytes = p[18],
                               .distance_bytes = hr__get_u32(p + 20)};
+}
+
+uint32_t hr__last_part(const struct hr__schema_field *f) {
+    return hr__dtype_is_variable(f->dtype) ? HR__PART_ENDS : HR__PART_VALUES;
 }
 
 uint32_t hr__frame_samples(uint64_t sample_bytes) {
@@ -289,6 +295,16 @@ static void frame_encode(const struct hr__frame *f, uint8_t *p) {
     hr__put_u32(p + 20, f->distance_bytes);
 }
 
+static uint8_t *block_encode(uint8_t *block, uint32_t field, uint32_t part, uint32_t num_frames,
+                             uint64_t off) {
+    memset(block, 0, HR__BLOCK_ENTRY_BYTES);
+    hr__put_u32(block, field);
+    hr__put_u32(block + 4, part);
+    hr__put_u32(block + 8, num_frames);
+    hr__put_u64(block + 16, off);
+    return block + HR__BLOCK_ENTRY_BYTES;
+}
+
 void hr__chunk_header_encode(const struct hr__chunk_header *h, const struct hr__schema *schema,
                              const uint32_t *frames_per_block, const struct hr__frame *frames,
                              uint8_t *out) {
@@ -307,15 +323,18 @@ void hr__chunk_header_encode(const struct hr__chunk_header *h, const struct hr__
     uint8_t *block = out + TABLES_OFF;
     uint8_t *entry = block + HR__BLOCK_ENTRY_BYTES * (size_t)h->num_blocks;
     uint64_t off = h->header_bytes;
-    for (uint32_t b = 0; b < h->num_blocks; b++, block += HR__BLOCK_ENTRY_BYTES) {
-        memset(block, 0, HR__BLOCK_ENTRY_BYTES);
-        hr__put_u32(block, schema->block_order[b]);
-        hr__put_u32(block + 8, frames_per_block[b]);
-        hr__put_u64(block + 16, off);
-        for (uint32_t i = 0; i < frames_per_block[b]; i++, frames++) {
-            frame_encode(frames, entry);
-            entry += HR__FRAME_ENTRY_BYTES;
-            off += frames->stored_bytes;
+    for (uint32_t i = 0; i < schema->num_fields; i++) {
+        const uint32_t field = schema->block_order[i];
+        for (uint32_t part = hr__last_part(&schema->fields[field]);; part--) {
+            const uint32_t num_frames = *frames_per_block++;
+            block = block_encode(block, field, part, num_frames, off);
+            for (uint32_t k = 0; k < num_frames; k++, frames++) {
+                frame_encode(frames, entry);
+                entry += HR__FRAME_ENTRY_BYTES;
+                off += frames->stored_bytes;
+            }
+            if (part == 0)
+                break;
         }
     }
     hr__put_u64(entry, hr__hash(out, (size_t)(entry - out)));

@@ -5,7 +5,8 @@
  *  1. blocks are those of the schema, in the format's order;
  *  2. frames lie without gaps from header_bytes to chunk_bytes, and every size is in range;
  *  3. the decoded bytes of a block are num_samples x sample_bytes of its field, and every frame but
- *     the last holds frame_samples samples (or is a piece of one sample).
+ *     the last holds frame_samples samples (or is a piece of one sample); of values of variable
+ *     length nothing is known before their ends are (value_ends.h).
  */
 #ifndef HEADRACE_CHUNK_HEADER_H
 #define HEADRACE_CHUNK_HEADER_H
@@ -18,6 +19,9 @@
 #define HR__MAX_FRAME_BYTES        (UINT32_C(1) << 20)
 #define HR__MAX_STORED_FRAME_BYTES (UINT32_C(1) << 21)
 #define HR__FRAME_TARGET_BYTES     65536u
+
+/* The two blocks of a variable-length field; others have values only. */
+enum hr__part_of_field { HR__PART_VALUES = 0, HR__PART_ENDS = 1 };
 
 struct hr__chunk_header {
     uint32_t header_bytes;
@@ -67,15 +71,20 @@ hr_status hr__chunk_header_decode(const uint8_t *bytes, size_t n_bytes,
                                   const struct hr__chunk_expected *expected,
                                   struct hr__chunk_view *out, hr_error *err);
 
-/* The block of a fixed-size field: its first frame and number of frames. */
+/* The block of a field's values: its first frame and number of frames. */
 void hr__chunk_view_block(const struct hr__chunk_view *v, const struct hr__schema *schema,
                           uint32_t field, uint32_t *first_frame, uint32_t *num_frames,
                           uint64_t *off);
+/* The same of either part. */
+void hr__chunk_view_part(const struct hr__chunk_view *v, uint32_t field, uint32_t part,
+                         uint32_t *first_frame, uint32_t *num_frames, uint64_t *off);
 /* Frame f (0 .. num_frames - 1). off is given by the caller: that of the block, then advanced by
  * stored_bytes from frame to frame. */
 void hr__chunk_view_frame(const struct hr__chunk_view *v, uint32_t f, uint64_t off,
                           struct hr__frame *out);
 
+/* The part of a field that comes first in a chunk; those below it follow. */
+uint32_t hr__last_part(const struct hr__schema_field *f);
 /* Samples in every frame of a block but the last, for a field of sample_bytes (0 where a frame is a
  * piece of one sample), as a writer chooses it. */
 uint32_t hr__frame_samples(uint64_t sample_bytes);

@@ -34,6 +34,10 @@ static hr_status check_name(const char *name, hr_error *err) {
     return HR_OK;
 }
 
+static bool is_sequence_type(hr_dtype t) {
+    return hr_dtype_bytes(t) > 0 && t != HR_BOOL;
+}
+
 static hr_status check_type(const struct hr__schema_field *f, hr_error *err) {
     if (!hr__dtype_valid(f->dtype))
         return hr__error_set(err, HR_ERR_INVALID, "field %s has no valid dtype (%d)", f->name,
@@ -45,6 +49,12 @@ static hr_status check_type(const struct hr__schema_field *f, hr_error *err) {
         return hr__error_set(err, HR_ERR_INVALID,
                              "field %s has values of variable length and %u dimensions, expected 0",
                              f->name, f->rank);
+    if (f->element_dtype != 0 && (f->dtype != HR_VAR_BYTES || !is_sequence_type(f->element_dtype)))
+        return hr__error_set(
+            err, HR_ERR_INVALID,
+            "field %s has the element_dtype %d, expected that of a sequence: dtype "
+            "bytes, elements int8 to complex128",
+            f->name, (int)f->element_dtype);
     if (hr__dtype_is_fixed_width(f->dtype) && f->width_bytes > MAX_WIDTH)
         return hr__error_set(err, HR_ERR_INVALID, "field %s has a width of %u bytes, at most %u",
                              f->name, f->width_bytes, MAX_WIDTH);
@@ -156,6 +166,7 @@ hr_status hr__schema_finish(struct hr__schema *s, hr_error *err) {
         HR_TRY(check_type(f, err));
         HR_TRY(measure(f, err));
         s->sample_bytes += f->sample_bytes; /* 4,096 x 2^34 fits */
+        s->num_variable += hr__dtype_is_variable(f->dtype);
     }
     if (s->sample_bytes > HR__MAX_SAMPLE_BYTES)
         return hr__error_set(err, HR_ERR_INVALID,
@@ -181,6 +192,19 @@ static hr_status copy_text(const char *text, char **out, hr_error *err) {
     return HR_OK;
 }
 
+static hr_status check_reserved(const hr_field *f, hr_error *err) {
+    uint64_t any = f->reserved32;
+    for (size_t k = 0; k < sizeof(f->reserved) / sizeof(f->reserved[0]); k++)
+        any |= f->reserved[k];
+    if (any == 0)
+        return HR_OK;
+    return hr__error_set(
+        err, HR_ERR_INVALID,
+        "field %s: hr_field.reserved is not 0; set it to zero, or use the Headrace "
+        "that it was written for",
+        f->name);
+}
+
 hr_status hr__schema_make(const hr_field *fields, uint32_t num_fields, uint32_t samples_per_chunk,
                           struct hr__schema *out, hr_error *err) {
     hr_status st;
@@ -190,13 +214,9 @@ hr_status hr__schema_make(const hr_field *fields, uint32_t num_fields, uint32_t 
         struct hr__schema_field *f = &out->fields[i];
         HR_TRY(check_name(fields[i].name, err));
         HR_TRY(copy_text(fields[i].name, &f->name, err));
-        for (size_t k = 0; k < sizeof(fields[i].reserved) / sizeof(fields[i].reserved[0]); k++)
-            if (fields[i].reserved[k] != 0)
-                HR_TRY(hr__error_set(err, HR_ERR_INVALID,
-                                     "field %s: hr_field.reserved is not 0; set it to zero, or use "
-                                     "the Headrace that it was written for",
-                                     f->name));
+        HR_TRY(check_reserved(&fields[i], err));
         f->dtype = fields[i].dtype;
+        f->element_dtype = fields[i].element_dtype;
         f->rank = fields[i].rank;
         f->width_bytes = fields[i].width_bytes;
         if (f->rank > 0 && fields[i].shape == NULL)
@@ -213,6 +233,16 @@ hr_status hr__schema_make(const hr_field *fields, uint32_t num_fields, uint32_t 
 done:
     hr__schema_free(out);
     return st;
+}
+
+hr_status hr__schema_set_samples_per_chunk(struct hr__schema *s, uint32_t samples_per_chunk,
+                                           hr_error *err) {
+    s->samples_per_chunk = samples_per_chunk;
+    return hash_layout(s, err);
+}
+
+uint32_t hr__value_unit_bytes(const struct hr__schema_field *f) {
+    return f->element_dtype != 0 ? hr_dtype_bytes(f->element_dtype) : 1;
 }
 
 uint32_t hr__samples_per_chunk(uint64_t sample_bytes, uint64_t chunk_bytes) {

@@ -41,15 +41,17 @@ struct hr__schema_field {
     uint32_t width_bytes; /* of one element; 0 for variable-length */
     uint32_t rank;
     uint64_t shape[HR_MAX_RANK];
-    uint64_t num_elements; /* per sample */
-    uint64_t sample_bytes; /* 0 for variable-length */
-    char *attributes_json; /* an object as text, or NULL */
+    uint64_t num_elements;  /* per sample */
+    uint64_t sample_bytes;  /* 0 for variable-length */
+    hr_dtype element_dtype; /* of a sequence; 0: none */
+    char *attributes_json;  /* an object as text, or NULL */
     struct hr__storage storage;
-    struct hr__statistics *statistics; /* NULL: none */
+    struct hr__statistics *statistics; /* of a variable-length field of its lengths; NULL: none */
 };
 
 struct hr__schema {
     uint32_t num_fields;
+    uint32_t num_variable;      /* of these, of variable length */
     uint32_t samples_per_chunk; /* S */
     struct hr__schema_field *fields;
     uint32_t *block_order; /* num_fields indices: fields as their blocks are ordered in a chunk */
@@ -76,6 +78,11 @@ hr_status hr__schema_print_job(const struct hr__schema *s, const char *options_j
  * not there. For comparing jobs. */
 hr_status hr__json_member(const char *json, size_t n_bytes, const char *key, char **out,
                           hr_error *err);
+/* Changes S, and with it the layout hash. */
+hr_status hr__schema_set_samples_per_chunk(struct hr__schema *s, uint32_t samples_per_chunk,
+                                           hr_error *err);
+/* Bytes that the length of every value of a variable-length field is a multiple of. */
+uint32_t hr__value_unit_bytes(const struct hr__schema_field *f);
 /* Samples per chunk that a writer chooses (docs/format.md, 2.3). */
 uint32_t hr__samples_per_chunk(uint64_t sample_bytes, uint64_t chunk_bytes);
 void hr__schema_free(struct hr__schema *s); /* a zeroed schema is fine */

@@ -76,8 +76,13 @@ static json_t *field_json(const struct hr__schema_field *f, bool with_statistics
         bad |= json_object_set_new(o, "width", json_integer(f->width_bytes));
     bad |= json_object_set_new(o, "attributes", object_of(f->attributes_json)) |
            json_object_set_new(o, "storage", storage_json(&f->storage));
+    if (f->element_dtype != 0)
+        bad |=
+            json_object_set_new(o, "element_dtype", json_string(hr_dtype_name(f->element_dtype)));
     if (with_statistics && f->statistics != NULL)
-        bad |= json_object_set_new(o, "statistics", hr__statistics_to_json(f->statistics));
+        bad |= hr__dtype_is_variable(f->dtype)
+                   ? json_object_set_new(o, "lengths", hr__lengths_to_json(f->statistics))
+                   : json_object_set_new(o, "statistics", hr__statistics_to_json(f->statistics));
     if (bad == 0)
         return o;
     json_decref(o);
@@ -220,6 +225,17 @@ static hr_status storage_parse(const json_t *o, struct hr__storage *out, hr_erro
     return out->why_json != NULL ? HR_OK : no_memory(err);
 }
 
+/* Of dtypes that have no elements the key is one of those that are ignored. */
+static hr_status element_parse(const json_t *o, struct hr__schema_field *f, hr_error *err) {
+    const json_t *member = json_object_get(o, "element_dtype");
+    if (member == NULL || f->dtype != HR_VAR_BYTES)
+        return HR_OK;
+    const char *name = json_string_value(member);
+    if (name == NULL || hr_dtype_from_name(name, &f->element_dtype, NULL) != HR_OK)
+        return bad_key(err, "element_dtype", "a known dtype");
+    return HR_OK;
+}
+
 static hr_status field_parse(const json_t *o, struct hr__schema_field *f, hr_error *err) {
     hr_status st;
     uint64_t width = 0;
@@ -234,6 +250,7 @@ static hr_status field_parse(const json_t *o, struct hr__schema_field *f, hr_err
     if (wide && (!hr__json_get_u64(width_json, &width) || width > INT32_MAX))
         return bad_key(err, "width", "a number below 2^31");
     f->width_bytes = (uint32_t)width;
+    HR_TRY(element_parse(o, f, err));
     HR_TRY(shape_parse(json_object_get(o, "shape"), f, err));
     f->name = malloc(strlen(name) + 1);
     if (f->name == NULL)
@@ -245,8 +262,18 @@ done:
     return st;
 }
 
+static hr_status lengths_parse(const json_t *o, struct hr__schema_field *f, hr_error *err) {
+    const json_t *lengths = json_object_get(o, "lengths");
+    hr_status st = lengths != NULL ? hr__lengths_from_json(lengths, &f->statistics, err) : HR_OK;
+    if (st != HR_OK)
+        hr__error_prefix(err, "field %s", f->name);
+    return st;
+}
+
 /* After the sizes are known: labels have one element per sample. */
 static hr_status statistics_parse(const json_t *o, struct hr__schema_field *f, hr_error *err) {
+    if (hr__dtype_is_variable(f->dtype))
+        return lengths_parse(o, f, err);
     const json_t *statistics = json_object_get(o, "statistics");
     if (statistics == NULL || !hr__statistics_wanted(f->dtype))
         return HR_OK;

@@ -4,6 +4,7 @@
  */
 #include "statistics_internal.h"
 
+#include "checked.h"
 #include "dtype.h"
 #include "error.h"
 
@@ -137,6 +138,8 @@ static void merge_runs(struct hr__statistics *a, const struct hr__statistics *b)
 hr_status hr__statistics_merge(struct hr__statistics *a, const struct hr__statistics *b,
                                hr_error *err) {
     hr__moments_merge(a, b);
+    if (!hr__add_u64(a->total, b->total, &a->total))
+        a->total = UINT64_MAX;
     if (!a->labels)
         return HR_OK;
     merge_runs(a, b);

@@ -35,8 +35,20 @@ uint64_t hr__statistics_held_bytes(const struct hr__statistics *s);
 /* out->struct_bytes is respected as hr_dataset_statistics() says. */
 void hr__statistics_get(const struct hr__statistics *s, hr_statistics *out);
 
-/* To and from jansson objects; used by schema.c only. */
+/* Lengths of the values of a variable-length field: the accumulators of uint64 values, and their
+ * sum. NULL if memory is short. */
+struct hr__statistics *hr__lengths_new(void);
+/* The next n values, of which the first begins at `start` and each ends at its entry in ends. */
+void hr__lengths_add(struct hr__statistics *s, const uint64_t *ends, uint64_t n, uint64_t start);
+/* UINT64_MAX where it is more. */
+uint64_t hr__lengths_total(const struct hr__statistics *s);
+void hr__lengths_get(const struct hr__statistics *s, hr_length_statistics *out);
+
+/* To and from jansson objects; used by schema_json.c only. */
 struct json_t;
+struct json_t *hr__lengths_to_json(const struct hr__statistics *s);
+hr_status hr__lengths_from_json(const struct json_t *json, struct hr__statistics **out,
+                                hr_error *err);
 struct json_t *hr__statistics_to_json(const struct hr__statistics *s);
 hr_status hr__statistics_from_json(const struct json_t *json, hr_dtype dtype, bool labels,
                                    struct hr__statistics **out, hr_error *err);

@@ -24,6 +24,7 @@ struct hr__statistics {
     uint64_t runs, longest_run;
     struct hr__run first_run, last_run;
     struct hr__distinct_set distinct;
+    uint64_t total; /* of lengths: their sum, UINT64_MAX where it is more */
 };
 
 /* Counts and moments of count elements, `elements` per sample; first_sample: of the first. */

@@ -8,6 +8,7 @@
 #include "frame_codec.h"
 #include "frame_filter.h"
 #include "superblock.h"
+#include "value_ends.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,71 @@ static void check_blocks(const struct hr__chunk_view *v, const struct hr__schema
     hr__frame_decoder_free(&decoder);
 }
 
+/* The frames of ends, decoded one after the other; false: one of them is not there, or damaged. */
+static bool decode_ends(const struct hr__chunk_view *v, uint32_t field, size_t size,
+                        uint64_t *ends) {
+    const uint32_t all = HR__FEATURE_ZSTD | HR__FEATURES_FILTERS;
+    struct hr__frame_decoder decoder;
+    uint8_t *to = (uint8_t *)ends, *filtered = malloc(HR__MAX_FRAME_BYTES);
+    uint32_t first, n;
+    uint64_t off;
+    bool whole = true;
+    if (filtered == NULL || hr__frame_decoder_init(&decoder, NULL) != HR_OK)
+        abort();
+    hr__chunk_view_part(v, field, HR__PART_ENDS, &first, &n, &off);
+    for (uint32_t i = 0; i < n && whole; i++) {
+        struct hr__frame f;
+        hr__chunk_view_frame(v, first + i, off, &f);
+        uint8_t *decoded = hr__filter_is_in_place(f.filter) ? to : filtered;
+        whole = f.off + f.stored_bytes <= size &&
+                hr__frame_decode(&decoder, &f, v->bytes + f.off, all, decoded, NULL) == HR_OK;
+        if (whole)
+            hr__filter_undo(&f, decoded, to);
+        to += f.decoded_bytes;
+        off += f.stored_bytes;
+    }
+    hr__frame_decoder_free(&decoder);
+    free(filtered);
+    return whole;
+}
+
+/* Ends that are good ascend, and their frames of values hold as many bytes. */
+static void check_ends(const struct hr__chunk_view *v, uint32_t field, const uint64_t *ends) {
+    uint32_t first, n;
+    uint64_t off, decoded = 0;
+    hr_error err = {.status = HR_OK};
+    const hr_status st = hr__value_ends_check(v, field, ends, 1, &err);
+    if (st != HR_OK && (st != HR_ERR_CORRUPT || err.message[0] == '\0'))
+        abort();
+    if (st != HR_OK)
+        return;
+    for (uint32_t i = 0; i < v->header.num_samples; i++)
+        if (ends[i] < hr__value_start(ends, i))
+            abort();
+    hr__chunk_view_part(v, field, HR__PART_VALUES, &first, &n, &off);
+    for (uint32_t i = 0; i < n; i++) {
+        struct hr__frame f;
+        hr__chunk_view_frame(v, first + i, off, &f);
+        decoded += f.decoded_bytes;
+    }
+    if (decoded != ends[v->header.num_samples - 1])
+        abort();
+}
+
+static void check_variable(const struct hr__chunk_view *v, const struct hr__schema *s,
+                           size_t size) {
+    for (uint32_t field = 0; field < s->num_fields; field++) {
+        if (!hr__dtype_is_variable(s->fields[field].dtype))
+            continue;
+        uint64_t *ends = calloc(s->samples_per_chunk, sizeof(*ends));
+        if (ends == NULL)
+            abort();
+        if (decode_ends(v, field, size, ends))
+            check_ends(v, field, ends);
+        free(ends);
+    }
+}
+
 static void run(uint8_t *chunk, size_t size, const struct hr__schema *s) {
     struct hr__chunk_view v;
     hr_error err = {.status = HR_OK};
@@ -93,9 +159,10 @@ static void run(uint8_t *chunk, size_t size, const struct hr__schema *s) {
     struct hr__chunk_expected expected = {
         .schema = s, .max_commit_seq = 1000, .chunk_number = number};
     hr_status st = hr__chunk_header_decode(chunk, size, &expected, &v, &err);
-    if (st == HR_OK)
+    if (st == HR_OK) {
         check_blocks(&v, s, size);
-    else if (err.status != st || err.message[0] == '\0')
+        check_variable(&v, s, size);
+    } else if (err.status != st || err.message[0] == '\0')
         abort();
 }
 

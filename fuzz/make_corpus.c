@@ -183,20 +183,51 @@ static void block_add(struct chunk *c, uint32_t block, const struct hr__schema_f
     free(plain);
 }
 
+static void frame_add(struct chunk *c, uint32_t block, const struct hr__storage *how,
+                      const void *bytes, size_t n_bytes, struct hr__frame_encoder *encoder) {
+    must(hr__frame_encode(encoder, how, bytes, (uint32_t)n_bytes, c->stored + c->stored_bytes,
+                          hr__frame_bound(n_bytes), &c->frames[c->num_frames], NULL) == HR_OK,
+         "a frame");
+    c->stored_bytes += c->frames[c->num_frames++].stored_bytes;
+    c->per_block[block]++;
+}
+
+/* Values of the lengths 0, 3, 6, ... in two frames. */
+static void texts_add(struct chunk *c, uint32_t num_samples, uint8_t filter,
+                      struct hr__frame_encoder *encoder) {
+    const struct hr__storage ends_how = {.codec = HR__CODEC_ZSTD,
+                                         .filter = filter,
+                                         .element_bytes = filter != HR__FILTER_NONE ? 8 : 0,
+                                         .distance_bytes = hr__filter_has_delta(filter) ? 8 : 0};
+    const struct hr__storage values_how = {.codec = HR__CODEC_ZSTD};
+    uint64_t ends[64], end = 0;
+    char values[8192];
+    for (uint32_t i = 0; i < num_samples; i++)
+        ends[i] = end += 3 * (uint64_t)i;
+    memset(values, 'a', sizeof(values));
+    const size_t half = (size_t)ends[num_samples / 2];
+    frame_add(c, 1, &ends_how, ends, num_samples * sizeof(ends[0]), encoder);
+    frame_add(c, 2, &values_how, values, half, encoder);
+    frame_add(c, 2, &values_how, values, (size_t)end - half, encoder);
+}
+
 static void chunk_store(uint32_t which, uint32_t num_samples, uint8_t filter, const char *name) {
     struct hr__schema s;
     struct hr__frame_encoder encoder;
     struct chunk c = {.stored = malloc(8u << 20)};
     must(c.stored != NULL && hr__frame_encoder_init(&encoder, NULL) == HR_OK, "an encoder");
     chunk_schema_make(which, &s);
-    for (uint32_t b = 0; b < s.num_fields; b++)
-        block_add(&c, b, &s.fields[s.block_order[b]], num_samples, filter, &encoder);
+    for (uint32_t b = 0; b < s.num_fields - s.num_variable; b++)
+        block_add(&c, b, &s.fields[s.block_order[b]], num_samples,
+                  s.num_variable == 0 ? filter : HR__FILTER_NONE, &encoder);
+    if (s.num_variable > 0)
+        texts_add(&c, num_samples, filter, &encoder);
     struct hr__chunk_header h = {.num_samples = num_samples,
                                  .commit_seq = 1,
                                  .layout_hash = s.layout_hash,
-                                 .num_blocks = s.num_fields,
+                                 .num_blocks = s.num_fields + s.num_variable,
                                  .num_frames = c.num_frames};
-    h.header_bytes = HR__CHUNK_FIXED_BYTES + HR__BLOCK_ENTRY_BYTES * s.num_fields +
+    h.header_bytes = HR__CHUNK_FIXED_BYTES + HR__BLOCK_ENTRY_BYTES * h.num_blocks +
                      HR__FRAME_ENTRY_BYTES * c.num_frames;
     h.chunk_bytes = h.header_bytes + c.stored_bytes;
     uint8_t *input = malloc(1 + (size_t)h.chunk_bytes);
@@ -254,5 +285,7 @@ int main(int argc, char **argv) {
     chunk_store(0, 64, HR__FILTER_DELTA, "delta");
     chunk_store(0, 64, HR__FILTER_DELTA_BYTE_SHUFFLE, "delta_byte_shuffle");
     chunk_store(1, 1, HR__FILTER_DELTA_BIT_SHUFFLE, "delta_bit_shuffle");
+    chunk_store(3, 16, HR__FILTER_NONE, "texts");
+    chunk_store(3, 16, HR__FILTER_DELTA_BYTE_SHUFFLE, "texts_filtered_ends");
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "checked.h"
 #include "error.h"
 #include "frame_filter.h"
+#include "value_ends.h"
 
 #include <string.h>
 
@@ -129,5 +130,25 @@ hr_status hr__chunk_fetch_frame(struct hr__chunk_fetch *f, uint32_t field,
                             filtered, err));
     hr__filter_undo(frame, filtered, dst);
 done:
+    return hr__dataset_blame(f->ds, f->chunk, field, st, err);
+}
+
+hr_status hr__chunk_fetch_ends(struct hr__chunk_fetch *f, uint32_t field, uint64_t *ends,
+                               hr_error *err) {
+    uint32_t first, count;
+    uint64_t off;
+    uint8_t *dst = (uint8_t *)ends;
+    hr__chunk_view_part(&f->view, field, HR__PART_ENDS, &first, &count, &off);
+    for (uint32_t i = 0; i < count; i++) {
+        struct hr__frame frame;
+        hr__chunk_view_frame(&f->view, first + i, off, &frame);
+        const hr_status st = hr__chunk_fetch_frame(f, field, &frame, dst, err);
+        if (st != HR_OK)
+            return st;
+        dst += frame.decoded_bytes;
+        off += frame.stored_bytes;
+    }
+    const hr_status st = hr__value_ends_check(
+        &f->view, field, ends, hr__value_unit_bytes(&f->ds->footer.schema.fields[field]), err);
     return hr__dataset_blame(f->ds, f->chunk, field, st, err);
 }

@@ -37,4 +37,9 @@ hr_status hr__chunk_fetch_open(struct hr__chunk_fetch *f, uint64_t chunk, hr_err
 hr_status hr__chunk_fetch_frame(struct hr__chunk_fetch *f, uint32_t field,
                                 const struct hr__frame *frame, uint8_t *dst, hr_error *err);
 
+/* The ends of a variable-length field's values in the chunk at hand, one for each sample, checked
+ * against its frames of values. */
+hr_status hr__chunk_fetch_ends(struct hr__chunk_fetch *f, uint32_t field, uint64_t *ends,
+                               hr_error *err);
+
 #endif

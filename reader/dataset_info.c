@@ -4,6 +4,7 @@
 #include "dataset.h"
 
 #include "checked.h"
+#include "dtype.h"
 #include "error.h"
 #include "options.h"
 
@@ -34,7 +35,8 @@ hr_status hr_dataset_field(const hr_dataset *ds, uint32_t index, hr_field *out, 
                       .width_bytes = f->width_bytes,
                       .rank = f->rank,
                       .shape = f->shape,
-                      .attributes_json = f->attributes_json};
+                      .attributes_json = f->attributes_json,
+                      .element_dtype = f->element_dtype};
     return HR_OK;
 }
 
@@ -85,10 +87,41 @@ hr_status hr_dataset_statistics(const hr_dataset *ds, uint32_t field, hr_statist
     hr_statistics found = {.struct_bytes = sizeof(found),
                            .first_nan_sample = UINT64_MAX,
                            .first_inf_sample = UINT64_MAX};
-    if (s != NULL)
+    if (s != NULL && !hr__dtype_is_variable(ds->footer.schema.fields[field].dtype))
         hr__statistics_get(s, &found);
     hr__result_copy(out, &found, sizeof(found));
     return HR_OK;
+}
+
+hr_status hr_dataset_length_statistics(const hr_dataset *ds, uint32_t field,
+                                       hr_length_statistics *out, hr_error *err) {
+    hr_status st = check_field(ds, field, err);
+    if (st != HR_OK)
+        return st;
+    st = hr__result_check(out, offsetof(hr_length_statistics, num_values), sizeof(*out),
+                          "hr_length_statistics", err);
+    if (st != HR_OK)
+        return st;
+    const struct hr__schema_field *f = &ds->footer.schema.fields[field];
+    hr_length_statistics found = {.struct_bytes = sizeof(found)};
+    if (f->statistics != NULL && hr__dtype_is_variable(f->dtype))
+        hr__lengths_get(f->statistics, &found);
+    hr__result_copy(out, &found, sizeof(found));
+    return HR_OK;
+}
+
+/* A lying footer may claim more than fits: then UINT64_MAX. */
+static uint64_t decoded_bytes(const struct hr__footer *f) {
+    uint64_t n = UINT64_MAX;
+    (void)hr__mul_u64(f->num_samples, f->schema.sample_bytes, &n);
+    for (uint32_t i = 0; i < f->schema.num_fields; i++) {
+        const struct hr__schema_field *field = &f->schema.fields[i];
+        if (field->statistics == NULL || !hr__dtype_is_variable(field->dtype))
+            continue;
+        if (!hr__add_u64(n, hr__lengths_total(field->statistics), &n))
+            n = UINT64_MAX;
+    }
+    return n;
 }
 
 hr_status hr_dataset_describe(const hr_dataset *ds, hr_dataset_info *out, hr_error *err) {
@@ -97,8 +130,6 @@ hr_status hr_dataset_describe(const hr_dataset *ds, hr_dataset_info *out, hr_err
     if (st != HR_OK)
         return st;
     const struct hr__footer *f = &ds->footer;
-    uint64_t decoded_bytes = UINT64_MAX; /* a lying footer may claim more than fits */
-    (void)hr__mul_u64(f->num_samples, f->schema.sample_bytes, &decoded_bytes);
     hr_dataset_info info = {
         .struct_bytes = sizeof(info),
         .samples_per_chunk = f->schema.samples_per_chunk,
@@ -106,7 +137,7 @@ hr_status hr_dataset_describe(const hr_dataset *ds, hr_dataset_info *out, hr_err
         .num_samples = f->num_samples,
         .num_chunks = f->num_chunks,
         .num_segments = f->num_segments,
-        .decoded_bytes = decoded_bytes,
+        .decoded_bytes = decoded_bytes(f),
         .file_bytes = ds->file_bytes,
         .dead_bytes = f->dead_bytes,
         .max_chunk_bytes = (uint64_t)f->max_chunk_pages * HR__PAGE_BYTES,

@@ -28,10 +28,15 @@ static void shape_print(const struct hr__schema_field *f, char out[SHAPE_BYTES])
     snprintf(out + used, SHAPE_BYTES - used, ")");
 }
 
+/* Of a sequence that of its elements. */
+static const char *type_name(const struct hr__schema_field *f) {
+    return hr_dtype_name(f->element_dtype != 0 ? f->element_dtype : f->dtype);
+}
+
 static bool same_layout(const struct hr__schema_field *a, const struct hr__schema_field *b) {
     return strcmp(a->name, b->name) == 0 && a->dtype == b->dtype &&
-           a->width_bytes == b->width_bytes && a->rank == b->rank &&
-           memcmp(a->shape, b->shape, a->rank * sizeof(a->shape[0])) == 0;
+           a->width_bytes == b->width_bytes && a->element_dtype == b->element_dtype &&
+           a->rank == b->rank && memcmp(a->shape, b->shape, a->rank * sizeof(a->shape[0])) == 0;
 }
 
 static hr_status check_fields(const hr_dataset *ds, const struct hr__schema *other, hr_error *err) {
@@ -54,8 +59,8 @@ static hr_status check_fields(const hr_dataset *ds, const struct hr__schema *oth
                              "field %u is %s, %s of %u bytes, shape %s, and in the first file %s, "
                              "%s of %u bytes, shape %s; files of one data set need the same fields "
                              "in the same order: convert one of them anew (the first is %s)",
-                             i, b->name, hr_dtype_name(b->dtype), b->width_bytes, b_shape, a->name,
-                             hr_dtype_name(a->dtype), a->width_bytes, a_shape, first_path);
+                             i, b->name, type_name(b), b->width_bytes, b_shape, a->name,
+                             type_name(a), a->width_bytes, a_shape, first_path);
     }
     return HR_OK;
 }

@@ -49,16 +49,6 @@ done:
     return st;
 }
 
-static hr_status check_variable(const struct hr__superblock *superblock, hr_error *err) {
-    if ((superblock->required & HR__FEATURE_VARLEN) == 0)
-        return HR_OK;
-    return hr__error_set(
-        err, HR_ERR_UNSUPPORTED,
-        "it has fields of variable length (feature \"varlen\"), which this version "
-        "(%s) does not read; use a newer Headrace",
-        hr_version());
-}
-
 static hr_status footer_load(hr_dataset *ds, uint32_t number, struct hr__footer *footer,
                              uint64_t *footer_bytes, hr_error *err) {
     hr_status st;
@@ -103,7 +93,6 @@ hr_status hr__part_open(hr_dataset *ds, uint32_t number, const struct hr__folder
         goto done;
     }
     HR_TRY(superblock_load(&ds->files[number], superblock, err));
-    HR_TRY(check_variable(superblock, err));
     HR_TRY(footer_load(ds, number, footer, footer_bytes, err));
 done:
     if (st != HR_OK)

@@ -5,9 +5,10 @@
 #include "chunk_fetch.h"
 
 #include "checked.h"
+#include "dtype.h"
 #include "error.h"
+#include "sorted_wishes.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* The last frame that was not decoded straight into the caller's memory: the next run of rows often
@@ -120,6 +121,11 @@ static hr_status check_call(const hr_dataset *ds, uint32_t field, uint64_t num_s
     if (field >= s->num_fields)
         return hr__error_set(err, HR_ERR_INVALID, "%s: field %u asked for, it has fields 0 to %u",
                              hr__dataset_name(ds), field, s->num_fields - 1);
+    if (hr__dtype_is_variable(s->fields[field].dtype))
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "%s: field %s has values of variable length; read it with "
+                             "hr_dataset_read_values() or hr_dataset_gather_values()",
+                             hr__dataset_name(ds), s->fields[field].name);
     if (!hr__mul_u64(num_samples, s->fields[field].sample_bytes, &needed) || needed > dst_bytes)
         return hr__error_set(err, HR_ERR_INVALID,
                              "%s: dst has %zu bytes, %llu samples of field %s need %llu",
@@ -187,43 +193,8 @@ hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, uint64_t first, uint64
     return st;
 }
 
-struct wanted {
-    uint64_t sample;
-    uint64_t target;
-};
-
-static int by_sample(const void *a, const void *b) {
-    const struct wanted *x = a, *y = b;
-    if (x->sample != y->sample)
-        return x->sample < y->sample ? -1 : 1;
-    return x->target < y->target ? -1 : x->target > y->target;
-}
-
-static hr_status wanted_make(const hr_dataset *ds, struct hr__budget *budget,
-                             const uint64_t *indices, size_t n, struct wanted **out,
-                             hr_error *err) {
-    uint64_t n_bytes;
-    if (!hr__mul_u64(n, sizeof(**out), &n_bytes))
-        return hr__error_set(err, HR_ERR_INVALID, "%zu indices are too many", n);
-    for (size_t i = 0; i < n; i++)
-        if (indices[i] >= ds->footer.num_samples)
-            return hr__error_set(err, HR_ERR_INVALID,
-                                 "%s: index %zu is sample %llu, it has %llu samples",
-                                 hr__dataset_name(ds), i, (unsigned long long)indices[i],
-                                 (unsigned long long)ds->footer.num_samples);
-    struct wanted *w =
-        hr__budget_alloc_raw(budget, (size_t)n_bytes, "a sorted list of indices", err);
-    if (w == NULL)
-        return hr__error_status(err, HR_ERR_NO_MEMORY);
-    for (size_t i = 0; i < n; i++)
-        w[i] = (struct wanted){indices[i], i};
-    qsort(w, n, sizeof(*w), by_sample);
-    *out = w;
-    return HR_OK;
-}
-
 /* Copies of a sample that was asked for more than once: entries w[1 .. same-1] repeat w[0]. */
-static void repeat_row(const struct wanted *w, size_t same, uint8_t *dst, uint64_t sample_bytes) {
+static void repeat_row(const struct hr__wish *w, size_t same, uint8_t *dst, uint64_t sample_bytes) {
     for (size_t i = 1; i < same; i++)
         memcpy(dst + w[i].target * sample_bytes, dst + w[0].target * sample_bytes, sample_bytes);
 }
@@ -231,7 +202,7 @@ static void repeat_row(const struct wanted *w, size_t same, uint8_t *dst, uint64
 /* The next run of consecutive samples within one chunk, at most RUN_SAMPLES: entries used. */
 #define RUN_SAMPLES 256
 
-static size_t next_run(const struct wanted *w, size_t n, uint64_t room, uint64_t *targets,
+static size_t next_run(const struct hr__wish *w, size_t n, uint64_t room, uint64_t *targets,
                        uint32_t *count) {
     size_t used = 0;
     uint64_t limit = hr__min_u64(room, RUN_SAMPLES);
@@ -246,7 +217,7 @@ static size_t next_run(const struct wanted *w, size_t n, uint64_t room, uint64_t
 }
 
 static hr_status gather_sorted(hr_dataset *ds, struct access *a, uint32_t field,
-                               const struct wanted *w, size_t n, uint8_t *dst, hr_error *err) {
+                               const struct hr__wish *w, size_t n, uint8_t *dst, hr_error *err) {
     const struct hr__footer *f = &ds->footer;
     uint64_t targets[RUN_SAMPLES];
     hr_status st = HR_OK;
@@ -278,7 +249,7 @@ static hr_status gather_sorted(hr_dataset *ds, struct access *a, uint32_t field,
 hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field, const uint64_t *indices,
                             size_t num_indices, void *dst, size_t dst_bytes, hr_error *err) {
     struct access a;
-    struct wanted *w = NULL;
+    struct hr__wish *w = NULL;
     hr_status st = check_call(ds, field, num_indices, dst, dst_bytes, err);
     if (st != HR_OK || num_indices == 0)
         return st;
@@ -287,10 +258,10 @@ hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field, const uint64_t *indi
                              hr__dataset_name(ds));
     st = access_begin(&a, ds, err);
     if (st == HR_OK)
-        st = wanted_make(ds, &a.budget, indices, num_indices, &w, err);
+        st = hr__wishes_make(ds, &a.budget, indices, num_indices, &w, err);
     if (st == HR_OK)
         st = gather_sorted(ds, &a, field, w, num_indices, dst, err);
-    hr__budget_free(&a.budget, w, num_indices * sizeof(*w));
+    hr__wishes_free(&a.budget, w, num_indices);
     access_end(&a);
     return st;
 }

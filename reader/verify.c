@@ -12,6 +12,7 @@
 #include "chunk_fetch.h"
 #include "cpu.h"
 #include "default_budget.h"
+#include "dtype.h"
 #include "error.h"
 #include "job_record.h"
 #include "options.h"
@@ -265,23 +266,72 @@ static void report_chunk(struct verify *v, const struct hr__chunk_fetch *f, cons
     report(v, what, err, f->chunk_off, at->chunk, field, at->first_sample + first, count);
 }
 
+/* What one thread works in. */
+struct workplace {
+    uint8_t *frame; /* HR__MAX_FRAME_BYTES */
+    uint64_t *ends; /* one for each of S samples; NULL without fields of variable length */
+    uint32_t num_ends;
+};
+
+static hr_status workplace_make(struct verify *v, struct workplace *w, hr_error *err) {
+    const struct hr__schema *s = &v->ds->footer.schema;
+    *w = (struct workplace){.num_ends = s->num_variable > 0 ? s->samples_per_chunk : 0};
+    w->frame = hr__budget_alloc_raw(&v->budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
+    if (w->frame != NULL && w->num_ends > 0)
+        w->ends = hr__budget_alloc_raw(&v->budget, w->num_ends * sizeof(*w->ends),
+                                       "the ends of values", err);
+    return w->frame != NULL && (w->ends != NULL || w->num_ends == 0) ? HR_OK : err->status;
+}
+
+static void workplace_free(struct verify *v, struct workplace *w) {
+    hr__budget_free(&v->budget, w->ends, w->num_ends * sizeof(*w->ends));
+    hr__budget_free(&v->budget, w->frame, HR__MAX_FRAME_BYTES);
+}
+
+/* False: the ends are damaged, so nothing is known of the values. */
+static bool check_ends(struct verify *v, struct hr__chunk_fetch *f, const struct place *at,
+                       uint32_t field, uint64_t *ends) {
+    hr_error err = {0};
+    const hr_status st = hr__chunk_fetch_ends(f, field, ends, &err);
+    if (st != HR_OK && is_damage(st))
+        report_chunk(v, f, at, field, 0, at->num_samples, &err);
+    else if (st != HR_OK)
+        fail(v, st, &err);
+    return st == HR_OK;
+}
+
+/* The sample whose value has the byte at `byte` of the block. */
+static uint64_t sample_at(const struct verify *v, uint32_t field, const uint64_t *ends,
+                          uint64_t byte) {
+    const struct hr__schema_field *f = &v->ds->footer.schema.fields[field];
+    uint64_t i = 0;
+    if (!hr__dtype_is_variable(f->dtype))
+        return byte / f->sample_bytes;
+    while (ends[i] <= byte)
+        i++;
+    return i;
+}
+
 static void check_field(struct verify *v, struct hr__chunk_fetch *f, const struct place *at,
-                        uint32_t field, uint8_t *scratch) {
+                        uint32_t field, const struct workplace *w) {
     uint32_t first_frame, num_frames;
-    uint64_t off, done = 0, sample_bytes = v->ds->footer.schema.fields[field].sample_bytes;
+    uint64_t off, done = 0;
+    if (hr__dtype_is_variable(v->ds->footer.schema.fields[field].dtype) &&
+        !check_ends(v, f, at, field, w->ends))
+        return;
     hr__chunk_view_block(&f->view, &v->ds->footer.schema, field, &first_frame, &num_frames, &off);
     for (uint32_t i = 0; i < num_frames; i++) {
         struct hr__frame frame;
         hr_error err = {0};
         hr__chunk_view_frame(&f->view, first_frame + i, off, &frame);
-        hr_status st = hr__chunk_fetch_frame(f, field, &frame, scratch, &err);
-        uint64_t first = sample_bytes > 0 ? done / sample_bytes : 0;
-        uint64_t last = sample_bytes > 0 ? (done + frame.decoded_bytes - 1) / sample_bytes
-                                         : at->num_samples - 1;
-        if (st != HR_OK && is_damage(st))
+        hr_status st = hr__chunk_fetch_frame(f, field, &frame, w->frame, &err);
+        if (st != HR_OK && is_damage(st)) {
+            const uint64_t first = sample_at(v, field, w->ends, done);
+            const uint64_t last = sample_at(v, field, w->ends, done + frame.decoded_bytes - 1);
             report_chunk(v, f, at, field, first, last - first + 1, &err);
-        else if (st != HR_OK)
+        } else if (st != HR_OK) {
             fail(v, st, &err);
+        }
         off += frame.stored_bytes;
         done += frame.decoded_bytes;
     }
@@ -300,7 +350,7 @@ static hr_status check_padding(const struct verify *v, const struct hr__chunk_fe
 
 /* False: stop. */
 static bool check_chunk(struct verify *v, struct hr__chunk_fetch *f, uint64_t chunk,
-                        uint8_t *scratch) {
+                        const struct workplace *w) {
     const struct hr__footer *footer = &v->ds->footer;
     struct place at = {.chunk = chunk};
     hr_error err = {0};
@@ -317,7 +367,7 @@ static bool check_chunk(struct verify *v, struct hr__chunk_fetch *f, uint64_t ch
     }
     pages_mark(v, f->chunk_off, f->view.header.chunk_bytes, "chunk");
     for (uint32_t i = 0; i < footer->schema.num_fields; i++)
-        check_field(v, f, &at, i, scratch);
+        check_field(v, f, &at, i, w);
     if (check_padding(v, f, &err) != HR_OK)
         report_chunk(v, f, &at, UINT32_MAX, 0, 0, &err);
     return advance(v, hr__round_up(f->view.header.chunk_bytes, HR__PAGE_BYTES));
@@ -328,19 +378,17 @@ static void *check_chunks(void *arg) {
     struct hr__chunk_fetch f = {0};
     hr_error err = {0};
     hr_status st = hr__chunk_fetch_init(&f, v->ds, &v->budget, &err);
-    uint8_t *scratch = NULL;
-    if (st == HR_OK) {
-        scratch = hr__budget_alloc_raw(&v->budget, HR__MAX_FRAME_BYTES, "a decoded frame", &err);
-        st = scratch != NULL ? HR_OK : err.status;
-    }
+    struct workplace w = {0};
+    if (st == HR_OK)
+        st = workplace_make(v, &w, &err);
     if (st != HR_OK)
         fail(v, st, &err);
     while (st == HR_OK) {
         uint64_t chunk = atomic_fetch_add(&v->next_chunk, 1);
-        if (chunk >= v->ds->footer.num_chunks || !check_chunk(v, &f, chunk, scratch))
+        if (chunk >= v->ds->footer.num_chunks || !check_chunk(v, &f, chunk, &w))
             break;
     }
-    hr__budget_free(&v->budget, scratch, HR__MAX_FRAME_BYTES);
+    workplace_free(v, &w);
     hr__chunk_fetch_free(&f);
     return NULL;
 }
@@ -348,6 +396,8 @@ static void *check_chunks(void *arg) {
 /* As many threads as asked for and as the budget has room for. */
 static hr_status run_threads(struct verify *v, hr_error *err) {
     uint64_t each = (uint64_t)4 * HR__MAX_FRAME_BYTES + ((uint64_t)1 << 18);
+    if (v->ds->footer.schema.num_variable > 0)
+        each += v->ds->footer.schema.samples_per_chunk * sizeof(uint64_t);
     uint64_t left = v->budget.limit_bytes - atomic_load(&v->budget.reserved_bytes);
     uint64_t wanted = v->opts->num_threads != 0 ? v->opts->num_threads : hr__cpu_count();
     uint32_t n =

@@ -169,6 +169,8 @@ class Field:
     attributes: dict = dataclass_field(default_factory=dict)
     storage: dict = dataclass_field(default_factory=dict)
     statistics: dict | None = None
+    element_dtype: str | None = None  # of a sequence
+    lengths: dict | None = None
 
     @property
     def variable(self):
@@ -194,10 +196,19 @@ def parse_field(entry):
     width = DTYPES[dtype][1] or 0
     if dtype.startswith("fixed_"):
         width = integer(entry.get("width"), 0, (1 << 31) - 1, f"field {name!r}: width")
-    for key in ("attributes", "storage", "statistics"):
+    for key in ("attributes", "storage", "statistics", "lengths"):
         check(isinstance(entry.get(key, {}), dict), f"field {name!r}: {key} is not an object")
     statistics = numbers(entry["statistics"]) if "statistics" in entry else None
     result = Field(name, dtype, shape, width, entry.get("attributes", {}), entry.get("storage", {}), statistics)
+    if dtype == "bytes" and "element_dtype" in entry:
+        result.element_dtype = entry["element_dtype"]
+        known = DTYPES.get(result.element_dtype) if isinstance(result.element_dtype, str) else None
+        check(known is not None and known[1] and result.element_dtype != "bool",
+              f"field {name!r}: {result.element_dtype!r} is no type of a sequence's elements")
+    if result.variable and "lengths" in entry:
+        result.lengths = numbers(entry["lengths"])
+        for key in ("values", "empty", "total_bytes"):
+            integer(result.lengths.get(key), 0, (1 << 64) - 1, f"field {name!r}: lengths, {key}")
     check(not result.variable or shape == (), f"field {name!r}: variable-length fields have the shape []")
     return result
 
@@ -585,7 +596,11 @@ class Chunk:
         ends = np.frombuffer(self._block(field, 1)[1], "<u8").tolist()
         sizes, data = self._block(field, 0)
         check_value_frames(sizes, ends, what)
-        return [data[start:end] for start, end in zip([0] + ends[:-1], ends)]
+        values = [data[start:end] for start, end in zip([0] + ends[:-1], ends)]
+        element = self.fields[field].element_dtype
+        check(not element or all(len(value) % DTYPES[element][1] == 0 for value in values),
+              f"{what}: a sequence ends inside an element")
+        return values
 
     def check_all(self):
         for i, f in enumerate(self.fields):
@@ -697,7 +712,9 @@ def as_array(f, num_samples, data):
     shape = (num_samples,) + f.shape
     if f.variable:
         out = np.empty(num_samples, object)
-        out[:] = [value.decode() for value in data] if f.dtype == "utf8" else data
+        for i, value in enumerate(data):
+            out[i] = value.decode() if f.dtype == "utf8" else \
+                np.frombuffer(value, DTYPES[f.element_dtype][2]) if f.element_dtype else value
         return out
     if not f.dtype.startswith("fixed_"):
         return np.frombuffer(data, DTYPES[f.dtype][2]).reshape(shape)

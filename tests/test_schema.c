@@ -95,7 +95,11 @@ static void make__types_and_shapes__by_the_rules(void **state) {
     invalid((hr_field){.name = "x", .dtype = (hr_dtype)0});
     invalid((hr_field){.name = "x", .dtype = (hr_dtype)20});
     valid((hr_field){.name = "x", .dtype = HR_INT8, .reserved = {0}}, 1);
-    invalid((hr_field){.name = "x", .dtype = HR_INT8, .reserved = {0, 0, 0, 1}});
+    invalid((hr_field){.name = "x", .dtype = HR_INT8, .reserved = {0, 0, 1}});
+    invalid((hr_field){.name = "x", .dtype = HR_INT8, .reserved32 = 1});
+    invalid((hr_field){.name = "x", .dtype = HR_INT8, .element_dtype = HR_INT8});
+    invalid((hr_field){.name = "x", .dtype = HR_VAR_BYTES, .element_dtype = (hr_dtype)20});
+    valid((hr_field){.name = "x", .dtype = HR_VAR_BYTES, .element_dtype = HR_COMPLEX128}, 0);
     valid((hr_field){.name = "x", .dtype = HR_FIXED_BYTES, .width_bytes = 12}, 12);
     valid((hr_field){.name = "x", .dtype = HR_FIXED_UTF8, .width_bytes = 0}, 0);
     valid((hr_field){.name = "x", .dtype = HR_FIXED_BYTES, .width_bytes = INT32_MAX}, INT32_MAX);

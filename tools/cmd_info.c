@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "dataset_text.h"
 #include "exit_codes.h"
+#include "info_lengths.h"
 #include "info_why.h"
 #include "json_out.h"
 #include "options.h"
@@ -98,12 +99,14 @@ static json_t *field_json(const info_view *v, uint32_t index) {
         return NULL;
     }
     const json_t *in = footer_field(v, index);
-    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:O?, s:O?, s:o}", "name", field.name, "dtype",
-                     hr_dtype_name(field.dtype), "width_bytes", (json_int_t)field.width_bytes,
-                     "shape", dataset_shape_json(&field), "sample_bytes",
-                     json_out_uint(hr_dataset_sample_bytes(v->ds, index)), "storage",
-                     json_object_get(in, "storage"), "attributes",
-                     json_object_get(in, "attributes"), "statistics", statistics_json(&stats));
+    const char *element = field.element_dtype != 0 ? hr_dtype_name(field.element_dtype) : NULL;
+    return json_pack("{s:s, s:s, s:s?, s:I, s:o, s:o, s:O?, s:O?, s:o, s:o}", "name", field.name,
+                     "dtype", hr_dtype_name(field.dtype), "element_dtype", element, "width_bytes",
+                     (json_int_t)field.width_bytes, "shape", dataset_shape_json(&field),
+                     "sample_bytes", json_out_uint(hr_dataset_sample_bytes(v->ds, index)),
+                     "storage", json_object_get(in, "storage"), "attributes",
+                     json_object_get(in, "attributes"), "statistics", statistics_json(&stats),
+                     "lengths", info_lengths_json(v->ds, index));
 }
 
 static json_t *files_json(const info_view *v) {
@@ -178,14 +181,14 @@ static void print_fields(const info_view *v, int width) {
         if (hr_dataset_field(v->ds, k, &field, NULL) != HR_OK) {
             continue;
         }
-        char shape[DATASET_SHAPE_BYTES];
+        char shape[DATASET_SHAPE_BYTES], dtype[DATASET_DTYPE_BYTES];
         dataset_shape_text(&field, shape);
+        dataset_dtype_text(&field, dtype);
         const json_t *storage = json_object_get(footer_field(v, k), "storage");
         const char *filter = text_of(storage, "filter");
         const bool filtered = filter[0] != '\0' && strcmp(filter, "none") != 0;
-        const uint64_t bytes = hr_dataset_sample_bytes(v->ds, k) * v->info.num_samples;
-        printf("%-*s  %-10s  %-16s  %10s  ", width, field.name, hr_dtype_name(field.dtype), shape,
-               sizes_bytes(bytes).text);
+        printf("%-*s  %-10s  %-16s  %10s  ", width, field.name, dtype, shape,
+               sizes_bytes(info_decoded_bytes(v->ds, k)).text);
         dataset_print_plain(text_of(storage, "codec"));
         dataset_print_plain(filtered ? " + " : "");
         dataset_print_plain(filtered ? filter : "");
@@ -297,6 +300,7 @@ static int print_text(const info_view *v) {
     }
     print_fields(v, width);
     print_statistics(v, width);
+    info_lengths_print(v->ds, width);
     if (v->why) {
         info_why_print(v->ds, v->footer);
     }

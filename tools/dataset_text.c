@@ -31,6 +31,12 @@ void dataset_shape_text(const hr_field *field, char out[DATASET_SHAPE_BYTES]) {
     memcpy(out + used, ")", 2);
 }
 
+void dataset_dtype_text(const hr_field *field, char out[DATASET_DTYPE_BYTES]) {
+    const bool sequence = field->element_dtype != 0;
+    snprintf(out, DATASET_DTYPE_BYTES, "%s%s",
+             hr_dtype_name(sequence ? field->element_dtype : field->dtype), sequence ? "[]" : "");
+}
+
 void dataset_uuid_text(const uint8_t uuid[16], char out[DATASET_UUID_BYTES]) {
     int used = 0;
     for (int i = 0; i < 16; i++) {

@@ -18,6 +18,9 @@
 void dataset_shape_text(const hr_field *field, char out[DATASET_SHAPE_BYTES]);
 
 /** "8-4-4-4-12" in hex. */
+/* As "float32", of a sequence as "int32[]". */
+#define DATASET_DTYPE_BYTES 32
+void dataset_dtype_text(const hr_field *field, char out[DATASET_DTYPE_BYTES]);
 void dataset_uuid_text(const uint8_t uuid[16], char out[DATASET_UUID_BYTES]);
 
 /** Texts of a file go to a terminal without its control characters. */

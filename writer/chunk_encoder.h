@@ -19,13 +19,17 @@ struct hr__chunk_encoder {
     const struct hr__chunk_plan *plan;
     struct hr__budget *budget;
     struct hr__frame_encoder frame_encoder;
-    uint8_t *stored; /* plan->stored_bytes */
+    uint8_t *stored;   /* plan->stored_bytes */
+    uint8_t *gathered; /* HR__MAX_FRAME_BYTES; NULL without fields of variable length */
     struct hr__frame *frames;
     uint32_t *frames_per_block;
     struct hr__statistics **statistics; /* num_fields; NULL where a field has none */
     void **columns;                     /* num_fields: room for fetching rows */
     uint64_t other_bytes;               /* reserved for contexts and statistics */
 };
+
+/* How the ends of a field's values are stored, where the values are compressed. */
+extern const struct hr__storage hr__ends_storage;
 
 /* Bytes that hr__chunk_encoder_init() takes from the budget. */
 uint64_t hr__chunk_encoder_bytes(const struct hr__chunk_plan *plan, int32_t level);

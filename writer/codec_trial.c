@@ -3,6 +3,7 @@
  */
 #include "codec_trial.h"
 
+#include "block_source.h"
 #include "checked.h"
 #include "clock.h"
 #include "codec_choice.h"
@@ -45,8 +46,9 @@ struct trial {
     uint8_t *decoded;
     uint8_t *plain;
     int64_t start_ns;
-    uint64_t sample_bytes_done; /* of the fields so far, the one at hand included */
-    uint64_t decoded_bytes;     /* of the chosen candidates */
+    uint64_t rows_bytes;    /* of all fields in these rows */
+    uint64_t bytes_done;    /* of the fields so far, the one at hand included */
+    uint64_t decoded_bytes; /* of the chosen candidates */
     uint64_t stored_bytes;
 };
 
@@ -143,36 +145,45 @@ static hr_status try_frame(struct trial *t, struct hr__candidate *c, const uint8
     return HR_OK;
 }
 
-static double share_of(const struct trial *t, uint64_t sample_bytes) {
-    return (double)sample_bytes / (double)hr__max_u64(t->schema->sample_bytes, 1);
+/* Bytes of a field in the rows at hand. */
+static uint64_t field_bytes(const struct trial *t, uint32_t field) {
+    uint64_t n = 0;
+    for (uint32_t r = 0; r < t->num_rows; r++)
+        n += hr__rows_field_bytes(t->encoder->plan, t->rows[r], field);
+    return n;
+}
+
+static double share_of(const struct trial *t, uint64_t n_bytes) {
+    return (double)n_bytes / (double)hr__max_u64(t->rows_bytes, 1);
 }
 
 static bool is_late(const struct trial *t) {
     return (double)(hr__now_ns() - t->start_ns) >
-           goals[t->wishes->goal].trial_ns * share_of(t, t->sample_bytes_done);
+           goals[t->wishes->goal].trial_ns * share_of(t, t->bytes_done);
 }
 
 /* The first frames of each chunk, until the field has its share of what is tried. */
 static hr_status try_candidate(struct trial *t, uint32_t field, bool always,
                                struct hr__candidate *c, hr_error *err) {
-    const uint64_t b = t->schema->fields[field].sample_bytes;
-    const double wanted_bytes = TRIED_BYTES * share_of(t, b);
-    const uint64_t full_bytes = b * t->schema->samples_per_chunk;
-    for (uint64_t done = 0; done < full_bytes && (double)c->decoded_bytes < wanted_bytes;
-         done += hr__chunk_plan_frame_bytes(b, full_bytes, done)) {
-        for (uint32_t r = 0; r < t->num_rows; r++) {
-            const uint64_t block_bytes = b * t->rows[r]->num_samples;
-            if (done >= block_bytes || (double)c->decoded_bytes >= wanted_bytes)
+    const double wanted_bytes = TRIED_BYTES * share_of(t, field_bytes(t, field));
+    struct hr__block_source blocks[HR__TRIAL_CHUNKS];
+    for (uint32_t r = 0; r < t->num_rows; r++)
+        blocks[r] = hr__block_source_of(t->encoder->plan, t->rows[r], field, HR__PART_VALUES);
+    for (bool more = true; more;) {
+        more = false;
+        for (uint32_t r = 0; r < t->num_rows && (double)c->decoded_bytes < wanted_bytes; r++) {
+            const uint8_t *src = NULL;
+            const uint32_t n = hr__block_source_next(&blocks[r], t->encoder->gathered, &src);
+            if (n == 0)
                 continue;
             if (!always && is_late(t)) {
                 c->decoded_bytes = 0;
                 return HR_OK;
             }
-            const uint8_t *column = t->rows[r]->bytes + t->encoder->plan->column_off[field];
-            const uint64_t n = hr__chunk_plan_frame_bytes(b, block_bytes, done);
-            const hr_status st = try_frame(t, c, column + done, (uint32_t)n, err);
+            const hr_status st = try_frame(t, c, src, n, err);
             if (st != HR_OK)
                 return st;
+            more = true;
         }
     }
     return HR_OK;
@@ -230,7 +241,7 @@ static hr_status try_field(struct trial *t, uint32_t field, struct field_trial *
 static hr_status choose_field(struct trial *t, uint32_t field, hr_error *err) {
     struct field_trial f;
     list_first(t->schema, field, t->wishes, &f);
-    t->sample_bytes_done += t->schema->fields[field].sample_bytes;
+    t->bytes_done += field_bytes(t, field);
     const hr_status st = try_field(t, field, &f, err);
     if (st != HR_OK)
         return st;
@@ -261,6 +272,8 @@ hr_status hr__trial_choose(struct hr__schema *schema, const struct hr__trial_wis
     const size_t n_bytes = (size_t)encoder->plan->max_frame_bytes;
     /* With one candidate for each field there is nothing to measure. */
     t.num_rows = hr__trial_needed(schema, wishes) ? num_rows : 0;
+    for (uint32_t f = 0; f < schema->num_fields; f++)
+        t.rows_bytes += field_bytes(&t, f);
     t.decoded = hr__writer_alloc(encoder->budget, n_bytes, "a codec trial", &st, err);
     if (st == HR_OK)
         t.plain = hr__writer_alloc(encoder->budget, n_bytes, "a codec trial", &st, err);

@@ -4,6 +4,7 @@
 #include "commit.h"
 
 #include "checked.h"
+#include "dtype.h"
 #include "error.h"
 #include "footer.h"
 #include "frame_filter.h"
@@ -19,6 +20,11 @@ static uint32_t features_of(const struct hr__schema *s) {
         if (s->fields[f].storage.codec == HR__CODEC_ZSTD)
             features |= HR__FEATURE_ZSTD;
         features |= hr__filter_features(s->fields[f].storage.filter);
+        if (!hr__dtype_is_variable(s->fields[f].dtype))
+            continue;
+        features |= HR__FEATURE_VARLEN;
+        if (s->fields[f].storage.codec == HR__CODEC_ZSTD)
+            features |= hr__filter_features(hr__ends_storage.filter);
     }
     return features;
 }

@@ -17,6 +17,8 @@ struct distances {
 };
 
 static struct distances distances_of(const struct hr__schema_field *f) {
+    if (hr__dtype_is_variable(f->dtype))
+        return (struct distances){hr__value_unit_bytes(f), 0};
     const uint64_t width = f->num_elements > 0 ? f->sample_bytes / f->num_elements : 0;
     const uint64_t last = f->rank > 0 ? f->shape[f->rank - 1] : 1;
     if (f->rank == 0)
@@ -53,7 +55,8 @@ static bool is_open(uint8_t number, uint32_t e, int32_t filter, bool few) {
 
 uint32_t hr__field_filters(const struct hr__schema_field *field, int32_t filter, bool few,
                            struct hr__storage out[HR__MAX_FIELD_FILTERS]) {
-    const uint32_t e = hr__dtype_shuffle_bytes(field->dtype);
+    const hr_dtype dtype = field->element_dtype != 0 ? field->element_dtype : field->dtype;
+    const uint32_t e = hr__dtype_shuffle_bytes(dtype);
     const struct distances d = distances_of(field);
     const uint64_t row_bytes = few || d.row_bytes == d.near_bytes ? 0 : d.row_bytes;
     uint32_t n = 0;

@@ -49,6 +49,9 @@ enum hr__job_found {
     HR__JOB_SAME  /* identity, first_chunk_off and the schema's storage are those of the record */
 };
 
+/* job_compare.c: samples per chunk of the record that is in the file, 0 if there is none. */
+hr_status hr__job_peek(const struct hr__file *file, uint32_t *samples_per_chunk, hr_error *err);
+
 /* job_compare.c: the record that is in the file, if it is one of this job. HR_ERR_MISMATCH says
  * what differs; HR_ERR_IO. */
 hr_status hr__job_adopt(struct hr__job *job, struct hr__schema *schema, const struct hr__file *file,

@@ -91,7 +91,8 @@ done:
 }
 
 static bool same_shape(const struct hr__schema_field *a, const struct hr__schema_field *b) {
-    return a->dtype == b->dtype && a->width_bytes == b->width_bytes && a->rank == b->rank &&
+    return a->dtype == b->dtype && a->width_bytes == b->width_bytes &&
+           a->element_dtype == b->element_dtype && a->rank == b->rank &&
            memcmp(a->shape, b->shape, a->rank * sizeof a->shape[0]) == 0;
 }
 
@@ -167,11 +168,10 @@ static void adopt_record(struct hr__job *job, const struct hr__job_record *recor
     job->first_chunk_off = hr__job_first_chunk_off(HR__JOB_OFF, record->json_bytes);
 }
 
-hr_status hr__job_adopt(struct hr__job *job, struct hr__schema *schema, const struct hr__file *file,
-                        enum hr__job_found *found, hr_error *err) {
+/* *found: HR__JOB_SAME where there is a record, of whatever job. */
+static hr_status read_record(const struct hr__file *file, struct hr__job_record *record,
+                             enum hr__job_found *found, hr_error *err) {
     uint8_t header[HR__JOB_HEADER_BYTES];
-    struct hr__job_record record;
-    char *json = NULL;
     hr_status st;
     *found = HR__JOB_NONE;
     const int64_t size = file->ops->size(file->ctx);
@@ -182,12 +182,33 @@ hr_status hr__job_adopt(struct hr__job *job, struct hr__schema *schema, const st
     HR_TRY(hr__file_read_exact(file, header, sizeof header, HR__JOB_OFF, err));
     if (hr__is_zero(header, sizeof header))
         return HR_OK;
-    st = hr__job_record_decode(header, HR__JOB_OFF, &record, err);
+    st = hr__job_record_decode(header, HR__JOB_OFF, record, err);
     /* A record that was cut off while it was written: no chunk can have followed. */
     if (st == HR_ERR_CORRUPT && (uint64_t)size <= HR__DATA_OFF)
         return HR_OK;
-    if (st != HR_OK)
+    if (st == HR_OK)
+        *found = HR__JOB_SAME;
+done:
+    return st;
+}
+
+hr_status hr__job_peek(const struct hr__file *file, uint32_t *samples_per_chunk, hr_error *err) {
+    struct hr__job_record record;
+    enum hr__job_found found;
+    const hr_status st = read_record(file, &record, &found, err);
+    *samples_per_chunk = st == HR_OK && found == HR__JOB_SAME ? record.samples_per_chunk : 0;
+    /* What is wrong with a damaged record is said when it is adopted. */
+    return st == HR_ERR_CORRUPT ? HR_OK : st;
+}
+
+hr_status hr__job_adopt(struct hr__job *job, struct hr__schema *schema, const struct hr__file *file,
+                        enum hr__job_found *found, hr_error *err) {
+    struct hr__job_record record;
+    char *json = NULL;
+    hr_status st = read_record(file, &record, found, err);
+    if (st != HR_OK || *found == HR__JOB_NONE)
         goto done;
+    *found = HR__JOB_NONE;
     HR_TRY(read_json(file, &record, &json, err));
     HR_TRY(compare(job, schema, file->path, &record, json, err));
     adopt_record(job, &record);

@@ -6,6 +6,7 @@
 
 #include "bytes.h"
 #include "checked.h"
+#include "dtype.h"
 #include "error.h"
 #include "frame_filter.h"
 #include "superblock.h"
@@ -86,25 +87,52 @@ static hr_status decode_frame(struct resume *r, const struct hr__frame *frame, u
     return st;
 }
 
+static bool decode_block(struct resume *r, uint32_t field, uint32_t part, uint8_t *dst) {
+    uint32_t first = 0;
+    uint32_t n = 0;
+    uint64_t off = 0;
+    hr__chunk_view_part(&r->view, field, part, &first, &n, &off);
+    for (uint32_t f = first; f < first + n; f++) {
+        struct hr__frame frame;
+        hr__chunk_view_frame(&r->view, f, off, &frame);
+        if (decode_frame(r, &frame, dst) != HR_OK)
+            return false;
+        dst += frame.decoded_bytes;
+        off += frame.stored_bytes;
+    }
+    return true;
+}
+
+/* Ends, and then the values behind those of the fields before. */
+static bool decode_variable(struct resume *r, uint32_t field) {
+    const struct hr__chunk_plan *plan = r->encoder->plan;
+    struct hr__chunk_rows *rows = r->rows;
+    uint64_t *ends = hr__rows_ends(plan, rows, field);
+    uint64_t *places = hr__rows_places(plan, rows, field);
+    if (!decode_block(r, field, HR__PART_ENDS, (uint8_t *)ends) ||
+        hr__value_ends_check(&r->view, field, ends,
+                             hr__value_unit_bytes(&plan->schema->fields[field]), NULL) != HR_OK ||
+        ends[rows->num_samples - 1] > plan->values_bytes - rows->values_bytes)
+        return false;
+    for (uint32_t i = 0; i < rows->num_samples; i++)
+        places[i] = rows->values_bytes + hr__value_start(ends, i);
+    uint8_t *dst = rows->bytes + plan->values_off + rows->values_bytes;
+    rows->values_bytes += ends[rows->num_samples - 1];
+    return decode_block(r, field, HR__PART_VALUES, dst);
+}
+
 /* Every frame of the loaded chunk into the row buffer. */
 static bool decode_chunk(struct resume *r) {
     const struct hr__schema *s = r->sink->schema;
     r->rows->num_samples = r->view.header.num_samples;
     r->rows->first_sample = r->sink->num_samples;
+    r->rows->values_bytes = 0;
     for (uint32_t field = 0; field < s->num_fields; field++) {
         uint8_t *dst = r->rows->bytes + r->encoder->plan->column_off[field];
-        uint32_t first = 0;
-        uint32_t n = 0;
-        uint64_t off = 0;
-        hr__chunk_view_block(&r->view, s, field, &first, &n, &off);
-        for (uint32_t f = first; f < first + n; f++) {
-            struct hr__frame frame;
-            hr__chunk_view_frame(&r->view, f, off, &frame);
-            if (decode_frame(r, &frame, dst) != HR_OK)
-                return false;
-            dst += frame.decoded_bytes;
-            off += frame.stored_bytes;
-        }
+        if (!(hr__dtype_is_variable(s->fields[field].dtype)
+                  ? decode_variable(r, field)
+                  : decode_block(r, field, HR__PART_VALUES, dst)))
+            return false;
     }
     const uint64_t end = r->view.header.chunk_bytes;
     return hr__is_zero(r->encoder->stored + end,

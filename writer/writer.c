@@ -5,19 +5,26 @@
  *  1. the target's name is touched by hr__commit_name() only;
  *  2. nothing is written before the job record, and the record only when storage is chosen: until
  *     then full row buffers are held back for the trial;
- *  3. the first failure is kept, and every later call returns it.
+ *  3. the first failure is kept, and every later call returns it;
+ *  4. until it is settled how many samples a chunk holds, there are early rows (early_rows.h) and
+ *     nothing else: no plan, no pool, no chunk.
  */
 #include "writer_internal.h"
 
 #include "checked.h"
 #include "commit.h"
-#include "default_budget.h"
+#include "dtype.h"
+#include "early_rows.h"
 #include "error.h"
 #include "options.h"
 #include "partial_file.h"
 #include "resume.h"
+#include "rows_check.h"
 #include "writer_memory.h"
 #include "writer_options.h"
+#include "writer_plan.h"
+
+#include "headrace/dataset.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +35,9 @@
 struct hr_writer {
     pid_t pid;
     bool replace;
-    bool begun; /* the job record is on disk, storage is chosen */
+    bool resume;  /* go on with what is there */
+    bool settled; /* samples per chunk are known, and all that follows from them */
+    bool begun;   /* the job record is on disk, storage is chosen */
     bool committed;
     hr_error failure; /* status HR_OK: none */
 
@@ -40,6 +49,10 @@ struct hr_writer {
     struct hr__job job;
     struct hr__chunk_sink sink;
     struct hr__compress_pool pool;
+    struct hr__early_rows early; /* until it is settled */
+    uint64_t given_budget_bytes; /* 0: default */
+    uint64_t chunk_bytes;
+    uint32_t max_threads;
 
     struct hr__chunk_rows *filling; /* NULL: the next row takes a new buffer */
     struct hr__chunk_rows *held[HR__TRIAL_CHUNKS];
@@ -48,6 +61,7 @@ struct hr_writer {
 
     uint64_t num_chunks; /* numbers given so far */
     uint64_t num_samples;
+    uint64_t values_bytes; /* of these, of variable length */
     uint64_t resumed_samples;
     double trial_ratio;
     uint64_t needed_bytes; /* of the budget, as planned */
@@ -85,11 +99,13 @@ static hr_status make_schema(hr_writer *w, const hr_field *fields, uint32_t num_
                              const hr_writer_options *o, hr_error *err) {
     uint32_t samples = o->samples_per_chunk;
     hr_status st = hr__schema_make(fields, num_fields, samples > 0 ? samples : 1, &w->schema, err);
-    if (st != HR_OK || samples > 0)
+    if (st != HR_OK)
         return st;
+    w->settled = samples > 0 || w->schema.num_variable == 0;
+    if (!w->settled || samples > 0)
+        return HR_OK;
     samples = hr__samples_per_chunk(w->schema.sample_bytes, o->chunk_bytes);
-    hr__schema_free(&w->schema);
-    return hr__schema_make(fields, num_fields, samples, &w->schema, err);
+    return hr__schema_set_samples_per_chunk(&w->schema, samples, err);
 }
 
 static hr_status make_totals(hr_writer *w, hr_error *err) {
@@ -103,24 +119,24 @@ static hr_status make_totals(hr_writer *w, hr_error *err) {
     return st;
 }
 
-/* The default grows to what all threads want, up to the stretched one. */
-static uint64_t default_budget(const hr_writer *w, uint32_t max_threads) {
-    struct hr__writer_memory m;
-    const uint64_t normal = hr_default_budget();
-    if (hr__writer_memory_plan(&w->plan, hr__trial_max_level(&w->wishes), max_threads, normal, &m,
-                               NULL) == HR_OK)
-        return normal;
-    const uint64_t stretched = hr__stretched_budget();
-    return hr__max_u64(normal, hr__min_u64(hr__writer_memory_smallest(&m), stretched));
+/* Early rows stay until they are in chunks. */
+static struct hr__writer_wants wants_of(const hr_writer *w) {
+    const uint64_t n = hr__max_u64(w->early.num_samples, 1);
+    return (struct hr__writer_wants){
+        .level = hr__trial_max_level(&w->wishes),
+        .max_threads = w->max_threads,
+        .budget_bytes = w->given_budget_bytes,
+        .chunk_bytes = w->chunk_bytes,
+        .mean_bytes = hr__ceil_div(w->early.num_bytes, n),
+        .held_bytes = w->early.columns != NULL ? hr__early_rows_held_bytes(&w->early) : 0};
 }
 
-static hr_status make_memory(hr_writer *w, const hr_writer_options *o, hr_error *err) {
+static hr_status make_memory(hr_writer *w, hr_error *err) {
+    const struct hr__writer_wants wants = wants_of(w);
     struct hr__writer_memory m;
-    const uint64_t limit =
-        o->budget_bytes > 0 ? o->budget_bytes : default_budget(w, o->num_threads);
+    uint64_t limit = 0;
     hr_status st;
-    HR_TRY(hr__writer_memory_plan(&w->plan, hr__trial_max_level(&w->wishes), o->num_threads, limit,
-                                  &m, err));
+    HR_TRY(hr__writer_plan_make(&w->schema, &wants, &w->plan, &m, &limit, err));
     hr__budget_init(&w->budget, limit);
     w->needed_bytes = hr__writer_memory_needed(&m);
     HR_TRY(hr__budget_reserve(&w->budget, hr__writer_memory_totals(&w->plan), "statistics", err));
@@ -137,7 +153,7 @@ done:
 /* The trial was that of the first run: what its chunks really took stands for it. */
 static double ratio_so_far(const hr_writer *w) {
     const uint64_t stored_bytes = w->sink.end_off - w->job.first_chunk_off;
-    const uint64_t decoded_bytes = w->sink.num_samples * w->schema.sample_bytes;
+    const uint64_t decoded_bytes = w->sink.num_samples * w->schema.sample_bytes + w->values_bytes;
     return stored_bytes > 0 ? (double)decoded_bytes / (double)stored_bytes : 0.0;
 }
 
@@ -157,6 +173,9 @@ static hr_status resume(hr_writer *w, const struct hr__resume_watch *watch, bool
     hr__compress_pool_return(&w->pool, rows);
     if (st != HR_OK)
         goto done;
+    for (uint32_t f = 0; f < w->schema.num_fields; f++)
+        if (hr__dtype_is_variable(w->schema.fields[f].dtype))
+            w->values_bytes += hr__lengths_total(w->schema.fields[f].statistics);
     w->trial_ratio = ratio_so_far(w);
     w->num_chunks = w->sink.num_chunks;
     w->num_samples = w->resumed_samples = w->sink.num_samples;
@@ -169,16 +188,31 @@ done:
 
 static hr_status begin(hr_writer *w, hr_error *err);
 
-static hr_status open_job(hr_writer *w, const hr_writer_options *o, hr_error *err) {
+static hr_status open_job(hr_writer *w, const struct hr__resume_watch *watch, hr_error *err) {
     bool resumed = false;
     hr_status st = HR_OK;
-    if ((o->flags & HR_WRITER_RESUME) != 0)
-        st = resume(w, &(struct hr__resume_watch){o->user, o->on_resume}, &resumed, err);
+    if (w->resume)
+        st = resume(w, watch, &resumed, err);
     if (st != HR_OK || resumed)
         return st;
     HR_TRY(hr__partial_file_empty(&w->partial, err));
     if (w->trial_chunks == 0)
         st = begin(w, err);
+done:
+    return st;
+}
+
+/* A job that is resumed has chosen samples per chunk; of a new one the first rows are kept. */
+static hr_status wait_for_rows(hr_writer *w, hr_error *err) {
+    const uint64_t limit = w->given_budget_bytes > 0 ? w->given_budget_bytes : hr_default_budget();
+    uint32_t samples = 0;
+    hr_status st = HR_OK;
+    if (w->resume)
+        HR_TRY(hr__job_peek(&w->partial.file, &samples, err));
+    if (samples == 0)
+        return hr__early_rows_init(&w->early, &w->schema, w->chunk_bytes, limit, err);
+    w->settled = true;
+    st = hr__schema_set_samples_per_chunk(&w->schema, samples, err);
 done:
     return st;
 }
@@ -189,6 +223,10 @@ static hr_status build(hr_writer *w, const struct hr__folder_ops *folder, const 
     hr_status st;
     w->pid = getpid();
     w->replace = (o->flags & HR_WRITER_REPLACE) != 0;
+    w->resume = (o->flags & HR_WRITER_RESUME) != 0;
+    w->given_budget_bytes = o->budget_bytes;
+    w->chunk_bytes = o->chunk_bytes;
+    w->max_threads = o->num_threads;
     w->wishes = (struct hr__trial_wishes){.codec = o->codec,
                                           .filter = o->filter,
                                           .level = o->level,
@@ -196,12 +234,18 @@ static hr_status build(hr_writer *w, const struct hr__folder_ops *folder, const 
                                           .disk_bytes_per_s = o->disk_bytes_per_s};
     HR_TRY(make_schema(w, fields, num_fields, o, err));
     HR_TRY(hr__job_make(o, &w->schema, &w->job, err));
-    HR_TRY(hr__chunk_plan_make(&w->schema, &w->plan, err));
     w->sink.schema = &w->schema;
     w->sink.file = &w->partial.file;
-    HR_TRY(make_memory(w, o, err));
+    if (w->settled) /* a budget that is too small leaves the folder as it was */
+        HR_TRY(make_memory(w, err));
+    const bool ready = w->settled;
     HR_TRY(hr__partial_file_open(folder, path, w->replace, &w->partial, err));
-    HR_TRY(open_job(w, o, err));
+    if (!ready)
+        HR_TRY(wait_for_rows(w, err));
+    if (!ready && w->settled)
+        HR_TRY(make_memory(w, err));
+    if (w->settled)
+        HR_TRY(open_job(w, &(struct hr__resume_watch){o->user, o->on_resume}, err));
 done:
     return st;
 }
@@ -230,6 +274,8 @@ hr_status hr__writer_open_in(const struct hr__folder_ops *folder, const char *pa
 }
 
 uint64_t hr__writer_keep_to_need(hr_writer *w) {
+    if (!w->settled)
+        return w->given_budget_bytes;
     w->budget.limit_bytes = w->needed_bytes;
     return w->needed_bytes;
 }
@@ -296,17 +342,56 @@ static hr_status next_rows(hr_writer *w, hr_error *err) {
     return HR_OK;
 }
 
-static hr_status append_rows(hr_writer *w, uint64_t n, const void *const *columns, hr_error *err) {
+/* Rows `done` to n - 1 of the columns into chunks. */
+static hr_status fill_chunks(hr_writer *w, const void *const *columns, uint64_t done, uint64_t n,
+                             hr_error *err) {
     hr_status st = hr__compress_pool_failure(&w->pool, err);
-    for (uint64_t done = 0; done < n && st == HR_OK;) {
+    while (done < n && st == HR_OK) {
+        uint64_t took = 0;
         if (w->filling == NULL && (st = next_rows(w, err)) != HR_OK)
             break;
-        const uint64_t took = hr__chunk_rows_add(&w->plan, w->filling, columns, done, n - done);
+        const uint64_t before = w->filling->values_bytes;
+        st = hr__chunk_rows_add(&w->plan, w->filling, columns, done, n - done, &took, err);
         done += took;
         w->num_samples += took;
-        if (w->filling->num_samples == w->schema.samples_per_chunk)
+        w->values_bytes += w->filling->values_bytes - before;
+        if (st == HR_OK && w->filling->num_samples == w->schema.samples_per_chunk)
             st = finish_rows(w, err);
     }
+    return st;
+}
+
+/* The early rows choose samples per chunk, and go where all rows go. */
+static hr_status settle_early(hr_writer *w, hr_error *err) {
+    const uint64_t n = w->early.num_samples;
+    const void **columns = calloc(w->schema.num_fields, sizeof *columns);
+    hr_status st;
+    if (columns == NULL)
+        return hr__error_no_memory(err, w->schema.num_fields * sizeof *columns, "early rows");
+    HR_TRY(hr__schema_set_samples_per_chunk(&w->schema, hr__early_rows_samples_per_chunk(&w->early),
+                                            err));
+    HR_TRY(make_memory(w, err));
+    HR_TRY(open_job(w, &(struct hr__resume_watch){0}, err));
+    w->settled = true;
+    hr__early_rows_columns(&w->early, columns);
+    st = fill_chunks(w, columns, 0, n, err);
+done:
+    free(columns);
+    hr__early_rows_free(&w->early);
+    return st;
+}
+
+static hr_status append_rows(hr_writer *w, uint64_t n, const void *const *columns, hr_error *err) {
+    uint64_t done = 0;
+    hr_status st = HR_OK;
+    if (!w->settled) {
+        HR_TRY(hr__early_rows_add(&w->early, columns, n, &done, err));
+        if (!hr__early_rows_full(&w->early))
+            return HR_OK;
+        HR_TRY(settle_early(w, err));
+    }
+    st = fill_chunks(w, columns, done, n, err);
+done:
     return st;
 }
 
@@ -315,10 +400,11 @@ static hr_status check_columns(const hr_writer *w, uint64_t n, const void *const
     if (columns == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "columns is NULL");
     for (uint32_t f = 0; f < w->schema.num_fields; f++)
-        if (columns[f] == NULL && w->schema.fields[f].sample_bytes > 0)
+        if (columns[f] == NULL && (w->schema.fields[f].sample_bytes > 0 ||
+                                   hr__dtype_is_variable(w->schema.fields[f].dtype)))
             return hr__error_set(err, HR_ERR_INVALID, "the column of field \"%s\" is NULL",
                                  w->schema.fields[f].name);
-    return hr__rows_check(&w->schema, columns, n, w->num_samples, err);
+    return hr__rows_check(&w->schema, columns, n, hr_writer_num_samples(w), err);
 }
 
 hr_status hr_writer_append(hr_writer *w, uint64_t num_samples, const void *const *columns,
@@ -400,13 +486,15 @@ hr_status hr__writer_fetch_wait(hr_writer *w, int64_t timeout_ns, uint64_t *begu
 
 static hr_status write_rest(hr_writer *w, hr_error *err) {
     hr_status st = HR_OK;
+    if (!w->settled)
+        HR_TRY(settle_early(w, err));
     if (!w->begun)
-        st = begin(w, err);
-    if (st != HR_OK)
-        return st;
+        HR_TRY(begin(w, err));
     if (w->filling != NULL)
-        st = finish_rows(w, err);
-    return st == HR_OK ? hr__compress_pool_drain(&w->pool, -1, err) : st;
+        HR_TRY(finish_rows(w, err));
+    st = hr__compress_pool_drain(&w->pool, -1, err);
+done:
+    return st;
 }
 
 hr_status hr_writer_commit(hr_writer *w, hr_error *err) {
@@ -430,6 +518,7 @@ void hr_writer_close(hr_writer *w) {
     /* In a child the threads are not there and the locks may be held: nothing can be given back. */
     if (w == NULL || getpid() != w->pid)
         return;
+    hr__early_rows_free(&w->early);
     hr__compress_pool_close(&w->pool);
     hr__index_builder_free(&w->sink.index);
     hr__partial_file_close(&w->partial);
@@ -443,16 +532,17 @@ void hr_writer_close(hr_writer *w) {
 /* ---- what it is doing ---- */
 
 uint64_t hr_writer_num_samples(const hr_writer *w) {
-    return w != NULL ? w->num_samples : 0;
+    return w != NULL ? w->num_samples + w->early.num_samples : 0;
 }
 
 static void fill_info(hr_writer *w, hr_writer_info *out) {
     *out = (hr_writer_info){
         .struct_bytes = sizeof *out,
-        .samples_per_chunk = w->schema.samples_per_chunk,
-        .num_samples = w->num_samples,
+        .samples_per_chunk = w->settled ? w->schema.samples_per_chunk : 0,
+        .num_samples = hr_writer_num_samples(w),
         .resumed_samples = w->resumed_samples,
-        .decoded_bytes = w->num_samples * w->schema.sample_bytes,
+        .decoded_bytes =
+            w->num_samples * w->schema.sample_bytes + w->values_bytes + w->early.num_bytes,
         .stored_bytes = atomic_load(&w->sink.stored_bytes),
         .budget_bytes = w->budget.limit_bytes,
         .reserved_bytes = atomic_load(&w->budget.reserved_bytes),

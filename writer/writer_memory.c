@@ -36,6 +36,8 @@ bool hr__labels_wanted(const struct hr__schema *schema, uint32_t field) {
 uint64_t hr__statistics_bytes(const struct hr__schema *schema, uint32_t field,
                               uint64_t num_samples) {
     const struct hr__schema_field *f = &schema->fields[field];
+    if (hr__dtype_is_variable(f->dtype))
+        return STATISTICS_BYTES;
     if (!hr__statistics_wanted(f->dtype))
         return 0;
     if (!hr__labels_wanted(schema, field))
@@ -47,10 +49,13 @@ uint64_t hr__statistics_bytes(const struct hr__schema *schema, uint32_t field,
 hr_status hr__statistics_make_all(const struct hr__schema *schema, struct hr__statistics **out,
                                   hr_error *err) {
     for (uint32_t f = 0; f < schema->num_fields; f++) {
+        const hr_dtype dtype = schema->fields[f].dtype;
         out[f] = NULL;
-        if (!hr__statistics_wanted(schema->fields[f].dtype))
+        if (!hr__dtype_is_variable(dtype) && !hr__statistics_wanted(dtype))
             continue;
-        out[f] = hr__statistics_new(schema->fields[f].dtype, hr__labels_wanted(schema, f));
+        out[f] = hr__dtype_is_variable(dtype)
+                     ? hr__lengths_new()
+                     : hr__statistics_new(dtype, hr__labels_wanted(schema, f));
         if (out[f] == NULL)
             return hr__error_no_memory(err, STATISTICS_BYTES, "statistics");
     }
@@ -65,16 +70,25 @@ uint64_t hr__writer_memory_needed(const struct hr__writer_memory *m) {
     return m->fixed_bytes + m->num_threads * m->thread_bytes + m->num_rows * m->rows_bytes;
 }
 
+static void *or_why(void *p, const hr_error *why, hr_status *st, hr_error *err) {
+    if (p != NULL)
+        return p;
+    *st = why->status;
+    if (err != NULL)
+        *err = *why;
+    return NULL;
+}
+
 void *hr__writer_alloc(struct hr__budget *budget, size_t n_bytes, const char *what, hr_status *st,
                        hr_error *err) {
     hr_error why = {.status = HR_ERR_NO_MEMORY};
-    void *p = hr__budget_alloc(budget, n_bytes, what, &why);
-    if (p != NULL)
-        return p;
-    *st = why.status;
-    if (err != NULL)
-        *err = why;
-    return NULL;
+    return or_why(hr__budget_alloc(budget, n_bytes, what, &why), &why, st, err);
+}
+
+void *hr__writer_alloc_raw(struct hr__budget *budget, size_t n_bytes, const char *what,
+                           hr_status *st, hr_error *err) {
+    hr_error why = {.status = HR_ERR_NO_MEMORY};
+    return or_why(hr__budget_alloc_raw(budget, n_bytes, what, &why), &why, st, err);
 }
 
 uint64_t hr__writer_memory_totals(const struct hr__chunk_plan *plan) {
@@ -100,6 +114,18 @@ static bool fits(struct hr__writer_memory *m, uint32_t t, uint64_t budget_bytes)
     return false;
 }
 
+static hr_status too_little(const struct hr__chunk_plan *plan, const struct hr__writer_memory *m,
+                            uint64_t budget_bytes, hr_error *err) {
+    const uint64_t smallest = hr__writer_memory_smallest(m);
+    return hr__error_set(err, HR_ERR_BUDGET,
+                         "writing needs at least %llu bytes of memory (chunks of %u samples, %llu "
+                         "bytes decoded), the budget is %llu: give it at least %llu MiB, or use "
+                         "smaller chunks",
+                         (unsigned long long)smallest, plan->schema->samples_per_chunk,
+                         (unsigned long long)plan->decoded_bytes, (unsigned long long)budget_bytes,
+                         (unsigned long long)hr__ceil_div(smallest, UINT64_C(1) << 20));
+}
+
 hr_status hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t level,
                                  uint32_t max_threads, uint64_t budget_bytes,
                                  struct hr__writer_memory *out, hr_error *err) {
@@ -111,12 +137,12 @@ hr_status hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t leve
     for (uint32_t t = max_threads; t >= 1; t--)
         if (fits(out, t, budget_bytes))
             return HR_OK;
-    const uint64_t smallest = hr__writer_memory_smallest(out);
-    return hr__error_set(err, HR_ERR_BUDGET,
-                         "writing needs at least %llu bytes of memory (chunks of %u samples, %llu "
-                         "bytes decoded), the budget is %llu: give it at least %llu MiB, or use "
-                         "smaller chunks",
-                         (unsigned long long)smallest, plan->schema->samples_per_chunk,
-                         (unsigned long long)plan->decoded_bytes, (unsigned long long)budget_bytes,
-                         (unsigned long long)hr__ceil_div(smallest, UINT64_C(1) << 20));
+    return too_little(plan, out, budget_bytes, err);
+}
+
+uint64_t hr__writer_memory_values(const struct hr__chunk_plan *plan,
+                                  const struct hr__writer_memory *m, uint64_t budget_bytes) {
+    const uint64_t left = budget_bytes - hr__writer_memory_needed(m);
+    /* An encoder's table of frames and header grow with the values, by less than a 256th. */
+    return plan->values_bytes + left / (m->num_threads + m->num_rows) / 256 * 255;
 }

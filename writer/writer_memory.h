@@ -22,6 +22,11 @@ hr_status hr__statistics_make_all(const struct hr__schema *schema, struct hr__st
 void *hr__writer_alloc(struct hr__budget *budget, size_t n_bytes, const char *what, hr_status *st,
                        hr_error *err);
 
+/* The same without setting its bytes: untouched pages of what is only rarely filled cost nothing.
+ */
+void *hr__writer_alloc_raw(struct hr__budget *budget, size_t n_bytes, const char *what,
+                           hr_status *st, hr_error *err);
+
 /* Most bytes of the statistics of all fields over any number of samples. */
 uint64_t hr__writer_memory_totals(const struct hr__chunk_plan *plan);
 
@@ -38,6 +43,10 @@ struct hr__writer_memory {
 hr_status hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t level,
                                  uint32_t max_threads, uint64_t budget_bytes,
                                  struct hr__writer_memory *out, hr_error *err);
+/* Most bytes that values of variable length may take in a chunk, so that the threads and row
+ * buffers planned still fit the budget. */
+uint64_t hr__writer_memory_values(const struct hr__chunk_plan *plan,
+                                  const struct hr__writer_memory *m, uint64_t budget_bytes);
 /* What the threads and row buffers planned take, and all else. */
 uint64_t hr__writer_memory_needed(const struct hr__writer_memory *m);
 /* The smallest budget that works. */

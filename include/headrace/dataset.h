@@ -103,8 +103,8 @@ HR_API HR_NODISCARD hr_status hr_dataset_field(const hr_dataset *ds, uint32_t in
 HR_API HR_NODISCARD hr_status hr_dataset_find_field(const hr_dataset *ds, const char *name,
                                                     uint32_t *out, hr_error *err);
 
-/** Decoded bytes of one sample of a field (UINT32_MAX: of all fields); 0 for no such field. @since
- * 0.1 */
+/** Decoded bytes of one sample of a field (UINT32_MAX: of all fields), values of variable length
+ * not counted; 0 for no such field. @since 0.1 */
 HR_API uint64_t hr_dataset_sample_bytes(const hr_dataset *ds, uint32_t field);
 
 /**
@@ -117,6 +117,17 @@ HR_API uint64_t hr_dataset_sample_bytes(const hr_dataset *ds, uint32_t field);
 HR_API HR_NODISCARD hr_status hr_dataset_statistics(const hr_dataset *ds, uint32_t field,
                                                     hr_statistics *out, hr_error *err);
 
+/**
+ * Lengths of the values of a field of variable length, over all files that have samples; not valid
+ * for other fields, and where one of these files has none. Does not block.
+ * @param out  struct_bytes set by the caller; the rest filled on HR_OK
+ * @return HR_OK, HR_ERR_INVALID
+ * Threads: any. Fork: works. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_length_statistics(const hr_dataset *ds, uint32_t field,
+                                                           hr_length_statistics *out,
+                                                           hr_error *err);
+
 /** What a data set is made of. */
 typedef struct hr_dataset_info {
     uint32_t struct_bytes;      /**< set by the caller */
@@ -127,7 +138,8 @@ typedef struct hr_dataset_info {
     uint64_t num_samples;
     uint64_t num_chunks;
     uint64_t num_segments;
-    uint64_t decoded_bytes;      /**< of all samples */
+    uint64_t decoded_bytes;      /**< of all samples; values of variable length are counted by their
+                                  * length statistics */
     uint64_t file_bytes;         /**< the committed size of all files */
     uint64_t dead_bytes;         /**< of file_bytes, no longer referred to */
     uint64_t max_chunk_bytes;    /**< largest stored chunk, in whole pages */
@@ -191,8 +203,8 @@ HR_API const char *hr_dataset_path(const hr_dataset *ds);
  *
  * @param dst        the caller's memory, C order, shape (num_samples, *field.shape)
  * @param dst_bytes  at least num_samples * hr_dataset_sample_bytes(ds, field)
- * @return HR_OK, HR_ERR_INVALID, HR_ERR_IO, HR_ERR_CORRUPT (dst is then undefined),
- *         HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY
+ * @return HR_OK, HR_ERR_INVALID (a field of variable length, too), HR_ERR_IO, HR_ERR_CORRUPT (dst
+ *         is then undefined), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY
  * Threads: any, side by side. Fork: works.
  * @since 0.1
  */
@@ -213,6 +225,45 @@ HR_API HR_NODISCARD hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, ui
 HR_API HR_NODISCARD hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field,
                                                 const uint64_t *indices, size_t num_indices,
                                                 void *dst, size_t dst_bytes, hr_error *err);
+
+/**
+ * Read samples first .. first + num_samples - 1 of one field of variable length. Blocks on I/O and
+ * decoding. To learn how much room they need, call it with values NULL first: that reads the
+ * lengths only.
+ *
+ * @param offsets         num_samples + 1 entries of the caller's: value i is
+ *                        values[offsets[i]] .. values[offsets[i + 1] - 1]; offsets[0] is 0
+ * @param values          the caller's memory, or NULL: only offsets and values_bytes are wanted
+ * @param capacity_bytes  of it
+ * @param values_bytes    set to what all values take, like the offsets also where capacity_bytes
+ *                        are too few
+ * @return HR_OK, HR_ERR_INVALID (capacity_bytes are too few, a field of fixed size), HR_ERR_IO,
+ *         HR_ERR_CORRUPT (values are then undefined), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET,
+ *         HR_ERR_NO_MEMORY
+ * Threads: any, side by side. Fork: works.
+ * @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_read_values(hr_dataset *ds, uint32_t field, uint64_t first,
+                                                     uint64_t num_samples, int64_t *offsets,
+                                                     void *values, uint64_t capacity_bytes,
+                                                     uint64_t *values_bytes, hr_error *err);
+
+/**
+ * Read any samples of one field of variable length, in any order, with repeats; their values lie
+ * one after the other in the order of the indices.
+ *
+ * @param indices  num_indices sample indices, each below hr_dataset_num_samples()
+ * @param offsets  num_indices + 1 entries of the caller's
+ * @param values, capacity_bytes, values_bytes  as for hr_dataset_read_values()
+ * @return as hr_dataset_read_values()
+ * Threads: any, side by side. Fork: works.
+ * @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_dataset_gather_values(hr_dataset *ds, uint32_t field,
+                                                       const uint64_t *indices, size_t num_indices,
+                                                       int64_t *offsets, void *values,
+                                                       uint64_t capacity_bytes,
+                                                       uint64_t *values_bytes, hr_error *err);
 
 /** One damaged place, as hr_dataset_verify() names it. Pointers are valid during the call only. */
 typedef struct hr_damage {

@@ -31,8 +31,8 @@ typedef enum hr_dtype {
     HR_COMPLEX128 = 15,  /**< two float64: real, imaginary */
     HR_FIXED_BYTES = 16, /**< width_bytes bytes, padded with zeros at the end */
     HR_FIXED_UTF8 = 17,  /**< UTF-8 in width_bytes bytes, padded with zeros at the end */
-    HR_VAR_BYTES = 18,   /**< any number of bytes (specified; not yet written or read) */
-    HR_VAR_UTF8 = 19     /**< any number of bytes of UTF-8 (specified; not yet written or read) */
+    HR_VAR_BYTES = 18, /**< any number of bytes in each sample, or a sequence: see element_dtype */
+    HR_VAR_UTF8 = 19   /**< any number of bytes of UTF-8 in each sample */
 } hr_dtype;
 
 /** Most dimensions of one sample, and most bytes of a field's name. */
@@ -50,7 +50,10 @@ typedef struct hr_field {
     uint32_t rank;         /**< dimensions of one sample, 0..HR_MAX_RANK; 0: a scalar per sample */
     const uint64_t *shape; /**< rank entries; any may be 0 */
     const char *attributes_json; /**< a JSON object as text, or NULL for none */
-    uint64_t reserved[4];        /**< 0; what is added later goes here */
+    hr_dtype element_dtype; /**< of a sequence (HR_VAR_BYTES): what its values consist of, a type of
+                             * numbers; else 0 */
+    uint32_t reserved32;    /**< 0 */
+    uint64_t reserved[3];   /**< 0; what is added later goes here */
 } hr_field;
 
 /**
@@ -98,6 +101,17 @@ typedef struct hr_statistics {
     uint32_t distinct_overflow;   /**< 1: there are more than 65,536 */
     uint32_t looks_sorted;        /**< 1: looks like labels sorted by class (see docs/format.md) */
 } hr_statistics;
+
+/** Lengths of the values of a field of variable length, in bytes, over all samples. */
+typedef struct hr_length_statistics {
+    uint32_t struct_bytes; /**< set by the caller to sizeof(hr_length_statistics) */
+    uint32_t valid;        /**< 1: the figures are there */
+    uint64_t num_values;   /**< one for each sample */
+    uint64_t num_empty;    /**< of these, without a byte */
+    uint64_t total_bytes;
+    uint64_t min_bytes, max_bytes;
+    double mean_bytes, std_bytes; /**< std_bytes is the population standard deviation */
+} hr_length_statistics;
 
 #ifdef __cplusplus
 }

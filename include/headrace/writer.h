@@ -12,6 +12,17 @@ extern "C" {
 
 typedef struct hr_writer hr_writer;
 
+/**
+ * Values of a field of variable length for some samples, as Arrow lays them out: value i is
+ * values[offsets[i]] .. values[offsets[i + 1] - 1]. The first offset need not be 0, so that a part
+ * of a longer column can be given.
+ */
+typedef struct hr_varlen_column {
+    const int64_t *offsets; /**< num_samples + 1, ascending, from 0 on; in bytes */
+    const void *values;     /**< may be NULL where there are no bytes */
+    uint64_t values_bytes;  /**< that may be read there: no offset is larger */
+} hr_varlen_column;
+
 /** What codec and filter to use. The numbers are frozen. */
 typedef enum hr_codec { HR_CODEC_AUTO = 0, HR_CODEC_RAW = 1, HR_CODEC_ZSTD = 2 } hr_codec;
 /** The filters are those of docs/format.md, 6.3; at what distance a delta is taken is always tried.
@@ -50,7 +61,9 @@ typedef struct hr_writer_options {
     uint32_t flags;
     uint64_t budget_bytes;      /**< 0: default, see hr_default_budget() */
     uint32_t num_threads;       /**< compression workers; 0: one per core */
-    uint32_t samples_per_chunk; /**< 0: from chunk_bytes; else 1..65,536 */
+    uint32_t samples_per_chunk; /**< 0: from chunk_bytes, for values of variable length as soon as
+                                 * the first 4 x chunk_bytes or 65,536 samples are there; else
+                                 * 1..65,536 */
     uint64_t chunk_bytes;       /**< decoded; 0: 256 KiB */
     int32_t codec;  /**< hr_codec, for all fields; HR_CODEC_AUTO: tried on real chunks */
     int32_t filter; /**< hr_filter, for all fields; HR_FILTER_AUTO: tried */
@@ -103,11 +116,15 @@ HR_API uint64_t hr_writer_num_samples(const hr_writer *writer);
 /**
  * Append samples: any number, all fields. Blocks while the compression workers are behind.
  *
- * @param columns  one pointer per field, in the order of open: num_samples samples each, C order.
- *                 The caller's; copied before the call returns
- * @return HR_OK; HR_ERR_DATA (a bool that is neither 0 nor 1, text that is not UTF-8; nothing of
- *         this call is written and the writer stays usable); HR_ERR_FORKED; or the first failure of
- *         the writer, which every later call repeats: HR_ERR_IO, HR_ERR_NO_SPACE, HR_ERR_NO_MEMORY
+ * @param columns  one pointer per field, in the order of open: num_samples samples each, C order;
+ * of a field of variable length to an hr_varlen_column. The caller's; copied before the call
+ * returns
+ * @return HR_OK; HR_ERR_DATA (a bool that is neither 0 nor 1, text that is not UTF-8, a sequence
+ *         that ends inside an element) and HR_ERR_INVALID (offsets that do not ascend, or lie
+ *         outside the values): nothing of this call is written and the writer stays usable;
+ *         HR_ERR_FORKED; or the first failure of the writer, which every later call repeats:
+ *         HR_ERR_IO, HR_ERR_NO_SPACE, HR_ERR_NO_MEMORY, HR_ERR_BUDGET (values of variable length
+ *         that make a chunk larger than the budget allows: the message says what to do)
  * Threads: one at a time. Fork: HR_ERR_FORKED in a child. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_writer_append(hr_writer *writer, uint64_t num_samples,
@@ -130,8 +147,8 @@ HR_API void hr_writer_close(hr_writer *writer);
 
 /** What a writer chose and did. */
 typedef struct hr_writer_info {
-    uint32_t struct_bytes; /**< set by the caller */
-    uint32_t samples_per_chunk;
+    uint32_t struct_bytes;      /**< set by the caller */
+    uint32_t samples_per_chunk; /**< 0: not yet chosen (values of variable length) */
     uint64_t num_samples;
     uint64_t resumed_samples; /**< of these, kept from an interrupted job */
     uint64_t decoded_bytes;

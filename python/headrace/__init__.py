@@ -38,6 +38,7 @@ from .memory import (
     tell_once,
     why_died,
 )
+from .ragged import Ragged
 from .ranks import Ranks, rank_from_environment
 from .report import Report
 from .subset import Subset
@@ -65,6 +66,7 @@ __all__ = [
     "Memory",
     "MemoryLowError",
     "MemoryWarning",
+    "Ragged",
     "Ranks",
     "Report",
     "Subset",

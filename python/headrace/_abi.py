@@ -180,7 +180,9 @@ class hr_field(Structure):
         ("rank", c_uint32),
         ("shape", POINTER(c_uint64)),
         ("attributes_json", c_char_p),
-        ("reserved", c_uint64 * 4),
+        ("element_dtype", c_int),
+        ("reserved32", c_uint32),
+        ("reserved", c_uint64 * 3),
     )
 
 
@@ -209,6 +211,20 @@ class hr_statistics(Structure):
         ("num_distinct", c_uint64),
         ("distinct_overflow", c_uint32),
         ("looks_sorted", c_uint32),
+    )
+
+
+class hr_length_statistics(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("valid", c_uint32),
+        ("num_values", c_uint64),
+        ("num_empty", c_uint64),
+        ("total_bytes", c_uint64),
+        ("min_bytes", c_uint64),
+        ("max_bytes", c_uint64),
+        ("mean_bytes", c_double),
+        ("std_bytes", c_double),
     )
 
 
@@ -537,6 +553,14 @@ class hr_loader_report_info(Structure):
         ("overlap_share", c_double),
         ("overlap_known", c_uint32),
         ("reserved2", c_uint32),
+    )
+
+
+class hr_varlen_column(Structure):
+    _fields_ = (
+        ("offsets", POINTER(c_int64)),
+        ("values", c_void_p),
+        ("values_bytes", c_uint64),
     )
 
 
@@ -967,6 +991,31 @@ PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "hr_dataset_find_field": (c_int, c_void_p, c_char_p, POINTER(c_uint32), POINTER(hr_error)),
     "hr_dataset_sample_bytes": (c_uint64, c_void_p, c_uint32),
     "hr_dataset_statistics": (c_int, c_void_p, c_uint32, POINTER(hr_statistics), POINTER(hr_error)),
+    "hr_dataset_length_statistics": (c_int, c_void_p, c_uint32, POINTER(hr_length_statistics), POINTER(hr_error)),
+    "hr_dataset_read_values": (
+        c_int,
+        c_void_p,
+        c_uint32,
+        c_uint64,
+        c_uint64,
+        POINTER(c_int64),
+        c_void_p,
+        c_uint64,
+        POINTER(c_uint64),
+        POINTER(hr_error),
+    ),
+    "hr_dataset_gather_values": (
+        c_int,
+        c_void_p,
+        c_uint32,
+        POINTER(c_uint64),
+        c_size_t,
+        POINTER(c_int64),
+        c_void_p,
+        c_uint64,
+        POINTER(c_uint64),
+        POINTER(hr_error),
+    ),
     "hr_dataset_describe": (c_int, c_void_p, POINTER(hr_dataset_info), POINTER(hr_error)),
     "hr_dataset_num_files": (c_uint32, c_void_p),
     "hr_dataset_file": (c_int, c_void_p, c_uint32, POINTER(hr_file_info), POINTER(hr_error)),

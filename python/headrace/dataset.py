@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from . import _abi, _sizes, errors
 from ._handle import Handle
 from ._library import LIB, as_dict, call, new, path_bytes
+from ._variable import VariableField
 from .field import Field
 from .subset import Subset
 
@@ -74,7 +74,8 @@ class Dataset:
         for index in range(LIB.hr_dataset_num_fields(pointer)):
             described = _abi.hr_field()
             call("hr_dataset_field", pointer, index, ctypes.byref(described))
-            field = Field(self, index, described)
+            variable = described.dtype in (_abi.HR_VAR_BYTES, _abi.HR_VAR_UTF8)
+            field = (VariableField if variable else Field)(self, index, described)
             found[field.name] = field
         return found
 
@@ -173,9 +174,12 @@ class Dataset:
     def __len__(self) -> int:
         return self.num_samples
 
-    def __iter__(self) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    def __iter__(self) -> Iterator[dict[str, Any]]:
         for rows in zip(*self.fields.values(), strict=True):
-            yield dict(zip(self.fields, map(np.asarray, rows), strict=True))
+            yield {
+                name: row if isinstance(row, (str, bytes)) else np.asarray(row)
+                for name, row in zip(self.fields, rows, strict=True)
+            }
 
     def close(self) -> None:
         """Close it, and the loops over its loaders; batches and arrays that are held stay as they are."""

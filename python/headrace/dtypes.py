@@ -88,6 +88,6 @@ def parse(dtype: Any, where: str) -> tuple[int, int]:
     except TypeError as error:
         raise errors.InvalidError(
             f"{where} has the type {dtype!r}, expected one such as 'float32', np.int64, 'bfloat16', 'utf8:16' "
-            f"or 'bytes:8' ({error})"
+            f"or 'bytes:8', or 'utf8', 'bytes' or 'int32[]' of variable length ({error})"
         ) from None
     return from_numpy(made, where)

@@ -34,13 +34,16 @@ class Field:
     ((5, 28, 28), (3, 28, 28), (28,))
     """
 
-    def __init__(self, dataset: Dataset, index: int, described: _abi.hr_field) -> None:
+    def __init__(
+        self, dataset: Dataset, index: int, described: _abi.hr_field, dtype: np.dtype[Any] | None = None
+    ) -> None:
         self._dataset = dataset
         self._index = index
         self.name: str = described.name.decode()
         #: The format's name of the element type: "float32", "fixed_utf8", ...
         self.kind = name_of(described.dtype)
-        self.dtype: np.dtype[Any] = to_numpy(described.dtype, described.width_bytes)
+        #: NumPy's element type; of values of variable length that of `Ragged.values`.
+        self.dtype: np.dtype[Any] = to_numpy(described.dtype, described.width_bytes) if dtype is None else dtype
         self.sample_shape: tuple[int, ...] = tuple(described.shape[: described.rank])
         self.attributes: dict[str, Any] = json.loads(described.attributes_json or b"{}")
 

@@ -6,13 +6,13 @@ import ctypes
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _abi, _columns, _job, _sizes, errors
+from . import _abi, _columns, _job, _sizes, _variable, errors
 from ._handle import Handle
 from ._library import LIB, as_dict, call, new, path_bytes, set_callback
 from ._options import choose, counted
@@ -32,8 +32,15 @@ class _Field:
             spec if isinstance(spec, tuple) and len(spec) == 2 and not isinstance(spec[1], str) else (spec, ())
         )
         self.name = name
-        self.number, self.width = parse(dtype, f"field {name}")
-        self.dtype = to_numpy(self.number, self.width)
+        variable = _variable.parse_kind(dtype, f"field {name}")
+        self.variable = variable is not None
+        if variable is not None:
+            (self.number, self.element), self.width = variable, 0
+            self.dtype = _variable.dtype_of(self.element)
+            self.kind = _variable.kind_of(*variable)
+        else:
+            self.number, self.width = parse(dtype, f"field {name}")
+            self.element, self.dtype = 0, to_numpy(self.number, self.width)
         self.shape = tuple(counted(size, f"shape of field {name}", 0, 2**63) for size in np.atleast_1d(shape).tolist())
         self.attributes = attributes
 
@@ -41,11 +48,20 @@ class _Field:
         entry.name = self.name.encode()
         entry.dtype = self.number
         entry.width_bytes = self.width
+        entry.element_dtype = self.element
         entry.rank = len(self.shape)
         self._shape = (ctypes.c_uint64 * max(1, len(self.shape)))(*self.shape)
         entry.shape = self._shape
         if self.attributes:
             entry.attributes_json = json.dumps(self.attributes).encode()
+
+    def column(self, values: Any) -> tuple[int, int, Any]:
+        """Samples, the pointer that hr_writer_append() takes, and what it points to."""
+        if self.variable:
+            made = _variable.Column(self.name, self.kind, self.dtype, values)
+            return len(made), ctypes.addressof(made.struct), made
+        rows = self.rows(values)
+        return len(rows), rows.ctypes.data, rows
 
     def rows(self, values: Any) -> npt.NDArray[Any]:
         """As the format has them; what would be changed by that is refused."""
@@ -82,7 +98,7 @@ class Writer:
     after an exception there is no such file, and OUT.partial stays for `resume=True`.
 
     :param fields: by name, the element type ("float32", np.int64, "bfloat16", "utf8:16", "bytes:8"), or a pair of it
-        and the shape of one sample
+        and the shape of one sample; for values of variable length "utf8" (or str), "bytes", or such as "int32[]"
     :param attributes: of the data set, anything that JSON holds; `field_attributes` likewise by field
     :param replace: an existing file is replaced at commit
     :param resume: go on with what an interrupted writer of this file has left: `num_samples` says how many samples
@@ -166,8 +182,9 @@ class Writer:
         return as_dict(found)
 
     def append(self, columns: Mapping[str, Any] | None = None, /, **named: Any) -> None:
-        """Append samples: an array of shape `(samples, *sample_shape)` for every field, by name or as a dict. They
-        are copied before it returns. From one thread at a time.
+        """Append samples: an array of shape `(samples, *sample_shape)` for every field, by name or as a dict; of a
+        field of variable length a list of values, or a `Ragged`. They are copied before it returns. From one thread
+        at a time.
 
         :raises DataError: a value that a field cannot hold (text that is no UTF-8); nothing of this call is written
         """
@@ -177,12 +194,12 @@ class Writer:
             raise errors.InvalidError(
                 f"append() was given {', '.join(map(repr, given)) or 'nothing'}, expected {expected}"
             )
-        rows = [field.rows(given[field.name]) for field in self._fields]
-        counts = {len(row) for row in rows}
+        made = [field.column(given[field.name]) for field in self._fields]
+        counts = {count for count, _, _ in made}
         if len(counts) > 1:
-            listed = ", ".join(f"{field.name} {len(row)}" for field, row in zip(self._fields, rows, strict=True))
+            listed = ", ".join(f"{field.name} {count}" for field, (count, _, _) in zip(self._fields, made, strict=True))
             raise errors.InvalidError(f"append() was given different numbers of samples: {listed}; all need the same")
-        pointers = (ctypes.c_void_p * len(rows))(*(row.ctypes.data for row in rows))
+        pointers = (ctypes.c_void_p * len(made))(*(pointer for _, pointer, _ in made))
         with self._handle.use() as pointer:
             call("hr_writer_append", pointer, counts.pop(), pointers)
 
@@ -263,8 +280,14 @@ def from_arrays(
         _job.run(body, watch, os.path.basename(os.fspath(out)), progress=progress)
 
 
-def _stacked(samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {name: np.stack([np.asarray(sample[name]) for sample in samples]) for name in samples[0]}
+def _stacked(samples: Sequence[Mapping[str, Any]], variable: Set[str]) -> dict[str, Any]:
+    """Values of variable length stay a list."""
+    return {
+        name: [sample[name] for sample in samples]
+        if name in variable
+        else np.stack([np.asarray(sample[name]) for sample in samples])
+        for name in samples[0]
+    }
 
 
 def from_iterator(
@@ -276,8 +299,8 @@ def from_iterator(
     options: Mapping[str, Any] | None = None,
 ) -> int:
     """Write what an iterator yields: dicts of one sample each, or with `batched=True` of arrays of some samples each.
-    Returns the number of samples. Without `fields` the first dict decides on types and shapes; texts need a width:
-    fields={"name": "utf8:32"}.
+    Returns the number of samples. Without `fields` the first dict decides on types and shapes; texts need a width, or
+    are of variable length: fields={"name": "utf8:32", "story": "utf8"}.
 
     >>> hr.from_iterator("made.hrd", ({"x": k, "t": [k, k]} for k in range(100)), options={"replace": True})
     100
@@ -294,15 +317,15 @@ def from_iterator(
         arrays = {name: np.asarray(value) if batched else np.asarray(value)[None] for name, value in first.items()}
         fields = {name: _spec_of(name, array) for name, array in arrays.items()}
     with Writer(out, fields, **(options or {})) as writer:
-        for block in _blocks(whole, batched):
+        for block in _blocks(whole, batched, {field.name for field in writer._fields if field.variable}):
             writer.append(block)
         return writer.num_samples
 
 
-def _blocks(samples: Iterable[Mapping[str, Any]], batched: bool) -> Iterator[Mapping[str, Any]]:
+def _blocks(samples: Iterable[Mapping[str, Any]], batched: bool, variable: Set[str]) -> Iterator[Mapping[str, Any]]:
     if batched:
         yield from samples
         return
     iterator = iter(samples)
     while block := list(itertools.islice(iterator, 64)):
-        yield _stacked(block)
+        yield _stacked(block, variable)

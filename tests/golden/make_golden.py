@@ -75,6 +75,8 @@ class Column:
     statistics: dict | None = None
     filter: str = ""  # byte-shuffle where there are element_bytes
     distance_bytes: int = 0
+    element_dtype: str = ""  # of a sequence
+    lengths: dict | None = None
 
     @property
     def how(self):
@@ -146,6 +148,10 @@ class Writer:
                 f["storage"]["distance_bytes"] = c.distance_bytes
             if with_statistics and c.statistics:
                 f["statistics"] = c.statistics
+            if c.element_dtype:
+                f["element_dtype"] = c.element_dtype
+            if with_statistics and c.lengths:
+                f["lengths"] = c.lengths
             result.append(f)
         return result
 
@@ -218,8 +224,9 @@ class Writer:
         for i, c in enumerate(self.columns):
             if c.variable:
                 ends = np.cumsum([len(v) for v in c.data[a:b]]).astype("<u8").tobytes()
-                result.append((i, 1, self.fixed_pieces(ends, 8, 0), UNFILTERED))
-                result.append((i, 0, self.value_pieces(c.data[a:b]), UNFILTERED))
+                ends_how = ("delta+byte-shuffle", 8, 8) if c.element_dtype else UNFILTERED
+                result.append((i, 1, self.fixed_pieces(ends, 8, 0), ends_how))
+                result.append((i, 0, self.value_pieces(c.data[a:b]), c.how))
         return result
 
     def chunk(self, number, a, b):
@@ -315,6 +322,12 @@ def statistics(c):
     if x.ndim == 1 and x.dtype.kind in "biu" and c.dtype != "bfloat16":
         s["labels"] = labels(x)
     return s
+
+
+def lengths(c):
+    n = np.array([len(value) for value in c.data], float)
+    return {"values": len(n), "empty": int((n == 0).sum()), "total_bytes": int(n.sum()), "min": int(n.min()),
+            "max": int(n.max()), "mean": float(n.mean()), "m2": float(((n - n.mean()) ** 2).sum())}
 
 
 def first_sample(mask):
@@ -445,6 +458,22 @@ def varlen():
     return write_once("varlen", columns, 3, codec="zstd")
 
 
+def sequences():
+    """Sequences of numbers, filtered by the size of their elements, with statistics of lengths."""
+    rng = np.random.default_rng(7)
+    sizes = [0, 5, 300, 1, 0, 40, 2, 20_000, 7, 3]
+    tokens = [rng.integers(0, 500, n).astype("<i4").tobytes() for n in sizes]
+    waves = [np.cumsum(rng.normal(size=n)).astype("<f2").tobytes() for n in reversed(sizes)]
+    columns = [Column("tokens", "bytes", tokens, element_bytes=4, element_dtype="int32"),
+               Column("label", "int16", np.arange(10).astype("<i2")),
+               Column("wave", "bytes", waves, element_bytes=2, distance_bytes=2, filter="delta+byte-shuffle",
+                      element_dtype="float16")]
+    for c in columns:
+        if c.variable:
+            c.lengths = lengths(c)
+    return write_once("sequences", columns, 4, codec="zstd")
+
+
 def big_job():
     x = Column("x", "int16", np.arange(4).astype("<i2"))
     return write_once("big_job", [x], 3, job_options={"note": "long " * 12_400})
@@ -495,8 +524,8 @@ def filters_large():
     return write_once("filters_large", columns, 2, codec="zstd")
 
 
-FILES = [raw_scalar, mixed, empty, zero_bytes, large_sample, text, two_segments, appended, varlen, big_job, filters,
-         filters_large]
+FILES = [raw_scalar, mixed, empty, zero_bytes, large_sample, text, two_segments, appended, varlen, sequences, big_job,
+         filters, filters_large]
 SPARSE = {"empty"}  # stored as the spans that are not zero, to keep the repository small
 
 

@@ -1,0 +1,168 @@
+"""Fields of variable length: how they are named, written and read."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _abi, _rows, _sizes, errors
+from ._library import as_dict, call, new
+from .dtypes import name_of, parse, to_numpy
+from .field import Field
+from .ragged import Ragged
+
+_NAMES = {"utf8": _abi.HR_VAR_UTF8, "str": _abi.HR_VAR_UTF8, "bytes": _abi.HR_VAR_BYTES}
+_TYPES: dict[Any, str] = {str: "utf8", bytes: "bytes"}
+_BLOCK_SAMPLES = 1024  # that iteration reads at once
+
+
+def parse_kind(dtype: Any, where: str) -> tuple[int, int] | None:
+    """The format's type, and that of a sequence's elements, else 0; None where the type is of fixed size."""
+    named = _TYPES.get(dtype, dtype) if isinstance(dtype, type) else dtype
+    if not isinstance(named, str):
+        return None
+    if named in _NAMES:
+        return _NAMES[named], 0
+    if named.endswith("[]"):
+        return _abi.HR_VAR_BYTES, parse(named[:-2], where)[0]
+    return None
+
+
+def kind_of(number: int, element: int) -> str:
+    """The reverse: "utf8", "bytes", "int32[]"."""
+    return f"{name_of(element)}[]" if element else name_of(number)
+
+
+def dtype_of(element: int) -> np.dtype[Any]:
+    return to_numpy(element, 0) if element else np.dtype(np.uint8)
+
+
+class Column:
+    """Values as hr_writer_append() takes them; keeps what the struct points to."""
+
+    def __init__(self, name: str, kind: str, dtype: np.dtype[Any], values: Any) -> None:
+        self.name, self.kind, self.dtype = name, kind, dtype
+        ragged = values if isinstance(values, Ragged) else self._joined(values)
+        if ragged.kind != kind:
+            raise errors.InvalidError(f"{name} was appended as {ragged.kind}, and its field is {kind}")
+        self._values = np.ascontiguousarray(ragged.values, dtype)
+        self._offsets = np.ascontiguousarray(ragged.offsets * dtype.itemsize)
+        self.struct = _abi.hr_varlen_column(
+            self._offsets.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)), self._values.ctypes.data, self._values.nbytes
+        )
+
+    def _joined(self, values: Any) -> Ragged:
+        parts = [self._part(value) for value in values]
+        offsets = np.zeros(len(parts) + 1, np.int64)
+        np.cumsum([len(part) for part in parts], out=offsets[1:])
+        if self.dtype == np.uint8 and not self.kind.endswith("[]"):
+            return Ragged(offsets, b"".join(parts), self.kind)
+        return Ragged(offsets, np.concatenate(parts) if parts else np.empty(0, self.dtype), self.kind)
+
+    def _part(self, value: Any) -> Any:
+        if self.kind == "utf8" and isinstance(value, str):
+            return value.encode("utf-8", "surrogatepass")
+        if self.kind in ("utf8", "bytes"):
+            if isinstance(value, (bytes, bytearray, memoryview)):
+                return bytes(value)
+            raise errors.InvalidError(f"{self.name} was appended with a {type(value).__name__}, expected {self.kind}")
+        array = np.asarray(value)
+        if array.ndim != 1:
+            raise errors.InvalidError(
+                f"{self.name} was appended with a value of shape {array.shape}, expected one sequence for each sample"
+            )
+        if array.dtype != self.dtype and array.size and not np.can_cast(array.dtype, self.dtype, "same_kind"):
+            raise errors.InvalidError(
+                f"{self.name} was appended as {array.dtype}, and its field is {self.kind}, which cannot hold every "
+                "such value; convert it first (.astype)"
+            )
+        return array.astype(self.dtype, copy=False)
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+
+class VariableField(Field):
+    """A field whose values differ in length. Read it like any other: an integer index gives a `str`, `bytes` or an
+    array, a slice or a list of indices a `headrace.Ragged`."""
+
+    def __init__(self, dataset: Any, index: int, described: _abi.hr_field) -> None:
+        element = described.element_dtype
+        super().__init__(dataset, index, described, dtype_of(element))
+        self.kind = kind_of(described.dtype, element)
+
+    @property
+    def lengths(self) -> dict[str, Any] | None:
+        """Figures of the values' lengths, made when they were written (`hr_length_statistics` of the C API: num_values,
+        num_empty, total_bytes, min_bytes, max_bytes, mean_bytes, std_bytes); None where a file has none."""
+        found = new(_abi.hr_length_statistics)
+        with self._dataset._handle.use() as pointer:
+            call("hr_dataset_length_statistics", pointer, self._index, ctypes.byref(found))
+        return as_dict(found) if found.valid else None
+
+    @property
+    def sample_bytes(self) -> int:
+        """Decoded bytes of one sample: of the longest value, where the lengths are known, else 0."""
+        lengths = self.lengths
+        return lengths["max_bytes"] if lengths else 0
+
+    @property
+    def nbytes(self) -> int:
+        """Decoded bytes of all values, where the lengths are known, else 0."""
+        lengths = self.lengths
+        return lengths["total_bytes"] if lengths else 0
+
+    def read(self, first: int = 0, num_samples: int | None = None) -> Any:
+        """Samples `first`, `first + 1`, ... whatever the budget says; `num_samples` None: to the end."""
+        length = self._dataset.num_samples
+        count = length - first if num_samples is None else num_samples
+        if first < 0 or count < 0 or first + count > length:
+            raise errors.InvalidError(
+                f"{count} samples from {first} of {self.name} were asked for, expected some of its {length}"
+            )
+        return self._fetch(count, "hr_dataset_read_values", (first, count), None)
+
+    def _fetch(self, count: int, function: str, which: tuple[Any, ...], most_bytes: int | None) -> Ragged:
+        """First the offsets, which say how much there is to come."""
+        offsets = np.zeros(count + 1, np.int64)
+        needed = ctypes.c_uint64()
+        where = (offsets.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)),)
+        with self._dataset._handle.use() as pointer:
+            call(function, pointer, self._index, *which, *where, None, 0, ctypes.byref(needed))
+            if most_bytes is not None and needed.value > most_bytes:
+                raise errors.BudgetError(
+                    f"{count} samples of {self.name} take {_sizes.text(needed.value)}, more than the budget of "
+                    f"{_sizes.text(most_bytes)}; index fewer, open the data set with a larger budget, or call read(), "
+                    "which takes them whatever the budget says"
+                )
+            values = np.empty(needed.value // self.dtype.itemsize, self.dtype)
+            call(
+                function, pointer, self._index, *which, *where, values.ctypes.data, values.nbytes, ctypes.byref(needed)
+            )
+        return Ragged(offsets // self.dtype.itemsize, values, self.kind)
+
+    def __getitem__(self, index: Any) -> Any:
+        rows = _rows.find(index, len(self), self.name)
+        most = self._dataset.budget_bytes
+        if rows.indices is None:
+            found = self._fetch(rows.count, "hr_dataset_read_values", (rows.first, rows.count), most)
+        else:
+            indices = np.ascontiguousarray(rows.indices)
+            listed = indices.ctypes.data_as(ctypes.POINTER(ctypes.c_uint64))
+            found = self._fetch(rows.count, "hr_dataset_gather_values", (listed, rows.count), most)
+        if not rows.then:
+            return found
+        return found[rows.then[0]] if len(rows.then) == 1 else np.asarray(found)[rows.then]
+
+    def __iter__(self) -> Iterator[Any]:
+        for first in range(0, len(self), _BLOCK_SAMPLES):
+            yield from self.read(first, min(_BLOCK_SAMPLES, len(self) - first))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError(f"{self.name} lies in a file: an array of it is a copy")
+        return np.asarray(self[:], dtype)

@@ -1,0 +1,171 @@
+"""Fields of variable length in Python: texts, bytes, sequences of numbers."""
+
+import pickle
+
+import pytest
+
+np = pytest.importorskip("numpy", minversion="1.24")
+
+import decoder  # noqa: E402
+from python_package import hr  # noqa: E402
+
+COUNT = 2000
+FIELDS = {"t": "utf8", "b": "bytes", "s": "int32[]", "h": "float16[]", "y": "int64"}
+
+
+def sample(i):
+    return {"t": "Käse 七 " * (i % 7), "b": bytes([i % 256]) * (i * 31 % 200),
+            "s": np.arange(i % 50, dtype="i4") * i, "h": np.full(i % 3, i % 11, "f2"), "y": i}
+
+
+def columns(first, end):
+    return {name: [sample(i)[name] for i in range(first, end)] for name in FIELDS}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    made = tmp_path_factory.mktemp("variable") / "v.hrd"
+    with hr.Writer(made, FIELDS, chunk_bytes="32K") as writer:
+        for first in range(0, COUNT, 300):
+            writer.append(columns(first, min(first + 300, COUNT)))
+    return made
+
+
+@pytest.fixture
+def data(path):
+    with hr.open(path) as opened:
+        yield opened
+
+
+def same(found, wanted):
+    assert type(found) is type(wanted)
+    assert found.dtype == wanted.dtype if isinstance(wanted, np.ndarray) else True
+    assert np.array_equal(found, wanted) if isinstance(wanted, np.ndarray) else found == wanted
+
+
+@pytest.mark.parametrize("name", ["t", "b", "s", "h"])
+def test_field__every_kind_of_index__is_what_was_written(data, name):
+    field = data[name]
+    assert (len(field), field.shape, field.sample_shape) == (COUNT, (COUNT,), ())
+    wanted = [sample(i)[name] for i in range(COUNT)]
+    for i in (0, 7, 999, -1):
+        same(field[i], wanted[i])
+    for found, listed in [(field[:], wanted), (field[100:700], wanted[100:700]), (field[::-3], wanted[::-3]),
+                          (field[[5, 1900, 5, 0]], [wanted[k] for k in (5, 1900, 5, 0)]),
+                          (field[data["y"][:] < 4], wanted[:4]), (field[9:9], []), (list(field), wanted)]:
+        assert len(found) == len(listed)
+        for one, other in zip(found, listed, strict=True):
+            same(one, other)
+
+
+def test_field__kinds_and_lengths__are_told(data):
+    assert [field.kind for field in data.fields.values()] == ["utf8", "bytes", "int32[]", "float16[]", "int64"]
+    sizes = [4 * (i % 50) for i in range(COUNT)]
+    lengths = data["s"].lengths
+    assert (lengths["total_bytes"], lengths["min_bytes"], lengths["max_bytes"]) == (sum(sizes), 0, 196)
+    assert lengths["num_empty"] == sizes.count(0)
+    assert lengths["mean_bytes"] == pytest.approx(np.mean(sizes))
+    assert lengths["std_bytes"] == pytest.approx(np.std(sizes))
+    assert data["s"].statistics is None and data["s"].nbytes == sum(sizes)
+    assert data.info()["decoded_bytes"] == sum(field.nbytes for field in data.fields.values())
+
+
+def test_samples__of_all_fields__are_a_dict(data):
+    for i in (0, 1234):
+        for name, value in data[i].items():
+            assert np.array_equal(value, sample(i)[name])
+    for i, row in zip(range(5), data, strict=False):
+        assert row["t"] == sample(i)["t"] and row["y"] == i
+
+
+def test_ragged__offsets_and_values__fit(data):
+    found = data["s"][10:13]
+    assert found.lengths.tolist() == [10, 11, 12] and found.values.dtype == np.int32
+    assert np.array_equal(found.values[found.offsets[1] : found.offsets[2]], sample(11)["s"])
+    assert found[1:].tolist()[0].tolist() == sample(11)["s"].tolist()
+    assert np.asarray(data["t"][:3]).tolist() == [sample(i)["t"] for i in range(3)]
+    with pytest.raises(IndexError, match="value 3 was asked for, there are 3"):
+        found[3]
+
+
+def test_ragged__appended_again__is_the_same(data, tmp_path):
+    with hr.Writer(tmp_path / "a.hrd", {"s": "int32[]", "t": str}) as writer:
+        writer.append(s=data["s"][50:400], t=data["t"][50:400])
+        writer.append(s=data["s"][100:200][20:30], t=data["t"][100:200][20:30])
+    again = hr.open(tmp_path / "a.hrd")
+    for k, i in enumerate([*range(50, 400), *range(120, 130)]):
+        same(again["s"][k], sample(i)["s"])
+        assert again["t"][k] == sample(i)["t"]
+
+
+def test_file__read_by_the_second_reader__is_the_same(path):
+    assert decoder.verify(path).damage == []
+    with decoder.DataSet(path) as ds:
+        for name in FIELDS:
+            for i, value in enumerate(ds.read(name)):
+                assert np.array_equal(value, sample(i)[name])
+
+
+def test_verify__of_the_file__finds_no_damage(path):
+    assert hr.verify(path) == []
+
+
+def test_dataset__pickled__reads_the_same(data):
+    again = pickle.loads(pickle.dumps(data))
+    assert again["t"][5] == data["t"][5]
+
+
+def test_iterator__of_samples__is_written(tmp_path):
+    count = hr.from_iterator(tmp_path / "a.hrd", (sample(i) for i in range(130)), fields=FIELDS)
+    made = hr.open(tmp_path / "a.hrd")
+    assert count == 130 and made["t"].read().tolist() == [sample(i)["t"] for i in range(130)]
+
+
+def test_writer__resumed__goes_on_where_it_was(tmp_path):
+    path = tmp_path / "a.hrd"
+    writer = hr.Writer(path, FIELDS, chunk_bytes="4K")
+    writer.append(columns(0, 500))
+    writer.close()
+    with hr.Writer(path, FIELDS, chunk_bytes="4K", resume=True) as writer:
+        kept = writer.num_samples
+        assert 0 < kept <= 500
+        writer.append(columns(kept, 700))
+    assert hr.open(path)["t"].read().tolist() == [sample(i)["t"] for i in range(700)]
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ({"t": [3], "s": [[1]]}, "t was appended with a int, expected utf8"),
+    ({"t": ["a"], "s": [[[1]]]}, "value of shape \\(1, 1\\), expected one sequence for each sample"),
+    ({"t": ["a"], "s": [[0.5]]}, "s was appended as float64, and its field is int32\\[\\]"),
+    ({"t": ["a", "b"], "s": [[1]]}, "different numbers of samples: t 2, s 1"),
+    ({"t": hr.Ragged([0, 1], b"a", "bytes"), "s": [[1]]}, "t was appended as bytes, and its field is utf8"),
+])
+def test_append__what_cannot_be__is_said(tmp_path, given, words):
+    writer = hr.Writer(tmp_path / "a.hrd", {"t": "utf8", "s": "int32[]"})
+    with pytest.raises(hr.InvalidError, match=words):
+        writer.append(given)
+
+
+def test_append__text_that_is_no_utf8__is_refused_and_it_goes_on(tmp_path):
+    with hr.Writer(tmp_path / "a.hrd", {"t": "utf8"}) as writer:
+        with pytest.raises(hr.DataError, match='field "t", sample 1: the text is not well-formed UTF-8'):
+            writer.append(t=["a", "\ud800"])
+        writer.append(t=["b"])
+    assert hr.open(tmp_path / "a.hrd")["t"][:].tolist() == ["b"]
+
+
+def test_index__of_more_than_the_budget__is_refused_and_read_takes_it(tmp_path):
+    with hr.Writer(tmp_path / "a.hrd", {"b": "bytes"}) as writer:
+        for _ in range(20):
+            writer.append(b=[bytes(1 << 20)])
+    data = hr.open(tmp_path / "a.hrd", budget="8M")
+    with pytest.raises(hr.BudgetError, match="20 samples of b take"):
+        data["b"][:]
+    assert data["b"].read().nbytes == 20 << 20 and len(data["b"][3:6]) == 3
+
+
+def test_export__of_different_lengths__says_what_to_do(data, tmp_path):
+    with pytest.raises(hr.UnsupportedError, match=r"different lengths, which \.npy cannot hold; leave it out"):
+        hr.export(data, tmp_path / "out")
+    hr.export(data, tmp_path / "out", fields=["y"])
+    assert np.load(tmp_path / "out" / "y.npy").tolist() == list(range(COUNT))
