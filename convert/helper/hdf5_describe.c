@@ -88,14 +88,18 @@ static hr_status get_chunks(hid_t plist, const hsize_t *dims, int rank, uint64_t
     return HR_OK;
 }
 
-static hr_status set_shape(struct hr__helper_field *f, const hsize_t *dims, int rank,
-                           hr_error *err) {
+static hr_status set_shape(struct h5_described *out, const hsize_t *dims, hr_error *err) {
+    struct hr__helper_field *f = &out->field;
+    const struct h5_leaf *leaf = &out->leaf;
+    const uint32_t outer = (uint32_t)out->rank - 1;
+    if (outer + leaf->rank > HR_MAX_RANK)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED, "it has more than %d axes", HR_MAX_RANK);
     f->num_samples = dims[0];
-    f->rank = (uint32_t)rank - 1;
+    f->rank = outer + leaf->rank;
     f->sample_bytes = f->width_bytes != 0 ? f->width_bytes : hr_dtype_bytes(f->dtype);
     bool fits = true, empty = false;
     for (uint32_t i = 0; i < f->rank; i++) {
-        f->shape[i] = dims[i + 1];
+        f->shape[i] = i < outer ? dims[i + 1] : leaf->dims[i - outer];
         empty = empty || f->shape[i] == 0;
         fits = fits && hr__mul_u64(f->sample_bytes, f->shape[i], &f->sample_bytes);
     }
@@ -107,25 +111,44 @@ static hr_status set_shape(struct hr__helper_field *f, const hsize_t *dims, int 
     return HR_OK;
 }
 
-hr_status h5_describe(hid_t dataset, bool follow_external, struct hr__helper_field *out,
-                      hid_t *memory_type, hr_error *err) {
+static bool leaves_holes(hid_t plist) {
+    H5D_fill_value_t fill = H5D_FILL_VALUE_ERROR;
+    H5D_fill_time_t when = H5D_FILL_TIME_ERROR;
+    return H5Pfill_value_defined(plist, &fill) < 0 || fill == H5D_FILL_VALUE_UNDEFINED ||
+           H5Pget_fill_time(plist, &when) < 0 || when == H5D_FILL_TIME_NEVER;
+}
+
+static hr_status describe(hid_t dataset, hid_t type, hid_t plist, bool follow_external,
+                          struct h5_described *out, hr_error *err) {
     hr_status st = HR_OK;
     hsize_t dims[HR_MAX_RANK];
-    int rank = 0;
-    memset(out, 0, sizeof *out);
-    *memory_type = -1;
-    hid_t type = H5Dget_type(dataset), plist = H5Dget_create_plist(dataset);
-    if (type < 0 || plist < 0) {
-        st = h5_error(err, HR_ERR_CORRUPT, "its description cannot be read");
-        goto done;
-    }
-    HR_TRY(h5_type(type, &out->dtype, &out->width_bytes, memory_type, err));
-    HR_TRY(get_dims(dataset, dims, &rank, err));
+    struct hr__helper_field *f = &out->field;
+    f->dtype = out->leaf.dtype;
+    f->width_bytes = out->leaf.width_bytes;
+    out->leaves_holes = leaves_holes(plist);
+    HR_TRY(get_dims(dataset, dims, &out->rank, err));
     HR_TRY(check_storage(plist, follow_external, err));
     HR_TRY(check_filters(plist, err));
-    HR_TRY(get_chunks(plist, dims, rank, H5Tget_size(type), out, err));
-    HR_TRY(set_shape(out, dims, rank, err));
+    HR_TRY(get_chunks(plist, dims, out->rank, H5Tget_size(type), f, err));
+    HR_TRY(set_shape(out, dims, err));
 done:
+    return st;
+}
+
+hr_status h5_describe(hid_t dataset, const char *path, bool follow_external,
+                      struct h5_described *out, hr_error *err) {
+    hr_status st = HR_OK;
+    memset(out, 0, sizeof *out);
+    out->leaf.memory_type = out->leaf.value_type = -1;
+    hid_t type = H5Dget_type(dataset), plist = H5Dget_create_plist(dataset);
+    if (type < 0 || plist < 0)
+        st = h5_error(err, HR_ERR_CORRUPT, "its description cannot be read");
+    if (st == HR_OK)
+        st = h5_leaf_select(type, path, &out->leaf, err);
+    if (st == HR_OK)
+        st = describe(dataset, type, plist, follow_external, out, err);
+    if (st != HR_OK)
+        h5_leaf_close(&out->leaf);
     if (type >= 0)
         (void)H5Tclose(type);
     if (plist >= 0)

@@ -13,7 +13,7 @@
 #define MAX_LINKS 32 /* followed one after another */
 
 static hr_status walk(const struct h5_file *f, hid_t group, const char *path, unsigned depth,
-                      hid_t *out, hr_error *err);
+                      hid_t *out, const char **rest, hr_error *err);
 
 /* The real path of the folder of a file, with a '/' at its end; malloc'ed, or NULL. */
 static char *real_folder(const char *path) {
@@ -99,7 +99,7 @@ static hr_status walk_external(const struct h5_file *f, hid_t group, const char 
         st = h5_error(err, HR_ERR_CORRUPT, "the linked file %s cannot be opened as HDF5", real);
         goto done;
     }
-    st = walk(f, root, path, depth, out, err);
+    st = walk(f, root, path, depth, out, NULL, err);
 done:
     if (root >= 0)
         (void)H5Gclose(root);
@@ -124,7 +124,7 @@ static hr_status follow(const struct h5_file *f, hid_t group, const char *name,
     if (H5Lget_val(group, name, value, n_bytes, H5P_DEFAULT) < 0)
         st = h5_error(err, HR_ERR_CORRUPT, "the link %s cannot be read", name);
     else if (info->type == H5L_TYPE_SOFT)
-        st = walk(f, group, value, depth + 1, out, err);
+        st = walk(f, group, value, depth + 1, out, NULL, err);
     else if (H5Lunpack_elink_val(value, n_bytes, &flags, &file, &path) < 0)
         st = h5_error(err, HR_ERR_CORRUPT, "the external link %s cannot be read", name);
     else
@@ -164,17 +164,23 @@ static char *next_component(char **path) {
     return name;
 }
 
+/* rest: NULL, or where what is left of the path behind a data set goes: it names a member of its
+ * records. */
 static hr_status walk(const struct h5_file *f, hid_t group, const char *path, unsigned depth,
-                      hid_t *out, hr_error *err) {
+                      hid_t *out, const char **rest, hr_error *err) {
     hr_status st = HR_OK;
-    char *copy = strdup(path), *rest = copy;
+    char *copy = strdup(path), *left = copy;
     if (copy == NULL)
         return hr__error_no_memory(err, strlen(path), "a path");
     hid_t at = H5Oopen(group, path[0] == '/' ? "/" : ".", H5P_DEFAULT);
     if (at < 0)
         st = h5_error(err, HR_ERR_CORRUPT, "a group cannot be opened");
-    for (char *name; st == HR_OK && (name = next_component(&rest)) != NULL;) {
+    for (char *name; st == HR_OK && (name = next_component(&left)) != NULL;) {
         hid_t next = -1;
+        if (rest != NULL && H5Iget_type(at) == H5I_DATASET) {
+            *rest = path + (name - copy);
+            break;
+        }
         st = step(f, at, name, depth, &next, err);
         (void)H5Oclose(at);
         at = next;
@@ -186,7 +192,9 @@ static hr_status walk(const struct h5_file *f, hid_t group, const char *path, un
 }
 
 hr_status h5_walk(const struct h5_file *f, hid_t group, const char *path, hid_t *out,
-                  hr_error *err) {
+                  const char **rest, hr_error *err) {
     *out = -1;
-    return walk(f, group, path, 0, out, err);
+    if (rest != NULL)
+        *rest = "";
+    return walk(f, group, path, 0, out, rest, err);
 }

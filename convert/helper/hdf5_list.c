@@ -115,21 +115,57 @@ static hr_status remember(struct lister *l, hid_t object, bool *again, hr_error 
     return HR_OK;
 }
 
-static hr_status list_dataset(struct lister *l, hid_t dataset, const char *path, hr_error *err) {
-    struct hr__helper_field field;
-    hid_t memory_type = -1;
-    if (l->num_found == HR__HELPER_MAX_FIELDS)
+/* One data set, of which each value of its elements is a field. */
+struct dataset {
+    struct lister *lister;
+    hid_t dataset;
+    const char *path, *rest; /* of the path that was asked for, behind the data set */
+    uint32_t num_found;
+};
+
+/* The values that `rest` names, or is a part of the path to. */
+static bool is_asked_for(const char *rest, const char *leaf) {
+    size_t n = strlen(rest);
+    return n == 0 || (strncmp(leaf, rest, n) == 0 && (leaf[n] == '\0' || leaf[n] == '/'));
+}
+
+static hr_status list_value(void *arg, const char *leaf, hr_error *err) {
+    struct dataset *d = arg;
+    struct lister *l = d->lister;
+    struct h5_described is;
+    char path[HR__HELPER_PATH_BYTES];
+    int n = snprintf(path, sizeof path, "%s%s%s", d->path, leaf[0] != '\0' ? "/" : "", leaf);
+    if (!is_asked_for(d->rest, leaf))
+        return HR_OK;
+    if (l->num_found == HR__HELPER_MAX_FIELDS || n < 0 || (size_t)n >= sizeof path)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "more than %u data sets; name a group or the data sets",
+                             "more than %u data sets, or a too long path; name a group or the "
+                             "data sets",
                              HR__HELPER_MAX_FIELDS);
-    hr_status st = h5_describe(dataset, l->file->follow_external, &field, &memory_type, err);
-    if (memory_type >= 0)
-        (void)H5Tclose(memory_type);
-    field.member = path;
-    field.name = path + l->name_at;
-    if (st == HR_OK)
-        st = l->found(l->arg, &field, err);
+    hr_status st = h5_describe(d->dataset, leaf, l->file->follow_external, &is, err);
+    if (st != HR_OK) {
+        if (leaf[0] != '\0')
+            hr__error_prefix(err, "its member %s", leaf);
+        return st;
+    }
+    h5_leaf_close(&is.leaf);
+    is.field.member = path;
+    is.field.name = path + l->name_at;
     l->num_found++;
+    d->num_found++;
+    return l->found(l->arg, &is.field, err);
+}
+
+static hr_status list_dataset(struct lister *l, hid_t dataset, const char *path, const char *rest,
+                              hr_error *err) {
+    struct dataset d = {.lister = l, .dataset = dataset, .path = path, .rest = rest};
+    hid_t type = H5Dget_type(dataset);
+    if (type < 0)
+        return h5_error(err, HR_ERR_CORRUPT, "its type cannot be read");
+    hr_status st = h5_leaf_each(type, list_value, &d, err);
+    (void)H5Tclose(type);
+    if (st == HR_OK && d.num_found == 0)
+        return hr__error_set(err, HR_ERR_NOT_FOUND, "there is no %s in it", rest);
     return st;
 }
 
@@ -143,7 +179,7 @@ static hr_status list_child(struct lister *l, hid_t group, const char *path, con
     if (n < 0 || (size_t)n >= sizeof child)
         return hr__error_set(err, HR_ERR_UNSUPPORTED, "%.100s...: its path is too long", path);
     hid_t object = -1;
-    hr_status st = h5_walk(l->file, group, name, &object, err);
+    hr_status st = h5_walk(l->file, group, name, &object, NULL, err);
     if (st != HR_OK) {
         hr__error_prefix(err, "%s", child);
         return st;
@@ -178,7 +214,7 @@ static hr_status list_object(struct lister *l, hid_t object, const char *path, u
     bool again = false;
     hr_status st = remember(l, object, &again, err);
     if (st == HR_OK && !again && kind == H5I_DATASET)
-        st = list_dataset(l, object, path, err);
+        st = list_dataset(l, object, path, "", err);
     else if (st == HR_OK && !again)
         return list_group(l, object, path, depth, err);
     if (st != HR_OK)
@@ -208,10 +244,37 @@ static char *plain_path(const char *path) {
     return out;
 }
 
+/* Cuts what is behind a data set off its path. */
+static void cut_rest(char *path, const char *rest) {
+    size_t n = strlen(path) - strlen(rest);
+    path[n > 0 ? n - 1 : 0] = '\0';
+}
+
+static hr_status list_from(struct lister *l, hid_t object, char *path, const char *rest,
+                           hr_error *err) {
+    const char *slash = strrchr(path, '/');
+    if (H5Iget_type(object) == H5I_DATASET)
+        l->name_at = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+    else
+        l->name_at = path[0] != '\0' ? strlen(path) + 1 : 0;
+    if (rest[0] == '\0')
+        return list_object(l, object, path, 0, err);
+    char *member = strdup(rest);
+    if (member == NULL)
+        return hr__error_no_memory(err, strlen(rest), "a path");
+    cut_rest(path, rest);
+    hr_status st = list_dataset(l, object, path, member, err);
+    if (st != HR_OK)
+        hr__error_prefix(err, "/%.200s", path);
+    free(member);
+    return st;
+}
+
 hr_status h5_list(const struct h5_file *f, const char *member, h5_found found, void *arg,
                   hr_error *err) {
     hr_status st = HR_OK;
     hid_t object = -1;
+    const char *rest;
     struct lister l = {.file = f, .found = found, .arg = arg};
     char *path = plain_path(member);
     l.seen = calloc(MAX_OBJECTS, sizeof *l.seen);
@@ -219,13 +282,8 @@ hr_status h5_list(const struct h5_file *f, const char *member, h5_found found, v
         st = hr__error_no_memory(err, MAX_OBJECTS * sizeof *l.seen, "a list of objects");
         goto done;
     }
-    HR_TRY(h5_walk(f, f->file, path, &object, err));
-    const char *slash = strrchr(path, '/');
-    if (H5Iget_type(object) == H5I_DATASET)
-        l.name_at = slash != NULL ? (size_t)(slash - path) + 1 : 0;
-    else
-        l.name_at = path[0] != '\0' ? strlen(path) + 1 : 0;
-    st = list_object(&l, object, path, 0, err);
+    HR_TRY(h5_walk(f, f->file, path, &object, &rest, err));
+    st = list_from(&l, object, path, rest, err);
 done:
     if (object >= 0)
         (void)H5Oclose(object);

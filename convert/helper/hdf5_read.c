@@ -12,7 +12,7 @@
 static hr_status check_memory(const struct h5_reader *r, uint64_t cache_bytes,
                               uint64_t memory_bytes, hr_error *err) {
     uint64_t need, chunk;
-    bool fits = hr__mul_u64(r->field.chunk_bytes, 2, &chunk) &&
+    bool fits = hr__mul_u64(r->is.field.chunk_bytes, 2, &chunk) &&
                 hr__add_u64(chunk, cache_bytes, &need) &&
                 hr__add_u64(need, r->slot_bytes * HR__HELPER_NUM_SLOTS, &need) &&
                 hr__add_u64(need, HR__HELPER_BASE_BYTES, &need);
@@ -28,18 +28,19 @@ static hr_status check_memory(const struct h5_reader *r, uint64_t cache_bytes,
 hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *open, int fd,
                          uint64_t memory_bytes, hr_error *err) {
     bool follow = (open->flags & HR__HELPER_FOLLOW_EXTERNAL) != 0;
+    const char *rest = "";
     uint64_t cache_chunks = open->cache_bytes >> 12; /* few chunks are smaller than 4 KiB */
     hr_status st = slots_map(fd, open->slot_bytes, &r->shared, err);
     r->slot_bytes = open->slot_bytes;
     if (st == HR_OK)
         st = h5_file_open(&r->file, open->path, follow, open->cache_bytes, cache_chunks, err);
     if (st == HR_OK)
-        st = h5_walk(&r->file, r->file.file, open->member, &r->dataset, err);
+        st = h5_walk(&r->file, r->file.file, open->member, &r->dataset, &rest, err);
     if (st != HR_OK)
         return st;
     if (H5Iget_type(r->dataset) != H5I_DATASET)
         return hr__error_set(err, HR_ERR_NOT_FOUND, "it is no data set");
-    st = h5_describe(r->dataset, follow, &r->field, &r->memory_type, err);
+    st = h5_describe(r->dataset, rest, follow, &r->is, err);
     if (st == HR_OK)
         st = check_memory(r, open->cache_bytes, memory_bytes, err);
     return st;
@@ -47,15 +48,15 @@ hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *o
 
 static herr_t read_rows(struct h5_reader *r, uint64_t first, uint64_t n, void *dst) {
     hsize_t start[HR_MAX_RANK + 1] = {first}, count[HR_MAX_RANK + 1] = {n};
-    int rank = (int)r->field.rank + 1;
-    for (int i = 1; i < rank; i++)
-        count[i] = r->field.shape[i - 1];
+    for (int i = 1; i < r->is.rank; i++)
+        count[i] = r->is.field.shape[i - 1];
     hid_t file_space = H5Dget_space(r->dataset);
-    hid_t memory_space = H5Screate_simple(rank, count, NULL);
+    hid_t memory_space = H5Screate_simple(r->is.rank, count, NULL);
     herr_t rc = -1;
     if (file_space >= 0 && memory_space >= 0 &&
         H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0)
-        rc = H5Dread(r->dataset, r->memory_type, memory_space, file_space, H5P_DEFAULT, dst);
+        rc =
+            H5Dread(r->dataset, r->is.leaf.memory_type, memory_space, file_space, H5P_DEFAULT, dst);
     if (file_space >= 0)
         (void)H5Sclose(file_space);
     if (memory_space >= 0)
@@ -66,10 +67,13 @@ static herr_t read_rows(struct h5_reader *r, uint64_t first, uint64_t n, void *d
 hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uint64_t n,
                          hr_error *err) {
     uint64_t bytes;
-    if (r->shared == NULL || n == 0 || !hr__range_within(first, n, r->field.num_samples) ||
-        !hr__mul_u64(n, r->field.sample_bytes, &bytes) || bytes > r->slot_bytes)
+    if (r->shared == NULL || n == 0 || !hr__range_within(first, n, r->is.field.num_samples) ||
+        !hr__mul_u64(n, r->is.field.sample_bytes, &bytes) || bytes > r->slot_bytes)
         return hr__error_set(err, HR_ERR_INVALID, "rows that do not exist or fit were asked for");
-    if (read_rows(r, first, n, r->shared + slot * r->slot_bytes) < 0)
+    uint8_t *dst = r->shared + slot * r->slot_bytes;
+    if (r->is.leaves_holes) /* else the rows before would show through */
+        memset(dst, 0, (size_t)bytes);
+    if (read_rows(r, first, n, dst) < 0)
         return h5_error(err, HR_ERR_CORRUPT, "samples %" PRIu64 " to %" PRIu64 " cannot be read",
                         first, first + n - 1);
     return HR_OK;

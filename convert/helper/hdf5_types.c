@@ -1,5 +1,5 @@
 /*
- * Which HDF5 types are ours. Types are untrusted.
+ * Which HDF5 types of one value are ours. Types are untrusted.
  */
 #include "helper.h"
 
@@ -22,18 +22,30 @@ static hr_status integer_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_err
     const hid_t types[2][4] = {{H5T_STD_U8LE, H5T_STD_U16LE, H5T_STD_U32LE, H5T_STD_U64LE},
                                {H5T_STD_I8LE, H5T_STD_I16LE, H5T_STD_I32LE, H5T_STD_I64LE}};
     size_t size = H5Tget_size(type);
-    H5T_order_t order = H5Tget_order(type);
-    bool plain = H5Tget_precision(type) == size * 8 && H5Tget_offset(type) == 0 &&
-                 (order == H5T_ORDER_LE || order == H5T_ORDER_BE);
-    int is_signed = H5Tget_sign(type) == H5T_SGN_2;
-    for (int log2 = 0; plain && log2 < 4; log2++) {
-        if (size == (size_t)1 << log2) {
-            *dtype = dtypes[is_signed][log2];
-            return accept(H5Tcopy(types[is_signed][log2]), memory, err);
+    H5T_sign_t sign = H5Tget_sign(type);
+    bool known = size >= 1 && (sign == H5T_SGN_2 || sign == H5T_SGN_NONE);
+    /* Of an odd size or with unused bits: the next larger one holds every value. */
+    for (int log2 = 0; known && log2 < 4; log2++) {
+        if (size <= (size_t)1 << log2) {
+            *dtype = dtypes[sign == H5T_SGN_2][log2];
+            return accept(H5Tcopy(types[sign == H5T_SGN_2][log2]), memory, err);
         }
     }
-    return refuse(err, "integers of an odd size or with unused bits",
-                  "write it anew as integers of 1, 2, 4 or 8 bytes");
+    return refuse(err, "integers of more than 8 bytes", "write it anew as integers of 8 bytes");
+}
+
+/* Bits without a meaning of their own are unsigned integers. */
+static hr_status bitfield_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
+    static const hr_dtype dtypes[] = {HR_UINT8, HR_UINT16, HR_UINT32, HR_UINT64};
+    const hid_t types[] = {H5T_STD_B8LE, H5T_STD_B16LE, H5T_STD_B32LE, H5T_STD_B64LE};
+    size_t size = H5Tget_size(type);
+    for (int log2 = 0; size >= 1 && log2 < 4; log2++) {
+        if (size <= (size_t)1 << log2) {
+            *dtype = dtypes[log2];
+            return accept(H5Tcopy(types[log2]), memory, err);
+        }
+    }
+    return refuse(err, "bit fields of more than 8 bytes", "write it anew as unsigned integers");
 }
 
 /* An IEEE-like type of two bytes, little-endian; HDF5 before 1.14.4 has none by name. */
@@ -69,6 +81,17 @@ static bool same_float(hid_t type, hid_t little) {
     return same;
 }
 
+/* Every number of the type is one of the IEEE type with so many bits, too. */
+static bool float_fits(hid_t type, size_t exponent_bits, size_t mantissa_bits) {
+    size_t sign, exponent, e_bits = 0, mantissa, m_bits = 0;
+    if (H5Tget_fields(type, &sign, &exponent, &e_bits, &mantissa, &m_bits) < 0 ||
+        H5Tget_norm(type) != H5T_NORM_IMPLIED || e_bits < 2 || e_bits > exponent_bits ||
+        m_bits > mantissa_bits)
+        return false;
+    size_t bias = H5Tget_ebias(type), largest = ((size_t)1 << (exponent_bits - 1)) - 1;
+    return bias <= largest && ((size_t)1 << e_bits) - 2 <= largest + bias;
+}
+
 static hr_status float_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
     static const hr_dtype dtypes[] = {HR_FLOAT32, HR_FLOAT64, HR_FLOAT16, HR_BFLOAT16};
     for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
@@ -80,8 +103,15 @@ static hr_status float_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error
         if (little >= 0)
             (void)H5Tclose(little);
     }
-    return refuse(err, "floating-point numbers that are not IEEE of 2, 4 or 8 bytes",
-                  "write it anew as float32 or float64");
+    /* Formats of one byte disagree on what their largest exponent means. */
+    if (H5Tget_size(type) >= 2 && float_fits(type, 8, 23))
+        *dtype = HR_FLOAT32;
+    else if (H5Tget_size(type) >= 2 && float_fits(type, 11, 52))
+        *dtype = HR_FLOAT64;
+    else
+        return refuse(err, "floating-point numbers that neither float32 nor float64 can hold",
+                      "write it anew as float32 or float64");
+    return accept(float_type_of(*dtype), memory, err);
 }
 
 static bool member_is(hid_t type, unsigned index, const char *name) {
@@ -108,12 +138,12 @@ static hr_dtype complex_part(hid_t type) {
     return ok ? part[0] : (hr_dtype)0;
 }
 
-static hr_status compound_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
+bool h5_is_complex(hid_t type) {
+    return H5Tget_class(type) == H5T_COMPOUND && complex_part(type) != (hr_dtype)0;
+}
+
+static hr_status complex_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
     hr_dtype part = complex_part(type);
-    if (part == (hr_dtype)0)
-        return refuse(err, "compounds (records)",
-                      "write each member as a data set of its own (complex numbers: a compound of "
-                      "r and i, float32 or float64)");
     *dtype = part == HR_FLOAT32 ? HR_COMPLEX64 : HR_COMPLEX128;
     hid_t member = part == HR_FLOAT32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE;
     size_t n_bytes = hr_dtype_bytes(part);
@@ -129,15 +159,35 @@ static bool enum_value_is(hid_t type, const char *name, uint8_t expected) {
     return H5Tenum_valueof(type, name, &value) >= 0 && value == expected;
 }
 
-static hr_status enum_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
-    bool is_bool = H5Tget_size(type) == 1 && H5Tget_nmembers(type) == 2 &&
-                   enum_value_is(type, "FALSE", 0) && enum_value_is(type, "TRUE", 1);
+bool h5_is_bool(hid_t type) {
+    bool is_bool = H5Tget_class(type) == H5T_ENUM && H5Tget_size(type) == 1 &&
+                   H5Tget_nmembers(type) == 2 && enum_value_is(type, "FALSE", 0) &&
+                   enum_value_is(type, "TRUE", 1);
     (void)H5Eclear2(H5E_DEFAULT);
-    if (!is_bool)
-        return refuse(err, "an enumeration other than FALSE = 0, TRUE = 1 of one byte",
-                      "write it anew as integers");
-    *dtype = HR_BOOL;
-    /* Read as what it is: a conversion would hide values that are neither. */
+    return is_bool;
+}
+
+/* Read as what it is: a conversion by names would hide values that have none. */
+static hr_status enum_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
+    if (h5_is_bool(type)) {
+        *dtype = HR_BOOL;
+        return accept(H5Tcopy(type), memory, err);
+    }
+    hid_t base = H5Tget_super(type);
+    if (base < 0)
+        return h5_error(err, HR_ERR_CORRUPT, "its enumeration cannot be read");
+    hr_status st = integer_type(base, dtype, memory, err);
+    (void)H5Tclose(base);
+    return st;
+}
+
+static hr_status opaque_type(hid_t type, hr_dtype *dtype, uint32_t *width, hid_t *memory,
+                             hr_error *err) {
+    size_t n_bytes = H5Tget_size(type);
+    if (n_bytes == 0 || n_bytes > INT32_MAX)
+        return refuse(err, "opaque bytes without end", "write it anew as uint8");
+    *dtype = HR_FIXED_BYTES;
+    *width = (uint32_t)n_bytes;
     return accept(H5Tcopy(type), memory, err);
 }
 
@@ -174,22 +224,19 @@ hr_status h5_type(hid_t type, hr_dtype *dtype, uint32_t *width_bytes, hid_t *mem
         return float_type(type, dtype, memory_type, err);
     case H5T_STRING:
         return string_type(type, dtype, width_bytes, memory_type, err);
-    case H5T_COMPOUND:
-        return compound_type(type, dtype, memory_type, err);
+    case H5T_COMPOUND: /* others were taken apart */
+        return complex_type(type, dtype, memory_type, err);
     case H5T_ENUM:
         return enum_type(type, dtype, memory_type, err);
+    case H5T_OPAQUE:
+        return opaque_type(type, dtype, width_bytes, memory_type, err);
+    case H5T_BITFIELD:
+        return bitfield_type(type, dtype, memory_type, err);
     case H5T_VLEN:
         return refuse(err, "variable-length sequences",
                       "write it anew padded to one length, with the lengths beside it");
     case H5T_REFERENCE:
         return refuse(err, "references to other objects", "leave it out");
-    case H5T_ARRAY:
-        return refuse(err, "arrays inside its elements",
-                      "write it anew with their dimensions as axes of the data set");
-    case H5T_BITFIELD:
-        return refuse(err, "bit fields", "write it anew as unsigned integers");
-    case H5T_OPAQUE:
-        return refuse(err, "opaque bytes", "write it anew as uint8 or with its real type");
     case H5T_TIME:
         return refuse(err, "times", "write it anew as int64");
     default:

@@ -37,9 +37,10 @@ hr_status h5_file_open(struct h5_file *f, const char *path, bool follow_external
 void h5_file_close(struct h5_file *f); /* {-1, -1, NULL} is fine */
 
 /* The object that `path` leads to, from `group`, or from the root of the file where it begins with
- * '/'. Close with H5Oclose(). */
+ * '/'. Close with H5Oclose(). rest: NULL, or what is left of the path behind a data set, "" for
+ * nothing. */
 hr_status h5_walk(const struct h5_file *f, hid_t group, const char *path, hid_t *out,
-                  hr_error *err);
+                  const char **rest, hr_error *err);
 
 /* --- hdf5_types.c --------------------------------------------------------------------------- */
 
@@ -47,12 +48,43 @@ hr_status h5_walk(const struct h5_file *f, hid_t group, const char *path, hid_t 
  * can be done. Close *memory_type with H5Tclose(). */
 hr_status h5_type(hid_t type, hr_dtype *dtype, uint32_t *width_bytes, hid_t *memory_type,
                   hr_error *err);
+bool h5_is_complex(hid_t type); /* the compound by which h5py stores complex numbers */
+bool h5_is_bool(hid_t type);    /* the enumeration by which h5py stores bools */
+
+/* --- hdf5_compound.c: types that hold others ---------------------------------------------------
+ */
+
+/* One value of an element: the element itself, or a member of its records. */
+struct h5_leaf {
+    hr_dtype dtype;
+    uint32_t width_bytes;
+    uint32_t rank; /* of the arrays around the value */
+    hsize_t dims[HR_MAX_RANK];
+    hid_t value_type;  /* in the file, of one value */
+    hid_t memory_type; /* of an element in memory: this value alone */
+};
+
+/* path: names of members joined by '/', "" for the element itself. HR_ERR_NOT_FOUND, or as
+ * h5_type(). */
+hr_status h5_leaf_select(hid_t type, const char *path, struct h5_leaf *out, hr_error *err);
+void h5_leaf_close(struct h5_leaf *leaf);
+
+/* Calls found with the path of each value of an element, in the order of the members. */
+typedef hr_status (*h5_leaf_found)(void *arg, const char *path, hr_error *err);
+hr_status h5_leaf_each(hid_t type, h5_leaf_found found, void *arg, hr_error *err);
 
 /* --- hdf5_describe.c ------------------------------------------------------------------------ */
 
-/* Fills all of *out but member and name. */
-hr_status h5_describe(hid_t dataset, bool follow_external, struct hr__helper_field *out,
-                      hid_t *memory_type, hr_error *err);
+struct h5_described {
+    struct hr__helper_field field; /* all but member and name */
+    struct h5_leaf leaf;
+    int rank;          /* of the data set */
+    bool leaves_holes; /* HDF5 gives no value to what was never written */
+};
+
+/* path: as h5_leaf_select(). Close with h5_leaf_close(&out->leaf). */
+hr_status h5_describe(hid_t dataset, const char *path, bool follow_external,
+                      struct h5_described *out, hr_error *err);
 
 /* --- hdf5_list.c ---------------------------------------------------------------------------- */
 
@@ -70,8 +102,8 @@ int h5_natural_compare(const char *a, const char *b);
 
 struct h5_reader {
     struct h5_file file;
-    hid_t dataset, memory_type;
-    struct hr__helper_field field;
+    hid_t dataset;
+    struct h5_described is;
     uint8_t *shared;
     uint64_t slot_bytes;
 };

@@ -82,7 +82,7 @@ static hr_status do_open(struct server *s, const struct hr__helper_message *m, i
     hr_status st = npz ? npz_reader_open(&s->npz, m, fd, err)
                        : h5_reader_open(&s->reader, m, fd, s->memory_bytes, err);
     struct hr__helper_message opened = {.type = HR__HELPER_OPENED,
-                                        .field = npz ? s->npz.field : s->reader.field};
+                                        .field = npz ? s->npz.field : s->reader.is.field};
     opened.field.member = m->member;
     opened.field.name = "";
     if (st == HR_OK)
@@ -149,7 +149,7 @@ static void say_hello(struct server *s) {
 void serve(int socket, uint64_t memory_bytes) {
     struct server s = {.socket = socket, .memory_bytes = memory_bytes};
     s.reader.file.file = s.reader.file.access = -1;
-    s.reader.dataset = s.reader.memory_type = -1;
+    s.reader.dataset = s.reader.is.leaf.memory_type = s.reader.is.leaf.value_type = -1;
     uint8_t buf[HR__HELPER_MESSAGE_BYTES];
     say_hello(&s);
     for (;;) {
