@@ -4,6 +4,7 @@
  */
 #include "concat_source.h"
 
+#include "attributes.h"
 #include "checked.h"
 #include "error.h"
 
@@ -16,6 +17,8 @@ struct concat_source {
     uint32_t num_parts;
     struct hr__source **parts;
     uint64_t *starts; /* num_parts + 1: first sample of each part, and the end */
+    char *attributes; /* of all parts, or NULL */
+    char note[320];
 };
 
 struct concat_reader {
@@ -112,6 +115,7 @@ static void announce(struct hr__source_reader *reader, uint64_t first, uint64_t 
 }
 
 static void free_shell(struct concat_source *src) {
+    free(src->attributes);
     free(src->parts);
     free(src->starts);
     free(src);
@@ -183,6 +187,26 @@ static hr_status add_parts(struct concat_source *src, struct hr__source *const *
     return HR_OK;
 }
 
+static hr_status join_attributes(struct concat_source *src, struct hr__source *const *parts,
+                                 uint32_t n, hr_error *err) {
+    const char **texts = calloc(n, sizeof *texts);
+    if (texts == NULL)
+        return hr__error_no_memory(err, n * sizeof *texts, "attributes");
+    for (uint32_t i = 0; i < n; i++)
+        texts[i] = parts[i]->info.attributes_json;
+    char differing[sizeof src->note - 80];
+    hr_status st =
+        hr__attributes_join(texts, n, &src->attributes, differing, sizeof differing, err);
+    free(texts);
+    if (differing[0] != '\0') {
+        snprintf(src->note, sizeof src->note,
+                 "attributes that differ between its parts are left out: %s", differing);
+        src->base.info.note = src->note;
+    }
+    src->base.info.attributes_json = src->attributes;
+    return st;
+}
+
 hr_status hr__concat_source_make(struct hr__source *const *parts, uint32_t n,
                                  struct hr__source **out, hr_error *err) {
     *out = NULL;
@@ -191,12 +215,14 @@ hr_status hr__concat_source_make(struct hr__source *const *parts, uint32_t n,
         return hr__error_no_memory(err, sizeof *src, "a list of files");
     src->base.ops = &concat_ops;
     src->base.info = parts[0]->info;
-    src->base.info.note = NULL;
+    src->base.info.note = src->base.info.file_attributes_json = NULL;
     src->parts = calloc(n, sizeof *src->parts);
     src->starts = calloc((size_t)n + 1, sizeof *src->starts);
     hr_status st = src->parts == NULL || src->starts == NULL
                        ? hr__error_no_memory(err, n * sizeof *src->parts, "a list of files")
                        : add_parts(src, parts, n, err);
+    if (st == HR_OK)
+        st = join_attributes(src, parts, n, err);
     if (st != HR_OK) {
         free_shell(src);
         return st;

@@ -3,6 +3,7 @@
  */
 #include "convert_job.h"
 
+#include "attributes.h"
 #include "checked.h"
 #include "error.h"
 #include "shuffle_options.h"
@@ -17,10 +18,19 @@ static void note(const struct hr__convert_job *job, const char *line) {
         job->opts.on_note(job->opts.user, line);
 }
 
+/* What the source says, and what an export should restore; malloc'ed, or NULL for none. */
+static hr_status attributes_of(const struct hr__source_info *info, char **out, hr_error *err) {
+    char numpy[64], differing[64];
+    const char *texts[] = {info->numpy_dtype != NULL ? numpy : NULL, info->attributes_json};
+    if (info->numpy_dtype != NULL)
+        snprintf(numpy, sizeof numpy, "{\"headrace:numpy_dtype\": \"%.24s\"}", info->numpy_dtype);
+    return hr__attributes_join(texts, 2, out, differing, sizeof differing, err);
+}
+
 /* What the writer is told of the fields, of which there are layout.num_fields; the attributes'
  * texts are in `texts`. */
-static void describe_fields(const struct hr__convert_job *job, hr_field *fields,
-                            char (*texts)[64]) {
+static hr_status describe_fields(const struct hr__convert_job *job, hr_field *fields, char **texts,
+                                 hr_error *err) {
     for (uint32_t i = 0; i < job->inputs.num_fields; i++) {
         const struct hr__source_info *info = &job->inputs.fields[i].source->info;
         fields[i] = (hr_field){.name = job->inputs.fields[i].name,
@@ -29,15 +39,17 @@ static void describe_fields(const struct hr__convert_job *job, hr_field *fields,
                                .shape = info->shape};
         if (hr_dtype_bytes(info->dtype) == 0)
             fields[i].width_bytes = info->width_bytes;
-        if (info->numpy_dtype != NULL) {
-            snprintf(texts[i], sizeof texts[i], "{\"headrace:numpy_dtype\": \"%.24s\"}",
-                     info->numpy_dtype);
-            fields[i].attributes_json = texts[i];
+        hr_status st = attributes_of(info, &texts[i], err);
+        if (st != HR_OK) {
+            hr__error_prefix(err, "the attributes of %s", job->inputs.fields[i].name);
+            return st;
         }
+        fields[i].attributes_json = texts[i];
     }
     if (job->layout.has_index)
         fields[job->inputs.num_fields] =
             (hr_field){.name = job->opts.index_field, .dtype = HR_INT64};
+    return HR_OK;
 }
 
 static hr_status open_writer_with(struct hr__convert_job *job, const hr_field *fields,
@@ -56,6 +68,7 @@ static hr_status open_writer_with(struct hr__convert_job *job, const hr_field *f
     w.disk_bytes_per_s = o->disk_bytes_per_s;
     w.num_sources = job->inputs.num_files;
     w.sources = job->inputs.files;
+    w.attributes_json = job->inputs.attributes_json;
     w.provenance_json = job->provenance_json;
     w.user = job;
     w.on_resume = hr__convert_on_resume;
@@ -142,12 +155,12 @@ static hr_status divide_memory_to_shuffle(struct hr__convert_job *job, const hr_
 hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
     hr_status st;
     hr_field *fields = calloc(job->layout.num_fields, sizeof *fields);
-    char(*texts)[64] = calloc(job->layout.num_fields, sizeof *texts);
+    char **texts = calloc(job->layout.num_fields, sizeof *texts);
     if (fields == NULL || texts == NULL) {
         st = hr__error_no_memory(err, job->layout.num_fields * sizeof *fields, "the fields");
         goto done;
     }
-    describe_fields(job, fields, texts);
+    HR_TRY(describe_fields(job, fields, texts, err));
     HR_TRY(hr__shuffle_provenance(&job->opts, &job->provenance_json, err));
     job->fetched = !job->shuffled && hr__input_fetch_fits(&job->inputs);
     HR_TRY(job->shuffled  ? divide_memory_to_shuffle(job, fields, err)
@@ -165,6 +178,8 @@ hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
         note(job, line);
     }
 done:
+    for (uint32_t i = 0; texts != NULL && i < job->layout.num_fields; i++)
+        free(texts[i]);
     free(texts);
     free(fields);
     return st;

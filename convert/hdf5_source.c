@@ -23,7 +23,7 @@
 struct hdf5_source {
     struct hr__source base;
     struct hr__hdf5_target target;
-    char *path, *member, *name;
+    char *path, *member, *name, *attributes, *file_attributes, *note;
     char numpy_dtype[HR__NUMPY_DTYPE_BYTES];
 };
 
@@ -34,6 +34,9 @@ static void source_close(struct hr__source *src) {
     free(s->path);
     free(s->member);
     free(s->name);
+    free(s->attributes);
+    free(s->file_attributes);
+    free(s->note);
     free(s);
 }
 
@@ -112,9 +115,14 @@ static hr_status make_source(const char *path, const struct hr__helper_field *fi
 struct list {
     struct hr__source **sources;
     uint32_t n, room;
+    char *attributes, *note; /* of what comes next, or NULL */
+    size_t attributes_bytes; /* of the pieces so far */
+    size_t total_bytes;
 };
 
 static void list_close(struct list *l) {
+    free(l->attributes);
+    free(l->note);
     for (uint32_t i = 0; i < l->n; i++)
         l->sources[i]->ops->close(l->sources[i]);
     free(l->sources);
@@ -141,9 +149,54 @@ static hr_status list_add(struct list *l, struct hr__helper *h, const struct hr_
     hr_status st = list_grow(l, err);
     if (st == HR_OK)
         st = make_source(path, f, opts, file, &l->sources[l->n], err);
-    if (st == HR_OK)
-        l->n++;
-    return st;
+    if (st != HR_OK)
+        return st;
+    struct hdf5_source *s = (struct hdf5_source *)l->sources[l->n++];
+    s->base.info.attributes_json = s->attributes = l->attributes;
+    s->base.info.note = s->note = l->note;
+    l->attributes = l->note = NULL;
+    return HR_OK;
+}
+
+static hr_status add_piece(struct list *l, struct hr__helper *h, const char *piece, hr_error *err) {
+    size_t n_bytes = strlen(piece);
+    size_t known = l->attributes != NULL ? l->attributes_bytes : 0;
+    if (n_bytes > HR__HELPER_MAX_ATTRIBUTES - l->total_bytes)
+        return hr__helper_lied(h, "too many attributes", err);
+    char *grown = realloc(l->attributes, known + n_bytes + 1);
+    if (grown == NULL)
+        return hr__error_no_memory(err, known + n_bytes, "attributes");
+    memcpy(grown + known, piece, n_bytes + 1);
+    l->attributes = grown;
+    l->attributes_bytes = known + n_bytes;
+    l->total_bytes += n_bytes;
+    return HR_OK;
+}
+
+static hr_status take_note(struct list *l, const char *text, hr_error *err) {
+    char plain[HR_ERROR_MESSAGE_BYTES];
+    hr__helper_plain_text(text, plain, sizeof plain);
+    free(l->note);
+    l->note = strdup(plain);
+    return l->note != NULL ? HR_OK : hr__error_no_memory(err, sizeof plain, "a note");
+}
+
+/* What came last is the file's: the first source tells of it. */
+static hr_status end_list(struct list *l, hr_error *err) {
+    struct hdf5_source *s = l->n > 0 ? (struct hdf5_source *)l->sources[0] : NULL;
+    if (s == NULL)
+        return HR_OK;
+    s->base.info.file_attributes_json = s->file_attributes = l->attributes;
+    l->attributes = NULL;
+    if (l->note == NULL)
+        return HR_OK;
+    char *both = NULL;
+    if (asprintf(&both, "%s%s%s", l->note, s->note != NULL ? "; " : "",
+                 s->note != NULL ? s->note : "") < 0)
+        return hr__error_no_memory(err, strlen(l->note), "a note");
+    free(s->note);
+    s->base.info.note = s->note = both;
+    return HR_OK;
 }
 
 static hr_status take_list(struct list *l, struct hr__helper *h, const char *path,
@@ -157,10 +210,16 @@ static hr_status take_list(struct list *l, struct hr__helper *h, const char *pat
         if (m.type == HR__HELPER_ERROR)
             return hr__helper_said(h, &m, err);
         if (m.type == HR__HELPER_LIST_END)
-            return m.count == l->n ? HR_OK : hr__helper_lied(h, "a count that is wrong", err);
-        if (m.type != HR__HELPER_FIELD)
+            return m.count == l->n ? end_list(l, err)
+                                   : hr__helper_lied(h, "a count that is wrong", err);
+        if (m.type == HR__HELPER_ATTRIBUTES)
+            st = add_piece(l, h, m.text, err);
+        else if (m.type == HR__HELPER_NOTE)
+            st = take_note(l, m.text, err);
+        else if (m.type == HR__HELPER_FIELD)
+            st = list_add(l, h, &m.field, path, opts, file, err);
+        else
             return hr__helper_lied(h, "an unasked answer", err);
-        st = list_add(l, h, &m.field, path, opts, file, err);
         if (st != HR_OK)
             return st;
     }

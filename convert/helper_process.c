@@ -278,14 +278,17 @@ hr_status hr__helper_receive(struct hr__helper *h, struct hr__helper_message *ou
     return HR_OK;
 }
 
+void hr__helper_plain_text(const char *text, char *out, size_t room) {
+    size_t n = 0;
+    for (; text[n] != '\0' && n + 1 < room; n++)
+        out[n] = (unsigned char)text[n] < 0x20 || text[n] == 0x7f ? '?' : text[n];
+    out[n] = '\0';
+}
+
 hr_status hr__helper_said(const struct hr__helper *h, const struct hr__helper_message *m,
                           hr_error *err) {
     char text[HR_ERROR_MESSAGE_BYTES];
-    size_t n = 0;
-    /* Names from a file must not reach a terminal as control sequences. */
-    for (; m->text[n] != '\0' && n + 1 < sizeof text; n++)
-        text[n] = (unsigned char)m->text[n] < 0x20 || m->text[n] == 0x7f ? '?' : m->text[n];
-    text[n] = '\0';
+    hr__helper_plain_text(m->text, text, sizeof text);
     return hr__error_set(err, m->status, "%s: %s", h->subject, text);
 }
 

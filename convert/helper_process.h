@@ -57,6 +57,10 @@ hr_status hr__helper_lied(struct hr__helper *h, const char *what, hr_error *err)
 hr_status hr__helper_said(const struct hr__helper *h, const struct hr__helper_message *m,
                           hr_error *err);
 
+/* A text from a file or a helper, cut to the room, without what a terminal would take as a command.
+ */
+void hr__helper_plain_text(const char *text, char *out, size_t room);
+
 /* Kills and reaps. NULL is fine. */
 void hr__helper_close(struct hr__helper *h);
 

@@ -175,6 +175,8 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
         do_slot(c, m);
         break;
     case HR__HELPER_HELLO:
+    case HR__HELPER_ATTRIBUTES:
+    case HR__HELPER_NOTE:
         do_text(c, &m->text);
         break;
     case HR__HELPER_FIELD:

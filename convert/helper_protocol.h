@@ -4,8 +4,10 @@
  * over a buffer, and what it accepts it would encode to the same bytes.
  *
  * A conversation: the helper says HELLO. LIST is answered by FIELD for each data set, then
- * LIST_END. OPEN carries a sealed memfd and is answered by OPENED; READ by ROWS, in the order of
- * asking. ERROR may come in the place of any answer. The end of file ends the conversation.
+ * LIST_END; before each of them may come its ATTRIBUTES, a JSON object in pieces, and a NOTE for
+ * people; those before LIST_END are of the file. OPEN carries a sealed memfd and is answered by
+ * OPENED; READ by ROWS, in the order of asking. ERROR may come in the place of any answer. The end
+ * of file ends the conversation.
  *
  * A packet, little-endian: magic "HRSH", u16 version, u16 type, u32 body bytes, u32 zero, body.
  * A text is u32 bytes, the bytes (none of them zero), one zero byte.
@@ -17,12 +19,13 @@
 
 #include <stdbool.h>
 
-#define HR__HELPER_VERSION       1u
-#define HR__HELPER_MESSAGE_BYTES 16384u /* no packet is larger */
-#define HR__HELPER_PATH_BYTES    4096u  /* longest text */
-#define HR__HELPER_MAX_FIELDS    4096u
-#define HR__HELPER_NUM_SLOTS     2u
-#define HR__HELPER_BASE_BYTES    (64ull << 20) /* address space of a helper that holds no data */
+#define HR__HELPER_VERSION        1u
+#define HR__HELPER_MESSAGE_BYTES  16384u /* no packet is larger */
+#define HR__HELPER_PATH_BYTES     4096u  /* longest text */
+#define HR__HELPER_MAX_FIELDS     4096u
+#define HR__HELPER_NUM_SLOTS      2u
+#define HR__HELPER_MAX_ATTRIBUTES (8u << 20)    /* bytes of ATTRIBUTES in an answer to LIST */
+#define HR__HELPER_BASE_BYTES     (64ull << 20) /* address space of a helper that holds no data */
 
 enum hr__helper_type {
     HR__HELPER_LIST = 1,
@@ -33,7 +36,9 @@ enum hr__helper_type {
     HR__HELPER_LIST_END = 66,
     HR__HELPER_OPENED = 67,
     HR__HELPER_ROWS = 68,
-    HR__HELPER_ERROR = 69
+    HR__HELPER_ERROR = 69,
+    HR__HELPER_ATTRIBUTES = 80,
+    HR__HELPER_NOTE = 81
 };
 
 #define HR__HELPER_FOLLOW_EXTERNAL 1u /* flag of LIST and OPEN */
@@ -58,16 +63,17 @@ struct hr__helper_field {
 
 struct hr__helper_message {
     enum hr__helper_type type;
-    uint32_t flags;                /* LIST, OPEN */
-    uint32_t slot;                 /* READ, ROWS */
-    uint32_t count;                /* LIST_END */
-    hr_status status;              /* ERROR */
-    uint64_t slot_bytes;           /* OPEN: of each slot of the memfd */
-    uint64_t cache_bytes;          /* OPEN: what the chunk cache may hold */
-    uint64_t first, n;             /* READ, ROWS: samples */
-    const char *path;              /* LIST, OPEN */
-    const char *member;            /* LIST, OPEN; "": the root */
-    const char *text;              /* ERROR: the message; HELLO: the library's name and version */
+    uint32_t flags;       /* LIST, OPEN */
+    uint32_t slot;        /* READ, ROWS */
+    uint32_t count;       /* LIST_END */
+    hr_status status;     /* ERROR */
+    uint64_t slot_bytes;  /* OPEN: of each slot of the memfd */
+    uint64_t cache_bytes; /* OPEN: what the chunk cache may hold */
+    uint64_t first, n;    /* READ, ROWS: samples */
+    const char *path;     /* LIST, OPEN */
+    const char *member;   /* LIST, OPEN; "": the root */
+    const char *text; /* ERROR: the message; HELLO: the library's name and version; ATTRIBUTES: a
+                       * piece; NOTE: a line */
     struct hr__helper_field field; /* FIELD, OPENED */
 };
 

@@ -67,6 +67,12 @@ static void note_order(const hr_convert_options *opts, const char *name,
     opts->on_note(opts->user, line);
 }
 
+static void note_apart(const hr_convert_options *opts, const char *name, const char *text) {
+    char line[HR_ERROR_MESSAGE_BYTES];
+    snprintf(line, sizeof line, "%.100s: %.400s", name, text);
+    opts->on_note(opts->user, line);
+}
+
 /* Puts the entries of one field together. */
 static hr_status join_parts(const hr_convert_options *opts, struct hr__input_field *field,
                             struct hr__input_entry **parts, uint32_t n, hr_error *err) {
@@ -87,6 +93,9 @@ static hr_status join_parts(const hr_convert_options *opts, struct hr__input_fie
     free(sources);
     if (st != HR_OK)
         return st;
+    const char *apart = field->source->info.note;
+    if (opts->on_note != NULL && apart != NULL)
+        note_apart(opts, field->name, apart);
     if (opts->on_note != NULL)
         note_order(opts, field->name, (const struct hr__input_entry *const *)parts, n);
     for (uint32_t i = 0; i < n; i++)

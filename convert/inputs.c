@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "inputs.h"
 
+#include "attributes.h"
 #include "error.h"
 #include "input_fields.h"
 #include "input_file.h"
@@ -166,6 +167,28 @@ static hr_status list_files(const struct hr__input_entries *e, struct hr__inputs
     return HR_OK;
 }
 
+/* The attributes of the files are those of the data set. */
+static hr_status join_attributes(const hr_convert_options *opts, const struct hr__input_entries *e,
+                                 struct hr__inputs *in, hr_error *err) {
+    const char **texts = calloc(e->n + 1, sizeof *texts);
+    if (texts == NULL)
+        return hr__error_no_memory(err, e->n * sizeof *texts, "attributes");
+    for (size_t i = 0; i < e->n; i++)
+        texts[i] = e->list[i].source->info.file_attributes_json;
+    char differing[300], line[HR_ERROR_MESSAGE_BYTES];
+    hr_status st = hr__attributes_join(texts, (uint32_t)e->n, &in->attributes_json, differing,
+                                       sizeof differing, err);
+    free(texts);
+    if (st != HR_OK)
+        hr__error_prefix(err, "the attributes of the files");
+    if (differing[0] != '\0') {
+        snprintf(line, sizeof line,
+                 "attributes of the files that differ between them are left out: %s", differing);
+        note(opts, line);
+    }
+    return st;
+}
+
 hr_status hr__inputs_open(const hr_convert_options *opts, struct hr__inputs *out, hr_error *err) {
     hr_status st;
     struct hr__input_entries e = {0};
@@ -176,6 +199,7 @@ hr_status hr__inputs_open(const hr_convert_options *opts, struct hr__inputs *out
         goto done;
     }
     HR_TRY(list_files(&e, out, err));
+    HR_TRY(join_attributes(opts, &e, out, err));
     HR_TRY(name_numbered_parts(&e, err));
     HR_TRY(hr__input_fields_make(opts, &e, out, err));
 done:
@@ -193,6 +217,7 @@ void hr__inputs_close(struct hr__inputs *in) {
     }
     free(in->fields);
     free(in->files);
+    free(in->attributes_json);
     *in = (struct hr__inputs){0};
 }
 

@@ -16,6 +16,7 @@ struct hr__inputs {
     struct hr__input_field *fields;
     uint32_t num_files; /* every file once, in the order of use */
     hr_source_fingerprint *files;
+    char *attributes_json; /* of the data set: of all files, or NULL */
 };
 
 /* Opens everything that the options name, and tells on_note which files became a field, in which

@@ -59,6 +59,25 @@ void fake_fill(uint32_t *rows, uint64_t slot_bytes, const struct hr__helper_mess
         rows[m->slot * (slot_bytes / 4) + i] = (uint32_t)(m->first + i);
 }
 
+/* Attributes and notes of the field and of the file; of files of some names, what they may not be.
+ */
+static void say_list(int socket, const char *path) {
+    struct hr__helper_message attributes = {.type = HR__HELPER_ATTRIBUTES, .text = "{\"unit\":"};
+    struct hr__helper_message rest = {.type = HR__HELPER_ATTRIBUTES, .text = "\"K\"}"};
+    struct hr__helper_message note = {.type = HR__HELPER_NOTE, .text = "a \033[31m note"};
+    struct hr__helper_message field = {.type = HR__HELPER_FIELD, .field = fake_field()};
+    fake_say(socket, &attributes);
+    while (strstr(path, "endless") != NULL)
+        fake_say(socket, &attributes);
+    if (strstr(path, "broken") == NULL)
+        fake_say(socket, &rest);
+    fake_say(socket, &note);
+    fake_say(socket, &field);
+    fake_say(socket, &attributes);
+    fake_say(socket, &rest);
+    fake_say(socket, &note);
+}
+
 int fake_serve(int socket) {
     struct hr__helper_message m, hello = {.type = HR__HELPER_HELLO, .text = "fake"};
     uint64_t slot_bytes = 0;
@@ -69,7 +88,7 @@ int fake_serve(int socket) {
         int fd = -1;
         fake_hear(socket, &m, &fd);
         if (m.type == HR__HELPER_LIST) {
-            fake_say(socket, &answer);
+            say_list(socket, m.path);
             answer = (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 1};
         } else if (m.type == HR__HELPER_OPEN) {
             rows = fake_map(fd, m.slot_bytes);

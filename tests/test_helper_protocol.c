@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUM_EXAMPLES 9
+#define NUM_EXAMPLES 11
 
 static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     memset(m, 0, NUM_EXAMPLES * sizeof *m);
@@ -44,6 +44,8 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     m[7] = (struct hr__helper_message){.type = HR__HELPER_ROWS, .slot = 0, .first = 0, .n = 9};
     m[8] = (struct hr__helper_message){
         .type = HR__HELPER_ERROR, .status = HR_ERR_UNSUPPORTED, .text = "it holds times"};
+    m[9] = (struct hr__helper_message){.type = HR__HELPER_ATTRIBUTES, .text = "{\"unit\":\"K\"}"};
+    m[10] = (struct hr__helper_message){.type = HR__HELPER_NOTE, .text = "/x: something"};
 }
 
 /* Decodes from memory of exactly that size, so that a sanitizer sees every byte too far. */

@@ -253,6 +253,55 @@ static void hdf5__each_allocation_fails__is_an_error(void **state) {
     each_fails(HDF5, FAULT_MEMORY, 80);
 }
 
+/* An input of a helper that says what it may not. */
+static void assert_refused(const char *name, hr_status expected, const char *said) {
+    char ordinary[sizeof paths[HDF5]];
+    hr_error err = {0};
+    memcpy(ordinary, paths[HDF5], sizeof ordinary);
+    (void)snprintf(paths[HDF5], sizeof paths[HDF5], "%s/%s", folder, name);
+    write_file(paths[HDF5], "\x89HDF\r\n\x1a\n", 8, 0);
+    assert_int_equal(convert(HDF5, 0, &err), expected);
+    assert_non_null(strstr(err.message, said));
+    assert_no_child();
+    assert_int_not_equal(access(target, F_OK), 0);
+    memcpy(paths[HDF5], ordinary, sizeof ordinary);
+}
+
+static void attributes__without_end__are_a_broken_protocol(void **state) {
+    (void)state;
+    assert_refused("endless.h5", HR_ERR_HELPER, "too many attributes");
+}
+
+static void attributes__that_are_no_json__are_refused(void **state) {
+    (void)state;
+    assert_refused("broken.h5", HR_ERR_CORRUPT, "the attributes of x");
+}
+
+static void keep_line(void *user, const char *line) {
+    (void)strncat(user, line, 1000);
+}
+
+static void attributes_and_notes__arrive_without_control_characters(void **state) {
+    (void)state;
+    char lines[4096] = "";
+    const char *inputs[] = {paths[HDF5]};
+    hr_convert_options o = HR_CONVERT_OPTIONS_INIT;
+    hr_dataset *ds = NULL;
+    hr_field field;
+    o.inputs = inputs;
+    o.num_inputs = 1;
+    o.output = target;
+    o.user = lines;
+    o.on_note = keep_line;
+    assert_int_equal(hr_convert(&o, NULL, NULL), HR_OK);
+    assert_non_null(strstr(lines, "a ?[31m note; a ?[31m note"));
+    assert_int_equal(hr_dataset_open(target, NULL, &ds, NULL), HR_OK);
+    assert_int_equal(hr_dataset_field(ds, 0, &field, NULL), HR_OK);
+    assert_non_null(strstr(field.attributes_json, "\"unit\""));
+    hr_dataset_close(ds);
+    (void)unlink(target);
+}
+
 /* Signals and short transfers are no failures. */
 static void each_is_survived(enum input input, enum fault_kind kind, long at_least) {
     long nth = 0;
@@ -314,6 +363,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(shuffled__each_allocation_fails__is_an_error),
         cmocka_unit_test(hdf5__each_system_call_fails__is_an_error),
         cmocka_unit_test(hdf5__each_allocation_fails__is_an_error),
+        cmocka_unit_test(attributes__without_end__are_a_broken_protocol),
+        cmocka_unit_test(attributes__that_are_no_json__are_refused),
+        cmocka_unit_test(attributes_and_notes__arrive_without_control_characters),
         cmocka_unit_test(hdf5__each_call_is_interrupted__is_done_again),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

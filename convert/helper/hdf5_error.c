@@ -36,6 +36,10 @@ hr_status h5_error(hr_error *err, hr_status status, const char *format, ...) {
                              "%s: the helper's memory limit does not suffice; raise it, unless the "
                              "file is damaged",
                              what);
-    return hr__error_set(err, status, "%s: HDF5 says: %s", what,
-                         in.text[0] != '\0' ? in.text : "(nothing)");
+    bool newer = strstr(in.text, "bad version number") != NULL;
+    return hr__error_set(err, status, "%s: HDF5 says: %s%s", what,
+                         in.text[0] != '\0' ? in.text : "(nothing)",
+                         newer ? "; if it was written by a later HDF5, write it anew with h5py's "
+                                 "libver=('earliest', 'v110')"
+                               : "");
 }

@@ -18,11 +18,9 @@ struct object {
 
 struct lister {
     const struct h5_file *file;
-    h5_found found;
-    void *arg;
-    size_t name_at; /* where in a path the field's name begins */
+    struct h5_teller teller;
     struct object *seen;
-    uint32_t num_seen, num_found;
+    uint32_t num_seen;
 };
 
 static size_t digits(const char *s) {
@@ -115,60 +113,6 @@ static hr_status remember(struct lister *l, hid_t object, bool *again, hr_error 
     return HR_OK;
 }
 
-/* One data set, of which each value of its elements is a field. */
-struct dataset {
-    struct lister *lister;
-    hid_t dataset;
-    const char *path, *rest; /* of the path that was asked for, behind the data set */
-    uint32_t num_found;
-};
-
-/* The values that `rest` names, or is a part of the path to. */
-static bool is_asked_for(const char *rest, const char *leaf) {
-    size_t n = strlen(rest);
-    return n == 0 || (strncmp(leaf, rest, n) == 0 && (leaf[n] == '\0' || leaf[n] == '/'));
-}
-
-static hr_status list_value(void *arg, const char *leaf, hr_error *err) {
-    struct dataset *d = arg;
-    struct lister *l = d->lister;
-    struct h5_described is;
-    char path[HR__HELPER_PATH_BYTES];
-    int n = snprintf(path, sizeof path, "%s%s%s", d->path, leaf[0] != '\0' ? "/" : "", leaf);
-    if (!is_asked_for(d->rest, leaf))
-        return HR_OK;
-    if (l->num_found == HR__HELPER_MAX_FIELDS || n < 0 || (size_t)n >= sizeof path)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "more than %u data sets, or a too long path; name a group or the "
-                             "data sets",
-                             HR__HELPER_MAX_FIELDS);
-    hr_status st = h5_describe(d->dataset, leaf, l->file->follow_external, &is, err);
-    if (st != HR_OK) {
-        if (leaf[0] != '\0')
-            hr__error_prefix(err, "its member %s", leaf);
-        return st;
-    }
-    h5_leaf_close(&is.leaf);
-    is.field.member = path;
-    is.field.name = path + l->name_at;
-    l->num_found++;
-    d->num_found++;
-    return l->found(l->arg, &is.field, err);
-}
-
-static hr_status list_dataset(struct lister *l, hid_t dataset, const char *path, const char *rest,
-                              hr_error *err) {
-    struct dataset d = {.lister = l, .dataset = dataset, .path = path, .rest = rest};
-    hid_t type = H5Dget_type(dataset);
-    if (type < 0)
-        return h5_error(err, HR_ERR_CORRUPT, "its type cannot be read");
-    hr_status st = h5_leaf_each(type, list_value, &d, err);
-    (void)H5Tclose(type);
-    if (st == HR_OK && d.num_found == 0)
-        return hr__error_set(err, HR_ERR_NOT_FOUND, "there is no %s in it", rest);
-    return st;
-}
-
 static hr_status list_object(struct lister *l, hid_t object, const char *path, unsigned depth,
                              hr_error *err);
 
@@ -214,7 +158,7 @@ static hr_status list_object(struct lister *l, hid_t object, const char *path, u
     bool again = false;
     hr_status st = remember(l, object, &again, err);
     if (st == HR_OK && !again && kind == H5I_DATASET)
-        st = list_dataset(l, object, path, "", err);
+        st = h5_fields_tell(&l->teller, object, path, "", err);
     else if (st == HR_OK && !again)
         return list_group(l, object, path, depth, err);
     if (st != HR_OK)
@@ -254,16 +198,16 @@ static hr_status list_from(struct lister *l, hid_t object, char *path, const cha
                            hr_error *err) {
     const char *slash = strrchr(path, '/');
     if (H5Iget_type(object) == H5I_DATASET)
-        l->name_at = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+        l->teller.name_at = slash != NULL ? (size_t)(slash - path) + 1 : 0;
     else
-        l->name_at = path[0] != '\0' ? strlen(path) + 1 : 0;
+        l->teller.name_at = path[0] != '\0' ? strlen(path) + 1 : 0;
     if (rest[0] == '\0')
         return list_object(l, object, path, 0, err);
     char *member = strdup(rest);
     if (member == NULL)
         return hr__error_no_memory(err, strlen(rest), "a path");
     cut_rest(path, rest);
-    hr_status st = list_dataset(l, object, path, member, err);
+    hr_status st = h5_fields_tell(&l->teller, object, path, member, err);
     if (st != HR_OK)
         hr__error_prefix(err, "/%.200s", path);
     free(member);
@@ -275,7 +219,10 @@ hr_status h5_list(const struct h5_file *f, const char *member, h5_found found, v
     hr_status st = HR_OK;
     hid_t object = -1;
     const char *rest;
-    struct lister l = {.file = f, .found = found, .arg = arg};
+    struct lister l = {
+        .file = f,
+        .teller = {.follow_external = f->follow_external, .found = found, .arg = arg},
+    };
     char *path = plain_path(member);
     l.seen = calloc(MAX_OBJECTS, sizeof *l.seen);
     if (path == NULL || l.seen == NULL) {
@@ -283,7 +230,8 @@ hr_status h5_list(const struct h5_file *f, const char *member, h5_found found, v
         goto done;
     }
     HR_TRY(h5_walk(f, f->file, path, &object, &rest, err));
-    st = list_from(&l, object, path, rest, err);
+    HR_TRY(list_from(&l, object, path, rest, err));
+    st = h5_file_tell(&l.teller, f->file, err);
 done:
     if (object >= 0)
         (void)H5Oclose(object);

@@ -10,6 +10,7 @@
 #include "helper_protocol.h"
 
 #include <hdf5.h>
+#include <jansson.h>
 
 /* --- hdf5_error.c --------------------------------------------------------------------------- */
 
@@ -73,6 +74,20 @@ void h5_leaf_close(struct h5_leaf *leaf);
 typedef hr_status (*h5_leaf_found)(void *arg, const char *path, hr_error *err);
 hr_status h5_leaf_each(hid_t type, h5_leaf_found found, void *arg, hr_error *err);
 
+/* --- hdf5_attributes.c ------------------------------------------------------------------------ */
+
+/* What could not be carried over. */
+struct h5_left_out {
+    uint32_t n;
+    char names[256]; /* joined by ", "; cut off where there are many */
+};
+void h5_leave_out(struct h5_left_out *left, const char *name);
+
+/* Attributes of an object, by name, into a JSON object. */
+void h5_attributes(hid_t object, json_t *into, struct h5_left_out *left);
+/* What a type says beside its values: the names of an enumeration, the tag of opaque bytes. */
+void h5_type_attributes(hid_t type, json_t *into, struct h5_left_out *left);
+
 /* --- hdf5_describe.c ------------------------------------------------------------------------ */
 
 struct h5_described {
@@ -86,12 +101,32 @@ struct h5_described {
 hr_status h5_describe(hid_t dataset, const char *path, bool follow_external,
                       struct h5_described *out, hr_error *err);
 
+/* --- hdf5_fields.c: what is told of a data set and of the file ----------------------------------
+ */
+
+/* field: NULL for what is the file's. attributes: a JSON object as text, or NULL. note: a line for
+ * people, or NULL. */
+typedef hr_status (*h5_found)(void *arg, const struct hr__helper_field *field,
+                              const char *attributes, const char *note, hr_error *err);
+
+struct h5_teller {
+    bool follow_external;
+    h5_found found;
+    void *arg;
+    size_t name_at; /* where in a path the field's name begins */
+    uint32_t num_found;
+    size_t attributes_bytes; /* told of */
+};
+
+/* Tells of the values that `rest` names, "" for all: names of members joined by '/'. */
+hr_status h5_fields_tell(struct h5_teller *t, hid_t dataset, const char *path, const char *rest,
+                         hr_error *err);
+hr_status h5_file_tell(struct h5_teller *t, hid_t file, hr_error *err);
+
 /* --- hdf5_list.c ---------------------------------------------------------------------------- */
 
-typedef hr_status (*h5_found)(void *arg, const struct hr__helper_field *field, hr_error *err);
-
-/* Calls found for each data set below `member`, in natural order of names. The first that cannot
- * be converted refuses the whole. */
+/* Calls found for each value of each data set below `member`, in natural order of names, then for
+ * the file. The first that cannot be converted refuses the whole. */
 hr_status h5_list(const struct h5_file *f, const char *member, h5_found found, void *arg,
                   hr_error *err);
 

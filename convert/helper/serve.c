@@ -37,13 +37,40 @@ static void say_error(struct server *s, const hr_error *err) {
     say(s, &m);
 }
 
-static hr_status found(void *arg, const struct hr__helper_field *field, hr_error *err) {
+/* In pieces that fit a message. */
+static void say_attributes(struct server *s, const char *json) {
+    char piece[HR__HELPER_PATH_BYTES + 1];
+    for (size_t left = strlen(json); left > 0;) {
+        size_t n = left < HR__HELPER_PATH_BYTES ? left : HR__HELPER_PATH_BYTES;
+        memcpy(piece, json, n);
+        piece[n] = '\0';
+        struct hr__helper_message m = {.type = HR__HELPER_ATTRIBUTES, .text = piece};
+        say(s, &m);
+        json += n;
+        left -= n;
+    }
+}
+
+static hr_status found(void *arg, const struct hr__helper_field *field, const char *attributes,
+                       const char *note, hr_error *err) {
     struct server *s = arg;
-    struct hr__helper_message m = {.type = HR__HELPER_FIELD, .field = *field};
     (void)err;
+    if (attributes != NULL)
+        say_attributes(s, attributes);
+    if (note != NULL) {
+        struct hr__helper_message m = {.type = HR__HELPER_NOTE, .text = note};
+        say(s, &m);
+    }
+    if (field == NULL)
+        return HR_OK;
+    struct hr__helper_message m = {.type = HR__HELPER_FIELD, .field = *field};
     say(s, &m);
     s->num_found++;
     return HR_OK;
+}
+
+static hr_status found_array(void *arg, const struct hr__helper_field *field, hr_error *err) {
+    return found(arg, field, NULL, NULL, err);
 }
 
 static hr_status list_hdf5(struct server *s, const struct hr__helper_message *m, hr_error *err) {
@@ -60,7 +87,7 @@ static hr_status list_npz(struct server *s, const struct hr__helper_message *m, 
     struct npz_archive archive;
     hr_status st = npz_archive_open(&archive, m->path, err);
     if (st == HR_OK)
-        st = npz_list(&archive, m->member, found, s, err);
+        st = npz_list(&archive, m->member, found_array, s, err);
     npz_archive_close(&archive);
     return st;
 }
