@@ -18,13 +18,17 @@ static hr_status check_filters(hid_t plist, hr_error *err) {
             H5Pget_filter2(plist, i, &flags, &num_values, NULL, sizeof name - 1, name, &config);
         if (filter < 0)
             return h5_error(err, HR_ERR_CORRUPT, "its filters cannot be read");
-        /* Plugins are off, so this knows only what is built into the library. */
+        const char *known = h5_filter_name(filter);
+        /* Plugins are off, so this knows only HDF5's own and those of hdf5_filters.c. */
         if (H5Zfilter_avail(filter) <= 0)
             return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                                 "it is compressed by the filter %d (%s), which is not built into "
-                                 "HDF5; write it anew with gzip: h5repack -f GZIP=1, where that "
-                                 "filter is installed",
-                                 (int)filter, name[0] != '\0' ? name : "no name");
+                                 "it is compressed by the filter %d (%s), which this program "
+                                 "cannot decode; write it anew with gzip: h5repack -f GZIP=1, "
+                                 "where that filter is installed",
+                                 (int)filter,
+                                 known != NULL     ? known
+                                 : name[0] != '\0' ? name
+                                                   : "no name");
     }
     return HR_OK;
 }

@@ -88,6 +88,13 @@ void h5_attributes(hid_t object, json_t *into, struct h5_left_out *left);
 /* What a type says beside its values: the names of an enumeration, the tag of opaque bytes. */
 void h5_type_attributes(hid_t type, json_t *into, struct h5_left_out *left);
 
+/* --- hdf5_filters.c --------------------------------------------------------------------------- */
+
+/* Makes the filters that are no part of HDF5 known to it. */
+bool h5_filters_register(void);
+/* The name under which a filter is registered with The HDF Group, or NULL. */
+const char *h5_filter_name(int id);
+
 /* --- hdf5_describe.c ------------------------------------------------------------------------ */
 
 struct h5_described {

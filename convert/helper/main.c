@@ -37,6 +37,8 @@ int main(int argc, char **argv) {
         return 4;
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     (void)H5PLset_loading_state(0);
+    if (!h5_filters_register())
+        return 4;
     serve((int)fd, memory_bytes);
     /* Without exit handlers: HDF5's would tidy up what a damaged file left behind. */
     _exit(0);
