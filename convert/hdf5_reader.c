@@ -155,9 +155,11 @@ static hr_status make_shared(struct hr__hdf5_reader *r, int *out_fd, hr_error *e
 
 /* --- the conversation ----------------------------------------------------------------------- */
 
+/* What is open now, and what was listed. */
 static bool same_field(const struct hr__helper_field *a, const struct hr__helper_field *b) {
+    bool grown = (b->flags & HR__HELPER_GROWING) != 0 && a->num_samples > b->num_samples;
     return a->dtype == b->dtype && a->width_bytes == b->width_bytes && a->rank == b->rank &&
-           a->num_samples == b->num_samples && a->sample_bytes == b->sample_bytes &&
+           (grown || a->num_samples == b->num_samples) && a->sample_bytes == b->sample_bytes &&
            memcmp(a->shape, b->shape, sizeof a->shape) == 0;
 }
 

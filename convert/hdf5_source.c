@@ -83,6 +83,7 @@ static void fill_info(struct hdf5_source *s, const struct stat *file) {
         hr__numpy_dtype_print(HR_FIXED_UTF8, 0, f->width_bytes / 4, s->numpy_dtype);
         info->numpy_dtype = s->numpy_dtype;
     }
+    info->growing = (f->flags & HR__HELPER_GROWING) != 0;
     info->file.path = s->path;
     info->file.size_bytes = (uint64_t)file->st_size;
     info->file.mtime_ns = (int64_t)file->st_mtim.tv_sec * 1000000000 + file->st_mtim.tv_nsec;
@@ -181,22 +182,46 @@ static hr_status take_note(struct list *l, const char *text, hr_error *err) {
     return l->note != NULL ? HR_OK : hr__error_no_memory(err, sizeof plain, "a note");
 }
 
-/* What came last is the file's: the first source tells of it. */
-static hr_status end_list(struct list *l, hr_error *err) {
-    struct hdf5_source *s = l->n > 0 ? (struct hdf5_source *)l->sources[0] : NULL;
-    if (s == NULL)
-        return HR_OK;
-    s->base.info.file_attributes_json = s->file_attributes = l->attributes;
-    l->attributes = NULL;
-    if (l->note == NULL)
-        return HR_OK;
+static hr_status add_note(struct hdf5_source *s, const char *note, hr_error *err) {
     char *both = NULL;
-    if (asprintf(&both, "%s%s%s", l->note, s->note != NULL ? "; " : "",
+    if (asprintf(&both, "%s%s%s", note, s->note != NULL ? "; " : "",
                  s->note != NULL ? s->note : "") < 0)
-        return hr__error_no_memory(err, strlen(l->note), "a note");
+        return hr__error_no_memory(err, strlen(note), "a note");
     free(s->note);
     s->base.info.note = s->note = both;
     return HR_OK;
+}
+
+/* Data sets that another process adds samples to grow one after the other: what all of them have is
+ * taken. */
+static hr_status settle_growing(struct list *l, hr_error *err) {
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->sources[i]->info.growing)
+            least = hr__min_u64(least, l->sources[i]->info.num_samples);
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct hdf5_source *s = (struct hdf5_source *)l->sources[i];
+        if (s->base.info.growing)
+            s->base.info.num_samples = s->target.field.num_samples = least;
+    }
+    if (least == UINT64_MAX)
+        return HR_OK;
+    char line[128];
+    (void)snprintf(line, sizeof line,
+                   "another process writes it; the %llu samples that are there now are taken",
+                   (unsigned long long)least);
+    return add_note((struct hdf5_source *)l->sources[0], line, err);
+}
+
+/* What came last is the file's: the first source tells of it. */
+static hr_status end_list(struct list *l, hr_error *err) {
+    if (l->n == 0)
+        return HR_OK;
+    struct hdf5_source *s = (struct hdf5_source *)l->sources[0];
+    s->base.info.file_attributes_json = s->file_attributes = l->attributes;
+    l->attributes = NULL;
+    hr_status st = l->note != NULL ? add_note(s, l->note, err) : HR_OK;
+    return st == HR_OK ? settle_growing(l, err) : st;
 }
 
 static hr_status take_list(struct list *l, struct hr__helper *h, const char *path,

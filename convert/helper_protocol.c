@@ -93,7 +93,7 @@ bool hr__helper_field_valid(const struct hr__helper_field *f) {
     if (!hr__dtype_valid(f->dtype) || hr__dtype_is_variable(f->dtype) || !width_valid(f))
         return false;
     if (f->rank > HR_MAX_RANK || f->granule_samples == 0 ||
-        (f->flags & ~(HR__HELPER_CHUNKED | HR__HELPER_STREAM)) != 0)
+        (f->flags & ~(HR__HELPER_CHUNKED | HR__HELPER_STREAM | HR__HELPER_GROWING)) != 0)
         return false;
     uint64_t bytes = hr__dtype_is_fixed_width(f->dtype) ? f->width_bytes : hr_dtype_bytes(f->dtype);
     bool empty = bytes == 0;

@@ -44,6 +44,7 @@ enum hr__helper_type {
 #define HR__HELPER_FOLLOW_EXTERNAL 1u /* flag of LIST and OPEN */
 #define HR__HELPER_CHUNKED         1u /* flag of a field: several readers are useful */
 #define HR__HELPER_STREAM          2u /* flag of a field: going back reads it from the beginning */
+#define HR__HELPER_GROWING         4u /* flag of a field: another process adds samples to it */
 
 /* A data set as the helper describes it. */
 struct hr__helper_field {

@@ -154,7 +154,8 @@ done:
 static hr_status list_files(const struct hr__input_entries *e, struct hr__inputs *in,
                             hr_error *err) {
     in->files = malloc((e->n + 1) * sizeof *in->files);
-    if (in->files == NULL)
+    in->growing = calloc(e->n + 1, sizeof *in->growing);
+    if (in->files == NULL || in->growing == NULL)
         return hr__error_no_memory(err, e->n * sizeof *in->files, "a list of files");
     for (size_t i = 0; i < e->n; i++) {
         const hr_source_fingerprint *file = &e->list[i].source->info.file;
@@ -163,6 +164,7 @@ static hr_status list_files(const struct hr__input_entries *e, struct hr__inputs
             k++;
         if (k == in->num_files)
             in->files[in->num_files++] = *file;
+        in->growing[k] |= e->list[i].source->info.growing;
     }
     return HR_OK;
 }
@@ -217,6 +219,7 @@ void hr__inputs_close(struct hr__inputs *in) {
     }
     free(in->fields);
     free(in->files);
+    free(in->growing);
     free(in->attributes_json);
     *in = (struct hr__inputs){0};
 }
@@ -224,6 +227,8 @@ void hr__inputs_close(struct hr__inputs *in) {
 hr_status hr__inputs_check_unchanged(const struct hr__inputs *in, hr_error *err) {
     for (uint32_t i = 0; i < in->num_files; i++) {
         struct hr__input_file now = {0};
+        if (in->growing[i])
+            continue;
         hr_status st = hr__input_file_open(in->files[i].path, &now, err);
         if (st != HR_OK)
             return st;

@@ -16,6 +16,7 @@ struct hr__inputs {
     struct hr__input_field *fields;
     uint32_t num_files; /* every file once, in the order of use */
     hr_source_fingerprint *files;
+    bool *growing;         /* of the files: they may change */
     char *attributes_json; /* of the data set: of all files, or NULL */
 };
 

@@ -9,6 +9,8 @@
 #include "budget.h"
 #include "headrace/convert.h"
 
+#include <stdbool.h>
+
 struct hr__source;
 struct hr__source_reader;
 
@@ -26,6 +28,7 @@ struct hr__source_info {
     uint64_t granule_samples;    /* rows that are decoded together in the source (chunk rows); 1 */
     uint32_t max_readers;        /* readers that are useful side by side; 1 */
     bool any_pieces;             /* any readers may read any pieces: none is read twice for it */
+    bool growing;                /* another process adds to the file: it may change */
     const char *numpy_dtype;     /* what an export should restore, e.g. "<U12"; NULL: by dtype */
     const char *note;            /* one line for people, or NULL */
     const char *attributes_json; /* of the field: a JSON object as text, or NULL */

@@ -196,15 +196,7 @@ REFUSED = {
     "a single value": lambda f: f.create_dataset("x", data=1.5),
     "no values": lambda f: f.create_dataset("x", data=h5py.Empty("f4")),
     "filter 32013 (zfp)": lambda f: f.create_dataset("x", data=np.zeros(100), **hdf5plugin.Zfp()),
-    "virtual data set": lambda f: make_virtual(f),
-    "external storage": lambda f: f.create_dataset("x", (3,), "i4", external=[("raw.bin", 0, 12)]),
 }
-
-
-def make_virtual(f):
-    layout = h5py.VirtualLayout(shape=(3,), dtype="i4")
-    layout[:] = h5py.VirtualSource("other.h5", "y", shape=(3,))
-    f.create_virtual_dataset("x", layout)
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -241,16 +233,6 @@ def test_links__leaving_the_folder__only_when_allowed(tmp_path, out):
     assert list_sources(path, "missing").status == "HR_ERR_NOT_FOUND"
     for name in ("far", "absolute/y", "sneaky"):
         assert_rows(path, name, out, x, FOLLOW=1)
-
-
-def test_storage_elsewhere__only_when_allowed(tmp_path, out, monkeypatch):
-    x = np.arange(3, dtype="<i4")
-    with h5py.File(tmp_path / "other.h5", "w") as f:
-        f["y"] = x
-    with h5py.File(tmp_path / "a.h5", "w") as f:
-        make_virtual(f)
-    assert list_sources(tmp_path / "a.h5").status == "HR_ERR_UNSUPPORTED"
-    assert_rows(tmp_path / "a.h5", "x", out, x, FOLLOW=1)
 
 
 def children_of(pid):

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static hr_status check_filters(hid_t plist, hr_error *err) {
+hr_status h5_check_filters(hid_t plist, hr_error *err) {
     int n = H5Pget_nfilters(plist);
     if (n < 0)
         return h5_error(err, HR_ERR_CORRUPT, "its filters cannot be read");
@@ -33,27 +33,13 @@ static hr_status check_filters(hid_t plist, hr_error *err) {
     return HR_OK;
 }
 
-static hr_status check_storage(hid_t plist, bool follow_external, hr_error *err) {
-    int external = H5Pget_external_count(plist);
-    H5D_layout_t layout = H5Pget_layout(plist);
-    if (layout == H5D_VIRTUAL && !follow_external)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "it is a virtual data set made of other files; allow them with "
-                             "--follow-external, or write it anew with h5repack");
-    if (external > 0 && !follow_external)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "its rows lie in other files (external storage); allow them with "
-                             "--follow-external, or write it anew with h5repack");
-    if (layout < 0 || external < 0)
-        return h5_error(err, HR_ERR_CORRUPT, "its layout cannot be read");
-    return HR_OK;
-}
-
-static hr_status get_dims(hid_t dataset, hsize_t *dims, int *out_rank, hr_error *err) {
+static hr_status get_dims(hid_t dataset, hsize_t *dims, int *out_rank, bool *can_grow,
+                          hr_error *err) {
     hid_t space = H5Dget_space(dataset);
     if (space < 0)
         return h5_error(err, HR_ERR_CORRUPT, "its shape cannot be read");
     hr_status st = HR_OK;
+    hsize_t most[HR_MAX_RANK] = {0};
     H5S_class_t kind = H5Sget_simple_extent_type(space);
     *out_rank = H5Sget_simple_extent_ndims(space);
     if (kind == H5S_SCALAR || kind == H5S_NULL)
@@ -62,8 +48,9 @@ static hr_status get_dims(hid_t dataset, hsize_t *dims, int *out_rank, hr_error 
                            "paths",
                            kind == H5S_SCALAR ? "a single value" : "no values at all");
     else if (*out_rank < 1 || *out_rank > HR_MAX_RANK ||
-             H5Sget_simple_extent_dims(space, dims, NULL) < 0)
+             H5Sget_simple_extent_dims(space, dims, most) < 0)
         st = h5_error(err, HR_ERR_CORRUPT, "its shape cannot be read");
+    *can_grow = st == HR_OK && most[0] > dims[0];
     (void)H5Sclose(space);
     return st;
 }
@@ -122,24 +109,37 @@ static bool leaves_holes(hid_t plist) {
            H5Pget_fill_time(plist, &when) < 0 || when == H5D_FILL_TIME_NEVER;
 }
 
-static hr_status describe(hid_t dataset, hid_t type, hid_t plist, bool follow_external,
+/* Chunks of sources are decoded once where a window holds whole ones. */
+static void set_source_chunks(const struct h5_sources *sources, struct hr__helper_field *f) {
+    if (sources->chunk_samples == 0)
+        return;
+    f->flags |= HR__HELPER_CHUNKED;
+    f->granule_samples = sources->chunk_samples;
+    f->chunk_bytes = sources->chunk_bytes;
+}
+
+static hr_status describe(const struct h5_file *file, hid_t dataset, hid_t type, hid_t plist,
                           struct h5_described *out, hr_error *err) {
     hr_status st = HR_OK;
     hsize_t dims[HR_MAX_RANK];
+    struct h5_sources sources;
+    bool can_grow = false;
     struct hr__helper_field *f = &out->field;
     f->dtype = out->leaf.dtype;
     f->width_bytes = out->leaf.width_bytes;
     out->leaves_holes = leaves_holes(plist);
-    HR_TRY(get_dims(dataset, dims, &out->rank, err));
-    HR_TRY(check_storage(plist, follow_external, err));
-    HR_TRY(check_filters(plist, err));
+    HR_TRY(get_dims(dataset, dims, &out->rank, &can_grow, err));
+    HR_TRY(h5_storage_check(file, dataset, plist, &sources, err));
+    HR_TRY(h5_check_filters(plist, err));
     HR_TRY(get_chunks(plist, dims, out->rank, H5Tget_size(type), f, err));
+    set_source_chunks(&sources, f);
+    f->flags |= file->growing && can_grow ? HR__HELPER_GROWING : 0;
     HR_TRY(set_shape(out, dims, err));
 done:
     return st;
 }
 
-hr_status h5_describe(hid_t dataset, const char *path, bool follow_external,
+hr_status h5_describe(const struct h5_file *f, hid_t dataset, const char *path,
                       struct h5_described *out, hr_error *err) {
     hr_status st = HR_OK;
     memset(out, 0, sizeof *out);
@@ -150,7 +150,7 @@ hr_status h5_describe(hid_t dataset, const char *path, bool follow_external,
     if (st == HR_OK)
         st = h5_leaf_select(type, path, &out->leaf, err);
     if (st == HR_OK)
-        st = describe(dataset, type, plist, follow_external, out, err);
+        st = describe(f, dataset, type, plist, out, err);
     if (st != HR_OK)
         h5_leaf_close(&out->leaf);
     if (type >= 0)

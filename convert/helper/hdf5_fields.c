@@ -73,7 +73,7 @@ static hr_status tell_value_at(void *arg, const char *leaf, hr_error *err) {
                              "more than %u data sets, or a too long path; name a group or the "
                              "data sets",
                              HR__HELPER_MAX_FIELDS);
-    hr_status st = h5_describe(d->dataset, leaf, t->follow_external, &is, err);
+    hr_status st = h5_describe(t->file, d->dataset, leaf, &is, err);
     if (st != HR_OK) {
         if (leaf[0] != '\0')
             hr__error_prefix(err, "its member %s", leaf);
@@ -101,10 +101,10 @@ hr_status h5_fields_tell(struct h5_teller *t, hid_t dataset, const char *path, c
     return st;
 }
 
-hr_status h5_file_tell(struct h5_teller *t, hid_t file, hr_error *err) {
+hr_status h5_file_tell(struct h5_teller *t, hr_error *err) {
     struct h5_left_out left = {0};
     json_t *attributes = json_object();
-    hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
+    hid_t root = H5Gopen2(t->file->file, "/", H5P_DEFAULT);
     hr_status st = HR_OK;
     if (attributes == NULL)
         st = hr__error_no_memory(err, 0, "attributes");

@@ -41,13 +41,15 @@ hr_status h5_file_open(struct h5_file *f, const char *path, bool follow_external
     f->folder = real_folder(path);
     if (f->folder == NULL || access(path, R_OK) != 0)
         return hr__error_os(err, errno, "cannot open the file");
+    /* By its real path: HDF5 then looks for other files where we do. */
+    char *real = realpath(path, NULL);
+    if (real == NULL)
+        return hr__error_os(err, errno, "cannot open the file");
     hr_status st = make_access(&f->access, cache_bytes, cache_chunks, err);
-    if (st != HR_OK)
-        return st;
-    f->file = H5Fopen(path, H5F_ACC_RDONLY, f->access);
-    if (f->file < 0)
-        return h5_error(err, HR_ERR_CORRUPT, "cannot be opened as HDF5");
-    return HR_OK;
+    if (st == HR_OK)
+        st = h5_open_any(real, f->access, &f->file, &f->growing, err);
+    free(real);
+    return st;
 }
 
 void h5_file_close(struct h5_file *f) {
@@ -59,34 +61,37 @@ void h5_file_close(struct h5_file *f) {
     *f = (struct h5_file){.file = -1, .access = -1};
 }
 
-/* The file that an external link in the file of `group` names: malloc'ed real path. */
-static hr_status linked_file(hid_t group, const char *name, char **out, hr_error *err) {
-    char own[HR__HELPER_PATH_BYTES];
-    ssize_t n = H5Fget_name(group, own, sizeof own);
+char *h5_beside(const struct h5_file *f, hid_t object, const char *name) {
+    char own[HR__HELPER_PATH_BYTES], *joined = NULL, *real = NULL;
+    ssize_t n = H5Fget_name(object, own, sizeof own);
     char *folder = n > 0 && (size_t)n < sizeof own ? real_folder(own) : NULL;
-    char *joined = NULL;
-    *out = NULL;
-    if (folder != NULL && asprintf(&joined, "%s%s", name[0] == '/' ? "" : folder, name) < 0)
+    /* The name of a family of files is a pattern. */
+    if (asprintf(&joined, "%s%s",
+                 name[0] == '/'   ? ""
+                 : folder != NULL ? folder
+                                  : f->folder,
+                 name) < 0)
         joined = NULL;
     if (joined != NULL)
-        *out = realpath(joined, NULL);
-    hr_status st = HR_OK;
-    if (*out == NULL)
-        st = hr__error_set(err, HR_ERR_NOT_FOUND,
-                           "an external link leads to the file %s, which cannot be found", name);
+        real = realpath(joined, NULL);
     free(joined);
     free(folder);
-    return st;
+    return real;
+}
+
+bool h5_may_open(const struct h5_file *f, const char *real) {
+    return f->follow_external || strncmp(real, f->folder, strlen(f->folder)) == 0;
 }
 
 static hr_status walk_external(const struct h5_file *f, hid_t group, const char *name,
                                const char *path, unsigned depth, hid_t *out, hr_error *err) {
-    char *real = NULL;
+    char *real = h5_beside(f, group, name);
     hid_t file = -1, root = -1;
-    hr_status st = linked_file(group, name, &real, err);
-    if (st != HR_OK)
-        return st;
-    if (!f->follow_external && strncmp(real, f->folder, strlen(f->folder)) != 0) {
+    hr_status st = HR_OK;
+    if (real == NULL)
+        return hr__error_set(err, HR_ERR_NOT_FOUND,
+                             "an external link leads to the file %s, which cannot be found", name);
+    if (!h5_may_open(f, real)) {
         st = hr__error_set(err, HR_ERR_UNSUPPORTED,
                            "an external link leads to %s, outside the input's own folder; allow "
                            "that with --follow-external",

@@ -221,7 +221,7 @@ hr_status h5_list(const struct h5_file *f, const char *member, h5_found found, v
     const char *rest;
     struct lister l = {
         .file = f,
-        .teller = {.follow_external = f->follow_external, .found = found, .arg = arg},
+        .teller = {.file = f, .found = found, .arg = arg},
     };
     char *path = plain_path(member);
     l.seen = calloc(MAX_OBJECTS, sizeof *l.seen);
@@ -231,7 +231,7 @@ hr_status h5_list(const struct h5_file *f, const char *member, h5_found found, v
     }
     HR_TRY(h5_walk(f, f->file, path, &object, &rest, err));
     HR_TRY(list_from(&l, object, path, rest, err));
-    st = h5_file_tell(&l.teller, f->file, err);
+    st = h5_file_tell(&l.teller, err);
 done:
     if (object >= 0)
         (void)H5Oclose(object);

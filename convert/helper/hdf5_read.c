@@ -40,7 +40,7 @@ hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *o
         return st;
     if (H5Iget_type(r->dataset) != H5I_DATASET)
         return hr__error_set(err, HR_ERR_NOT_FOUND, "it is no data set");
-    st = h5_describe(r->dataset, rest, follow, &r->is, err);
+    st = h5_describe(&r->file, r->dataset, rest, &r->is, err);
     if (st == HR_OK)
         st = check_memory(r, open->cache_bytes, memory_bytes, err);
     return st;

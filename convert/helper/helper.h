@@ -30,6 +30,7 @@ struct h5_file {
     hid_t access; /* file access list, for linked files too */
     char *folder; /* real path of the input's folder, with a '/' at the end */
     bool follow_external;
+    bool growing; /* another process writes it */
 };
 
 /* cache_bytes and cache_chunks: of the chunk cache of every data set. */
@@ -37,11 +38,33 @@ hr_status h5_file_open(struct h5_file *f, const char *path, bool follow_external
                        uint64_t cache_bytes, uint64_t cache_chunks, hr_error *err);
 void h5_file_close(struct h5_file *f); /* {-1, -1, NULL} is fine */
 
+/* The real path of a file that something in the file of `object` names; malloc'ed, NULL: there is
+ * none. */
+char *h5_beside(const struct h5_file *f, hid_t object, const char *name);
+/* The rule: it is in the input's own folder, or any file may be. real: a real path. */
+bool h5_may_open(const struct h5_file *f, const char *real);
+
 /* The object that `path` leads to, from `group`, or from the root of the file where it begins with
  * '/'. Close with H5Oclose(). rest: NULL, or what is left of the path behind a data set, "" for
  * nothing. */
 hr_status h5_walk(const struct h5_file *f, hid_t group, const char *path, hid_t *out,
                   const char **rest, hr_error *err);
+
+/* --- hdf5_drivers.c --------------------------------------------------------------------------- */
+
+/* A file, alone, or the first of a split or family file, or one that is being written. */
+hr_status h5_open_any(const char *path, hid_t access, hid_t *out, bool *growing, hr_error *err);
+
+/* --- hdf5_storage.c --------------------------------------------------------------------------- */
+
+/* Of the data sets that a virtual one is made of; zeros: it is none, or none of them is chunked. */
+struct h5_sources {
+    uint64_t chunk_samples, chunk_bytes; /* the largest */
+};
+
+/* Other files that the values lie in are there, and the rule allows them. */
+hr_status h5_storage_check(const struct h5_file *f, hid_t dataset, hid_t plist,
+                           struct h5_sources *out, hr_error *err);
 
 /* --- hdf5_types.c --------------------------------------------------------------------------- */
 
@@ -105,8 +128,10 @@ struct h5_described {
 };
 
 /* path: as h5_leaf_select(). Close with h5_leaf_close(&out->leaf). */
-hr_status h5_describe(hid_t dataset, const char *path, bool follow_external,
+hr_status h5_describe(const struct h5_file *f, hid_t dataset, const char *path,
                       struct h5_described *out, hr_error *err);
+/* HR_ERR_UNSUPPORTED names a filter that cannot be decoded. */
+hr_status h5_check_filters(hid_t plist, hr_error *err);
 
 /* --- hdf5_fields.c: what is told of a data set and of the file ----------------------------------
  */
@@ -117,7 +142,7 @@ typedef hr_status (*h5_found)(void *arg, const struct hr__helper_field *field,
                               const char *attributes, const char *note, hr_error *err);
 
 struct h5_teller {
-    bool follow_external;
+    const struct h5_file *file;
     h5_found found;
     void *arg;
     size_t name_at; /* where in a path the field's name begins */
@@ -128,7 +153,7 @@ struct h5_teller {
 /* Tells of the values that `rest` names, "" for all: names of members joined by '/'. */
 hr_status h5_fields_tell(struct h5_teller *t, hid_t dataset, const char *path, const char *rest,
                          hr_error *err);
-hr_status h5_file_tell(struct h5_teller *t, hid_t file, hr_error *err);
+hr_status h5_file_tell(struct h5_teller *t, hr_error *err);
 
 /* --- hdf5_list.c ---------------------------------------------------------------------------- */
 

@@ -33,7 +33,10 @@ int main(int argc, char **argv) {
     limits_set(memory_bytes);
     if (!limits_watch_parent((int)fd, (int)parent))
         return 3;
-    if (setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1) != 0 || H5open() < 0)
+    /* Other files that a data set needs are looked for beside the file that names them only. */
+    if (setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1) != 0 ||
+        setenv("HDF5_EXTFILE_PREFIX", "${ORIGIN}", 1) != 0 ||
+        setenv("HDF5_VDS_PREFIX", "${ORIGIN}", 1) != 0 || H5open() < 0)
         return 4;
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     (void)H5PLset_loading_state(0);
