@@ -30,6 +30,7 @@ struct hr__chunk_from {
     const struct hr__file *file;
     uint64_t off;
     uint64_t room_bytes; /* it cannot be larger */
+    bool any_padding;    /* zeros are written for it, whatever it is */
     struct hr__chunk_expected expected;
 };
 
