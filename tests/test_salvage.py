@@ -21,8 +21,8 @@ def damaged(tmp_path):
     path = tmp_path / "train.hrd"
     hr.from_arrays(path, options={"chunk_bytes": CHUNK * 104, "codec": "raw"}, **rows_of(np.arange(SAMPLES)))
     data = bytearray(path.read_bytes())
-    for magic, offset in ((b"HRDCHNK\n", 400), (b"HRDCHNK\n", 30)):
-        starts = [at for at in range(131072, len(data), 4096) if data[at : at + 8] == magic]
+    for offset in (400, 30):
+        starts = chunk_starts(data)
         assert len(starts) == 20
         data[starts[2 if offset == 400 else 19] + offset] ^= 8
     path.write_bytes(data)
@@ -119,6 +119,34 @@ def test_salvage__in_python__tells_what_is_lost(damaged, tmp_path):
         hr.salvage(damaged, out=tmp_path / "out.hrd")
     again = hr.salvage(damaged, out=tmp_path / "out.hrd", replace=True, check_space=False)
     assert again.num_samples == 576
+
+
+def chunk_starts(data):
+    return [at for at in range(131072, len(data), 4096) if data[at : at + 8] == b"HRDCHNK\n"]
+
+
+@pytest.mark.parametrize(("footer", "offset"), [(True, 500), (False, 500), (True, 30)])
+def test_salvage__values_of_variable_length__are_saved_with_their_chunks(footer, offset, tmp_path):
+    stories = [f"story {i} " * (i % 9) for i in range(300)]
+    with hr.Writer(tmp_path / "a.hrd", {"s": "utf8", "y": "int64"}, samples_per_chunk=40, codec="raw") as writer:
+        writer.append(s=stories, y=np.arange(300))
+    data = bytearray((tmp_path / "a.hrd").read_bytes())
+    starts = chunk_starts(data)
+    assert len(starts) == 8
+    data[starts[3] + offset] ^= 1
+    if not footer:
+        data[0:4096] = data[65536 : 65536 + 4096] = bytes(4096)
+    (tmp_path / "a.hrd").write_bytes(data)
+    done = hr.salvage(tmp_path / "a.hrd", out=tmp_path / "b.hrd")
+    assert (done.lost_samples, done.lost[0].first_sample, done.end_known) == (40, 120, footer)
+    good("verify", tmp_path / "b.hrd")
+    kept = np.r_[0:120, 160:300]
+    with hr.open(tmp_path / "b.hrd") as saved:
+        assert np.array_equal(saved["y"][:], kept)
+        assert list(saved["s"][:]) == [stories[i] for i in kept]
+        lengths = saved.footer["fields"][0]["lengths"]
+        assert lengths["values"] == 260
+        assert lengths["total_bytes"] == sum(len(stories[i]) for i in kept)
 
 
 def test_salvage__cut_off__what_is_there(damaged, tmp_path):

@@ -85,7 +85,7 @@ done:
 struct cursor {
     const struct hr__chunk_view *view;
     uint32_t block, in_block, num_in_block; /* num_in_block: frames of the block */
-    uint32_t frame, field;
+    uint32_t frame, field, part;
     uint64_t off;
 };
 
@@ -98,7 +98,7 @@ static bool cursor_next(struct cursor *c, struct hr__frame *out) {
     if (c->frame == c->view->header.num_frames)
         return false;
     while (c->in_block == c->num_in_block) {
-        hr__chunk_view_block_at(c->view, c->block++, &c->field, &c->num_in_block);
+        hr__chunk_view_block_at(c->view, c->block++, &c->field, &c->part, &c->num_in_block);
         c->in_block = 0;
     }
     hr__chunk_view_frame(c->view, c->frame, c->off, out);
@@ -170,12 +170,13 @@ static hr_status begin_piece(struct hr__chunk_stream *s, const struct hr__chunk_
 }
 
 static hr_status look_at(struct hr__chunk_stream *s, const struct hr__frame_visitor *visitor,
-                         uint32_t field, const struct hr__frame *frame, const uint8_t *stored,
-                         hr_error *err) {
-    const hr_status st = visitor != NULL ? visitor->visit(visitor->user, field, frame, stored, err)
-                                         : hr__frame_check(frame, stored, err);
+                         const struct cursor *c, const struct hr__frame *frame,
+                         const uint8_t *stored, hr_error *err) {
+    const hr_status st = visitor != NULL
+                             ? visitor->visit(visitor->user, c->field, c->part, frame, stored, err)
+                             : hr__frame_check(frame, stored, err);
     if (st != HR_OK)
-        s->field = field;
+        s->field = c->field;
     return st;
 }
 
@@ -196,7 +197,7 @@ static hr_status fill_piece(struct hr__chunk_stream *s, const struct hr__chunk_f
     uint8_t *at = s->buffer + p->fill;
     HR_TRY(hr__file_read_exact(from->file, at, (size_t)(stop - begin), from->off + begin, err));
     while (c->frame < end.frame && cursor_next(c, &frame))
-        HR_TRY(look_at(s, visitor, c->field, &frame, at + (frame.off - begin), err));
+        HR_TRY(look_at(s, visitor, c, &frame, at + (frame.off - begin), err));
     p->fill += (size_t)(stop - begin);
     if (last && from->any_padding)
         memset(at + (end.off - begin), 0, (size_t)(stop - end.off));

@@ -3,10 +3,12 @@
  * meanwhile it is written behind the last chunk that was taken, and becomes the next one if all of
  * it was whole.
  */
+#include "dtype.h"
 #include "error.h"
 #include "frame_filter.h"
 #include "salvage_internal.h"
 #include "superblock.h"
+#include "value_ends.h"
 #include "writer_memory.h"
 
 #include <stdlib.h>
@@ -47,6 +49,16 @@ static hr_status make_buffer(struct hr__salvage *s, uint8_t **out, hr_error *err
     return st;
 }
 
+static size_t ends_bytes(const struct hr__salvage *s) {
+    return s->known.schema.samples_per_chunk * sizeof(uint64_t);
+}
+
+static hr_status make_ends(struct hr__salvage *s, hr_error *err) {
+    hr_status st = HR_OK;
+    s->look.ends = hr__writer_alloc(&s->budget, ends_bytes(s), "ends of values", &st, err);
+    return st;
+}
+
 hr_status hr__salvage_look_init(struct hr__salvage *s, hr_error *err) {
     struct hr__salvage_look *look = &s->look;
     hr_status st;
@@ -55,6 +67,8 @@ hr_status hr__salvage_look_init(struct hr__salvage *s, hr_error *err) {
     HR_TRY(make_buffer(s, &look->decoded, err));
     HR_TRY(make_buffer(s, &look->filtered, err));
     HR_TRY(make_statistics(s, err));
+    if (s->known.schema.num_variable > 0)
+        HR_TRY(make_ends(s, err));
     look->damaged = calloc(s->known.schema.num_fields, sizeof *look->damaged);
     if (look->damaged == NULL)
         st = hr__error_no_memory(err, s->known.schema.num_fields, "fields");
@@ -68,6 +82,8 @@ void hr__salvage_look_free(struct hr__salvage *s) {
     hr__frame_decoder_free(&look->decoder);
     hr__budget_free(&s->budget, look->decoded, HR__MAX_FRAME_BYTES);
     hr__budget_free(&s->budget, look->filtered, HR__MAX_FRAME_BYTES);
+    if (look->ends != NULL)
+        hr__budget_free(&s->budget, look->ends, ends_bytes(s));
     for (uint32_t f = 0; look->statistics != NULL && f < s->known.schema.num_fields; f++)
         hr__statistics_free(look->statistics[f]);
     free(look->statistics);
@@ -84,15 +100,34 @@ static void mark_damaged(struct hr__salvage_look *look, uint32_t field, const hr
         look->damaged[field] = true;
 }
 
-/* The values of a frame, which are those from field_bytes on of the field at hand. */
+/* A frame of ends; after the last of them they are checked, and are its statistics. */
+static void add_ends(struct hr__salvage *s, uint32_t field, uint32_t n_bytes) {
+    struct hr__salvage_look *look = &s->look;
+    const struct hr__chunk_view *view = &look->stream.view;
+    const uint64_t all_bytes = view->header.num_samples * (uint64_t)sizeof(uint64_t);
+    hr_error why = {.status = HR_OK};
+    memcpy((uint8_t *)look->ends + look->part_bytes, look->decoded, n_bytes);
+    if (look->part_bytes + n_bytes < all_bytes || look->damaged[field])
+        return;
+    const hr_status st = hr__value_ends_check(
+        view, field, look->ends, hr__value_unit_bytes(&s->known.schema.fields[field]), &why);
+    if (st != HR_OK)
+        mark_damaged(look, field, &why);
+    else
+        hr__lengths_add(look->statistics[field], look->ends, view->header.num_samples, 0);
+}
+
+/* The values of a frame, which are those from part_bytes on of the field at hand. */
 static hr_status add_statistics(struct hr__salvage *s, uint32_t field, uint32_t n_bytes,
                                 hr_error *err) {
     struct hr__salvage_look *look = &s->look;
     const struct hr__schema_field *f = &s->known.schema.fields[field];
     const uint64_t first = s->to.sink.num_samples;
-    if (look->statistics[field] == NULL || look->any_damaged)
+    if (look->part == HR__PART_ENDS)
+        add_ends(s, field, n_bytes);
+    if (look->statistics[field] == NULL || look->any_damaged || hr__dtype_is_variable(f->dtype))
         return HR_OK;
-    const uint64_t sample = first + look->field_bytes / f->sample_bytes;
+    const uint64_t sample = first + look->part_bytes / f->sample_bytes;
     if (n_bytes >= f->sample_bytes)
         return hr__statistics_add(look->statistics[field], look->decoded, sample,
                                   n_bytes / f->sample_bytes, f->num_elements, err);
@@ -101,7 +136,7 @@ static hr_status add_statistics(struct hr__salvage *s, uint32_t field, uint32_t 
 }
 
 /* A damaged frame does not end the chunk: all damaged fields are to be named. */
-static hr_status visit(void *user, uint32_t field, const struct hr__frame *frame,
+static hr_status visit(void *user, uint32_t field, uint32_t part, const struct hr__frame *frame,
                        const uint8_t *stored, hr_error *err) {
     struct hr__salvage *s = user;
     struct hr__salvage_look *look = &s->look;
@@ -119,14 +154,15 @@ static hr_status visit(void *user, uint32_t field, const struct hr__frame *frame
     } else {
         mark_damaged(look, field, &why);
     }
-    if (field != look->field) {
+    if (field != look->field || part != look->part) {
         look->field = field;
-        look->field_bytes = 0;
+        look->part = part;
+        look->part_bytes = 0;
     }
     look->features |= frame->codec == HR__CODEC_ZSTD ? HR__FEATURE_ZSTD : 0;
     look->features |= hr__filter_features(frame->filter);
     st = add_statistics(s, field, frame->decoded_bytes, err);
-    look->field_bytes += frame->decoded_bytes;
+    look->part_bytes += frame->decoded_bytes;
     return st;
 }
 
@@ -148,6 +184,7 @@ static hr_status take_it(struct hr__salvage *s, hr_error *err) {
         (uint32_t)(h->chunk_bytes / HR__PAGE_BYTES + (h->chunk_bytes % HR__PAGE_BYTES != 0));
     uint64_t off;
     s->to.required |= s->look.features;
+    s->to.required |= s->known.schema.num_variable > 0 ? HR__FEATURE_VARLEN : 0;
     return hr__new_file_add(&s->to, pages, h->num_samples, s->look.statistics, &off, err);
 }
 

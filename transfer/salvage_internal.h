@@ -33,8 +33,9 @@ struct hr__salvage_look {
     struct hr__statistics **statistics;
     uint64_t statistics_bytes; /* reserved for these and the totals */
     /* Of the chunk at hand: */
-    uint32_t field;
-    uint64_t field_bytes; /* decoded so far */
+    uint32_t field, part;
+    uint64_t part_bytes; /* decoded so far */
+    uint64_t *ends;      /* of a variable-length field; S of them, NULL where there is none */
     uint32_t features;
     bool *damaged; /* num_fields */
     bool any_damaged;

@@ -89,7 +89,7 @@ static hr_status take_superblock(struct hr__salvage_known *k, hr_error *err) {
     int chosen = 0;
     hr_status st;
     k->max_commit_seq = UINT64_MAX;
-    k->features = HR__FEATURE_ZSTD | HR__FEATURES_FILTERS;
+    k->features = HR__FEATURE_ZSTD | HR__FEATURES_FILTERS | HR__FEATURE_VARLEN;
     HR_TRY(file_pages_end(&k->file, &k->end_off, err));
     (void)hr__file_read_exact(&k->file, slots[0], HR__PAGE_BYTES, 0, NULL);
     (void)hr__file_read_exact(&k->file, slots[1], HR__PAGE_BYTES, HR__SLOT1_OFF, NULL);
