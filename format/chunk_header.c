@@ -341,9 +341,10 @@ void hr__chunk_header_encode(const struct hr__chunk_header *h, const struct hr__
 }
 
 void hr__chunk_view_block_at(const struct hr__chunk_view *v, uint32_t b, uint32_t *field,
-                             uint32_t *num_frames) {
+                             uint32_t *part, uint32_t *num_frames) {
     const uint8_t *p = v->bytes + TABLES_OFF + HR__BLOCK_ENTRY_BYTES * (size_t)b;
     *field = hr__get_u32(p);
+    *part = hr__get_u32(p + 4);
     *num_frames = hr__get_u32(p + 8);
 }
 

@@ -98,9 +98,9 @@ void hr__chunk_header_encode(const struct hr__chunk_header *header, const struct
                              const uint32_t *frames_per_block, const struct hr__frame *frames,
                              uint8_t *out);
 
-/* Block b (0 .. num_blocks - 1): its field, and its number of frames. */
+/* Block b (0 .. num_blocks - 1): its field, part, and number of frames. */
 void hr__chunk_view_block_at(const struct hr__chunk_view *v, uint32_t b, uint32_t *field,
-                             uint32_t *num_frames);
+                             uint32_t *part, uint32_t *num_frames);
 
 /* Whose chunk it is from now on, in a header that was checked: all else of it stays. */
 void hr__chunk_header_assign(uint8_t *bytes, const uint8_t uuid[16], const uint8_t job_id[16],

@@ -443,8 +443,8 @@ static hr_status summary(const struct verify *v, const char *path, hr_error *err
     if (v->num_damaged == 0)
         return HR_OK;
     return hr__error_set(err, HR_ERR_CORRUPT,
-                         "%s: %llu damaged places (the first: %.200s); copy the file again, or "
-                         "convert anew",
+                         "%s: %llu damaged places (the first: %.200s); copy the file again, "
+                         "convert anew, or save what is whole (headrace verify --salvage)",
                          path, (unsigned long long)v->num_damaged, v->first.message);
 }
 

@@ -94,6 +94,24 @@ def test_join__output_exists__refused_without_force(parts, tmp_path):
     assert good("join", parts, "-o", tmp_path / "all.hrd", "--force", "--quiet") == ""
 
 
+def test_join__values_of_variable_length__come_along(tmp_path):
+    stories = [f"story {i} " * (i % 9) for i in range(300)]
+    tokens = [np.arange(i % 7, dtype="int32") for i in range(300)]
+    fields = {"s": "utf8", "t": "int32[]", "y": "int64"}
+    for k in range(3):
+        with hr.Writer(tmp_path / f"p{k}.hrd", fields, samples_per_chunk=40) as writer:
+            part = slice(100 * k, 100 * k + 100)
+            writer.append(s=stories[part], t=tokens[part], y=np.arange(300)[part])
+    hr.join(tmp_path, out=tmp_path / "all.hrd")
+    good("verify", tmp_path / "all.hrd")
+    with hr.open(tmp_path / "all.hrd") as data:
+        assert list(data["s"][:]) == stories
+        assert all(np.array_equal(a, b) for a, b in zip(data["t"][:], tokens, strict=True))
+        lengths = data.footer["fields"][0]["lengths"]
+        assert lengths["values"] == 300
+        assert lengths["total_bytes"] == sum(map(len, stories))
+
+
 def test_join__damaged_part__exit_3_and_its_name(parts, tmp_path):
     bad = bytearray((parts / "part-3.hrd").read_bytes())
     bad[140000] ^= 1

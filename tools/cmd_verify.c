@@ -8,6 +8,7 @@
 #include "options.h"
 #include "progress.h"
 #include "report.h"
+#include "salvage_file.h"
 #include "sizes.h"
 
 #include "headrace/dataset.h"
@@ -15,23 +16,29 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char help[] = "Usage: headrace verify FILE... [OPTIONS]\n"
-                           "Reads and checks every byte, and names what is damaged.\n"
-                           "\n"
-                           "      --budget SIZE   memory\n"
-                           "      --threads N     decoding threads (default: one per core)\n"
-                           "      --json          the findings as JSON\n"
-                           "      --quiet         only the exit code\n"
-                           "  -h, --help\n"
-                           "\n"
-                           "Exit code 0: whole. 3: damaged.\n"
-                           "\n"
-                           "Example:\n"
-                           "  headrace verify train.hrd\n";
+static const char help[] =
+    "Usage: headrace verify FILE... [OPTIONS]\n"
+    "Reads and checks every byte, and names what is damaged.\n"
+    "\n"
+    "      --salvage OUT   make a new file of all that is whole of one FILE\n"
+    "      --force         replace OUT if it is there\n"
+    "      --budget SIZE   memory\n"
+    "      --threads N     decoding threads (default: one per core)\n"
+    "      --json          the findings as JSON\n"
+    "      --quiet         only the exit code\n"
+    "  -h, --help\n"
+    "\n"
+    "Exit code 0: whole. 3: damaged, or lost in part.\n"
+    "\n"
+    "Example:\n"
+    "  headrace verify train.hrd\n"
+    "  headrace verify damaged.hrd --salvage saved.hrd\n";
 
-enum { OPT_BUDGET = OPTIONS_LONG, OPT_THREADS, OPT_JSON, OPT_QUIET };
+enum { OPT_SALVAGE = OPTIONS_LONG, OPT_FORCE, OPT_BUDGET, OPT_THREADS, OPT_JSON, OPT_QUIET };
 
 static const struct option table[] = {
+    {"salvage", required_argument, NULL, OPT_SALVAGE},
+    {"force", no_argument, NULL, OPT_FORCE},
     {"budget", required_argument, NULL, OPT_BUDGET},
     {"threads", required_argument, NULL, OPT_THREADS},
     {"json", no_argument, NULL, OPT_JSON},
@@ -42,7 +49,8 @@ static const struct option table[] = {
 
 typedef struct verify_job {
     hr_verify_options opts;
-    bool json, quiet, help;
+    const char *salvage; /* the file to make; NULL: none */
+    bool force, json, quiet, help;
     progress bar;
     const char *path;
     uint64_t num_damages;
@@ -128,6 +136,10 @@ static bool take_arguments(const options *o, verify_job *job) {
         } else if (value == OPT_THREADS) {
             good = options_uint32(o, "threads", 1, 1024, &job->opts.num_threads);
         }
+        if (value == OPT_SALVAGE) {
+            job->salvage = optarg;
+        }
+        job->force |= value == OPT_FORCE;
         job->json |= value == OPT_JSON;
         job->quiet |= value == OPT_QUIET;
         job->help |= value == 'h';
@@ -137,6 +149,14 @@ static bool take_arguments(const options *o, verify_job *job) {
     }
     if (optind == o->argc) {
         report_usage(o->command, "FILE is missing");
+        return false;
+    }
+    if (job->salvage != NULL && o->argc - optind > 1) {
+        report_usage(o->command, "--salvage: %d files were given; name one", o->argc - optind);
+        return false;
+    }
+    if (job->force && job->salvage == NULL) {
+        report_usage(o->command, "--force: there is no --salvage OUT to replace");
         return false;
     }
     return true;
@@ -159,6 +179,11 @@ int cmd_verify(int argc, char **argv) {
     if (job.help) {
         fputs(help, stdout);
         return EXIT_DONE;
+    }
+    if (job.salvage != NULL) {
+        const salvage_file_job salvage = {argv[optind], job.salvage, job.opts.budget_bytes,
+                                          job.force,    job.json,    job.quiet};
+        return salvage_file(&salvage);
     }
     job.opts.user = &job;
     job.opts.on_damage = on_damage;

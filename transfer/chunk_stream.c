@@ -50,6 +50,13 @@ static hr_status head_grow(struct hr__chunk_stream *s, size_t n_bytes, hr_error 
     return HR_OK;
 }
 
+/* Whether the size of the header is that of its tables: a damaged size is not worth memory. */
+static bool size_fits(const uint8_t *head, uint32_t header_bytes) {
+    return header_bytes == HR__CHUNK_FIXED_BYTES +
+                               HR__BLOCK_ENTRY_BYTES * (uint64_t)hr__get_u32(head + 80) +
+                               HR__FRAME_ENTRY_BYTES * (uint64_t)hr__get_u32(head + 84);
+}
+
 hr_status hr__chunk_stream_head(struct hr__chunk_stream *s, const struct hr__chunk_from *from,
                                 hr_error *err) {
     size_t n_bytes = HEAD_ROOM_BYTES;
@@ -57,7 +64,8 @@ hr_status hr__chunk_stream_head(struct hr__chunk_stream *s, const struct hr__chu
     s->field = UINT32_MAX;
     HR_TRY(hr__file_read_exact(from->file, s->head, n_bytes, from->off, err));
     const uint32_t header_bytes = hr__chunk_header_peek(s->head, n_bytes);
-    if (header_bytes > n_bytes && header_bytes <= from->room_bytes) {
+    if (header_bytes > n_bytes && header_bytes <= from->room_bytes &&
+        size_fits(s->head, header_bytes)) {
         if (header_bytes > s->head_room_bytes)
             HR_TRY(head_grow(s, header_bytes, err));
         n_bytes = header_bytes;
@@ -77,7 +85,7 @@ done:
 struct cursor {
     const struct hr__chunk_view *view;
     uint32_t block, in_block, num_in_block; /* num_in_block: frames of the block */
-    uint32_t frame, field;
+    uint32_t frame, field, part;
     uint64_t off;
 };
 
@@ -90,7 +98,7 @@ static bool cursor_next(struct cursor *c, struct hr__frame *out) {
     if (c->frame == c->view->header.num_frames)
         return false;
     while (c->in_block == c->num_in_block) {
-        hr__chunk_view_block_at(c->view, c->block++, &c->field, &c->num_in_block);
+        hr__chunk_view_block_at(c->view, c->block++, &c->field, &c->part, &c->num_in_block);
         c->in_block = 0;
     }
     hr__chunk_view_frame(c->view, c->frame, c->off, out);
@@ -162,12 +170,13 @@ static hr_status begin_piece(struct hr__chunk_stream *s, const struct hr__chunk_
 }
 
 static hr_status look_at(struct hr__chunk_stream *s, const struct hr__frame_visitor *visitor,
-                         uint32_t field, const struct hr__frame *frame, const uint8_t *stored,
-                         hr_error *err) {
-    const hr_status st = visitor != NULL ? visitor->visit(visitor->user, field, frame, stored, err)
-                                         : hr__frame_check(frame, stored, err);
+                         const struct cursor *c, const struct hr__frame *frame,
+                         const uint8_t *stored, hr_error *err) {
+    const hr_status st = visitor != NULL
+                             ? visitor->visit(visitor->user, c->field, c->part, frame, stored, err)
+                             : hr__frame_check(frame, stored, err);
     if (st != HR_OK)
-        s->field = field;
+        s->field = c->field;
     return st;
 }
 
@@ -188,9 +197,11 @@ static hr_status fill_piece(struct hr__chunk_stream *s, const struct hr__chunk_f
     uint8_t *at = s->buffer + p->fill;
     HR_TRY(hr__file_read_exact(from->file, at, (size_t)(stop - begin), from->off + begin, err));
     while (c->frame < end.frame && cursor_next(c, &frame))
-        HR_TRY(look_at(s, visitor, c->field, &frame, at + (frame.off - begin), err));
+        HR_TRY(look_at(s, visitor, c, &frame, at + (frame.off - begin), err));
     p->fill += (size_t)(stop - begin);
-    if (last)
+    if (last && from->any_padding)
+        memset(at + (end.off - begin), 0, (size_t)(stop - end.off));
+    else if (last)
         st = check_padding(at + (end.off - begin), (size_t)(stop - end.off), err);
 done:
     return st;

@@ -30,6 +30,7 @@ struct hr__chunk_from {
     const struct hr__file *file;
     uint64_t off;
     uint64_t room_bytes; /* it cannot be larger */
+    bool any_padding;    /* zeros are written for it, whatever it is */
     struct hr__chunk_expected expected;
 };
 
@@ -44,7 +45,7 @@ struct hr__chunk_to {
 /* Looks at a frame, whose hash it checks. A failure ends the chunk. */
 struct hr__frame_visitor {
     void *user;
-    hr_status (*visit)(void *user, uint32_t field, const struct hr__frame *frame,
+    hr_status (*visit)(void *user, uint32_t field, uint32_t part, const struct hr__frame *frame,
                        const uint8_t *stored, hr_error *err);
 };
 

@@ -39,7 +39,10 @@ hr_status hr__new_file_open(struct hr__new_file *f, const struct hr__folder_ops 
                             const struct hr__new_file_plan *plan, struct hr__schema *schema,
                             struct hr__budget *budget, hr_error *err) {
     hr_status st;
-    *f = (struct hr__new_file){.budget = budget, .schema = schema, .replace = plan->replace};
+    *f = (struct hr__new_file){.budget = budget,
+                               .schema = schema,
+                               .replace = plan->replace,
+                               .removed_on_failure = plan->removed_on_failure};
     HR_TRY(make_job(f, plan, err));
     f->no_statistics = calloc(schema->num_fields, sizeof(*f->no_statistics));
     if (f->no_statistics == NULL)
@@ -56,7 +59,7 @@ hr_status hr__new_file_begin(struct hr__new_file *f, hr_error *err) {
     hr_status st;
     HR_TRY(hr__partial_file_empty(&f->partial, err));
     HR_TRY(hr__job_write(&f->job, f->schema, &f->partial.file, err));
-    f->partial.in_use = true;
+    f->partial.in_use = !f->removed_on_failure;
     f->sink.end_off = f->job.first_chunk_off;
 done:
     return st;
@@ -119,6 +122,7 @@ hr_status hr__new_file_commit(struct hr__new_file *f, hr_error *err) {
     hr_status st;
     HR_TRY(cut(f, err));
     HR_TRY(hr__commit_file_of(&f->job, &f->sink, &parts, err));
+    f->partial.in_use = true; /* complete, by whatever name */
     HR_TRY(hr__commit_name(f->partial.folder, f->partial.path, f->partial.target, f->replace, err));
 done:
     return st;

@@ -25,14 +25,15 @@ struct hr__new_file {
     struct hr__segment *segments;
     uint64_t num_segments, room_segments;
     uint32_t required; /* HR__FEATURE_* that its frames need */
-    bool replace;
+    bool replace, removed_on_failure;
 };
 
 /* What the file is to be. */
 struct hr__new_file_plan {
     const char *path;
     bool replace;
-    char *job_options_json; /* what tells this job from others; taken over, also on failure */
+    bool removed_on_failure; /* nothing goes on with the partial file */
+    char *job_options_json;  /* what tells this job from others; taken over, also on failure */
     const hr_source_fingerprint *sources;
     uint32_t num_sources;
     const char *provenance_json; /* or NULL */

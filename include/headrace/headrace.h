@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "ranks.h"
 #include "report.h"
+#include "salvage.h"
 #include "status.h"
 #include "subset.h"
 #include "trace.h"

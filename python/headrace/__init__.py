@@ -41,6 +41,7 @@ from .memory import (
 from .ragged import Ragged
 from .ranks import Ranks, rank_from_environment
 from .report import Report
+from .salvage import Lost, Salvaged, salvage
 from .subset import Subset
 from .writer import Writer, from_arrays, from_iterator
 
@@ -63,12 +64,14 @@ __all__ = [
     "KerasCheckpoint",
     "KerasData",
     "Loader",
+    "Lost",
     "Memory",
     "MemoryLowError",
     "MemoryWarning",
     "Ragged",
     "Ranks",
     "Report",
+    "Salvaged",
     "Subset",
     "Writer",
     "bench",
@@ -83,6 +86,7 @@ __all__ = [
     "memory_cap",
     "probe",
     "rank_from_environment",
+    "salvage",
     "set_memory_cap",
     "verify",
     "why_died",

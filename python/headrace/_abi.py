@@ -138,6 +138,8 @@ HR_JOIN_REPLACE = 1
 HR_JOIN_RESUME = 2
 HR_JOIN_NO_SPACE_CHECK = 4
 HR_JOIN_FIRST_ATTRIBUTES = 8
+HR_SALVAGE_REPLACE = 1
+HR_SALVAGE_NO_SPACE_CHECK = 2
 
 HR_BENCH_DECODE = 0
 HR_BENCH_READ_SEQUENTIAL = 1
@@ -701,6 +703,47 @@ class hr_join_result(Structure):
     )
 
 
+class hr_lost(Structure):
+    _fields_ = (
+        ("first_chunk", c_uint64),
+        ("num_chunks", c_uint64),
+        ("first_sample", c_uint64),
+        ("num_samples", c_uint64),
+        ("fields", POINTER(c_char_p)),
+        ("num_fields", c_uint32),
+        ("reserved", c_uint32),
+        ("reason", c_char_p),
+    )
+
+
+class hr_salvage_options(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("flags", c_uint32),
+        ("path", c_char_p),
+        ("output", c_char_p),
+        ("budget_bytes", c_uint64),
+        ("user", c_void_p),
+        ("on_lost", CFUNCTYPE(None, c_void_p, POINTER(hr_lost))),
+        ("on_progress", CFUNCTYPE(c_int, c_void_p, POINTER(hr_progress))),
+        ("on_note", CFUNCTYPE(None, c_void_p, c_char_p)),
+    )
+
+
+class hr_salvage_result(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("end_known", c_uint32),
+        ("num_samples", c_uint64),
+        ("num_chunks", c_uint64),
+        ("num_segments", c_uint64),
+        ("lost_samples", c_uint64),
+        ("lost_chunks", c_uint64),
+        ("stored_bytes", c_uint64),
+        ("elapsed_ns", c_int64),
+    )
+
+
 class hr_export_options(Structure):
     _fields_ = (
         ("struct_bytes", c_uint32),
@@ -1108,6 +1151,7 @@ PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "hr_convert": (c_int, POINTER(hr_convert_options), POINTER(hr_convert_result), POINTER(hr_error)),
     "hr_join": (c_int, POINTER(hr_join_options), POINTER(hr_join_result), POINTER(hr_error)),
     "hr_compare": (c_int, POINTER(hr_compare_options), POINTER(hr_compare_result), POINTER(hr_error)),
+    "hr_salvage": (c_int, POINTER(hr_salvage_options), POINTER(hr_salvage_result), POINTER(hr_error)),
     "hr_export_npy": (c_int, c_void_p, POINTER(hr_export_options), POINTER(hr_error)),
     "hr_bench": (c_int, c_void_p, POINTER(hr_bench_options), POINTER(hr_bench_result), POINTER(hr_error)),
     "hr_bench_kind_name": (c_char_p, c_uint32),

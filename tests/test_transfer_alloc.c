@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -70,7 +71,7 @@ static void each_allocation_fails(hr_status (*run)(const char *output, uint32_t 
             fail_msg("allocation %ld: %s: %s", n, hr_status_name(st), err.message);
         assert_int_equal(err.status, st);
         assert_int_not_equal(access(output, F_OK), 0);
-        made_ok(run(output, HR_JOIN_RESUME, &err), &err);
+        made_ok(run(output, 0, &err), &err);
     }
     assert_true(n > 30);
     hr_error err = {0};
@@ -103,9 +104,43 @@ static void join__each_allocation_fails__says_so_and_goes_on(void **state) {
     free(output);
 }
 
+static void flip(const char *path, long off) {
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, off, SEEK_SET), 0);
+    const int c = fgetc(f);
+    assert_int_equal(fseek(f, off, SEEK_SET), 0);
+    assert_int_not_equal(fputc(c ^ 16, f), EOF);
+    assert_int_equal(fclose(f), 0);
+}
+
+static hr_status salvage(const char *output, uint32_t flags, hr_error *err) {
+    hr_salvage_options o = HR_SALVAGE_OPTIONS_INIT;
+    o.flags = flags;
+    o.path = parts[0];
+    o.output = output;
+    return hr_salvage(&o, NULL, err);
+}
+
+static void salvage__each_allocation_fails__says_so_and_leaves_nothing(void **state) {
+    (void)state;
+    const struct made m = {.num_samples = 500, .samples_per_chunk = 60, .row_bytes = 30};
+    parts[0] = strdup(made_path("damaged.hrd"));
+    char *output = strdup(made_path("saved.hrd"));
+    made_write(parts[0], &m);
+    flip(parts[0], 131072 + 700);
+    each_allocation_fails(salvage, output); /* by the index */
+    flip(parts[0], 0);
+    flip(parts[0], 65536);
+    each_allocation_fails(salvage, output); /* page by page */
+    free(parts[0]);
+    free(output);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(join__each_allocation_fails__says_so_and_goes_on),
+        cmocka_unit_test(salvage__each_allocation_fails__says_so_and_leaves_nothing),
     };
     const int rc = cmocka_run_group_tests(tests, NULL, NULL);
     made_cleanup();
