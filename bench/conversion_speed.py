@@ -16,14 +16,16 @@ PROMISED = 0.90
 
 
 def timed(function, source, target):
-    """One conversion: how fast it took the source, and what came out, on disk."""
+    """One conversion: how fast it took the source, what came out, on disk, and the processor time of programs."""
 
     def measure():
         if os.path.exists(target):
             os.unlink(target)
+        cpu_seconds = programs.children_seconds()
         before = programs.seconds_of(lambda: function(source, target))
+        cpu_seconds = programs.children_seconds() - cpu_seconds
         after = programs.seconds_of(lambda: programs.sync_file(target))
-        return {"seconds": before + after, "bytes": os.path.getsize(target)}
+        return {"seconds": before + after, "cpu_seconds": cpu_seconds, "bytes": os.path.getsize(target)}
 
     return measure
 
@@ -72,7 +74,7 @@ def against_limits(source, folder, rounds):
     os.replace(target, stored)
     convert = timed(headrace, source, target)
     chosen = {
-        "compress": lambda: programs.encode_limit(stored)["bytes_per_s"],
+        "compress": lambda: programs.encode_limit(stored, source),
         "read cached": warm(source, lambda: programs.read_whole(source)),
         "warm": warm(source, convert),
         "cold": cold(source, convert),
@@ -89,11 +91,14 @@ def against_limits(source, folder, rounds):
 
 def limits_report(got, source_bytes, stored_bytes):
     rows = []
+    compressing = [limit["bytes_per_s"] for limit in got["compress"]]
+    cpu_ns = [limit["cpu_ns_per_byte"] for limit in got["compress"]]
     for name, temperature, reading in (("page cache", "warm", "read cached"), ("disk", "cold", "read")):
         if reading not in got:
             continue
         rates = [source_bytes / result["seconds"] for result in got[temperature]]
-        limits = [min(a, b) for a, b in zip(got["compress"], got[reading])]
+        took_ns = [result["cpu_seconds"] * 1e9 / source_bytes for result in got[temperature]]
+        limits = [min(a, b) for a, b in zip(compressing, got[reading])]
         row = {
             "name": f".npy from {name}",
             "bytes_per_s": programs.summary(rates),
@@ -101,15 +106,20 @@ def limits_report(got, source_bytes, stored_bytes):
             "limit_bytes_per_s": programs.summary(limits),
             "share": programs.summary([rate / best for rate, best in zip(rates, limits)]),
             "promised": PROMISED,
+            "cpu_share": programs.summary([least / took for least, took in zip(cpu_ns, took_ns)]),
             "seconds": statistics.median(result["seconds"] for result in got[temperature]),
         }
+        if temperature == "warm":
+            both = [limit["with_reading_bytes_per_s"] for limit in got["compress"]]
+            row["both_bytes_per_s"] = programs.summary(both)
+            row["share_of_both"] = programs.summary([rate / best for rate, best in zip(rates, both)])
         if "write" in got:
             row["writing_alone_s"] = stored_bytes / statistics.median(got["write"])
         rows.append(row)
     return {
         "source_bytes": source_bytes,
         "stored_bytes": stored_bytes,
-        "compress_bytes_per_s": programs.summary(got["compress"]),
+        "compress_bytes_per_s": programs.summary(compressing),
         "rows": rows,
     }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import resource
 import shutil
 import statistics
 import subprocess
@@ -43,6 +44,12 @@ def seconds_of(function):
     return time.perf_counter() - start
 
 
+def children_seconds():
+    """Processor time of the programs that have ended."""
+    use = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return use.ru_utime + use.ru_stime
+
+
 def sync_file(path):
     fd = os.open(path, os.O_RDONLY)
     try:
@@ -81,8 +88,10 @@ def soak(folder, batches, cycles, *options):
     return json.loads(done.stdout) | {"kept": done.returncode == 0, "grown": done.stderr.splitlines()}
 
 
-def encode_limit(path):
-    return run_json(ENCODE_LIMIT, path)
+def encode_limit(path, source):
+    """Of a file's frames; source: what it was made of, in the page cache."""
+    read_whole(source)
+    return run_json(ENCODE_LIMIT, path, source)
 
 
 def epoch(path, *options):

@@ -239,6 +239,12 @@ def conversion_reason(row):
     return text
 
 
+def share_of_both(row):
+    if "both_bytes_per_s" not in row:
+        return ["", ""]
+    return [rate(row["both_bytes_per_s"]["median"]), span(row["share_of_both"], percent)]
+
+
 def limits_text(limits):
     rows = [
         [
@@ -249,14 +255,20 @@ def limits_text(limits):
             f"**{percent(row['share']['median'])}** "
             f"({percent(row['share']['low'])} to {percent(row['share']['high'])})",
             percent(row["promised"]),
+            *share_of_both(row),
+            span(row["cpu_share"], percent),
         ]
         for row in limits["rows"]
     ]
     text = (
         f"{mib(limits['source_bytes'])} of `.npy` into {mib(limits['stored_bytes'])}, fsync included; the limit is "
-        "the slower of reading the source and compressing its frames on all cores.\n\n"
+        "the slower of reading the source and compressing its frames on all cores. Copying out of the page cache takes "
+        "the same processors: *both* is compressing while each core copies as much of the source as it compresses. "
+        "Processor time is that of compressing alone as a part of all that the conversion took, which other users of "
+        "the machine change least.\n\n"
     )
-    text += grid(["conversion", "rate", "reading alone", "compressing alone", "share of limit", "promised"], rows)
+    columns = ["conversion", "rate", "reading alone", "compressing alone", "share of limit", "promised"]
+    text += grid([*columns, "both", "share of both", "processor time"], rows)
     low = [conversion_reason(row) for row in limits["rows"] if row["share"]["median"] < row["promised"]]
     return text + ("\nBelow the promise:\n\n" + "\n".join(low) + "\n" if low else "")
 

@@ -11,7 +11,8 @@
  * How long: on frames of about 1 MiB in all, each field according to its share of a sample, each
  * at least one frame. The first level is always tried; the others as long as there is time: one
  * second for all fields (size: three), divided likewise. A candidate for which the time ends is
- * left out.
+ * left out. One that is far from the best so far after an eighth of the frames is not tried on the
+ * others.
  */
 #ifndef HEADRACE_CODEC_TRIAL_H
 #define HEADRACE_CODEC_TRIAL_H

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define KEPT_BYTES (4 << 20)
+
 static bool number(const char *text, unsigned long long max, unsigned long long *out) {
     char *end;
     errno = 0;
@@ -28,8 +30,11 @@ int main(int argc, char **argv) {
                       "by it. Use: headrace convert FILE.h5 -o FILE.hrd\n");
         return 2;
     }
-    /* One arena: each further one would reserve 64 MiB of the address space. */
+    /* One arena: each further one would reserve 64 MiB of the address space. HDF5 allocates buffers
+     * for every chunk: of the usual sizes they stay, instead of being mapped and cleared anew. */
     (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_MMAP_THRESHOLD, KEPT_BYTES / 2);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     limits_set(memory_bytes);
     if (!limits_watch_parent((int)fd, (int)parent))
         return 3;
