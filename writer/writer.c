@@ -138,19 +138,19 @@ static uint64_t values_so_far(const hr_writer *w) {
 
 /* Early rows stay until they are in chunks, and what an append has loaded until its end. */
 static struct hr__writer_wants wants_of(const hr_writer *w) {
-    const struct hr__append *a = &w->append;
-    const uint64_t n = hr__max_u64(a->on ? a->num_samples : w->early.num_samples, 1);
-    const uint64_t mean_bytes = hr__ceil_div(a->on ? values_so_far(w) : w->early.num_bytes, n);
-    return (struct hr__writer_wants){
-        .level = a->on ? hr__append_level(&w->schema) : hr__trial_max_level(&w->wishes),
+    const uint64_t n = hr__max_u64(w->early.num_samples, 1);
+    struct hr__writer_wants wants = {
+        .level = hr__trial_max_level(&w->wishes),
         .max_threads = w->max_threads,
         .budget_bytes = w->given_budget_bytes,
         .chunk_bytes = w->chunk_bytes,
-        /* What a file says of itself must not make sizes overflow. */
-        .mean_bytes = hr__min_u64(mean_bytes, HR__MAX_SAMPLE_BYTES),
-        .held_bytes = a->on                      ? a->held_bytes
-                      : w->early.columns != NULL ? hr__early_rows_held_bytes(&w->early)
-                                                 : 0};
+        .mean_bytes = hr__ceil_div(w->early.num_bytes, n),
+        .held_bytes = w->early.columns != NULL ? hr__early_rows_held_bytes(&w->early) : 0};
+    if (w->append.on) {
+        wants.level = hr__append_level(&w->schema);
+        wants.held_bytes = w->append.held_bytes;
+    }
+    return wants;
 }
 
 static hr_status make_memory(hr_writer *w, hr_error *err) {
