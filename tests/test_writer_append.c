@@ -543,6 +543,25 @@ static void append__while_another_does__is_busy_at_once(void **state) {
     assert_holds(rows_fields, ROWS_NUM_FIELDS, 60);
 }
 
+static void append__to_a_file_that_is_replaced_meanwhile__is_refused(void **state) {
+    (void)state;
+    hr_writer *w = NULL;
+    hr_error err = {0};
+    char aside[300];
+    (void)snprintf(aside, sizeof aside, "%s.aside", target);
+    write_new(rows_fields, ROWS_NUM_FIELDS, 40, 32);
+    assert_int_equal(open_append(rows_fields, ROWS_NUM_FIELDS, &w, &err), HR_OK);
+    assert_int_equal(rows_append(w, rows_fields, ROWS_NUM_FIELDS, 40, 100, 50, &err), HR_OK);
+    assert_int_equal(rename(target, aside), 0);
+    write_new(rows_fields, ROWS_NUM_FIELDS, 5, 32);
+    assert_int_equal(hr_writer_commit(w, &err), HR_ERR_BUSY);
+    assert_non_null(strstr(err.message, "replaced"));
+    hr_writer_close(w);
+    assert_holds(rows_fields, ROWS_NUM_FIELDS, 5);
+    assert_int_equal(rename(aside, target), 0);
+    assert_holds(rows_fields, ROWS_NUM_FIELDS, 40);
+}
+
 static void append__a_budget_that_is_too_small__says_how_much_is_needed(void **state) {
     (void)state;
     write_new(rows_fields, ROWS_NUM_FIELDS, 40, 32);
@@ -592,6 +611,7 @@ int main(void) {
         cmocka_unit_test(append__a_feature_that_is_not_known__is_refused),
         cmocka_unit_test(append__a_last_chunk_that_is_damaged__is_refused),
         cmocka_unit_test(append__while_another_does__is_busy_at_once),
+        cmocka_unit_test(append__to_a_file_that_is_replaced_meanwhile__is_refused),
         cmocka_unit_test(append__a_budget_that_is_too_small__says_how_much_is_needed),
     };
     if (mkdtemp(folder_path) == NULL)

@@ -592,6 +592,11 @@ static hr_status commit_new(hr_writer *w, hr_error *err) {
 }
 
 static hr_status commit_append(hr_writer *w, hr_error *err) {
+    if (!hr__partial_file_has_name(&w->partial))
+        return hr__error_set(err, HR_ERR_BUSY,
+                             "%s was replaced or removed by somebody else while it was appended "
+                             "to; append again to what is there now",
+                             w->partial.target);
     hr_status st = hr__append_sources(&w->schema, w->job.sources_json, err);
     if (st != HR_OK)
         return st;

@@ -153,7 +153,8 @@ HR_API HR_NODISCARD hr_status hr_writer_append(hr_writer *writer, uint64_t num_s
  *
  * @return HR_OK; HR_ERR_EXISTS (somebody made the target meanwhile; the partial file is kept);
  *         HR_ERR_UNCERTAIN (an fsync failed, or of an append a superblock could not be written: the
- *         new data set may or may not be on disk; what was there before is whole); else as append
+ *         new data set may or may not be on disk; what was there before is whole); HR_ERR_BUSY (of
+ *         an append: the data set was replaced meanwhile); else as append
  * Threads: one at a time. Fork: HR_ERR_FORKED in a child. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_writer_commit(hr_writer *writer, hr_error *err);
