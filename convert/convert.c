@@ -28,6 +28,15 @@
 #define MAX_EMPTY_SAMPLES    (UINT64_C(1) << 32) /* whose samples have no bytes: 256 MiB of chunks */
 #define MAX_SHUFFLED_SAMPLES (UINT64_C(1) << 62)
 
+static bool is_append(const struct hr__convert_job *job) {
+    return (job->opts.flags & HR_CONVERT_APPEND) != 0;
+}
+
+/* Of the inputs. */
+static uint64_t written_samples(const struct hr__convert_job *job) {
+    return hr_writer_num_samples(job->writer) - job->old_samples;
+}
+
 /* A job that stops now can be resumed. */
 static bool has_partial(const struct hr__convert_job *job) {
     hr_writer_info info = {.struct_bytes = sizeof info};
@@ -49,6 +58,11 @@ static hr_status tell_progress(struct hr__convert_job *job, uint64_t done_sample
     progress.done_bytes = progress.done_samples * job->layout.sample_bytes;
     if (job->opts.on_progress(job->opts.user, &progress) == 0)
         return HR_OK;
+    if (is_append(job))
+        return hr__error_set(err, HR_ERR_CANCELLED,
+                             "stopped before the samples were appended; %s is as it was, append "
+                             "them again",
+                             job->opts.output);
     if (!has_partial(job))
         return hr__error_set(err, HR_ERR_CANCELLED,
                              "stopped before anything of %s was written; begin again",
@@ -82,7 +96,7 @@ static hr_status check_output(const struct hr__convert_job *job, hr_error *err) 
             in.st_ino == out.st_ino)
             return hr__error_set(err, HR_ERR_INVALID,
                                  "the output %s is also an input; give it another name", path);
-    if ((job->opts.flags & HR_CONVERT_REPLACE) == 0)
+    if ((job->opts.flags & HR_CONVERT_REPLACE) == 0 && !is_append(job))
         return hr__error_set(err, HR_ERR_EXISTS,
                              "%s exists; give another name, or ask for it to be replaced", path);
     return HR_OK;
@@ -120,8 +134,11 @@ static hr_status check_space(struct hr__convert_job *job, hr_error *err) {
     if (st != HR_OK || !info.codecs_chosen)
         return st;
     job->space_checked = true;
-    return hr__space_check(job->opts.output,
-                           hr__space_needed(&info, job->total_bytes, job->num_samples), err);
+    const uint64_t old_bytes = job->old_samples * job->layout.sample_bytes;
+    return hr__space_check(
+        job->opts.output,
+        hr__space_needed(&info, old_bytes + job->total_bytes, job->old_samples + job->num_samples),
+        is_append(job) ? "append again" : "resume", err);
 }
 
 static hr_status fetch_samples(struct hr__convert_job *job, hr_error *err) {
@@ -150,7 +167,7 @@ static hr_status copy_samples(struct hr__convert_job *job, hr_error *err) {
                              &job->pipeline, err));
     for (;;) {
         struct hr__range range;
-        HR_TRY(tell_progress(job, hr_writer_num_samples(job->writer), false, err));
+        HR_TRY(tell_progress(job, written_samples(job), false, err));
         st = hr__pipeline_next(job->pipeline, PROGRESS_NS, &range, err);
         if (st == HR_TIMEOUT)
             continue;
@@ -162,7 +179,7 @@ static hr_status copy_samples(struct hr__convert_job *job, hr_error *err) {
         hr__pipeline_release(job->pipeline);
         HR_TRY(check_space(job, err));
     }
-    st = tell_progress(job, hr_writer_num_samples(job->writer), true, err);
+    st = tell_progress(job, written_samples(job), true, err);
 done:
     return st;
 }
@@ -200,9 +217,10 @@ static hr_status finish(struct hr__convert_job *job, hr_convert_result *result, 
     HR_TRY(hr_writer_commit(job->writer, err));
     HR_TRY(hr_writer_describe(job->writer, &info, err));
     result->num_fields = job->layout.num_fields;
-    result->num_samples = job->num_samples;
+    result->num_samples = job->old_samples + job->num_samples;
+    result->old_samples = job->old_samples;
     result->resumed_samples = job->resumed_samples;
-    result->decoded_bytes = job->total_bytes;
+    result->decoded_bytes = result->num_samples * job->layout.sample_bytes;
     result->stored_bytes = info.stored_bytes;
     hr_writer_close(job->writer);
     job->writer = NULL;

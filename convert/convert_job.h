@@ -23,6 +23,7 @@ struct hr__convert_job {
     struct hr__pipeline *pipeline;
     uint64_t num_samples;
     uint64_t resumed_samples;
+    uint64_t old_samples; /* that the output has before an append */
     uint64_t total_bytes; /* decoded */
     int64_t told_ns;      /* when progress was told last; 0: never */
     bool space_checked;

@@ -12,9 +12,28 @@
 #define DEFAULT_DIFFERENCES 10u
 #define MAX_DIFFERENCES     4096u
 
+/* What else the file decides, its writer refuses. */
+static hr_status check_append(const hr_convert_options *o, hr_error *err) {
+    if ((o->flags & HR_CONVERT_APPEND) == 0)
+        return HR_OK;
+    if ((o->flags & HR_CONVERT_RESUME) != 0)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "an append is not resumed: it is there whole or not at all; leave "
+                             "resuming out");
+    if ((o->flags & HR_CONVERT_REPLACE) != 0)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "%s cannot be appended to and be replaced; ask for one of them",
+                             o->output);
+    if ((o->flags & HR_CONVERT_SHUFFLE) != 0)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "appended samples are not shuffled, as those before them stay where "
+                             "they are; loaders shuffle over all, or convert everything anew");
+    return HR_OK;
+}
+
 static hr_status check_convert(const hr_convert_options *o, hr_error *err) {
     const uint32_t known = HR_CONVERT_REPLACE | HR_CONVERT_RESUME | HR_CONVERT_FOLLOW_EXTERNAL |
-                           HR_CONVERT_NO_SPACE_CHECK | HR_CONVERT_SHUFFLE;
+                           HR_CONVERT_NO_SPACE_CHECK | HR_CONVERT_SHUFFLE | HR_CONVERT_APPEND;
     if ((o->flags & ~known) != 0)
         return hr__error_set(err, HR_ERR_INVALID, "unknown flags 0x%x", o->flags & ~known);
     if (o->output == NULL || o->output[0] == '\0')
@@ -27,7 +46,8 @@ static hr_status check_convert(const hr_convert_options *o, hr_error *err) {
         return hr__error_set(err, HR_ERR_INVALID, "reserved is %u; set it to 0", o->reserved);
     if (o->helper_timeout_ns < 0)
         return hr__error_set(err, HR_ERR_INVALID, "helper_timeout_ns is negative");
-    return hr__shuffle_options_check(o, err);
+    const hr_status st = check_append(o, err);
+    return st == HR_OK ? hr__shuffle_options_check(o, err) : st;
 }
 
 hr_status hr__convert_options_resolve(const hr_convert_options *opts, hr_convert_options *out,

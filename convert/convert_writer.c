@@ -57,7 +57,8 @@ static hr_status open_writer_with(struct hr__convert_job *job, const hr_field *f
     const hr_convert_options *o = &job->opts;
     hr_writer_options w = HR_WRITER_OPTIONS_INIT;
     w.flags = ((o->flags & HR_CONVERT_REPLACE) != 0 ? HR_WRITER_REPLACE : 0) |
-              ((o->flags & HR_CONVERT_RESUME) != 0 ? HR_WRITER_RESUME : 0);
+              ((o->flags & HR_CONVERT_RESUME) != 0 ? HR_WRITER_RESUME : 0) |
+              ((o->flags & HR_CONVERT_APPEND) != 0 ? HR_WRITER_APPEND : 0);
     w.budget_bytes = budget_bytes;
     w.num_threads = o->num_threads;
     w.chunk_bytes = o->chunk_bytes;
@@ -162,11 +163,16 @@ hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
     }
     HR_TRY(describe_fields(job, fields, texts, err));
     HR_TRY(hr__shuffle_provenance(&job->opts, &job->provenance_json, err));
-    job->fetched = !job->shuffled && hr__input_fetch_fits(&job->inputs);
+    const bool append = (job->opts.flags & HR_CONVERT_APPEND) != 0;
+    /* The threads fetch whole chunks; an append may have to begin with the rest of one. */
+    job->fetched = !job->shuffled && !append && hr__input_fetch_fits(&job->inputs);
     HR_TRY(job->shuffled  ? divide_memory_to_shuffle(job, fields, err)
            : job->fetched ? leave_memory(job, fields, err)
                           : divide_memory(job, fields, err));
-    job->resumed_samples = hr_writer_num_samples(job->writer);
+    if (append)
+        job->old_samples = hr_writer_num_samples(job->writer);
+    else
+        job->resumed_samples = hr_writer_num_samples(job->writer);
     if ((job->opts.flags & HR_CONVERT_RESUME) != 0) {
         char line[128];
         if (job->resumed_samples == 0)

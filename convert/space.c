@@ -60,7 +60,8 @@ static hr_status look(const char *path, uint64_t needed_bytes, uint64_t *free_by
     return HR_OK;
 }
 
-hr_status hr__space_check(const char *path, uint64_t needed_bytes, hr_error *err) {
+hr_status hr__space_check(const char *path, uint64_t needed_bytes, const char *then,
+                          hr_error *err) {
     uint64_t free_bytes = 0;
     bool enough;
     const hr_status st = look(path, needed_bytes, &free_bytes, &enough, err);
@@ -68,8 +69,8 @@ hr_status hr__space_check(const char *path, uint64_t needed_bytes, hr_error *err
         return st;
     return hr__error_set(err, HR_ERR_NO_SPACE,
                          "%s needs about %.1f MiB more, and %.1f MiB are free on its disk; free "
-                         "some and resume, or convert to another disk",
-                         path, (double)needed_bytes / MIB, (double)free_bytes / MIB);
+                         "some and %s, or convert to another disk",
+                         path, (double)needed_bytes / MIB, (double)free_bytes / MIB, then);
 }
 
 hr_status hr__space_check_spill(const char *path, uint64_t needed_bytes, hr_error *err) {

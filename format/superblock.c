@@ -162,6 +162,15 @@ static hr_status features_decode(const uint8_t *page, uint32_t *required, hr_err
     return HR_OK;
 }
 
+bool hr__superblock_optional_known(const uint8_t page[HR__PAGE_BYTES], const char **name,
+                                   size_t *n_bytes) {
+    const uint8_t *unknown = NULL;
+    uint32_t known = 0;
+    (void)area_decode(page + OPTIONAL_OFF, hr__get_u16(page + 74), &known, &unknown, n_bytes);
+    *name = (const char *)unknown;
+    return unknown == NULL;
+}
+
 static hr_status out_of_range(hr_error *err, uint64_t off, const char *what, uint64_t found) {
     return hr__error_at(
         err, HR_ERR_CORRUPT, off,

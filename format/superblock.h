@@ -7,6 +7,7 @@
 #include "headrace/status.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define HR__PAGE_BYTES     4096u
 #define HR__SLOT1_OFF      65536u
@@ -52,5 +53,10 @@ hr_status hr__superblock_choose(const uint8_t slot0[HR__PAGE_BYTES],
  */
 hr_status hr__superblock_decode(const uint8_t page[HR__PAGE_BYTES], struct hr__superblock *out,
                                 hr_error *err);
+
+/* Whether every optional feature of a decoded slot is known, as it must be to whoever appends;
+ * else *name is the first that is not, *n_bytes long, in the page. */
+bool hr__superblock_optional_known(const uint8_t page[HR__PAGE_BYTES], const char **name,
+                                   size_t *n_bytes);
 
 #endif

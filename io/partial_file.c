@@ -28,7 +28,7 @@ static hr_status make_names(struct hr__partial_file *p, const char *target, hr_e
 
 /* Between opening and locking, the writer that had the file may have renamed it to the target,
  * which must not be touched. */
-static bool still_has_its_name(const struct hr__partial_file *p) {
+bool hr__partial_file_has_name(const struct hr__partial_file *p) {
     struct stat by_fd;
     struct stat by_name;
     const struct hr__file *f = &p->file;
@@ -77,7 +77,7 @@ hr_status hr__partial_file_open(const struct hr__folder_ops *folder, const char 
     HR_TRY(check_target(out, replace, err));
     for (int i = 0; i < MAX_ATTEMPTS; i++) {
         HR_TRY(open_and_lock(out, err));
-        if (still_has_its_name(out)) {
+        if (hr__partial_file_has_name(out)) {
             out->locked = true;
             out->in_use = true; /* until it is known to be empty: close must not remove it */
             HR_TRY(look_inside(out, err));

@@ -18,6 +18,9 @@ struct hr__partial_file {
 /* HR_ERR_EXISTS (target, unless replace), HR_ERR_BUSY (another writer has the partial file). */
 hr_status hr__partial_file_open(const struct hr__folder_ops *folder, const char *target,
                                 bool replace, struct hr__partial_file *out, hr_error *err);
+/* The file is still the one that its path names: another writer may rename between opening and
+ * locking. */
+bool hr__partial_file_has_name(const struct hr__partial_file *p);
 /* Drops what an earlier writer left. */
 hr_status hr__partial_file_empty(struct hr__partial_file *p, hr_error *err);
 /* On the disk, then under its name. */

@@ -62,20 +62,15 @@ static void rows_fill(const struct made *m, uint64_t first, uint64_t n, int64_t 
     }
 }
 
-void made_write_part(const char *path, const struct made *m, uint64_t first, uint64_t num_samples) {
+static void write_rows(const char *path, const struct made *m, const hr_writer_options *o,
+                       uint64_t first, uint64_t num_samples) {
     hr_error err = {0};
     uint64_t x_shape[1] = {m->row_bytes}, w_shape[1] = {m->row_words};
     const hr_field fields[3] = {{.name = "y", .dtype = HR_INT64},
                                 {.name = "x", .dtype = HR_UINT8, .rank = 1, .shape = x_shape},
                                 {.name = "w", .dtype = HR_FLOAT32, .rank = 1, .shape = w_shape}};
-    hr_writer_options o = HR_WRITER_OPTIONS_INIT;
-    o.flags = HR_WRITER_REPLACE;
-    o.samples_per_chunk = m->samples_per_chunk;
-    o.num_threads = 2;
-    o.codec = m->codec;
-    o.filter = m->filter;
     hr_writer *writer = NULL;
-    made_ok(hr_writer_open(path, fields, m->row_words > 0 ? 3 : 2, &o, &writer, &err), &err);
+    made_ok(hr_writer_open(path, fields, m->row_words > 0 ? 3 : 2, o, &writer, &err), &err);
     int64_t *y = calloc(ROWS, sizeof(*y));
     uint8_t *x = calloc(ROWS, m->row_bytes + 1);
     float *w = calloc(ROWS, (m->row_words + 1) * sizeof(*w));
@@ -90,6 +85,23 @@ void made_write_part(const char *path, const struct made *m, uint64_t first, uin
     free(y);
     free(x);
     free(w);
+}
+
+void made_write_part(const char *path, const struct made *m, uint64_t first, uint64_t num_samples) {
+    hr_writer_options o = HR_WRITER_OPTIONS_INIT;
+    o.flags = HR_WRITER_REPLACE;
+    o.samples_per_chunk = m->samples_per_chunk;
+    o.num_threads = 2;
+    o.codec = m->codec;
+    o.filter = m->filter;
+    write_rows(path, m, &o, first, num_samples);
+}
+
+void made_append(const char *path, const struct made *m, uint64_t num_samples) {
+    hr_writer_options o = HR_WRITER_OPTIONS_INIT;
+    o.flags = HR_WRITER_APPEND;
+    o.num_threads = 2;
+    write_rows(path, m, &o, m->num_samples, num_samples - m->num_samples);
 }
 
 void made_write(const char *path, const struct made *m) {

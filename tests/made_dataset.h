@@ -22,6 +22,9 @@ void made_write(const char *path, const struct made *m);
 /* Only the samples first .. first + num_samples - 1 of it. */
 void made_write_part(const char *path, const struct made *m, uint64_t first, uint64_t num_samples);
 
+/* Puts samples m->num_samples .. num_samples - 1 behind those of the file at path. */
+void made_append(const char *path, const struct made *m, uint64_t num_samples);
+
 /* The same under made_path(name), opened. */
 hr_dataset *made_open(const char *name, const struct made *m);
 

@@ -210,7 +210,7 @@ def test_output__exists__refused_without_force(made, tmp_path):
 def test_convert__json__has_the_documented_layout(made, tmp_path):
     out = figures("convert", made / "x.npy", made / "y.npy", "-o", tmp_path / "a.hrd")
     assert layout(out) == {
-        "output": "str", "fields": WHOLE, "samples": WHOLE, "resumed_samples": WHOLE,
+        "output": "str", "fields": WHOLE, "samples": WHOLE, "old_samples": WHOLE, "resumed_samples": WHOLE,
         "decoded_bytes": WHOLE, "stored_bytes": WHOLE, "ratio": FIGURE, "seconds": FIGURE,
         "bytes_per_s": FIGURE, "nan": WHOLE, "inf": WHOLE,
     }

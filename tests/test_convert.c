@@ -467,8 +467,8 @@ static void space__too_little__is_refused_with_both_figures(void **state) {
     assert_true(hr__space_needed(&info, UINT64_C(4) << 30, 1000000) < 1 << 20);
     info = (hr_writer_info){.samples_per_chunk = 100, .codecs_chosen = 1};
     assert_true(hr__space_needed(&info, UINT64_C(1) << 30, 1000) > UINT64_C(1) << 30);
-    assert_int_equal(hr__space_check("out.hrd", 4096, NULL), HR_OK);
-    assert_int_equal(hr__space_check("out.hrd", INT64_MAX, &err), HR_ERR_NO_SPACE);
+    assert_int_equal(hr__space_check("out.hrd", 4096, "resume", NULL), HR_OK);
+    assert_int_equal(hr__space_check("out.hrd", INT64_MAX, "resume", &err), HR_ERR_NO_SPACE);
     assert_non_null(strstr(err.message, "8796093022208.0 MiB more"));
     assert_non_null(strstr(err.message, "MiB are free"));
     assert_int_equal(hr__space_check_spill("out.hrd.shuffle", 4096, NULL), HR_OK);

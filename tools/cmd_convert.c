@@ -22,7 +22,7 @@
     "Usage: headrace convert IN... -o OUT.hrd [OPTIONS]\n"                                         \
     "Inputs: .npy, raw; .npz, HDF5 (also FILE:/path/in/file); folders, patterns.\n"                \
     "\n"                                                                                           \
-    "  -o, --output FILE       the file to make\n"                                                 \
+    "  -o, --output FILE       the file to make;  --append  add samples to it\n"                   \
     "      --field NAME=SRC    one field said outright; may be repeated\n"                         \
     "      --resume            go on with an interrupted one;  --force  replace it\n"              \
     "      --shuffle SEED      put all samples into a random order, once\n"                        \
@@ -61,6 +61,7 @@ enum {
     OPT_FIELD = OPTIONS_LONG,
     OPT_FORCE,
     OPT_RESUME,
+    OPT_APPEND,
     OPT_SHUFFLE,
     OPT_INDEX_FIELD,
     OPT_OPTIMIZE,
@@ -88,6 +89,7 @@ static const struct option table[] = {
     {"field", required_argument, NULL, OPT_FIELD},
     {"force", no_argument, NULL, OPT_FORCE},
     {"resume", no_argument, NULL, OPT_RESUME},
+    {"append", no_argument, NULL, OPT_APPEND},
     {"shuffle", required_argument, NULL, OPT_SHUFFLE},
     {"index-field", required_argument, NULL, OPT_INDEX_FIELD},
     {"optimize", required_argument, NULL, OPT_OPTIMIZE},
@@ -215,6 +217,9 @@ static bool take_flag(int value, convert_job *job) {
     case OPT_RESUME:
         job->opts.flags |= HR_CONVERT_RESUME;
         return true;
+    case OPT_APPEND:
+        job->opts.flags |= HR_CONVERT_APPEND;
+        return true;
     case OPT_FOLLOW_EXTERNAL:
         job->opts.flags |= HR_CONVERT_FOLLOW_EXTERNAL;
         return true;
@@ -324,6 +329,10 @@ static void print_quoted(const char *word) {
     fputc('\'', stderr);
 }
 
+static bool is_append(const convert_job *job) {
+    return (job->opts.flags & HR_CONVERT_APPEND) != 0;
+}
+
 /* What --resume would go on with. */
 static bool has_partial(const convert_job *job) {
     char path[4096];
@@ -333,6 +342,11 @@ static bool has_partial(const convert_job *job) {
 
 /* --resume comes first, because everything after a "--" would be an input. */
 static int report_interrupted(const convert_job *job, int argc, char **argv) {
+    if (is_append(job)) {
+        fprintf(stderr, "headrace convert: interrupted; %s is as it was: append again\n",
+                job->opts.output);
+        return EXIT_INTERRUPTED;
+    }
     if (!has_partial(job)) {
         fputs("headrace convert: interrupted before anything was written; begin again\n", stderr);
         return EXIT_INTERRUPTED;
@@ -348,20 +362,29 @@ static int report_interrupted(const convert_job *job, int argc, char **argv) {
     return EXIT_INTERRUPTED;
 }
 
+/* Of the decoded bytes, those that were converted now. */
+static double bytes_done(const hr_convert_result *result) {
+    const uint64_t added = result->num_samples - result->old_samples;
+    return result->num_samples > 0
+               ? (double)result->decoded_bytes * (double)added / (double)result->num_samples
+               : 0.0;
+}
+
 static int print_json(const convert_job *job, const hr_convert_result *result) {
     const double seconds = (double)result->elapsed_ns / 1e9;
     const double decoded = (double)result->decoded_bytes;
     return json_out_print(
         "convert",
-        json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "output",
-                  json_out_text(job->opts.output), "fields", (json_int_t)result->num_fields,
-                  "samples", json_out_uint(result->num_samples), "resumed_samples",
-                  json_out_uint(result->resumed_samples), "decoded_bytes",
-                  json_out_uint(result->decoded_bytes), "stored_bytes",
-                  json_out_uint(result->stored_bytes), "ratio",
-                  json_out_quotient(decoded, (double)result->stored_bytes), "seconds",
-                  json_out_real(seconds), "bytes_per_s", json_out_quotient(decoded, seconds), "nan",
-                  json_out_uint(result->num_nan), "inf", json_out_uint(result->num_inf)),
+        json_pack(
+            "{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "output",
+            json_out_text(job->opts.output), "fields", (json_int_t)result->num_fields, "samples",
+            json_out_uint(result->num_samples), "old_samples", json_out_uint(result->old_samples),
+            "resumed_samples", json_out_uint(result->resumed_samples), "decoded_bytes",
+            json_out_uint(result->decoded_bytes), "stored_bytes",
+            json_out_uint(result->stored_bytes), "ratio",
+            json_out_quotient(decoded, (double)result->stored_bytes), "seconds",
+            json_out_real(seconds), "bytes_per_s", json_out_quotient(bytes_done(result), seconds),
+            "nan", json_out_uint(result->num_nan), "inf", json_out_uint(result->num_inf)),
         JSON_OUT_MEASURED);
 }
 
@@ -369,16 +392,21 @@ static int print_result(const convert_job *job, const hr_convert_result *result)
     if (job->json) {
         return print_json(job, result);
     }
-    if (!job->quiet) {
-        const double seconds = (double)result->elapsed_ns / 1e9;
-        const double decoded = (double)result->decoded_bytes;
-        const double stored = (double)result->stored_bytes;
-        printf("%s: %s samples, %s -> %s (ratio %.2f), %s, %s\n", job->opts.output,
-               sizes_count(result->num_samples).text, sizes_bytes(result->decoded_bytes).text,
-               sizes_bytes(result->stored_bytes).text, stored > 0 ? decoded / stored : 0.0,
-               sizes_duration(result->elapsed_ns).text,
-               sizes_rate(seconds > 0 ? decoded / seconds : 0.0).text);
+    if (job->quiet) {
+        return EXIT_DONE;
     }
+    const double seconds = (double)result->elapsed_ns / 1e9;
+    const double decoded = (double)result->decoded_bytes;
+    const double stored = (double)result->stored_bytes;
+    printf("%s: ", job->opts.output);
+    if (is_append(job)) {
+        printf("%s samples appended, now ",
+               sizes_count(result->num_samples - result->old_samples).text);
+    }
+    printf("%s samples, %s -> %s (ratio %.2f), %s, %s\n", sizes_count(result->num_samples).text,
+           sizes_bytes(result->decoded_bytes).text, sizes_bytes(result->stored_bytes).text,
+           stored > 0 ? decoded / stored : 0.0, sizes_duration(result->elapsed_ns).text,
+           sizes_rate(seconds > 0 ? bytes_done(result) / seconds : 0.0).text);
     return EXIT_DONE;
 }
 

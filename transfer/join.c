@@ -98,7 +98,7 @@ static hr_status check_space(const struct hr__join *j, hr_error *err) {
     const uint64_t done = j->to.sink.end_off;
     if ((j->opts.flags & HR_JOIN_NO_SPACE_CHECK) != 0 || j->total_bytes <= done)
         return HR_OK;
-    return hr__space_check(j->opts.output, j->total_bytes - done, err);
+    return hr__space_check(j->opts.output, j->total_bytes - done, "resume", err);
 }
 
 static hr_status begin(struct hr__join *j, hr_error *err) {

@@ -53,6 +53,7 @@ struct hr__chunk_rows {
     uint64_t number;
     uint64_t first_sample;
     uint32_t num_samples;
+    uint32_t num_counted;                /* of these, the first so many are in the totals already */
     const struct hr__row_source *source; /* still to be fetched from; NULL: the rows are there */
     uint64_t values_bytes;               /* so far, of all variable-length fields */
     struct hr__chunk_rows *next;

@@ -119,19 +119,22 @@ void hr__chunk_encoder_free(struct hr__chunk_encoder *e) {
 hr_status hr__chunk_encoder_measure(struct hr__chunk_encoder *e, const struct hr__chunk_rows *rows,
                                     hr_error *err) {
     const struct hr__schema *s = e->plan->schema;
+    const uint64_t skip = rows->num_counted;
     hr_status st = HR_OK;
     for (uint32_t f = 0; f < s->num_fields && st == HR_OK; f++) {
+        const struct hr__schema_field *field = &s->fields[f];
         if (e->statistics[f] == NULL)
             continue;
         hr__statistics_reset(e->statistics[f]);
-        if (hr__dtype_is_variable(s->fields[f].dtype)) {
-            hr__lengths_add(e->statistics[f], hr__rows_ends(e->plan, rows, f), rows->num_samples,
-                            0);
+        if (hr__dtype_is_variable(field->dtype)) {
+            const uint64_t *ends = hr__rows_ends(e->plan, rows, f);
+            hr__lengths_add(e->statistics[f], ends + skip, rows->num_samples - skip,
+                            hr__value_start(ends, (uint32_t)skip));
             continue;
         }
-        st = hr__statistics_add(e->statistics[f], rows->bytes + e->plan->column_off[f],
-                                rows->first_sample, rows->num_samples, s->fields[f].num_elements,
-                                err);
+        st = hr__statistics_add(
+            e->statistics[f], rows->bytes + e->plan->column_off[f] + skip * field->sample_bytes,
+            rows->first_sample + skip, rows->num_samples - skip, field->num_elements, err);
     }
     return st;
 }

@@ -41,7 +41,7 @@ void hr__chunk_encoder_free(struct hr__chunk_encoder *e); /* a zeroed encoder is
 hr_status hr__chunk_encode(struct hr__chunk_encoder *e, const struct hr__chunk_identity *identity,
                            const struct hr__chunk_rows *rows, uint32_t *pages, hr_error *err);
 
-/* Only the statistics of the chunk. */
+/* Only the statistics of the chunk, without its counted samples. */
 hr_status hr__chunk_encoder_measure(struct hr__chunk_encoder *e, const struct hr__chunk_rows *rows,
                                     hr_error *err);
 

@@ -8,9 +8,10 @@
 static hr_status merge_statistics(const struct hr__schema *schema,
                                   struct hr__statistics *const *statistics, hr_error *err) {
     hr_status st = HR_OK;
+    /* Totals of a file that is appended to may be missing, or have labels where these have none. */
     for (uint32_t f = 0; f < schema->num_fields && st == HR_OK; f++)
-        if (statistics[f] != NULL)
-            st = hr__statistics_merge(schema->fields[f].statistics, statistics[f], err);
+        if (statistics[f] != NULL && schema->fields[f].statistics != NULL)
+            st = hr__statistics_append(schema->fields[f].statistics, statistics[f], 0, err);
     return st;
 }
 

@@ -1,12 +1,12 @@
 /*
- * The commit (docs/format.md, 4): data and footer, fsync; slot 0, fsync; slot 1, fsync.
+ * The commit (docs/format.md, 4): data and footer, fsync; slot 0, fsync; slot 1, fsync. Both slots
+ * are equal, or zero, before.
  */
 #include "commit.h"
 
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
-#include "footer.h"
 #include "frame_filter.h"
 #include "superblock.h"
 
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t features_of(const struct hr__schema *s) {
+uint32_t hr__commit_features(const struct hr__schema *s) {
     uint32_t features = 0;
     for (uint32_t f = 0; f < s->num_fields; f++) {
         if (s->fields[f].storage.codec == HR__CODEC_ZSTD)
@@ -29,32 +29,32 @@ static uint32_t features_of(const struct hr__schema *s) {
     return features;
 }
 
-static hr_status encode_footer(const struct hr__job *job, const struct hr__chunk_sink *sink,
-                               const struct hr__commit_parts *parts, uint8_t **out, size_t *n_bytes,
+static hr_status encode_footer(const struct hr__commit *c, uint8_t **out, size_t *n_bytes,
                                hr_error *err) {
     struct hr__footer footer = {
-        .commit_seq = job->identity.commit_seq,
-        .num_samples = sink->num_samples,
-        .num_chunks = sink->num_chunks,
-        .max_chunk_pages = sink->max_chunk_pages,
-        .num_segments = parts->num_segments,
-        .segments = parts->segments,
-        .num_index_pages = sink->index.num_refs,
-        .index_pages = sink->index.refs,
-        .schema = *sink->schema,
+        .commit_seq = c->identity->commit_seq,
+        .num_samples = c->num_samples,
+        .num_chunks = c->num_chunks,
+        .dead_bytes = c->dead_bytes,
+        .max_chunk_pages = c->max_chunk_pages,
+        .num_segments = c->num_segments,
+        .segments = c->segments,
+        .num_index_pages = c->index->num_refs,
+        .index_pages = c->index->refs,
+        .schema = *c->schema,
     };
-    memcpy(footer.uuid, job->identity.uuid, sizeof footer.uuid);
+    memcpy(footer.uuid, c->identity->uuid, sizeof footer.uuid);
     return hr__footer_encode(&footer, out, n_bytes, err);
 }
 
-static hr_status write_footer(struct hr__chunk_sink *sink, const uint8_t *bytes, size_t n_bytes,
+static hr_status write_footer(const struct hr__commit *c, const uint8_t *bytes, size_t n_bytes,
                               hr_error *err) {
     static const uint8_t zeros[HR__PAGE_BYTES];
-    const uint64_t end = sink->end_off + n_bytes;
+    const uint64_t end = c->end_off + n_bytes;
     const uint64_t file_bytes = hr__round_up(end, HR__PAGE_BYTES);
-    hr_status st = hr__file_write_all(sink->file, bytes, n_bytes, sink->end_off, err);
+    hr_status st = hr__file_write_all(c->file, bytes, n_bytes, c->end_off, err);
     if (st == HR_OK && file_bytes > end)
-        st = hr__file_write_all(sink->file, zeros, (size_t)(file_bytes - end), end, err);
+        st = hr__file_write_all(c->file, zeros, (size_t)(file_bytes - end), end, err);
     return st;
 }
 
@@ -71,38 +71,63 @@ done:
     return st;
 }
 
+hr_status hr__commit_write(struct hr__commit *c, hr_error *err) {
+    uint8_t *footer = NULL;
+    size_t n_bytes = 0;
+    hr_status st;
+    HR_TRY(hr__index_builder_flush(c->index, c->file, &c->end_off, err));
+    HR_TRY(encode_footer(c, &footer, &n_bytes, err));
+    HR_TRY(write_footer(c, footer, n_bytes, err));
+    HR_TRY(hr__file_sync(c->file, err));
+    struct hr__superblock sb = {
+        .commit_seq = c->identity->commit_seq,
+        .footer_off = c->end_off,
+        .footer_bytes = n_bytes,
+        .footer_hash = hr__hash(footer, n_bytes),
+        .file_bytes = hr__round_up(c->end_off + n_bytes, HR__PAGE_BYTES),
+        .required = c->required,
+    };
+    memcpy(sb.uuid, c->identity->uuid, sizeof sb.uuid);
+    c->published = true;
+    HR_TRY(write_superblocks(c->file, &sb, err));
+    c->end_off = sb.file_bytes;
+done:
+    free(footer);
+    return st;
+}
+
 hr_status hr__commit_file(const struct hr__job *job, struct hr__chunk_sink *sink, hr_error *err) {
     struct hr__segment segment = {.num_chunks = sink->num_chunks, .num_samples = sink->num_samples};
     const struct hr__commit_parts parts = {.segments = &segment,
                                            .num_segments = sink->num_chunks > 0 ? 1 : 0,
-                                           .required = features_of(sink->schema)};
+                                           .required = hr__commit_features(sink->schema)};
     return hr__commit_file_of(job, sink, &parts, err);
+}
+
+struct hr__commit hr__commit_of(const struct hr__job *job, struct hr__chunk_sink *sink,
+                                const struct hr__commit_parts *parts) {
+    return (struct hr__commit){.identity = &job->identity,
+                               .schema = sink->schema,
+                               .file = sink->file,
+                               .index = &sink->index,
+                               .segments = parts->segments,
+                               .num_segments = parts->num_segments,
+                               .num_chunks = sink->num_chunks,
+                               .num_samples = sink->num_samples,
+                               .max_chunk_pages = sink->max_chunk_pages,
+                               .required = parts->required,
+                               .end_off = sink->end_off};
 }
 
 hr_status hr__commit_file_of(const struct hr__job *job, struct hr__chunk_sink *sink,
                              const struct hr__commit_parts *parts, hr_error *err) {
-    uint8_t *footer = NULL;
-    size_t n_bytes = 0;
-    hr_status st;
-    HR_TRY(hr__index_builder_flush(&sink->index, sink->file, &sink->end_off, err));
-    HR_TRY(encode_footer(job, sink, parts, &footer, &n_bytes, err));
-    HR_TRY(write_footer(sink, footer, n_bytes, err));
-    HR_TRY(hr__file_sync(sink->file, err));
-    struct hr__superblock sb = {
-        .commit_seq = job->identity.commit_seq,
-        .footer_off = sink->end_off,
-        .footer_bytes = n_bytes,
-        .footer_hash = hr__hash(footer, n_bytes),
-        .file_bytes = hr__round_up(sink->end_off + n_bytes, HR__PAGE_BYTES),
-        .required = parts->required,
-    };
-    memcpy(sb.uuid, job->identity.uuid, sizeof sb.uuid);
-    HR_TRY(write_superblocks(sink->file, &sb, err));
-    sink->end_off = sb.file_bytes;
-    atomic_store(&sink->stored_bytes, sb.file_bytes);
-done:
-    free(footer);
-    return st;
+    struct hr__commit c = hr__commit_of(job, sink, parts);
+    const hr_status st = hr__commit_write(&c, err);
+    if (st != HR_OK)
+        return st;
+    sink->end_off = c.end_off;
+    atomic_store(&sink->stored_bytes, c.end_off);
+    return HR_OK;
 }
 
 hr_status hr__commit_name(const struct hr__folder_ops *folder, const char *partial,

@@ -31,6 +31,7 @@ static struct hr__chunk_rows *take_free(struct hr__compress_pool *pool) {
     rows->next = NULL;
     rows->num_samples = 0;
     rows->values_bytes = 0;
+    rows->num_counted = 0;
     rows->source = NULL;
     return rows;
 }

@@ -30,10 +30,12 @@ void hr__index_builder_free(struct hr__index_builder *ib) {
     *ib = (struct hr__index_builder){0};
 }
 
-static hr_status grow_table(struct hr__index_builder *ib, hr_error *err) {
-    if ((ib->num_refs + 1) * sizeof *ib->refs <= ib->refs_bytes)
+/* Room for num_refs references. */
+static hr_status grow_table(struct hr__index_builder *ib, uint64_t num_refs, hr_error *err) {
+    if (num_refs * sizeof *ib->refs <= ib->refs_bytes)
         return HR_OK;
-    const size_t larger_bytes = ib->refs_bytes + HR__INDEX_TABLE_PIECE_BYTES;
+    const size_t larger_bytes =
+        (size_t)hr__round_up(num_refs * sizeof *ib->refs, HR__INDEX_TABLE_PIECE_BYTES);
     hr_status st = HR_OK;
     struct hr__index_page_ref *larger =
         hr__writer_alloc(ib->budget, larger_bytes, "the table of index pages", &st, err);
@@ -46,6 +48,18 @@ static hr_status grow_table(struct hr__index_builder *ib, hr_error *err) {
     return HR_OK;
 }
 
+hr_status hr__index_builder_continue(struct hr__index_builder *ib,
+                                     const struct hr__index_page_ref *refs, uint64_t num_refs,
+                                     uint32_t num_entries, hr_error *err) {
+    const hr_status st = grow_table(ib, num_refs + 1, err);
+    if (st != HR_OK)
+        return st;
+    memcpy(ib->refs, refs, num_refs * sizeof *refs);
+    ib->num_refs = num_refs;
+    ib->num_entries = num_entries;
+    return HR_OK;
+}
+
 hr_status hr__index_builder_flush(struct hr__index_builder *ib, const struct hr__file *file,
                                   uint64_t *end_off, hr_error *err) {
     if (ib->num_entries == 0)
@@ -53,7 +67,7 @@ hr_status hr__index_builder_flush(struct hr__index_builder *ib, const struct hr_
     const size_t used_bytes = ib->num_entries * sizeof(uint64_t);
     const size_t n_bytes = (size_t)hr__round_up(used_bytes, HR__PAGE_BYTES);
     memset(ib->page + used_bytes, 0, n_bytes - used_bytes);
-    hr_status st = grow_table(ib, err);
+    hr_status st = grow_table(ib, ib->num_refs + 1, err);
     if (st == HR_OK)
         st = hr__file_write_all(file, ib->page, n_bytes, *end_off, err);
     if (st != HR_OK)

@@ -25,6 +25,11 @@ struct hr__index_builder {
 
 hr_status hr__index_builder_init(struct hr__index_builder *ib, struct hr__budget *budget,
                                  hr_error *err);
+/* Makes an initialised builder go on behind num_refs pages that are in a file, and the first
+ * num_entries entries of the page after them, which are in ib->page. */
+hr_status hr__index_builder_continue(struct hr__index_builder *ib,
+                                     const struct hr__index_page_ref *refs, uint64_t num_refs,
+                                     uint32_t num_entries, hr_error *err);
 void hr__index_builder_free(struct hr__index_builder *ib); /* a zeroed builder is fine */
 
 /* Adds the next chunk's entry. A page that it fills is written at *end_off, which moves on. */

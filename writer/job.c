@@ -14,7 +14,7 @@
 
 hr_status hr__job_make(const hr_writer_options *opts, struct hr__schema *schema,
                        struct hr__job *out, hr_error *err) {
-    *out = (struct hr__job){.identity.commit_seq = 1};
+    *out = (struct hr__job){.identity.commit_seq = 1, .record_off = HR__JOB_OFF};
     hr_status st;
     HR_TRY(hr__job_options_json(opts, &out->options_json, err));
     HR_TRY(hr__job_sources_json(opts, &out->sources_json, err));
@@ -22,6 +22,21 @@ hr_status hr__job_make(const hr_writer_options *opts, struct hr__schema *schema,
                                err));
     HR_TRY(hr__job_provenance_json(opts, out->sources_json, &schema->provenance_json, err));
     HR_TRY(hr__job_draw_ids(out, err));
+done:
+    if (st != HR_OK)
+        hr__job_free(out);
+    return st;
+}
+
+hr_status hr__job_make_append(const hr_writer_options *opts, const struct hr__superblock *sb,
+                              struct hr__job *out, hr_error *err) {
+    *out =
+        (struct hr__job){.identity.commit_seq = sb->commit_seq + 1, .record_off = sb->file_bytes};
+    hr_status st;
+    HR_TRY(hr__job_options_json(opts, &out->options_json, err));
+    HR_TRY(hr__job_sources_json(opts, &out->sources_json, err));
+    HR_TRY(hr__job_draw_ids(out, err));
+    memcpy(out->identity.uuid, sb->uuid, sizeof sb->uuid);
 done:
     if (st != HR_OK)
         hr__job_free(out);
@@ -81,15 +96,15 @@ hr_status hr__job_write(struct hr__job *job, const struct hr__schema *schema,
                                 err));
     memcpy(record.uuid, job->identity.uuid, sizeof record.uuid);
     memcpy(record.job_id, job->identity.job_id, sizeof record.job_id);
-    record.json_off = hr__job_json_off(HR__JOB_OFF, json_bytes);
+    record.json_off = hr__job_json_off(job->record_off, json_bytes);
     record.json_bytes = json_bytes;
     record.json_hash = hr__hash(json, json_bytes);
     hr__job_record_encode(&record, header);
     HR_TRY(write_json(&record, json, file, err));
     HR_TRY(hr__file_sync(file, err));
-    HR_TRY(hr__file_write_all(file, header, sizeof header, HR__JOB_OFF, err));
+    HR_TRY(hr__file_write_all(file, header, sizeof header, job->record_off, err));
     HR_TRY(hr__file_sync(file, err));
-    job->first_chunk_off = hr__job_first_chunk_off(HR__JOB_OFF, json_bytes);
+    job->first_chunk_off = hr__job_first_chunk_off(job->record_off, json_bytes);
 done:
     free(json);
     return st;

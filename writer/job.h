@@ -14,6 +14,7 @@
 #include "chunk_encoder.h"
 #include "file.h"
 #include "job_record.h"
+#include "superblock.h"
 
 #include "headrace/writer.h"
 
@@ -21,18 +22,22 @@ struct hr__job {
     struct hr__chunk_identity identity;
     char *options_json;
     char *sources_json;
+    uint64_t record_off;      /* where the record is, or goes */
     uint64_t first_chunk_off; /* set when the record is written or read */
 };
 
 /* Texts and attributes from the options; schema gets attributes and provenance. HR_ERR_INVALID. */
 hr_status hr__job_make(const hr_writer_options *opts, struct hr__schema *schema,
                        struct hr__job *out, hr_error *err);
+/* The same behind the commit of a superblock. */
+hr_status hr__job_make_append(const hr_writer_options *opts, const struct hr__superblock *sb,
+                              struct hr__job *out, hr_error *err);
 void hr__job_free(struct hr__job *job); /* a zeroed job is fine */
 
 /* New random UUID and job id. */
 hr_status hr__job_draw_ids(struct hr__job *job, hr_error *err);
 
-/* Writes the record of a new file, with fsync. The file holds nothing else. */
+/* Writes the record, with fsync. Nothing that counts is in the file behind record_off. */
 hr_status hr__job_write(struct hr__job *job, const struct hr__schema *schema,
                         const struct hr__file *file, hr_error *err);
 

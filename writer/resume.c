@@ -23,6 +23,7 @@ struct resume {
     uint8_t *scratch; /* plan->max_frame_bytes */
     struct hr__chunk_view view;
     uint32_t pages;
+    bool no_room; /* for the values of variable length of a chunk */
     const struct hr__resume_watch *watch;
 };
 
@@ -47,9 +48,8 @@ static bool is_ours(const struct resume *r, const struct hr__chunk_header *h) {
            h->commit_seq == id->commit_seq && h->num_samples == r->sink->schema->samples_per_chunk;
 }
 
-/* The chunk at the end of the sink into the encoder's buffer, its header decoded. */
-static hr_status load_chunk(struct resume *r, bool *whole, hr_error *err) {
-    const uint64_t off = r->sink->end_off;
+/* The chunk after those of the sink, at off, into the encoder's buffer, its header decoded. */
+static hr_status load_chunk(struct resume *r, uint64_t off, bool *whole, hr_error *err) {
     const uint8_t *stored = r->encoder->stored;
     const struct hr__chunk_expected expected = {.schema = r->sink->schema,
                                                 .uuid = r->job->identity.uuid,
@@ -65,8 +65,7 @@ static hr_status load_chunk(struct resume *r, bool *whole, hr_error *err) {
     st = read_at(r, header_bytes, off, whole, err);
     if (st != HR_OK || !*whole)
         return st;
-    *whole = hr__chunk_header_decode(stored, header_bytes, &expected, &r->view, NULL) == HR_OK &&
-             is_ours(r, &r->view.header);
+    *whole = hr__chunk_header_decode(stored, header_bytes, &expected, &r->view, NULL) == HR_OK;
     if (!*whole)
         return HR_OK;
     const uint64_t n_bytes = hr__round_up(r->view.header.chunk_bytes, HR__PAGE_BYTES);
@@ -111,8 +110,10 @@ static bool decode_variable(struct resume *r, uint32_t field) {
     uint64_t *places = hr__rows_places(plan, rows, field);
     if (!decode_block(r, field, HR__PART_ENDS, (uint8_t *)ends) ||
         hr__value_ends_check(&r->view, field, ends,
-                             hr__value_unit_bytes(&plan->schema->fields[field]), NULL) != HR_OK ||
-        ends[rows->num_samples - 1] > plan->values_bytes - rows->values_bytes)
+                             hr__value_unit_bytes(&plan->schema->fields[field]), NULL) != HR_OK)
+        return false;
+    r->no_room = ends[rows->num_samples - 1] > plan->values_bytes - rows->values_bytes;
+    if (r->no_room)
         return false;
     for (uint32_t i = 0; i < rows->num_samples; i++)
         places[i] = rows->values_bytes + hr__value_start(ends, i);
@@ -152,8 +153,8 @@ static hr_status take_chunks(struct resume *r, hr_error *err) {
     for (;;) {
         bool whole = false;
         uint64_t off;
-        hr_status st = load_chunk(r, &whole, err);
-        if (st != HR_OK || !whole || !decode_chunk(r))
+        hr_status st = load_chunk(r, r->sink->end_off, &whole, err);
+        if (st != HR_OK || !whole || !is_ours(r, &r->view.header) || !decode_chunk(r))
             return st;
         st = hr__chunk_encoder_measure(r->encoder, r->rows, err);
         if (st == HR_OK)
@@ -184,22 +185,65 @@ done:
     return st;
 }
 
+static hr_status decoder_open(struct resume *r, hr_error *err) {
+    hr_status st = HR_OK;
+    r->scratch = hr__writer_alloc(r->encoder->budget, (size_t)r->encoder->plan->max_frame_bytes,
+                                  "a decoded frame", &st, err);
+    return st == HR_OK ? hr__frame_decoder_init(&r->decoder, err) : st;
+}
+
+static void decoder_close(struct resume *r) {
+    hr__frame_decoder_free(&r->decoder);
+    if (r->scratch != NULL)
+        hr__budget_free(r->encoder->budget, r->scratch, (size_t)r->encoder->plan->max_frame_bytes);
+}
+
 hr_status hr__resume_chunks(const struct hr__job *job, struct hr__chunk_sink *sink,
                             struct hr__chunk_encoder *encoder, struct hr__chunk_rows *rows,
                             const struct hr__resume_watch *watch, hr_error *err) {
     struct resume r = {.job = job, .sink = sink, .encoder = encoder, .rows = rows, .watch = watch};
-    hr_status st = HR_OK;
-    const size_t n_bytes = (size_t)encoder->plan->max_frame_bytes;
+    hr_status st;
     sink->end_off = job->first_chunk_off;
-    r.scratch = hr__writer_alloc(encoder->budget, n_bytes, "a decoded frame", &st, err);
-    if (r.scratch == NULL)
-        return st;
-    HR_TRY(hr__frame_decoder_init(&r.decoder, err));
+    HR_TRY(decoder_open(&r, err));
     HR_TRY(hr__superblocks_clear(sink->file, err));
     HR_TRY(take_chunks(&r, err));
     HR_TRY(cut_file(sink, err));
 done:
-    hr__frame_decoder_free(&r.decoder);
-    hr__budget_free(encoder->budget, r.scratch, n_bytes);
+    decoder_close(&r);
+    return st;
+}
+
+static hr_status last_chunk_too_large(const struct resume *r, hr_error *err) {
+    return hr__error_set(err, HR_ERR_BUDGET,
+                         "%s: its last chunk, which has to be written anew with what is appended, "
+                         "is larger than the %llu bytes that the budget has for one: give a larger "
+                         "budget",
+                         r->sink->file->path, (unsigned long long)r->encoder->plan->stored_bytes);
+}
+
+hr_status hr__resume_last_chunk(const struct hr__job *job, struct hr__chunk_sink *sink,
+                                struct hr__chunk_encoder *encoder,
+                                const struct hr__index_entry *entry, uint32_t num_samples,
+                                struct hr__chunk_rows *rows, hr_error *err) {
+    struct resume r = {.job = job, .sink = sink, .encoder = encoder, .rows = rows};
+    const uint64_t off = entry->page * HR__PAGE_BYTES;
+    bool whole = false;
+    hr_status st;
+    HR_TRY(decoder_open(&r, err));
+    r.no_room = entry->pages > encoder->plan->stored_bytes / HR__PAGE_BYTES;
+    if (!r.no_room)
+        HR_TRY(load_chunk(&r, off, &whole, err));
+    if (!whole || r.pages != entry->pages || r.view.header.num_samples != num_samples ||
+        !decode_chunk(&r))
+        st = r.no_room
+                 ? last_chunk_too_large(&r, err)
+                 : hr__error_at(
+                       err, HR_ERR_CORRUPT, off,
+                       "%s: its last chunk, at offset %llu, is damaged, and has to be written "
+                       "anew with what is appended; run headrace verify, and copy the file "
+                       "again or convert anew",
+                       sink->file->path, (unsigned long long)off);
+done:
+    decoder_close(&r);
     return st;
 }

@@ -1,5 +1,5 @@
 /*
- * Going on with an interrupted job.
+ * Going on with an interrupted job, or behind a commit: chunks that are there are decoded.
  */
 #ifndef HEADRACE_RESUME_H
 #define HEADRACE_RESUME_H
@@ -22,5 +22,12 @@ hr_status hr__resume_chunks(const struct hr__job *job, struct hr__chunk_sink *si
 
 /* A partial file may have been committed and not renamed: what its superblocks refer to goes. */
 hr_status hr__superblocks_clear(const struct hr__file *file, hr_error *err);
+
+/* Decodes the chunk after those of the sink, which stands where the index entry says, into rows.
+ * HR_ERR_CORRUPT, HR_ERR_IO, HR_ERR_NO_MEMORY, HR_ERR_BUDGET. */
+hr_status hr__resume_last_chunk(const struct hr__job *job, struct hr__chunk_sink *sink,
+                                struct hr__chunk_encoder *encoder,
+                                const struct hr__index_entry *entry, uint32_t num_samples,
+                                struct hr__chunk_rows *rows, hr_error *err);
 
 #endif

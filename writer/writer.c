@@ -2,7 +2,8 @@
  * Writers: life cycle and public calls (include/headrace/writer.h).
  *
  * Invariants:
- *  1. the target's name is touched by hr__commit_name() only;
+ *  1. the target's name is touched by hr__commit_name() only, and a target that is appended to only
+ *     as append.h says;
  *  2. nothing is written before the job record, and the record only when storage is chosen: until
  *     then full row buffers are held back for the trial;
  *  3. the first failure is kept, and every later call returns it;
@@ -11,8 +12,10 @@
  */
 #include "writer_internal.h"
 
+#include "append.h"
 #include "checked.h"
 #include "commit.h"
+#include "compact.h"
 #include "dtype.h"
 #include "early_rows.h"
 #include "error.h"
@@ -39,9 +42,11 @@ struct hr_writer {
     bool settled; /* samples per chunk are known, and all that follows from them */
     bool begun;   /* the job record is on disk, storage is chosen */
     bool committed;
+    bool published;   /* a superblock of this commit may be on the disk */
     hr_error failure; /* status HR_OK: none */
 
-    struct hr__partial_file partial;
+    struct hr__partial_file partial; /* of an append the target itself */
+    struct hr__append append;
     struct hr__budget budget;
     struct hr__schema schema;
     struct hr__trial_wishes wishes;
@@ -119,16 +124,33 @@ static hr_status make_totals(hr_writer *w, hr_error *err) {
     return st;
 }
 
-/* Early rows stay until they are in chunks. */
+/* Bytes of the values of variable length that the totals know of. */
+static uint64_t values_so_far(const hr_writer *w) {
+    uint64_t n = 0;
+    for (uint32_t f = 0; f < w->schema.num_fields; f++) {
+        const struct hr__schema_field *field = &w->schema.fields[f];
+        if (hr__dtype_is_variable(field->dtype) && field->statistics != NULL &&
+            !hr__add_u64(n, hr__lengths_total(field->statistics), &n))
+            n = UINT64_MAX;
+    }
+    return n;
+}
+
+/* Early rows stay until they are in chunks, and what an append has loaded until its end. */
 static struct hr__writer_wants wants_of(const hr_writer *w) {
     const uint64_t n = hr__max_u64(w->early.num_samples, 1);
-    return (struct hr__writer_wants){
+    struct hr__writer_wants wants = {
         .level = hr__trial_max_level(&w->wishes),
         .max_threads = w->max_threads,
         .budget_bytes = w->given_budget_bytes,
         .chunk_bytes = w->chunk_bytes,
         .mean_bytes = hr__ceil_div(w->early.num_bytes, n),
         .held_bytes = w->early.columns != NULL ? hr__early_rows_held_bytes(&w->early) : 0};
+    if (w->append.on) {
+        wants.level = hr__append_level(&w->schema);
+        wants.held_bytes = w->append.held_bytes;
+    }
+    return wants;
 }
 
 static hr_status make_memory(hr_writer *w, hr_error *err) {
@@ -136,15 +158,26 @@ static hr_status make_memory(hr_writer *w, hr_error *err) {
     struct hr__writer_memory m;
     uint64_t limit = 0;
     hr_status st;
-    HR_TRY(hr__writer_plan_make(&w->schema, &wants, &w->plan, &m, &limit, err));
-    hr__budget_init(&w->budget, limit);
-    w->needed_bytes = hr__writer_memory_needed(&m);
-    HR_TRY(hr__budget_reserve(&w->budget, hr__writer_memory_totals(&w->plan), "statistics", err));
-    HR_TRY(make_totals(w, err));
+    st = hr__writer_plan_make(&w->schema, &wants, &w->plan, &m, &limit, err);
+    if (st == HR_ERR_BUDGET && w->append.on)
+        hr__error_prefix(err,
+                         "%s: its schema and index take %llu bytes of the budget, which must be "
+                         "added to what follows",
+                         w->partial.target, (unsigned long long)wants.held_bytes);
+    if (st != HR_OK)
+        return st;
+    /* What an append has loaded is in this budget, too. */
+    hr__budget_init(&w->budget, limit + w->append.held_bytes);
+    w->needed_bytes = hr__writer_memory_needed(&m) + w->append.held_bytes;
+    HR_TRY(hr__budget_reserve(&w->budget,
+                              hr__writer_memory_totals(&w->plan) + w->append.footer_bytes,
+                              "statistics and schema", err));
+    if (!w->append.on)
+        HR_TRY(make_totals(w, err));
     HR_TRY(hr__index_builder_init(&w->sink.index, &w->budget, err));
-    HR_TRY(hr__compress_pool_open(&w->pool, &w->plan, &w->sink, hr__trial_max_level(&w->wishes),
-                                  m.num_threads, m.num_rows, &w->budget, err));
-    if (hr__trial_needed(&w->schema, &w->wishes))
+    HR_TRY(hr__compress_pool_open(&w->pool, &w->plan, &w->sink, wants.level, m.num_threads,
+                                  m.num_rows, &w->budget, err));
+    if (!w->append.on && hr__trial_needed(&w->schema, &w->wishes))
         w->trial_chunks = (uint32_t)hr__min_u64(HR__TRIAL_CHUNKS, m.num_rows);
 done:
     return st;
@@ -173,9 +206,7 @@ static hr_status resume(hr_writer *w, const struct hr__resume_watch *watch, bool
     hr__compress_pool_return(&w->pool, rows);
     if (st != HR_OK)
         goto done;
-    for (uint32_t f = 0; f < w->schema.num_fields; f++)
-        if (hr__dtype_is_variable(w->schema.fields[f].dtype))
-            w->values_bytes += hr__lengths_total(w->schema.fields[f].statistics);
+    w->values_bytes = values_so_far(w);
     w->trial_ratio = ratio_so_far(w);
     w->num_chunks = w->sink.num_chunks;
     w->num_samples = w->resumed_samples = w->sink.num_samples;
@@ -198,6 +229,43 @@ static hr_status open_job(hr_writer *w, const struct hr__resume_watch *watch, hr
     HR_TRY(hr__partial_file_empty(&w->partial, err));
     if (w->trial_chunks == 0)
         st = begin(w, err);
+done:
+    return st;
+}
+
+/* The last chunk, if it is to be written anew, becomes the one that is filled. */
+static hr_status take_last_chunk(hr_writer *w, hr_error *err) {
+    const struct hr__append *a = &w->append;
+    hr_status st = HR_OK;
+    w->num_samples = a->num_samples;
+    w->values_bytes = values_so_far(w);
+    w->num_chunks = w->sink.num_chunks;
+    w->trial_ratio = hr__append_ratio(a, w->num_samples * w->schema.sample_bytes + w->values_bytes);
+    hr__compress_pool_skip_to(&w->pool, w->num_chunks);
+    if (a->num_short == 0)
+        return HR_OK;
+    HR_TRY(hr__compress_pool_take(&w->pool, &w->filling, err));
+    HR_TRY(hr__resume_last_chunk(&w->job, &w->sink, hr__compress_pool_idle_encoder(&w->pool),
+                                 &a->last, a->num_short, w->filling, err));
+    w->filling->number = w->num_chunks;
+    w->filling->num_counted = a->num_short;
+done:
+    return st;
+}
+
+static hr_status build_append(hr_writer *w, const struct hr__folder_ops *folder, const char *path,
+                              const hr_field *fields, uint32_t num_fields,
+                              const hr_writer_options *o, hr_error *err) {
+    hr_status st;
+    w->settled = true;
+    HR_TRY(hr__append_open(folder, path, &w->partial, err));
+    HR_TRY(hr__append_load(&w->append, &w->partial.file, fields, num_fields, o, &w->schema, err));
+    HR_TRY(hr__job_make_append(o, &w->append.base.superblock, &w->job, err));
+    w->sink.schema = &w->schema;
+    w->sink.file = &w->partial.file;
+    HR_TRY(make_memory(w, err));
+    HR_TRY(hr__append_place(&w->append, &w->sink, err));
+    HR_TRY(take_last_chunk(w, err));
 done:
     return st;
 }
@@ -227,6 +295,8 @@ static hr_status build(hr_writer *w, const struct hr__folder_ops *folder, const 
     w->given_budget_bytes = o->budget_bytes;
     w->chunk_bytes = o->chunk_bytes;
     w->max_threads = o->num_threads;
+    if ((o->flags & HR_WRITER_APPEND) != 0)
+        return build_append(w, folder, path, fields, num_fields, o, err);
     w->wishes = (struct hr__trial_wishes){.codec = o->codec,
                                           .filter = o->filter,
                                           .level = o->level,
@@ -291,18 +361,35 @@ static void submit(hr_writer *w, struct hr__chunk_rows *rows) {
     hr__compress_pool_submit(&w->pool, rows);
 }
 
-/* Chooses storage, writes the job record, and lets go what was held back. */
-static hr_status begin(hr_writer *w, hr_error *err) {
+/* An append goes on as the file began, and its record has no need of the file's provenance. */
+static hr_status begin_append(hr_writer *w, hr_error *err) {
+    struct hr__schema planned = w->schema;
+    planned.provenance_json = NULL;
+    hr_status st = hr__append_begin(&w->append, &w->partial.file, err);
+    if (st == HR_OK)
+        st = hr__job_write(&w->job, &planned, &w->partial.file, err);
+    return st;
+}
+
+static hr_status begin_new(hr_writer *w, hr_error *err) {
     struct hr__chunk_rows *tried[HR__TRIAL_CHUNKS + 1];
     uint32_t n = w->num_held;
-    hr_status st;
     memcpy(tried, w->held, n * sizeof tried[0]);
     if (n == 0 && w->filling != NULL)
         tried[n++] = w->filling;
-    HR_TRY(hr__trial_choose(&w->schema, &w->wishes, hr__compress_pool_idle_encoder(&w->pool), tried,
-                            n, &w->trial_ratio, err));
-    HR_TRY(hr__job_write(&w->job, &w->schema, &w->partial.file, err));
-    w->partial.in_use = true;
+    hr_status st =
+        hr__trial_choose(&w->schema, &w->wishes, hr__compress_pool_idle_encoder(&w->pool), tried, n,
+                         &w->trial_ratio, err);
+    if (st == HR_OK)
+        st = hr__job_write(&w->job, &w->schema, &w->partial.file, err);
+    w->partial.in_use |= st == HR_OK;
+    return st;
+}
+
+/* Chooses storage, writes the job record, and lets go what was held back. */
+static hr_status begin(hr_writer *w, hr_error *err) {
+    hr_status st;
+    HR_TRY(w->append.on ? begin_append(w, err) : begin_new(w, err));
     w->sink.end_off = w->job.first_chunk_off;
     atomic_store(&w->sink.stored_bytes, w->sink.end_off);
     w->pool.identity = w->job.identity;
@@ -324,7 +411,7 @@ static hr_status finish_rows(hr_writer *w, hr_error *err) {
         return HR_OK;
     }
     w->held[w->num_held++] = rows;
-    return w->num_held == w->trial_chunks ? begin(w, err) : HR_OK;
+    return w->append.on || w->num_held == w->trial_chunks ? begin(w, err) : HR_OK;
 }
 
 static hr_status too_many_chunks(hr_error *err) {
@@ -497,6 +584,35 @@ done:
     return st;
 }
 
+static hr_status commit_new(hr_writer *w, hr_error *err) {
+    const hr_status st = hr__commit_file(&w->job, &w->sink, err);
+    return st == HR_OK ? hr__commit_name(w->partial.folder, w->partial.path, w->partial.target,
+                                         w->replace, err)
+                       : st;
+}
+
+static hr_status commit_append(hr_writer *w, hr_error *err) {
+    if (!hr__partial_file_has_name(&w->partial))
+        return hr__error_set(err, HR_ERR_BUSY,
+                             "%s was replaced or removed by somebody else while it was appended "
+                             "to; append again to what is there now",
+                             w->partial.target);
+    hr_status st = hr__append_sources(&w->schema, w->job.sources_json, err);
+    if (st != HR_OK)
+        return st;
+    struct hr__commit c = hr__append_commit(&w->append, &w->job, &w->sink);
+    st = hr__commit_write(&c, err);
+    w->published = c.published;
+    if (st != HR_OK && c.published)
+        st = hr__append_uncertain(w->partial.target, err);
+    if (st != HR_OK)
+        return st;
+    (void)hr__compact(&c, &w->partial, &w->budget, hr__compress_pool_idle_encoder(&w->pool)->stored,
+                      (size_t)w->plan.stored_bytes);
+    atomic_store(&w->sink.stored_bytes, c.end_off);
+    return HR_OK;
+}
+
 hr_status hr_writer_commit(hr_writer *w, hr_error *err) {
     if (w == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "the writer is NULL");
@@ -504,10 +620,10 @@ hr_status hr_writer_commit(hr_writer *w, hr_error *err) {
     if (st != HR_OK)
         return st;
     hr_error why = {.status = HR_OK};
-    HR_TRY(write_rest(w, &why));
-    HR_TRY(hr__commit_file(&w->job, &w->sink, &why));
-    HR_TRY(
-        hr__commit_name(w->partial.folder, w->partial.path, w->partial.target, w->replace, &why));
+    if (!w->append.on || w->num_samples > w->append.num_samples) {
+        HR_TRY(write_rest(w, &why));
+        HR_TRY(w->append.on ? commit_append(w, &why) : commit_new(w, &why));
+    }
     w->committed = true;
     return HR_OK;
 done:
@@ -520,7 +636,10 @@ void hr_writer_close(hr_writer *w) {
         return;
     hr__early_rows_free(&w->early);
     hr__compress_pool_close(&w->pool);
+    if (!w->published)
+        hr__append_undo(&w->append, &w->partial.file);
     hr__index_builder_free(&w->sink.index);
+    hr__append_free(&w->append);
     hr__partial_file_close(&w->partial);
     hr__chunk_plan_free(&w->plan);
     hr__job_free(&w->job);

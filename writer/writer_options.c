@@ -51,8 +51,28 @@ static hr_status check_goal(const hr_writer_options *o, hr_error *err) {
     return HR_OK;
 }
 
+/* The file's own choices hold. */
+static hr_status check_append(const hr_writer_options *o, hr_error *err) {
+    const char *what = (o->flags & HR_WRITER_REPLACE) != 0  ? "HR_WRITER_REPLACE"
+                       : (o->flags & HR_WRITER_RESUME) != 0 ? "HR_WRITER_RESUME"
+                       : o->codec != HR_CODEC_AUTO          ? "codec"
+                       : o->filter != HR_FILTER_AUTO        ? "filter"
+                       : o->level != 0                      ? "level"
+                       : o->optimize != HR_OPTIMIZE_SPEED   ? "optimize"
+                       : o->disk_bytes_per_s != 0           ? "disk_bytes_per_s"
+                       : o->chunk_bytes != 0                ? "chunk_bytes"
+                       : o->provenance_json != NULL         ? "provenance_json"
+                                                            : NULL;
+    if ((o->flags & HR_WRITER_APPEND) == 0 || what == NULL)
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_INVALID,
+                         "%s does not go with HR_WRITER_APPEND, which goes on as the file began: "
+                         "leave it out, or make another file",
+                         what);
+}
+
 static hr_status check_sizes(const hr_writer_options *o, hr_error *err) {
-    const uint32_t known = HR_WRITER_REPLACE | HR_WRITER_RESUME;
+    const uint32_t known = HR_WRITER_REPLACE | HR_WRITER_RESUME | HR_WRITER_APPEND;
     if ((o->flags & ~known) != 0)
         return hr__error_set(err, HR_ERR_INVALID, "unknown flags 0x%x", o->flags & ~known);
     if (o->samples_per_chunk > HR__MAX_SAMPLES_PER_CHUNK)
@@ -75,6 +95,7 @@ hr_status hr__writer_options_resolve(const hr_writer_options *opts, hr_writer_op
     hr_status st = copy_options(opts, out, err);
     if (st != HR_OK)
         return st;
+    HR_TRY(check_append(out, err)); /* before defaults are filled in */
     if (out->level == 0 && out->codec == HR_CODEC_ZSTD && out->optimize == HR_OPTIMIZE_SPEED)
         out->level = HR__WRITER_DEFAULT_LEVEL;
     if (out->disk_bytes_per_s == 0)

@@ -18,6 +18,7 @@ extern "C" {
     4u /**< HDF5 links that leave the input's own folder are followed */
 #define HR_CONVERT_NO_SPACE_CHECK 8u  /**< do not estimate and check free disk space first */
 #define HR_CONVERT_SHUFFLE        16u /**< permute all samples once, by shuffle_seed */
+#define HR_CONVERT_APPEND         32u /**< put the inputs' samples behind those of the output */
 
 /** What a progress callback is told. */
 typedef struct hr_progress {
@@ -74,7 +75,8 @@ typedef struct hr_convert_options {
             0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, NULL                                            \
     }
 
-/** What a conversion did. */
+/** What a conversion did. Of an append, samples, bytes, NaN and Inf are those of the whole output.
+ */
 typedef struct hr_convert_result {
     uint32_t struct_bytes; /**< set by the caller */
     uint32_t num_fields;
@@ -84,6 +86,7 @@ typedef struct hr_convert_result {
     uint64_t stored_bytes;
     int64_t elapsed_ns;
     uint64_t num_nan, num_inf; /**< over all fields */
+    uint64_t old_samples;      /**< of num_samples, those that the output had before an append */
 } hr_convert_result;
 
 /**
@@ -95,6 +98,10 @@ typedef struct hr_convert_result {
  * With HR_CONVERT_SHUFFLE all inputs are read before anything is written, also when it is resumed.
  * Samples that do not fit the budget wait in a temporary file, OUTPUT.shuffle, as large as they are
  * decoded; it is unlinked as soon as it is made, so that nothing is left of it.
+ *
+ * With HR_CONVERT_APPEND the output is there, and is appended to as by HR_WRITER_APPEND; codec,
+ * filter, level, optimize, disk_bytes_per_s and chunk_bytes stay unset. It can be neither resumed
+ * nor shuffled: an append that fails or is stopped leaves the output as it was, for the same call.
  *
  * @param result  NULL, or struct_bytes set by the caller and filled on HR_OK
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_UNSUPPORTED (a source that cannot be

@@ -47,6 +47,7 @@ typedef enum hr_optimize {
 /** Bits of hr_writer_options.flags. Unknown bits are refused. */
 #define HR_WRITER_REPLACE 1u /**< an existing target is replaced at commit */
 #define HR_WRITER_RESUME  2u /**< go on with TARGET.partial where there is one of this very job */
+#define HR_WRITER_APPEND  4u /**< the target is there, and samples are put behind its own */
 
 /** Where the data came from; kept in the file, and compared when a job is resumed. */
 typedef struct hr_source_fingerprint {
@@ -91,14 +92,23 @@ typedef struct hr_writer_options {
  * appears only at hr_writer_commit(). Starts num_threads threads. Blocks on I/O; with
  * HR_WRITER_RESUME until all chunks of the partial file are decoded (see on_resume).
  *
+ * With HR_WRITER_APPEND samples are put behind those of a data set that is there, which is locked
+ * until the writer is closed. `fields` are its own, in its order; attributes that are given must be
+ * those of the file, which are kept; samples per chunk, codecs and filters are the file's, so that
+ * chunk_bytes, codec, filter, level, optimize, disk_bytes_per_s and provenance_json stay unset.
+ * `sources` are added to the file's. Until the commit the old data set is what everybody opens, and
+ * readers go on with the commit that they opened, however often is appended. An interrupted append
+ * leaves the old data set: do it again from its first sample.
+ *
  * @param path    the target; copied
  * @param fields  num_fields descriptions; copied
  * @param opts    NULL for defaults
  * @param out     the writer on HR_OK, else NULL; release with hr_writer_close()
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_EXISTS, HR_ERR_BUSY (another writer has it),
- *         HR_ERR_MISMATCH (resume: the partial file is of another job; the message says what
- * differs), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_NO_SPACE, HR_ERR_IO,
- *         HR_ERR_CANCELLED
+ *         HR_ERR_MISMATCH (resume: the partial file is of another job; append: the data set has
+ *         other fields; the message says what differs), HR_ERR_NOT_FOUND and HR_ERR_CORRUPT
+ *         (append), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_NO_SPACE,
+ *         HR_ERR_IO, HR_ERR_CANCELLED
  * Threads: any. Fork: a writer belongs to the process that opened it.
  * @since 0.1
  */
@@ -107,8 +117,8 @@ HR_API HR_NODISCARD hr_status hr_writer_open(const char *path, const hr_field *f
                                              hr_writer **out, hr_error *err);
 
 /**
- * Samples that the file holds so far: after a resume, those kept from the interrupted job; the
- * caller goes on with the one after them.
+ * Samples that the file holds so far: after a resume, those kept from the interrupted job, where
+ * the caller goes on with the one after them; of an append, the old ones too.
  * Threads: that of append. Fork: works. @since 0.1
  */
 HR_API uint64_t hr_writer_num_samples(const hr_writer *writer);
@@ -133,14 +143,25 @@ HR_API HR_NODISCARD hr_status hr_writer_append(hr_writer *writer, uint64_t num_s
 /**
  * Finish: write what is left, the footer and the superblocks, each with fsync, and give the file
  * its name. Afterwards the writer can only be closed.
+ *
+ * Of an append, all samples are then there, or none of them is; without samples nothing is
+ * written. Where more than half of the file is then no longer referred to, it is copied without
+ * that, as TARGET.partial, and the copy takes its name: so a file, however often appended to, is at
+ * most twice as large as it need be. Readers keep the old file. What hinders the copy (no room for
+ * it, a folder that cannot be written to, another name of the file, an access control list, an
+ * interrupted conversion under the name) is no failure: the file stays as it is.
+ *
  * @return HR_OK; HR_ERR_EXISTS (somebody made the target meanwhile; the partial file is kept);
- *         HR_ERR_UNCERTAIN (an fsync failed: the data set may or may not be on disk); else as
- * append Threads: one at a time. Fork: HR_ERR_FORKED in a child. @since 0.1
+ *         HR_ERR_UNCERTAIN (an fsync failed, or of an append a superblock could not be written: the
+ *         new data set may or may not be on disk; what was there before is whole); HR_ERR_BUSY (of
+ *         an append: the data set was replaced meanwhile); else as append
+ * Threads: one at a time. Fork: HR_ERR_FORKED in a child. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_writer_commit(hr_writer *writer, hr_error *err);
 
 /**
- * Close; NULL is fine. Without a commit the partial file stays, to be resumed.
+ * Close; NULL is fine. Without a commit the partial file stays, to be resumed; of an append, the
+ * data set stays as it was.
  * Threads: no other call may be in progress. Fork: does nothing in a child. @since 0.1
  */
 HR_API void hr_writer_close(hr_writer *writer);

@@ -129,11 +129,13 @@ HR_OPTIMIZE_BALANCED = 1
 HR_OPTIMIZE_SIZE = 2
 HR_WRITER_REPLACE = 1
 HR_WRITER_RESUME = 2
+HR_WRITER_APPEND = 4
 HR_CONVERT_REPLACE = 1
 HR_CONVERT_RESUME = 2
 HR_CONVERT_FOLLOW_EXTERNAL = 4
 HR_CONVERT_NO_SPACE_CHECK = 8
 HR_CONVERT_SHUFFLE = 16
+HR_CONVERT_APPEND = 32
 HR_JOIN_REPLACE = 1
 HR_JOIN_RESUME = 2
 HR_JOIN_NO_SPACE_CHECK = 4
@@ -672,6 +674,7 @@ class hr_convert_result(Structure):
         ("elapsed_ns", c_int64),
         ("num_nan", c_uint64),
         ("num_inf", c_uint64),
+        ("old_samples", c_uint64),
     )
 
 

@@ -41,6 +41,8 @@ class Converted(NamedTuple):
     num_nan: int
     num_inf: int
     notes: tuple[str, ...]
+    #: Of num_samples, those that the output had before an append.
+    old_samples: int = 0
 
 
 def _texts(texts: Sequence[bytes]) -> Any:
@@ -61,6 +63,7 @@ def convert(
     fields: Mapping[str, Path] | None = None,
     replace: bool = False,
     resume: bool = False,
+    append: bool = False,
     shuffle: int | None = None,
     index_field: str | None = None,
     optimize: str = "speed",
@@ -89,6 +92,8 @@ def convert(
     :param fields: fields said outright: {"image": "X.npy", "label": "F.h5:/y"}
     :param replace: an existing output is replaced when the new one is complete
     :param resume: go on with the interrupted conversion of the same inputs and options, if there is one
+    :param append: put the samples behind those of the output, which has the same fields; interrupted, the output is
+        as it was. The figures returned are those of the whole output
     :param shuffle: a seed: put all samples into a random order once; with `index_field` an int64 field of that name
         keeps each sample's index before it
     :param optimize: "speed" (of delivery), "balanced" or "size": how codec, level and filter are chosen
@@ -105,11 +110,14 @@ def convert(
     >>> done = hr.convert("X.npy", "y.npy", out="made.hrd", codec="zstd", level=3)
     >>> done.num_samples, done.num_fields
     (1000, 2)
+    >>> hr.convert("X.npy", "y.npy", out="made.hrd", append=True).num_samples
+    2000
     """
     options, result, watch = new(_abi.hr_convert_options), new(_abi.hr_convert_result), _job.Watch()
     options.flags = (
         replace * _abi.HR_CONVERT_REPLACE
         | resume * _abi.HR_CONVERT_RESUME
+        | append * _abi.HR_CONVERT_APPEND
         | follow_external * _abi.HR_CONVERT_FOLLOW_EXTERNAL
         | (not check_space) * _abi.HR_CONVERT_NO_SPACE_CHECK
         | (shuffle is not None) * _abi.HR_CONVERT_SHUFFLE
@@ -155,6 +163,7 @@ def convert(
         result.num_nan,
         result.num_inf,
         tuple(watch.notes),
+        result.old_samples,
     )
 
 

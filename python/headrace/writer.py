@@ -17,6 +17,7 @@ from ._handle import Handle
 from ._library import LIB, as_dict, call, new, path_bytes, set_callback
 from ._options import choose, counted
 from .convert import CODECS, FILTERS, OPTIMIZE
+from .dataset import Dataset
 from .dtypes import from_numpy, name_of, parse, to_numpy
 
 Path = str | os.PathLike[str]
@@ -93,32 +94,50 @@ class _Field:
         return np.ascontiguousarray(array, self.dtype)
 
 
+def _fields_of(path: Path) -> dict[str, FieldSpec]:
+    """Those of a data set that is there."""
+    with Dataset([path], 0) as data:
+        texts = {"fixed_utf8": "utf8", "fixed_bytes": "bytes"}
+        return {
+            name: (
+                f"{texts[field.kind]}:{field.dtype.itemsize}" if field.kind in texts else field.kind,
+                field.sample_shape,
+            )
+            for name, field in data.fields.items()
+        }
+
+
 class Writer:
     """Writes a new .hrd file from what a program makes. At the end of the `with` the file gets its name, complete;
     after an exception there is no such file, and OUT.partial stays for `resume=True`.
 
     :param fields: by name, the element type ("float32", np.int64, "bfloat16", "utf8:16", "bytes:8"), or a pair of it
         and the shape of one sample; for values of variable length "utf8" (or str), "bytes", or such as "int32[]"
+    :param append: put samples behind those of a data set that is there; without `fields` these are its own. After an
+        exception it is as it was. What decides how a file is stored is left out; attributes must be those it has
     :param attributes: of the data set, anything that JSON holds; `field_attributes` likewise by field
     :param replace: an existing file is replaced at commit
     :param resume: go on with what an interrupted writer of this file has left: `num_samples` says how many samples
         are there already
     :param samples_per_chunk, chunk_bytes, codec, filter, level, optimize, disk_rate: as for `convert()`
     :param budget: bytes, or "256M"
-    :raises ExistsError: the file is there; BusyError: another writer has it
+    :raises ExistsError: the file is there; BusyError: another writer has it; MismatchError: it has other fields
 
     >>> with hr.Writer("made.hrd", fields={"X": ("float32", (3,)), "y": "int64"}, replace=True) as writer:
     ...     for k in range(10):
     ...         writer.append(X=np.full((5, 3), k), y=np.full(5, k))
+    >>> with hr.Writer("made.hrd", append=True) as writer:
+    ...     writer.append(X=np.zeros((5, 3), "float32"), y=np.arange(5))
     >>> len(hr.open("made.hrd"))
-    50
+    55
     """
 
     def __init__(
         self,
         path: Path,
-        fields: Mapping[str, FieldSpec],
+        fields: Mapping[str, FieldSpec] | None = None,
         *,
+        append: bool = False,
         attributes: Mapping[str, Any] | None = None,
         field_attributes: Mapping[str, Mapping[str, Any]] | None = None,
         replace: bool = False,
@@ -134,13 +153,19 @@ class Writer:
         threads: int = 0,
     ) -> None:
         self.path = os.fspath(path)
+        if fields is None:
+            if not append:
+                raise errors.InvalidError(f"{self.path}: fields= is missing; only append=True does without")
+            fields = _fields_of(path)
         of_field = dict(field_attributes or {})
         self._fields = [_Field(name, spec, of_field.get(name)) for name, spec in fields.items()]
         described = (_abi.hr_field * max(1, len(self._fields)))()
         for field, entry in zip(self._fields, described, strict=False):
             field.describe(entry)
         options = new(_abi.hr_writer_options)
-        options.flags = replace * _abi.HR_WRITER_REPLACE | resume * _abi.HR_WRITER_RESUME
+        options.flags = (
+            replace * _abi.HR_WRITER_REPLACE | resume * _abi.HR_WRITER_RESUME | append * _abi.HR_WRITER_APPEND
+        )
         options.budget_bytes = _sizes.parse(budget, "budget")
         options.num_threads = counted(threads, "threads")
         options.samples_per_chunk = counted(samples_per_chunk, "samples_per_chunk")
@@ -170,7 +195,8 @@ class Writer:
 
     @property
     def num_samples(self) -> int:
-        """Samples that the file holds so far; after a resume, those that are there already."""
+        """Samples that the file holds so far: after a resume, those that are there already; of an append, the old
+        ones too."""
         with self._handle.use() as pointer:
             return int(LIB.hr_writer_num_samples(pointer))
 
@@ -210,7 +236,7 @@ class Writer:
         self.close()
 
     def close(self) -> None:
-        """Close; without a commit the partial file stays, to be resumed."""
+        """Close; without a commit the partial file stays, to be resumed, and what was to be appended is not there."""
         self._handle.close()
 
     def __enter__(self) -> Writer:
@@ -259,9 +285,11 @@ def from_arrays(
     """
     columns = _columns.of_all(tables, arrays)
     length = len(next(iter(columns.values())))
-    specs = {}
+    append = bool((options or {}).get("append"))
+    specs = _fields_of(out) if append else {}
     for name, column in columns.items():
-        specs[name] = _widened(name, column, _spec_of(name, column.read(0, min(1, length))))
+        if not append:
+            specs[name] = _widened(name, column, _spec_of(name, column.read(0, min(1, length))))
     sample_bytes = sum(
         int(np.prod(field.shape, dtype=np.int64)) * field.dtype.itemsize
         for field in (_Field(name, spec, None) for name, spec in specs.items())
@@ -271,7 +299,7 @@ def from_arrays(
     with Writer(out, specs, **(options or {})) as writer:
 
         def body() -> None:
-            for begin in range(writer.num_samples, length, step):
+            for begin in range(0 if append else writer.num_samples, length, step):
                 end = min(begin + step, length)
                 writer.append({name: column.read(begin, end) for name, column in columns.items()})
                 if watch.tell(end * sample_bytes, length * sample_bytes):
@@ -299,20 +327,21 @@ def from_iterator(
     options: Mapping[str, Any] | None = None,
 ) -> int:
     """Write what an iterator yields: dicts of one sample each, or with `batched=True` of arrays of some samples each.
-    Returns the number of samples. Without `fields` the first dict decides on types and shapes; texts need a width, or
-    are of variable length: fields={"name": "utf8:32", "story": "utf8"}.
+    Returns the number of samples of the file. Without `fields` the first dict decides on types and shapes; texts need a
+    width, or are of variable length: fields={"name": "utf8:32", "story": "utf8"}.
 
     >>> hr.from_iterator("made.hrd", ({"x": k, "t": [k, k]} for k in range(100)), options={"replace": True})
     100
     """
     iterator: Iterator[Mapping[str, Any]] = iter(samples)
     first = next(iterator, None)
-    if first is None and fields is None:
+    append = bool((options or {}).get("append"))
+    if first is None and fields is None and not append:
         raise errors.InvalidError(
             f"{os.fspath(out)}: the iterator yielded nothing, so its fields are not known; give fields="
         )
     whole = iterator if first is None else itertools.chain([first], iterator)
-    if fields is None:
+    if fields is None and not append:
         assert first is not None
         arrays = {name: np.asarray(value) if batched else np.asarray(value)[None] for name, value in first.items()}
         fields = {name: _spec_of(name, array) for name, array in arrays.items()}
