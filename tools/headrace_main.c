@@ -18,6 +18,7 @@ static const struct {
     {"plan", cmd_plan},         {"export", cmd_export}, {"epoch", cmd_epoch},
     {"split", cmd_split},       {"bench", cmd_bench},   {"memory", cmd_memory},
     {"why-died", cmd_why_died}, {"join", cmd_join},     {"compare", cmd_compare},
+    {"head", cmd_head},
 };
 
 static const char help[] =
@@ -34,6 +35,7 @@ static const char help[] =
     "  bench     what share of this machine's limits a file's epochs reach\n"
     "  join      parts that were written apart become one file\n"
     "  compare   are two files' arrays equal, bit for bit, or where not\n"
+    "  head      the first samples: numbers, texts, images\n"
     "  memory    the limit of memory here, who set it, and what is left\n"
     "  why-died  how the last process ended that left a record\n"
     "\n"
