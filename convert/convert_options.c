@@ -8,7 +8,11 @@
 #include "options.h"
 #include "shuffle_options.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 #define DEFAULT_TIMEOUT_NS  INT64_C(60000000000)
+#define DEFAULT_GZIP_LEVEL  4
 #define DEFAULT_DIFFERENCES 10u
 #define MAX_DIFFERENCES     4096u
 
@@ -68,8 +72,8 @@ hr_status hr__convert_options_resolve(const hr_convert_options *opts, hr_convert
     return check_convert(out, err);
 }
 
-hr_status hr__export_options_resolve(const hr_export_options *opts, hr_export_options *out,
-                                     hr_error *err) {
+static hr_status resolve_export(const hr_export_options *opts, hr_export_options *out,
+                                hr_error *err) {
     *out = (hr_export_options)HR_EXPORT_OPTIONS_INIT;
     hr_status st = hr__options_copy(opts, offsetof(hr_export_options, first_sample), out,
                                     sizeof *out, "hr_export_options", err);
@@ -78,10 +82,57 @@ hr_status hr__export_options_resolve(const hr_export_options *opts, hr_export_op
     if ((out->flags & ~HR_CONVERT_REPLACE) != 0)
         return hr__error_set(err, HR_ERR_INVALID, "unknown flags 0x%x",
                              out->flags & ~HR_CONVERT_REPLACE);
-    if (out->folder == NULL || out->folder[0] == '\0')
-        return hr__error_set(err, HR_ERR_INVALID, "the folder has no name");
+    if (out->kind < HR_EXPORT_AUTO || out->kind > HR_EXPORT_HDF5)
+        return hr__error_set(err, HR_ERR_INVALID, "kind is %d, expected an hr_export_kind",
+                             out->kind);
+    if (out->gzip_level < HR_EXPORT_NO_GZIP || out->gzip_level > 9)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "gzip_level is %d, expected 1 to 9, 0 for the default, or "
+                             "HR_EXPORT_NO_GZIP",
+                             out->gzip_level);
+    if (out->helper_timeout_ns < 0)
+        return hr__error_set(err, HR_ERR_INVALID, "helper_timeout_ns is negative");
+    if (out->gzip_level == 0)
+        out->gzip_level = DEFAULT_GZIP_LEVEL;
+    if (out->helper_timeout_ns == 0)
+        out->helper_timeout_ns = DEFAULT_TIMEOUT_NS;
     if (out->budget_bytes == 0)
         out->budget_bytes = hr_default_budget();
+    return HR_OK;
+}
+
+static bool ends_with(const char *path, const char *suffix) {
+    size_t n = strlen(path), k = strlen(suffix);
+    return n > k && strcmp(path + n - k, suffix) == 0;
+}
+
+static int32_t kind_by_name(const char *path) {
+    if (ends_with(path, ".h5") || ends_with(path, ".hdf5"))
+        return HR_EXPORT_HDF5;
+    return ends_with(path, ".npz") ? HR_EXPORT_NPZ : HR_EXPORT_NPY;
+}
+
+hr_status hr__export_options_resolve(const hr_export_options *opts, hr_export_options *out,
+                                     hr_error *err) {
+    hr_status st = resolve_export(opts, out, err);
+    if (st != HR_OK)
+        return st;
+    if (out->path == NULL || out->path[0] == '\0')
+        return hr__error_set(err, HR_ERR_INVALID, "the file or folder to make has no name");
+    if (out->kind == HR_EXPORT_AUTO)
+        out->kind = kind_by_name(out->path);
+    return HR_OK;
+}
+
+hr_status hr__export_npy_options_resolve(const hr_export_options *opts, hr_export_options *out,
+                                         hr_error *err) {
+    hr_status st = resolve_export(opts, out, err);
+    if (st != HR_OK)
+        return st;
+    if (out->folder == NULL || out->folder[0] == '\0')
+        return hr__error_set(err, HR_ERR_INVALID, "the folder has no name");
+    out->path = out->folder;
+    out->kind = HR_EXPORT_NPY;
     return HR_OK;
 }
 

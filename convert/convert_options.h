@@ -11,6 +11,8 @@ hr_status hr__convert_options_resolve(const hr_convert_options *opts, hr_convert
                                       hr_error *err);
 hr_status hr__export_options_resolve(const hr_export_options *opts, hr_export_options *out,
                                      hr_error *err);
+hr_status hr__export_npy_options_resolve(const hr_export_options *opts, hr_export_options *out,
+                                         hr_error *err);
 hr_status hr__compare_options_resolve(const hr_compare_options *opts, hr_compare_options *out,
                                       hr_error *err);
 

@@ -37,7 +37,7 @@ hr_status hr__export_type_make(const hr_field *field, struct hr__export_type *ou
     if (field->dtype == HR_VAR_BYTES || field->dtype == HR_VAR_UTF8)
         return hr__error_set(
             err, HR_ERR_UNSUPPORTED,
-            "the field %s has values of different lengths, which .npy cannot hold; "
+            "the field %s has values of different lengths, which cannot be exported; "
             "leave it out (--fields), or read it in Python (docs/python.md)",
             field->name);
     out->text = field->dtype == HR_FIXED_UTF8;

@@ -18,15 +18,13 @@
 #include "dtype.h"
 #include "error.h"
 #include "helper_process.h"
+#include "shared_memory.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define TARGET_SLOT_BYTES (UINT64_C(1) << 20)
@@ -116,41 +114,9 @@ static hr_status choose_window(struct hr__hdf5_reader *r, hr_error *err) {
 
 /* --- the shared memory ---------------------------------------------------------------------- */
 
-static hr_status check_file_limit(uint64_t n_bytes, hr_error *err) {
-    struct rlimit lim;
-    /* Beyond this limit the system would not fail the call but send SIGXFSZ. */
-    if (getrlimit(RLIMIT_FSIZE, &lim) == 0 && lim.rlim_cur != RLIM_INFINITY &&
-        lim.rlim_cur < n_bytes)
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "the limit on file sizes (ulimit -f, %" PRIu64 " bytes) is too small "
-                             "to share %" PRIu64 " bytes with the helper; raise it",
-                             (uint64_t)lim.rlim_cur, n_bytes);
-    return HR_OK;
-}
-
 static hr_status make_shared(struct hr__hdf5_reader *r, int *out_fd, hr_error *err) {
     r->shared_bytes = r->slot_bytes * HR__HELPER_NUM_SLOTS;
-    hr_status st = check_file_limit(r->shared_bytes, err);
-    if (st != HR_OK)
-        return st;
-    *out_fd = memfd_create("headrace-rows", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (*out_fd < 0)
-        return hr__error_os(err, errno, "shared memory for the helper");
-    int rc;
-    do
-        rc = fallocate(*out_fd, 0, 0, (off_t)r->shared_bytes);
-    while (rc != 0 && errno == EINTR);
-    if (rc != 0)
-        return hr__error_os(err, errno, "%" PRIu64 " bytes of shared memory for the helper",
-                            r->shared_bytes);
-    if (fcntl(*out_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
-        return hr__error_os(err, errno, "sealing shared memory");
-    void *p = mmap(NULL, (size_t)r->shared_bytes, PROT_READ, MAP_SHARED, *out_fd, 0);
-    if (p == MAP_FAILED)
-        return hr__error_os(err, errno, "mapping %" PRIu64 " bytes of shared memory",
-                            r->shared_bytes);
-    r->shared = p;
-    return HR_OK;
+    return hr__shared_memory_make(r->shared_bytes, false, &r->shared, out_fd, err);
 }
 
 /* --- the conversation ----------------------------------------------------------------------- */

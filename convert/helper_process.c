@@ -133,6 +133,8 @@ static const char *advice_of(const struct hr__helper *h, enum advice advice) {
         {"the file may be damaged: check it with unzip -t, or save it again",
          "allow more time if the disk is slow; else the file may be damaged: check it with unzip "
          "-t"}};
+    if (h->limits.writes)
+        return "nothing was made: export again, or allow a helper more time and memory";
     return texts[h->limits.zip][advice];
 }
 
@@ -141,9 +143,9 @@ static hr_status fail(struct hr__helper *h, bool kill_now, const char *what, enu
                       hr_error *err) {
     char how[128] = "ended";
     finish(h, kill_now, how, sizeof how);
-    h->failed =
-        hr__error_set(&h->failure, HR_ERR_HELPER, "%s: the helper that reads this file %s; %s",
-                      h->subject, what != NULL ? what : how, advice_of(h, advice));
+    h->failed = hr__error_set(&h->failure, HR_ERR_HELPER, "%s: the helper that %s this file %s; %s",
+                              h->subject, h->limits.writes ? "writes" : "reads",
+                              what != NULL ? what : how, advice_of(h, advice));
     if (err != NULL)
         *err = h->failure;
     return h->failed;
@@ -162,8 +164,8 @@ static hr_status fail_os(struct hr__helper *h, int os_errno, hr_error *err) {
     finish(h, true, how, sizeof how);
     h->failed = hr__error_os(&h->failure, os_errno,
                              "%s: the system does not carry messages to and from the helper that "
-                             "reads this file, which was stopped; try again, or with fewer helpers",
-                             h->subject);
+                             "%s this file, which was stopped; try again, or with fewer helpers",
+                             h->subject, h->limits.writes ? "writes" : "reads");
     if (err != NULL)
         *err = h->failure;
     return h->failed;

@@ -22,6 +22,7 @@ struct hr__helper_limits {
     int64_t timeout_ns;    /* of silence; 0: 60 s */
     uint64_t memory_bytes; /* address space */
     bool zip;              /* it reads a zip archive, not HDF5: messages say how to check that */
+    bool writes;           /* the file is made, not read: messages say so */
 };
 
 struct hr__helper {

@@ -156,6 +156,27 @@ static void do_status(struct cursor *c, hr_status *status) {
         *status = (hr_status)number;
 }
 
+/* A number between two others. */
+static void do_bounded(struct cursor *c, uint32_t *v, uint32_t least, uint32_t most) {
+    do_u32(c, v);
+    if (*v < least || *v > most)
+        c->failed = true;
+}
+
+static void do_attribute(struct cursor *c, struct hr__helper_message *m) {
+    uint32_t dtype = (uint32_t)m->dtype;
+    do_flags(c, &m->flags, HR__HELPER_SCALAR);
+    do_u32(c, &dtype);
+    do_bounded(c, &m->slot, 0, HR__HELPER_NUM_SLOTS - 1);
+    do_u32(c, &m->count);
+    do_text(c, &m->member);
+    do_text(c, &m->text);
+    m->dtype = (hr_dtype)dtype;
+    if (m->dtype != HR_INT64 && m->dtype != HR_FLOAT64 && m->dtype != HR_BOOL &&
+        m->dtype != HR_FIXED_UTF8)
+        c->failed = true;
+}
+
 static void do_body(struct cursor *c, struct hr__helper_message *m) {
     switch (m->type) {
     case HR__HELPER_LIST:
@@ -170,8 +191,21 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
         do_text(c, &m->path);
         do_text(c, &m->member);
         break;
+    case HR__HELPER_CREATE:
+        do_bounded(c, &m->level, 0, HR__HELPER_MAX_LEVEL);
+        do_bounded(c, &m->count, 1, HR__HELPER_MAX_THREADS);
+        do_u64(c, &m->slot_bytes);
+        do_text(c, &m->path);
+        break;
+    case HR__HELPER_ATTRIBUTE:
+        do_attribute(c, m);
+        break;
+    case HR__HELPER_FINISH:
+        break;
     case HR__HELPER_READ:
     case HR__HELPER_ROWS:
+    case HR__HELPER_WRITE:
+    case HR__HELPER_DONE:
         do_slot(c, m);
         break;
     case HR__HELPER_HELLO:
@@ -181,6 +215,7 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
         break;
     case HR__HELPER_FIELD:
     case HR__HELPER_OPENED:
+    case HR__HELPER_ARRAY:
         do_field(c, &m->field);
         break;
     case HR__HELPER_LIST_END:

@@ -9,6 +9,10 @@
  * OPENED; READ by ROWS, in the order of asking. ERROR may come in the place of any answer. The end
  * of file ends the conversation.
  *
+ * Writing: CREATE names the file and carries a sealed memfd. ARRAY begins an array, WRITE carries
+ * chunks of it (hdf5_chunks.h), in order; ATTRIBUTE carries one; FINISH closes the file. Each is
+ * answered by DONE, in the order of asking. One helper reads or writes one file.
+ *
  * A packet, little-endian: magic "HRSH", u16 version, u16 type, u32 body bytes, u32 zero, body.
  * A text is u32 bytes, the bytes (none of them zero), one zero byte.
  */
@@ -31,6 +35,11 @@ enum hr__helper_type {
     HR__HELPER_LIST = 1,
     HR__HELPER_OPEN = 2,
     HR__HELPER_READ = 3,
+    HR__HELPER_CREATE = 16,
+    HR__HELPER_ARRAY = 17,
+    HR__HELPER_WRITE = 18,
+    HR__HELPER_ATTRIBUTE = 19,
+    HR__HELPER_FINISH = 20,
     HR__HELPER_HELLO = 64,
     HR__HELPER_FIELD = 65,
     HR__HELPER_LIST_END = 66,
@@ -38,13 +47,17 @@ enum hr__helper_type {
     HR__HELPER_ROWS = 68,
     HR__HELPER_ERROR = 69,
     HR__HELPER_ATTRIBUTES = 80,
-    HR__HELPER_NOTE = 81
+    HR__HELPER_NOTE = 81,
+    HR__HELPER_DONE = 96
 };
 
 #define HR__HELPER_FOLLOW_EXTERNAL 1u /* flag of LIST and OPEN */
 #define HR__HELPER_CHUNKED         1u /* flag of a field: several readers are useful */
 #define HR__HELPER_STREAM          2u /* flag of a field: going back reads it from the beginning */
 #define HR__HELPER_GROWING         4u /* flag of a field: another process adds samples to it */
+#define HR__HELPER_SCALAR          1u /* flag of ATTRIBUTE: one value, no list of one */
+#define HR__HELPER_MAX_LEVEL       9u
+#define HR__HELPER_MAX_THREADS     64u
 
 /* A data set as the helper describes it. */
 struct hr__helper_field {
@@ -64,18 +77,20 @@ struct hr__helper_field {
 
 struct hr__helper_message {
     enum hr__helper_type type;
-    uint32_t flags;       /* LIST, OPEN */
-    uint32_t slot;        /* READ, ROWS */
-    uint32_t count;       /* LIST_END */
-    hr_status status;     /* ERROR */
-    uint64_t slot_bytes;  /* OPEN: of each slot of the memfd */
-    uint64_t cache_bytes; /* OPEN: what the chunk cache may hold */
-    uint64_t first, n;    /* READ, ROWS: samples */
-    const char *path;     /* LIST, OPEN */
-    const char *member;   /* LIST, OPEN; "": the root */
-    const char *text; /* ERROR: the message; HELLO: the library's name and version; ATTRIBUTES: a
-                       * piece; NOTE: a line */
-    struct hr__helper_field field; /* FIELD, OPENED */
+    uint32_t flags;                /* LIST, OPEN, ATTRIBUTE */
+    uint32_t slot;                 /* READ, ROWS, WRITE, ATTRIBUTE, DONE */
+    uint32_t count;                /* LIST_END; CREATE: threads; ATTRIBUTE: values */
+    uint32_t level;                /* CREATE: of compression; 0: none */
+    hr_dtype dtype;                /* ATTRIBUTE: int64, float64, bool, or fixed_utf8: one text */
+    hr_status status;              /* ERROR */
+    uint64_t slot_bytes;           /* OPEN, CREATE: of each slot of the memfd */
+    uint64_t cache_bytes;          /* OPEN: what the chunk cache may hold */
+    uint64_t first, n;             /* READ, ROWS: samples; WRITE, DONE: chunks */
+    const char *path;              /* LIST, OPEN, CREATE */
+    const char *member;            /* LIST, OPEN, ATTRIBUTE; "": the root */
+    const char *text;              /* ERROR: the message; HELLO: the library's name and version;
+                                    * ATTRIBUTES: a piece; NOTE: a line; ATTRIBUTE: its name */
+    struct hr__helper_field field; /* FIELD, OPENED, ARRAY */
 };
 
 /* Bytes written to buf, or 0: it does not fit, a text is too long, or a figure is out of range. */

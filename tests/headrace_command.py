@@ -10,7 +10,7 @@ import pytest
 PLACE = pathlib.Path(os.environ.get("HEADRACE_BIN", "build/release/bin")).resolve()
 PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
 DATA_COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch", "split", "bench"]
-COMMANDS = [*DATA_COMMANDS, "join", "compare", "memory", "why-died"]
+COMMANDS = [*DATA_COMMANDS, "join", "compare", "head", "memory", "why-died"]
 needs_program = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
 
 # Kinds of numbers in a layout.

@@ -117,6 +117,15 @@ def test_compare__hdf5__members_and_whole_files(place):
     assert done.returncode == DIFFERENT and "y: only in a.hrd" in done.stdout and "g/y: only in f.h5" in done.stdout
 
 
+def test_compare__npz__arrays_of_any_lengths(place):
+    np.savez("a.npz", X=np.load("X.npy"), y=np.load("y.npy"), other=np.zeros(3))
+    np.savez_compressed("b.npz", other=np.zeros(3), y=np.load("y.npy"), X=np.load("b/X.npy"))
+    assert good("compare", "a.hrd", "a.npz", "--fields", "X,y")
+    done = headrace("compare", "a.npz", "b.npz")
+    assert done.returncode == DIFFERENT
+    assert "X: float32 (4, 6), 3 of 12,000 elements differ" in done.stdout and "other: float64 (), equal" in done.stdout
+
+
 def test_compare__memory__is_bounded(tmp_path):
     """Two files of 64 MiB, a budget of 16 MiB."""
     rng = np.random.default_rng(1)

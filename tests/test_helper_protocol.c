@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUM_EXAMPLES 11
+#define NUM_EXAMPLES 17
 
 static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     memset(m, 0, NUM_EXAMPLES * sizeof *m);
@@ -46,6 +46,22 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
         .type = HR__HELPER_ERROR, .status = HR_ERR_UNSUPPORTED, .text = "it holds times"};
     m[9] = (struct hr__helper_message){.type = HR__HELPER_ATTRIBUTES, .text = "{\"unit\":\"K\"}"};
     m[10] = (struct hr__helper_message){.type = HR__HELPER_NOTE, .text = "/x: something"};
+    m[11] = (struct hr__helper_message){.type = HR__HELPER_CREATE,
+                                        .level = 4,
+                                        .count = 2,
+                                        .slot_bytes = 1 << 20,
+                                        .path = "a.h5.partial"};
+    m[12] = m[4];
+    m[12].type = HR__HELPER_ARRAY;
+    m[13] = (struct hr__helper_message){.type = HR__HELPER_WRITE, .slot = 1, .first = 7, .n = 9};
+    m[14] = (struct hr__helper_message){.type = HR__HELPER_ATTRIBUTE,
+                                        .flags = HR__HELPER_SCALAR,
+                                        .dtype = HR_FLOAT64,
+                                        .count = 1,
+                                        .member = "",
+                                        .text = "title"};
+    m[15] = (struct hr__helper_message){.type = HR__HELPER_FINISH};
+    m[16] = (struct hr__helper_message){.type = HR__HELPER_DONE, .slot = 1, .first = 7, .n = 9};
 }
 
 /* Decodes from memory of exactly that size, so that a sanitizer sees every byte too far. */
@@ -77,6 +93,8 @@ static void protocol__every_message__round_trips(void **state) {
         assert_int_equal(out.flags, m[i].flags);
         assert_int_equal(out.slot, m[i].slot);
         assert_int_equal(out.count, m[i].count);
+        assert_int_equal(out.level, m[i].level);
+        assert_int_equal(out.dtype, m[i].dtype);
         assert_int_equal(out.status, m[i].status);
         assert_int_equal(out.first, m[i].first);
         assert_int_equal(out.n, m[i].n);

@@ -20,8 +20,8 @@
 
 static const char help[] =
     "Usage: headrace compare A B [OPTIONS]\n"
-    "Are the arrays in A and B equal, bit for bit? Each is a .hrd file, .npy, HDF5\n"
-    "(also FILE.h5:/path), or a folder or pattern of these. Fields go by name.\n"
+    "Are the arrays in A and B equal, bit for bit? Each is a .hrd file, .npy, .npz,\n"
+    "HDF5 (also FILE.h5:/path), or a folder or pattern of these. Fields go by name.\n"
     "\n"
     "      --fields A,B         only these\n"
     "      --show N             differences shown of each field (default 10)\n"
@@ -140,7 +140,7 @@ static void find_position(const hr_field *field, uint64_t element, uint64_t *pos
 }
 
 static value_text side_text(const hr_field *field, const hr_difference *d, const uint8_t *bytes) {
-    return value_text_of(field->dtype, d->num_bytes, bytes, true);
+    return value_text_of(field->dtype, d->num_bytes, bytes, true, VALUE_EXACT);
 }
 
 static json_t *side_json(const hr_field *field, uint64_t num_samples) {

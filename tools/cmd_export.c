@@ -1,5 +1,5 @@
 /*
- * headrace export: drives hr_export_npy().
+ * headrace export: drives hr_export().
  */
 #include "args.h"
 #include "commands.h"
@@ -17,26 +17,29 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char help[] = "Usage: headrace export FILE... -o DIR [OPTIONS]\n"
-                           "Writes DIR/FIELD.npy for each field, of several files one after the "
-                           "other.\n"
-                           "\n"
-                           "  -o, --output DIR    the folder, made if missing\n"
-                           "      --fields A,B    only these\n"
-                           "      --samples A:B   a part: from A up to, without, B\n"
-                           "      --force         replace files that are there\n"
-                           "      --budget SIZE   memory\n"
-                           "      --threads N     decoding threads (default: one per core)\n"
-                           "      --json          the result as JSON\n"
-                           "      --quiet\n"
-                           "  -h, --help\n"
-                           "\n"
-                           "Example:\n"
-                           "  headrace export train.hrd -o arrays --fields y --samples 0:1000\n";
+static const char help[] =
+    "Usage: headrace export FILE... -o OUT [OPTIONS]\n"
+    "Writes fields, of several files one after the other, as OUT says: F.h5 one HDF5\n"
+    "file, anything else a folder with FIELD.npy for each.\n"
+    "\n"
+    "  -o, --output OUT    the file or folder\n"
+    "      --fields A,B    only these\n"
+    "      --samples A:B   a part: from A up to, without, B\n"
+    "      --gzip N        compression of F.h5, 1 to 9 (default 4), 0 for none\n"
+    "      --force         replace files that are there\n"
+    "      --budget SIZE   memory\n"
+    "      --threads N     that decode and compress (default: one per core)\n"
+    "      --json          the result as JSON\n"
+    "      --quiet\n"
+    "  -h, --help\n"
+    "\n"
+    "Example:\n"
+    "  headrace export train.hrd -o train.h5 --fields y --samples 0:1000\n";
 
 enum {
     OPT_FIELDS = OPTIONS_LONG,
     OPT_SAMPLES,
+    OPT_GZIP,
     OPT_FORCE,
     OPT_BUDGET,
     OPT_THREADS,
@@ -48,6 +51,7 @@ static const struct option table[] = {
     {"output", required_argument, NULL, 'o'},
     {"fields", required_argument, NULL, OPT_FIELDS},
     {"samples", required_argument, NULL, OPT_SAMPLES},
+    {"gzip", required_argument, NULL, OPT_GZIP},
     {"force", no_argument, NULL, OPT_FORCE},
     {"budget", required_argument, NULL, OPT_BUDGET},
     {"threads", required_argument, NULL, OPT_THREADS},
@@ -66,11 +70,20 @@ typedef struct export_job {
     progress bar;
 } export_job;
 
+static bool take_gzip(const options *o, export_job *job) {
+    uint32_t level = 0;
+    if (!options_uint32(o, "gzip", 0, 9, &level)) {
+        return false;
+    }
+    job->opts.gzip_level = level == 0 ? HR_EXPORT_NO_GZIP : (int32_t)level;
+    return true;
+}
+
 static bool take_option(const options *o, int value, export_job *job) {
     args_error err;
     switch (value) {
     case 'o':
-        job->opts.folder = optarg;
+        job->opts.path = optarg;
         return true;
     case OPT_FIELDS:
         job->opts.fields = job->fields;
@@ -85,6 +98,8 @@ static bool take_option(const options *o, int value, export_job *job) {
             return false;
         }
         return true;
+    case OPT_GZIP:
+        return take_gzip(o, job);
     case OPT_FORCE:
         job->opts.flags |= HR_CONVERT_REPLACE;
         return true;
@@ -112,8 +127,8 @@ static bool take_arguments(const options *o, export_job *job) {
     if (!options_take_files(o, &job->files)) {
         return false;
     }
-    if (job->opts.folder == NULL) {
-        report_usage(o->command, "the folder is missing: -o DIR");
+    if (job->opts.path == NULL) {
+        report_usage(o->command, "the file or folder to make is missing: -o OUT");
         return false;
     }
     return true;
@@ -166,7 +181,7 @@ static int run_job(hr_dataset *ds, export_job *job) {
     job->bar = progress_begin("export", job->quiet);
     interrupt_watch();
     const int64_t start_ns = progress_now_ns();
-    const hr_status st = hr_export_npy(ds, &job->opts, &err);
+    const hr_status st = hr_export(ds, &job->opts, &err);
     const int64_t took_ns = progress_now_ns() - start_ns;
     progress_clear(&job->bar);
     if (st != HR_OK) {
@@ -178,13 +193,13 @@ static int run_job(hr_dataset *ds, export_job *job) {
         return json_out_print(
             "export",
             json_pack("{s:o, s:o, s:o, s:I, s:o, s:o}", "file", json_out_text(hr_dataset_path(ds)),
-                      "files", dataset_files_json(ds), "output", json_out_text(job->opts.folder),
+                      "files", dataset_files_json(ds), "output", json_out_text(job->opts.path),
                       "fields", (json_int_t)fields, "samples", json_out_uint(job->opts.num_samples),
                       "seconds", json_out_seconds(took_ns)),
             JSON_OUT_MEASURED);
     }
     if (!job->quiet) {
-        printf("%s: %s samples of %u field%s in %s\n", job->opts.folder,
+        printf("%s: %s samples of %u field%s in %s\n", job->opts.path,
                sizes_count(job->opts.num_samples).text, fields, fields == 1 ? "" : "s",
                sizes_duration(took_ns).text);
     }

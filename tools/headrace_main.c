@@ -18,6 +18,7 @@ static const struct {
     {"plan", cmd_plan},         {"export", cmd_export}, {"epoch", cmd_epoch},
     {"split", cmd_split},       {"bench", cmd_bench},   {"memory", cmd_memory},
     {"why-died", cmd_why_died}, {"join", cmd_join},     {"compare", cmd_compare},
+    {"head", cmd_head},
 };
 
 static const char help[] =
@@ -28,12 +29,13 @@ static const char help[] =
     "  info      what is in a file: fields, statistics, what a loader needs\n"
     "  verify    read and check every byte\n"
     "  plan      memory, mixing, rate of a training run, before it starts\n"
-    "  export    fields become .npy files\n"
+    "  export    fields become .npy files, or one HDF5 file\n"
     "  epoch     read as a training loop would, and report\n"
     "  split     training, validation, test: lists of samples\n"
     "  bench     what share of this machine's limits a file's epochs reach\n"
     "  join      parts that were written apart become one file\n"
     "  compare   are two files' arrays equal, bit for bit, or where not\n"
+    "  head      the first samples: numbers, texts, images\n"
     "  memory    the limit of memory here, who set it, and what is left\n"
     "  why-died  how the last process ended that left a record\n"
     "\n"

@@ -103,18 +103,20 @@ double value_real(hr_dtype dtype, const void *element, int part) {
 }
 
 /* Fewest digits that no other number of the type is nearer to. */
-static void print_finite(double value, precision p, char *out, size_t room) {
+static void print_finite(double value, precision p, int most_digits, char *out, size_t room) {
     int exponent = 0;
     const double half = frexp(value, &exponent);
     const int power = exponent - p.bits > p.least_power ? exponent - p.bits : p.least_power;
     const double step = ldexp(fabs(half) == 0.5 ? 0.5 : 1, power); /* to the nearer neighbour */
+    const int most = most_digits < p.most_digits ? most_digits : p.most_digits;
     int digits = 1;
-    for (; digits <= p.most_digits; digits++) {
+    for (; digits <= most; digits++) {
         snprintf(out, room, "%.*e", digits - 1, value);
         if (fabs(strtod(out, NULL) - value) * 2 < step || strtod(out, NULL) == value) {
             break;
         }
     }
+    digits = digits > most ? most : digits;
     const char *e = strchr(out, 'e');
     const int ten = e != NULL ? (int)strtol(e + 1, NULL, 10) : 0;
     if (ten >= -4 && ten < 16) { /* as Python writes them: 430.0, not 4.3e+02 */
@@ -123,13 +125,14 @@ static void print_finite(double value, precision p, char *out, size_t room) {
     }
 }
 
-static void print_real(hr_dtype dtype, const void *element, int part, char *out, size_t room) {
+static void print_real(hr_dtype dtype, const void *element, int part, int most_digits, char *out,
+                       size_t room) {
     const precision p = precision_of(dtype);
     const uint32_t n_bytes = part_bytes(dtype);
     const uint64_t bits = load((const uint8_t *)element + (size_t)part * n_bytes, n_bytes);
     const double value = value_real(dtype, element, part);
     if (isfinite(value)) {
-        print_finite(value, p, out, room);
+        print_finite(value, p, most_digits, out, room);
     } else if (!isnan(value)) {
         snprintf(out, room, "%s", value < 0 ? "-inf" : "inf");
     } else if (bits == p.nan_bits) {
@@ -139,10 +142,11 @@ static void print_real(hr_dtype dtype, const void *element, int part, char *out,
     }
 }
 
-static void print_complex(hr_dtype dtype, const void *element, char *out, size_t room) {
+static void print_complex(hr_dtype dtype, const void *element, int most_digits, char *out,
+                          size_t room) {
     char real[48], imaginary[48];
-    print_real(dtype, element, 0, real, sizeof real);
-    print_real(dtype, element, 1, imaginary, sizeof imaginary);
+    print_real(dtype, element, 0, most_digits, real, sizeof real);
+    print_real(dtype, element, 1, most_digits, imaginary, sizeof imaginary);
     snprintf(out, room, "%s%s%sj", real, imaginary[0] == '-' ? "" : "+", imaginary);
 }
 
@@ -199,7 +203,8 @@ static void print_quoted(const uint8_t *p, size_t n, const char *before, bool ut
     snprintf(out + used, room - used, "\"%s", at < n ? "..." : "");
 }
 
-value_text value_text_of(hr_dtype dtype, uint32_t width_bytes, const void *element, bool utf8) {
+value_text value_text_of(hr_dtype dtype, uint32_t width_bytes, const void *element, bool utf8,
+                         int most_digits) {
     value_text v = {.text = ""};
     const uint64_t bits = load(element, part_bytes(dtype));
     switch (dtype) {
@@ -211,13 +216,13 @@ value_text value_text_of(hr_dtype dtype, uint32_t width_bytes, const void *eleme
         break;
     case HR_COMPLEX64:
     case HR_COMPLEX128:
-        print_complex(dtype, element, v.text, sizeof v.text);
+        print_complex(dtype, element, most_digits, v.text, sizeof v.text);
         break;
     case HR_FLOAT16:
     case HR_BFLOAT16:
     case HR_FLOAT32:
     case HR_FLOAT64:
-        print_real(dtype, element, 0, v.text, sizeof v.text);
+        print_real(dtype, element, 0, most_digits, v.text, sizeof v.text);
         break;
     case HR_INT8:
     case HR_INT16:

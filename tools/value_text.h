@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #define VALUE_TEXT_BYTES 288
+#define VALUE_EXACT      17
 
 /** A text with room of its own, so that several fit one printf. */
 typedef struct value_text {
@@ -19,9 +20,11 @@ typedef struct value_text {
 /**
  * One element in canonical form: the fewest digits that tell it from every other of its type, a NaN
  * with its bits where it is not the usual one, bytes and texts in quotes, cut with "...". utf8:
- * characters beyond ASCII are shown as they are.
+ * characters beyond ASCII are shown as they are. most_digits: a floating-point number is rounded to
+ * so many; VALUE_EXACT for none.
  */
-value_text value_text_of(hr_dtype dtype, uint32_t width_bytes, const void *element, bool utf8);
+value_text value_text_of(hr_dtype dtype, uint32_t width_bytes, const void *element, bool utf8,
+                         int most_digits);
 
 /** The value of a number or bool as a double; of a complex one its part 0 or 1. */
 double value_real(hr_dtype dtype, const void *element, int part);

@@ -243,3 +243,50 @@ hr_status h5_type(hid_t type, hr_dtype *dtype, uint32_t *width_bytes, hid_t *mem
         return refuse(err, "a type that this version does not know", "write it anew as numbers");
     }
 }
+
+static hid_t complex_type_of(hid_t part, size_t part_bytes) {
+    hid_t t = H5Tcreate(H5T_COMPOUND, 2 * part_bytes);
+    if (t < 0 || H5Tinsert(t, "r", 0, part) < 0 || H5Tinsert(t, "i", part_bytes, part) < 0)
+        return -1;
+    return t;
+}
+
+static hid_t bool_type(void) {
+    const int8_t no = 0, yes = 1;
+    hid_t t = H5Tenum_create(H5T_STD_I8LE);
+    if (t < 0 || H5Tenum_insert(t, "FALSE", &no) < 0 || H5Tenum_insert(t, "TRUE", &yes) < 0)
+        return -1;
+    return t;
+}
+
+static hid_t text_type(H5T_cset_t charset, uint32_t width_bytes) {
+    hid_t t = H5Tcopy(H5T_C_S1);
+    if (t < 0 || H5Tset_size(t, width_bytes > 0 ? width_bytes : 1) < 0 ||
+        H5Tset_strpad(t, H5T_STR_NULLPAD) < 0 || H5Tset_cset(t, charset) < 0)
+        return -1;
+    return t;
+}
+
+hid_t h5_type_make(hr_dtype dtype, uint32_t width_bytes) {
+    const hid_t integers[] = {H5T_STD_I8LE, H5T_STD_I16LE, H5T_STD_I32LE, H5T_STD_I64LE,
+                              H5T_STD_U8LE, H5T_STD_U16LE, H5T_STD_U32LE, H5T_STD_U64LE};
+    switch (dtype) {
+    case HR_BOOL:
+        return bool_type();
+    case HR_FLOAT16:
+    case HR_BFLOAT16:
+    case HR_FLOAT32:
+    case HR_FLOAT64:
+        return float_type_of(dtype);
+    case HR_COMPLEX64:
+        return complex_type_of(H5T_IEEE_F32LE, 4);
+    case HR_COMPLEX128:
+        return complex_type_of(H5T_IEEE_F64LE, 8);
+    case HR_FIXED_BYTES:
+        return text_type(H5T_CSET_ASCII, width_bytes);
+    case HR_FIXED_UTF8:
+        return text_type(H5T_CSET_UTF8, width_bytes);
+    default:
+        return dtype >= HR_INT8 && dtype <= HR_UINT64 ? H5Tcopy(integers[dtype - HR_INT8]) : -1;
+    }
+}

@@ -1,12 +1,13 @@
 /*
- * The parts of the program headrace-source, which reads HDF5 files for libheadrace in a process of
- * its own. Files and messages are untrusted; a crash or hang of the HDF5 library ends or stops this
- * process only.
+ * The parts of the program headrace-source, which reads and writes HDF5 files for libheadrace in a
+ * process of its own. Files and messages are untrusted; a crash or hang of the HDF5 library ends or
+ * stops this process only.
  */
 #ifndef HEADRACE_SOURCE_HELPER_H
 #define HEADRACE_SOURCE_HELPER_H
 
 #include "error.h"
+#include "hdf5_chunks.h"
 #include "helper_protocol.h"
 
 #include <hdf5.h>
@@ -118,6 +119,11 @@ bool h5_filters_register(void);
 /* The name under which a filter is registered with The HDF Group, or NULL. */
 const char *h5_filter_name(int id);
 
+/* The type that an array of this dtype is written as, the one that h5py knows it by: bfloat16 as a
+ * floating-point type of its own, which h5py reads as float32. Close with H5Tclose(); negative: an
+ * error. */
+hid_t h5_type_make(hr_dtype dtype, uint32_t width_bytes);
+
 /* --- hdf5_describe.c ------------------------------------------------------------------------ */
 
 struct h5_described {
@@ -182,6 +188,28 @@ hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *o
 hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uint64_t n,
                          hr_error *err);
 
+/* --- hdf5_write.c ---------------------------------------------------------------------------- */
+
+struct h5_writer {
+    hid_t file, dataset, type; /* -1: none */
+    struct hr__chunks chunks;  /* of the array at hand */
+    uint64_t next;             /* chunk */
+    uint32_t shuffle_bytes;    /* of an element; 1: not shuffled */
+    uint32_t level, num_threads;
+};
+
+hr_status h5_writer_open(struct h5_writer *w, const char *path, uint32_t level,
+                         uint32_t num_threads, hr_error *err);
+/* Begins an array; the one before must be complete. */
+hr_status h5_writer_array(struct h5_writer *w, const struct hr__helper_field *f, hr_error *err);
+/* Chunks first .. first + n - 1, the next ones, whose bytes are the first of room_bytes at rows. */
+hr_status h5_writer_write(struct h5_writer *w, uint64_t first, uint64_t n, const uint8_t *rows,
+                          uint64_t room_bytes, hr_error *err);
+/* Of the file, or of the array at hand. */
+hr_status h5_writer_attribute(struct h5_writer *w, const struct hr__helper_message *m,
+                              const uint8_t *value, uint64_t room_bytes, hr_error *err);
+hr_status h5_writer_finish(struct h5_writer *w, hr_error *err);
+
 /* --- serve.c -------------------------------------------------------------------------------- */
 
 /* Answers messages until the other side is gone. */
@@ -190,6 +218,8 @@ void serve(int socket, uint64_t memory_bytes);
 /* --- limits.c ------------------------------------------------------------------------------- */
 
 void limits_set(uint64_t memory_bytes);
+/* From now on no file can be written: before a file that may be hostile is opened. */
+void limits_forbid_writing(void);
 /* Ends this process when the one that started it ends, whatever the main thread does then. */
 bool limits_watch_parent(int socket, int parent);
 

@@ -31,9 +31,12 @@ void limits_set(uint64_t memory_bytes) {
     /* Descriptors that the program did not mark for closing are none of ours. */
     (void)syscall(SYS_close_range, 4u, UINT_MAX, 0u);
     limit(RLIMIT_CORE, 0);
-    limit(RLIMIT_FSIZE, 0);
     if (memory_bytes != 0 && !HEADRACE_SANITIZED)
         limit(RLIMIT_AS, memory_bytes);
+}
+
+void limits_forbid_writing(void) {
+    limit(RLIMIT_FSIZE, 0);
 }
 
 struct watch {

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "helper.h"
 #include "npz.h"
+#include "serve_write.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ struct server {
     uint32_t num_found;
     struct h5_reader reader;
     struct npz_reader npz; /* instead of it, where the file is an archive */
+    struct write_server writer;
 };
 
 /* Ends the process when nobody listens any more. */
@@ -127,15 +129,33 @@ static hr_status do_read(struct server *s, const struct hr__helper_message *m, h
     return st;
 }
 
+static hr_status do_write(struct server *s, const struct hr__helper_message *m, int fd,
+                          hr_error *err) {
+    hr_status st = write_answer(&s->writer, m, fd, err);
+    struct hr__helper_message done = {
+        .type = HR__HELPER_DONE, .slot = m->slot, .first = m->first, .n = m->n};
+    if (st == HR_OK)
+        say(s, &done);
+    return st;
+}
+
 static hr_status answer(struct server *s, const struct hr__helper_message *m, int fd,
                         hr_error *err) {
     switch (m->type) {
     case HR__HELPER_LIST:
+        limits_forbid_writing();
         return do_list(s, m, err);
     case HR__HELPER_OPEN:
+        limits_forbid_writing();
         return do_open(s, m, fd, err);
     case HR__HELPER_READ:
         return do_read(s, m, err);
+    case HR__HELPER_CREATE:
+    case HR__HELPER_ARRAY:
+    case HR__HELPER_WRITE:
+    case HR__HELPER_ATTRIBUTE:
+    case HR__HELPER_FINISH:
+        return do_write(s, m, fd, err);
     default:
         return hr__error_set(err, HR_ERR_INVALID, "an unexpected message");
     }
@@ -177,6 +197,7 @@ void serve(int socket, uint64_t memory_bytes) {
     struct server s = {.socket = socket, .memory_bytes = memory_bytes};
     s.reader.file.file = s.reader.file.access = -1;
     s.reader.dataset = s.reader.is.leaf.memory_type = s.reader.is.leaf.value_type = -1;
+    s.writer.hdf5.file = s.writer.hdf5.dataset = s.writer.hdf5.type = -1;
     uint8_t buf[HR__HELPER_MESSAGE_BYTES];
     say_hello(&s);
     for (;;) {

@@ -114,7 +114,18 @@ typedef struct hr_convert_result {
 HR_API HR_NODISCARD hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result,
                                          hr_error *err);
 
-/** Options of hr_export_npy(). Zero means default. */
+/** What an export makes. The numbers are frozen. */
+typedef enum hr_export_kind {
+    HR_EXPORT_AUTO = 0, /**< by the end of the path: .h5, .hdf5, .npz, else a folder of .npy */
+    HR_EXPORT_NPY = 1,  /**< a folder, FIELD.npy for each field */
+    HR_EXPORT_NPZ = 2,  /**< an archive of FIELD.npy, as numpy.savez() makes it */
+    HR_EXPORT_HDF5 = 3  /**< a file with a data set for each field; a '/' in its name: groups */
+} hr_export_kind;
+
+/** hr_export_options.gzip_level for data that are not compressed. */
+#define HR_EXPORT_NO_GZIP (-1)
+
+/** Options of hr_export() and hr_export_npy(). Zero means default. */
 typedef struct hr_export_options {
     uint32_t struct_bytes;
     uint32_t flags;            /**< HR_CONVERT_REPLACE */
@@ -128,9 +139,14 @@ typedef struct hr_export_options {
     void *user;
     int (*on_progress)(void *user, const hr_progress *progress);
     void (*on_note)(void *user, const char *line);
+    const char *path;             /**< of hr_export(), instead of folder: the file or folder */
+    int32_t kind;                 /**< hr_export_kind, of hr_export() */
+    int32_t gzip_level;           /**< 1 to 9, HR_EXPORT_NO_GZIP; 0: 4 */
+    int64_t helper_timeout_ns;    /**< longest silence of the helper; 0: 60 s */
+    uint64_t helper_memory_bytes; /**< address space of the helper; 0: default */
 } hr_export_options;
 #define HR_EXPORT_OPTIONS_INIT                                                                     \
-    { sizeof(hr_export_options), 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL }
+    { sizeof(hr_export_options), 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 }
 
 /**
  * Write fields as .npy files, each complete or not there at all. A '/' in a field's name becomes
@@ -141,6 +157,21 @@ typedef struct hr_export_options {
  */
 HR_API HR_NODISCARD hr_status hr_export_npy(hr_dataset *ds, const hr_export_options *opts,
                                             hr_error *err);
+
+/**
+ * Write fields as .npy files (as hr_export_npy(), into the folder `path`), as one .npz file, or as
+ * one HDF5 file. A file is made as PATH.partial by a helper process, and has its name when it is
+ * complete; else nothing is left of it. HDF5: data sets in chunks of about 128 KiB, byte shuffle
+ * and gzip, or contiguous where they are not compressed; elements as h5py writes them, bfloat16 as
+ * a floating-point type of that layout; attributes of fields and of the data set, as far as HDF5
+ * holds them. Blocks; starts and joins its own threads and the helper; leaves SIGCHLD and SIGPIPE
+ * alone.
+ * @return HR_OK, or as hr_export_npy(), and HR_ERR_HELPER, HR_ERR_BUDGET, HR_ERR_BUSY,
+ *         HR_ERR_UNSUPPORTED (a field that the kind of file cannot hold), HR_ERR_UNCERTAIN
+ * Threads: any. Fork: works in a child. @since 0.1
+ */
+HR_API HR_NODISCARD hr_status hr_export(hr_dataset *ds, const hr_export_options *opts,
+                                        hr_error *err);
 
 #ifdef __cplusplus
 }

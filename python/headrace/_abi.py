@@ -747,6 +747,13 @@ class hr_salvage_result(Structure):
     )
 
 
+HR_EXPORT_AUTO = 0
+HR_EXPORT_NPY = 1
+HR_EXPORT_NPZ = 2
+HR_EXPORT_HDF5 = 3
+HR_EXPORT_NO_GZIP = -1
+
+
 class hr_export_options(Structure):
     _fields_ = (
         ("struct_bytes", c_uint32),
@@ -761,6 +768,11 @@ class hr_export_options(Structure):
         ("user", c_void_p),
         ("on_progress", CFUNCTYPE(c_int, c_void_p, POINTER(hr_progress))),
         ("on_note", CFUNCTYPE(None, c_void_p, c_char_p)),
+        ("path", c_char_p),
+        ("kind", c_int32),
+        ("gzip_level", c_int32),
+        ("helper_timeout_ns", c_int64),
+        ("helper_memory_bytes", c_uint64),
     )
 
 
@@ -1155,6 +1167,7 @@ PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "hr_join": (c_int, POINTER(hr_join_options), POINTER(hr_join_result), POINTER(hr_error)),
     "hr_compare": (c_int, POINTER(hr_compare_options), POINTER(hr_compare_result), POINTER(hr_error)),
     "hr_salvage": (c_int, POINTER(hr_salvage_options), POINTER(hr_salvage_result), POINTER(hr_error)),
+    "hr_export": (c_int, c_void_p, POINTER(hr_export_options), POINTER(hr_error)),
     "hr_export_npy": (c_int, c_void_p, POINTER(hr_export_options), POINTER(hr_error)),
     "hr_bench": (c_int, c_void_p, POINTER(hr_bench_options), POINTER(hr_bench_result), POINTER(hr_error)),
     "hr_bench_kind_name": (c_char_p, c_uint32),

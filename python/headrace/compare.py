@@ -105,7 +105,7 @@ def compare(
     helper_timeout: float = 0,
     progress: bool | None = None,
 ) -> Comparison:
-    """Compare the arrays of two files bit for bit, in bounded memory: .hrd, .npy, HDF5 ("FILE.h5:/path" too), or a
+    """Compare the arrays of two files bit for bit, in bounded memory: .hrd, .npy, .npz, HDF5 ("F.h5:/path" too), or a
     folder or pattern of these. Fields go by name; of two single arrays the names do not matter.
 
     :param fields: only these

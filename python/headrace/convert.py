@@ -26,6 +26,7 @@ FILTERS = {
     "delta+shuffle": _abi.HR_FILTER_DELTA_BYTE_SHUFFLE,
     "delta+bitshuffle": _abi.HR_FILTER_DELTA_BIT_SHUFFLE,
 }
+EXPORTS = {"auto": _abi.HR_EXPORT_AUTO, "npy": _abi.HR_EXPORT_NPY, "hdf5": _abi.HR_EXPORT_HDF5}
 OPTIMIZE = {"speed": _abi.HR_OPTIMIZE_SPEED, "balanced": _abi.HR_OPTIMIZE_BALANCED, "size": _abi.HR_OPTIMIZE_SIZE}
 
 
@@ -169,17 +170,26 @@ def convert(
 
 def export(
     dataset: Dataset,
-    folder: Path,
+    out: Path,
     *,
     fields: Sequence[str] | None = None,
     first: int = 0,
     num_samples: int | None = None,
+    kind: str = "auto",
+    gzip: int = 4,
     replace: bool = False,
     budget: int | str | None = None,
     threads: int = 0,
+    helper_timeout: float = 0,
+    helper_memory: int | str | None = None,
     progress: bool | None = None,
 ) -> None:
-    """Write fields as .npy files, FIELD.npy in the folder, each complete or not there at all.
+    """Write fields for other programs: `out` is an HDF5 file if it ends with ".h5" or ".hdf5", else a folder of .npy
+    files, FIELD.npy. What is made is complete or not there at all.
+
+    :param kind: "npy" or "hdf5": whatever the name ends with
+    :param gzip: of HDF5, 1 to 9; 0: not compressed
+    :param helper_timeout: the longest silence, in seconds, of the process that writes HDF5
 
     >>> hr.export(data, "arrays", fields=["y"], num_samples=10)
     >>> np.load("arrays/y.npy")
@@ -187,16 +197,20 @@ def export(
     """
     options, watch = new(_abi.hr_export_options), _job.Watch()
     options.flags = _abi.HR_CONVERT_REPLACE if replace else 0
-    options.folder = path_bytes(folder)
+    options.path = path_bytes(out)
+    options.kind = choose(kind, EXPORTS, "kind")
+    options.gzip_level = counted(gzip, "gzip", 0, 9) or _abi.HR_EXPORT_NO_GZIP
     if fields is not None:
         options.fields, options.num_fields = _texts([name.encode() for name in fields]), len(fields)
     options.first_sample = counted(first, "first", 0, 2**64 - 1)
     options.num_samples = 0 if num_samples is None else counted(num_samples, "num_samples", 1, 2**64 - 1)
     options.budget_bytes = _sizes.parse(budget, "budget")
     options.num_threads = counted(threads, "threads")
+    options.helper_timeout_ns = int(helper_timeout * 1e9)
+    options.helper_memory_bytes = _sizes.parse(helper_memory, "helper_memory")
     _watched(options, watch)
     with dataset._handle.use() as pointer:
-        _job.run(lambda: call("hr_export_npy", pointer, ctypes.byref(options)), watch, "export", progress=progress)
+        _job.run(lambda: call("hr_export", pointer, ctypes.byref(options)), watch, "export", progress=progress)
 
 
 class Damage(NamedTuple):

@@ -15,6 +15,7 @@ import numpy as np
 from . import _abi, _sizes, errors
 from ._handle import Handle
 from ._library import LIB, as_dict, call, new, path_bytes
+from ._options import counted
 from ._variable import VariableField
 from .field import Field
 from .subset import Subset
@@ -170,6 +171,15 @@ class Dataset:
             self.field_index(index)
             return self.fields[index]
         return {name: field[index] for name, field in self.fields.items()}
+
+    def head(self, n: int = 5) -> dict[str, npt.NDArray[Any]]:
+        """The first samples of all fields; on a terminal `headrace head` shows images as images, too.
+
+        >>> data.head(3)["y"]
+        array([0, 1, 2])
+        """
+        found: dict[str, npt.NDArray[Any]] = self[: counted(n, "n", 0, 2**63 - 1)]
+        return found
 
     def __len__(self) -> int:
         return self.num_samples

@@ -1,0 +1,239 @@
+/*
+ * hr_export(): which fields and samples are exported, and their bytes on the way to a sink.
+ */
+#define _GNU_SOURCE
+#include "headrace/convert.h"
+
+#include "checked.h"
+#include "clock.h"
+#include "convert_options.h"
+#include "cpu.h"
+#include "error.h"
+#include "export_job.h"
+#include "numpy_elements.h"
+#include "parallel_read.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TARGET_RANGE_BYTES (UINT64_C(4) << 20)
+/* What hr_dataset_read() takes for itself: a thread more only where the budget has room for it. */
+#define READ_BYTES  (UINT64_C(5) << 20)
+#define PROGRESS_NS INT64_C(100000000)
+
+void hr__export_note(const struct hr__export_job *job, const char *format, ...) {
+    char line[HR_ERROR_MESSAGE_BYTES];
+    va_list values;
+    if (job->opts.on_note == NULL)
+        return;
+    va_start(values, format);
+    vsnprintf(line, sizeof line, format, values);
+    va_end(values);
+    job->opts.on_note(job->opts.user, line);
+}
+
+static hr_status choose_range(struct hr__export_job *job, hr_error *err) {
+    uint64_t total = hr_dataset_num_samples(job->ds);
+    job->first = job->opts.first_sample;
+    job->num_samples = job->opts.num_samples;
+    if (job->first > total)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "the export begins at sample %llu, the data set has %llu",
+                             (unsigned long long)job->first, (unsigned long long)total);
+    if (job->num_samples == 0)
+        job->num_samples = total - job->first;
+    if (job->num_samples > total - job->first)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "%llu samples from sample %llu on are asked for, the data set has "
+                             "%llu",
+                             (unsigned long long)job->num_samples, (unsigned long long)job->first,
+                             (unsigned long long)total);
+    return HR_OK;
+}
+
+static hr_status add_item(struct hr__export_job *job, uint32_t field, hr_error *err) {
+    struct hr__export_item *item = &job->items[job->num_items++];
+    hr_status st;
+    item->field = field;
+    HR_TRY(hr_dataset_field(job->ds, field, &item->info, err));
+    HR_TRY(hr__export_type_make(&item->info, &item->type, err));
+    job->progress.total_bytes += job->num_samples * hr_dataset_sample_bytes(job->ds, field);
+done:
+    return st;
+}
+
+static hr_status choose_fields(struct hr__export_job *job, hr_error *err) {
+    bool all = job->opts.fields == NULL;
+    uint32_t n = all ? hr_dataset_num_fields(job->ds) : job->opts.num_fields;
+    hr_status st = HR_OK;
+    job->items = calloc((size_t)n + 1, sizeof *job->items);
+    if (job->items == NULL)
+        return hr__error_no_memory(err, n * sizeof *job->items, "the fields to export");
+    for (uint32_t i = 0; st == HR_OK && i < n; i++) {
+        uint32_t field = i;
+        if (!all)
+            st = hr_dataset_find_field(job->ds, job->opts.fields[i], &field, err);
+        if (st == HR_OK)
+            st = add_item(job, field, err);
+    }
+    return st;
+}
+
+static hr_status tell_progress(struct hr__export_job *job, bool now, hr_error *err) {
+    int64_t time_ns = hr__now_ns();
+    if (job->opts.on_progress == NULL ||
+        (!now && job->told_ns != 0 && time_ns - job->told_ns < PROGRESS_NS))
+        return HR_OK;
+    job->told_ns = time_ns;
+    if (job->opts.on_progress(job->opts.user, &job->progress) == 0)
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_CANCELLED,
+                         job->opts.kind == HR_EXPORT_NPY
+                             ? "stopped; files that are complete are kept in %s"
+                             : "stopped; nothing of %s was made",
+                         job->opts.path);
+}
+
+/* --- the bytes of one field ------------------------------------------------------------------ */
+
+struct copy {
+    struct hr__export_job *job;
+    const struct hr__export_item *item;
+    const struct hr__export_sink_ops *ops;
+    struct hr__export_sink *sink;
+    bool ucs4; /* elements become code points, in `out` */
+    uint8_t *in, *out;
+    size_t in_bytes, out_bytes;
+};
+
+/* Samples read at once: whole chunks where they fit, so that each is decoded once. */
+static uint64_t range_samples(const struct copy *c) {
+    const struct hr__export_job *job = c->job;
+    const struct hr__export_type *t = &c->item->type;
+    uint64_t per_sample =
+        t->num_elements * (t->width_bytes + (c->ucs4 ? (uint64_t)t->item_bytes : 0));
+    uint64_t left = job->budget.limit_bytes - job->budget.reserved_bytes;
+    uint64_t room = hr__min_u64(TARGET_RANGE_BYTES * 2, left);
+    uint64_t samples = per_sample == 0 ? UINT64_C(1) << 20 : room / per_sample;
+    if (samples > job->samples_per_chunk)
+        samples -= samples % job->samples_per_chunk;
+    return hr__min_u64(hr__max_u64(samples, 1), hr__max_u64(job->num_samples, 1));
+}
+
+/* One range: read, bring into the sink's form, write. */
+static hr_status copy_range(struct copy *c, uint64_t first, uint64_t n, hr_error *err) {
+    const struct hr__export_type *t = &c->item->type;
+    struct hr__export_job *job = c->job;
+    uint64_t in_bytes = n * t->num_elements * t->width_bytes;
+    uint64_t out_bytes = c->ucs4 ? n * t->num_elements * t->item_bytes : in_bytes;
+    hr_status st;
+    HR_TRY(hr__parallel_read(job->ds, c->item->field, first, n, job->num_threads, c->in, err));
+    if (c->ucs4)
+        HR_TRY(hr__utf8_to_ucs4(c->in, n * t->num_elements, t->width_bytes, t->num_chars, c->out,
+                                err));
+    HR_TRY(c->ops->write(c->sink, c->ucs4 ? c->out : c->in, out_bytes, err));
+    job->progress.done_bytes += in_bytes;
+    st = tell_progress(job, false, err);
+done:
+    return st;
+}
+
+static hr_status make_buffers(struct copy *c, uint64_t step, hr_error *err) {
+    const struct hr__export_type *t = &c->item->type;
+    hr_error refused = {.status = HR_ERR_NO_MEMORY};
+    c->in_bytes = (size_t)(step * t->num_elements * t->width_bytes) + 1;
+    c->out_bytes = c->ucs4 ? (size_t)(step * t->num_elements * t->item_bytes) + 1 : 0;
+    c->in = hr__budget_alloc(&c->job->budget, c->in_bytes, "a buffer for exporting", &refused);
+    if (c->in != NULL && c->ucs4)
+        c->out =
+            hr__budget_alloc(&c->job->budget, c->out_bytes, "a buffer for exporting", &refused);
+    if (c->in != NULL && (!c->ucs4 || c->out != NULL))
+        return HR_OK;
+    if (err != NULL)
+        *err = refused;
+    return refused.status;
+}
+
+static hr_status copy_samples(struct copy *c, hr_error *err) {
+    struct hr__export_job *job = c->job;
+    uint64_t step = range_samples(c), n = 0;
+    hr_status st;
+    HR_TRY(make_buffers(c, step, err));
+    for (uint64_t done = 0; done < job->num_samples; done += n) {
+        uint64_t at = job->first + done;
+        n = hr__min_u64(step - at % step, job->num_samples - done);
+        HR_TRY(copy_range(c, at, n, err));
+    }
+done:
+    hr__budget_free(&job->budget, c->out, c->out_bytes);
+    hr__budget_free(&job->budget, c->in, c->in_bytes);
+    return st;
+}
+
+static hr_status export_field(struct hr__export_job *job, const struct hr__export_sink_ops *ops,
+                              struct hr__export_sink *sink, const struct hr__export_item *item,
+                              hr_error *err) {
+    struct copy copy = {.job = job, .item = item, .ops = ops, .sink = sink};
+    hr_status st;
+    copy.ucs4 = ops->ucs4 && item->type.text;
+    HR_TRY(ops->begin(sink, item, err));
+    HR_TRY(copy_samples(&copy, err));
+    HR_TRY(ops->end(sink, err));
+    job->progress.done_samples += job->num_samples;
+done:
+    if (st != HR_OK)
+        hr__error_prefix(err, "exporting the field %s", item->info.name);
+    return st;
+}
+
+/* --- the whole ------------------------------------------------------------------------------ */
+
+static hr_status prepare(struct hr__export_job *job, hr_error *err) {
+    hr_dataset_info info = {.struct_bytes = sizeof info};
+    hr_status st;
+    HR_TRY(hr_dataset_describe(job->ds, &info, err));
+    job->samples_per_chunk = info.samples_per_chunk > 0 ? info.samples_per_chunk : 1;
+    hr__budget_init(&job->budget, job->opts.budget_bytes);
+    job->num_threads = job->opts.num_threads != 0 ? job->opts.num_threads : hr__cpu_count();
+    job->num_threads = (uint32_t)hr__min_u64(
+        job->num_threads, hr__max_u64(1, job->opts.budget_bytes / 2 / READ_BYTES));
+    HR_TRY(choose_range(job, err));
+    HR_TRY(choose_fields(job, err));
+    job->progress.total_samples = job->num_samples * job->num_items;
+done:
+    return st;
+}
+
+static hr_status run(struct hr__export_job *job, hr_error *err) {
+    const struct hr__export_sink_ops *ops =
+        job->opts.kind == HR_EXPORT_HDF5 ? &hr__export_to_hdf5 : &hr__export_to_npy;
+    struct hr__export_sink *sink = NULL;
+    hr_status st;
+    HR_TRY(prepare(job, err));
+    HR_TRY(ops->open(job, &sink, err));
+    for (uint32_t i = 0; i < job->num_items; i++)
+        HR_TRY(export_field(job, ops, sink, &job->items[i], err));
+    HR_TRY(tell_progress(job, true, err));
+    st = ops->finish(sink, err);
+done:
+    ops->close(sink);
+    for (uint32_t i = 0; i < job->num_items; i++)
+        free(job->items[i].path);
+    free(job->items);
+    hr__budget_close(&job->budget);
+    return st;
+}
+
+hr_status hr_export(hr_dataset *ds, const hr_export_options *opts, hr_error *err) {
+    struct hr__export_job job = {.ds = ds};
+    hr_status st = hr__export_options_resolve(opts, &job.opts, err);
+    return st == HR_OK ? run(&job, err) : st;
+}
+
+hr_status hr_export_npy(hr_dataset *ds, const hr_export_options *opts, hr_error *err) {
+    struct hr__export_job job = {.ds = ds};
+    hr_status st = hr__export_npy_options_resolve(opts, &job.opts, err);
+    return st == HR_OK ? run(&job, err) : st;
+}

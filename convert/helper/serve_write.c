@@ -1,0 +1,38 @@
+/*
+ * The part of the conversation that writes a file. Messages are untrusted.
+ */
+#define _GNU_SOURCE
+#include "serve_write.h"
+
+#include "slots.h"
+
+#include <signal.h>
+
+static hr_status create(struct write_server *s, const struct hr__helper_message *m, int fd,
+                        hr_error *err) {
+    if (s->shared != NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "a file is being written already");
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is then an error of the write */
+    hr_status st = slots_map(fd, m->slot_bytes, &s->shared, err);
+    s->slot_bytes = m->slot_bytes;
+    return st == HR_OK ? h5_writer_open(&s->hdf5, m->path, m->level, m->count, err) : st;
+}
+
+hr_status write_answer(struct write_server *s, const struct hr__helper_message *m, int fd,
+                       hr_error *err) {
+    if (m->type == HR__HELPER_CREATE)
+        return create(s, m, fd, err);
+    if (s->shared == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "no file is being written");
+    const uint8_t *slot = s->shared + m->slot * s->slot_bytes;
+    switch (m->type) {
+    case HR__HELPER_ARRAY:
+        return h5_writer_array(&s->hdf5, &m->field, err);
+    case HR__HELPER_WRITE:
+        return h5_writer_write(&s->hdf5, m->first, m->n, slot, s->slot_bytes, err);
+    case HR__HELPER_ATTRIBUTE:
+        return h5_writer_attribute(&s->hdf5, m, slot, s->slot_bytes, err);
+    default:
+        return h5_writer_finish(&s->hdf5, err);
+    }
+}

@@ -1,0 +1,457 @@
+/*
+ * headrace head: a few samples, as a person wants to see them.
+ */
+#define _GNU_SOURCE
+#include "args.h"
+#include "commands.h"
+#include "dataset_text.h"
+#include "exit_codes.h"
+#include "head_image.h"
+#include "head_json.h"
+#include "head_numbers.h"
+#include "json_out.h"
+#include "options.h"
+#include "png_file.h"
+#include "report.h"
+#include "sizes.h"
+#include "terminal.h"
+#include "value_text.h"
+
+#include "headrace/dataset.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MOST_SAMPLES 1000
+#define MOST_COLUMNS 64 /* of an image on a terminal; its height likewise */
+
+static const char help[] =
+    "Usage: headrace head FILE... [OPTIONS]\n"
+    "Shows the first samples: numbers aligned, texts as texts, and on a terminal with\n"
+    "colours images as images.\n"
+    "\n"
+    "  -n, --count N       so many samples (default 5)\n"
+    "      --from I        beginning with sample I (default 0)\n"
+    "      --fields A,B    only these\n"
+    "      --numbers       images as numbers too\n"
+    "      --png OUT       images as PNG: F.png all in one, else a folder of them\n"
+    "      --force         replace files that are there\n"
+    "      --budget SIZE   memory\n"
+    "      --json          as JSON, at most 1,000 elements of a sample\n"
+    "  -h, --help\n"
+    "\n"
+    "Example:\n"
+    "  headrace head train.hrd -n 8\n";
+
+enum { OPT_FROM = OPTIONS_LONG, OPT_FIELDS, OPT_NUMBERS, OPT_PNG, OPT_FORCE, OPT_BUDGET, OPT_JSON };
+
+static const struct option table[] = {
+    {"count", required_argument, NULL, 'n'},
+    {"from", required_argument, NULL, OPT_FROM},
+    {"fields", required_argument, NULL, OPT_FIELDS},
+    {"numbers", no_argument, NULL, OPT_NUMBERS},
+    {"png", required_argument, NULL, OPT_PNG},
+    {"force", no_argument, NULL, OPT_FORCE},
+    {"budget", required_argument, NULL, OPT_BUDGET},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+typedef struct head_job {
+    options_files files;
+    uint64_t budget_bytes, first;
+    uint32_t count;
+    const char *names[ARGS_MAX_LIST];
+    uint32_t num_names;
+    const char *png;
+    bool numbers, force, json, help;
+    terminal term;
+    hr_dataset *ds;
+    uint32_t num_pngs;
+    json_t *fields;
+} head_job;
+
+static bool take_option(const options *o, int value, head_job *job) {
+    args_error err;
+    switch (value) {
+    case 'n':
+        return options_uint32(o, "count", 1, MOST_SAMPLES, &job->count);
+    case OPT_FROM:
+        return options_uint(o, "from", 0, UINT64_MAX, &job->first);
+    case OPT_FIELDS:
+        if (!args_list(optarg, job->names, ARGS_MAX_LIST, &job->num_names, &err)) {
+            report_usage(o->command, "--fields: %s", err.message);
+            return false;
+        }
+        return true;
+    case OPT_PNG:
+        job->png = optarg;
+        return true;
+    case OPT_BUDGET:
+        return options_size(o, "budget", &job->budget_bytes);
+    default:
+        job->numbers |= value == OPT_NUMBERS;
+        job->force |= value == OPT_FORCE;
+        job->json |= value == OPT_JSON;
+        job->help |= value == 'h';
+        return true;
+    }
+}
+
+static bool take_arguments(const options *o, head_job *job) {
+    for (int value; (value = options_next(o)) != OPTIONS_END;) {
+        if (value == OPTIONS_BAD || !take_option(o, value, job)) {
+            return false;
+        }
+        if (job->help) {
+            return true;
+        }
+    }
+    return options_take_files(o, &job->files);
+}
+
+/* --- one field ------------------------------------------------------------------------------ */
+
+typedef struct field_view {
+    uint32_t index;
+    hr_field field;
+    uint64_t sample_bytes;
+    image_layout layout;
+    bool is_image;
+    uint8_t *sample; /* room for one */
+} field_view;
+
+static hr_status read_sample(const head_job *job, const field_view *v, uint64_t sample,
+                             hr_error *err) {
+    return hr_dataset_read(job->ds, v->index, sample, 1, v->sample, v->sample_bytes, err);
+}
+
+static hr_status fail(hr_error *err, hr_status status, const char *text) {
+    err->status = status;
+    snprintf(err->message, sizeof err->message, "%s", text);
+    return status;
+}
+
+static void print_title(const field_view *v) {
+    char shape[DATASET_SHAPE_BYTES];
+    dataset_shape_text(&v->field, shape);
+    dataset_print_plain(v->field.name);
+    printf("  %s%s%s\n", hr_dtype_name(v->field.dtype), v->field.rank > 0 ? " " : "",
+           v->field.rank > 0 ? shape : "");
+}
+
+static int digits_of(uint64_t number) {
+    int n = 1;
+    for (; number >= 10; number /= 10) {
+        n++;
+    }
+    return n;
+}
+
+/* Columns are the same for all samples, so they are all read before the first is printed. */
+static hr_status measure(const head_job *job, const field_view *v, int *width, hr_error *err) {
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
+        st = read_sample(job, v, job->first + i, err);
+        if (st == HR_OK) {
+            *width = numbers_width(&v->field, v->sample, job->term.utf8, *width);
+        }
+    }
+    return st;
+}
+
+static hr_status show_numbers(const head_job *job, const field_view *v, hr_error *err) {
+    const int digits = digits_of(job->first + job->count);
+    int width = 0;
+    hr_status st = measure(job, v, &width, err);
+    for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
+        st = read_sample(job, v, job->first + i, err);
+        if (st == HR_OK) {
+            const int indent = printf("  %*" PRIu64 "  ", digits, job->first + i);
+            numbers_print(&v->field, v->sample, (uint32_t)indent, job->term.utf8, width);
+        }
+    }
+    return st;
+}
+
+/* All samples as images; what was made is to be freed also after a failure. */
+static hr_status make_images(const head_job *job, const field_view *v, image *images,
+                             hr_error *err) {
+    for (uint32_t i = 0; i < job->count; i++) {
+        const hr_status st = read_sample(job, v, job->first + i, err);
+        if (st != HR_OK) {
+            return st;
+        }
+        if (!image_make(&v->field, &v->layout, v->sample, &images[i])) {
+            return fail(err, HR_ERR_NO_MEMORY, "not enough memory for the images");
+        }
+        if (job->png == NULL) {
+            const uint64_t most =
+                job->term.columns < MOST_COLUMNS ? job->term.columns : MOST_COLUMNS;
+            image_shrink(&images[i], most, MOST_COLUMNS);
+        }
+    }
+    return HR_OK;
+}
+
+static hr_status show_images(const head_job *job, const image *images, hr_error *err) {
+    char(*texts)[24] = calloc(job->count, sizeof *texts);
+    const char **captions = calloc(job->count, sizeof *captions);
+    hr_status st = HR_OK;
+    if (texts == NULL || captions == NULL) {
+        st = fail(err, HR_ERR_NO_MEMORY, "not enough memory for the captions");
+    }
+    for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
+        snprintf(texts[i], sizeof texts[i], "%" PRIu64, job->first + i);
+        captions[i] = texts[i];
+    }
+    if (st == HR_OK) {
+        terminal_print_images(&job->term, images, captions, job->count);
+    }
+    free(captions);
+    free(texts);
+    return st;
+}
+
+/* --- PNG ------------------------------------------------------------------------------------ */
+
+static bool is_one_file(const char *path) {
+    const size_t n = strlen(path);
+    return n > 4 && strcmp(path + n - 4, ".png") == 0;
+}
+
+static hr_status write_grid(head_job *job, const image *images, hr_error *err) {
+    uint32_t columns = 1;
+    while (columns * columns < job->count) {
+        columns++;
+    }
+    image grid = {0, 0, NULL};
+    if (!image_grid(images, job->count, columns, &grid)) {
+        return fail(err, HR_ERR_NO_MEMORY, "not enough memory for all images in one");
+    }
+    const hr_status st = png_write(job->png, &grid, job->force, err);
+    job->num_pngs += st == HR_OK;
+    image_free(&grid);
+    return st;
+}
+
+/* FOLDER/FIELD-SAMPLE.png, "__" for each '/' in the field's name. */
+static hr_status write_one(const head_job *job, const field_view *v, uint32_t i, const image *one,
+                           hr_error *err) {
+    char name[2 * HR_MAX_NAME_BYTES + 1], *to = name, *path = NULL;
+    for (const char *from = v->field.name; *from != '\0'; from++) {
+        if (*from == '/') {
+            *to++ = '_';
+        }
+        *to++ = *from == '/' ? '_' : *from;
+    }
+    *to = '\0';
+    if (asprintf(&path, "%s/%s-%05" PRIu64 ".png", job->png, name, job->first + i) < 0) {
+        return fail(err, HR_ERR_NO_MEMORY, "not enough memory for the name of a file");
+    }
+    const hr_status st = png_write(path, one, job->force, err);
+    free(path);
+    return st;
+}
+
+static hr_status write_pngs(head_job *job, const field_view *v, const image *images,
+                            hr_error *err) {
+    if (is_one_file(job->png)) {
+        return write_grid(job, images, err);
+    }
+    (void)mkdir(job->png, 0777); /* what is wrong with it shows with the first file */
+    for (uint32_t i = 0; i < job->count; i++) {
+        const hr_status st = write_one(job, v, i, &images[i], err);
+        if (st != HR_OK) {
+            return st;
+        }
+        job->num_pngs++;
+    }
+    return HR_OK;
+}
+
+static hr_status do_images(head_job *job, const field_view *v, hr_error *err) {
+    image *images = calloc(job->count, sizeof *images);
+    if (images == NULL) {
+        return fail(err, HR_ERR_NO_MEMORY, "not enough memory for the images");
+    }
+    hr_status st = make_images(job, v, images, err);
+    if (st == HR_OK) {
+        st = job->png != NULL ? write_pngs(job, v, images, err) : show_images(job, images, err);
+    }
+    for (uint32_t i = 0; i < job->count; i++) {
+        image_free(&images[i]);
+    }
+    free(images);
+    return st;
+}
+
+/* --- all fields ----------------------------------------------------------------------------- */
+
+static hr_status do_json(head_job *job, const field_view *v, hr_error *err) {
+    json_t *samples = json_array();
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
+        st = read_sample(job, v, job->first + i, err);
+        if (st == HR_OK) {
+            json_array_append_new(samples, head_sample_json(&v->field, v->sample));
+        }
+    }
+    json_array_append_new(
+        job->fields,
+        json_pack("{s:o, s:s, s:I, s:o, s:b, s:o}", "name", json_out_text(v->field.name), "dtype",
+                  hr_dtype_name(v->field.dtype), "width_bytes", (json_int_t)value_width(&v->field),
+                  "shape", dataset_shape_json(&v->field), "complete",
+                  head_elements(&v->field) <= HEAD_JSON_ELEMENTS, "samples", samples));
+    return st;
+}
+
+static hr_status do_field(head_job *job, field_view *v, hr_error *err) {
+    if (job->json) {
+        return do_json(job, v, err);
+    }
+    if (job->png != NULL) {
+        return v->is_image ? do_images(job, v, err) : HR_OK;
+    }
+    print_title(v);
+    const bool show = v->is_image && !job->numbers && terminal_shows_images(&job->term);
+    return show ? do_images(job, v, err) : show_numbers(job, v, err);
+}
+
+static hr_status open_field(head_job *job, uint32_t index, field_view *v, hr_error *err) {
+    const uint64_t budget = job->budget_bytes != 0 ? job->budget_bytes : hr_default_budget();
+    const hr_status st = hr_dataset_field(job->ds, index, &v->field, err);
+    if (st != HR_OK) {
+        return st;
+    }
+    v->index = index;
+    v->sample_bytes = hr_dataset_sample_bytes(job->ds, index);
+    v->is_image = image_layout_of(&v->field, &v->layout);
+    if (v->sample_bytes > budget) {
+        fail(err, HR_ERR_BUDGET, "");
+        snprintf(err->message, sizeof err->message,
+                 "one sample of the field %s takes %s, the budget is %s; name other fields, or "
+                 "give a larger --budget",
+                 v->field.name, sizes_bytes(v->sample_bytes).text, sizes_bytes(budget).text);
+        return HR_ERR_BUDGET;
+    }
+    v->sample = malloc(v->sample_bytes + 1);
+    return v->sample != NULL ? HR_OK : fail(err, HR_ERR_NO_MEMORY, "not enough memory");
+}
+
+static hr_status do_index(head_job *job, uint32_t index, hr_error *err) {
+    field_view v = {.sample = NULL};
+    hr_status st = open_field(job, index, &v, err);
+    if (st == HR_OK) {
+        st = do_field(job, &v, err);
+    }
+    free(v.sample);
+    return st;
+}
+
+static hr_status do_fields(head_job *job, hr_error *err) {
+    const uint32_t n = job->num_names > 0 ? job->num_names : hr_dataset_num_fields(job->ds);
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; st == HR_OK && i < n; i++) {
+        uint32_t index = i;
+        if (job->num_names > 0) {
+            st = hr_dataset_find_field(job->ds, job->names[i], &index, err);
+        }
+        if (st == HR_OK) {
+            st = do_index(job, index, err);
+        }
+    }
+    return st;
+}
+
+/* Before anything is shown: which samples, and whether --png can be. */
+static bool check(head_job *job) {
+    const uint64_t total = hr_dataset_num_samples(job->ds);
+    uint32_t images = 0;
+    if (job->first > total) {
+        report_failure("head", "there is no sample %" PRIu64 ": the data set has %" PRIu64,
+                       job->first, total);
+        return false;
+    }
+    if (job->count > total - job->first) {
+        job->count = (uint32_t)(total - job->first);
+    }
+    for (uint32_t i = 0; i < hr_dataset_num_fields(job->ds); i++) {
+        hr_field field;
+        image_layout layout;
+        bool asked = job->num_names == 0;
+        if (hr_dataset_field(job->ds, i, &field, NULL) != HR_OK) {
+            continue;
+        }
+        for (uint32_t k = 0; k < job->num_names; k++) {
+            asked |= strcmp(job->names[k], field.name) == 0;
+        }
+        images += asked && image_layout_of(&field, &layout);
+    }
+    if (job->png != NULL && (images == 0 || job->count == 0)) {
+        report_failure("head", "there are no images: fields of uint8 or floats, of shape (H, W), "
+                               "(H, W, C) or (C, H, W) with 1, 3 or 4 channels");
+        return false;
+    }
+    if (job->png != NULL && is_one_file(job->png) && images > 1) {
+        report_failure("head",
+                       "%" PRIu32 " fields are images; name one with --fields, or a "
+                       "folder with --png",
+                       images);
+        return false;
+    }
+    return true;
+}
+
+static int print_json(head_job *job) {
+    return json_out_print("head",
+                          json_pack("{s:o, s:o, s:o, s:o, s:o, s:O}", "file",
+                                    json_out_text(hr_dataset_path(job->ds)), "files",
+                                    dataset_files_json(job->ds), "total",
+                                    json_out_uint(hr_dataset_num_samples(job->ds)), "first",
+                                    json_out_uint(job->first), "count", json_integer(job->count),
+                                    "fields", job->fields),
+                          JSON_OUT_EXACT);
+}
+
+static int run_job(head_job *job) {
+    hr_error err = {.message = ""};
+    if (!check(job)) {
+        return EXIT_FAILED;
+    }
+    job->term = terminal_look();
+    job->fields = json_array();
+    const hr_status st = do_fields(job, &err);
+    int code = st == HR_OK ? EXIT_DONE : report_status("head", st, &err);
+    if (st == HR_OK && job->json) {
+        code = print_json(job);
+    } else if (st == HR_OK && job->png != NULL) {
+        printf("%s: %" PRIu32 " image%s\n", job->png,
+               is_one_file(job->png) ? job->count : job->num_pngs, job->count == 1 ? "" : "s");
+    }
+    json_decref(job->fields);
+    return code;
+}
+
+int cmd_head(int argc, char **argv) {
+    const options o = {"head", argc, argv, table, ":n:h"};
+    head_job job = {.count = 5};
+    if (!take_arguments(&o, &job)) {
+        return EXIT_USAGE;
+    }
+    if (job.help) {
+        fputs(help, stdout);
+        return EXIT_DONE;
+    }
+    int code = EXIT_FAILED;
+    job.ds = dataset_open_or_report("head", &job.files, job.budget_bytes, &code);
+    if (job.ds != NULL) {
+        code = run_job(&job);
+        hr_dataset_close(job.ds);
+    }
+    return code;
+}
