@@ -149,6 +149,12 @@ hr_status hr_bench(hr_dataset *ds, const hr_bench_options *opts, hr_bench_result
                                     "hr_bench_result", err);
     if (st == HR_OK)
         st = options_resolve(opts, &b.o, err);
+    if (st == HR_OK && ds->footer.schema.num_variable > 0)
+        return hr__error_set(
+            err, HR_ERR_UNSUPPORTED,
+            "%s: it has values of variable length, which are not measured; time an "
+            "epoch (headrace epoch) instead",
+            hr__dataset_name(ds));
     if (st != HR_OK)
         return st;
     st = bench_run(&b, e);

@@ -2,6 +2,7 @@
  * What a consumer sees of a batch it holds. Nothing here takes a lock: a held batch belongs to the
  * consumer.
  */
+#include "batch_values.h"
 #include "error.h"
 #include "loader.h"
 
@@ -38,8 +39,17 @@ void *hr_batch_data(const hr_batch *b, uint32_t field) {
     if (field >= c->num_fields || b->loader->pid != getpid())
         return NULL;
     const struct hr__finished_field *f = c->finish.fields;
+    if (f != NULL && f[field].packs)
+        return b->out + f[field].out_off + hr__values_offsets_bytes(c->local_batch_samples);
     return f != NULL && f[field].writes ? fields_base(b, true) + f[field].out_off
                                         : fields_base(b, false) + c->field_offs[field];
+}
+
+const int64_t *hr_batch_offsets(const hr_batch *b, uint32_t field) {
+    const struct hr__loader_config *c = &b->loader->config;
+    if (field >= c->num_fields || b->loader->pid != getpid() || c->value_capacities[field] == 0)
+        return NULL;
+    return (const int64_t *)(const void *)(b->out + c->finish.fields[field].out_off);
 }
 
 void *hr_batch_data_by_name(const hr_batch *b, const char *name) {

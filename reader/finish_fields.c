@@ -4,6 +4,7 @@
  */
 #include "finish_fields.h"
 
+#include "batch_values.h"
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
@@ -172,6 +173,11 @@ static hr_status field_make(const hr_dataset *ds, uint32_t field, const hr_finis
     const struct hr__schema_field *f = &ds->footer.schema.fields[field];
     struct hr__finish *plan = &out->plan;
     hr_status st;
+    if (hr__dtype_is_variable(f->dtype))
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "field %s has values of variable length, which cannot be finished; "
+                             "leave it out of finish",
+                             f->name);
     if (o->dtype != 0 && o->dtype != f->dtype) {
         plan->to = o->dtype;
         plan->to_bytes = hr_dtype_bytes(o->dtype);
@@ -237,15 +243,20 @@ done:
 }
 
 /* Where each field lies in an output slot. */
-static hr_status lay_out(const hr_dataset *ds, const uint32_t *fields, uint32_t num_fields,
+static hr_status lay_out(const hr_dataset *ds, const uint32_t *fields,
+                         const uint64_t *value_capacities, uint32_t num_fields,
                          uint32_t local_batch_samples, struct hr__finished_fields *out,
                          hr_error *err) {
     for (uint32_t i = 0; i < num_fields; i++) {
         struct hr__finished_field *f = &out->fields[i];
         uint64_t bytes = 0;
         bool fits = hr__mul_u64(f->plan.sample_elements, f->plan.to_bytes, &f->sample_bytes) &&
-                    hr__mul_u64(f->sample_bytes, local_batch_samples, &bytes) &&
-                    bytes <= UINT64_MAX / 4 && out->out_bytes <= UINT64_MAX / 4;
+                    hr__mul_u64(f->sample_bytes, local_batch_samples, &bytes);
+        f->packs = value_capacities[i] > 0;
+        f->writes |= f->packs;
+        if (f->packs)
+            bytes = hr__values_out_bytes(local_batch_samples, value_capacities[i]);
+        fits = fits && bytes <= UINT64_MAX / 4 && out->out_bytes <= UINT64_MAX / 4;
         if (!fits)
             return hr__error_set(err, HR_ERR_BUDGET,
                                  "a batch of %u samples of field %s as %s does not fit any memory; "
@@ -278,14 +289,16 @@ static hr_status entry_copy(const hr_loader_options *opts, uint32_t i, hr_finish
 }
 
 hr_status hr__finished_fields_make(const hr_dataset *ds, const hr_loader_options *opts,
-                                   const uint32_t *fields, uint32_t num_fields,
-                                   uint32_t local_batch_samples, struct hr__finished_fields *out,
-                                   hr_error *err) {
+                                   const uint32_t *fields, const uint64_t *value_capacities,
+                                   uint32_t num_fields, uint32_t local_batch_samples,
+                                   struct hr__finished_fields *out, hr_error *err) {
     hr_status st = HR_OK;
-    bool *taken = NULL;
-    if (opts->num_finish == 0)
+    bool *taken = NULL, packs = false;
+    for (uint32_t i = 0; i < num_fields; i++)
+        packs |= value_capacities[i] > 0;
+    if (opts->num_finish == 0 && !packs)
         return HR_OK;
-    if (opts->finish == NULL)
+    if (opts->finish == NULL && opts->num_finish > 0)
         return hr__error_set(err, HR_ERR_INVALID, "num_finish is %u, but finish is NULL",
                              opts->num_finish);
     out->fields = calloc(num_fields, sizeof(*out->fields));
@@ -301,7 +314,7 @@ hr_status hr__finished_fields_make(const hr_dataset *ds, const hr_loader_options
         HR_TRY(entry_copy(opts, i, &o, err));
         HR_TRY(entry_make(ds, &o, fields, num_fields, taken, out->fields, err));
     }
-    HR_TRY(lay_out(ds, fields, num_fields, local_batch_samples, out, err));
+    HR_TRY(lay_out(ds, fields, value_capacities, num_fields, local_batch_samples, out, err));
 done:
     free(taken);
     return st;

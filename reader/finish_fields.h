@@ -17,6 +17,7 @@ struct hr__finished_field {
     uint64_t out_off;       /* where it begins in an output slot; a multiple of 256 */
     uint64_t sample_bytes;  /* as delivered */
     uint64_t shape[3];      /* of a sample, where plan.to_chw */
+    bool packs;             /* values of variable length, which are put in the order of the rows */
 };
 
 struct hr__finished_fields {
@@ -26,13 +27,14 @@ struct hr__finished_fields {
     bool keeps_rows;                   /* a field is delivered from where its rows were decoded */
 };
 
-/* fields: num_fields schema indices, those that the loader delivers. local_batch_samples rows fit
- * an output slot. HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_UNSUPPORTED (a type that is not in the
- * set), HR_ERR_BUDGET (too large for any memory), HR_ERR_NO_MEMORY. */
+/* fields: num_fields schema indices, those that the loader delivers; value_capacities likewise, 0
+ * for fields of fixed size (batch_values.h). local_batch_samples rows fit an output slot.
+ * HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_UNSUPPORTED (a type that is not in the set),
+ * HR_ERR_BUDGET (too large for any memory), HR_ERR_NO_MEMORY. */
 hr_status hr__finished_fields_make(const hr_dataset *ds, const hr_loader_options *opts,
-                                   const uint32_t *fields, uint32_t num_fields,
-                                   uint32_t local_batch_samples, struct hr__finished_fields *out,
-                                   hr_error *err);
+                                   const uint32_t *fields, const uint64_t *value_capacities,
+                                   uint32_t num_fields, uint32_t local_batch_samples,
+                                   struct hr__finished_fields *out, hr_error *err);
 void hr__finished_fields_free(struct hr__finished_fields *f, uint32_t num_fields);
 
 /* Bytes of all this, for the budget. */

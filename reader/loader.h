@@ -152,6 +152,8 @@ struct hr__worker {
     uint16_t *places; /* of a subset: in the chunk */
     uint32_t *scratch;
     uint64_t *positions;
+    uint64_t *ends;              /* of the values of the field at work; NULL: no field has any */
+    uint8_t **value_rows;        /* and where each goes; NULL: nowhere */
     struct hr__finish_part part; /* being finished */
     struct hr__finish_bad *bad;  /* found in it, one for each field */
     bool timed;                  /* the scatter of the visit being decoded is */
@@ -282,7 +284,8 @@ struct hr_loader {
     int64_t wait_batch_ns, wait_first_ns; /* the second: of them, until the first batch */
     int64_t next_began_ns, next_ended_ns; /* of hr_loader_next(); began 0: nobody is in it */
     uint64_t batches_delivered, samples_delivered;
-    struct hr__trace next_trace; /* of hr_loader_next() */
+    uint64_t values_delivered_bytes; /* of variable length */
+    struct hr__trace next_trace;     /* of hr_loader_next() */
 };
 
 /* What benchmarks and tests open loaders with; zeroed: as hr_loader_open() does. */
@@ -419,8 +422,10 @@ hr_status hr__read_check(const struct hr__worker *w, const struct hr__read *r, i
 hr_status hr__read_extend(struct hr__worker *w, struct hr__read *r, uint64_t n_bytes,
                           hr_error *err);
 
-/* loader_info.c: decoded bytes of a sample, over the fields wanted. */
+/* loader_info.c: decoded bytes of a sample, over the fields wanted of fixed size; and of all that
+ * was delivered. */
 uint64_t hr__wanted_sample_bytes(const struct hr__loader_config *c);
+uint64_t hr__delivered_bytes(const struct hr_loader *l);
 
 /* subset_pieces.c: the first piece of a visit, whose r->item.chunk is the virtual chunk; and the
  * next, false: that was the last. r->item.chunk becomes the chunk to read. */

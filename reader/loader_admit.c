@@ -4,6 +4,7 @@
  */
 #include "loader.h"
 
+#include "batch_values.h"
 #include "clock.h"
 #include "error.h"
 
@@ -113,6 +114,9 @@ static void assign_slot(struct hr_loader *l) {
     const struct hr__loader_config *c = &l->config;
     struct hr__epoch *e = l->admit_epoch;
     struct hr__slot *slot = &l->slots[l->free_slots[--l->num_free_slots]];
+    for (uint32_t i = 0; c->has_values && i < c->num_fields; i++)
+        if (c->value_capacities[i] > 0)
+            hr__values_reset(slot->base + c->field_offs[i]);
     slot->epoch = e;
     e->refs++;
     slot->batch = l->next_assign - e->first_number;

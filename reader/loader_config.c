@@ -3,6 +3,7 @@
  */
 #include "loader_config.h"
 
+#include "batch_values.h"
 #include "checked.h"
 #include "cpu.h"
 #include "dtype.h"
@@ -113,39 +114,62 @@ static hr_status resolve_ranks(const hr_loader_options *o, struct hr__loader_con
     return HR_OK;
 }
 
+/* Bytes of a field in a slot. */
+static hr_status field_bytes(const hr_loader_options *o, struct hr__loader_config *c, uint32_t i,
+                             uint64_t *bytes, hr_error *err) {
+    const struct hr__schema_field *f = &c->ds->footer.schema.fields[c->fields[i]];
+    if (hr__dtype_is_variable(f->dtype)) {
+        const hr_status st =
+            hr__value_capacity(f, o, c->local_batch_samples, &c->value_capacities[i], err);
+        if (st != HR_OK)
+            return st;
+        c->has_values = true;
+        *bytes = hr__values_slot_bytes(c->local_batch_samples, c->value_capacities[i]);
+        return HR_OK;
+    }
+    if (hr__mul_u64(f->sample_bytes, c->local_batch_samples, bytes) && *bytes <= UINT64_MAX / 4)
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_BUDGET,
+                         "a batch of %u samples of field %s does not fit any memory; use a smaller "
+                         "batch",
+                         c->local_batch_samples, f->name);
+}
+
+static hr_status lay_out_field(const hr_loader_options *o, struct hr__loader_config *c, uint32_t i,
+                               hr_error *err) {
+    const struct hr__schema *s = &c->ds->footer.schema;
+    uint64_t bytes = 0;
+    const hr_status st = field_bytes(o, c, i, &bytes, err);
+    if (st != HR_OK)
+        return st;
+    if (c->slot_bytes > UINT64_MAX / 4)
+        return hr__error_set(err, HR_ERR_BUDGET,
+                             "a batch of %u samples does not fit any memory; use a smaller batch",
+                             c->local_batch_samples);
+    if (c->fields[i] == s->block_order[s->num_fields - 1])
+        c->all_fields = true;
+    c->field_offs[i] = c->slot_bytes;
+    c->slot_bytes += hr__round_up(bytes, FIELD_ALIGN_BYTES);
+    return HR_OK;
+}
+
 static hr_status resolve_fields(const hr_loader_options *o, struct hr__loader_config *c,
                                 hr_error *err) {
-    const struct hr__schema *s = &c->ds->footer.schema;
-    c->num_fields = o->num_fields != 0 ? o->num_fields : s->num_fields;
+    c->num_fields = o->num_fields != 0 ? o->num_fields : c->ds->footer.schema.num_fields;
     c->fields = calloc(c->num_fields, sizeof(*c->fields));
     c->field_offs = calloc(c->num_fields, sizeof(*c->field_offs));
-    if (c->fields == NULL || c->field_offs == NULL)
+    c->value_capacities = calloc(c->num_fields, sizeof(*c->value_capacities));
+    if (c->fields == NULL || c->field_offs == NULL || c->value_capacities == NULL)
         return hr__error_no_memory(err, c->num_fields * sizeof(*c->field_offs), "a loader");
     for (uint32_t i = 0; i < c->num_fields; i++) {
         c->fields[i] = i;
         hr_status st = HR_OK;
         if (o->num_fields != 0)
             st = hr_dataset_find_field(c->ds, o->fields[i], &c->fields[i], err);
+        if (st == HR_OK)
+            st = lay_out_field(o, c, i, err);
         if (st != HR_OK)
             return st;
-        const struct hr__schema_field *f = &s->fields[c->fields[i]];
-        if (hr__dtype_is_variable(f->dtype))
-            return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                                 "field %s has values of variable length, which loaders of this "
-                                 "version cannot deliver; leave it out of the fields",
-                                 f->name);
-        if (c->fields[i] == s->block_order[s->num_fields - 1])
-            c->all_fields = true;
-        uint64_t bytes = 0;
-        bool fits = hr__mul_u64(f->sample_bytes, c->local_batch_samples, &bytes) &&
-                    bytes <= UINT64_MAX / 4 && c->slot_bytes <= UINT64_MAX / 4;
-        if (!fits)
-            return hr__error_set(err, HR_ERR_BUDGET,
-                                 "a batch of %u samples of field %s does not fit any memory; use "
-                                 "a smaller batch",
-                                 c->local_batch_samples, f->name);
-        c->field_offs[i] = c->slot_bytes;
-        c->slot_bytes += hr__round_up(bytes, FIELD_ALIGN_BYTES);
     }
     c->slot_bytes = hr__max_u64(c->slot_bytes, FIELD_ALIGN_BYTES);
     return HR_OK;
@@ -196,6 +220,10 @@ static hr_status resolve_device(const hr_loader_options *o, struct hr__loader_co
     c->num_outs = c->max_held_batches + (c->host_finishes ? OUTS_AHEAD : 0);
     if (c->device == HR_DEVICE_HOST)
         return HR_OK;
+    if (c->has_values)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "a field has values of variable length, which are not brought to a "
+                             "GPU; leave it out of the fields");
     uint32_t slots = o->device_slots;
     if (slots == 1)
         return hr__error_set(err, HR_ERR_INVALID,
@@ -241,6 +269,7 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_
         .batch_samples = o->batch_samples,
         .window_visits = o->window_visits,
         .sample_bytes = f->schema.sample_bytes,
+        .least_chunk_bytes = f->schema.num_variable > 0 ? HR__VARIABLE_CHUNK_BYTES : 0,
         .seed = o->seed,
         .drop_last = (o->flags & HR_LOADER_DROP_LAST) != 0,
         .pad_last = (o->flags & HR_LOADER_PAD_LAST) != 0};
@@ -249,8 +278,8 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_
     HR_TRY(resolve_subset(o, out, err));
     HR_TRY(resolve_ranks(o, out, err));
     HR_TRY(resolve_fields(o, out, err));
-    HR_TRY(hr__finished_fields_make(ds, o, out->fields, out->num_fields, out->local_batch_samples,
-                                    &out->finish, err));
+    HR_TRY(hr__finished_fields_make(ds, o, out->fields, out->value_capacities, out->num_fields,
+                                    out->local_batch_samples, &out->finish, err));
     out->numa_off = (o->flags & HR_LOADER_NUMA_OFF) != 0;
     HR_TRY(resolve_device(o, out, err));
     out->trace_events = o->trace_events;
@@ -271,6 +300,7 @@ void hr__loader_config_free(struct hr__loader_config *c) {
     hr__finished_fields_free(&c->finish, c->num_fields);
     free(c->fields);
     free(c->field_offs);
+    free(c->value_capacities);
     free(c->upload.fields);
     hr_subset_free(c->subset);
     *c = (struct hr__loader_config){0};

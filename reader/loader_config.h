@@ -17,6 +17,8 @@
  */
 #define HR__WORKER_SAMPLE_BYTES (16u + 2u + 2u + 4u + 8u)
 #define HR__WORKER_PLACE_BYTES  2u /* of a subset, besides */
+/* Of values of variable length: where each ends, and where it goes. */
+#define HR__WORKER_VALUE_BYTES 16u
 
 struct hr__loader_config {
     hr_dataset *ds;
@@ -24,8 +26,11 @@ struct hr__loader_config {
     struct hr__order_params order_params;
     uint64_t num_samples, num_chunks; /* of the order: those of the subset, where there is one */
     uint32_t num_fields;
-    uint32_t *fields;                   /* num_fields schema indices, in the consumer's order */
-    uint64_t *field_offs;               /* where each begins in a slot; multiples of 256 */
+    uint32_t *fields;           /* num_fields schema indices, in the consumer's order */
+    uint64_t *field_offs;       /* where each begins in a slot; multiples of 256 */
+    uint64_t *value_capacities; /* bytes of a batch's values of variable length; 0: the field
+                                 * is of fixed size (batch_values.h) */
+    bool has_values;            /* one of them is not 0 */
     uint32_t first_stream, num_streams; /* those of this rank */
     uint32_t stream_batch_samples;      /* B_s */
     uint64_t stream_batch_reciprocal;   /* 2^64 / B_s, rounded up; 0 where B_s is 1 */

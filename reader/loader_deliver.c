@@ -46,6 +46,9 @@ static hr_status deliver(struct hr_loader *l, hr_batch **out) {
     l->num_held++;
     l->batches_delivered++;
     l->samples_delivered += b->num_samples;
+    for (uint32_t i = 0; l->config.has_values && i < l->config.num_fields; i++)
+        if (l->config.value_capacities[i] > 0)
+            l->values_delivered_bytes += (uint64_t)hr_batch_offsets(b, i)[b->num_samples];
     hr__bad_count(l, b);
     *out = b;
     return HR_OK;

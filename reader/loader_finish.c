@@ -5,6 +5,7 @@
  */
 #include "loader.h"
 
+#include "batch_values.h"
 #include "checked.h"
 #include "clock.h"
 
@@ -14,7 +15,9 @@ uint32_t hr__finish_part_rows(const struct hr__loader_config *c) {
     uint64_t row_bytes = 1;
     for (uint32_t i = 0; c->host_finishes && i < c->num_fields; i++) {
         const struct hr__finished_field *f = &c->finish.fields[i];
-        if (f->writes || f->plan.check_finite)
+        if (f->packs)
+            row_bytes += 2 * c->value_capacities[i] / c->local_batch_samples;
+        else if (f->writes || f->plan.check_finite)
             row_bytes += f->plan.sample_elements * f->plan.from_bytes;
         if (f->writes)
             row_bytes += f->sample_bytes;
@@ -60,6 +63,11 @@ static void finish_field(const struct hr__worker *w, uint32_t field, struct hr__
     const struct hr__loader_config *c = &w->loader->config;
     const struct hr__finished_field *f = &c->finish.fields[field];
     const struct hr__finish_part *part = &w->part;
+    if (f->packs) {
+        hr__values_pack(part->batch->slot->base + c->field_offs[field], c->local_batch_samples,
+                        part->first_row, part->num_rows, part->batch->out + f->out_off);
+        return;
+    }
     const uint64_t stored_bytes = f->plan.sample_elements * f->plan.from_bytes;
     const uint8_t *src =
         part->batch->slot->base + c->field_offs[field] + part->first_row * stored_bytes;

@@ -50,6 +50,10 @@ uint64_t hr__wanted_sample_bytes(const struct hr__loader_config *c) {
     return n;
 }
 
+uint64_t hr__delivered_bytes(const struct hr_loader *l) {
+    return l->samples_delivered * hr__wanted_sample_bytes(&l->config) + l->values_delivered_bytes;
+}
+
 hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
     const struct hr__loader_config *c = &l->config;
     hr_status st = hr__result_check(out, offsetof(hr_loader_info, num_streams), sizeof(*out),
@@ -77,7 +81,7 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
         .inflation = hr__order_inflation(l->order),
         .batches_delivered = l->batches_delivered,
         .samples_delivered = l->samples_delivered,
-        .delivered_bytes = l->samples_delivered * hr__wanted_sample_bytes(c),
+        .delivered_bytes = hr__delivered_bytes(l),
         .wait_batch_ns = l->wait_batch_ns,
         .first_batch_ns = l->first_batch_ns,
         .num_read_threads = l->io.num_read_threads,
@@ -102,13 +106,18 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
 
 static void block_range(const struct hr__chunk_view *v, const struct hr__schema *schema,
                         uint32_t field, uint64_t *begin, uint64_t *end) {
-    uint32_t first, count;
-    hr__chunk_view_block(v, schema, field, &first, &count, begin);
-    *end = *begin;
-    for (uint32_t i = 0; i < count; i++) {
-        struct hr__frame frame;
-        hr__chunk_view_frame(v, first + i, *end, &frame);
-        *end += frame.stored_bytes;
+    const uint32_t last = hr__last_part(&schema->fields[field]);
+    for (uint32_t part = last;; part--) {
+        uint32_t first, count;
+        hr__chunk_view_part(v, field, part, &first, &count, end);
+        *begin = part == last ? *end : *begin;
+        for (uint32_t i = 0; i < count; i++) {
+            struct hr__frame frame;
+            hr__chunk_view_frame(v, first + i, *end, &frame);
+            *end += frame.stored_bytes;
+        }
+        if (part == 0)
+            break;
     }
 }
 

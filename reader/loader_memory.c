@@ -4,6 +4,7 @@
  */
 #include "loader_config.h"
 
+#include "batch_values.h"
 #include "checked.h"
 #include "default_budget.h"
 #include "error.h"
@@ -84,7 +85,8 @@ uint64_t hr__loader_ring_bytes(const struct hr__loader_config *c) {
 }
 
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
-    uint64_t sample = HR__WORKER_SAMPLE_BYTES + (c->subset != NULL ? HR__WORKER_PLACE_BYTES : 0);
+    uint64_t sample = HR__WORKER_SAMPLE_BYTES + (c->subset != NULL ? HR__WORKER_PLACE_BYTES : 0) +
+                      (c->has_values ? HR__WORKER_VALUE_BYTES : 0);
     uint64_t per_worker = HR__WORKER_SCRATCH_BYTES + hr__loader_filtered_bytes(c->ds) +
                           (uint64_t)c->order_params.samples_per_chunk * sample;
     return buffer_bytes(1, hr__loader_ring_bytes(c)) + outs_bytes(c) +
@@ -177,18 +179,20 @@ static bool shrink(struct hr__loader_config *c, const struct hr__order *order, u
 static hr_status refuse(const struct hr__loader_config *c, uint64_t needed, hr_error *err) {
     uint32_t window = hr__loader_largest_window(c);
     uint64_t enough = hr__max_u64(needed, hr__loader_smallest_reopen_bytes(c, needed));
-    char advice[96] = "no window works with this batch", traced[64] = "";
+    char advice[96] = "no window works with this batch", traced[64] = "", values[224] = "";
     if (window > 0)
         snprintf(advice, sizeof(advice), "or use a window of at most %u", window);
     if (c->trace_events > 0)
         snprintf(traced, sizeof(traced), " (%.1f MiB of it for trace_events)",
                  (double)trace_bytes(c) / 1048576.0);
+    hr__values_advice(c->ds, c->fields, c->value_capacities, c->num_fields, c->local_batch_samples,
+                      values, sizeof(values));
     return hr__error_set(err, HR_ERR_BUDGET,
                          "the budget of %.1f MiB is too small: batches of %u samples with a window "
-                         "of %u visits need %.1f MiB%s; give that much, %s",
+                         "of %u visits need %.1f MiB%s; give that much, %s%s",
                          (double)c->budget_bytes / 1048576.0, c->order_params.batch_samples,
                          c->order_params.window_visits, (double)enough / 1048576.0 + 0.05, traced,
-                         advice);
+                         advice, values);
 }
 
 hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__order *order,

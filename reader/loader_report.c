@@ -76,7 +76,7 @@ static int64_t add_consumer(struct hr_loader *l, int64_t now_ns, hr_loader_repor
     r->elapsed_ns = (over ? l->next_ended_ns : now_ns) - l->opened_ns;
     r->first_batch_ns = l->first_batch_ns;
     r->batches_delivered = l->batches_delivered;
-    r->delivered_bytes = l->samples_delivered * hr__wanted_sample_bytes(&l->config);
+    r->delivered_bytes = hr__delivered_bytes(l);
     pthread_mutex_unlock(&l->lock);
     r->wait_batch_ns = wait_ns < r->elapsed_ns ? wait_ns : r->elapsed_ns;
     return first_ns;

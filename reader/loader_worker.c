@@ -36,6 +36,12 @@ static hr_status tables_make(struct hr__worker *w, hr_error *err) {
     w->bad = calloc(w->loader->config.num_fields, sizeof(*w->bad));
     if (w->loader->config.subset != NULL)
         w->places = calloc(samples, sizeof(*w->places));
+    if (w->loader->config.has_values) {
+        w->ends = calloc(samples, sizeof(*w->ends));
+        w->value_rows = calloc(samples, sizeof(*w->value_rows));
+        if (w->ends == NULL || w->value_rows == NULL)
+            return hr__error_no_memory(err, samples * HR__WORKER_VALUE_BYTES, "a worker");
+    }
     if (w->targets == NULL || w->picks == NULL || w->samples == NULL || w->scratch == NULL ||
         w->positions == NULL || w->bad == NULL ||
         (w->loader->config.subset != NULL && w->places == NULL))
@@ -91,6 +97,8 @@ void hr__worker_close(struct hr__worker *w) {
     free(w->places);
     free(w->scratch);
     free(w->positions);
+    free(w->ends);
+    free(w->value_rows);
     free(w->bad);
 }
 

@@ -33,6 +33,7 @@ struct hr__order_params {
     uint32_t window_visits; /* W, of all streams together; num_streams divides it; 0: default;
                              * ignored for the sequential order */
     uint64_t sample_bytes;  /* decoded, over all fields of the data set: for the default window */
+    uint64_t least_chunk_bytes; /* what a chunk counts with at least, for the same */
     uint64_t seed;
     bool drop_last; /* leave out a short last batch; always so for several streams without pad_last
                      */

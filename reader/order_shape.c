@@ -40,7 +40,8 @@ uint32_t hr__order_default_window(const struct hr__order_params *params) {
         return params->num_streams;
     const uint32_t batch = (uint32_t)hr__max_u64(params->batch_samples / streams, 1);
     const uint64_t visits = hr__order_stream_visits(count_chunks(params), params->num_streams, 0);
-    const uint64_t chunk_bytes = hr__max_u64(1, S * params->sample_bytes);
+    const uint64_t chunk_bytes =
+        hr__max_u64(hr__max_u64(1, params->least_chunk_bytes), S * params->sample_bytes);
     const uint64_t lane = hr__ceil_div(S, count_lanes((uint32_t)S, batch));
     uint64_t window = hr__max_u64(batch, lane);
     window = hr__max_u64(window, 64 * MIB / chunk_bytes / streams);

@@ -4,7 +4,7 @@
  * stays in the cache and scattered from there, or decoded straight into the batch where it is one
  * row or a run of rows. The byte shuffle is undone on the way to the batch, other filters before.
  */
-#include "loader.h"
+#include "visit.h"
 
 #include "bytes.h"
 #include "checked.h"
@@ -18,15 +18,6 @@
 #define SMALL_ROW_BYTES 1024u
 #define GROUP_BYTES     (512u << 10) /* half of the scratch; it should stay in the L2 cache */
 #define FEW_FOR_FRAME   2u           /* samples: at random, one frame in seven holds none */
-
-/* What is decoded now. */
-struct visit {
-    struct hr__worker *w;
-    struct hr__read *r;
-    const uint8_t *bytes;
-    struct hr__chunk_view view;
-    uint32_t first_sample, end_sample; /* all targets are of samples of the chunk within these */
-};
 
 struct field_plan {
     uint32_t field;
@@ -47,28 +38,21 @@ static bool is_run(const struct hr__row_group *g) {
     return true;
 }
 
-static hr_status decode_to(struct visit *v, const struct hr__frame *frame, uint8_t *dst,
+static hr_status decode_to(struct hr__visit *v, const struct hr__frame *frame, uint8_t *dst,
                            hr_error *err) {
     return hr__frame_decode(&v->w->decoder, frame, v->bytes + frame->off,
                             hr__dataset_features(v->w->loader->ds, &v->r->at), dst, err);
 }
 
-/* The frames of a field's block, one after the other. */
-struct frames {
-    const struct visit *v;
-    uint32_t next, end;
-    uint64_t off;
-};
-
-static struct frames frames_of(const struct visit *v, const struct field_plan *f) {
-    struct frames out = {.v = v};
-    hr__chunk_view_block(&v->view, &v->w->loader->ds->footer.schema, f->field, &out.next, &out.end,
-                         &out.off);
+struct hr__visit_frames hr__visit_frames_of(const struct hr__visit *v, uint32_t field,
+                                            uint32_t part) {
+    struct hr__visit_frames out = {.v = v};
+    hr__chunk_view_part(&v->view, field, part, &out.next, &out.end, &out.off);
     out.end += out.next;
     return out;
 }
 
-static bool frames_next(struct frames *f, struct hr__frame *out) {
+bool hr__visit_frames_next(struct hr__visit_frames *f, struct hr__frame *out) {
     if (f->next == f->end)
         return false;
     hr__chunk_view_frame(&f->v->view, f->next++, f->off, out);
@@ -76,10 +60,18 @@ static bool frames_next(struct frames *f, struct hr__frame *out) {
     return true;
 }
 
-/* Stored bytes of a block, by the share of its samples that are delivered. */
-static void count_wanted(const struct visit *v, uint64_t block_bytes) {
+void hr__visit_count_wanted(const struct hr__visit *v, uint64_t block_bytes) {
     hr__count(&v->w->counters.wanted_bytes,
               block_bytes * v->w->num_targets / v->view.header.num_samples);
+}
+
+hr_status hr__visit_frame_plain(struct hr__visit *v, const struct hr__frame *frame, uint8_t *dst,
+                                hr_error *err) {
+    uint8_t *filtered = hr__filter_is_in_place(frame->filter) ? dst : v->w->filtered;
+    const hr_status st = decode_to(v, frame, filtered, err);
+    if (st == HR_OK)
+        hr__filter_undo(frame, filtered, dst);
+    return st;
 }
 
 /* ---- samples that are larger than a frame ---- */
@@ -93,7 +85,7 @@ static const struct hr__row_target *find_target(const struct hr__worker *w, uint
 
 /* A piece of one sample, which begins `at` bytes into the block; of one that goes nowhere, nothing
  * is decoded. */
-static hr_status piece_to_row(struct visit *v, const struct field_plan *f,
+static hr_status piece_to_row(struct hr__visit *v, const struct field_plan *f,
                               const struct hr__frame *frame, uint64_t at, hr_error *err) {
     const struct hr__row_target *t = find_target(v->w, (uint32_t)(at / f->sample_bytes));
     if (t == NULL)
@@ -106,17 +98,17 @@ static hr_status piece_to_row(struct visit *v, const struct field_plan *f,
     return st;
 }
 
-static hr_status pieces_to_rows(struct visit *v, const struct field_plan *f, hr_error *err) {
-    struct frames frames = frames_of(v, f);
+static hr_status pieces_to_rows(struct hr__visit *v, const struct field_plan *f, hr_error *err) {
+    struct hr__visit_frames frames = hr__visit_frames_of(v, f->field, HR__PART_VALUES);
     struct hr__frame frame;
     uint64_t at = 0, begin = frames.off;
-    while (frames_next(&frames, &frame)) {
+    while (hr__visit_frames_next(&frames, &frame)) {
         hr_status st = piece_to_row(v, f, &frame, at, err);
         if (st != HR_OK)
             return st;
         at += frame.decoded_bytes;
     }
-    count_wanted(v, frames.off - begin);
+    hr__visit_count_wanted(v, frames.off - begin);
     return HR_OK;
 }
 
@@ -130,14 +122,14 @@ static uint32_t left_shuffled(const struct hr__frame *frame) {
 /* How a block's frames are taken: one at a time; or, where rows are small, together, so that their
  * targets need not be sorted by frames, and stores walk through the ring in one direction. Where
  * few samples are wanted, frames that hold none of them are passed over instead. */
-static uint32_t frames_together(const struct visit *v, const struct field_plan *f,
+static uint32_t frames_together(const struct hr__visit *v, const struct field_plan *f,
                                 struct hr__frame *first, uint64_t *block_bytes) {
-    struct frames frames = frames_of(v, f);
+    struct hr__visit_frames frames = hr__visit_frames_of(v, f->field, HR__PART_VALUES);
     struct hr__frame frame;
     bool alike = true;
     const uint32_t num_frames = frames.end - frames.next;
     const uint64_t begin = frames.off;
-    for (uint32_t i = 0; frames_next(&frames, &frame); i++) {
+    for (uint32_t i = 0; hr__visit_frames_next(&frames, &frame); i++) {
         if (i == 0)
             *first = frame;
         alike = alike && left_shuffled(&frame) == left_shuffled(first);
@@ -182,7 +174,7 @@ static void rows_unshuffle_across(const struct hr__row_group *g) {
 }
 
 /* Into scratch, all but the byte shuffle undone. */
-static hr_status frame_decode(struct visit *v, const struct hr__frame *frame, uint8_t *dst,
+static hr_status frame_decode(struct hr__visit *v, const struct hr__frame *frame, uint8_t *dst,
                               hr_error *err) {
     struct hr__worker *w = v->w;
     if (frame->filter == HR__FILTER_NONE || left_shuffled(frame) > 0)
@@ -199,12 +191,12 @@ static hr_status frame_decode(struct visit *v, const struct hr__frame *frame, ui
 }
 
 /* Decodes the next frames, as many as hold the group's samples, into scratch. */
-static hr_status group_decode(struct visit *v, struct frames *frames, struct hr__row_group *g,
-                              hr_error *err) {
+static hr_status group_decode(struct hr__visit *v, struct hr__visit_frames *frames,
+                              struct hr__row_group *g, hr_error *err) {
     size_t done = 0, total = g->num_samples * g->row_bytes;
     struct hr__frame frame;
     g->src = v->w->decoded;
-    while (done < total && frames_next(frames, &frame)) {
+    while (done < total && hr__visit_frames_next(frames, &frame)) {
         hr_status st = frame_decode(v, &frame, v->w->decoded + done, err);
         if (st != HR_OK)
             return st;
@@ -228,8 +220,8 @@ static void group_place(struct hr__worker *w, const struct hr__row_group *g) {
 }
 
 /* One frame of a group of its own, where it need not go through scratch; false: it must. */
-static bool frame_directly(struct visit *v, const struct hr__frame *frame, struct hr__row_group *g,
-                           hr_status *st, hr_error *err) {
+static bool frame_directly(struct hr__visit *v, const struct hr__frame *frame,
+                           struct hr__row_group *g, hr_status *st, hr_error *err) {
     if (frame->filter != HR__FILTER_NONE)
         return false;
     if (is_run(g)) {
@@ -246,23 +238,23 @@ static bool frame_directly(struct visit *v, const struct hr__frame *frame, struc
 }
 
 /* Passes over the frames of samples that no row is wanted of. */
-static void frames_pass(struct frames *frames, size_t n_bytes) {
+static void frames_pass(struct hr__visit_frames *frames, size_t n_bytes) {
     struct hr__frame frame;
-    for (size_t done = 0; done < n_bytes && frames_next(frames, &frame);)
+    for (size_t done = 0; done < n_bytes && hr__visit_frames_next(frames, &frame);)
         done += frame.decoded_bytes;
 }
 
-static hr_status group_to_rows(struct visit *v, struct frames *frames, struct hr__row_group *g,
-                               hr_error *err) {
+static hr_status group_to_rows(struct hr__visit *v, struct hr__visit_frames *frames,
+                               struct hr__row_group *g, hr_error *err) {
     hr_status st = HR_OK;
     if (g->num_picks == 0) {
         frames_pass(frames, g->num_samples * g->row_bytes);
         return HR_OK;
     }
     if (g->num_samples <= g->frame_samples) {
-        struct frames peek = *frames;
+        struct hr__visit_frames peek = *frames;
         struct hr__frame frame;
-        if (frames_next(&peek, &frame) && frame_directly(v, &frame, g, &st, err)) {
+        if (hr__visit_frames_next(&peek, &frame) && frame_directly(v, &frame, g, &st, err)) {
             *frames = peek;
             return st;
         }
@@ -274,7 +266,7 @@ static hr_status group_to_rows(struct visit *v, struct frames *frames, struct hr
     return HR_OK;
 }
 
-static hr_status frames_to_rows(struct visit *v, const struct field_plan *f, hr_error *err) {
+static hr_status frames_to_rows(struct hr__visit *v, const struct field_plan *f, hr_error *err) {
     struct hr__worker *w = v->w;
     struct hr__frame first = {0};
     uint64_t block_bytes;
@@ -290,14 +282,14 @@ static hr_status frames_to_rows(struct visit *v, const struct field_plan *f, hr_
                                                v->view.header.num_samples);
     uint32_t left = end - g.first_sample;
     const uint32_t num_groups = (left + group_samples - 1) / group_samples;
-    struct frames frames = frames_of(v, f);
+    struct hr__visit_frames frames = hr__visit_frames_of(v, f->field, HR__PART_VALUES);
     frames_pass(&frames, g.first_sample * g.row_bytes);
     if (num_groups > 1)
         pick_by_group(w, g.first_sample, group_samples, num_groups);
     for (uint32_t i = 0, picked = 0; i < num_groups; i++) {
-        struct frames peek = frames;
+        struct hr__visit_frames peek = frames;
         struct hr__frame frame;
-        if (frames_next(&peek, &frame))
+        if (hr__visit_frames_next(&peek, &frame))
             g.element_bytes = left_shuffled(&frame);
         g.num_samples = left < group_samples ? left : group_samples;
         if (num_groups > 1) {
@@ -311,11 +303,11 @@ static hr_status frames_to_rows(struct visit *v, const struct field_plan *f, hr_
         g.first_sample += g.num_samples;
         left -= g.num_samples;
     }
-    count_wanted(v, block_bytes);
+    hr__visit_count_wanted(v, block_bytes);
     return HR_OK;
 }
 
-static hr_status field_to_rows(struct visit *v, const struct field_plan *f, hr_error *err) {
+static hr_status field_to_rows(struct hr__visit *v, const struct field_plan *f, hr_error *err) {
     hr_status st = f->sample_bytes > HR__MAX_FRAME_BYTES ? pieces_to_rows(v, f, err)
                                                          : frames_to_rows(v, f, err);
     return hr__dataset_blame(v->w->loader->ds, v->r->item.chunk, f->field, st, err);
@@ -328,24 +320,26 @@ static struct field_plan plan_field(const struct hr__loader_config *c, uint32_t 
 }
 
 /* Where the last frame wanted ends, from the start of the chunk. */
-static uint64_t wanted_bytes(const struct visit *v) {
+static uint64_t wanted_bytes(const struct hr__visit *v) {
     const struct hr__loader_config *c = &v->w->loader->config;
     uint64_t end = v->view.header.header_bytes;
     for (uint32_t i = 0; i < c->num_fields; i++) {
-        uint32_t first, count;
-        uint64_t off;
-        hr__chunk_view_block(&v->view, &c->ds->footer.schema, c->fields[i], &first, &count, &off);
-        for (uint32_t k = 0; k < count; k++) {
+        const uint32_t field = c->fields[i];
+        for (uint32_t part = hr__last_part(&c->ds->footer.schema.fields[field]);; part--) {
+            struct hr__visit_frames frames = hr__visit_frames_of(v, field, part);
             struct hr__frame frame;
-            hr__chunk_view_frame(&v->view, first + k, off, &frame);
-            off += frame.stored_bytes;
+            const bool some = frames.next < frames.end;
+            while (hr__visit_frames_next(&frames, &frame))
+                continue;
+            end = some ? hr__max_u64(end, frames.off) : end;
+            if (part == 0)
+                break;
         }
-        end = count > 0 && off > end ? off : end;
     }
     return end;
 }
 
-static hr_status header_check(struct visit *v, hr_error *err) {
+static hr_status header_check(struct hr__visit *v, hr_error *err) {
     hr_dataset *ds = v->w->loader->ds;
     uint32_t header_bytes = hr__chunk_header_peek(v->bytes, (size_t)v->r->n_bytes);
     uint64_t stored_bytes = (uint64_t)v->r->at.entry.pages * HR__PAGE_BYTES;
@@ -362,7 +356,7 @@ static hr_status header_check(struct visit *v, hr_error *err) {
 }
 
 /* Padding that came along is checked: a flipped bit there is damage too. */
-static hr_status padding_check(struct visit *v, hr_error *err) {
+static hr_status padding_check(struct hr__visit *v, hr_error *err) {
     uint64_t end = v->view.header.chunk_bytes;
     if (v->r->n_bytes <= end || hr__is_zero(v->bytes + end, (size_t)(v->r->n_bytes - end)))
         return HR_OK;
@@ -373,7 +367,7 @@ static hr_status padding_check(struct visit *v, hr_error *err) {
 }
 
 hr_status hr__visit_decode(struct hr__worker *w, struct hr__read *r, hr_error *err) {
-    struct visit v = {.w = w, .r = r, .bytes = r->buf + r->skip};
+    struct hr__visit v = {.w = w, .r = r, .bytes = r->buf + r->skip};
     const struct hr__loader_config *c = &w->loader->config;
     hr_status st;
     HR_TRY(header_check(&v, err));
@@ -386,7 +380,9 @@ hr_status hr__visit_decode(struct hr__worker *w, struct hr__read *r, hr_error *e
     }
     for (uint32_t i = 0; i < c->num_fields; i++) {
         struct field_plan f = plan_field(c, i);
-        if (f.sample_bytes > 0)
+        if (c->value_capacities[i] > 0)
+            HR_TRY(hr__visit_values(&v, i, err));
+        else if (f.sample_bytes > 0)
             HR_TRY(field_to_rows(&v, &f, err));
     }
 done:

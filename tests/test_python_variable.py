@@ -1,5 +1,6 @@
 """Fields of variable length in Python: texts, bytes, sequences of numbers."""
 
+import json
 import pickle
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 np = pytest.importorskip("numpy", minversion="1.24")
 
 import decoder  # noqa: E402
+from headrace_command import headrace  # noqa: E402
 from python_package import hr  # noqa: E402
 
 COUNT = 2000
@@ -169,3 +171,87 @@ def test_export__of_different_lengths__says_what_to_do(data, tmp_path):
         hr.export(data, tmp_path / "out")
     hr.export(data, tmp_path / "out", fields=["y"])
     assert np.load(tmp_path / "out" / "y.npy").tolist() == list(range(COUNT))
+
+
+def rows(batch):
+    return {name: repr(batch[name].tolist()) for name in batch}
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True, "seed": 3}, {"shuffle": True, "last": "pad", "threads": 1}],
+                         ids=["sequential", "shuffled", "padded"])
+def test_loader__each_batch__has_its_samples(data, options):
+    seen = set()
+    for batch in data.loader(batch=64, epochs=1, **options):
+        assert [*batch] == list(FIELDS)
+        for row, i in enumerate(batch["y"].tolist()):
+            for name in ("t", "b", "s", "h"):
+                same(batch[name][row], sample(i)[name])
+            seen.add(i)
+        assert batch["s"].values.dtype == np.int32 and batch["s"].offsets[0] == 0
+        assert batch["s"].offsets[-1] == len(batch["s"].values)
+    assert seen == set(range(COUNT))
+
+
+def test_batch__kept_beyond_its_loop__stays_as_it_is(data):
+    loader = data.loader(batch=100, fields=["t", "s", "y"], held=3)
+    loop = iter(loader)
+    first = next(loop)
+    kept, copied = first["s"], first.copy()
+    with pytest.raises(BufferError, match="'s'"):
+        first.release()
+    del first
+    next(loop)
+    del loop
+    loader.close()
+    for i in range(100):
+        same(kept[i], sample(i)["s"])
+        same(copied["s"][i], sample(i)["s"])
+        assert copied["t"][i] == sample(i)["t"]
+
+
+def test_batch__not_writable__its_values_are_not(data):
+    batch = next(iter(data.loader(batch=10, writable=False)))
+    with pytest.raises(ValueError, match="read-only"):
+        batch["s"].values[0] = 1
+    batch = next(iter(data.loader(batch=10)))
+    batch["s"].values[:] = 7
+    assert batch["s"][3].tolist() == [7, 7, 7]
+
+
+def test_loader__resumed__goes_on(data):
+    loader = data.loader(batch=50, shuffle=True, seed=1, epochs=1)
+    wanted = [rows(batch) for batch in loader]
+    loader = data.loader(batch=50, shuffle=True, seed=1, epochs=1)
+    loop = iter(loader)
+    first = [rows(next(loop)) for _ in range(7)]
+    again = data.loader(batch=50, shuffle=True, seed=1, epochs=1, resume=loader.state())
+    assert first + [rows(batch) for batch in again] == wanted
+
+
+def test_loader__a_batch_of_more_than_max_bytes__is_an_error_that_says_so(data):
+    loop = iter(data.loader(batch=64, fields=["b"], max_bytes=5000))
+    with pytest.raises(hr.BudgetError, match=r"the values of field b of its 64 samples .* max_value_bytes"):
+        list(loop)
+    assert sum(len(batch["b"]) for batch in data.loader(batch=64, fields=["b"], max_bytes="13K", epochs=1)) == COUNT
+
+
+@pytest.mark.parametrize("adapter", ["torch", "jax", "tensorflow"])
+def test_adapter__of_different_lengths__is_refused_with_words(data, adapter):
+    pytest.importorskip(adapter)
+    with pytest.raises(hr.UnsupportedError, match="field 't' has values of different lengths"):
+        getattr(hr, adapter)(data, batch=64)
+
+
+def test_commands__of_the_file__cope_or_say_why(path):
+    done = headrace("epoch", path, "--batch", 64, "--shuffle", "--max-bytes", "64K", "--json")
+    figures = json.loads(done.stdout)
+    assert figures["samples"] == COUNT
+    assert "max_value_bytes allows" in headrace("epoch", path, "--max-bytes", 100).stderr
+    assert json.loads(headrace("plan", path, "--shuffle", "--json").stdout)["fits"]
+    assert "values of variable length, which are not measured" in headrace("bench", path).stderr
+    assert "values of variable length cannot be tried" in headrace("plan", path, "--probe").stderr
+    shown = json.loads(headrace("info", path, "--json").stdout)["fields"]
+    assert [field["element_dtype"] for field in shown] == [None, None, "int32", "float16", None]
+    assert shown[2]["lengths"]["max_bytes"] == 196 and shown[4]["lengths"] is None
+    text = headrace("info", path).stdout
+    assert "int32[]" in text and "longest" in text

@@ -32,7 +32,7 @@ static const char help[] =
     "      --epochs N        how many (default 1);  --max-batches N  stop early\n"
     "      --streams N       streams;  --rank R  --world-size N, or --rank auto\n"
     "      --drop-last       leave out the last short batch;  --pad-last  fill it up\n"
-    "      --fields A,B      only these\n" SUBSET_ARGS_HELP
+    "      --fields A,B      only these;  --max-bytes S  of values in a batch\n" SUBSET_ARGS_HELP
     "      --finish F=DTYPE[,chw][,standardize]  deliver F so;  --check-finite\n"
     "      --resume FILE     go on from a state;  --save-state FILE  keep the last\n"
     "      --index FILE.npy  sample indices as delivered;  --force  replace FILE.npy\n"
@@ -319,16 +319,23 @@ static int run_loader(epoch_job *job, hr_loader *loader, int64_t start_ns) {
     return code == EXIT_DONE ? printed : code;
 }
 
+/* Of values of variable length, as far as they are known, the mean. */
+static uint64_t field_bytes(const hr_dataset *ds, uint32_t field) {
+    hr_length_statistics lengths = {.struct_bytes = sizeof lengths};
+    const bool known = hr_dataset_length_statistics(ds, field, &lengths, NULL) == HR_OK;
+    return hr_dataset_sample_bytes(ds, field) + (known ? (uint64_t)lengths.mean_bytes : 0);
+}
+
 /* Bytes of one sample over the fields asked for; a name that is not there, the loader reports. */
 static uint64_t sample_bytes(const hr_dataset *ds, const hr_loader_options *opts) {
     uint64_t bytes = 0;
-    if (opts->fields == NULL) {
-        return hr_dataset_sample_bytes(ds, UINT32_MAX);
+    for (uint32_t i = 0; opts->fields == NULL && i < hr_dataset_num_fields(ds); i++) {
+        bytes += field_bytes(ds, i);
     }
     for (uint32_t i = 0; i < opts->num_fields; i++) {
         uint32_t field = 0;
         if (hr_dataset_find_field(ds, opts->fields[i], &field, NULL) == HR_OK) {
-            bytes += hr_dataset_sample_bytes(ds, field);
+            bytes += field_bytes(ds, field);
         }
     }
     return bytes;

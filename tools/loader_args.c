@@ -109,6 +109,8 @@ bool loader_args_take(const options *o, int value, loader_args *a) {
         return true;
     case LOADER_FIELDS:
         return take_fields(o, a);
+    case LOADER_MAX_BYTES:
+        return options_size(o, "max-bytes", &p->max_value_bytes);
     case LOADER_BUDGET:
         return options_size(o, "budget", &p->budget_bytes);
     case LOADER_THREADS:

@@ -35,6 +35,7 @@ enum {
     LOADER_DROP_LAST,
     LOADER_PAD_LAST,
     LOADER_FIELDS,
+    LOADER_MAX_BYTES,
     LOADER_BUDGET,
     LOADER_THREADS,
     LOADER_NUMA,
@@ -59,6 +60,7 @@ enum {
         {"drop-last", no_argument, NULL, LOADER_DROP_LAST},                                        \
         {"pad-last", no_argument, NULL, LOADER_PAD_LAST},                                          \
         {"fields", required_argument, NULL, LOADER_FIELDS},                                        \
+        {"max-bytes", required_argument, NULL, LOADER_MAX_BYTES},                                  \
         {"budget", required_argument, NULL, LOADER_BUDGET},                                        \
         {"threads", required_argument, NULL, LOADER_THREADS},                                      \
         {"finish", required_argument, NULL, LOADER_FINISH},                                        \

@@ -52,7 +52,7 @@ static hr_status open_output(struct hr__salvage *s, hr_error *err) {
     hr_status st;
     HR_TRY(hr__output_check(s->opts.output, &s->known.file, err));
     if ((s->opts.flags & HR_SALVAGE_NO_SPACE_CHECK) == 0)
-        HR_TRY(hr__space_check(s->opts.output, source.size_bytes, err));
+        HR_TRY(hr__space_check(s->opts.output, source.size_bytes, "salvage again", err));
     HR_TRY(hr__salvage_provenance(s, s->known.schema.provenance_json, false, &provenance, err));
     plan.provenance_json = provenance;
     plan.job_options_json = strdup("{\"job\":\"salvage\"}");

@@ -66,11 +66,14 @@ typedef struct hr_loader_options {
     uint64_t device_budget_bytes; /**< of the GPU's memory; 0: a tenth of it */
     uint64_t
         trace_events; /**< events that are kept of each thread (trace.h); 0: nothing is traced */
+    uint64_t max_value_bytes; /**< of each field of variable length, that the values of a batch of
+                               * this rank may have together; 0: batch samples x the longest value.
+                               * A batch that needs more is an error */
 } hr_loader_options;
 #define HR_LOADER_OPTIONS_INIT                                                                     \
     {                                                                                              \
         sizeof(hr_loader_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, HR_IO_AUTO, NULL, 0, 0,     \
-            NULL, 0, NULL, NULL, 0, HR_DEVICE_HOST, 0, 0, 0                                        \
+            NULL, 0, NULL, NULL, 0, HR_DEVICE_HOST, 0, 0, 0, 0                                     \
     }
 
 /**
@@ -102,7 +105,8 @@ HR_API HR_NODISCARD hr_status hr_loader_open(hr_dataset *ds, const hr_loader_opt
  *         next call begins the next epoch; after the last epoch, for ever); HR_ERR_BUSY (the caller
  *         holds max_held_batches already: release one); HR_ERR_FORKED; or the first failure of the
  *         loader, which every later call repeats: HR_ERR_IO, HR_ERR_CORRUPT, HR_ERR_UNSUPPORTED,
- *         HR_ERR_NO_MEMORY, HR_ERR_DEVICE
+ *         HR_ERR_NO_MEMORY, HR_ERR_DEVICE, HR_ERR_BUDGET (values of variable length that exceed
+ *         max_value_bytes: the message names field, batch, and what to do)
  * Threads: any, one call at a time is served. Fork: HR_ERR_FORKED in a child.
  * @since 0.1
  */
@@ -279,13 +283,24 @@ HR_API uint64_t hr_batch_epoch(const hr_batch *batch);
 HR_API uint64_t hr_batch_number(const hr_batch *batch);
 
 /**
- * A field's data: C order, shape (num_samples, *field.shape), aligned to 256 bytes. Valid until the
+ * A field's data: C order, shape (num_samples, *field.shape), aligned to 256 bytes; of a field of
+ * variable length its values (see hr_batch_offsets()). Valid until the
  * batch is released. A pointer to the GPU's memory where the batch is there. NULL for no such
  * field, and in a forked child.
  * @param field  index into the fields the loader delivers
  * Threads: any. @since 0.1
  */
 HR_API void *hr_batch_data(const hr_batch *batch, uint32_t field);
+
+/**
+ * Where the values of a field of variable length are: value i of the batch is
+ * data[offsets[i]] .. data[offsets[i + 1] - 1] of hr_batch_data(), in the order of the rows without
+ * gaps; offsets[0] is 0. num_samples + 1 entries, valid as long as the data. NULL for other fields,
+ * for no such field, and in a forked child.
+ * @param field  index into the fields the loader delivers
+ * Threads: any. @since 0.1
+ */
+HR_API const int64_t *hr_batch_offsets(const hr_batch *batch, uint32_t field);
 
 /** hr_batch_data() by name. NULL for no such field. @since 0.1 */
 HR_API void *hr_batch_data_by_name(const hr_batch *batch, const char *name);

@@ -368,6 +368,7 @@ class hr_loader_options(Structure):
         ("device_slots", c_uint32),
         ("device_budget_bytes", c_uint64),
         ("trace_events", c_uint64),
+        ("max_value_bytes", c_uint64),
     )
 
 
@@ -1122,6 +1123,7 @@ PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "hr_batch_number": (c_uint64, c_void_p),
     "hr_batch_data": (c_void_p, c_void_p, c_uint32),
     "hr_batch_data_by_name": (c_void_p, c_void_p, c_char_p),
+    "hr_batch_offsets": (POINTER(c_int64), c_void_p, c_uint32),
     "hr_batch_field": (c_int, c_void_p, c_uint32, POINTER(hr_field), POINTER(hr_error)),
     "hr_batch_bad_values": (c_int, c_void_p, c_uint32, POINTER(hr_bad_values), POINTER(hr_error)),
     "hr_batch_num_fields": (c_uint32, c_void_p),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from . import _sizes, errors
 from ._options import counted
+from ._variable import VariableField
 from .batch import Batch
 
 if TYPE_CHECKING:
@@ -35,7 +36,14 @@ def arrays(batch: Batch, names: Iterable[str], held: int) -> dict[str, Any]:
 
 def charge_copies(data: Dataset, batch: int, fields: Iterable[str] | None, options: dict[str, Any]) -> None:
     """Of a budget that was given, room is left for the copies that `arrays()` makes, as many as batches are left free;
-    what a framework keeps beyond them is its own."""
+    what a framework keeps beyond them is its own. Frameworks take arrays only: values of different lengths are
+    refused."""
+    for name in fields or data.fields:
+        if isinstance(data[name], VariableField):
+            raise errors.UnsupportedError(
+                f"{data.path}: field {name!r} has values of different lengths, of which no tensor can be made; leave "
+                "it out with fields=[...], or loop over data.loader() itself"
+            )
     if options.get("budget") is None:
         return
     sample_bytes = sum(data[name].sample_bytes for name in fields or data.fields)

@@ -179,6 +179,7 @@ def build(
     device_budget: int | str | None = None,
     pageable: bool = False,
     trace_events: int = 0,
+    max_bytes: int | str | None = None,
 ) -> Built:
     built = Built()
     o = built.struct
@@ -206,6 +207,7 @@ def build(
     o.device_slots = counted(device_slots, "device_slots")
     o.device_budget_bytes = _sizes.parse(device_budget, "device_budget")
     o.trace_events = counted(trace_events, "trace_events", 0, most)
+    o.max_value_bytes = _sizes.parse(max_bytes, "max_bytes")
     if fields is not None:
         if isinstance(fields, str) or not fields:
             raise errors.InvalidError(f"fields is {fields!r}, expected a list of names such as ['X', 'y']")

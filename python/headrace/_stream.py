@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import _abi, _box, errors
+from . import _abi, _box, _variable, errors
 from ._handle import Handle, User, completed, register_fork
 from ._library import LIB, call, new
-from .batch import Batch, BatchField, Hold
+from .batch import Batch, BatchField, Hold, RaggedField
 from .dtypes import name_of, to_numpy
 
 if TYPE_CHECKING:
@@ -244,6 +244,11 @@ class Stream:
             call("hr_batch_field", batch, index, ctypes.byref(described))
             name = described.name.decode()
             shape = tuple(described.shape[: described.rank])
+            if described.dtype in (_abi.HR_VAR_BYTES, _abi.HR_VAR_UTF8):
+                element = described.element_dtype
+                kind, dtype = _variable.kind_of(described.dtype, element), _variable.dtype_of(element)
+                fields[name] = RaggedField(index, name, kind, dtype, shape)
+                continue
             dtype = to_numpy(described.dtype, described.width_bytes)
             fields[name] = BatchField(index, name, name_of(described.dtype), dtype, shape)
         self._opened.fields = fields  # all of them, whatever interrupt comes

@@ -13,7 +13,8 @@ from numpy import ndarray
 
 from . import _abi, errors
 from ._dlpack import DeviceArray
-from ._library import as_dict, call, new
+from ._library import LIB, as_dict, call, new
+from .ragged import Ragged
 
 if TYPE_CHECKING:
     from ._stream import Opened
@@ -52,9 +53,24 @@ class BatchField:
         return self.kinds[num_samples]
 
 
+class RaggedField(BatchField):
+    """A field of variable length."""
+
+    def offsets(self, hold: Hold, num_samples: int) -> npt.NDArray[np.int64]:
+        """A copy, in bytes."""
+        return np.ctypeslib.as_array(LIB.hr_batch_offsets(hold.pointer, self.index), (num_samples + 1,)).copy()
+
+    def memory(self, hold: Hold, size: int) -> Any:
+        """What the values lie in, with a Hold."""
+        room: Any = type("BatchMemory", (ctypes.c_uint8 * size,), {"__slots__": ("hold",)})
+        made = room.from_address(LIB.hr_batch_data(hold.pointer, self.index))
+        made.hold = hold
+        return made
+
+
 class Batch(Mapping[str, Any]):
     """Samples of all fields: `batch["X"]` is a NumPy array of shape `(num_samples, *sample_shape)`, on a GPU a
-    `DeviceArray` for `from_dlpack()`.
+    `DeviceArray` for `from_dlpack()`; of a field of variable length a `Ragged`.
 
     Arrays are views, made without a copy; each keeps the batch's memory as it is. When the batch and the last of them
     are gone (or after `release()`) the memory is used for another batch. They may be written to, unless the loader
@@ -117,6 +133,8 @@ class Batch(Mapping[str, Any]):
         hold = self._hold or self._held()
         opened = self._opened
         field = opened.fields.get(name) or self._field(name)
+        if isinstance(field, RaggedField):
+            return self._ragged(field, hold)
         if opened.device_index is not None:
             return DeviceArray(opened, hold, field, self.num_samples, self._pointers[field.index])
         memory_at, shape = field.kinds.get(self._figures[2]) or field.kind(self._figures[2])
@@ -130,6 +148,17 @@ class Batch(Mapping[str, Any]):
         if not opened.writable:
             array.flags.writeable = False
         return array
+
+    def _ragged(self, field: RaggedField, hold: Hold) -> Ragged:
+        offsets = field.offsets(hold, self.num_samples)
+        known = self._views.get(field.name)
+        memory = None if known is None else known()
+        if memory is None:
+            memory = field.memory(hold, int(offsets[-1]))
+            self._views[field.name] = ref(memory)
+        values: npt.NDArray[Any] = ndarray((int(offsets[-1]) // field.dtype.itemsize,), field.dtype, memory)
+        values.flags.writeable = self._opened.writable
+        return Ragged(offsets // field.dtype.itemsize, values, field.element)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._opened.fields)
@@ -147,9 +176,12 @@ class Batch(Mapping[str, Any]):
     def items(self) -> ItemsView[str, Any]:
         return {name: self[name] for name in self._opened.fields}.items()
 
-    def copy(self) -> dict[str, npt.NDArray[Any]]:
+    def copy(self) -> dict[str, Any]:
         """Arrays of their own, which hold nothing of the loader's: to keep batches for longer."""
-        return {name: np.array(self[name]) for name in self._opened.fields}
+        return {
+            name: value.copy() if isinstance(value, Ragged) else np.array(value)
+            for name, value in ((name, self[name]) for name in self._opened.fields)
+        }
 
     def release(self) -> None:
         """Give the memory back now. Afterwards the batch cannot be indexed; releasing again does nothing.

@@ -63,6 +63,8 @@ class Loader:
         on where memory cannot be pinned
     :param resume: the place to begin at: `state()` of a loader, or the file of a `checkpoint()`
     :param trace_events: events kept of each thread for `write_trace()`
+    :param max_bytes: of each field of variable length: bytes, or "1M", that the values of a batch may have together;
+        None: as many as if each was the longest. A batch that has more is a `BudgetError`
     :raises BudgetError: at the first loop: it cannot work in this budget; the message names one that can
     :raises MismatchError: `resume` belongs to other data or another order
     """
@@ -98,6 +100,7 @@ class Loader:
         pageable: bool = False,
         resume: bytes | str | os.PathLike[str] | None = None,
         trace_events: int = 0,
+        max_bytes: int | str | None = None,
     ) -> None:
         self.dataset = dataset
         self._built = _options.build(
@@ -126,6 +129,7 @@ class Loader:
             device_budget=device_budget,
             pageable=pageable,
             trace_events=trace_events,
+            max_bytes=max_bytes,
         )
         self._writable = writable
         self._first_epoch = first_epoch

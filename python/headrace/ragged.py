@@ -44,6 +44,10 @@ class Ragged:
         """Of all values."""
         return int(self.offsets[-1] - self.offsets[0]) * self.values.itemsize
 
+    def copy(self) -> Ragged:
+        """With memory of its own."""
+        return Ragged(self.offsets.copy(), self.values.copy(), self.kind)
+
     def tolist(self) -> list[Any]:
         return list(self)
 

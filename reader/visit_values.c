@@ -1,0 +1,127 @@
+/*
+ * Values of variable length of one chunk into the batches: where they end, room for each in its
+ * batch, then the frames that hold wanted ones, decoded once each.
+ */
+#include "visit.h"
+
+#include "batch_values.h"
+#include "checked.h"
+#include "error.h"
+#include "value_ends.h"
+
+#include <string.h>
+
+static hr_status ends_decode(struct hr__visit *v, uint32_t field, hr_error *err) {
+    const struct hr__schema_field *f = &v->w->loader->ds->footer.schema.fields[field];
+    struct hr__visit_frames frames = hr__visit_frames_of(v, field, HR__PART_ENDS);
+    struct hr__frame frame;
+    uint8_t *dst = (uint8_t *)v->w->ends;
+    const uint64_t begin = frames.off;
+    while (hr__visit_frames_next(&frames, &frame)) {
+        const hr_status st = hr__visit_frame_plain(v, &frame, dst, err);
+        if (st != HR_OK)
+            return st;
+        dst += frame.decoded_bytes;
+    }
+    hr__visit_count_wanted(v, frames.off - begin);
+    return hr__value_ends_check(&v->view, field, v->w->ends, hr__value_unit_bytes(f), err);
+}
+
+static const struct hr__slot *slot_of(const struct hr_loader *l, const uint8_t *base) {
+    return &l->slots[(size_t)(base - l->ring) / l->config.slot_bytes];
+}
+
+static hr_status no_room(const struct hr__visit *v, uint32_t i, const struct hr__row_target *t,
+                         hr_error *err) {
+    const struct hr_loader *l = v->w->loader;
+    const struct hr__loader_config *c = &l->config;
+    const struct hr__slot *slot = slot_of(l, t->slot);
+    return hr__error_set(
+        err, HR_ERR_BUDGET,
+        "batch %llu of epoch %llu: the values of field %s of its %u samples have more than the "
+        "%llu "
+        "bytes that max_value_bytes allows (%llu so far); give a larger max_value_bytes "
+        "(--max-bytes), or a smaller batch",
+        (unsigned long long)slot->batch, (unsigned long long)v->r->item.epoch->epoch,
+        c->ds->footer.schema.fields[c->fields[i]].name, slot->num_samples,
+        (unsigned long long)c->value_capacities[i],
+        (unsigned long long)hr__values_taken(t->slot + c->field_offs[i]));
+}
+
+/* w->value_rows: where the value of each sample of the chunk goes. */
+static hr_status take_room(struct hr__visit *v, uint32_t i, hr_error *err) {
+    struct hr__worker *w = v->w;
+    const struct hr__loader_config *c = &w->loader->config;
+    memset(w->value_rows, 0, v->view.header.num_samples * sizeof(*w->value_rows));
+    for (uint32_t k = 0; k < w->num_targets; k++) {
+        const struct hr__row_target *t = &w->targets[k];
+        const uint64_t n_bytes = w->ends[t->sample] - hr__value_start(w->ends, t->sample);
+        uint8_t *row = hr__values_take(t->slot + c->field_offs[i], c->local_batch_samples,
+                                       c->value_capacities[i], t->row, n_bytes);
+        if (row == NULL)
+            return no_room(v, i, t, err);
+        w->value_rows[t->sample] = row;
+    }
+    return HR_OK;
+}
+
+/* The values that reach into a frame, which begins at `at`: from *next on, which moves on. */
+struct reach {
+    uint64_t at, end;
+    uint32_t first, last; /* one beyond */
+    bool wanted;
+};
+
+static struct reach reach_of(const struct hr__worker *w, uint64_t at, uint64_t end,
+                             uint32_t num_samples, uint32_t *next) {
+    while (*next < num_samples && w->ends[*next] <= at)
+        (*next)++;
+    struct reach r = {at, end, *next, *next, false};
+    while (r.last < num_samples && hr__value_start(w->ends, r.last) < end)
+        r.wanted |= w->value_rows[r.last++] != NULL;
+    return r;
+}
+
+static void frame_to_rows(const struct hr__worker *w, const struct reach *r) {
+    for (uint32_t i = r->first; i < r->last; i++) {
+        const uint64_t start = hr__value_start(w->ends, i);
+        const uint64_t from = hr__max_u64(start, r->at), to = hr__min_u64(w->ends[i], r->end);
+        if (w->value_rows[i] != NULL && from < to)
+            memcpy(w->value_rows[i] + (from - start), w->decoded + (from - r->at), to - from);
+    }
+}
+
+static hr_status values_decode(struct hr__visit *v, uint32_t field, hr_error *err) {
+    struct hr__worker *w = v->w;
+    struct hr__visit_frames frames = hr__visit_frames_of(v, field, HR__PART_VALUES);
+    struct hr__frame frame;
+    const uint64_t begin = frames.off;
+    uint64_t at = 0;
+    uint32_t next = 0;
+    while (hr__visit_frames_next(&frames, &frame)) {
+        const struct reach r =
+            reach_of(w, at, at + frame.decoded_bytes, v->view.header.num_samples, &next);
+        at = r.end;
+        if (!r.wanted)
+            continue;
+        const hr_status st = hr__visit_frame_plain(v, &frame, w->decoded, err);
+        if (st != HR_OK)
+            return st;
+        frame_to_rows(w, &r);
+    }
+    hr__visit_count_wanted(v, frames.off - begin);
+    return HR_OK;
+}
+
+hr_status hr__visit_values(struct hr__visit *v, uint32_t i, hr_error *err) {
+    const struct hr_loader *l = v->w->loader;
+    const uint32_t field = l->config.fields[i];
+    hr_status st = ends_decode(v, field, err);
+    if (st == HR_OK)
+        st = take_room(v, i, err);
+    if (st == HR_ERR_BUDGET) /* no damage of a chunk */
+        return st;
+    if (st == HR_OK)
+        st = values_decode(v, field, err);
+    return hr__dataset_blame(l->ds, v->r->item.chunk, field, st, err);
+}
