@@ -98,7 +98,7 @@ def test_writer__appends_values_of_variable_length__both_readers_agree(tmp_path,
     with decoder.DataSet(path) as theirs:
         assert theirs.raw("image") == wanted["image"]
         assert [text.decode() for text in theirs.raw("story")] == wanted["story"]
-    with pytest.raises(hr.MismatchError, match="bytes of int32 .*but bytes of int64"):
+    with pytest.raises(hr.MismatchError, match=r"bytes of int32 .*but bytes of int64"):
         hr.Writer(path, {**kinds, "tokens": "int64[]"}, append=True)
 
 

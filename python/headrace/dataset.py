@@ -172,13 +172,13 @@ class Dataset:
             return self.fields[index]
         return {name: field[index] for name, field in self.fields.items()}
 
-    def head(self, n: int = 5) -> dict[str, npt.NDArray[Any]]:
+    def head(self, n: int = 5) -> dict[str, Any]:
         """The first samples of all fields; on a terminal `headrace head` shows images as images, too.
 
         >>> data.head(3)["y"]
         array([0, 1, 2])
         """
-        found: dict[str, npt.NDArray[Any]] = self[: counted(n, "n", 0, 2**63 - 1)]
+        found: dict[str, Any] = self[: counted(n, "n", 0, 2**63 - 1)]
         return found
 
     def __len__(self) -> int:
