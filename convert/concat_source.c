@@ -130,6 +130,16 @@ static void close_source(struct hr__source *source) {
     free_shell(src);
 }
 
+/* A part without pieces is one. */
+static uint64_t piece_end(const struct hr__source *source, uint64_t sample) {
+    const struct concat_source *src = (const struct concat_source *)source;
+    const uint32_t i = part_of(src, sample);
+    const struct hr__source *part = src->parts[i];
+    return part->ops->piece_end == NULL
+               ? src->starts[i + 1]
+               : src->starts[i] + part->ops->piece_end(part, sample - src->starts[i]);
+}
+
 static const struct hr__source_ops concat_ops = {
     .name = "several files",
     .open_reader = open_reader,
@@ -137,6 +147,16 @@ static const struct hr__source_ops concat_ops = {
     .announce = announce,
     .close_reader = close_reader,
     .close = close_source,
+};
+
+static const struct hr__source_ops concat_pieces_ops = {
+    .name = "several files",
+    .open_reader = open_reader,
+    .read = read_samples,
+    .announce = announce,
+    .close_reader = close_reader,
+    .close = close_source,
+    .piece_end = piece_end,
 };
 
 /* "float32 (28, 28)", cut off where it is long. */
@@ -181,7 +201,13 @@ static hr_status add_parts(struct concat_source *src, struct hr__source *const *
         if (part->max_readers > info->max_readers)
             info->max_readers = part->max_readers;
         info->any_pieces &= part->any_pieces;
+        if (info->origin == NULL)
+            info->origin = part->origin;
+        info->origin_bytes = hr__max_u64(info->origin_bytes, part->origin_bytes);
+        if (parts[i]->ops->piece_end != NULL)
+            src->base.ops = &concat_pieces_ops;
     }
+    info->origin_bytes *= 2; /* some fields are at the end of a part, others in the next */
     info->num_samples = src->starts[n];
     src->num_parts = n;
     return HR_OK;

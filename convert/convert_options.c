@@ -5,6 +5,7 @@
 
 #include "cpu.h"
 #include "error.h"
+#include "input_select.h"
 #include "options.h"
 #include "shuffle_options.h"
 
@@ -50,7 +51,9 @@ static hr_status check_convert(const hr_convert_options *o, hr_error *err) {
         return hr__error_set(err, HR_ERR_INVALID, "reserved is %u; set it to 0", o->reserved);
     if (o->helper_timeout_ns < 0)
         return hr__error_set(err, HR_ERR_INVALID, "helper_timeout_ns is negative");
-    const hr_status st = check_append(o, err);
+    hr_status st = check_append(o, err);
+    if (st == HR_OK)
+        st = hr__input_select_check(o, err);
     return st == HR_OK ? hr__shuffle_options_check(o, err) : st;
 }
 

@@ -6,7 +6,7 @@
 #include "attributes.h"
 #include "checked.h"
 #include "error.h"
-#include "shuffle_options.h"
+#include "provenance.h"
 #include "shuffle_plan.h"
 #include "writer_internal.h"
 
@@ -162,8 +162,9 @@ hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
         goto done;
     }
     HR_TRY(describe_fields(job, fields, texts, err));
-    HR_TRY(hr__shuffle_provenance(&job->opts, &job->provenance_json, err));
     const bool append = (job->opts.flags & HR_CONVERT_APPEND) != 0;
+    if (!append) /* which adds its sources to what the file says, and no more */
+        HR_TRY(hr__provenance_make(&job->opts, &job->inputs, &job->provenance_json, err));
     /* The threads fetch whole chunks; an append may have to begin with the rest of one. */
     job->fetched = !job->shuffled && !append && hr__input_fetch_fits(&job->inputs);
     HR_TRY(job->shuffled  ? divide_memory_to_shuffle(job, fields, err)

@@ -111,13 +111,20 @@ static hr_status match_pattern(const char *pattern, struct hr__input_paths *out,
     return st;
 }
 
-/* Where the member of FILE:/MEMBER begins, for a text that is no file itself; or NULL. */
-static const char *find_member(const char *text) {
+/* The last place where `mark` stands, behind something; or NULL. */
+static const char *find_last(const char *text, const char *mark) {
     const char *found = NULL;
-    for (const char *p = strstr(text, ":/"); p != NULL; p = strstr(p + 1, ":/"))
+    for (const char *p = strstr(text, mark); p != NULL; p = strstr(p + 1, mark))
         if (p > text)
             found = p;
     return found;
+}
+
+/* The colon of FILE:/MEMBER or FILE.hrd:FIELD, for a text that is no file itself; or NULL. */
+static const char *find_member(const char *text) {
+    static const char of_dataset[] = ".hrd:";
+    const char *found = find_last(text, of_dataset);
+    return found != NULL ? found + sizeof of_dataset - 2 : find_last(text, ":/");
 }
 
 static hr_status find_files(const char *name, enum wanted wanted, struct hr__input_paths *out,

@@ -14,10 +14,12 @@ struct hr__input_paths {
     size_t n;
     size_t room;
     char **paths; /* of files, in natural order */
-    char *member; /* in each of the files: what stands behind FILE: and begins with '/'; or NULL */
+    char *member; /* in each of the files: what stands behind FILE:, with its '/' where it has one;
+                   * or NULL */
 };
 
-/* text: FILE, FOLDER or PATTERN (*, ?, [...]), each with :/MEMBER or without. A name that exists is
+/* text: FILE, FOLDER or PATTERN (*, ?, [...]), each with :/MEMBER or without, .hrd
+ * files also with :FIELD. A name that exists is
  * taken literally, whatever characters it has. Of a folder, the files that can be converted are
  * taken: by suffix, or (any_file) all but those of Headrace itself. Hidden files and folders in it
  * are left out. HR_ERR_NOT_FOUND: nothing is there. */

@@ -14,6 +14,7 @@
 #include "input_file.h"
 #include "input_names.h"
 #include "input_paths.h"
+#include "input_select.h"
 #include "source_open.h"
 
 #include <stdio.h>
@@ -115,6 +116,11 @@ static hr_status open_all(const hr_convert_options *opts, struct hr__input_entri
     return HR_OK;
 }
 
+/* By the file itself, not after its file. */
+static bool is_named_inside(const struct hr__source *source) {
+    return source->info.member != NULL || source->info.origin != NULL;
+}
+
 static bool same_base(const struct hr__input_entries *e, const size_t *bases, size_t i, size_t k) {
     return bases[i] == bases[k] && strncmp(e->list[i].name, e->list[k].name, bases[i]) == 0;
 }
@@ -129,7 +135,7 @@ static hr_status name_numbered_parts(struct hr__input_entries *e, hr_error *err)
         goto done;
     }
     for (size_t i = 0; i < e->n; i++)
-        bases[i] = e->list[i].outright || e->list[i].source->info.member != NULL
+        bases[i] = e->list[i].outright || is_named_inside(e->list[i].source)
                        ? HR__NOT_NUMBERED
                        : hr__numbered_name_base(e->list[i].name);
     for (size_t i = 0; i < e->n; i++) {
@@ -155,16 +161,20 @@ static hr_status list_files(const struct hr__input_entries *e, struct hr__inputs
                             hr_error *err) {
     in->files = malloc((e->n + 1) * sizeof *in->files);
     in->growing = calloc(e->n + 1, sizeof *in->growing);
-    if (in->files == NULL || in->growing == NULL)
+    in->origins = malloc((e->n + 1) * sizeof(*in->origins));
+    if (in->files == NULL || in->growing == NULL || in->origins == NULL)
         return hr__error_no_memory(err, e->n * sizeof *in->files, "a list of files");
     for (size_t i = 0; i < e->n; i++) {
-        const hr_source_fingerprint *file = &e->list[i].source->info.file;
+        const struct hr__source_info *info = &e->list[i].source->info;
         uint32_t k = 0;
-        while (k < in->num_files && strcmp(in->files[k].path, file->path) != 0)
+        while (k < in->num_files && strcmp(in->files[k].path, info->file.path) != 0)
             k++;
-        if (k == in->num_files)
-            in->files[in->num_files++] = *file;
-        in->growing[k] |= e->list[i].source->info.growing;
+        if (k == in->num_files) {
+            in->files[in->num_files++] = info->file;
+            if (info->origin != NULL)
+                in->origins[in->num_origins++] = info->origin;
+        }
+        in->growing[k] |= info->growing;
     }
     return HR_OK;
 }
@@ -200,10 +210,12 @@ hr_status hr__inputs_open(const hr_convert_options *opts, struct hr__inputs *out
         st = hr__error_set(err, HR_ERR_INVALID, "there is nothing to convert: no input is given");
         goto done;
     }
-    HR_TRY(list_files(&e, out, err));
     HR_TRY(join_attributes(opts, &e, out, err));
     HR_TRY(name_numbered_parts(&e, err));
+    HR_TRY(hr__input_select_fields(opts, &e, err));
+    HR_TRY(list_files(&e, out, err));
     HR_TRY(hr__input_fields_make(opts, &e, out, err));
+    HR_TRY(hr__input_select_samples(opts, out, err));
 done:
     free_entries(&e);
     if (st != HR_OK)
@@ -221,6 +233,7 @@ void hr__inputs_close(struct hr__inputs *in) {
     free(in->files);
     free(in->growing);
     free(in->attributes_json);
+    free(in->origins);
     *in = (struct hr__inputs){0};
 }
 

@@ -18,6 +18,8 @@ struct hr__inputs {
     hr_source_fingerprint *files;
     bool *growing;         /* of the files: they may change */
     char *attributes_json; /* of the data set: of all files, or NULL */
+    uint32_t num_origins;  /* every data set once, likewise */
+    const struct hr__source_origin **origins;
 };
 
 /* Opens everything that the options name, and tells on_note which files became a field, in which

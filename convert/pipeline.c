@@ -58,19 +58,50 @@ static void range_of(const struct hr__pipeline *p, uint64_t range, uint64_t *fir
     *n = end - *first;
 }
 
+/* Samples begin .. end - 1 of a field, to their place in the buffer of the range that begins at
+ * `first`. */
+static hr_status read_field(const struct reader *r, uint32_t field, const struct buffer *b,
+                            uint64_t first, uint64_t begin, uint64_t end, hr_error *err) {
+    const struct hr__source *src = r->pipeline->in->fields[field].source;
+    uint8_t *column = b->bytes + ((const uint8_t *)b->columns[field] - b->bytes);
+    return src->ops->read(r->fields[field], begin, end - begin,
+                          column + (begin - first) * src->info.sample_bytes, err);
+}
+
+static bool has_pieces(const struct hr__pipeline *p, uint32_t field) {
+    return p->in->fields[field].source->ops->piece_end != NULL;
+}
+
+/* Where the next pieces end, of the sources that have any; the range ends at `end`. */
+static uint64_t pieces_end(const struct hr__pipeline *p, uint64_t sample, uint64_t end) {
+    for (uint32_t i = 0; i < p->in->num_fields; i++) {
+        const struct hr__source *src = p->in->fields[i].source;
+        if (has_pieces(p, i))
+            end = hr__min_u64(end, src->ops->piece_end(src, sample));
+    }
+    return end;
+}
+
+/* Sources with pieces in turns, piece by piece; the others at once. */
 static hr_status read_range(const struct reader *r, uint64_t range, const struct buffer *b,
                             hr_error *err) {
     const struct hr__pipeline *p = r->pipeline;
     uint64_t first, n;
+    uint32_t with_pieces = 0;
+    hr_status st = HR_OK;
     range_of(p, range, &first, &n);
-    for (uint32_t i = 0; i < p->in->num_fields; i++) {
-        const struct hr__source *src = p->in->fields[i].source;
-        uint64_t off = hr__read_plan_field_off(p->in, p->plan.range_samples, i);
-        hr_status st = src->ops->read(r->fields[i], first, n, b->bytes + off, err);
-        if (st != HR_OK)
-            return st;
+    for (uint32_t i = 0; i < p->in->num_fields && st == HR_OK; i++) {
+        with_pieces += has_pieces(p, i);
+        if (!has_pieces(p, i))
+            st = read_field(r, i, b, first, first, first + n, err);
     }
-    return HR_OK;
+    for (uint64_t at = first, to; with_pieces > 0 && at < first + n && st == HR_OK; at = to) {
+        to = pieces_end(p, at, first + n);
+        for (uint32_t i = 0; i < p->in->num_fields && st == HR_OK; i++)
+            if (has_pieces(p, i))
+                st = read_field(r, i, b, first, at, to, err);
+    }
+    return st;
 }
 
 /* The next range to read, or false at the end. */

@@ -48,8 +48,23 @@ uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in) {
     return total;
 }
 
+/* What each thread takes for the data sets that fields are of. */
+static uint64_t thread_bytes_of(const struct hr__inputs *in) {
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < in->num_fields; i++) {
+        const struct hr__source_info *info = &in->fields[i].source->info;
+        uint32_t k = 0;
+        while (k < i && in->fields[k].source->info.origin != info->origin)
+            k++;
+        if (k == i)
+            total += info->origin_bytes;
+    }
+    return total;
+}
+
 uint64_t hr__read_plan_bytes(const struct hr__inputs *in, const struct hr__read_plan *plan) {
-    uint64_t bytes = plan->buffer_bytes * plan->num_buffers;
+    uint64_t bytes =
+        plan->buffer_bytes * plan->num_buffers + plan->num_readers * thread_bytes_of(in);
     return hr__add_u64(bytes, hr__read_plan_reader_bytes(in), &bytes) ? bytes : UINT64_MAX;
 }
 
@@ -74,7 +89,7 @@ static uint64_t fitting_samples(const struct hr__inputs *in, uint64_t sample_byt
 
 void hr__read_plan_make(const struct hr__inputs *in, uint64_t budget_bytes, uint32_t max_readers,
                         struct hr__read_plan *out) {
-    uint64_t granule = largest_granule(in);
+    const uint64_t granule = largest_granule(in), thread_bytes = thread_bytes_of(in);
     *out = (struct hr__read_plan){.range_samples = 1, .num_readers = 1, .num_buffers = 1};
     for (uint32_t i = 0; i < in->num_fields; i++)
         out->sample_bytes += in->fields[i].source->info.sample_bytes;
@@ -82,6 +97,8 @@ void hr__read_plan_make(const struct hr__inputs *in, uint64_t budget_bytes, uint
      * decoded by several of them. */
     for (uint32_t readers = max_readers; readers >= 1; readers--) {
         uint64_t share = budget_bytes / (readers + 1);
+        if (readers > 1 && readers * thread_bytes > budget_bytes)
+            continue;
         uint64_t wanted = hr__max_u64(TARGET_RANGE_BYTES, out->sample_bytes);
         uint64_t samples =
             fitting_samples(in, out->sample_bytes, granule, hr__min_u64(share, wanted));

@@ -7,7 +7,6 @@
 #include "error.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,15 +41,9 @@ hr_status hr__shuffle_check_index(const hr_convert_options *opts, const struct h
     return HR_OK;
 }
 
-hr_status hr__shuffle_provenance(const hr_convert_options *opts, char **out, hr_error *err) {
+json_t *hr__shuffle_provenance(const hr_convert_options *opts) {
     char seed[24];
-    *out = NULL;
-    if ((opts->flags & HR_CONVERT_SHUFFLE) == 0)
-        return HR_OK;
     (void)snprintf(seed, sizeof seed, "%" PRIu64, opts->shuffle_seed);
-    json_t *provenance = json_pack("{s:{s:s, s:i, s:s, s:s*}}", "shuffle", "name", "permutation",
-                                   "version", 1, "seed", seed, "index_field", opts->index_field);
-    *out = provenance != NULL ? json_dumps(provenance, JSON_COMPACT) : NULL;
-    json_decref(provenance);
-    return *out != NULL ? HR_OK : hr__error_no_memory(err, 0, "the provenance");
+    return json_pack("{s:s, s:i, s:s, s:s*}", "name", "permutation", "version", 1, "seed", seed,
+                     "index_field", opts->index_field);
 }

@@ -14,6 +14,14 @@
 struct hr__source;
 struct hr__source_reader;
 
+/* The data set that a source is a field of; valid until the last source of it is closed. */
+struct hr__source_origin {
+    const char *path;
+    uint8_t uuid[16];
+    uint64_t commit_seq;
+    const char *provenance_json; /* or NULL */
+};
+
 /* What a source says of itself; valid until it is closed. */
 struct hr__source_info {
     const char *path;         /* the file */
@@ -32,8 +40,10 @@ struct hr__source_info {
     const char *numpy_dtype;     /* what an export should restore, e.g. "<U12"; NULL: by dtype */
     const char *note;            /* one line for people, or NULL */
     const char *attributes_json; /* of the field: a JSON object as text, or NULL */
-    const char *file_attributes_json; /* of the file: of its first source only, or NULL */
-    hr_source_fingerprint file;       /* path as given */
+    const char *file_attributes_json;       /* of the file: of its first source only, or NULL */
+    hr_source_fingerprint file;             /* path as given */
+    const struct hr__source_origin *origin; /* NULL: it is no field of a data set */
+    uint64_t origin_bytes; /* that readers of all fields of the origin take in one thread; or 0 */
 };
 
 struct hr__source_ops {
@@ -50,6 +60,10 @@ struct hr__source_ops {
     void (*announce)(struct hr__source_reader *r, uint64_t first, uint64_t n);
     void (*close_reader)(struct hr__source_reader *r); /* NULL is fine */
     void (*close)(struct hr__source *src);             /* NULL is fine */
+    /* NULL, or where the samples end that are best read together with this one: those of a chunk
+     * that holds several sources. Who reads several up to there, and only then on, has it read
+     * once. */
+    uint64_t (*piece_end)(const struct hr__source *src, uint64_t sample);
 };
 
 struct hr__source { /* the first member of each kind's own struct */
@@ -64,6 +78,19 @@ hr_status hr__npy_source_open(const char *path, struct hr__source **out, hr_erro
 hr_status hr__raw_source_open(const char *path, const char *dtype, const uint64_t *shape,
                               uint32_t rank, uint64_t skip_bytes, struct hr__source **out,
                               hr_error *err);
+
+struct hr__hrd_options {
+    const char *member;      /* only this field; NULL: all */
+    const char *const *kept; /* only fields of these names are needed; num_kept 0: all */
+    uint32_t num_kept;
+    uint32_t num_threads;  /* readers that are useful */
+    uint64_t budget_bytes; /* for what the data set holds in memory */
+};
+
+/* hrd_source.c: the fields of a data set. HR_ERR_UNSUPPORTED: one that is needed cannot be read. A
+ * malloc'ed array. */
+hr_status hr__hrd_sources_open(const char *path, const struct hr__hrd_options *opts,
+                               struct hr__source ***out, uint32_t *num_out, hr_error *err);
 
 struct hr__hdf5_options {
     int follow_external;

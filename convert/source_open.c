@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DATASET_SHARE 8u /* of the budget, for what a data set that is read holds in memory */
+
 enum kind { KIND_UNKNOWN, KIND_NPY, KIND_HDF5, KIND_ZIP, KIND_HEADRACE };
 
 static bool has_suffix(const char *path, const char *suffix) {
@@ -67,12 +69,9 @@ done:
 }
 
 static hr_status refuse(const char *path, enum kind kind, hr_error *err) {
-    if (kind == KIND_HEADRACE)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "%s is a Headrace data set already; export it to .npy first", path);
     return hr__error_set(
         err, HR_ERR_UNSUPPORTED,
-        "%s is neither .npy, .npz nor HDF5; if it is raw binary, give the dtype and the "
+        "%s is neither .npy, .npz, HDF5 nor .hrd; if it is raw binary, give the dtype and the "
         "shape of one sample",
         path);
 }
@@ -121,6 +120,16 @@ hr_status hr__sources_open(const char *path, const char *member, const hr_conver
     hr_status st = find_kind(path, opts->raw_dtype != NULL, &kind, err);
     if (st != HR_OK)
         return st;
+    if (kind == KIND_HEADRACE) {
+        const struct hr__hrd_options hrd = {
+            .member = member,
+            .kept = opts->kept_fields,
+            .num_kept = opts->num_kept_fields,
+            .num_threads = opts->num_threads,
+            .budget_bytes = opts->budget_bytes / DATASET_SHARE,
+        };
+        return hr__hrd_sources_open(path, &hrd, out, num_out, err);
+    }
     if (kind == KIND_HDF5 || kind == KIND_ZIP) {
         const struct hr__hdf5_options hdf5 = {
             .zip = kind == KIND_ZIP,

@@ -11,17 +11,14 @@
 
 #include <string.h>
 
-/* Enough for the header of an ordinary chunk, and the labels behind it. */
-#define HEAD_BYTES ((size_t)64 << 10)
-
 hr_status hr__chunk_fetch_init(struct hr__chunk_fetch *f, const hr_dataset *ds,
                                struct hr__budget *budget, hr_error *err) {
     hr_status st;
     *f = (struct hr__chunk_fetch){.ds = ds, .budget = budget, .chunk = UINT64_MAX};
     HR_TRY(hr__frame_decoder_init(&f->decoder, err));
-    f->head_room_bytes = HEAD_BYTES;
+    f->head_room_bytes = HR__CHUNK_HEAD_BYTES;
     st = HR_ERR_BUDGET;
-    f->head = hr__budget_alloc_raw(budget, HEAD_BYTES, "a chunk header", err);
+    f->head = hr__budget_alloc_raw(budget, HR__CHUNK_HEAD_BYTES, "a chunk header", err);
     if (f->head == NULL)
         goto done;
     f->stored = hr__budget_alloc_raw(budget, HR__MAX_STORED_FRAME_BYTES, "a stored frame", err);

@@ -10,6 +10,9 @@
 #include "dataset.h"
 #include "frame_codec.h"
 
+/* Enough for the header of an ordinary chunk, and the labels behind it. */
+#define HR__CHUNK_HEAD_BYTES ((size_t)64 << 10)
+
 struct hr__chunk_fetch {
     const hr_dataset *ds;
     struct hr__budget *budget;

@@ -2,7 +2,7 @@
  * Random access: ranges and lists of samples of one field. Each chunk that is touched is opened
  * once, each frame decoded once.
  */
-#include "chunk_fetch.h"
+#include "dataset_access.h"
 
 #include "checked.h"
 #include "dtype.h"
@@ -10,14 +10,6 @@
 #include "sorted_wishes.h"
 
 #include <string.h>
-
-/* The last frame that was not decoded straight into the caller's memory: the next run of rows often
- * lies in the same one. */
-struct frame_cache {
-    uint8_t *bytes; /* HR__MAX_FRAME_BYTES */
-    uint64_t chunk; /* UINT64_MAX: empty */
-    uint32_t frame;
-};
 
 /* Which rows of one chunk are wanted, and where they go. */
 struct rows {
@@ -34,7 +26,7 @@ static uint8_t *row_of(const struct rows *rows, uint32_t i) {
 }
 
 static hr_status cache_frame(struct hr__chunk_fetch *f, uint32_t field, uint32_t number,
-                             const struct hr__frame *frame, struct frame_cache *cache,
+                             const struct hr__frame *frame, struct hr__frame_cache *cache,
                              hr_error *err) {
     if (cache->chunk == f->chunk && cache->frame == number)
         return HR_OK;
@@ -49,7 +41,7 @@ static hr_status cache_frame(struct hr__chunk_fetch *f, uint32_t field, uint32_t
 
 /* Frames that hold many samples: those that overlap first .. first + count - 1. */
 static hr_status rows_from_frames(struct hr__chunk_fetch *f, const struct rows *rows,
-                                  struct frame_cache *cache, hr_error *err) {
+                                  struct hr__frame_cache *cache, hr_error *err) {
     uint64_t sample_bytes = rows->field->sample_bytes, off;
     uint32_t first_frame, num_frames, begin = 0, end = rows->first + rows->count;
     hr__chunk_view_block(&f->view, &f->ds->footer.schema, rows->field_index, &first_frame,
@@ -103,7 +95,7 @@ static hr_status rows_from_pieces(struct hr__chunk_fetch *f, const struct rows *
 }
 
 static hr_status rows_fetch(struct hr__chunk_fetch *f, uint64_t chunk, const struct rows *rows,
-                            struct frame_cache *cache, hr_error *err) {
+                            struct hr__frame_cache *cache, hr_error *err) {
     if (rows->field->sample_bytes == 0)
         return HR_OK;
     hr_status st = hr__chunk_fetch_open(f, chunk, err);
@@ -136,32 +128,67 @@ static hr_status check_call(const hr_dataset *ds, uint32_t field, uint64_t num_s
     return HR_OK;
 }
 
-/* A call has a budget of its own, so that calls of many threads do not refuse each other. */
-struct access {
-    struct hr__budget budget;
-    struct hr__chunk_fetch fetch;
-    struct frame_cache cache;
-};
-
-static hr_status access_begin(struct access *a, const hr_dataset *ds, hr_error *err) {
-    *a = (struct access){.cache = {.chunk = UINT64_MAX}};
-    hr__budget_init(&a->budget, ds->budget.limit_bytes);
-    hr_status st = hr__chunk_fetch_init(&a->fetch, ds, &a->budget, err);
+hr_status hr__access_begin(struct hr__access *a, const hr_dataset *ds, struct hr__budget *budget,
+                           hr_error *err) {
+    *a = (struct hr__access){.cache = {.chunk = UINT64_MAX}};
+    hr_status st = hr__chunk_fetch_init(&a->fetch, ds, budget, err);
     if (st != HR_OK)
         return st;
-    a->cache.bytes = hr__budget_alloc_raw(&a->budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
+    a->cache.bytes = hr__budget_alloc_raw(budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
     return a->cache.bytes != NULL ? HR_OK : hr__error_status(err, HR_ERR_NO_MEMORY);
 }
 
-static void access_end(struct access *a) {
-    hr__budget_free(&a->budget, a->cache.bytes, HR__MAX_FRAME_BYTES);
+void hr__access_end(struct hr__access *a) {
+    if (a->cache.bytes != NULL)
+        hr__budget_free(a->fetch.budget, a->cache.bytes, HR__MAX_FRAME_BYTES);
+    a->cache.bytes = NULL;
     hr__chunk_fetch_free(&a->fetch);
-    hr__budget_close(&a->budget);
+}
+
+hr_status hr__access_read(struct hr__access *a, uint32_t field, uint64_t first,
+                          uint64_t num_samples, uint8_t *dst, hr_error *err) {
+    const struct hr__footer *f = &a->fetch.ds->footer;
+    hr_status st = HR_OK;
+    while (st == HR_OK && num_samples > 0) {
+        uint64_t chunk, chunk_first;
+        uint32_t place, chunk_samples;
+        hr__segment_locate(f->segments, f->num_segments, f->schema.samples_per_chunk, first, &chunk,
+                           &place);
+        hr__segment_chunk(f->segments, f->num_segments, f->schema.samples_per_chunk, chunk,
+                          &chunk_first, &chunk_samples);
+        struct rows rows = {.field = &f->schema.fields[field],
+                            .field_index = field,
+                            .first = place,
+                            .count = (uint32_t)hr__min_u64(num_samples, chunk_samples - place),
+                            .dst = dst};
+        st = rows_fetch(&a->fetch, chunk, &rows, &a->cache, err);
+        dst += rows.count * rows.field->sample_bytes;
+        first += rows.count;
+        num_samples -= rows.count;
+    }
+    return st;
+}
+
+/* A call has a budget of its own, so that calls of many threads do not refuse each other. */
+struct call {
+    struct hr__budget budget;
+    struct hr__access access;
+};
+
+static hr_status call_begin(struct call *c, const hr_dataset *ds, hr_error *err) {
+    *c = (struct call){0};
+    hr__budget_init(&c->budget, ds->budget.limit_bytes);
+    return hr__access_begin(&c->access, ds, &c->budget, err);
+}
+
+static void call_end(struct call *c) {
+    hr__access_end(&c->access);
+    hr__budget_close(&c->budget);
 }
 
 hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, uint64_t first, uint64_t num_samples,
                           void *dst, size_t dst_bytes, hr_error *err) {
-    struct access a;
+    struct call c;
     hr_status st = check_call(ds, field, num_samples, dst, dst_bytes, err);
     if (st != HR_OK)
         return st;
@@ -170,26 +197,10 @@ hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, uint64_t first, uint64
                              hr__dataset_name(ds), (unsigned long long)first,
                              (unsigned long long)(first + num_samples),
                              (unsigned long long)ds->footer.num_samples);
-    st = access_begin(&a, ds, err);
-    uint8_t *at = dst;
-    while (st == HR_OK && num_samples > 0) {
-        uint64_t chunk, chunk_first;
-        uint32_t place, chunk_samples;
-        hr__segment_locate(ds->footer.segments, ds->footer.num_segments,
-                           ds->footer.schema.samples_per_chunk, first, &chunk, &place);
-        hr__segment_chunk(ds->footer.segments, ds->footer.num_segments,
-                          ds->footer.schema.samples_per_chunk, chunk, &chunk_first, &chunk_samples);
-        struct rows rows = {.field = &ds->footer.schema.fields[field],
-                            .field_index = field,
-                            .first = place,
-                            .count = (uint32_t)hr__min_u64(num_samples, chunk_samples - place),
-                            .dst = at};
-        st = rows_fetch(&a.fetch, chunk, &rows, &a.cache, err);
-        at += rows.count * rows.field->sample_bytes;
-        first += rows.count;
-        num_samples -= rows.count;
-    }
-    access_end(&a);
+    st = call_begin(&c, ds, err);
+    if (st == HR_OK)
+        st = hr__access_read(&c.access, field, first, num_samples, dst, err);
+    call_end(&c);
     return st;
 }
 
@@ -216,7 +227,7 @@ static size_t next_run(const struct hr__wish *w, size_t n, uint64_t room, uint64
     return used;
 }
 
-static hr_status gather_sorted(hr_dataset *ds, struct access *a, uint32_t field,
+static hr_status gather_sorted(hr_dataset *ds, struct hr__access *a, uint32_t field,
                                const struct hr__wish *w, size_t n, uint8_t *dst, hr_error *err) {
     const struct hr__footer *f = &ds->footer;
     uint64_t targets[RUN_SAMPLES];
@@ -248,7 +259,7 @@ static hr_status gather_sorted(hr_dataset *ds, struct access *a, uint32_t field,
 
 hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field, const uint64_t *indices,
                             size_t num_indices, void *dst, size_t dst_bytes, hr_error *err) {
-    struct access a;
+    struct call c;
     struct hr__wish *w = NULL;
     hr_status st = check_call(ds, field, num_indices, dst, dst_bytes, err);
     if (st != HR_OK || num_indices == 0)
@@ -256,12 +267,12 @@ hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field, const uint64_t *indi
     if (indices == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "%s: indices must not be NULL",
                              hr__dataset_name(ds));
-    st = access_begin(&a, ds, err);
+    st = call_begin(&c, ds, err);
     if (st == HR_OK)
-        st = hr__wishes_make(ds, &a.budget, indices, num_indices, &w, err);
+        st = hr__wishes_make(ds, &c.budget, indices, num_indices, &w, err);
     if (st == HR_OK)
-        st = gather_sorted(ds, &a, field, w, num_indices, dst, err);
-    hr__wishes_free(&a.budget, w, num_indices);
-    access_end(&a);
+        st = gather_sorted(ds, &c.access, field, w, num_indices, dst, err);
+    hr__wishes_free(&c.budget, w, num_indices);
+    call_end(&c);
     return st;
 }

@@ -310,7 +310,7 @@ static void inputs__what_does_not_fit__is_refused(void **state) {
     assert_int_equal(mkdir("empty", 0700), 0);
     check_refused((const char *const[]){"X.npy", "y.npy"}, 2, HR_ERR_INVALID, "has 4");
     check_refused((const char *const[]){"X.npy", "X.npy"}, 2, HR_ERR_INVALID, "twice");
-    check_refused((const char *const[]){"s.hrd"}, 1, HR_ERR_UNSUPPORTED, "already");
+    check_refused((const char *const[]){"s.hrd"}, 1, HR_ERR_CORRUPT, "s.hrd: truncated");
     check_refused((const char *const[]){"t.txt"}, 1, HR_ERR_UNSUPPORTED, "neither");
     check_refused((const char *const[]){"broken.npy"}, 1, HR_ERR_CORRUPT, "no .npy file");
     check_refused((const char *const[]){"empty"}, 1, HR_ERR_NOT_FOUND, "empty");

@@ -78,6 +78,29 @@ def test_convert_killed_at_any_instant_resumes(tmp_path):
     assert killed >= KILLS // 2
 
 
+def test_compaction_killed_at_any_instant_resumes(tmp_path):
+    inputs = make_inputs(tmp_path, 4)
+    source, target = tmp_path / "source.hrd", tmp_path / "target.hrd"
+    assert run("convert", *inputs, "-o", source, "--chunk-bytes", "20000").returncode == 0
+    arguments = ["convert", source, "-o", target, "--level", "12", "--threads", "2", "--chunk-bytes", "65536"]
+    begun = time.monotonic()
+    assert run(*arguments).returncode == 0
+    whole_s = time.monotonic() - begun
+    rng = random.Random(9)
+    killed = 0
+    for i in range(KILLS // 2):
+        target.unlink()
+        killed += kill_after(arguments, rng.uniform(0, 1.1 * whole_s))
+        if not target.exists():
+            done = run(*arguments, "--resume")
+            assert done.returncode == 0, done.stderr
+        if i % 5 == 0:
+            check_target(target, inputs, tmp_path)
+        else:
+            assert run("verify", target).returncode == 0
+    assert killed >= KILLS // 4
+
+
 def test_convert_killed_over_an_old_target_leaves_it(tmp_path):
     old, new = make_inputs(tmp_path, 2), tmp_path / "new.npy"
     target = tmp_path / "data.hrd"

@@ -147,6 +147,45 @@ static void pipeline__any_number_of_readers__gives_all_samples_in_order(void **s
             }
 }
 
+/* Pieces of 50 samples, the first of 20. */
+static uint64_t fake_piece_end(const struct hr__source *src, uint64_t sample) {
+    (void)src;
+    return sample < 20 ? 20 : 20 + ((sample - 20) / 50 + 1) * 50;
+}
+
+static uint64_t turns_x, turns_y; /* where the latest read of each ended */
+
+static hr_status read_in_turns(struct hr__source_reader *r, uint64_t first, uint64_t n, void *dst,
+                               hr_error *err) {
+    const bool is_x = ((struct fake_reader *)r)->src == &x;
+    *(is_x ? &turns_x : &turns_y) = first + n;
+    assert_true(turns_x == turns_y || turns_x - turns_y == n);
+    assert_true(n <= 50 && fake_piece_end(NULL, first) >= first + n);
+    return fake_read(r, first, n, dst, err);
+}
+
+static void pipeline__sources_with_pieces__are_read_in_turns(void **state) {
+    (void)state;
+    struct hr__source_ops ops = fake_ops;
+    ops.read = read_in_turns;
+    ops.piece_end = fake_piece_end;
+    x.base.ops = y.base.ops = &ops;
+    for (uint64_t first = 0; first < 200; first += 33) {
+        struct hr__read_plan plan = make_plan(128, 1, 2);
+        struct hr__pipeline *p = NULL;
+        struct hr__budget budget;
+        uint64_t end;
+        hr__budget_init(&budget, 1 << 20);
+        x.reads = 0;
+        turns_x = turns_y = first;
+        assert_int_equal(hr__pipeline_open(&inputs, &plan, first, &budget, &p, NULL), HR_OK);
+        assert_int_equal(read_all(p, first, &end, NULL), HR_END_OF_EPOCH);
+        assert_int_equal(end, 1001);
+        assert_true(x.reads >= (1001 - first) / 50 && x.reads <= (1001 - first) / 50 + 10);
+        hr__pipeline_close(p);
+    }
+}
+
 static void pipeline__a_failure__comes_in_its_place(void **state) {
     (void)state;
     for (uint32_t readers = 1; readers <= 4; readers++) {
@@ -256,6 +295,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(pipeline__any_number_of_readers__gives_all_samples_in_order,
                                make_inputs),
+        cmocka_unit_test_setup(pipeline__sources_with_pieces__are_read_in_turns, make_inputs),
         cmocka_unit_test_setup(pipeline__a_failure__comes_in_its_place, make_inputs),
         cmocka_unit_test_setup(pipeline__closed_early__drains, make_inputs),
         cmocka_unit_test_setup(pipeline__readers_beyond_the_budget__are_left_out, make_inputs),

@@ -69,6 +69,23 @@ def test_convert__hdf5_and_too_small_a_budget__what_is_named_works(arrays):
     np.testing.assert_array_equal(field[:], rows_of(np.arange(500))["X"])
 
 
+def test_convert__data_sets__with_chosen_fields_and_samples(arrays):
+    hr.convert("X.npy", "y.npy", out="a.hrd")
+    done = hr.convert("a.hrd", out="b.hrd", fields=["y", "X"], rename={"X": "image"}, range=(100, None))
+    assert (done.num_samples, done.num_fields) == (400, 2)
+    data = hr.open("b.hrd")
+    assert list(data.fields) == ["y", "image"]
+    np.testing.assert_array_equal(data["image"][:], rows_of(np.arange(100, 500))["X"])
+    hr.convert("b.hrd:y", out="c.hrd", range=(None, 3))
+    np.testing.assert_array_equal(hr.open("c.hrd")["y"][:], rows_of(np.arange(100, 103))["y"])
+    with pytest.raises(hr.NotFoundError, match="no input gives a field z"):
+        hr.convert("a.hrd", out="d.hrd", fields=["z"])
+    with pytest.raises(hr.InvalidError, match="the end of range"):
+        hr.convert("a.hrd", out="d.hrd", range=(5, 5))
+    with pytest.raises(TypeError):
+        hr.convert("a.hrd", out="d.hrd", fields="y")
+
+
 def test_convert__notes__are_told(arrays):
     values = np.zeros((50, 3), "f4")
     values[7, 1] = np.nan

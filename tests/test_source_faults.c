@@ -1,8 +1,8 @@
 /*
  * Every system call, allocation and thread of a conversion fails in turn (link-time --wrap), from
- * .npy files, also shuffled, and from HDF5 through a helper, which this program plays itself: a
- * clear error that names the file, nothing that looks complete, no descriptor and no process left,
- * and the conversion can be resumed.
+ * .npy files, also shuffled, from a data set, and from HDF5 through a helper, which this program
+ * plays itself: a clear error that names the file, nothing that looks complete, no descriptor and
+ * no process left, and the conversion can be resumed.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -33,7 +33,7 @@ static char target[256];
 
 /* ---- what is converted ---- */
 
-enum input { NPY, RAW, HDF5, SHUFFLED /* raw, by a temporary file */, NUM_INPUTS };
+enum input { NPY, RAW, HDF5, SHUFFLED /* raw, by a temporary file */, DATASET, NUM_INPUTS };
 static char paths[NUM_INPUTS][256];
 static uint64_t small_budget_bytes; /* in which the samples do not fit in memory */
 
@@ -49,7 +49,7 @@ static void write_file(const char *path, const void *head, size_t head_bytes, ui
 }
 
 static void write_inputs(void) {
-    static const char *const names[] = {"x.npy", "x.bin", "x.h5", "s.bin"};
+    static const char *const names[] = {"x.npy", "x.bin", "x.h5", "s.bin", "x.hrd"};
     uint8_t header[2048];
     size_t n = hr__npy_header_print("<u4", FAKE_SAMPLES, NULL, 0, header, sizeof header);
     for (int i = 0; i < NUM_INPUTS; i++)
@@ -332,6 +332,23 @@ static void hdf5__each_call_is_interrupted__is_done_again(void **state) {
     each_is_survived(HDF5, FAULT_INTERRUPT, 20);
 }
 
+static void dataset__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(DATASET, FAULT_SYSTEM, 30);
+}
+
+static void dataset__each_allocation_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(DATASET, FAULT_MEMORY, 60);
+}
+
+static void make_dataset(void) {
+    hr_error err = {0};
+    if (convert(NPY, 0, &err) != HR_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(rename(target, paths[DATASET]), 0);
+}
+
 static int setup(void **state) {
     (void)state;
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -341,6 +358,7 @@ static int setup(void **state) {
     fault_spawn_instead(self);
     write_inputs();
     find_small_budget();
+    make_dataset();
     return 0;
 }
 
@@ -361,6 +379,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(raw__each_system_call_fails__is_an_error),
         cmocka_unit_test(shuffled__each_system_call_fails__is_an_error),
         cmocka_unit_test(shuffled__each_allocation_fails__is_an_error),
+        cmocka_unit_test(dataset__each_system_call_fails__is_an_error),
+        cmocka_unit_test(dataset__each_allocation_fails__is_an_error),
         cmocka_unit_test(hdf5__each_system_call_fails__is_an_error),
         cmocka_unit_test(hdf5__each_allocation_fails__is_an_error),
         cmocka_unit_test(attributes__without_end__are_a_broken_protocol),

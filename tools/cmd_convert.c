@@ -9,6 +9,7 @@
 #include "options.h"
 #include "progress.h"
 #include "report.h"
+#include "select_args.h"
 #include "sizes.h"
 
 #include "headrace/convert.h"
@@ -20,7 +21,7 @@
 
 #define HELP_BEGIN                                                                                 \
     "Usage: headrace convert IN... -o OUT.hrd [OPTIONS]\n"                                         \
-    "Inputs: .npy, raw; .npz, HDF5 (also FILE:/path/in/file); folders, patterns.\n"                \
+    "Inputs: .npy, raw, .hrd; .npz, HDF5 (also FILE:/path/in/file); folders, patterns.\n"          \
     "\n"                                                                                           \
     "  -o, --output FILE       the file to make;  --append  add samples to it\n"                   \
     "      --field NAME=SRC    one field said outright; may be repeated\n"                         \
@@ -40,6 +41,9 @@ static const char help[] =
     HELP_BEGIN "\n"
                "What is read:\n"
                "      --dtype D --shape S --skip-bytes N   raw inputs: float32, 28,28, 16\n"
+               "      --fields a,b        only these, in this order\n"
+               "      --rename OLD=NEW    another name for a field; may be repeated\n"
+               "      --range A:B         only samples from A up to, without, B\n"
                "      --follow-external   follow HDF5 links that leave the input's folder\n"
                "      --index-field NAME  with --shuffle: keep each sample's index before it\n"
                "\n"
@@ -59,6 +63,9 @@ static const char help[] =
 
 enum {
     OPT_FIELD = OPTIONS_LONG,
+    OPT_FIELDS,
+    OPT_RENAME,
+    OPT_RANGE,
     OPT_FORCE,
     OPT_RESUME,
     OPT_APPEND,
@@ -87,6 +94,9 @@ enum {
 static const struct option table[] = {
     {"output", required_argument, NULL, 'o'},
     {"field", required_argument, NULL, OPT_FIELD},
+    {"fields", required_argument, NULL, OPT_FIELDS},
+    {"rename", required_argument, NULL, OPT_RENAME},
+    {"range", required_argument, NULL, OPT_RANGE},
     {"force", no_argument, NULL, OPT_FORCE},
     {"resume", no_argument, NULL, OPT_RESUME},
     {"append", no_argument, NULL, OPT_APPEND},
@@ -116,6 +126,7 @@ static const struct option table[] = {
 typedef struct convert_job {
     hr_convert_options opts;
     hr_convert_field *fields;
+    select_args select;
     uint64_t shape[HR_MAX_RANK];
     bool json, quiet;
     const char *help; /* asked for; or NULL */
@@ -253,6 +264,12 @@ static bool take_option(const options *o, int value, convert_job *job) {
         return true;
     case OPT_FIELD:
         return take_field(o, job);
+    case OPT_FIELDS:
+        return select_args_fields(o, &job->select);
+    case OPT_RENAME:
+        return select_args_rename(o, &job->select);
+    case OPT_RANGE:
+        return select_args_range(o, &job->select);
     case OPT_SHUFFLE:
         job->opts.flags |= HR_CONVERT_SHUFFLE;
         return options_uint(o, "shuffle", 0, UINT64_MAX, &job->opts.shuffle_seed);
@@ -286,6 +303,7 @@ static bool take_arguments(const options *o, convert_job *job) {
     job->opts.inputs = (const char *const *)(o->argv + optind);
     job->opts.num_inputs = (uint32_t)(o->argc - optind);
     job->opts.fields = job->fields;
+    select_args_apply(&job->select, &job->opts);
     const bool shuffled = (job->opts.flags & HR_CONVERT_SHUFFLE) != 0;
     const char *missing = job->opts.num_inputs + job->opts.num_fields == 0 ? "an input is missing"
                           : job->opts.output == NULL ? "the output is missing: -o OUT.hrd"
@@ -439,6 +457,7 @@ int cmd_convert(int argc, char **argv) {
     if (take_arguments(&o, &job)) {
         code = job.help != NULL ? (fputs(job.help, stdout), EXIT_DONE) : run_job(&job, argc, argv);
     }
+    select_args_free(&job.select);
     free(job.fields);
     return code;
 }

@@ -1,5 +1,6 @@
 /*
- * Conversion: files of arrays (.npy, .npz, raw binary, HDF5) become one .hrd file, and back.
+ * Conversion: files of arrays (.npy, .npz, raw binary, HDF5), and other data sets, become one .hrd
+ * file, and back.
  */
 #ifndef HEADRACE_CONVERT_H
 #define HEADRACE_CONVERT_H
@@ -30,14 +31,21 @@ typedef struct hr_progress {
 /** One field said outright: NAME=SOURCE. */
 typedef struct hr_convert_field {
     const char *name;   /**< of the field */
-    const char *source; /**< a path, or FILE:/path/in/file for HDF5 and .npz */
+    const char *source; /**< a path, FILE:/path/in/file for HDF5 and .npz, or FILE.hrd:field */
 } hr_convert_field;
+
+/** A field that gets another name. */
+typedef struct hr_convert_rename {
+    const char *old_name; /**< as the inputs, or hr_convert_field, name it */
+    const char *new_name;
+} hr_convert_rename;
 
 /** Options of hr_convert(). Zero means default. */
 typedef struct hr_convert_options {
     uint32_t struct_bytes;
     uint32_t flags;
-    const char *const *inputs; /**< files, folders, patterns, or FILE:/path/in/file */
+    /** Files, folders, patterns, FILE:/path/in/file (HDF5), or FILE.hrd:field. */
+    const char *const *inputs;
     uint32_t num_inputs;
     uint32_t num_fields;
     const hr_convert_field *fields; /**< instead of, or besides, inputs */
@@ -68,11 +76,16 @@ typedef struct hr_convert_options {
     /** With HR_CONVERT_SHUFFLE: an int64 field of this name, the last one, keeps each sample's
      * index before it; NULL: there is none. */
     const char *index_field;
+    const char *const *kept_fields; /**< only these, in this order; NULL: all */
+    uint32_t num_kept_fields;
+    uint32_t num_renames;
+    const hr_convert_rename *renames;  /**< kept_fields names fields as they are called before */
+    uint64_t first_sample, end_sample; /**< only samples first .. end - 1; end 0: to the last */
 } hr_convert_options;
 #define HR_CONVERT_OPTIONS_INIT                                                                    \
     {                                                                                              \
         sizeof(hr_convert_options), 0, NULL, 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, \
-            0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, NULL                                            \
+            0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, 0                    \
     }
 
 /** What a conversion did. Of an append, samples, bytes, NaN and Inf are those of the whole output.

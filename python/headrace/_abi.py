@@ -631,6 +631,13 @@ class hr_convert_field(Structure):
     )
 
 
+class hr_convert_rename(Structure):
+    _fields_ = (
+        ("old_name", c_char_p),
+        ("new_name", c_char_p),
+    )
+
+
 class hr_convert_options(Structure):
     _fields_ = (
         ("struct_bytes", c_uint32),
@@ -661,6 +668,12 @@ class hr_convert_options(Structure):
         ("disk_bytes_per_s", c_uint64),
         ("shuffle_seed", c_uint64),
         ("index_field", c_char_p),
+        ("kept_fields", POINTER(c_char_p)),
+        ("num_kept_fields", c_uint32),
+        ("num_renames", c_uint32),
+        ("renames", POINTER(hr_convert_rename)),
+        ("first_sample", c_uint64),
+        ("end_sample", c_uint64),
     )
 
 

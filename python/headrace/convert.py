@@ -58,10 +58,31 @@ def _watched(options: ctypes.Structure, watch: _job.Watch) -> None:
     set_callback(options, "on_note", lambda _, line: watch.notes.append(line.decode("utf-8", "replace")))
 
 
+def _keep(options: ctypes.Structure, fields: Sequence[str]) -> None:
+    if isinstance(fields, str) or not fields:
+        raise TypeError('fields is a mapping {"name": "FILE"}, or a list of the names that are kept')
+    options.kept_fields, options.num_kept_fields = _texts([name.encode() for name in fields]), len(fields)
+
+
+def _rename(options: ctypes.Structure, names: Mapping[str, str]) -> None:
+    entries = (_abi.hr_convert_rename * max(1, len(names)))()
+    for entry, (old_name, new_name) in zip(entries, names.items(), strict=False):
+        entry.old_name, entry.new_name = old_name.encode(), new_name.encode()
+    options.renames, options.num_renames = entries, len(names)
+
+
+def _choose_samples(options: ctypes.Structure, ends: tuple[int | None, int | None]) -> None:
+    first, end = ends
+    options.first_sample = 0 if first is None else counted(first, "the first of range", 0, 2**64 - 2)
+    options.end_sample = 0 if end is None else counted(end, "the end of range", options.first_sample + 1, 2**64 - 1)
+
+
 def convert(
     *inputs: Path,
     out: Path,
-    fields: Mapping[str, Path] | None = None,
+    fields: Mapping[str, Path] | Sequence[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    range: tuple[int | None, int | None] | None = None,
     replace: bool = False,
     resume: bool = False,
     append: bool = False,
@@ -85,12 +106,16 @@ def convert(
     helper_memory: int | str | None = None,
     progress: bool | None = None,
 ) -> Converted:
-    """Make one .hrd file of .npy, .npz, HDF5 and raw binary files; what becomes which field: docs/convert.md. An
-    interrupt (Ctrl-C) stops it in a tenth of a second and leaves what `resume=True` goes on with.
+    """Make one .hrd file of .npy, .npz, HDF5, raw binary and other .hrd files; what becomes which field:
+    docs/convert.md. An interrupt (Ctrl-C) stops it in a tenth of a second and leaves what `resume=True` goes on with.
 
-    :param inputs: files, folders, patterns such as "x/*.npy", or "FILE.h5:/path/in/file", "FILE.npz:/NAME"
+    :param inputs: files, folders, patterns such as "x/*.npy", or "FILE.h5:/path/in/file", "FILE.npz:/NAME",
+        "FILE.hrd:field"
     :param out: the file to make
-    :param fields: fields said outright: {"image": "X.npy", "label": "F.h5:/y"}
+    :param fields: fields said outright: {"image": "X.npy", "label": "F.h5:/y"}; or the names of those that are kept,
+        in their order: ["label", "image"]
+    :param rename: {"X": "image"}: X gets another name
+    :param range: (first, end): only samples from first up to, without, end; None: from the first, to the last
     :param replace: an existing output is replaced when the new one is complete
     :param resume: go on with the interrupted conversion of the same inputs and options, if there is one
     :param append: put the samples behind those of the output, which has the same fields; interrupted, the output is
@@ -113,6 +138,8 @@ def convert(
     (1000, 2)
     >>> hr.convert("X.npy", "y.npy", out="made.hrd", append=True).num_samples
     2000
+    >>> hr.convert("made.hrd", out="less.hrd", fields=["y"], rename={"y": "label"}, range=(0, 100)).num_samples
+    100
     """
     options, result, watch = new(_abi.hr_convert_options), new(_abi.hr_convert_result), _job.Watch()
     options.flags = (
@@ -123,7 +150,12 @@ def convert(
         | (not check_space) * _abi.HR_CONVERT_NO_SPACE_CHECK
         | (shuffle is not None) * _abi.HR_CONVERT_SHUFFLE
     )
-    named = dict(fields or {})
+    named = dict(fields) if isinstance(fields, Mapping) else {}
+    if not isinstance(fields, Mapping | None):
+        _keep(options, fields)
+    _rename(options, rename or {})
+    if range is not None:
+        _choose_samples(options, range)
     options.inputs, options.num_inputs = _texts([path_bytes(path) for path in inputs]), len(inputs)
     entries = (_abi.hr_convert_field * max(1, len(named)))()
     for entry, (name, source) in zip(entries, named.items(), strict=False):

@@ -1,0 +1,194 @@
+/*
+ * The fields of a data set as sources.
+ */
+#define _GNU_SOURCE
+#include "source.h"
+
+#include "checked.h"
+#include "dtype.h"
+#include "error.h"
+#include "hrd_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct hrd_source {
+    struct hr__source base;
+    struct hr__hrd_file *file;
+    uint32_t field;
+    char *name, *attributes_json;
+};
+
+/* A reader keeps nothing of its own: the file counts it. */
+struct hrd_reader {
+    const struct hrd_source *src;
+};
+
+static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
+                             struct hr__source_reader **out, hr_error *err) {
+    const struct hrd_source *src = (const struct hrd_source *)source;
+    *out = NULL;
+    struct hrd_reader *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return hr__error_no_memory(err, sizeof *r, "a reader of a source");
+    r->src = src;
+    const hr_status st = hr__hrd_file_enter(src->file, budget, err);
+    if (st != HR_OK)
+        free(r);
+    else
+        *out = (struct hr__source_reader *)r;
+    return st;
+}
+
+static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
+                              void *dst, hr_error *err) {
+    const struct hrd_source *src = ((const struct hrd_reader *)reader)->src;
+    if (!hr__range_within(first, n, src->base.info.num_samples))
+        return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->file->path,
+                             (unsigned long long)src->base.info.num_samples);
+    return hr__hrd_file_read(src->file, src->field, first, n, dst, err);
+}
+
+static void close_reader(struct hr__source_reader *reader) {
+    struct hrd_reader *r = (struct hrd_reader *)reader;
+    if (r == NULL)
+        return;
+    hr__hrd_file_leave(r->src->file);
+    free(r);
+}
+
+static void close_source(struct hr__source *source) {
+    struct hrd_source *src = (struct hrd_source *)source;
+    if (src == NULL)
+        return;
+    hr__hrd_file_release(src->file);
+    free(src->attributes_json);
+    free(src->name);
+    free(src);
+}
+
+static uint64_t piece_end(const struct hr__source *source, uint64_t sample) {
+    return hr__hrd_file_chunk_end(((const struct hrd_source *)source)->file, sample);
+}
+
+static const struct hr__source_ops hrd_ops = {
+    .name = "data set",
+    .open_reader = open_reader,
+    .read = read_samples,
+    .close_reader = close_reader,
+    .close = close_source,
+    .piece_end = piece_end,
+};
+
+static void describe(struct hrd_source *src, const hr_field *field, uint64_t sample_bytes,
+                     uint32_t num_threads) {
+    struct hr__source_info *info = &src->base.info;
+    info->path = src->file->path;
+    info->default_name = src->name;
+    info->dtype = field->dtype;
+    info->width_bytes = field->width_bytes;
+    info->rank = field->rank;
+    memcpy(info->shape, field->shape, field->rank * sizeof info->shape[0]);
+    info->num_samples = src->file->num_samples;
+    info->sample_bytes = sample_bytes;
+    info->granule_samples = src->file->samples_per_chunk;
+    info->max_readers = num_threads > 0 ? num_threads : 1;
+    info->file = src->file->fingerprint;
+    info->attributes_json = src->attributes_json;
+    info->origin = &src->file->origin;
+    info->origin_bytes = hr__hrd_file_reader_bytes(src->file);
+}
+
+static hr_status make_source(struct hr__hrd_file *file, const hr_dataset *ds, uint32_t index,
+                             uint32_t num_threads, struct hr__source **out, hr_error *err) {
+    hr_field field;
+    hr_status st = hr_dataset_field(ds, index, &field, err);
+    if (st != HR_OK)
+        return st;
+    struct hrd_source *src = calloc(1, sizeof *src);
+    if (src == NULL)
+        return hr__error_no_memory(err, sizeof *src, "a source");
+    src->base.ops = &hrd_ops;
+    src->file = file;
+    hr__hrd_file_hold(file);
+    src->field = index;
+    src->name = strdup(field.name);
+    if (field.attributes_json != NULL)
+        src->attributes_json = strdup(field.attributes_json);
+    if (src->name == NULL || (field.attributes_json != NULL && src->attributes_json == NULL)) {
+        close_source(&src->base);
+        return hr__error_no_memory(err, strlen(field.name), "a source's name");
+    }
+    describe(src, &field, hr_dataset_sample_bytes(ds, index), num_threads);
+    *out = &src->base;
+    return HR_OK;
+}
+
+static bool is_member(const struct hr__hrd_options *o, const char *name) {
+    return o->member == NULL || strcmp(o->member + (o->member[0] == '/'), name) == 0;
+}
+
+static bool is_kept(const struct hr__hrd_options *o, const char *name) {
+    for (uint32_t i = 0; i < o->num_kept; i++)
+        if (strcmp(o->kept[i], name) == 0)
+            return true;
+    return o->num_kept == 0;
+}
+
+static hr_status refuse_variable(const struct hr__hrd_file *file, const char *name, hr_error *err) {
+    return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                         "%s: the field %s has values of variable length, which are not converted; "
+                         "choose the fields without it (--fields)",
+                         file->path, name);
+}
+
+static hr_status make_sources(struct hr__hrd_file *file, const hr_dataset *ds,
+                              const struct hr__hrd_options *o, struct hr__source ***out,
+                              uint32_t *num_out, hr_error *err) {
+    const struct hr__schema *schema = &ds->footer.schema;
+    hr_status st = HR_OK;
+    uint32_t made = 0;
+    struct hr__source **list = calloc(schema->num_fields, sizeof *list);
+    if (list == NULL)
+        return hr__error_no_memory(err, schema->num_fields * sizeof *list, "a list of sources");
+    for (uint32_t i = 0; i < schema->num_fields; i++) {
+        const struct hr__schema_field *field = &schema->fields[i];
+        const bool variable = hr__dtype_is_variable(field->dtype);
+        if (!is_member(o, field->name) || (variable && !is_kept(o, field->name)))
+            continue;
+        if (variable) {
+            st = refuse_variable(file, field->name, err);
+            goto done;
+        }
+        HR_TRY(make_source(file, ds, i, o->num_threads, &list[made], err));
+        made++;
+    }
+    if (made > 0)
+        list[0]->info.file_attributes_json = file->attributes_json;
+    *out = list;
+    *num_out = made;
+    return HR_OK;
+done:
+    for (uint32_t i = 0; i < made; i++)
+        close_source(list[i]);
+    free(list);
+    return st;
+}
+
+hr_status hr__hrd_sources_open(const char *path, const struct hr__hrd_options *opts,
+                               struct hr__source ***out, uint32_t *num_out, hr_error *err) {
+    struct hr__hrd_file *file = NULL;
+    hr_dataset *ds = NULL;
+    uint32_t found;
+    hr_status st;
+    *out = NULL;
+    *num_out = 0;
+    HR_TRY(hr__hrd_file_open(path, opts->budget_bytes, &file, &ds, err));
+    if (opts->member != NULL)
+        HR_TRY(hr_dataset_find_field(ds, opts->member + (opts->member[0] == '/'), &found, err));
+    HR_TRY(make_sources(file, ds, opts, out, num_out, err));
+done:
+    hr_dataset_close(ds);
+    hr__hrd_file_release(file);
+    return st;
+}

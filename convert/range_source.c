@@ -1,0 +1,105 @@
+/*
+ * A source that leaves out samples at its ends. What a failure says of samples is counted in the
+ * whole source.
+ */
+#include "range_source.h"
+
+#include "error.h"
+
+#include <stdlib.h>
+
+struct range_source {
+    struct hr__source base;
+    struct hr__source *whole;
+    uint64_t first;
+};
+
+struct range_reader {
+    const struct range_source *src;
+    struct hr__source_reader *reader;
+};
+
+static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
+                             struct hr__source_reader **out, hr_error *err) {
+    const struct range_source *src = (const struct range_source *)source;
+    *out = NULL;
+    struct range_reader *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return hr__error_no_memory(err, sizeof *r, "a reader of a source");
+    r->src = src;
+    const hr_status st = src->whole->ops->open_reader(src->whole, budget, &r->reader, err);
+    if (st != HR_OK)
+        free(r);
+    else
+        *out = (struct hr__source_reader *)r;
+    return st;
+}
+
+static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
+                              void *dst, hr_error *err) {
+    const struct range_reader *r = (const struct range_reader *)reader;
+    const uint64_t num_samples = r->src->base.info.num_samples;
+    if (first > num_samples || n > num_samples - first)
+        return hr__error_set(err, HR_ERR_INVALID, "the range has %llu samples only",
+                             (unsigned long long)num_samples);
+    return r->src->whole->ops->read(r->reader, r->src->first + first, n, dst, err);
+}
+
+static void announce(struct hr__source_reader *reader, uint64_t first, uint64_t n) {
+    const struct range_reader *r = (const struct range_reader *)reader;
+    r->src->whole->ops->announce(r->reader, r->src->first + first, n);
+}
+
+static void close_reader(struct hr__source_reader *reader) {
+    struct range_reader *r = (struct range_reader *)reader;
+    if (r == NULL)
+        return;
+    r->src->whole->ops->close_reader(r->reader);
+    free(r);
+}
+
+static void close_source(struct hr__source *source) {
+    struct range_source *src = (struct range_source *)source;
+    if (src == NULL)
+        return;
+    src->whole->ops->close(src->whole);
+    free(src);
+}
+
+static uint64_t piece_end(const struct hr__source *source, uint64_t sample) {
+    const struct range_source *src = (const struct range_source *)source;
+    return src->whole->ops->piece_end(src->whole, src->first + sample) - src->first;
+}
+
+static const struct hr__source_ops range_ops = {
+    .name = "range",
+    .open_reader = open_reader,
+    .read = read_samples,
+    .announce = announce,
+    .close_reader = close_reader,
+    .close = close_source,
+};
+
+static const struct hr__source_ops range_pieces_ops = {
+    .name = "range",
+    .open_reader = open_reader,
+    .read = read_samples,
+    .announce = announce,
+    .close_reader = close_reader,
+    .close = close_source,
+    .piece_end = piece_end,
+};
+
+hr_status hr__range_source_make(struct hr__source **source, uint64_t first, uint64_t n,
+                                hr_error *err) {
+    struct range_source *src = calloc(1, sizeof *src);
+    if (src == NULL)
+        return hr__error_no_memory(err, sizeof *src, "a range of samples");
+    src->base.ops = (*source)->ops->piece_end != NULL ? &range_pieces_ops : &range_ops;
+    src->base.info = (*source)->info;
+    src->base.info.num_samples = n;
+    src->whole = *source;
+    src->first = first;
+    *source = &src->base;
+    return HR_OK;
+}

@@ -1,0 +1,36 @@
+/*
+ * Random access that keeps its scratch from one read to the next, and the chunk that it read last:
+ * whoever reads several fields chunk by chunk reads each chunk's header once.
+ */
+#ifndef HEADRACE_DATASET_ACCESS_H
+#define HEADRACE_DATASET_ACCESS_H
+
+#include "chunk_fetch.h"
+
+/* What one access charges to its budget, but for headers of chunks with very many frames. */
+#define HR__ACCESS_BYTES                                                                           \
+    (HR__CHUNK_HEAD_BYTES + HR__MAX_STORED_FRAME_BYTES + UINT64_C(2) * HR__MAX_FRAME_BYTES)
+
+/* The last frame that was not decoded straight into the caller's memory: the next run of rows often
+ * lies in the same one. */
+struct hr__frame_cache {
+    uint8_t *bytes; /* HR__MAX_FRAME_BYTES */
+    uint64_t chunk; /* UINT64_MAX: empty */
+    uint32_t frame;
+};
+
+struct hr__access {
+    struct hr__chunk_fetch fetch;
+    struct hr__frame_cache cache;
+};
+
+/* For one thread at a time. On failure it is still to be ended. */
+hr_status hr__access_begin(struct hr__access *a, const hr_dataset *ds, struct hr__budget *budget,
+                           hr_error *err);
+void hr__access_end(struct hr__access *a); /* a zeroed one is fine */
+
+/* As hr_dataset_read(); the caller has seen to it that the samples exist and fit dst. */
+hr_status hr__access_read(struct hr__access *a, uint32_t field, uint64_t first,
+                          uint64_t num_samples, uint8_t *dst, hr_error *err);
+
+#endif
