@@ -20,6 +20,7 @@ headrace_dependency(ZSTD libzstd>=1.4.0 zstd.h zstd)
 headrace_dependency(XXHASH libxxhash>=0.8.0 xxhash.h xxhash)
 headrace_dependency(JANSSON jansson>=2.11 jansson.h jansson)
 headrace_dependency(URING liburing>=2.1 liburing.h uring)
+headrace_dependency(ZLIB zlib>=1.2.11 zlib.h z)
 
 find_library(AIO_LIBRARY aio REQUIRED)
 find_path(AIO_INCLUDE_DIR libaio.h REQUIRED)

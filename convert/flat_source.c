@@ -12,19 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct flat_source {
-    struct hr__source base;
-    struct hr__element element;
-    uint64_t elements_per_sample;
-    uint64_t data_off;
-    char *path;
-    char *name;
-    char numpy_dtype[HR__NUMPY_DTYPE_BYTES];
-    char note[96];
-};
-
 struct flat_reader {
-    const struct flat_source *src;
+    const struct hr__flat_source *src;
     struct hr__input_file file;
 };
 
@@ -38,7 +27,7 @@ static void close_reader(struct hr__source_reader *reader) {
 
 static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
                              struct hr__source_reader **out, hr_error *err) {
-    const struct flat_source *src = (const struct flat_source *)source;
+    const struct hr__flat_source *src = (const struct hr__flat_source *)source;
     const hr_source_fingerprint *opened = &src->base.info.file;
     (void)budget; /* reads go straight into the caller's memory */
     *out = NULL;
@@ -63,7 +52,7 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
                               void *dst, hr_error *err) {
     const struct flat_reader *r = (const struct flat_reader *)reader;
-    const struct flat_source *src = r->src;
+    const struct hr__flat_source *src = r->src;
     uint64_t sample_bytes = src->base.info.sample_bytes;
     if (first > src->base.info.num_samples || n > src->base.info.num_samples - first)
         return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->path,
@@ -84,8 +73,8 @@ static void announce(struct hr__source_reader *reader, uint64_t first, uint64_t 
     hr__input_file_announce(&r->file, n * sample_bytes, r->src->data_off + first * sample_bytes);
 }
 
-static void close_source(struct hr__source *source) {
-    struct flat_source *src = (struct flat_source *)source;
+void hr__flat_source_close(struct hr__source *source) {
+    struct hr__flat_source *src = (struct hr__flat_source *)source;
     if (src == NULL)
         return;
     free(src->path);
@@ -99,7 +88,7 @@ static const struct hr__source_ops flat_ops = {
     .read = read_samples,
     .announce = announce,
     .close_reader = close_reader,
-    .close = close_source,
+    .close = hr__flat_source_close,
 };
 
 /* The file's name without folder and suffix. */
@@ -111,7 +100,7 @@ static char *stem_of(const char *path) {
     return strndup(name, n);
 }
 
-static void describe(struct flat_source *src, const struct hr__input_file *file,
+static void describe(struct hr__flat_source *src, const struct hr__input_file *file,
                      const struct hr__npy_header *array) {
     struct hr__source_info *info = &src->base.info;
     info->path = src->path;
@@ -127,27 +116,13 @@ static void describe(struct flat_source *src, const struct hr__input_file *file,
     info->any_pieces = true;
     info->numpy_dtype = src->numpy_dtype[0] != '\0' ? src->numpy_dtype : NULL;
     info->file = (hr_source_fingerprint){src->path, file->size_bytes, file->mtime_ns};
-    uint64_t surplus = file->size_bytes - array->data_off - array->data_bytes;
-    if (surplus > 0) {
-        snprintf(src->note, sizeof src->note, "%llu bytes behind the array are ignored",
-                 (unsigned long long)surplus);
-        info->note = src->note;
-    }
 }
 
-hr_status hr__flat_source_make(const char *path, const struct hr__input_file *file,
-                               const struct hr__npy_header *array, const char *numpy_dtype,
-                               struct hr__source **out, hr_error *err) {
+hr_status hr__flat_source_new(const char *path, const struct hr__input_file *file,
+                              const struct hr__npy_header *array, const char *numpy_dtype,
+                              struct hr__flat_source **out, hr_error *err) {
     *out = NULL;
-    if (file->size_bytes < array->data_off ||
-        file->size_bytes - array->data_off < array->data_bytes)
-        return hr__error_at(err, HR_ERR_CORRUPT, file->size_bytes,
-                            "%s is truncated: it has %llu bytes, its %llu samples need %llu; copy "
-                            "or save it again",
-                            path, (unsigned long long)file->size_bytes,
-                            (unsigned long long)array->num_samples,
-                            (unsigned long long)(array->data_off + array->data_bytes));
-    struct flat_source *src = calloc(1, sizeof *src);
+    struct hr__flat_source *src = calloc(1, sizeof *src);
     if (src == NULL)
         return hr__error_no_memory(err, sizeof *src, "a source");
     src->base.ops = &flat_ops;
@@ -157,12 +132,38 @@ hr_status hr__flat_source_make(const char *path, const struct hr__input_file *fi
     src->path = strdup(path);
     src->name = stem_of(path);
     if (src->path == NULL || src->name == NULL) {
-        close_source(&src->base);
+        hr__flat_source_close(&src->base);
         return hr__error_no_memory(err, strlen(path), "a source's name");
     }
     if (numpy_dtype != NULL)
         snprintf(src->numpy_dtype, sizeof src->numpy_dtype, "%s", numpy_dtype);
     describe(src, file, array);
+    *out = src;
+    return HR_OK;
+}
+
+hr_status hr__flat_source_make(const char *path, const struct hr__input_file *file,
+                               const struct hr__npy_header *array, const char *numpy_dtype,
+                               struct hr__source **out, hr_error *err) {
+    struct hr__flat_source *src;
+    *out = NULL;
+    if (file->size_bytes < array->data_off ||
+        file->size_bytes - array->data_off < array->data_bytes)
+        return hr__error_at(err, HR_ERR_CORRUPT, file->size_bytes,
+                            "%s is truncated: it has %llu bytes, its %llu samples need %llu; copy "
+                            "or save it again",
+                            path, (unsigned long long)file->size_bytes,
+                            (unsigned long long)array->num_samples,
+                            (unsigned long long)(array->data_off + array->data_bytes));
+    const hr_status st = hr__flat_source_new(path, file, array, numpy_dtype, &src, err);
+    if (st != HR_OK)
+        return st;
+    const uint64_t surplus = file->size_bytes - array->data_off - array->data_bytes;
+    if (surplus > 0) {
+        snprintf(src->note, sizeof src->note, "%llu bytes behind the array are ignored",
+                 (unsigned long long)surplus);
+        src->base.info.note = src->note;
+    }
     *out = &src->base;
     return HR_OK;
 }

@@ -77,6 +77,7 @@ static void fill_info(struct hdf5_source *s, const struct stat *file) {
     info->sample_bytes = f->sample_bytes;
     info->granule_samples = f->granule_samples;
     info->max_readers = 1;
+    info->is_stream = (f->flags & HR__HELPER_STREAM) != 0;
     if ((f->flags & HR__HELPER_CHUNKED) != 0 && s->target.opts.max_helpers > 1)
         info->max_readers = s->target.opts.max_helpers;
     if (s->target.opts.zip && f->dtype == HR_FIXED_UTF8) { /* what became of code points */

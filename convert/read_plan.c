@@ -21,12 +21,16 @@ uint64_t hr__read_plan_field_off(const struct hr__inputs *in, uint64_t range_sam
 
 uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers) {
     uint32_t most = 1, with_helper = 0;
+    bool has_stream = false;
     for (uint32_t i = 0; i < in->num_fields; i++) {
         const struct hr__source_info *info = &in->fields[i].source->info;
         if (info->max_readers > most)
             most = info->max_readers;
         with_helper += info->member != NULL;
+        has_stream = has_stream || info->is_stream;
     }
+    if (has_stream) /* each reader would read all of it */
+        return 1;
     if (with_helper > 0)
         most = (uint32_t)hr__min_u64(most, hr__max_u64(max_helpers / with_helper, 1));
     return (uint32_t)hr__min_u64(most, MAX_READERS);

@@ -35,6 +35,7 @@ struct hr__source_info {
     uint64_t sample_bytes;
     uint64_t granule_samples;    /* rows that are decoded together in the source (chunk rows); 1 */
     uint32_t max_readers;        /* readers that are useful side by side; 1 */
+    bool is_stream;              /* read best by one reader, in ascending order */
     bool any_pieces;             /* any readers may read any pieces: none is read twice for it */
     bool growing;                /* another process adds to the file: it may change */
     const char *numpy_dtype;     /* what an export should restore, e.g. "<U12"; NULL: by dtype */
@@ -73,6 +74,9 @@ struct hr__source { /* the first member of each kind's own struct */
 
 /* npy.c: .npy 1.0, 2.0, 3.0 in C order. */
 hr_status hr__npy_source_open(const char *path, struct hr__source **out, hr_error *err);
+
+/* idx.c: IDX, the format of MNIST; gzip: compressed as a whole. */
+hr_status hr__idx_source_open(const char *path, bool gzip, struct hr__source **out, hr_error *err);
 
 /* raw.c: raw binary. dtype as "float32" or a NumPy name such as "<f4". */
 hr_status hr__raw_source_open(const char *path, const char *dtype, const uint64_t *shape,

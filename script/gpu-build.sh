@@ -73,6 +73,6 @@ gpu_build() {
     gpu_configure && cmake --build "$GPU_BUILD" --parallel "$(nproc)" --target "${GPU_TARGETS[@]}" &&
         return
     gpu_say "the build failed; what it lacks is said above (Debian: libzstd-dev libxxhash-dev" \
-        "libjansson-dev libaio-dev liburing-dev; or take what script/gpu-bundle packs)"
+        "libjansson-dev libaio-dev liburing-dev zlib1g-dev; or take what script/gpu-bundle packs)"
     return 1
 }

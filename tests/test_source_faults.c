@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zlib.h>
 
 static char folder[] = "/tmp/headrace-sources-XXXXXX";
 static char self[4096];
@@ -33,7 +34,7 @@ static char target[256];
 
 /* ---- what is converted ---- */
 
-enum input { NPY, RAW, HDF5, SHUFFLED /* raw, by a temporary file */, DATASET, NUM_INPUTS };
+enum input { NPY, RAW, HDF5, SHUFFLED /* raw, by a temporary file */, DATASET, GZIP, NUM_INPUTS };
 static char paths[NUM_INPUTS][256];
 static uint64_t small_budget_bytes; /* in which the samples do not fit in memory */
 
@@ -49,7 +50,7 @@ static void write_file(const char *path, const void *head, size_t head_bytes, ui
 }
 
 static void write_inputs(void) {
-    static const char *const names[] = {"x.npy", "x.bin", "x.h5", "s.bin", "x.hrd"};
+    static const char *const names[] = {"x.npy", "x.bin", "x.h5", "s.bin", "x.hrd", "x.idx.gz"};
     uint8_t header[2048];
     size_t n = hr__npy_header_print("<u4", FAKE_SAMPLES, NULL, 0, header, sizeof header);
     for (int i = 0; i < NUM_INPUTS; i++)
@@ -342,6 +343,25 @@ static void dataset__each_allocation_fails__is_an_error(void **state) {
     each_fails(DATASET, FAULT_MEMORY, 60);
 }
 
+static void gzip__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(GZIP, FAULT_SYSTEM, 30);
+}
+
+/* IDX, big-endian. */
+static void make_gzip(void) {
+    const uint8_t head[] = {
+        0, 0, 12, 1, 0, FAKE_SAMPLES >> 16, FAKE_SAMPLES >> 8 & 255, FAKE_SAMPLES & 255};
+    gzFile f = gzopen(paths[GZIP], "wb");
+    assert_non_null(f);
+    assert_int_equal(gzwrite(f, head, sizeof head), sizeof head);
+    for (uint32_t i = 0; i < FAKE_SAMPLES; i++) {
+        const uint32_t swapped = __builtin_bswap32(i);
+        assert_int_equal(gzwrite(f, &swapped, sizeof swapped), sizeof swapped);
+    }
+    assert_int_equal(gzclose(f), Z_OK);
+}
+
 static void make_dataset(void) {
     hr_error err = {0};
     if (convert(NPY, 0, &err) != HR_OK)
@@ -359,6 +379,7 @@ static int setup(void **state) {
     write_inputs();
     find_small_budget();
     make_dataset();
+    make_gzip();
     return 0;
 }
 
@@ -380,6 +401,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(shuffled__each_system_call_fails__is_an_error),
         cmocka_unit_test(shuffled__each_allocation_fails__is_an_error),
         cmocka_unit_test(dataset__each_system_call_fails__is_an_error),
+        cmocka_unit_test(gzip__each_system_call_fails__is_an_error),
         cmocka_unit_test(dataset__each_allocation_fails__is_an_error),
         cmocka_unit_test(hdf5__each_system_call_fails__is_an_error),
         cmocka_unit_test(hdf5__each_allocation_fails__is_an_error),

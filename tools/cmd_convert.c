@@ -21,7 +21,8 @@
 
 #define HELP_BEGIN                                                                                 \
     "Usage: headrace convert IN... -o OUT.hrd [OPTIONS]\n"                                         \
-    "Inputs: .npy, raw, .hrd; .npz, HDF5 (also FILE:/path/in/file); folders, patterns.\n"          \
+    "Inputs: .npy, .npz, IDX, HDF5, .hrd, raw; also FILE:/path/in/file; folders,\n"                \
+    "patterns.\n"                                                                                  \
     "\n"                                                                                           \
     "  -o, --output FILE       the file to make;  --append  add samples to it\n"                   \
     "      --field NAME=SRC    one field said outright; may be repeated\n"                         \
