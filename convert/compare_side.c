@@ -124,8 +124,8 @@ static hr_status open_sources(struct hr__side *s, const hr_compare_options *opts
     convert.helper_memory_bytes = opts->helper_memory_bytes;
     HR_TRY(hr__input_paths_find(s->path, false, &paths, err));
     if (paths.n == 1)
-        st = hr__sources_open(paths.paths[0], paths.member, &convert, &s->sources, &s->num_sources,
-                              err);
+        st = hr__sources_open(paths.paths[0], paths.member, false, &convert, &s->sources,
+                              &s->num_sources, err);
     else
         st = hr__inputs_open(&convert, &s->inputs, err);
 done:

@@ -201,13 +201,13 @@ static hr_status add_parts(struct concat_source *src, struct hr__source *const *
         if (part->max_readers > info->max_readers)
             info->max_readers = part->max_readers;
         info->any_pieces &= part->any_pieces;
-        if (info->origin == NULL)
-            info->origin = part->origin;
-        info->origin_bytes = hr__max_u64(info->origin_bytes, part->origin_bytes);
+        if (info->pool == NULL)
+            info->pool = part->pool;
+        info->pool_bytes = hr__max_u64(info->pool_bytes, part->pool_bytes);
         if (parts[i]->ops->piece_end != NULL)
             src->base.ops = &concat_pieces_ops;
     }
-    info->origin_bytes *= 2; /* some fields are at the end of a part, others in the next */
+    info->pool_bytes *= 2; /* some fields are at the end of a part, others in the next */
     info->num_samples = src->starts[n];
     src->num_parts = n;
     return HR_OK;

@@ -17,12 +17,10 @@
 #define FIELD_BYTES          UINT64_C(128)         /* of each field, in the header of a chunk */
 #define CONTEXT_BYTES        (UINT64_C(256) << 10) /* a decoder, and a page of the index */
 
-struct hr__hrd_cursor {
-    struct hr__hrd_cursor *next;
+struct cursor {
+    struct hr__cursor base;
     struct hr__access access;
 };
-
-/* ---- what is known of the file ---- */
 
 static hr_status copy_text(const char *text, char **out, hr_error *err) {
     if (text == NULL)
@@ -81,11 +79,55 @@ static hr_status open_dataset(const struct hr__hrd_file *f, hr_dataset **out, hr
     return hr_dataset_open(f->path, &opts, out, err);
 }
 
+/* ---- cursors ---- */
+
+static void free_cursor(struct hr__cursor *cursor) {
+    struct cursor *c = (struct cursor *)cursor;
+    hr__access_end(&c->access);
+    free(c);
+}
+
+static hr_status make_cursor(void *file, struct hr__budget *budget, struct hr__cursor **out,
+                             hr_error *err) {
+    const struct hr__hrd_file *f = file;
+    struct cursor *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return hr__error_no_memory(err, sizeof *c, "a reader of a data set");
+    const hr_status st = hr__access_begin(&c->access, f->ds, budget, err);
+    if (st != HR_OK)
+        free_cursor(&c->base);
+    else
+        *out = &c->base;
+    return st;
+}
+
+static void close_again(void *file) {
+    struct hr__hrd_file *f = file;
+    hr_dataset_close(f->ds);
+    f->ds = NULL;
+}
+
+static hr_status open_again(void *file, hr_error *err) {
+    struct hr__hrd_file *f = file;
+    hr_status st = open_dataset(f, &f->ds, err);
+    if (st != HR_OK)
+        return st;
+    const struct hr__footer *now = &f->ds->footer;
+    if (memcmp(now->uuid, f->origin.uuid, sizeof now->uuid) == 0 &&
+        now->commit_seq == f->origin.commit_seq && now->num_samples == f->num_samples)
+        return HR_OK;
+    close_again(f);
+    return hr__error_set(err, HR_ERR_DATA,
+                         "%s was changed after the conversion had begun; begin it again", f->path);
+}
+
+static const struct hr__cursor_ops cursor_ops = {
+    .open = open_again, .close = close_again, .make = make_cursor, .free = free_cursor};
+
+/* ---- the file ---- */
+
 static void free_file(struct hr__hrd_file *f) {
-    if (f->has_freed)
-        pthread_cond_destroy(&f->freed);
-    if (f->has_lock)
-        pthread_mutex_destroy(&f->lock);
+    hr__cursor_pool_close(&f->pool);
     free(f->segments);
     free(f->provenance_json);
     free(f->attributes_json);
@@ -102,16 +144,12 @@ hr_status hr__hrd_file_open(const char *path, uint64_t budget_bytes, struct hr__
     if (f == NULL)
         return hr__error_no_memory(err, sizeof *f, "a data set to convert");
     f->budget_bytes = budget_bytes;
-    f->num_sources = 1;
     f->path = strdup(path);
     if (f->path == NULL) {
         st = hr__error_no_memory(err, strlen(path), "a source's name");
         goto done;
     }
-    HR_TRY(hr__mutex_init(&f->lock, err));
-    f->has_lock = true;
-    HR_TRY(hr__cond_init(&f->freed, err));
-    f->has_freed = true;
+    HR_TRY(hr__cursor_pool_init(&f->pool, &cursor_ops, f, err));
     HR_TRY(fingerprint(f, err));
     HR_TRY(open_dataset(f, ds, err));
     HR_TRY(describe(f, *ds, err));
@@ -126,19 +164,8 @@ done:
     return st;
 }
 
-void hr__hrd_file_hold(struct hr__hrd_file *f) {
-    pthread_mutex_lock(&f->lock);
-    f->num_sources++;
-    pthread_mutex_unlock(&f->lock);
-}
-
 void hr__hrd_file_release(struct hr__hrd_file *f) {
-    if (f == NULL)
-        return;
-    pthread_mutex_lock(&f->lock);
-    const bool last = --f->num_sources == 0;
-    pthread_mutex_unlock(&f->lock);
-    if (last)
+    if (f != NULL && hr__cursor_pool_release(&f->pool))
         free_file(f);
 }
 
@@ -156,111 +183,6 @@ uint64_t hr__hrd_file_chunk_end(const struct hr__hrd_file *f, uint64_t sample) {
     return first + n;
 }
 
-/* ---- readers and cursors, under the lock ---- */
-
-static void free_cursor(struct hr__hrd_cursor *c) {
-    hr__access_end(&c->access);
-    free(c);
-}
-
-static hr_status add_cursor(struct hr__hrd_file *f, struct hr__budget *budget, hr_error *err) {
-    struct hr__hrd_cursor *c = calloc(1, sizeof *c);
-    if (c == NULL)
-        return hr__error_no_memory(err, sizeof *c, "a reader of a data set");
-    const hr_status st = hr__access_begin(&c->access, f->ds, budget, err);
-    if (st != HR_OK) {
-        free_cursor(c);
-        return st;
-    }
-    c->next = f->cursors;
-    f->cursors = c;
-    f->num_cursors++;
-    return HR_OK;
-}
-
-static uint32_t wanted_cursors(const struct hr__hrd_file *f) {
-    return (uint32_t)hr__ceil_div(f->num_readers, hr__max_u64(f->num_sources, 1));
-}
-
-static void drop_cursors(struct hr__hrd_file *f) {
-    while (f->cursors != NULL && f->num_cursors > wanted_cursors(f)) {
-        struct hr__hrd_cursor *c = f->cursors;
-        f->cursors = c->next;
-        f->num_cursors--;
-        free_cursor(c);
-    }
-    if (f->num_cursors == 0 && f->num_readers == 0) {
-        hr_dataset_close(f->ds);
-        f->ds = NULL;
-    }
-}
-
-static hr_status open_again(struct hr__hrd_file *f, hr_error *err) {
-    hr_status st = open_dataset(f, &f->ds, err);
-    if (st != HR_OK)
-        return st;
-    const struct hr__footer *now = &f->ds->footer;
-    if (memcmp(now->uuid, f->origin.uuid, sizeof now->uuid) == 0 &&
-        now->commit_seq == f->origin.commit_seq && now->num_samples == f->num_samples)
-        return HR_OK;
-    hr_dataset_close(f->ds);
-    f->ds = NULL;
-    return hr__error_set(err, HR_ERR_DATA,
-                         "%s was changed after the conversion had begun; begin it again", f->path);
-}
-
-hr_status hr__hrd_file_enter(struct hr__hrd_file *f, struct hr__budget *budget, hr_error *err) {
-    hr_status st = HR_OK;
-    pthread_mutex_lock(&f->lock);
-    f->num_readers++;
-    if (f->ds == NULL)
-        st = open_again(f, err);
-    if (st == HR_OK && f->num_cursors < wanted_cursors(f))
-        st = add_cursor(f, budget, err);
-    if (st != HR_OK) {
-        f->num_readers--;
-        drop_cursors(f);
-    }
-    pthread_mutex_unlock(&f->lock);
-    return st;
-}
-
-void hr__hrd_file_leave(struct hr__hrd_file *f) {
-    pthread_mutex_lock(&f->lock);
-    f->num_readers--;
-    drop_cursors(f);
-    pthread_mutex_unlock(&f->lock);
-}
-
-/* The one whose chunk holds the sample, else any; waits until there is one. */
-static struct hr__hrd_cursor *take_cursor(struct hr__hrd_file *f, uint64_t sample) {
-    const struct hr__footer *footer = &f->ds->footer;
-    uint64_t chunk;
-    uint32_t place;
-    hr__segment_locate(footer->segments, footer->num_segments, f->samples_per_chunk, sample, &chunk,
-                       &place);
-    pthread_mutex_lock(&f->lock);
-    while (f->cursors == NULL)
-        (void)hr__cond_wait_until(&f->freed, &f->lock, -1);
-    struct hr__hrd_cursor **found = &f->cursors;
-    for (struct hr__hrd_cursor **c = &f->cursors; *c != NULL; c = &(*c)->next)
-        if ((*c)->access.fetch.chunk == chunk)
-            found = c;
-    struct hr__hrd_cursor *taken = *found;
-    *found = taken->next;
-    pthread_mutex_unlock(&f->lock);
-    return taken;
-}
-
-static void give_cursor_back(struct hr__hrd_file *f, struct hr__hrd_cursor *c) {
-    pthread_mutex_lock(&f->lock);
-    c->next = f->cursors;
-    f->cursors = c;
-    drop_cursors(f);
-    pthread_cond_signal(&f->freed);
-    pthread_mutex_unlock(&f->lock);
-}
-
 /* The message is the reader's, which names file, chunk and field. */
 static void advise(hr_error *err) {
     char why[HR_ERROR_MESSAGE_BYTES];
@@ -275,9 +197,15 @@ hr_status hr__hrd_file_read(struct hr__hrd_file *f, uint32_t field, uint64_t fir
                             uint8_t *dst, hr_error *err) {
     if (n == 0)
         return HR_OK;
-    struct hr__hrd_cursor *c = take_cursor(f, first);
+    const struct hr__footer *footer = &f->ds->footer;
+    uint64_t chunk;
+    uint32_t place;
+    hr__segment_locate(footer->segments, footer->num_segments, f->samples_per_chunk, first, &chunk,
+                       &place);
+    struct cursor *c = (struct cursor *)hr__cursor_pool_take(&f->pool, chunk);
     const hr_status st = hr__access_read(&c->access, field, first, n, dst, err);
-    give_cursor_back(f, c);
+    c->base.piece = c->access.fetch.chunk;
+    hr__cursor_pool_give(&f->pool, &c->base);
     if (st == HR_ERR_CORRUPT)
         advise(err);
     return st;

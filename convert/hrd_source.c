@@ -32,7 +32,7 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
     if (r == NULL)
         return hr__error_no_memory(err, sizeof *r, "a reader of a source");
     r->src = src;
-    const hr_status st = hr__hrd_file_enter(src->file, budget, err);
+    const hr_status st = hr__cursor_pool_enter(&src->file->pool, budget, err);
     if (st != HR_OK)
         free(r);
     else
@@ -53,7 +53,7 @@ static void close_reader(struct hr__source_reader *reader) {
     struct hrd_reader *r = (struct hrd_reader *)reader;
     if (r == NULL)
         return;
-    hr__hrd_file_leave(r->src->file);
+    hr__cursor_pool_leave(&r->src->file->pool);
     free(r);
 }
 
@@ -96,7 +96,9 @@ static void describe(struct hrd_source *src, const hr_field *field, uint64_t sam
     info->file = src->file->fingerprint;
     info->attributes_json = src->attributes_json;
     info->origin = &src->file->origin;
-    info->origin_bytes = hr__hrd_file_reader_bytes(src->file);
+    info->pool = &src->file->pool;
+    info->pool_bytes = hr__hrd_file_reader_bytes(src->file);
+    info->named_inside = true;
 }
 
 static hr_status make_source(struct hr__hrd_file *file, const hr_dataset *ds, uint32_t index,
@@ -110,7 +112,7 @@ static hr_status make_source(struct hr__hrd_file *file, const hr_dataset *ds, ui
         return hr__error_no_memory(err, sizeof *src, "a source");
     src->base.ops = &hrd_ops;
     src->file = file;
-    hr__hrd_file_hold(file);
+    hr__cursor_pool_hold(&file->pool);
     src->field = index;
     src->name = strdup(field.name);
     if (field.attributes_json != NULL)

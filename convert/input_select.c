@@ -80,8 +80,8 @@ static void list_names(const struct hr__input_entries *e, char *out, size_t room
 static hr_status no_field(const struct hr__input_entries *e, const char *name, hr_error *err) {
     char names[320] = "";
     list_names(e, names, sizeof names);
-    return hr__error_set(err, HR_ERR_NOT_FOUND, "no input gives a field %.100s; there are: %s",
-                         name, names);
+    return hr__error_set(err, HR_ERR_NOT_FOUND, "no input gives a field %.100s%s%s", name,
+                         e->n > 0 ? "; there are: " : "", names);
 }
 
 static bool has_entry(const struct hr__input_entries *e, const char *name) {

@@ -58,7 +58,7 @@ static hr_status open_file(const hr_convert_options *opts, const char *path, con
     struct hr__source **sources = NULL;
     uint32_t n = 0;
     hr_status st;
-    HR_TRY(hr__sources_open(path, member, opts, &sources, &n, err));
+    HR_TRY(hr__sources_open(path, member, name != NULL, opts, &sources, &n, err));
     if (name != NULL && n != 1) {
         st = hr__error_set(err, HR_ERR_INVALID,
                            "the field %s cannot be all of the %u data sets in %s; say which, as "
@@ -118,7 +118,7 @@ static hr_status open_all(const hr_convert_options *opts, struct hr__input_entri
 
 /* By the file itself, not after its file. */
 static bool is_named_inside(const struct hr__source *source) {
-    return source->info.member != NULL || source->info.origin != NULL;
+    return source->info.member != NULL || source->info.named_inside;
 }
 
 static bool same_base(const struct hr__input_entries *e, const size_t *bases, size_t i, size_t k) {
@@ -206,7 +206,7 @@ hr_status hr__inputs_open(const hr_convert_options *opts, struct hr__inputs *out
     struct hr__input_entries e = {0};
     *out = (struct hr__inputs){0};
     HR_TRY(open_all(opts, &e, err));
-    if (e.n == 0) {
+    if (opts->num_inputs + opts->num_fields == 0) {
         st = hr__error_set(err, HR_ERR_INVALID, "there is nothing to convert: no input is given");
         goto done;
     }

@@ -52,16 +52,16 @@ uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in) {
     return total;
 }
 
-/* What each thread takes for the data sets that fields are of. */
+/* What each thread takes for cursors. */
 static uint64_t thread_bytes_of(const struct hr__inputs *in) {
     uint64_t total = 0;
     for (uint32_t i = 0; i < in->num_fields; i++) {
         const struct hr__source_info *info = &in->fields[i].source->info;
         uint32_t k = 0;
-        while (k < i && in->fields[k].source->info.origin != info->origin)
+        while (k < i && in->fields[k].source->info.pool != info->pool)
             k++;
         if (k == i)
-            total += info->origin_bytes;
+            total += info->pool_bytes;
     }
     return total;
 }

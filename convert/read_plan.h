@@ -16,7 +16,7 @@ struct hr__read_plan {
         num_buffers; /* above num_readers where the budget allows, so that they need not wait */
 };
 
-/* budget_bytes: what buffers may take, and as much again readers of data sets. max_readers: at
+/* budget_bytes: what buffers may take, and as much again cursors. max_readers: at
  * least
  * 1. It always succeeds: the smallest plan is one buffer of one sample, which may be more than the
  * budget. */
@@ -30,8 +30,8 @@ uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers
  * room for two pieces of its own and for decoding one row of chunks. */
 uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in);
 
-/* All that reading by a plan takes: its buffers, one reader of every field, and of the fields of
- * data sets all readers. UINT64_MAX: more than there can be. */
+/* All that reading by a plan takes: its buffers, one reader of every field, and all cursors.
+ * UINT64_MAX: more than there can be. */
 uint64_t hr__read_plan_bytes(const struct hr__inputs *in, const struct hr__read_plan *plan);
 
 /* Where a field's samples begin in a buffer. */

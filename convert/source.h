@@ -44,7 +44,9 @@ struct hr__source_info {
     const char *file_attributes_json;       /* of the file: of its first source only, or NULL */
     hr_source_fingerprint file;             /* path as given */
     const struct hr__source_origin *origin; /* NULL: it is no field of a data set */
-    uint64_t origin_bytes; /* that readers of all fields of the origin take in one thread; or 0 */
+    const void *pool;    /* the same for sources whose readers share cursors; NULL: none */
+    uint64_t pool_bytes; /* that readers of all of them take in one thread */
+    bool named_inside;   /* default_name stands in the file, and is not its name */
 };
 
 struct hr__source_ops {
@@ -94,6 +96,21 @@ struct hr__hrd_options {
 /* hrd_source.c: the fields of a data set. HR_ERR_UNSUPPORTED: one that is needed cannot be read. A
  * malloc'ed array. */
 hr_status hr__hrd_sources_open(const char *path, const struct hr__hrd_options *opts,
+                               struct hr__source ***out, uint32_t *num_out, hr_error *err);
+
+struct hr__csv_options {
+    const char *member;      /* only this field; NULL: all */
+    const char *const *kept; /* only fields of these names; num_kept 0: all */
+    uint32_t num_kept;
+    bool as_one; /* all columns are one field, also where there is a header */
+    bool gzip;
+    const char *dtype;    /* of all numbers; NULL: by what is found */
+    uint32_t num_threads; /* readers that are useful */
+};
+
+/* csv.c: the fields of a CSV file, in the order of its columns. Reads it once from end to end. A
+ * malloc'ed array, which is empty where none is kept. */
+hr_status hr__csv_sources_open(const char *path, const struct hr__csv_options *opts,
                                struct hr__source ***out, uint32_t *num_out, hr_error *err);
 
 struct hr__hdf5_options {

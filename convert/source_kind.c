@@ -39,10 +39,8 @@ static enum hr__kind kind_of_name(const char *path) {
     static const struct {
         const char *suffix;
         enum hr__kind kind;
-    } suffixes[] = {{".h5", HR__KIND_HDF5},
-                    {".hdf5", HR__KIND_HDF5},
-                    {".npy", HR__KIND_NPY},
-                    {".npz", HR__KIND_ZIP}};
+    } suffixes[] = {{".h5", HR__KIND_HDF5}, {".hdf5", HR__KIND_HDF5}, {".npy", HR__KIND_NPY},
+                    {".npz", HR__KIND_ZIP}, {".csv", HR__KIND_CSV},   {".tsv", HR__KIND_CSV}};
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
         if (ends_with(path, strlen(path), suffixes[i].suffix))
             return suffixes[i].kind;
@@ -106,10 +104,10 @@ static hr_status find_inside(const char *path, struct hr__source_kind *out, hr_e
         out->kind = kind_of_name(name);
     if (out->kind == HR__KIND_UNKNOWN && hr__idx_is(bytes, found))
         out->kind = HR__KIND_IDX;
-    if (out->kind != HR__KIND_IDX)
+    if (out->kind != HR__KIND_IDX && out->kind != HR__KIND_CSV)
         st = hr__error_set(err, HR_ERR_UNSUPPORTED,
-                           "%s is compressed by gzip, and what it holds is not IDX; unpack it "
-                           "first (gunzip), and convert that",
+                           "%s is compressed by gzip, and what it holds is neither IDX nor CSV; "
+                           "unpack it first (gunzip), and convert that",
                            path);
 done:
     hr__input_stream_close(&stream);

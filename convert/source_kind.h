@@ -14,7 +14,8 @@ enum hr__kind {
     HR__KIND_HDF5,
     HR__KIND_ZIP,
     HR__KIND_HEADRACE,
-    HR__KIND_IDX
+    HR__KIND_IDX,
+    HR__KIND_CSV
 };
 
 struct hr__source_kind {

@@ -12,11 +12,11 @@
 #define DATASET_SHARE 8u /* of the budget, for what a data set that is read holds in memory */
 
 static hr_status refuse(const char *path, hr_error *err) {
-    return hr__error_set(
-        err, HR_ERR_UNSUPPORTED,
-        "%s is neither .npy, .npz, HDF5, IDX nor .hrd; if it is raw binary, give the dtype and the "
-        "shape of one sample",
-        path);
+    return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                         "%s is neither .npy, .npz, HDF5, IDX, CSV nor .hrd; if it is raw binary, "
+                         "give the dtype and the "
+                         "shape of one sample",
+                         path);
 }
 
 /* What was said of raw binary files is not for files that describe themselves. */
@@ -91,8 +91,24 @@ static hr_status open_dataset(const char *path, const char *member, const hr_con
     return hr__hrd_sources_open(path, &hrd, out, num_out, err);
 }
 
-hr_status hr__sources_open(const char *path, const char *member, const hr_convert_options *opts,
-                           struct hr__source ***out, uint32_t *num_out, hr_error *err) {
+static hr_status open_csv(const char *path, const char *member, bool as_one, bool gzip,
+                          const hr_convert_options *opts, struct hr__source ***out,
+                          uint32_t *num_out, hr_error *err) {
+    const struct hr__csv_options csv = {
+        .member = member != NULL && member[0] == '/' ? member + 1 : member,
+        .kept = opts->kept_fields,
+        .num_kept = as_one ? 0 : opts->num_kept_fields,
+        .as_one = as_one && member == NULL,
+        .gzip = gzip,
+        .dtype = opts->raw_dtype,
+        .num_threads = opts->num_threads,
+    };
+    return hr__csv_sources_open(path, &csv, out, num_out, err);
+}
+
+hr_status hr__sources_open(const char *path, const char *member, bool as_one,
+                           const hr_convert_options *opts, struct hr__source ***out,
+                           uint32_t *num_out, hr_error *err) {
     struct hr__source_kind kind;
     *out = NULL;
     *num_out = 0;
@@ -105,6 +121,8 @@ hr_status hr__sources_open(const char *path, const char *member, const hr_conver
     case HR__KIND_HDF5:
     case HR__KIND_ZIP:
         return open_by_helper(path, member, kind.kind == HR__KIND_ZIP, opts, out, num_out, err);
+    case HR__KIND_CSV:
+        return open_csv(path, member, as_one, kind.gzip, opts, out, num_out, err);
     case HR__KIND_UNKNOWN:
         if (opts->raw_dtype == NULL)
             return refuse(path, err);

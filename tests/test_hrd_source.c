@@ -410,7 +410,7 @@ static void cursors__of_one_thread_and_all_fields__are_one(void **state) {
             struct hr__source *s = sources[f];
             made_ok(s->ops->open_reader(s, &budget, &readers[t][f], &err), &err);
             assert_int_equal(atomic_load(&budget.reserved_bytes), (t + 1) * HR__ACCESS_BYTES);
-            assert_true(HR__ACCESS_BYTES <= s->info.origin_bytes);
+            assert_true(HR__ACCESS_BYTES <= s->info.pool_bytes);
         }
     made_ok(sources[1]->ops->read(readers[1][1], 71, 1, row, &err), &err);
     assert_int_equal(row[5], made_byte(71, 5));

@@ -34,7 +34,16 @@ static char target[256];
 
 /* ---- what is converted ---- */
 
-enum input { NPY, RAW, HDF5, SHUFFLED /* raw, by a temporary file */, DATASET, GZIP, NUM_INPUTS };
+enum input {
+    NPY,
+    RAW,
+    HDF5,
+    SHUFFLED /* raw, by a temporary file */,
+    DATASET,
+    GZIP,
+    CSV,
+    NUM_INPUTS
+};
 static char paths[NUM_INPUTS][256];
 static uint64_t small_budget_bytes; /* in which the samples do not fit in memory */
 
@@ -50,7 +59,8 @@ static void write_file(const char *path, const void *head, size_t head_bytes, ui
 }
 
 static void write_inputs(void) {
-    static const char *const names[] = {"x.npy", "x.bin", "x.h5", "s.bin", "x.hrd", "x.idx.gz"};
+    static const char *const names[] = {"x.npy", "x.bin",    "x.h5", "s.bin",
+                                        "x.hrd", "x.idx.gz", "x.csv"};
     uint8_t header[2048];
     size_t n = hr__npy_header_print("<u4", FAKE_SAMPLES, NULL, 0, header, sizeof header);
     for (int i = 0; i < NUM_INPUTS; i++)
@@ -71,7 +81,7 @@ static hr_status convert(enum input input, uint32_t flags, hr_error *err) {
     o.budget_bytes = UINT64_C(16) << 20;
     o.num_threads = 2;
     o.num_helpers = 2;
-    o.raw_dtype = input == RAW || input == SHUFFLED ? "<u4" : NULL;
+    o.raw_dtype = input == RAW || input == SHUFFLED || input == CSV ? "<u4" : NULL;
     o.helper_timeout_ns = INT64_C(5000000000);
     if (input == SHUFFLED) {
         o.flags |= HR_CONVERT_SHUFFLE;
@@ -348,6 +358,24 @@ static void gzip__each_system_call_fails__is_an_error(void **state) {
     each_fails(GZIP, FAULT_SYSTEM, 30);
 }
 
+static void csv__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(CSV, FAULT_SYSTEM, 30);
+}
+
+static void csv__each_allocation_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(CSV, FAULT_MEMORY, 60);
+}
+
+static void make_csv(void) {
+    FILE *f = fopen(paths[CSV], "w");
+    assert_non_null(f);
+    for (uint32_t i = 0; i < FAKE_SAMPLES; i++)
+        assert_true(fprintf(f, "%u\n", i) > 0);
+    assert_int_equal(fclose(f), 0);
+}
+
 /* IDX, big-endian. */
 static void make_gzip(void) {
     const uint8_t head[] = {
@@ -380,6 +408,7 @@ static int setup(void **state) {
     find_small_budget();
     make_dataset();
     make_gzip();
+    make_csv();
     return 0;
 }
 
@@ -401,6 +430,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(shuffled__each_system_call_fails__is_an_error),
         cmocka_unit_test(shuffled__each_allocation_fails__is_an_error),
         cmocka_unit_test(dataset__each_system_call_fails__is_an_error),
+        cmocka_unit_test(csv__each_system_call_fails__is_an_error),
+        cmocka_unit_test(csv__each_allocation_fails__is_an_error),
         cmocka_unit_test(gzip__each_system_call_fails__is_an_error),
         cmocka_unit_test(dataset__each_allocation_fails__is_an_error),
         cmocka_unit_test(hdf5__each_system_call_fails__is_an_error),

@@ -21,7 +21,7 @@
 
 #define HELP_BEGIN                                                                                 \
     "Usage: headrace convert IN... -o OUT.hrd [OPTIONS]\n"                                         \
-    "Inputs: .npy, .npz, IDX, HDF5, .hrd, raw; also FILE:/path/in/file; folders,\n"                \
+    "Inputs: .npy, .npz, IDX, CSV, HDF5, .hrd, raw; also FILE:/path/in/file; folders,\n"           \
     "patterns.\n"                                                                                  \
     "\n"                                                                                           \
     "  -o, --output FILE       the file to make;  --append  add samples to it\n"                   \

@@ -1,6 +1,6 @@
 /*
- * Conversion: files of arrays (.npy, .npz, raw binary, HDF5), and other data sets, become one .hrd
- * file, and back.
+ * Conversion: files of arrays (.npy, .npz, IDX, CSV, raw, HDF5), and other data sets, become one
+ * .hrd file, and back.
  */
 #ifndef HEADRACE_CONVERT_H
 #define HEADRACE_CONVERT_H
@@ -55,7 +55,7 @@ typedef struct hr_convert_options {
     uint32_t num_helpers;         /**< helper processes for one HDF5 file; 0: as many as threads */
     uint64_t chunk_bytes;         /**< decoded; 0: 256 KiB */
     int32_t codec, filter, level; /**< as hr_writer_options */
-    const char *raw_dtype;        /**< for raw binary inputs: "float32", "<f4", ... */
+    const char *raw_dtype;        /**< for raw binary inputs: "float32", "<f4", ...; and for CSV */
     const uint64_t *raw_shape;    /**< of one sample */
     uint32_t raw_rank;
     uint32_t raw_skip_bytes;      /**< header to skip in each raw file */

@@ -106,7 +106,7 @@ def convert(
     helper_memory: int | str | None = None,
     progress: bool | None = None,
 ) -> Converted:
-    """Make one .hrd file of .npy, .npz, HDF5, raw binary and other .hrd files; what becomes which field:
+    """Make one .hrd file of .npy, .npz, IDX, CSV, HDF5, raw binary and other .hrd files; what becomes which field:
     docs/convert.md. An interrupt (Ctrl-C) stops it in a tenth of a second and leaves what `resume=True` goes on with.
 
     :param inputs: files, folders, patterns such as "x/*.npy", or "FILE.h5:/path/in/file", "FILE.npz:/NAME",
@@ -125,7 +125,8 @@ def convert(
     :param optimize: "speed" (of delivery), "balanced" or "size": how codec, level and filter are chosen
     :param codec: "auto" (tried), "raw" or "zstd"; `filter` and `level` likewise
     :param disk_rate: bytes that the disk that will be read from brings in a second; None: 10^9
-    :param dtype: of raw binary inputs: "float32", "<f4"; with the `shape` of one sample, after `skip_bytes`
+    :param dtype: of raw binary inputs: "float32", "<f4"; with the `shape` of one sample, after `skip_bytes`; and of all
+        numbers of CSV
     :param follow_external: HDF5 links that leave the input's folder are followed
     :param check_space: see first whether the disk has room
     :param budget: bytes, or "256M", for everything it holds
