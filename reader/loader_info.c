@@ -106,11 +106,10 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
 
 static void block_range(const struct hr__chunk_view *v, const struct hr__schema *schema,
                         uint32_t field, uint64_t *begin, uint64_t *end) {
-    const uint32_t last = hr__last_part(&schema->fields[field]);
-    for (uint32_t part = last;; part--) {
-        uint32_t first, count;
+    uint32_t part = hr__last_part(&schema->fields[field]), first, count;
+    hr__chunk_view_part(v, field, part, &first, &count, begin);
+    for (;; part--) {
         hr__chunk_view_part(v, field, part, &first, &count, end);
-        *begin = part == last ? *end : *begin;
         for (uint32_t i = 0; i < count; i++) {
             struct hr__frame frame;
             hr__chunk_view_frame(v, first + i, *end, &frame);
