@@ -46,7 +46,7 @@ static void counters_add(const struct hr_loader *l, hr_loader_info *out) {
 uint64_t hr__wanted_sample_bytes(const struct hr__loader_config *c) {
     uint64_t n = 0;
     for (uint32_t i = 0; i < c->num_fields; i++)
-        n += c->ds->footer.schema.fields[c->fields[i]].sample_bytes;
+        n += c->row_bytes[i];
     return n;
 }
 
@@ -135,6 +135,8 @@ static hr_status read_amplification(const struct hr__loader_config *c, double *o
         st = hr__chunk_fetch_open(&fetch, 0, err);
     for (uint32_t i = 0; st == HR_OK && i < c->num_fields; i++) {
         uint64_t begin, end;
+        if (c->pads[i].kind == HR__PAD_MASK)
+            continue;
         block_range(&fetch.view, &c->ds->footer.schema, c->fields[i], &begin, &end);
         wanted += (double)(end - begin);
         read = (double)end > read ? (double)end : read;
