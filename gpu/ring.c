@@ -41,6 +41,10 @@ hr_status hr__ring_alloc(size_t n_bytes, void **out, hr_error *err) {
     return HR_OK;
 }
 
+void hr__ring_sparse(void *ring, size_t n_bytes) {
+    (void)madvise(ring, hr__ring_bytes(n_bytes), MADV_NOHUGEPAGE); /* advice, too */
+}
+
 void hr__ring_discard(void *p, size_t n_bytes) {
     const uintptr_t begin = (uintptr_t)hr__round_up((uintptr_t)p, PAGE_BYTES);
     const uintptr_t end = ((uintptr_t)p + n_bytes) / PAGE_BYTES * PAGE_BYTES;

@@ -157,7 +157,7 @@ static hr_status prepare(struct probe *p, hr_error *err) {
     const struct hr__loader_config *c = &p->sketch.config;
     p->loader.budget_bytes = c->budget_bytes;
     hr__budget_init(&p->work, c->budget_bytes - p->ds->budget.reserved_bytes);
-    if (c->has_values)
+    if (c->has_values || c->has_pads)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
                              "values of variable length cannot be tried; leave them out of the "
                              "fields, or time an epoch (headrace epoch)");

@@ -52,12 +52,29 @@ const int64_t *hr_batch_offsets(const hr_batch *b, uint32_t field) {
     return (const int64_t *)(const void *)(b->out + c->finish.fields[field].out_off);
 }
 
+static const char *name_of(const struct hr__loader_config *c, uint32_t i) {
+    return c->pads[i].kind == HR__PAD_MASK ? c->pads[i].name
+                                           : c->ds->footer.schema.fields[c->fields[i]].name;
+}
+
 void *hr_batch_data_by_name(const hr_batch *b, const char *name) {
     const struct hr__loader_config *c = &b->loader->config;
     for (uint32_t i = 0; i < c->num_fields; i++)
-        if (strcmp(c->ds->footer.schema.fields[c->fields[i]].name, name) == 0)
+        if (strcmp(name_of(c, i), name) == 0)
             return hr_batch_data(b, i);
     return NULL;
+}
+
+static void describe_padded(const struct hr__loader_config *c, uint32_t i, hr_field *out) {
+    const struct hr__pad_column *pad = &c->pads[i];
+    out->name = name_of(c, i);
+    out->dtype = pad->dtype;
+    out->element_dtype = (hr_dtype)0;
+    out->width_bytes = hr_dtype_bytes(pad->dtype);
+    out->rank = 1;
+    out->shape = &pad->length;
+    if (pad->kind == HR__PAD_MASK)
+        out->attributes_json = NULL;
 }
 
 hr_status hr_batch_field(const hr_batch *b, uint32_t field, hr_field *out, hr_error *err) {
@@ -66,7 +83,9 @@ hr_status hr_batch_field(const hr_batch *b, uint32_t field, hr_field *out, hr_er
         return hr__error_set(err, HR_ERR_INVALID, "field %u asked for, the batch has 0 to %u",
                              field, c->num_fields - 1);
     hr_status st = hr_dataset_field(c->ds, c->fields[field], out, err);
-    if (st == HR_OK && c->finish.fields != NULL)
+    if (st == HR_OK && c->pads[field].kind != HR__PAD_NONE)
+        describe_padded(c, field, out);
+    else if (st == HR_OK && c->finish.fields != NULL)
         hr__finished_field_describe(&c->finish.fields[field], out);
     return st;
 }

@@ -16,6 +16,8 @@ static hr_status ring_make(struct hr_loader *l, hr_error *err) {
     hr_status st = hr__ring_alloc(l->ring_bytes, (void **)&l->ring, err);
     if (st != HR_OK)
         return st;
+    if (c->has_values) /* few batches need the room that each has */
+        hr__ring_sparse(l->ring, l->ring_bytes);
     hr__batches_place(l, l->ring, l->ring_bytes);
     l->slots = calloc(c->num_slots, sizeof(*l->slots));
     l->free_slots = calloc(c->num_slots, sizeof(*l->free_slots));

@@ -51,6 +51,10 @@ hr_status hr__loader_options_resolve(const hr_loader_options *opts, hr_loader_op
     if (o->num_fields > 0 && o->fields == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "num_fields is %u, but fields is NULL",
                              o->num_fields);
+    if (o->num_pads > HR__MAX_FIELDS || o->reserved != 0)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "num_pads is %u, at most %u, and reserved %u, expected 0", o->num_pads,
+                             HR__MAX_FIELDS, o->reserved);
     if (o->io_depth > MAX_DEPTH)
         return hr__error_set(err, HR_ERR_INVALID, "io_depth is %u, at most %u", o->io_depth,
                              MAX_DEPTH);
@@ -114,11 +118,12 @@ static hr_status resolve_ranks(const hr_loader_options *o, struct hr__loader_con
     return HR_OK;
 }
 
-/* Bytes of a field in a slot. */
-static hr_status field_bytes(const hr_loader_options *o, struct hr__loader_config *c, uint32_t i,
-                             uint64_t *bytes, hr_error *err) {
+/* Bytes of a column in a slot. */
+static hr_status column_bytes(const hr_loader_options *o, struct hr__loader_config *c, uint32_t i,
+                              uint64_t *bytes, hr_error *err) {
     const struct hr__schema_field *f = &c->ds->footer.schema.fields[c->fields[i]];
-    if (hr__dtype_is_variable(f->dtype)) {
+    const bool padded = c->pads[i].kind != HR__PAD_NONE;
+    if (hr__dtype_is_variable(f->dtype) && !padded) {
         const hr_status st =
             hr__value_capacity(f, o, c->local_batch_samples, &c->value_capacities[i], err);
         if (st != HR_OK)
@@ -127,7 +132,8 @@ static hr_status field_bytes(const hr_loader_options *o, struct hr__loader_confi
         *bytes = hr__values_slot_bytes(c->local_batch_samples, c->value_capacities[i]);
         return HR_OK;
     }
-    if (hr__mul_u64(f->sample_bytes, c->local_batch_samples, bytes) && *bytes <= UINT64_MAX / 4)
+    c->row_bytes[i] = padded ? c->pads[i].row_bytes : f->sample_bytes;
+    if (hr__mul_u64(c->row_bytes[i], c->local_batch_samples, bytes) && *bytes <= UINT64_MAX / 4)
         return HR_OK;
     return hr__error_set(err, HR_ERR_BUDGET,
                          "a batch of %u samples of field %s does not fit any memory; use a smaller "
@@ -135,11 +141,11 @@ static hr_status field_bytes(const hr_loader_options *o, struct hr__loader_confi
                          c->local_batch_samples, f->name);
 }
 
-static hr_status lay_out_field(const hr_loader_options *o, struct hr__loader_config *c, uint32_t i,
-                               hr_error *err) {
+static hr_status lay_out_column(const hr_loader_options *o, struct hr__loader_config *c, uint32_t i,
+                                hr_error *err) {
     const struct hr__schema *s = &c->ds->footer.schema;
     uint64_t bytes = 0;
-    const hr_status st = field_bytes(o, c, i, &bytes, err);
+    const hr_status st = column_bytes(o, c, i, &bytes, err);
     if (st != HR_OK)
         return st;
     if (c->slot_bytes > UINT64_MAX / 4)
@@ -153,26 +159,69 @@ static hr_status lay_out_field(const hr_loader_options *o, struct hr__loader_con
     return HR_OK;
 }
 
+/* A field as one column or, where it is padded, as two. */
+static hr_status add_field(const hr_loader_options *o, struct hr__loader_config *c, uint32_t field,
+                           hr_error *err) {
+    const struct hr__schema_field *f = &c->ds->footer.schema.fields[field];
+    const uint32_t i = c->num_fields;
+    hr_pad pad;
+    bool padded = false;
+    hr_status st;
+    HR_TRY(hr__pad_find(o, f, &pad, &padded, err));
+    const uint32_t end = i + (padded ? 2 : 1);
+    if (end > c->num_columns)
+        return hr__error_set(err, HR_ERR_INVALID, "field %s is padded twice; name it once",
+                             f->name);
+    if (padded)
+        HR_TRY(hr__pad_columns_make(&pad, f, &c->pads[i], &c->pads[i + 1], err));
+    uint32_t other;
+    if (padded && hr_dataset_find_field(c->ds, c->pads[i + 1].name, &other, NULL) == HR_OK)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "the mask of field %s would be named as the field %s is; write one of "
+                             "them by another name",
+                             f->name, c->pads[i + 1].name);
+    c->has_pads |= padded;
+    while (c->num_fields < end) {
+        c->fields[c->num_fields] = field;
+        HR_TRY(lay_out_column(o, c, c->num_fields++, err));
+    }
+done:
+    return st;
+}
+
+static hr_status columns_allocate(struct hr__loader_config *c, uint32_t num_columns,
+                                  hr_error *err) {
+    c->num_columns = num_columns;
+    c->fields = calloc(num_columns, sizeof(*c->fields));
+    c->field_offs = calloc(num_columns, sizeof(*c->field_offs));
+    c->row_bytes = calloc(num_columns, sizeof(*c->row_bytes));
+    c->value_capacities = calloc(num_columns, sizeof(*c->value_capacities));
+    c->pads = calloc(num_columns, sizeof(*c->pads));
+    if (c->fields == NULL || c->field_offs == NULL || c->row_bytes == NULL ||
+        c->value_capacities == NULL || c->pads == NULL)
+        return hr__error_no_memory(err, num_columns * sizeof(*c->pads), "a loader");
+    return HR_OK;
+}
+
 static hr_status resolve_fields(const hr_loader_options *o, struct hr__loader_config *c,
                                 hr_error *err) {
-    c->num_fields = o->num_fields != 0 ? o->num_fields : c->ds->footer.schema.num_fields;
-    c->fields = calloc(c->num_fields, sizeof(*c->fields));
-    c->field_offs = calloc(c->num_fields, sizeof(*c->field_offs));
-    c->value_capacities = calloc(c->num_fields, sizeof(*c->value_capacities));
-    if (c->fields == NULL || c->field_offs == NULL || c->value_capacities == NULL)
-        return hr__error_no_memory(err, c->num_fields * sizeof(*c->field_offs), "a loader");
-    for (uint32_t i = 0; i < c->num_fields; i++) {
-        c->fields[i] = i;
-        hr_status st = HR_OK;
+    const uint32_t wanted = o->num_fields != 0 ? o->num_fields : c->ds->footer.schema.num_fields;
+    hr_status st = columns_allocate(c, wanted + o->num_pads, err);
+    for (uint32_t i = 0; st == HR_OK && i < wanted; i++) {
+        uint32_t field = i;
         if (o->num_fields != 0)
-            st = hr_dataset_find_field(c->ds, o->fields[i], &c->fields[i], err);
+            st = hr_dataset_find_field(c->ds, o->fields[i], &field, err);
         if (st == HR_OK)
-            st = lay_out_field(o, c, i, err);
-        if (st != HR_OK)
-            return st;
+            st = add_field(o, c, field, err);
     }
+    if (st == HR_OK && c->num_fields != c->num_columns)
+        st =
+            hr__error_set(err, HR_ERR_INVALID,
+                          "%u fields are to be padded, and %u of those that the loader delivers "
+                          "are among them; add the others to the fields, or leave them out of pads",
+                          o->num_pads, c->num_fields - wanted);
     c->slot_bytes = hr__max_u64(c->slot_bytes, FIELD_ALIGN_BYTES);
-    return HR_OK;
+    return st;
 }
 
 static uint32_t plan_tables(const struct hr__finish *plan) {
@@ -188,8 +237,7 @@ static hr_status upload_layout(struct hr__loader_config *c, hr_error *err) {
     if (fields == NULL)
         return hr__error_no_memory(err, c->num_fields * sizeof(*fields), "a loader");
     for (uint32_t i = 0; i < c->num_fields; i++) {
-        const struct hr__schema_field *stored = &c->ds->footer.schema.fields[c->fields[i]];
-        fields[i].row_bytes = stored->sample_bytes;
+        fields[i].row_bytes = c->row_bytes[i];
         if (c->finish.fields == NULL)
             continue;
         const struct hr__finished_field *f = &c->finish.fields[i];
@@ -223,7 +271,7 @@ static hr_status resolve_device(const hr_loader_options *o, struct hr__loader_co
     if (c->has_values)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
                              "a field has values of variable length, which are not brought to a "
-                             "GPU; leave it out of the fields");
+                             "GPU; pad it to one length, or leave it out of the fields");
     uint32_t slots = o->device_slots;
     if (slots == 1)
         return hr__error_set(err, HR_ERR_INVALID,
@@ -301,6 +349,10 @@ void hr__loader_config_free(struct hr__loader_config *c) {
     free(c->fields);
     free(c->field_offs);
     free(c->value_capacities);
+    free(c->row_bytes);
+    for (uint32_t i = 0; c->pads != NULL && i < c->num_columns; i++)
+        free(c->pads[i].name);
+    free(c->pads);
     free(c->upload.fields);
     hr_subset_free(c->subset);
     *c = (struct hr__loader_config){0};

@@ -8,6 +8,7 @@
 #include "finish_fields.h"
 #include "headrace/loader.h"
 #include "order.h"
+#include "pad_fields.h"
 #include "subset.h"
 #include "upload.h"
 
@@ -26,11 +27,15 @@ struct hr__loader_config {
     struct hr__order_params order_params;
     uint64_t num_samples, num_chunks; /* of the order: those of the subset, where there is one */
     uint32_t num_fields;
-    uint32_t *fields;           /* num_fields schema indices, in the consumer's order */
-    uint64_t *field_offs;       /* where each begins in a slot; multiples of 256 */
-    uint64_t *value_capacities; /* bytes of a batch's values of variable length; 0: the field
-                                 * is of fixed size (batch_values.h) */
-    bool has_values;            /* one of them is not 0 */
+    uint32_t *fields;            /* num_fields schema indices, in the consumer's order */
+    uint64_t *field_offs;        /* where each begins in a slot; multiples of 256 */
+    uint64_t *value_capacities;  /* bytes of a batch's values of variable length; 0: the field
+                                  * is of fixed size (batch_values.h) */
+    bool has_values;             /* one of them is not 0 */
+    struct hr__pad_column *pads; /* one for each field; a mask is a field of its own */
+    bool has_pads;
+    uint64_t *row_bytes;  /* of each field in a slot; 0 where value_capacities is not */
+    uint32_t num_columns; /* room for so many fields */
     uint32_t first_stream, num_streams; /* those of this rank */
     uint32_t stream_batch_samples;      /* B_s */
     uint64_t stream_batch_reciprocal;   /* 2^64 / B_s, rounded up; 0 where B_s is 1 */

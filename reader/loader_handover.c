@@ -15,6 +15,8 @@ static hr_status out_memory_make(struct hr_loader *l, hr_error *err) {
         return HR_OK;
     l->out_memory_bytes = (size_t)(l->config.num_outs * l->config.finish.out_bytes);
     const hr_status st = hr__ring_alloc(l->out_memory_bytes, (void **)&l->out_memory, err);
+    if (st == HR_OK && l->config.has_values)
+        hr__ring_sparse(l->out_memory, l->out_memory_bytes);
     if (st == HR_OK)
         hr__batches_place(l, l->out_memory, l->out_memory_bytes);
     return st;

@@ -46,7 +46,7 @@ static void counters_add(const struct hr_loader *l, hr_loader_info *out) {
 uint64_t hr__wanted_sample_bytes(const struct hr__loader_config *c) {
     uint64_t n = 0;
     for (uint32_t i = 0; i < c->num_fields; i++)
-        n += c->ds->footer.schema.fields[c->fields[i]].sample_bytes;
+        n += c->row_bytes[i];
     return n;
 }
 
@@ -106,11 +106,10 @@ hr_status hr_loader_describe(hr_loader *l, hr_loader_info *out, hr_error *err) {
 
 static void block_range(const struct hr__chunk_view *v, const struct hr__schema *schema,
                         uint32_t field, uint64_t *begin, uint64_t *end) {
-    const uint32_t last = hr__last_part(&schema->fields[field]);
-    for (uint32_t part = last;; part--) {
-        uint32_t first, count;
+    uint32_t part = hr__last_part(&schema->fields[field]), first, count;
+    hr__chunk_view_part(v, field, part, &first, &count, begin);
+    for (;; part--) {
         hr__chunk_view_part(v, field, part, &first, &count, end);
-        *begin = part == last ? *end : *begin;
         for (uint32_t i = 0; i < count; i++) {
             struct hr__frame frame;
             hr__chunk_view_frame(v, first + i, *end, &frame);
@@ -136,6 +135,8 @@ static hr_status read_amplification(const struct hr__loader_config *c, double *o
         st = hr__chunk_fetch_open(&fetch, 0, err);
     for (uint32_t i = 0; st == HR_OK && i < c->num_fields; i++) {
         uint64_t begin, end;
+        if (c->pads[i].kind == HR__PAD_MASK)
+            continue;
         block_range(&fetch.view, &c->ds->footer.schema, c->fields[i], &begin, &end);
         wanted += (double)(end - begin);
         read = (double)end > read ? (double)end : read;

@@ -86,7 +86,7 @@ uint64_t hr__loader_ring_bytes(const struct hr__loader_config *c) {
 
 uint64_t hr__loader_config_bytes(const struct hr__loader_config *c) {
     uint64_t sample = HR__WORKER_SAMPLE_BYTES + (c->subset != NULL ? HR__WORKER_PLACE_BYTES : 0) +
-                      (c->has_values ? HR__WORKER_VALUE_BYTES : 0);
+                      (c->has_values || c->has_pads ? HR__WORKER_VALUE_BYTES : 0);
     uint64_t per_worker = HR__WORKER_SCRATCH_BYTES + hr__loader_filtered_bytes(c->ds) +
                           (uint64_t)c->order_params.samples_per_chunk * sample;
     return buffer_bytes(1, hr__loader_ring_bytes(c)) + outs_bytes(c) +

@@ -36,7 +36,7 @@ static hr_status tables_make(struct hr__worker *w, hr_error *err) {
     w->bad = calloc(w->loader->config.num_fields, sizeof(*w->bad));
     if (w->loader->config.subset != NULL)
         w->places = calloc(samples, sizeof(*w->places));
-    if (w->loader->config.has_values) {
+    if (w->loader->config.has_values || w->loader->config.has_pads) {
         w->ends = calloc(samples, sizeof(*w->ends));
         w->value_rows = calloc(samples, sizeof(*w->value_rows));
         if (w->ends == NULL || w->value_rows == NULL)

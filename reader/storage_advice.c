@@ -142,7 +142,7 @@ void hr__storage_advice(const struct hr__loader_config *c, bool disk,
     struct cost all = {0, 0}, mine;
     double untried_bytes = 0, bytes = 0;
     *out = (struct hr__advice){0};
-    if (c->has_values) /* what they cost is not known from their candidates */
+    if (c->has_values || c->has_pads) /* what they cost is not known from their candidates */
         return;
     for (uint32_t i = 0; i < c->num_fields; i++) {
         const struct hr__schema_field *f = &c->ds->footer.schema.fields[c->fields[i]];

@@ -315,8 +315,7 @@ static hr_status field_to_rows(struct hr__visit *v, const struct field_plan *f, 
 
 static struct field_plan plan_field(const struct hr__loader_config *c, uint32_t i) {
     uint32_t field = c->fields[i];
-    return (struct field_plan){field, c->ds->footer.schema.fields[field].sample_bytes,
-                               c->field_offs[i]};
+    return (struct field_plan){field, c->row_bytes[i], c->field_offs[i]};
 }
 
 /* Where the last frame wanted ends, from the start of the chunk. */
@@ -380,9 +379,9 @@ hr_status hr__visit_decode(struct hr__worker *w, struct hr__read *r, hr_error *e
     }
     for (uint32_t i = 0; i < c->num_fields; i++) {
         struct field_plan f = plan_field(c, i);
-        if (c->value_capacities[i] > 0)
-            HR_TRY(hr__visit_values(&v, i, err));
-        else if (f.sample_bytes > 0)
+        if (c->value_capacities[i] > 0 || c->pads[i].kind == HR__PAD_VALUES)
+            HR_TRY(hr__visit_values(&v, i, err)); /* and the mask behind it */
+        else if (c->pads[i].kind == HR__PAD_NONE && f.sample_bytes > 0)
             HR_TRY(field_to_rows(&v, &f, err));
     }
 done:

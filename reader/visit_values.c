@@ -48,7 +48,45 @@ static hr_status no_room(const struct hr__visit *v, uint32_t i, const struct hr_
         (unsigned long long)hr__values_taken(t->slot + c->field_offs[i]));
 }
 
-/* w->value_rows: where the value of each sample of the chunk goes. */
+static hr_status too_long(const struct hr__visit *v, uint32_t i, const struct hr__row_target *t,
+                          uint64_t n_bytes, hr_error *err) {
+    const struct hr__loader_config *c = &v->w->loader->config;
+    const struct hr__schema_field *f = &c->ds->footer.schema.fields[c->fields[i]];
+    return hr__error_set(
+        err, HR_ERR_DATA,
+        "chunk %llu, sample %u of it: its value of field %s has %llu elements, and "
+        "the field is padded to %llu; pad to more, or cut longer values off "
+        "(HR_PAD_TRUNCATE, --truncate)",
+        (unsigned long long)v->r->item.chunk, t->sample, f->name,
+        (unsigned long long)(n_bytes / hr__value_unit_bytes(f)),
+        (unsigned long long)c->pads[i].length);
+}
+
+/* w->value_rows of a padded field, with the zeros behind each value and its mask. */
+static hr_status pad_rows(struct hr__visit *v, uint32_t i, hr_error *err) {
+    struct hr__worker *w = v->w;
+    const struct hr__loader_config *c = &w->loader->config;
+    const struct hr__pad_column *pad = &c->pads[i];
+    const uint64_t unit = pad->row_bytes / pad->length;
+    memset(w->value_rows, 0, v->view.header.num_samples * sizeof(*w->value_rows));
+    for (uint32_t k = 0; k < w->num_targets; k++) {
+        const struct hr__row_target *t = &w->targets[k];
+        const uint64_t n_bytes = w->ends[t->sample] - hr__value_start(w->ends, t->sample);
+        const uint64_t kept = hr__min_u64(n_bytes, pad->row_bytes);
+        uint8_t *row = t->slot + c->field_offs[i] + t->row * pad->row_bytes;
+        uint8_t *mask = t->slot + c->field_offs[i + 1] + t->row * pad->length;
+        if (n_bytes > pad->row_bytes && !pad->truncate)
+            return too_long(v, i, t, n_bytes, err);
+        memset(row + kept, 0, pad->row_bytes - kept);
+        memset(mask, 1, kept / unit);
+        memset(mask + kept / unit, 0, pad->length - kept / unit);
+        w->value_rows[t->sample] = row;
+    }
+    return HR_OK;
+}
+
+/* w->value_rows: where the value of each sample of the chunk goes, where each takes its own room.
+ */
 static hr_status take_room(struct hr__visit *v, uint32_t i, hr_error *err) {
     struct hr__worker *w = v->w;
     const struct hr__loader_config *c = &w->loader->config;
@@ -82,16 +120,19 @@ static struct reach reach_of(const struct hr__worker *w, uint64_t at, uint64_t e
     return r;
 }
 
-static void frame_to_rows(const struct hr__worker *w, const struct reach *r) {
+/* At most the first most_bytes of each. */
+static void frame_to_rows(const struct hr__worker *w, const struct reach *r, uint64_t most_bytes) {
     for (uint32_t i = r->first; i < r->last; i++) {
         const uint64_t start = hr__value_start(w->ends, i);
-        const uint64_t from = hr__max_u64(start, r->at), to = hr__min_u64(w->ends[i], r->end);
+        const uint64_t kept_end = start + hr__min_u64(w->ends[i] - start, most_bytes);
+        const uint64_t from = hr__max_u64(start, r->at), to = hr__min_u64(kept_end, r->end);
         if (w->value_rows[i] != NULL && from < to)
             memcpy(w->value_rows[i] + (from - start), w->decoded + (from - r->at), to - from);
     }
 }
 
-static hr_status values_decode(struct hr__visit *v, uint32_t field, hr_error *err) {
+static hr_status values_decode(struct hr__visit *v, uint32_t field, uint64_t most_bytes,
+                               hr_error *err) {
     struct hr__worker *w = v->w;
     struct hr__visit_frames frames = hr__visit_frames_of(v, field, HR__PART_VALUES);
     struct hr__frame frame;
@@ -107,7 +148,7 @@ static hr_status values_decode(struct hr__visit *v, uint32_t field, hr_error *er
         const hr_status st = hr__visit_frame_plain(v, &frame, w->decoded, err);
         if (st != HR_OK)
             return st;
-        frame_to_rows(w, &r);
+        frame_to_rows(w, &r, most_bytes);
     }
     hr__visit_count_wanted(v, frames.off - begin);
     return HR_OK;
@@ -116,12 +157,14 @@ static hr_status values_decode(struct hr__visit *v, uint32_t field, hr_error *er
 hr_status hr__visit_values(struct hr__visit *v, uint32_t i, hr_error *err) {
     const struct hr_loader *l = v->w->loader;
     const uint32_t field = l->config.fields[i];
+    const struct hr__pad_column *pad = &l->config.pads[i];
+    const bool padded = pad->kind == HR__PAD_VALUES;
     hr_status st = ends_decode(v, field, err);
     if (st == HR_OK)
-        st = take_room(v, i, err);
-    if (st == HR_ERR_BUDGET) /* no damage of a chunk */
+        st = padded ? pad_rows(v, i, err) : take_room(v, i, err);
+    if (st == HR_ERR_BUDGET || st == HR_ERR_DATA) /* no damage of a chunk */
         return st;
     if (st == HR_OK)
-        st = values_decode(v, field, err);
+        st = values_decode(v, field, padded ? pad->row_bytes : UINT64_MAX, err);
     return hr__dataset_blame(l->ds, v->r->item.chunk, field, st, err);
 }

@@ -255,3 +255,59 @@ def test_commands__of_the_file__cope_or_say_why(path):
     assert shown[2]["lengths"]["max_bytes"] == 196 and shown[4]["lengths"] is None
     text = headrace("info", path).stdout
     assert "int32[]" in text and "longest" in text
+
+
+def padded(values, length, dtype):
+    """Rows of one length, zeros behind each value, and the mask."""
+    rows, mask = np.zeros((len(values), length), dtype), np.zeros((len(values), length), bool)
+    for row, value in enumerate(values):
+        part = np.frombuffer(value, np.uint8) if isinstance(value, bytes) else np.asarray(value)
+        part = part[:length]
+        rows[row, : len(part)], mask[row, : len(part)] = part, True
+    return rows, mask
+
+
+@pytest.mark.parametrize(("length", "truncate"), [(49, False), (60, False), (12, True)])
+def test_loader__padded__arrays_of_one_length_and_masks(data, length, truncate):
+    count = 0
+    pad = {"s": length, "t": 200}
+    for batch in data.loader(batch=96, shuffle=True, epochs=1, pad=pad, truncate=truncate):
+        assert [*batch] == ["t", "t.mask", "b", "s", "s.mask", "h", "y"]
+        for name, size, dtype in [("s", length, np.int32), ("t", 200, np.uint8)]:
+            values = [sample(i)[name] for i in batch["y"]]
+            wanted = padded([v.encode() if isinstance(v, str) else v for v in values], size, dtype)
+            assert batch[name].dtype == dtype and batch[f"{name}.mask"].dtype == bool
+            assert np.array_equal(batch[name], wanted[0]) and np.array_equal(batch[f"{name}.mask"], wanted[1])
+        assert isinstance(batch["b"], hr.Ragged)
+        count += batch.num_samples
+    assert count == COUNT
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"pad": {"s": 10}}, "field s is padded to 10 elements, and its longest value has 49; pad to that, or cut"),
+    ({"pad": {"y": 10}}, "field y has samples of one size"),
+    ({"pad": {"s": 0}}, "pad of s is 0, expected an integer from 1"),
+    ({"truncate": True}, "truncate was given without pad"),
+])
+def test_loader__pads_that_cannot_be__are_refused(data, options, words):
+    with pytest.raises(hr.InvalidError, match=words):
+        next(iter(data.loader(batch=10, **options)))
+
+
+@pytest.mark.parametrize("adapter", ["torch", "jax", "tensorflow"])
+def test_adapter__of_padded_fields__has_tensors_of_them(data, adapter):
+    pytest.importorskip(adapter)
+    made = getattr(hr, adapter)(data, batch=50, fields=["s", "s.mask", "h", "y"], pad={"s": 49, "h": 2}, budget="512M")
+    batch = next(iter(made))
+    wanted, mask = padded([sample(int(i))["s"] for i in batch["y"]], 49, np.int32)
+    assert np.array_equal(np.asarray(batch["s"]), wanted) and np.array_equal(np.asarray(batch["s.mask"]), mask)
+    assert np.asarray(batch["h"]).shape == (50, 2)
+
+
+def test_command__padded__reads_an_epoch(path):
+    figures = json.loads(headrace("epoch", path, "--fields", "s,y", "--pad", "s=49", "--json").stdout)
+    assert figures["samples"] == COUNT and figures["bytes"] == COUNT * (49 * 5 + 8)
+    assert headrace("epoch", path, "--fields", "s", "--pad", "s=9", "--truncate").returncode == 0
+    assert "its longest value has 49" in headrace("epoch", path, "--fields", "s", "--pad", "s=9").stderr
+    assert "write FIELD=LENGTH" in headrace("epoch", path, "--pad", "s").stderr
+    assert "--truncate cuts" in headrace("plan", path, "--truncate").stderr

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "dataset.h"
+#include "headrace/loader.h"
 #include "memory_file.h"
 #include "varlen_rows.h"
 #include "verify.h"
@@ -24,10 +25,13 @@
 #define BUDGET      ((uint64_t)64 << 20)
 /* Bits between two that are flipped; both are odd, so all bits of a byte have their turn. */
 #ifdef __SANITIZE_ADDRESS__
-#define STRIDE 977
+#define STRIDE        977
+#define LOADER_STRIDE 20011
 #else
-#define STRIDE 61
+#define STRIDE        61
+#define LOADER_STRIDE 1021
 #endif
+#define DATA_OFF 131072u
 
 static atomic_long allocations_left = -1; /* negative: none fails */
 
@@ -140,6 +144,97 @@ static void file__with_a_flipped_bit__is_an_error_or_right_and_verify_sees_it(vo
     memory_file_free(&m);
 }
 
+static hr_loader *open_loader(hr_dataset *ds, hr_status *st, hr_error *err) {
+    hr_loader_options o = HR_LOADER_OPTIONS_INIT;
+    hr_pad pad = HR_PAD_INIT;
+    hr_loader *l = NULL;
+    pad.field = "tokens";
+    pad.length = 22;
+    o.flags = HR_LOADER_SHUFFLE;
+    o.batch_samples = 16;
+    o.num_epochs = 1;
+    o.num_threads = 1;
+    o.budget_bytes = BUDGET;
+    o.max_value_bytes = 200000;
+    o.pads = &pad;
+    o.num_pads = 1;
+    *st = hr_loader_open(ds, &o, &l, err);
+    return l;
+}
+
+/* Rows of the batch that are not those of their samples. */
+static bool batch_right(const hr_batch *b) {
+    uint64_t indices[16];
+    uint8_t expected[8192];
+    bool right = hr_batch_indices(b, indices, NULL) == HR_OK;
+    for (uint32_t r = 0; r < hr_batch_num_samples(b) && right; r++) {
+        for (uint32_t f = 0; f < VARLEN_NUM_FIELDS && right; f++) {
+            const int64_t *offsets = hr_batch_offsets(b, f);
+            const uint64_t n = varlen_length(f, indices[r]);
+            const uint8_t *row = (const uint8_t *)hr_batch_data(b, f) +
+                                 (offsets != NULL ? (uint64_t)offsets[r] : r * (f == 3 ? 88u : 4u));
+            varlen_fill(f, indices[r], expected);
+            right = (offsets == NULL || (uint64_t)(offsets[r + 1] - offsets[r]) == n) &&
+                    memcmp(row, expected, n) == 0;
+        }
+    }
+    return right;
+}
+
+/* HR_ERR_DATA: what came is not what was written. */
+static hr_status run_loader(struct memory_file *m, hr_error *err) {
+    hr_open_options o = HR_OPEN_OPTIONS_INIT;
+    hr_dataset *ds = NULL;
+    hr_loader *l = NULL;
+    hr_batch *b = NULL;
+    o.budget_bytes = BUDGET;
+    hr_status st = hr__dataset_open_in(&m->folder, "damaged.hrd", &o, &ds, err);
+    if (st == HR_OK)
+        l = open_loader(ds, &st, err);
+    while (st == HR_OK && (st = hr_loader_next(l, -1, &b, err)) == HR_OK) {
+        st = batch_right(b) ? HR_OK : HR_ERR_DATA;
+        hr_batch_release(b);
+    }
+    hr_loader_close(l);
+    hr_dataset_close(ds);
+    return st == HR_END_OF_EPOCH ? HR_OK : st;
+}
+
+static void loader__of_a_file_with_a_flipped_bit__is_an_error_or_right(void **state) {
+    (void)state;
+    struct memory_file m;
+    hr_error err = {0};
+    memory_file_load(&m, target, 0);
+    assert_int_equal(run_loader(&m, &err), HR_OK);
+    uint64_t refused = 0;
+    for (uint64_t bit = 8 * DATA_OFF; bit < 8 * m.n_bytes; bit += LOADER_STRIDE) {
+        m.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        const hr_status st = run_loader(&m, &err);
+        if (st == HR_ERR_DATA)
+            fail_msg("bit %llu: a batch is not what was written", (unsigned long long)bit);
+        refused += st != HR_OK;
+        m.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    assert_true(refused > 0);
+    memory_file_free(&m);
+}
+
+static void loader__every_allocation_fails__is_no_memory(void **state) {
+    (void)state;
+    struct memory_file m;
+    memory_file_load(&m, target, 0);
+    hr_status st = HR_ERR_NO_MEMORY;
+    for (long n = 0; st != HR_OK; n++) {
+        hr_error err = {0};
+        atomic_store(&allocations_left, n);
+        st = run_loader(&m, &err);
+        atomic_store(&allocations_left, -1);
+        if (st != HR_OK)
+            assert_int_equal(st, HR_ERR_NO_MEMORY);
+    }
+    memory_file_free(&m);
+}
+
 static void file__truncated_anywhere__is_an_error(void **state) {
     (void)state;
     struct memory_file m;
@@ -216,6 +311,8 @@ static void writer__every_allocation_fails__is_no_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(file__with_a_flipped_bit__is_an_error_or_right_and_verify_sees_it),
+        cmocka_unit_test(loader__of_a_file_with_a_flipped_bit__is_an_error_or_right),
+        cmocka_unit_test(loader__every_allocation_fails__is_no_memory),
         cmocka_unit_test(file__truncated_anywhere__is_an_error),
         cmocka_unit_test(reader__every_allocation_fails__is_no_memory),
         cmocka_unit_test(writer__every_allocation_fails__is_no_memory),

@@ -32,7 +32,7 @@ static const char help[] =
     "      --epochs N        how many (default 1);  --max-batches N  stop early\n"
     "      --streams N       streams;  --rank R  --world-size N, or --rank auto\n"
     "      --drop-last       leave out the last short batch;  --pad-last  fill it up\n"
-    "      --fields A,B      only these;  --max-bytes S  of values in a batch\n" SUBSET_ARGS_HELP
+    "      --fields A,B      only these;  --max-bytes S  --pad F=LEN  --truncate\n" SUBSET_ARGS_HELP
     "      --finish F=DTYPE[,chw][,standardize]  deliver F so;  --check-finite\n"
     "      --resume FILE     go on from a state;  --save-state FILE  keep the last\n"
     "      --index FILE.npy  sample indices as delivered;  --force  replace FILE.npy\n"

@@ -26,7 +26,7 @@ static const char help[] =
     "      --streams N      streams;  --rank R  --world-size N\n"
     "      --rank auto      rank and world size as the launcher says (docs/ranks.md)\n"
     "      --drop-last      leave out the last short batch;  --pad-last  fill it up\n"
-    "      --fields A,B     only these;  --max-bytes S  of values in a batch\n" SUBSET_ARGS_HELP
+    "      --fields A,B     only these;  --max-bytes S  --pad F=LEN  --truncate\n" SUBSET_ARGS_HELP
     "      --finish F=DTYPE[,chw][,standardize], --check-finite  as for epoch\n"
     "      --budget SIZE    memory;  --threads N  decode workers;  --numa auto|off\n"
     "      --io HOW         auto, direct, cached, threads, libaio;  --io-depth "

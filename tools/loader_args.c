@@ -83,6 +83,29 @@ static bool take_device(const options *o, loader_args *a) {
     return true;
 }
 
+static bool take_pad(const options *o, loader_args *a) {
+    args_error err;
+    char *equals = strrchr(optarg, '='); /* names of fields may have one */
+    hr_pad pad = HR_PAD_INIT;
+    if (equals == NULL || equals == optarg) {
+        report_usage(o->command, "--pad %s: write FIELD=LENGTH", optarg);
+        return false;
+    }
+    if (a->opts.num_pads == LOADER_ARGS_MAX_PADS) {
+        report_usage(o->command, "more than %d fields to pad", LOADER_ARGS_MAX_PADS);
+        return false;
+    }
+    *equals = '\0';
+    pad.field = optarg;
+    if (!args_uint(equals + 1, 1, UINT64_C(1) << 32, &pad.length, &err)) {
+        report_usage(o->command, "--pad: %s", err.message);
+        return false;
+    }
+    a->pads[a->opts.num_pads++] = pad;
+    a->opts.pads = a->pads;
+    return true;
+}
+
 bool loader_args_take(const options *o, int value, loader_args *a) {
     hr_loader_options *p = &a->opts;
     switch (value) {
@@ -111,6 +134,11 @@ bool loader_args_take(const options *o, int value, loader_args *a) {
         return take_fields(o, a);
     case LOADER_MAX_BYTES:
         return options_size(o, "max-bytes", &p->max_value_bytes);
+    case LOADER_PAD:
+        return take_pad(o, a);
+    case LOADER_TRUNCATE:
+        a->truncate = true;
+        return true;
     case LOADER_BUDGET:
         return options_size(o, "budget", &p->budget_bytes);
     case LOADER_THREADS:
@@ -143,6 +171,14 @@ bool loader_args_take(const options *o, int value, loader_args *a) {
 int loader_args_finish(const char *command, loader_args *a) {
     hr_error err = {.message = ""};
     const int code = subset_args_check(command, &a->subset);
+    if (a->truncate && a->opts.num_pads == 0) {
+        report_usage(command,
+                     "--truncate cuts what --pad FIELD=LENGTH is too short for; give it, too");
+        return EXIT_USAGE;
+    }
+    for (uint32_t i = 0; i < a->opts.num_pads; i++) {
+        a->pads[i].flags = a->truncate ? HR_PAD_TRUNCATE : 0;
+    }
     if (code != EXIT_DONE || !a->rank_by_environment) {
         return code;
     }

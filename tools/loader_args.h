@@ -14,10 +14,14 @@
 
 #include <jansson.h>
 
+#define LOADER_ARGS_MAX_PADS 64
+
 typedef struct loader_args {
     hr_loader_options opts;
     const char *fields[ARGS_MAX_LIST];
     finish_args finish;
+    hr_pad pads[LOADER_ARGS_MAX_PADS];
+    bool truncate;            /* all of them */
     bool rank_by_environment; /* --rank auto, or a launcher's name */
     const char *asked;        /* that name; NULL: auto */
     hr_rank_info ranks;       /* launcher "": rank and world size are those of the command line */
@@ -36,6 +40,8 @@ enum {
     LOADER_PAD_LAST,
     LOADER_FIELDS,
     LOADER_MAX_BYTES,
+    LOADER_PAD,
+    LOADER_TRUNCATE,
     LOADER_BUDGET,
     LOADER_THREADS,
     LOADER_NUMA,
@@ -61,6 +67,8 @@ enum {
         {"pad-last", no_argument, NULL, LOADER_PAD_LAST},                                          \
         {"fields", required_argument, NULL, LOADER_FIELDS},                                        \
         {"max-bytes", required_argument, NULL, LOADER_MAX_BYTES},                                  \
+        {"pad", required_argument, NULL, LOADER_PAD},                                              \
+        {"truncate", no_argument, NULL, LOADER_TRUNCATE},                                          \
         {"budget", required_argument, NULL, LOADER_BUDGET},                                        \
         {"threads", required_argument, NULL, LOADER_THREADS},                                      \
         {"finish", required_argument, NULL, LOADER_FINISH},                                        \

@@ -18,6 +18,7 @@
 #include "join.h"
 #include "loader.h"
 #include "memory.h"
+#include "pad.h"
 #include "ranks.h"
 #include "report.h"
 #include "salvage.h"

@@ -6,6 +6,7 @@
 
 #include "dataset.h"
 #include "finish.h"
+#include "pad.h"
 #include "subset.h"
 
 #ifdef __cplusplus
@@ -69,11 +70,14 @@ typedef struct hr_loader_options {
     uint64_t max_value_bytes; /**< of each field of variable length, that the values of a batch of
                                * this rank may have together; 0: batch samples x the longest value.
                                * A batch that needs more is an error */
+    const hr_pad *pads;       /**< fields that are padded to one length; all of one struct_bytes */
+    uint32_t num_pads;        /**< entries of pads */
+    uint32_t reserved;        /**< 0 */
 } hr_loader_options;
 #define HR_LOADER_OPTIONS_INIT                                                                     \
     {                                                                                              \
         sizeof(hr_loader_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, HR_IO_AUTO, NULL, 0, 0,     \
-            NULL, 0, NULL, NULL, 0, HR_DEVICE_HOST, 0, 0, 0, 0                                     \
+            NULL, 0, NULL, NULL, 0, HR_DEVICE_HOST, 0, 0, 0, 0, NULL, 0, 0                         \
     }
 
 /**
@@ -106,8 +110,9 @@ HR_API HR_NODISCARD hr_status hr_loader_open(hr_dataset *ds, const hr_loader_opt
  *         holds max_held_batches already: release one); HR_ERR_FORKED; or the first failure of the
  *         loader, which every later call repeats: HR_ERR_IO, HR_ERR_CORRUPT, HR_ERR_UNSUPPORTED,
  *         HR_ERR_NO_MEMORY, HR_ERR_DEVICE, HR_ERR_BUDGET (values of variable length that exceed
- *         max_value_bytes: the message names field, batch, and what to do)
- * Threads: any, one call at a time is served. Fork: HR_ERR_FORKED in a child.
+ *         max_value_bytes: the message names field, batch, and what to do), HR_ERR_DATA (one that
+ * is longer than its field is padded to) Threads: any, one call at a time is served. Fork:
+ * HR_ERR_FORKED in a child.
  * @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_loader_next(hr_loader *loader, int64_t timeout_ns, hr_batch **out,

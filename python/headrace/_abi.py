@@ -79,6 +79,7 @@ HR_IO_THREADS = 3
 HR_IO_LIBAIO = 4
 HR_SPLIT_CONTIGUOUS = 1
 HR_FINISH_CHW = 1
+HR_PAD_TRUNCATE = 1
 HR_FINISH_STANDARDIZE = 2
 HR_FINISH_CHECK_FINITE = 4
 HR_LOADER_SHUFFLE = 1
@@ -340,6 +341,15 @@ class hr_bad_values(Structure):
     )
 
 
+class hr_pad(Structure):
+    _fields_ = (
+        ("struct_bytes", c_uint32),
+        ("flags", c_uint32),
+        ("field", c_char_p),
+        ("length", c_uint64),
+    )
+
+
 class hr_loader_options(Structure):
     _fields_ = (
         ("struct_bytes", c_uint32),
@@ -369,6 +379,9 @@ class hr_loader_options(Structure):
         ("device_budget_bytes", c_uint64),
         ("trace_events", c_uint64),
         ("max_value_bytes", c_uint64),
+        ("pads", POINTER(hr_pad)),
+        ("num_pads", c_uint32),
+        ("reserved", c_uint32),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _sizes, errors
-from ._options import counted
+from ._options import counted, without_masks
 from ._variable import VariableField
 from .batch import Batch
 
@@ -38,15 +38,19 @@ def charge_copies(data: Dataset, batch: int, fields: Iterable[str] | None, optio
     """Of a budget that was given, room is left for the copies that `arrays()` makes, as many as batches are left free;
     what a framework keeps beyond them is its own. Frameworks take arrays only: values of different lengths are
     refused."""
-    for name in fields or data.fields:
-        if isinstance(data[name], VariableField):
+    pad = options.get("pad") or {}
+    names = without_masks(list(fields or data.fields), pad)
+    for name in names:
+        if isinstance(data[name], VariableField) and name not in pad:
             raise errors.UnsupportedError(
-                f"{data.path}: field {name!r} has values of different lengths, of which no tensor can be made; leave "
-                "it out with fields=[...], or loop over data.loader() itself"
+                f"{data.path}: field {name!r} has values of different lengths, of which no tensor can be made; pad "
+                f"them (pad={{{name!r}: LENGTH}}), leave it out with fields=[...], or loop over data.loader() itself"
             )
     if options.get("budget") is None:
         return
-    sample_bytes = sum(data[name].sample_bytes for name in fields or data.fields)
+    sample_bytes = sum(
+        pad[name] * (1 + data[name].dtype.itemsize) if name in pad else data[name].sample_bytes for name in names
+    )
     budget = _sizes.parse(options["budget"], "budget")
     options["budget"] = max(1, budget - FREE * counted(batch, "batch", 1) * sample_bytes)
 

@@ -125,8 +125,24 @@ class Built:
         self.struct.resume_state = ctypes.cast(room, ctypes.c_void_p)
         self.struct.resume_state_bytes = len(state)
 
+    def pad(self, wanted: Mapping[str, int], truncate: bool) -> None:
+        entries = self.keep((_abi.hr_pad * len(wanted))())
+        for entry, (name, length) in zip(entries, wanted.items(), strict=True):
+            entry.struct_bytes = ctypes.sizeof(entry)
+            entry.flags = bool(truncate) * _abi.HR_PAD_TRUNCATE
+            entry.field = self.keep(name.encode())
+            entry.length = counted(length, f"pad of {name}", 1, 2**32)
+        self.struct.pads = entries
+        self.struct.num_pads = len(wanted)
+
     def subset(self, subset: Subset) -> None:
         self.struct.subset = self.keep(subset)._handle._pointer
+
+
+def without_masks(fields: Sequence[str], pad: Mapping[str, int] | None) -> list[str]:
+    """Names of fields to read: a mask comes with its field."""
+    masks = {f"{name}.mask": name for name in pad or ()}
+    return list(dict.fromkeys(masks.get(name, name) for name in fields))
 
 
 def ranks(rank: int | None, world_size: int | None, environment: bool | str) -> tuple[int, int]:
@@ -180,6 +196,8 @@ def build(
     pageable: bool = False,
     trace_events: int = 0,
     max_bytes: int | str | None = None,
+    pad: Mapping[str, int] | None = None,
+    truncate: bool = False,
 ) -> Built:
     built = Built()
     o = built.struct
@@ -211,7 +229,12 @@ def build(
     if fields is not None:
         if isinstance(fields, str) or not fields:
             raise errors.InvalidError(f"fields is {fields!r}, expected a list of names such as ['X', 'y']")
-        o.fields, o.num_fields = built.texts(list(fields)), len(fields)
+        names = without_masks(fields, pad)
+        o.fields, o.num_fields = built.texts(names), len(names)
+    if truncate and not pad:
+        raise errors.InvalidError("truncate was given without pad, which it belongs to; give pad={'field': length}")
+    if pad:
+        built.pad(pad, truncate)
     if finish:
         built.finish(finish)
     if subset is not None:

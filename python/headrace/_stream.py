@@ -134,7 +134,8 @@ class Stream:
         opened = self._opened = Opened(dataset._handle, writable, options.device)
         weakref.finalize(self, _close, opened)
         dataset._streams.add(self)
-        self._data = (ctypes.c_void_p * (options.num_fields or len(dataset.fields)))()
+        num_fields = (options.num_fields or len(dataset.fields)) + options.num_pads  # a mask is a field of its own
+        self._data = (ctypes.c_void_p * num_fields)()
         self._taken = opened.taken
         self._taken.data = ctypes.cast(self._data, type(self._taken.data))
         self._taken.num_data = len(self._data)

@@ -70,7 +70,7 @@ def tensorflow(
 
 def _looked_at(options: Mapping[str, Any]) -> dict[str, Any]:
     """Of the options those that say what batches are made of."""
-    return {name: options[name] for name in ("fields", "finish", "budget") if name in options}
+    return {name: options[name] for name in ("fields", "finish", "budget", "pad", "truncate") if name in options}
 
 
 class _Passes:

@@ -65,6 +65,10 @@ class Loader:
     :param trace_events: events kept of each thread for `write_trace()`
     :param max_bytes: of each field of variable length: bytes, or "1M", that the values of a batch may have together;
         None: as many as if each was the longest. A batch that has more is a `BudgetError`
+    :param pad: by field of variable length, the elements to which its values are padded: `batch[name]` is then an array
+        of shape `(samples, length)`, zeros behind each value, and `batch[name + ".mask"]` says where the value is.
+        Text comes as bytes (uint8)
+    :param truncate: longer values are cut off; else they are an error
     :raises BudgetError: at the first loop: it cannot work in this budget; the message names one that can
     :raises MismatchError: `resume` belongs to other data or another order
     """
@@ -101,6 +105,8 @@ class Loader:
         resume: bytes | str | os.PathLike[str] | None = None,
         trace_events: int = 0,
         max_bytes: int | str | None = None,
+        pad: Mapping[str, int] | None = None,
+        truncate: bool = False,
     ) -> None:
         self.dataset = dataset
         self._built = _options.build(
@@ -130,6 +136,8 @@ class Loader:
             pageable=pageable,
             trace_events=trace_events,
             max_bytes=max_bytes,
+            pad=pad,
+            truncate=truncate,
         )
         self._writable = writable
         self._first_epoch = first_epoch
