@@ -190,6 +190,49 @@ static void header__encoded__decodes_equal(void **state) {
     }
 }
 
+static void header__assigned_to_another_data_set__is_all_else_the_same(void **state) {
+    (void)state;
+    static const uint8_t other[16] = {1, 2, 3}, job[16] = {4, 5, 6};
+    struct example x;
+    struct hr__chunk_view view;
+    example_make(&x, 7);
+    uint8_t before[ROOM];
+    memcpy(before, x.bytes, sizeof before);
+    hr__chunk_header_assign(x.bytes, other, job, 2, 99);
+    assert_int_equal(decode_n(&x, x.header.header_bytes, &view), HR_ERR_CORRUPT);
+    x.expected.uuid = other;
+    x.expected.max_commit_seq = 2;
+    x.expected.chunk_number = 99;
+    assert_int_equal(decode_n(&x, x.header.header_bytes, &view), HR_OK);
+    assert_memory_equal(view.header.job_id, job, sizeof job);
+    assert_int_equal(view.header.commit_seq, 2);
+    assert_memory_equal(x.bytes, before, 16);
+    assert_memory_equal(x.bytes + 56, before + 56, 8);
+    assert_memory_equal(x.bytes + 72, before + 72, x.header.header_bytes - 8 - 72);
+    example_free(&x);
+}
+
+static void blocks__one_by_one__are_those_of_the_schema(void **state) {
+    (void)state;
+    struct example x;
+    example_make(&x, 7);
+    const struct hr__chunk_view view = {.header = x.header, .bytes = x.bytes};
+    uint32_t in_all = 0;
+    for (uint32_t b = 0; b < 4; b++) {
+        uint32_t field, part, n, first, expected;
+        uint64_t off;
+        hr__chunk_view_block_at(&view, b, &field, &part, &n);
+        hr__chunk_view_block(&view, &x.schema, field, &first, &expected, &off);
+        assert_int_equal(field, x.schema.block_order[b]);
+        assert_int_equal(part, HR__PART_VALUES);
+        assert_int_equal(n, expected);
+        assert_int_equal(first, in_all);
+        in_all += n;
+    }
+    assert_int_equal(in_all, x.header.num_frames);
+    example_free(&x);
+}
+
 static void header__any_bit_flipped__is_corrupt(void **state) {
     (void)state;
     struct example x;
@@ -453,6 +496,8 @@ static void frame_samples__sizes__as_specified(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(header__encoded__decodes_equal),
+        cmocka_unit_test(header__assigned_to_another_data_set__is_all_else_the_same),
+        cmocka_unit_test(blocks__one_by_one__are_those_of_the_schema),
         cmocka_unit_test(header__any_bit_flipped__is_corrupt),
         cmocka_unit_test(header__every_truncation__is_corrupt),
         cmocka_unit_test(header__flipped_with_the_right_hash__keeps_the_invariants),

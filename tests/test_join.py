@@ -94,6 +94,42 @@ def test_join__output_exists__refused_without_force(parts, tmp_path):
     assert good("join", parts, "-o", tmp_path / "all.hrd", "--force", "--quiet") == ""
 
 
+def write_appended(path, begin, counts):
+    """In several commits, all but the first an append; the samples behind them."""
+    for k, n in enumerate(counts):
+        rows = rows_of(np.arange(begin, begin + n))
+        fields = None if k else {"X": ("float32", (4, 6)), "y": "int64"}
+        with hr.Writer(path, fields, append=k > 0, **({} if k else {"samples_per_chunk": 32})) as writer:
+            writer.append(rows)
+        begin += n
+    return begin
+
+
+def test_join__parts_that_were_appended_to__leave_their_dead_bytes(tmp_path):
+    middle = write_appended(tmp_path / "p0.hrd", 0, [50, 3, 200])
+    end = write_appended(tmp_path / "p1.hrd", middle, [10, 10, 40])
+    hr.join(tmp_path, out=tmp_path / "all.hrd")
+    assert figures("info", tmp_path / "p0.hrd")["dead_bytes"] > 0
+    assert figures("info", tmp_path / "all.hrd")["dead_bytes"] == 0
+    good("verify", tmp_path / "all.hrd")
+    with hr.open(tmp_path / "all.hrd") as data:
+        assert np.array_equal(data["y"][:], np.arange(end))
+        check(data[:])
+
+
+@pytest.mark.parametrize("first", [50, 64])
+def test_join__output__can_be_appended_to(first, tmp_path):
+    middle = write_appended(tmp_path / "p0.hrd", 0, [first])
+    end = write_appended(tmp_path / "p1.hrd", middle, [70])
+    hr.join(tmp_path, out=tmp_path / "all.hrd")
+    with hr.Writer(tmp_path / "all.hrd", append=True) as writer:
+        writer.append(rows_of(np.arange(end, end + 100)))
+    good("verify", tmp_path / "all.hrd")
+    with hr.open(tmp_path / "all.hrd") as data:
+        assert np.array_equal(data["y"][:], np.arange(end + 100))
+        check(data[:])
+
+
 def test_join__values_of_variable_length__come_along(tmp_path):
     stories = [f"story {i} " * (i % 9) for i in range(300)]
     tokens = [np.arange(i % 7, dtype="int32") for i in range(300)]

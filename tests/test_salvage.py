@@ -110,7 +110,7 @@ def test_salvage__in_python__tells_what_is_lost(damaged, tmp_path):
     first, last = done.lost
     assert (first.first_chunk, first.first_sample, first.num_samples, len(first.fields)) == (2, 64, 32, 1)
     assert (last.first_chunk, last.first_sample, last.num_samples, last.fields) == (19, 608, 32, ())
-    assert "damaged" in first.reason
+    assert "is damaged (hash" in first.reason and "convert" not in first.reason
     with hr.open(tmp_path / "out.hrd") as data:
         told = data.footer["provenance"]["salvage"]
         assert told["lost"] == [[64, 32], [608, 32]]
@@ -147,6 +147,26 @@ def test_salvage__values_of_variable_length__are_saved_with_their_chunks(footer,
         lengths = saved.footer["fields"][0]["lengths"]
         assert lengths["values"] == 260
         assert lengths["total_bytes"] == sum(len(stories[i]) for i in kept)
+
+
+@pytest.mark.parametrize("footer", [True, False])
+def test_salvage__file_that_was_appended_to__is_saved_as_of_its_last_commit(footer, tmp_path):
+    path, begin = tmp_path / "a.hrd", 0
+    for n in (50, 3, 200, 1, 30):
+        fields = None if begin else {"X": ("float32", (4, 6)), "y": "int64"}
+        with hr.Writer(path, fields, append=begin > 0, **({} if begin else {"samples_per_chunk": 32})) as writer:
+            writer.append(rows_of(np.arange(begin, begin + n)))
+        begin += n
+    if not footer:
+        data = bytearray(path.read_bytes())
+        data[0:4096] = data[65536 : 65536 + 4096] = bytes(4096)
+        path.write_bytes(data)
+    done = hr.salvage(path, out=tmp_path / "b.hrd")
+    assert (done.num_samples, done.lost, done.end_known, done.num_segments) == (begin, (), footer, 1)
+    good("verify", tmp_path / "b.hrd")
+    with hr.open(tmp_path / "b.hrd") as data:
+        assert np.array_equal(data["y"][:], np.arange(begin))
+        check(data[:])
 
 
 def test_salvage__cut_off__what_is_there(damaged, tmp_path):

@@ -180,17 +180,18 @@ static hr_status look_at(struct hr__chunk_stream *s, const struct hr__frame_visi
     return st;
 }
 
-/* As many frames as fit from c on: read, looked at, c moved behind them; at the end the padding. */
+/* The next frames from c on, one or as many as make a piece: read, looked at, c moved behind them;
+ * at the end the padding. */
 static hr_status fill_piece(struct hr__chunk_stream *s, const struct hr__chunk_from *from,
                             const struct hr__frame_visitor *visitor, struct cursor *c,
                             struct piece *p, hr_error *err) {
     struct cursor ahead = *c;
     struct hr__frame frame;
     const uint64_t begin = c->off;
-    const size_t room = HR__STREAM_BUFFER_BYTES - HR__PAGE_BYTES - p->fill;
     struct cursor end = *c;
     hr_status st;
-    while (cursor_next(&ahead, &frame) && ahead.off - begin <= room)
+    while (cursor_next(&ahead, &frame) &&
+           (end.off == begin || ahead.off - begin <= HR__PIECE_BYTES))
         end = ahead;
     const bool last = end.frame == s->view.header.num_frames;
     const uint64_t stop = last ? hr__round_up(end.off, HR__PAGE_BYTES) : end.off;

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The segment table grows by so many. */
-#define SEGMENTS_STEP 1024u
+/* The segment table begins with so many, and doubles. */
+#define FIRST_SEGMENTS 1024u
 
 /* The record's texts; the schema keeps its attributes. */
 static hr_status make_job(struct hr__new_file *f, const struct hr__new_file_plan *plan,
@@ -66,7 +66,7 @@ done:
 }
 
 static hr_status grow_segments(struct hr__new_file *f, hr_error *err) {
-    const uint64_t room = f->room_segments + SEGMENTS_STEP;
+    const uint64_t room = f->room_segments > 0 ? 2 * f->room_segments : FIRST_SEGMENTS;
     hr_status st = HR_OK;
     struct hr__segment *grown = hr__writer_alloc(f->budget, (size_t)room * sizeof(*grown),
                                                  "the table of segments", &st, err);

@@ -5,6 +5,7 @@
 #include "json_text.h"
 #include "salvage_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,16 +46,30 @@ static uint32_t damaged_names(struct hr__salvage *s) {
     return n;
 }
 
+/* The advice at the end of a message is for whoever can copy or convert again. */
+static void without_advice(const char *reason, char out[HR_ERROR_MESSAGE_BYTES]) {
+    static const char *const advice[] = {"; run headrace verify", "; copy the file again",
+                                         "; convert anew"};
+    (void)snprintf(out, HR_ERROR_MESSAGE_BYTES, "%s", reason);
+    for (size_t i = 0; i < sizeof advice / sizeof advice[0]; i++) {
+        char *at = strstr(out, advice[i]);
+        if (at != NULL)
+            *at = '\0';
+    }
+}
+
 void hr__salvage_lose(struct hr__salvage *s, uint64_t num_chunks, uint64_t num_samples,
                       bool with_fields, const char *reason) {
     struct hr__salvage_lost *lost = &s->lost;
+    char plain[HR_ERROR_MESSAGE_BYTES];
+    without_advice(reason, plain);
     const hr_lost told = {.first_chunk = s->next_chunk,
                           .num_chunks = num_chunks,
                           .first_sample = s->next_sample,
                           .num_samples = num_samples,
                           .fields = lost->names,
                           .num_fields = with_fields ? damaged_names(s) : 0,
-                          .reason = reason};
+                          .reason = plain};
     add_range(lost, s->next_sample, num_samples);
     lost->num_samples += num_samples;
     lost->num_chunks += num_chunks;
