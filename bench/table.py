@@ -387,7 +387,7 @@ SECTIONS = {
 
 
 # What other scripts write, and say themselves when: kept as it is, behind the sections above.
-ELSEWHERE = ("## On a GPU", "## In Python")
+ELSEWHERE = ("## On a GPU", "## In Python", "## Beside other writers")
 
 
 def render(results):
