@@ -9,6 +9,7 @@ import statistics
 import numpy as np
 
 import bench_data
+import hdf5_speed
 import programs
 from programs import say
 
@@ -171,4 +172,5 @@ def measure(large, small, folder, rounds):
     return {
         "limits": against_limits(large, folder, rounds),
         "others": against_others(small, folder, rounds),
+        "hdf5": hdf5_speed.measure(small, folder, rounds, timed, warm, headrace),
     }

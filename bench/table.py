@@ -290,8 +290,32 @@ def others_text(others):
     )
 
 
+def hdf5_text(hdf5):
+    rows = [
+        [f"h5repack to {name}", span(found["seconds"], short_seconds), mib(found["bytes"])]
+        for name, found in hdf5["repack"].items()
+    ]
+    text = (
+        f"\n{mib(hdf5['decoded_bytes'])} of the same rows from HDF5 (gzip 4 + shuffle, chunks of 256 KiB) in the page "
+        f"cache: converted in {span(hdf5['seconds'], short_seconds)}, {rate(hdf5['bytes_per_s'])}. Inflating "
+        f"its chunks from memory on all cores: {span(hdf5['inflate_bytes_per_s'], rate)}; that is "
+        f"**{percent(hdf5['share']['median'])}** (promised {percent(hdf5['promised_share'])}); of the processor time "
+        f"inflating is {span(hdf5['cpu_share'], percent)}.\n"
+    )
+    if hdf5["factor"] is None:
+        return text
+    return (
+        text
+        + "\n"
+        + grid(["program", "time", "size"], rows)
+        + f"\nThe fastest of these takes **{hdf5['factor']['median']:.1f} times** as long as the conversion "
+        f"({hdf5['factor']['low']:.1f} to {hdf5['factor']['high']:.1f}; promised {hdf5['promised_factor']:.0f}).\n"
+    )
+
+
 def conversion_text(conversion):
-    return limits_text(conversion["limits"]) + others_text(conversion["others"])
+    text = limits_text(conversion["limits"]) + others_text(conversion["others"])
+    return text + (hdf5_text(conversion["hdf5"]) if "hdf5" in conversion else "")
 
 
 def shuffle_text(shuffle):
@@ -387,7 +411,7 @@ SECTIONS = {
 
 
 # What other scripts write, and say themselves when: kept as it is, behind the sections above.
-ELSEWHERE = ("## On a GPU", "## In Python")
+ELSEWHERE = ("## On a GPU", "## In Python", "## Beside other writers")
 
 
 def render(results):

@@ -32,8 +32,11 @@ struct hr__small_sums {
 };
 
 struct hr__block_loops {
-    /* out[i] = element i of data, which need not be aligned; n at most HR__BLOCK_ELEMENTS. */
+    /* out[i] = element i of data, which need not be aligned; n at most HR__BLOCK_ELEMENTS. Of all
+     * types but binary16 and bfloat16. */
     void (*to_doubles)(hr_dtype dtype, const void *data, size_t n, double *out);
+    /* Of binary16 and bfloat16. */
+    void (*to_floats)(hr_dtype dtype, const void *data, size_t n, float *out);
     /* Of 32 and 64 bits; n is 1 to HR__BLOCK_ELEMENTS. */
     void (*sums)(hr_dtype dtype, const void *data, size_t n, struct hr__block_sums *out);
     /* Sums of the squares of element i - mean. */

@@ -25,34 +25,42 @@
         }                                                                                          \
     } while (0)
 
-/* Those of the binary32 of the same value, by arithmetic that vectorises: as a number with the bias
- * of binary32, a binary16 is too small by 2^112, and so is a subnormal one. */
-static inline uint32_t float16_bits(uint16_t half) {
-    uint32_t bits = (uint32_t)(half & 0x7fffu) << 13;
-    float v;
-    memcpy(&v, &bits, sizeof(v));
-    v *= 0x1p112f;
-    memcpy(&bits, &v, sizeof(v));
-    bits |= (half & 0x7c00u) == 0x7c00u ? 0x7f800000u : 0;
-    return bits | (uint32_t)(half & 0x8000u) << 16;
+/* Elements of 16 bits as binary32, by loops that vectorise. The fraction of a subnormal one is put
+ * behind a leading 1, which is then subtracted: subnormal operands would be slow. */
+static void float16_to_floats(const uint8_t *p, size_t n, float *out) {
+    uint32_t bits[HR__BLOCK_ELEMENTS], tiny[HR__BLOCK_ELEMENTS];
+    uint16_t half[HR__BLOCK_ELEMENTS];
+    memcpy(half, p, n * sizeof(*half));
+    for (size_t i = 0; i < n; i++)
+        tiny[i] = (113u << 23) + ((uint32_t)(half[i] & 0x3ffu) << 13);
+    memcpy(out, tiny, n * sizeof(*tiny));
+    for (size_t i = 0; i < n; i++)
+        out[i] -= 0x1p-14f;
+    memcpy(tiny, out, n * sizeof(*tiny));
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t exponent = half[i] & 0x7c00u;
+        const uint32_t normal = (112u << 23) + ((uint32_t)(half[i] & 0x7fffu) << 13);
+        bits[i] = exponent == 0 ? tiny[i] : exponent == 0x7c00u ? normal | 0x7f800000u : normal;
+        bits[i] |= (uint32_t)(half[i] & 0x8000u) << 16;
+    }
+    memcpy(out, bits, n * sizeof(*bits));
 }
 
-static inline uint32_t bfloat16_bits(uint16_t half) {
-    return (uint32_t)half << 16;
+static void bfloat16_to_floats(const uint8_t *p, size_t n, float *out) {
+    uint32_t bits[HR__BLOCK_ELEMENTS];
+    uint16_t half[HR__BLOCK_ELEMENTS];
+    memcpy(half, p, n * sizeof(*half));
+    for (size_t i = 0; i < n; i++)
+        bits[i] = (uint32_t)half[i] << 16;
+    memcpy(out, bits, n * sizeof(*bits));
 }
 
-#define CONVERT_BITS(bits_of)                                                                      \
-    do {                                                                                           \
-        const uint8_t *p = data;                                                                   \
-        for (size_t i = 0; i < n; i++) {                                                           \
-            uint16_t half;                                                                         \
-            memcpy(&half, p + 2 * i, sizeof(half));                                                \
-            const uint32_t bits = bits_of(half);                                                   \
-            float v;                                                                               \
-            memcpy(&v, &bits, sizeof(v));                                                          \
-            out[i] = (double)v;                                                                    \
-        }                                                                                          \
-    } while (0)
+static void to_floats(hr_dtype dtype, const void *data, size_t n, float *out) {
+    if (dtype == HR_FLOAT16)
+        float16_to_floats(data, n, out);
+    else
+        bfloat16_to_floats(data, n, out);
+}
 
 static void to_doubles(hr_dtype dtype, const void *data, size_t n, double *out) {
     switch (dtype) {
@@ -84,12 +92,6 @@ static void to_doubles(hr_dtype dtype, const void *data, size_t n, double *out) 
     case HR_FLOAT64:
     case HR_COMPLEX128:
         CONVERT(double);
-        break;
-    case HR_FLOAT16:
-        CONVERT_BITS(float16_bits);
-        break;
-    case HR_BFLOAT16:
-        CONVERT_BITS(bfloat16_bits);
         break;
     default:
         CONVERT(uint8_t); /* bool, uint8 */
@@ -243,6 +245,7 @@ static void block_squares(hr_dtype dtype, const void *data, size_t n, double mea
     }
 }
 
-const struct hr__block_loops HR__BLOCK_LOOPS = {to_doubles, block_sums, block_squares, small_sums};
+const struct hr__block_loops HR__BLOCK_LOOPS = {to_doubles, to_floats, block_sums, block_squares,
+                                                small_sums};
 
 #endif

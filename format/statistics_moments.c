@@ -94,8 +94,7 @@ static size_t keep_finite(struct hr__statistics *b, double *x, size_t n, uint64_
 static struct elements only_finite(struct hr__statistics *b, const struct hr__block_loops *loops,
                                    struct elements e, double *x, uint64_t index, uint64_t elements,
                                    uint64_t first_sample) {
-    if (e.data != (const uint8_t *)x)
-        loops->to_doubles(e.dtype, e.data, e.n, x);
+    loops->to_doubles(e.dtype, e.data, e.n, x);
     const size_t kept = keep_finite(b, x, e.n, index, elements, first_sample);
     return (struct elements){HR_FLOAT64, (const uint8_t *)x, kept};
 }
@@ -105,6 +104,7 @@ static void add_large(struct hr__statistics *s, const uint8_t *data, uint64_t fi
     const size_t size = hr_dtype_bytes(s->dtype);
     const struct hr__block_loops *loops = hr__block_loops();
     double x[HR__BLOCK_ELEMENTS];
+    float wide[HR__BLOCK_ELEMENTS];
     struct hr__block_sums sums;
     for (uint64_t at = 0; at < count; at += HR__BLOCK_ELEMENTS) {
         const size_t n = (size_t)hr__min_u64(count - at, HR__BLOCK_ELEMENTS);
@@ -112,8 +112,8 @@ static void add_large(struct hr__statistics *s, const uint8_t *data, uint64_t fi
         struct hr__statistics b = {
             .dtype = s->dtype, .values = n, .first_nan = UINT64_MAX, .first_inf = UINT64_MAX};
         if (size == 2) { /* floats */
-            loops->to_doubles(s->dtype, e.data, n, x);
-            e = (struct elements){HR_FLOAT64, (const uint8_t *)x, n};
+            loops->to_floats(s->dtype, e.data, n, wide);
+            e = (struct elements){HR_FLOAT32, (const uint8_t *)wide, n};
         }
         loops->sums(e.dtype, e.data, n, &sums);
         b.zeros = sums.zeros;
