@@ -121,14 +121,11 @@ typedef struct field_view {
     hr_field field;
     uint64_t sample_bytes;
     image_layout layout;
-    bool is_image;
-    uint8_t *sample; /* room for one */
+    bool is_image, is_variable;
+    uint8_t *sample;      /* the one that was read last */
+    hr_field shown;       /* what it is: of a variable one, this value's own width or shape */
+    uint64_t shown_shape; /* of a sequence */
 } field_view;
-
-static hr_status read_sample(const head_job *job, const field_view *v, uint64_t sample,
-                             hr_error *err) {
-    return hr_dataset_read(job->ds, v->index, sample, 1, v->sample, v->sample_bytes, err);
-}
 
 static hr_status fail(hr_error *err, hr_status status, const char *text) {
     err->status = status;
@@ -136,12 +133,63 @@ static hr_status fail(hr_error *err, hr_status status, const char *text) {
     return status;
 }
 
+static uint64_t budget_of(const head_job *job) {
+    return job->budget_bytes != 0 ? job->budget_bytes : hr_default_budget();
+}
+
+static hr_status make_room(const head_job *job, field_view *v, uint64_t n_bytes, hr_error *err) {
+    const uint64_t budget = budget_of(job);
+    if (n_bytes > budget) {
+        fail(err, HR_ERR_BUDGET, "");
+        snprintf(err->message, sizeof err->message,
+                 "one sample of the field %s takes %s, the budget is %s; name other fields, or "
+                 "give a larger --budget",
+                 v->field.name, sizes_bytes(n_bytes).text, sizes_bytes(budget).text);
+        return HR_ERR_BUDGET;
+    }
+    free(v->sample);
+    v->sample = malloc(n_bytes + 1);
+    v->sample_bytes = n_bytes;
+    return v->sample != NULL ? HR_OK : fail(err, HR_ERR_NO_MEMORY, "not enough memory");
+}
+
+/* A text, bytes, or a sequence of numbers. */
+static hr_status read_value(const head_job *job, field_view *v, uint64_t sample, hr_error *err) {
+    int64_t offsets[2];
+    uint64_t n_bytes = 0;
+    hr_status st =
+        hr_dataset_read_values(job->ds, v->index, sample, 1, offsets, NULL, 0, &n_bytes, err);
+    if (st == HR_OK) {
+        st = make_room(job, v, n_bytes, err);
+    }
+    if (st == HR_OK) {
+        st = hr_dataset_read_values(job->ds, v->index, sample, 1, offsets, v->sample, n_bytes,
+                                    &n_bytes, err);
+    }
+    if (v->field.element_dtype != 0) {
+        v->shown = (hr_field){.dtype = v->field.element_dtype, .rank = 1};
+        v->shown_shape = n_bytes / hr_dtype_bytes(v->field.element_dtype);
+        v->shown.shape = &v->shown_shape;
+    } else {
+        v->shown = (hr_field){.dtype = v->field.dtype, .width_bytes = (uint32_t)n_bytes};
+    }
+    return st;
+}
+
+static hr_status read_sample(const head_job *job, field_view *v, uint64_t sample, hr_error *err) {
+    if (v->is_variable) {
+        return read_value(job, v, sample, err);
+    }
+    return hr_dataset_read(job->ds, v->index, sample, 1, v->sample, v->sample_bytes, err);
+}
+
 static void print_title(const field_view *v) {
     char shape[DATASET_SHAPE_BYTES];
     dataset_shape_text(&v->field, shape);
     dataset_print_plain(v->field.name);
-    printf("  %s%s%s\n", hr_dtype_name(v->field.dtype), v->field.rank > 0 ? " " : "",
-           v->field.rank > 0 ? shape : "");
+    const bool sequence = v->field.element_dtype != 0;
+    printf("  %s%s%s%s\n", hr_dtype_name(sequence ? v->field.element_dtype : v->field.dtype),
+           sequence ? "[]" : "", v->field.rank > 0 ? " " : "", v->field.rank > 0 ? shape : "");
 }
 
 static int digits_of(uint64_t number) {
@@ -153,18 +201,18 @@ static int digits_of(uint64_t number) {
 }
 
 /* Columns are the same for all samples, so they are all read before the first is printed. */
-static hr_status measure(const head_job *job, const field_view *v, int *width, hr_error *err) {
+static hr_status measure(const head_job *job, field_view *v, int *width, hr_error *err) {
     hr_status st = HR_OK;
     for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
         st = read_sample(job, v, job->first + i, err);
         if (st == HR_OK) {
-            *width = numbers_width(&v->field, v->sample, job->term.utf8, *width);
+            *width = numbers_width(&v->shown, v->sample, job->term.utf8, *width);
         }
     }
     return st;
 }
 
-static hr_status show_numbers(const head_job *job, const field_view *v, hr_error *err) {
+static hr_status show_numbers(const head_job *job, field_view *v, hr_error *err) {
     const int digits = digits_of(job->first + job->count);
     int width = 0;
     hr_status st = measure(job, v, &width, err);
@@ -172,15 +220,14 @@ static hr_status show_numbers(const head_job *job, const field_view *v, hr_error
         st = read_sample(job, v, job->first + i, err);
         if (st == HR_OK) {
             const int indent = printf("  %*" PRIu64 "  ", digits, job->first + i);
-            numbers_print(&v->field, v->sample, (uint32_t)indent, job->term.utf8, width);
+            numbers_print(&v->shown, v->sample, (uint32_t)indent, job->term.utf8, width);
         }
     }
     return st;
 }
 
 /* All samples as images; what was made is to be freed also after a failure. */
-static hr_status make_images(const head_job *job, const field_view *v, image *images,
-                             hr_error *err) {
+static hr_status make_images(const head_job *job, field_view *v, image *images, hr_error *err) {
     for (uint32_t i = 0; i < job->count; i++) {
         const hr_status st = read_sample(job, v, job->first + i, err);
         if (st != HR_OK) {
@@ -274,7 +321,7 @@ static hr_status write_pngs(head_job *job, const field_view *v, const image *ima
     return HR_OK;
 }
 
-static hr_status do_images(head_job *job, const field_view *v, hr_error *err) {
+static hr_status do_images(head_job *job, field_view *v, hr_error *err) {
     image *images = calloc(job->count, sizeof *images);
     if (images == NULL) {
         return fail(err, HR_ERR_NO_MEMORY, "not enough memory for the images");
@@ -292,21 +339,23 @@ static hr_status do_images(head_job *job, const field_view *v, hr_error *err) {
 
 /* --- all fields ----------------------------------------------------------------------------- */
 
-static hr_status do_json(head_job *job, const field_view *v, hr_error *err) {
+static hr_status do_json(head_job *job, field_view *v, hr_error *err) {
     json_t *samples = json_array();
+    bool complete = true;
     hr_status st = HR_OK;
     for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
         st = read_sample(job, v, job->first + i, err);
         if (st == HR_OK) {
-            json_array_append_new(samples, head_sample_json(&v->field, v->sample));
+            complete = complete && head_elements(&v->shown) <= HEAD_JSON_ELEMENTS;
+            json_array_append_new(samples, head_sample_json(&v->shown, v->sample));
         }
     }
-    json_array_append_new(
-        job->fields,
-        json_pack("{s:o, s:s, s:I, s:o, s:b, s:o}", "name", json_out_text(v->field.name), "dtype",
-                  hr_dtype_name(v->field.dtype), "width_bytes", (json_int_t)value_width(&v->field),
-                  "shape", dataset_shape_json(&v->field), "complete",
-                  head_elements(&v->field) <= HEAD_JSON_ELEMENTS, "samples", samples));
+    json_array_append_new(job->fields, json_pack("{s:o, s:s, s:I, s:o, s:b, s:o}", "name",
+                                                 json_out_text(v->field.name), "dtype",
+                                                 hr_dtype_name(v->field.dtype), "width_bytes",
+                                                 (json_int_t)value_width(&v->field), "shape",
+                                                 dataset_shape_json(&v->field), "complete",
+                                                 (int)complete, "samples", samples));
     return st;
 }
 
@@ -323,24 +372,15 @@ static hr_status do_field(head_job *job, field_view *v, hr_error *err) {
 }
 
 static hr_status open_field(head_job *job, uint32_t index, field_view *v, hr_error *err) {
-    const uint64_t budget = job->budget_bytes != 0 ? job->budget_bytes : hr_default_budget();
     const hr_status st = hr_dataset_field(job->ds, index, &v->field, err);
     if (st != HR_OK) {
         return st;
     }
     v->index = index;
-    v->sample_bytes = hr_dataset_sample_bytes(job->ds, index);
+    v->shown = v->field;
+    v->is_variable = v->field.dtype == HR_VAR_BYTES || v->field.dtype == HR_VAR_UTF8;
     v->is_image = image_layout_of(&v->field, &v->layout);
-    if (v->sample_bytes > budget) {
-        fail(err, HR_ERR_BUDGET, "");
-        snprintf(err->message, sizeof err->message,
-                 "one sample of the field %s takes %s, the budget is %s; name other fields, or "
-                 "give a larger --budget",
-                 v->field.name, sizes_bytes(v->sample_bytes).text, sizes_bytes(budget).text);
-        return HR_ERR_BUDGET;
-    }
-    v->sample = malloc(v->sample_bytes + 1);
-    return v->sample != NULL ? HR_OK : fail(err, HR_ERR_NO_MEMORY, "not enough memory");
+    return v->is_variable ? HR_OK : make_room(job, v, hr_dataset_sample_bytes(job->ds, index), err);
 }
 
 static hr_status do_index(head_job *job, uint32_t index, hr_error *err) {
