@@ -29,7 +29,7 @@ static const char help[] =
     "  info      what is in a file: fields, statistics, what a loader needs\n"
     "  verify    read and check every byte\n"
     "  plan      memory, mixing, rate of a training run, before it starts\n"
-    "  export    fields become .npy files, or one HDF5 file\n"
+    "  export    fields become .npy files, one .npz, or one HDF5 file\n"
     "  epoch     read as a training loop would, and report\n"
     "  split     training, validation, test: lists of samples\n"
     "  bench     what share of this machine's limits a file's epochs reach\n"
