@@ -144,7 +144,8 @@ def test_compare__values_of_variable_length__between_data_sets(place):
     assert done.returncode == DIFFERENT
     assert done.stdout.splitlines()[:8] == [
         "t: utf8 (), 2 of 5,000 elements differ", '    [7]: "" and "!"', '    [1003]: from byte 99 on "x" and "yz"',
-        "b: bytes (), 2 of 5,000 elements differ", '    [7]: b"" and b"!"', '    [1003]: from byte 99 on b"x" and b"yz"',
+        "b: bytes (), 2 of 5,000 elements differ", '    [7]: b"" and b"!"',
+        '    [1003]: from byte 99 on b"x" and b"yz"',
         "s: int32[], 1 of 5,000 elements differ",
         "    [2]: from byte 120 on [30 31 32 33 34 35 36 37 38 39] and [-1]"]
     found = hr.compare("v.hrd", "other.hrd").fields
