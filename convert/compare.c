@@ -6,6 +6,7 @@
 #include "checked.h"
 #include "clock.h"
 #include "compare_pair.h"
+#include "compare_variable.h"
 #include "convert_options.h"
 #include "error.h"
 #include "options.h"
@@ -62,7 +63,8 @@ static uint32_t differs(const struct hr__column *a, const struct hr__column *b) 
     uint32_t bits = 0;
     if (a == NULL || b == NULL)
         return a == NULL ? HR_DIFFERS_ONLY_B : HR_DIFFERS_ONLY_A;
-    if (a->field.dtype != b->field.dtype || a->width_bytes != b->width_bytes)
+    if (a->field.dtype != b->field.dtype || a->width_bytes != b->width_bytes ||
+        a->field.element_dtype != b->field.element_dtype)
         bits |= HR_DIFFERS_DTYPE;
     if (a->field.rank != b->field.rank ||
         memcmp(a->field.shape, b->field.shape, a->field.rank * sizeof *a->field.shape) != 0)
@@ -80,18 +82,17 @@ static uint64_t common_samples(const struct hr__column *a, const struct hr__colu
     return values_compare(a, b) ? hr__min_u64(a->num_samples, b->num_samples) : 0;
 }
 
-static const char *path_of(const struct job *job, const struct hr__column *c) {
-    bool in_a = c >= job->a.columns && c < job->a.columns + job->a.num_columns;
-    return in_a ? job->opts.a : job->opts.b;
-}
-
-static hr_status check_fixed(const struct job *job, const struct hr__column *c, hr_error *err) {
-    if (c == NULL || (c->field.dtype != HR_VAR_BYTES && c->field.dtype != HR_VAR_UTF8))
+/* A field of variable length is compared with one of another data set. */
+static hr_status check_variable(const struct job *job, const struct hr__column *a,
+                                const struct hr__column *b, hr_error *err) {
+    if (a == NULL || b == NULL || !values_compare(a, b) || !hr__column_is_variable(a) ||
+        (a->ds != NULL && b->ds != NULL))
         return HR_OK;
     return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                         "%s: the field %s has values of different lengths, which are not "
-                         "compared; name the other fields",
-                         path_of(job, c), c->field.name);
+                         "the field %s of %s and %s has values of different lengths, which are "
+                         "compared between .hrd files only; convert the other one, or name the "
+                         "other fields",
+                         a->field.name, job->opts.a, job->opts.b);
 }
 
 /* --- one field ------------------------------------------------------------------------------ */
@@ -122,10 +123,13 @@ static hr_status compare_values(struct job *job, const struct hr__column *a,
                                   .tell = tell};
     job->differences.n = 0;
     job->differences.num_different = 0;
-    hr_status st = hr__pair_compare(&pair, &job->differences, err);
+    uint64_t num_bytes = num_samples * a->sample_bytes;
+    hr_status st = hr__column_is_variable(a)
+                       ? hr__pair_compare_variable(&pair, &job->differences, &num_bytes, err)
+                       : hr__pair_compare(&pair, &job->differences, err);
     if (st != HR_OK)
         return st;
-    job->before_bytes += num_samples * a->sample_bytes;
+    job->before_bytes += num_bytes;
     job->progress.done_samples += num_samples;
     return tell(job, 0, err);
 }
@@ -140,8 +144,7 @@ static hr_status compare_field(struct job *job, const struct hr__column *a,
                                .num_samples_a = a != NULL ? a->num_samples : 0,
                                .num_samples_b = b != NULL ? b->num_samples : 0,
                                .compared_samples = num_samples};
-    HR_TRY(check_fixed(job, a, err));
-    HR_TRY(check_fixed(job, b, err));
+    HR_TRY(check_variable(job, a, b, err));
     if (values_compare(a, b)) {
         HR_TRY(compare_values(job, a, b, num_samples, err));
         found.num_elements = num_samples * a->elements_per_sample;
@@ -176,6 +179,15 @@ done:
 
 /* --- the whole ------------------------------------------------------------------------------ */
 
+/* Of all values of a field of variable length, where that is known. */
+static uint64_t variable_bytes(const struct hr__column *c) {
+    hr_length_statistics lengths = {.struct_bytes = sizeof lengths};
+    if (c->ds == NULL || !hr__column_is_variable(c) ||
+        hr_dataset_length_statistics(c->ds, c->index, &lengths, NULL) != HR_OK)
+        return 0;
+    return lengths.valid == 1 ? lengths.total_bytes : 0;
+}
+
 static hr_status open_sides(struct job *job, hr_error *err) {
     uint64_t share = job->opts.budget_bytes / NUM_SHARES;
     hr_status st;
@@ -188,7 +200,7 @@ static hr_status open_sides(struct job *job, hr_error *err) {
             continue;
         uint64_t samples = common_samples(a, counterpart(job, &job->b, a));
         job->progress.total_samples += samples;
-        job->progress.total_bytes += samples * a->sample_bytes;
+        job->progress.total_bytes += samples * a->sample_bytes + variable_bytes(a);
     }
 done:
     return st;

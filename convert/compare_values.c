@@ -19,9 +19,9 @@ static void keep(struct hr__differences *d, uint64_t sample, uint64_t element, c
     while (width_bytes > HR_DIFFERENCE_BYTES && a[from] == b[from])
         from++;
     *one = (hr_difference){.sample = sample, .element = element, .first_byte = from};
-    one->num_bytes = (uint32_t)hr__min_u64(width_bytes - from, HR_DIFFERENCE_BYTES);
-    memcpy(one->a, a + from, one->num_bytes);
-    memcpy(one->b, b + from, one->num_bytes);
+    one->a_bytes = one->b_bytes = (uint32_t)hr__min_u64(width_bytes - from, HR_DIFFERENCE_BYTES);
+    memcpy(one->a, a + from, one->a_bytes);
+    memcpy(one->b, b + from, one->b_bytes);
 }
 
 void hr__compare_elements(const uint8_t *a, const uint8_t *b, uint64_t num_elements,

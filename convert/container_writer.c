@@ -86,6 +86,7 @@ static hr_status start(struct hr__container *c, hr_error *err) {
     struct hr__helper_limits limits = {
         .timeout_ns = c->opts.timeout_ns, .memory_bytes = c->opts.memory_bytes, .writes = true};
     struct hr__helper_message m = {.type = HR__HELPER_CREATE,
+                                   .flags = c->opts.zip ? HR__HELPER_ZIP : 0,
                                    .level = c->opts.level,
                                    .count = c->opts.num_threads,
                                    .slot_bytes = c->slot_bytes,
@@ -162,14 +163,19 @@ static hr_status send_slot(struct hr__container *c, hr_error *err) {
     return c->slots[c->slot].asked ? take_answer(c, err) : HR_OK;
 }
 
+hr_status hr__container_declare(struct hr__container *c, const struct hr__helper_field *field,
+                                hr_error *err) {
+    struct hr__helper_message m = {.type = HR__HELPER_ARRAY, .field = *field};
+    return ask(c, &m, -1, err);
+}
+
 hr_status hr__container_begin(struct hr__container *c, const struct hr__helper_field *field,
                               hr_error *err) {
-    struct hr__helper_message m = {.type = HR__HELPER_ARRAY, .field = *field};
     hr__chunks_make(field, &c->chunks);
     c->next = c->fill_bytes = c->fill_chunks = c->run_left = 0;
     if (c->chunks.chunk_bytes > c->slot_bytes)
         return hr__error_set(err, HR_ERR_INVALID, "a chunk is larger than was said");
-    return ask(c, &m, -1, err);
+    return c->opts.zip ? HR_OK : hr__container_declare(c, field, err);
 }
 
 /* The next chunk begins: in this slot if all of it fits, else in the other one. */

@@ -1,5 +1,6 @@
 /*
- * One file of several arrays, written by a helper process: HDF5. What the helper says is untrusted.
+ * One file of several arrays, written by a helper process: HDF5, or .npz. What the helper says is
+ * untrusted.
  *
  * Invariants
  *  1. The file is TARGET.partial, made and locked here, until the helper has said that it is
@@ -16,6 +17,7 @@
 struct hr__container_options {
     const char *target;
     bool replace;
+    bool zip;       /* an archive of byte streams */
     uint32_t level; /* of compression; 0: none */
     uint32_t num_threads;
     int64_t timeout_ns;
@@ -29,6 +31,10 @@ struct hr__container;
 /* The target exists: HR_ERR_EXISTS; another writes it: HR_ERR_BUSY. budget must outlive it. */
 hr_status hr__container_open(const struct hr__container_options *o, struct hr__budget *budget,
                              struct hr__container **out, hr_error *err);
+
+/* Of an archive: each member, before the first is begun. */
+hr_status hr__container_declare(struct hr__container *c, const struct hr__helper_field *field,
+                                hr_error *err);
 
 /* An array of this type and shape, named field->member. Its bytes follow, then its end. */
 hr_status hr__container_begin(struct hr__container *c, const struct hr__helper_field *field,

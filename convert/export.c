@@ -207,8 +207,9 @@ done:
 }
 
 static hr_status run(struct hr__export_job *job, hr_error *err) {
-    const struct hr__export_sink_ops *ops =
-        job->opts.kind == HR_EXPORT_HDF5 ? &hr__export_to_hdf5 : &hr__export_to_npy;
+    const struct hr__export_sink_ops *ops = job->opts.kind == HR_EXPORT_HDF5  ? &hr__export_to_hdf5
+                                            : job->opts.kind == HR_EXPORT_NPZ ? &hr__export_to_npz
+                                                                              : &hr__export_to_npy;
     struct hr__export_sink *sink = NULL;
     hr_status st;
     HR_TRY(prepare(job, err));

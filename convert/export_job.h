@@ -46,6 +46,7 @@ struct hr__export_sink_ops {
 };
 
 extern const struct hr__export_sink_ops hr__export_to_npy;  /* export_npy.c */
+extern const struct hr__export_sink_ops hr__export_to_npz;  /* export_npz.c */
 extern const struct hr__export_sink_ops hr__export_to_hdf5; /* export_hdf5.c */
 
 void hr__export_note(const struct hr__export_job *job, const char *format, ...)

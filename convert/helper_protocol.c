@@ -192,6 +192,7 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
         do_text(c, &m->member);
         break;
     case HR__HELPER_CREATE:
+        do_flags(c, &m->flags, HR__HELPER_ZIP);
         do_bounded(c, &m->level, 0, HR__HELPER_MAX_LEVEL);
         do_bounded(c, &m->count, 1, HR__HELPER_MAX_THREADS);
         do_u64(c, &m->slot_bytes);

@@ -11,7 +11,8 @@
  *
  * Writing: CREATE names the file and carries a sealed memfd. ARRAY begins an array, WRITE carries
  * chunks of it (hdf5_chunks.h), in order; ATTRIBUTE carries one; FINISH closes the file. Each is
- * answered by DONE, in the order of asking. One helper reads or writes one file.
+ * answered by DONE, in the order of asking. Of an archive, all ARRAYs come before the first WRITE.
+ * One helper reads or writes one file.
  *
  * A packet, little-endian: magic "HRSH", u16 version, u16 type, u32 body bytes, u32 zero, body.
  * A text is u32 bytes, the bytes (none of them zero), one zero byte.
@@ -55,6 +56,7 @@ enum hr__helper_type {
 #define HR__HELPER_CHUNKED         1u /* flag of a field: several readers are useful */
 #define HR__HELPER_STREAM          2u /* flag of a field: going back reads it from the beginning */
 #define HR__HELPER_GROWING         4u /* flag of a field: another process adds samples to it */
+#define HR__HELPER_ZIP             1u /* flag of CREATE: an archive, not HDF5 */
 #define HR__HELPER_SCALAR          1u /* flag of ATTRIBUTE: one value, no list of one */
 #define HR__HELPER_MAX_LEVEL       9u
 #define HR__HELPER_MAX_THREADS     64u
@@ -77,7 +79,7 @@ struct hr__helper_field {
 
 struct hr__helper_message {
     enum hr__helper_type type;
-    uint32_t flags;                /* LIST, OPEN, ATTRIBUTE */
+    uint32_t flags;                /* LIST, OPEN, CREATE, ATTRIBUTE */
     uint32_t slot;                 /* READ, ROWS, WRITE, ATTRIBUTE, DONE */
     uint32_t count;                /* LIST_END; CREATE: threads; ATTRIBUTE: values */
     uint32_t level;                /* CREATE: of compression; 0: none */

@@ -278,9 +278,9 @@ static void elements__longer_than_what_is_kept__begin_where_they_differ(void **s
     b[2][0] = 'y';
     hr__compare_elements(a[0], b[0], 3, 100, 1, 40, &d);
     assert_true(d.n == 2 && d.num_different == 2);
-    assert_true(list[0].sample == 41 && list[0].first_byte == 70 && list[0].num_bytes == 30);
+    assert_true(list[0].sample == 41 && list[0].first_byte == 70 && list[0].a_bytes == 30);
     assert_true(list[0].a[0] == 'x' && list[0].b[0] == 'y');
-    assert_true(list[1].sample == 42 && list[1].first_byte == 0 && list[1].num_bytes == 64);
+    assert_true(list[1].sample == 42 && list[1].first_byte == 0 && list[1].b_bytes == 64);
 }
 
 static void differences__merged_in_any_order__are_the_first(void **state) {

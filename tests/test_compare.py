@@ -126,6 +126,33 @@ def test_compare__npz__arrays_of_any_lengths(place):
     assert "X: float32 (4, 6), 3 of 12,000 elements differ" in done.stdout and "other: float64 (), equal" in done.stdout
 
 
+def test_compare__values_of_variable_length__between_data_sets(place):
+    def write(path, chunk, texts, numbers):
+        with hr.Writer(path, fields={"t": "utf8", "b": "bytes", "s": "int32[]"}, samples_per_chunk=chunk) as writer:
+            writer.append(t=texts, b=[text.encode() for text in texts], s=numbers)
+
+    texts = ["a", "größe", "", "x" * 100, "end"] * 1000
+    numbers = [[1, 2], [], range(40), [7], [8]] * 1000
+    write("v.hrd", 7, texts, numbers)
+    write("same.hrd", 64, texts, numbers)
+    assert good("compare", "v.hrd", "same.hrd", "--budget", "16M").startswith("t: utf8 (), equal\n")
+    texts[7] = "!"
+    texts[1003] = "x" * 99 + "yz"
+    numbers[2] = [*range(30), -1]
+    write("other.hrd", 64, texts, numbers)
+    done = headrace("compare", "v.hrd", "other.hrd")
+    assert done.returncode == DIFFERENT
+    assert done.stdout.splitlines()[:8] == [
+        "t: utf8 (), 2 of 5,000 elements differ", '    [7]: "" and "!"', '    [1003]: from byte 99 on "x" and "yz"',
+        "b: bytes (), 2 of 5,000 elements differ", '    [7]: b"" and b"!"',
+        '    [1003]: from byte 99 on b"x" and b"yz"',
+        "s: int32[], 1 of 5,000 elements differ",
+        "    [2]: from byte 120 on [30 31 32 33 34 35 36 37 38 39] and [-1]"]
+    found = hr.compare("v.hrd", "other.hrd").fields
+    assert (found[0].differences[0].a, found[0].differences[0].b) == ("", "!")
+    assert found[2].differences[0].b.tolist() == [-1]
+
+
 def test_compare__memory__is_bounded(tmp_path):
     """Two files of 64 MiB, a budget of 16 MiB."""
     rng = np.random.default_rng(1)

@@ -104,7 +104,7 @@ static void play_one(struct played *p) {
     fake_say(p->socket, &answer);
 }
 
-static int play(int socket) {
+static _Noreturn void play(int socket) {
     struct hr__helper_message hello = {.type = HR__HELPER_HELLO, .text = "fake"};
     struct played p = {.socket = socket, .file = -1};
     fake_say(socket, &hello);
@@ -376,7 +376,7 @@ static int teardown(void **state) {
 
 int main(int argc, char **argv) {
     if (argc == 5) /* started as a helper */
-        return play(atoi(argv[2]));
+        play(atoi(argv[2]));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(export__all_bytes__reach_the_helper_in_order),
         cmocka_unit_test(export__helper_fails__an_error_and_nothing_is_left),

@@ -78,6 +78,21 @@ def test_head__more_than_there_are__all_of_them(data):
     assert done.returncode == 1 and "nothing" in done.stderr
 
 
+def test_head__values_of_variable_length__texts_and_sequences(tmp_path):
+    with hr.Writer(tmp_path / "v.hrd", fields={"t": "utf8", "b": "bytes", "s": "int32[]"}) as writer:
+        writer.append(t=["a", "größe\x1b[1m", "x" * 500], b=[b"a\0", b"", b"\xff"], s=[[1, 20, 300], [], range(200)])
+    out = good("head", tmp_path / "v.hrd")
+    assert section(out, "t").splitlines()[:2] == ['  0  "a"', '  1  "größe\\x1b[1m"']
+    assert section(out, "t").splitlines()[2].endswith('xxx"...')
+    assert section(out, "b") == '  0  b"a\\x00"\n  1  b""\n  2  b"\\xff"\n'
+    assert re.search(r"^s  int32\[\]$", out, re.M)
+    assert section(out, "s").splitlines() == [
+        "  0  [  1  20 300]", "  1  []", "  2  [  0   1   2 ... 197 198 199]"]
+    fields = {field["name"]: field for field in json.loads(good("head", tmp_path / "v.hrd", "--json"))["fields"]}
+    assert fields["t"]["samples"][1:] == [["größe\x1b[1m"], ["x" * 500]]
+    assert fields["s"]["samples"][:2] == [[1, 20, 300], []] and len(fields["s"]["samples"][2]) == 200
+
+
 # ---- a terminal ----
 
 TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}

@@ -47,6 +47,7 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     m[9] = (struct hr__helper_message){.type = HR__HELPER_ATTRIBUTES, .text = "{\"unit\":\"K\"}"};
     m[10] = (struct hr__helper_message){.type = HR__HELPER_NOTE, .text = "/x: something"};
     m[11] = (struct hr__helper_message){.type = HR__HELPER_CREATE,
+                                        .flags = HR__HELPER_ZIP,
                                         .level = 4,
                                         .count = 2,
                                         .slot_bytes = 1 << 20,

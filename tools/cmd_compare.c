@@ -17,6 +17,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char help[] =
     "Usage: headrace compare A B [OPTIONS]\n"
@@ -139,8 +140,28 @@ static void find_position(const hr_field *field, uint64_t element, uint64_t *pos
     }
 }
 
-static value_text side_text(const hr_field *field, const hr_difference *d, const uint8_t *bytes) {
-    return value_text_of(field->dtype, d->num_bytes, bytes, true, VALUE_EXACT);
+/* Numbers of a sequence, as many as were kept. */
+static value_text sequence_text(hr_dtype dtype, const uint8_t *bytes, uint32_t n_bytes) {
+    const uint32_t width = hr_dtype_bytes(dtype);
+    value_text all = {.text = "["};
+    for (uint32_t at = 0; at + width <= n_bytes; at += width) {
+        const value_text one = value_text_of(dtype, width, bytes + at, true, VALUE_EXACT);
+        const size_t used = strlen(all.text);
+        if (used + strlen(one.text) + sizeof " ...]" > sizeof all.text) {
+            strcat(all.text, " ...");
+            break;
+        }
+        snprintf(all.text + used, sizeof all.text - used, "%s%s", at > 0 ? " " : "", one.text);
+    }
+    strcat(all.text, "]");
+    return all;
+}
+
+static value_text side_text(const hr_field *field, const uint8_t *bytes, uint32_t n_bytes) {
+    if (field->element_dtype != 0) {
+        return sequence_text(field->element_dtype, bytes, n_bytes);
+    }
+    return value_text_of(field->dtype, n_bytes, bytes, true, VALUE_EXACT);
 }
 
 static json_t *side_json(const hr_field *field, uint64_t num_samples) {
@@ -161,8 +182,8 @@ static json_t *difference_json(const hr_field *field, const hr_difference *d) {
     }
     return json_pack("{s:o, s:o, s:I, s:o, s:o}", "sample", json_out_uint(d->sample), "position",
                      list, "first_byte", (json_int_t)d->first_byte, "a",
-                     json_out_text(side_text(field, d, d->a).text), "b",
-                     json_out_text(side_text(field, d, d->b).text));
+                     json_out_text(side_text(field, d->a, d->a_bytes).text), "b",
+                     json_out_text(side_text(field, d->b, d->b_bytes).text));
 }
 
 static const struct {
@@ -199,14 +220,19 @@ static void print_difference(const hr_compared_field *f, const hr_difference *d)
     if (d->first_byte > 0) {
         printf("from byte %" PRIu32 " on ", d->first_byte);
     }
-    printf("%s and %s\n", side_text(f->a, d, d->a).text, side_text(f->b, d, d->b).text);
+    printf("%s and %s\n", side_text(f->a, d->a, d->a_bytes).text,
+           side_text(f->b, d->b, d->b_bytes).text);
 }
 
 static void print_type(const hr_field *field) {
     char shape[DATASET_SHAPE_BYTES];
     dataset_shape_text(field, shape);
+    if (field->element_dtype != 0) {
+        printf("%s[]", hr_dtype_name(field->element_dtype));
+        return;
+    }
     printf("%s", hr_dtype_name(field->dtype));
-    if (hr_dtype_bytes(field->dtype) == 0) {
+    if (field->dtype == HR_FIXED_BYTES || field->dtype == HR_FIXED_UTF8) {
         printf(" of %" PRIu32 " bytes", field->width_bytes);
     }
     printf(" %s", shape);

@@ -1,32 +1,25 @@
 /*
  * headrace head: a few samples, as a person wants to see them.
  */
-#define _GNU_SOURCE
 #include "args.h"
 #include "commands.h"
 #include "dataset_text.h"
 #include "exit_codes.h"
-#include "head_image.h"
+#include "head_job.h"
 #include "head_json.h"
 #include "head_numbers.h"
 #include "json_out.h"
 #include "options.h"
-#include "png_file.h"
 #include "report.h"
-#include "sizes.h"
-#include "terminal.h"
 #include "value_text.h"
 
 #include "headrace/dataset.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define MOST_SAMPLES 1000
-#define MOST_COLUMNS 64 /* of an image on a terminal; its height likewise */
 
 static const char help[] =
     "Usage: headrace head FILE... [OPTIONS]\n"
@@ -60,20 +53,6 @@ static const struct option table[] = {
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
-
-typedef struct head_job {
-    options_files files;
-    uint64_t budget_bytes, first;
-    uint32_t count;
-    const char *names[ARGS_MAX_LIST];
-    uint32_t num_names;
-    const char *png;
-    bool numbers, force, json, help;
-    terminal term;
-    hr_dataset *ds;
-    uint32_t num_pngs;
-    json_t *fields;
-} head_job;
 
 static bool take_option(const options *o, int value, head_job *job) {
     args_error err;
@@ -116,32 +95,13 @@ static bool take_arguments(const options *o, head_job *job) {
 
 /* --- one field ------------------------------------------------------------------------------ */
 
-typedef struct field_view {
-    uint32_t index;
-    hr_field field;
-    uint64_t sample_bytes;
-    image_layout layout;
-    bool is_image;
-    uint8_t *sample; /* room for one */
-} field_view;
-
-static hr_status read_sample(const head_job *job, const field_view *v, uint64_t sample,
-                             hr_error *err) {
-    return hr_dataset_read(job->ds, v->index, sample, 1, v->sample, v->sample_bytes, err);
-}
-
-static hr_status fail(hr_error *err, hr_status status, const char *text) {
-    err->status = status;
-    snprintf(err->message, sizeof err->message, "%s", text);
-    return status;
-}
-
-static void print_title(const field_view *v) {
+static void print_title(const head_field *v) {
     char shape[DATASET_SHAPE_BYTES];
     dataset_shape_text(&v->field, shape);
     dataset_print_plain(v->field.name);
-    printf("  %s%s%s\n", hr_dtype_name(v->field.dtype), v->field.rank > 0 ? " " : "",
-           v->field.rank > 0 ? shape : "");
+    const bool sequence = v->field.element_dtype != 0;
+    printf("  %s%s%s%s\n", hr_dtype_name(sequence ? v->field.element_dtype : v->field.dtype),
+           sequence ? "[]" : "", v->field.rank > 0 ? " " : "", v->field.rank > 0 ? shape : "");
 }
 
 static int digits_of(uint64_t number) {
@@ -153,203 +113,72 @@ static int digits_of(uint64_t number) {
 }
 
 /* Columns are the same for all samples, so they are all read before the first is printed. */
-static hr_status measure(const head_job *job, const field_view *v, int *width, hr_error *err) {
+static hr_status measure(const head_job *job, head_field *v, int *width, hr_error *err) {
     hr_status st = HR_OK;
     for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
-        st = read_sample(job, v, job->first + i, err);
+        st = head_field_read(v, job->first + i, err);
         if (st == HR_OK) {
-            *width = numbers_width(&v->field, v->sample, job->term.utf8, *width);
+            *width = numbers_width(&v->shown, v->sample, job->term.utf8, *width);
         }
     }
     return st;
 }
 
-static hr_status show_numbers(const head_job *job, const field_view *v, hr_error *err) {
+static hr_status show_numbers(const head_job *job, head_field *v, hr_error *err) {
     const int digits = digits_of(job->first + job->count);
     int width = 0;
     hr_status st = measure(job, v, &width, err);
     for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
-        st = read_sample(job, v, job->first + i, err);
+        st = head_field_read(v, job->first + i, err);
         if (st == HR_OK) {
             const int indent = printf("  %*" PRIu64 "  ", digits, job->first + i);
-            numbers_print(&v->field, v->sample, (uint32_t)indent, job->term.utf8, width);
+            numbers_print(&v->shown, v->sample, (uint32_t)indent, job->term.utf8, width);
         }
     }
-    return st;
-}
-
-/* All samples as images; what was made is to be freed also after a failure. */
-static hr_status make_images(const head_job *job, const field_view *v, image *images,
-                             hr_error *err) {
-    for (uint32_t i = 0; i < job->count; i++) {
-        const hr_status st = read_sample(job, v, job->first + i, err);
-        if (st != HR_OK) {
-            return st;
-        }
-        if (!image_make(&v->field, &v->layout, v->sample, &images[i])) {
-            return fail(err, HR_ERR_NO_MEMORY, "not enough memory for the images");
-        }
-        if (job->png == NULL) {
-            const uint64_t most =
-                job->term.columns < MOST_COLUMNS ? job->term.columns : MOST_COLUMNS;
-            image_shrink(&images[i], most, MOST_COLUMNS);
-        }
-    }
-    return HR_OK;
-}
-
-static hr_status show_images(const head_job *job, const image *images, hr_error *err) {
-    char(*texts)[24] = calloc(job->count, sizeof *texts);
-    const char **captions = calloc(job->count, sizeof *captions);
-    hr_status st = HR_OK;
-    if (texts == NULL || captions == NULL) {
-        st = fail(err, HR_ERR_NO_MEMORY, "not enough memory for the captions");
-    }
-    for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
-        snprintf(texts[i], sizeof texts[i], "%" PRIu64, job->first + i);
-        captions[i] = texts[i];
-    }
-    if (st == HR_OK) {
-        terminal_print_images(&job->term, images, captions, job->count);
-    }
-    free(captions);
-    free(texts);
-    return st;
-}
-
-/* --- PNG ------------------------------------------------------------------------------------ */
-
-static bool is_one_file(const char *path) {
-    const size_t n = strlen(path);
-    return n > 4 && strcmp(path + n - 4, ".png") == 0;
-}
-
-static hr_status write_grid(head_job *job, const image *images, hr_error *err) {
-    uint32_t columns = 1;
-    while (columns * columns < job->count) {
-        columns++;
-    }
-    image grid = {0, 0, NULL};
-    if (!image_grid(images, job->count, columns, &grid)) {
-        return fail(err, HR_ERR_NO_MEMORY, "not enough memory for all images in one");
-    }
-    const hr_status st = png_write(job->png, &grid, job->force, err);
-    job->num_pngs += st == HR_OK;
-    image_free(&grid);
-    return st;
-}
-
-/* FOLDER/FIELD-SAMPLE.png, "__" for each '/' in the field's name. */
-static hr_status write_one(const head_job *job, const field_view *v, uint32_t i, const image *one,
-                           hr_error *err) {
-    char name[2 * HR_MAX_NAME_BYTES + 1], *to = name, *path = NULL;
-    for (const char *from = v->field.name; *from != '\0'; from++) {
-        if (*from == '/') {
-            *to++ = '_';
-        }
-        *to++ = *from == '/' ? '_' : *from;
-    }
-    *to = '\0';
-    if (asprintf(&path, "%s/%s-%05" PRIu64 ".png", job->png, name, job->first + i) < 0) {
-        return fail(err, HR_ERR_NO_MEMORY, "not enough memory for the name of a file");
-    }
-    const hr_status st = png_write(path, one, job->force, err);
-    free(path);
-    return st;
-}
-
-static hr_status write_pngs(head_job *job, const field_view *v, const image *images,
-                            hr_error *err) {
-    if (is_one_file(job->png)) {
-        return write_grid(job, images, err);
-    }
-    (void)mkdir(job->png, 0777); /* what is wrong with it shows with the first file */
-    for (uint32_t i = 0; i < job->count; i++) {
-        const hr_status st = write_one(job, v, i, &images[i], err);
-        if (st != HR_OK) {
-            return st;
-        }
-        job->num_pngs++;
-    }
-    return HR_OK;
-}
-
-static hr_status do_images(head_job *job, const field_view *v, hr_error *err) {
-    image *images = calloc(job->count, sizeof *images);
-    if (images == NULL) {
-        return fail(err, HR_ERR_NO_MEMORY, "not enough memory for the images");
-    }
-    hr_status st = make_images(job, v, images, err);
-    if (st == HR_OK) {
-        st = job->png != NULL ? write_pngs(job, v, images, err) : show_images(job, images, err);
-    }
-    for (uint32_t i = 0; i < job->count; i++) {
-        image_free(&images[i]);
-    }
-    free(images);
     return st;
 }
 
 /* --- all fields ----------------------------------------------------------------------------- */
 
-static hr_status do_json(head_job *job, const field_view *v, hr_error *err) {
+static hr_status do_json(head_job *job, head_field *v, hr_error *err) {
     json_t *samples = json_array();
+    bool complete = true;
     hr_status st = HR_OK;
     for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
-        st = read_sample(job, v, job->first + i, err);
+        st = head_field_read(v, job->first + i, err);
         if (st == HR_OK) {
-            json_array_append_new(samples, head_sample_json(&v->field, v->sample));
+            complete = complete && head_elements(&v->shown) <= HEAD_JSON_ELEMENTS;
+            json_array_append_new(samples, head_sample_json(&v->shown, v->sample));
         }
     }
-    json_array_append_new(
-        job->fields,
-        json_pack("{s:o, s:s, s:I, s:o, s:b, s:o}", "name", json_out_text(v->field.name), "dtype",
-                  hr_dtype_name(v->field.dtype), "width_bytes", (json_int_t)value_width(&v->field),
-                  "shape", dataset_shape_json(&v->field), "complete",
-                  head_elements(&v->field) <= HEAD_JSON_ELEMENTS, "samples", samples));
+    json_array_append_new(job->fields, json_pack("{s:o, s:s, s:I, s:o, s:b, s:o}", "name",
+                                                 json_out_text(v->field.name), "dtype",
+                                                 hr_dtype_name(v->field.dtype), "width_bytes",
+                                                 (json_int_t)value_width(&v->field), "shape",
+                                                 dataset_shape_json(&v->field), "complete",
+                                                 (int)complete, "samples", samples));
     return st;
 }
 
-static hr_status do_field(head_job *job, field_view *v, hr_error *err) {
+static hr_status do_field(head_job *job, head_field *v, hr_error *err) {
     if (job->json) {
         return do_json(job, v, err);
     }
     if (job->png != NULL) {
-        return v->is_image ? do_images(job, v, err) : HR_OK;
+        return v->is_image ? head_images(job, v, err) : HR_OK;
     }
     print_title(v);
     const bool show = v->is_image && !job->numbers && terminal_shows_images(&job->term);
-    return show ? do_images(job, v, err) : show_numbers(job, v, err);
-}
-
-static hr_status open_field(head_job *job, uint32_t index, field_view *v, hr_error *err) {
-    const uint64_t budget = job->budget_bytes != 0 ? job->budget_bytes : hr_default_budget();
-    const hr_status st = hr_dataset_field(job->ds, index, &v->field, err);
-    if (st != HR_OK) {
-        return st;
-    }
-    v->index = index;
-    v->sample_bytes = hr_dataset_sample_bytes(job->ds, index);
-    v->is_image = image_layout_of(&v->field, &v->layout);
-    if (v->sample_bytes > budget) {
-        fail(err, HR_ERR_BUDGET, "");
-        snprintf(err->message, sizeof err->message,
-                 "one sample of the field %s takes %s, the budget is %s; name other fields, or "
-                 "give a larger --budget",
-                 v->field.name, sizes_bytes(v->sample_bytes).text, sizes_bytes(budget).text);
-        return HR_ERR_BUDGET;
-    }
-    v->sample = malloc(v->sample_bytes + 1);
-    return v->sample != NULL ? HR_OK : fail(err, HR_ERR_NO_MEMORY, "not enough memory");
+    return show ? head_images(job, v, err) : show_numbers(job, v, err);
 }
 
 static hr_status do_index(head_job *job, uint32_t index, hr_error *err) {
-    field_view v = {.sample = NULL};
-    hr_status st = open_field(job, index, &v, err);
+    head_field v = {.sample = NULL};
+    hr_status st = head_field_open(job->ds, index, job->budget_bytes, &v, err);
     if (st == HR_OK) {
         st = do_field(job, &v, err);
     }
-    free(v.sample);
+    head_field_close(&v);
     return st;
 }
 
@@ -397,7 +226,7 @@ static bool check(head_job *job) {
                                "(H, W, C) or (C, H, W) with 1, 3 or 4 channels");
         return false;
     }
-    if (job->png != NULL && is_one_file(job->png) && images > 1) {
+    if (job->png != NULL && head_png_is_file(job->png) && images > 1) {
         report_failure("head",
                        "%" PRIu32 " fields are images; name one with --fields, or a "
                        "folder with --png",
@@ -431,7 +260,7 @@ static int run_job(head_job *job) {
         code = print_json(job);
     } else if (st == HR_OK && job->png != NULL) {
         printf("%s: %" PRIu32 " image%s\n", job->png,
-               is_one_file(job->png) ? job->count : job->num_pngs, job->count == 1 ? "" : "s");
+               head_png_is_file(job->png) ? job->count : job->num_pngs, job->count == 1 ? "" : "s");
     }
     json_decref(job->fields);
     return code;

@@ -18,11 +18,13 @@ uint64_t head_elements(const hr_field *field) {
 
 /* Texts as they are; what is no UTF-8 as it would be printed. */
 static json_t *text_json(const hr_field *field, uint32_t width, const uint8_t *element) {
+    const bool fixed = field->dtype == HR_FIXED_UTF8 || field->dtype == HR_FIXED_BYTES;
+    const bool utf8 = field->dtype == HR_FIXED_UTF8 || field->dtype == HR_VAR_UTF8;
     size_t n = width;
-    while (n > 0 && element[n - 1] == 0) {
+    while (fixed && n > 0 && element[n - 1] == 0) {
         n--;
     }
-    json_t *text = field->dtype == HR_FIXED_UTF8 ? json_stringn((const char *)element, n) : NULL;
+    json_t *text = utf8 ? json_stringn((const char *)element, n) : NULL;
     return text != NULL
                ? text
                : json_string(value_text_of(field->dtype, width, element, true, VALUE_EXACT).text);
@@ -42,6 +44,8 @@ static json_t *element_json(const hr_field *field, uint32_t width, const uint8_t
     switch (field->dtype) {
     case HR_FIXED_BYTES:
     case HR_FIXED_UTF8:
+    case HR_VAR_BYTES:
+    case HR_VAR_UTF8:
         return text_json(field, width, element);
     case HR_BOOL:
         return json_boolean(element[0] != 0);

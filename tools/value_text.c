@@ -183,12 +183,15 @@ static size_t print_byte(uint8_t c, char *out, size_t room) {
     return (size_t)snprintf(out, room, c >= 0x20 && c < 0x7f ? "%c" : "\\x%02x", c);
 }
 
-/* Padding at the end is none of the value. */
-static void print_quoted(const uint8_t *p, size_t n, const char *before, bool utf8, char *out,
-                         size_t room) {
+static size_t without_padding(const uint8_t *p, size_t n) {
     while (n > 0 && p[n - 1] == 0) {
         n--;
     }
+    return n;
+}
+
+static void print_quoted(const uint8_t *p, size_t n, const char *before, bool utf8, char *out,
+                         size_t room) {
     size_t used = (size_t)snprintf(out, room, "%s\"", before), at = 0;
     while (at < n && used < MOST_QUOTED) {
         const size_t length = utf8 ? shown_bytes(p + at, n - at) : 0;
@@ -209,9 +212,17 @@ value_text value_text_of(hr_dtype dtype, uint32_t width_bytes, const void *eleme
     const uint64_t bits = load(element, part_bytes(dtype));
     switch (dtype) {
     case HR_FIXED_BYTES:
+        width_bytes = (uint32_t)without_padding(element, width_bytes);
         print_quoted(element, width_bytes, "b", false, v.text, sizeof v.text);
         break;
     case HR_FIXED_UTF8:
+        width_bytes = (uint32_t)without_padding(element, width_bytes);
+        print_quoted(element, width_bytes, "", utf8, v.text, sizeof v.text);
+        break;
+    case HR_VAR_BYTES:
+        print_quoted(element, width_bytes, "b", false, v.text, sizeof v.text);
+        break;
+    case HR_VAR_UTF8:
         print_quoted(element, width_bytes, "", utf8, v.text, sizeof v.text);
         break;
     case HR_COMPLEX64:

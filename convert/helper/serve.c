@@ -19,6 +19,7 @@ struct server {
     struct h5_reader reader;
     struct npz_reader npz; /* instead of it, where the file is an archive */
     struct write_server writer;
+    uint8_t packet[HR__HELPER_MESSAGE_BYTES]; /* of next_message() */
 };
 
 /* Ends the process when nobody listens any more. */
@@ -129,13 +130,54 @@ static hr_status do_read(struct server *s, const struct hr__helper_message *m, h
     return st;
 }
 
-static hr_status do_write(struct server *s, const struct hr__helper_message *m, int fd,
-                          hr_error *err) {
-    hr_status st = write_answer(&s->writer, m, fd, err);
+/* Bytes received, or at most 0 for the end. *fd: what came along, or -1. */
+static ssize_t hear(int socket, uint8_t *buf, int *fd) {
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    memset(&control, 0, sizeof control);
+    struct iovec part = {.iov_base = buf, .iov_len = HR__HELPER_MESSAGE_BYTES};
+    struct msghdr msg = {.msg_iov = &part,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof control.room};
+    *fd = -1;
+    ssize_t n;
+    do
+        n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n > 0 && msg.msg_controllen >= CMSG_LEN(sizeof(int)) &&
+        control.head.cmsg_level == SOL_SOCKET && control.head.cmsg_type == SCM_RIGHTS)
+        memcpy(fd, CMSG_DATA(&control.head), sizeof *fd);
+    return n;
+}
+
+static void say_done(struct server *s, const struct hr__helper_message *m) {
     struct hr__helper_message done = {
         .type = HR__HELPER_DONE, .slot = m->slot, .first = m->first, .n = m->n};
+    say(s, &done);
+}
+
+/* Ends the process when there is none. */
+static hr_status next_message(void *arg, struct hr__helper_message *m, hr_error *err) {
+    struct server *s = arg;
+    int fd;
+    say_done(s, m);
+    ssize_t n = hear(s->socket, s->packet, &fd);
+    if (n <= 0)
+        _exit(0);
+    if (fd >= 0)
+        (void)close(fd);
+    return hr__helper_decode(s->packet, (size_t)n, m, err);
+}
+
+static hr_status do_write(struct server *s, const struct hr__helper_message *m, int fd,
+                          hr_error *err) {
+    struct hr__helper_message now = *m;
+    hr_status st = write_answer(&s->writer, &now, fd, next_message, s, err);
     if (st == HR_OK)
-        say(s, &done);
+        say_done(s, &now);
     return st;
 }
 
@@ -161,29 +203,6 @@ static hr_status answer(struct server *s, const struct hr__helper_message *m, in
     }
 }
 
-/* Bytes received, or at most 0 for the end. *fd: what came along, or -1. */
-static ssize_t hear(int socket, uint8_t *buf, int *fd) {
-    union {
-        struct cmsghdr head;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control;
-    memset(&control, 0, sizeof control);
-    struct iovec part = {.iov_base = buf, .iov_len = HR__HELPER_MESSAGE_BYTES};
-    struct msghdr msg = {.msg_iov = &part,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = sizeof control.room};
-    *fd = -1;
-    ssize_t n;
-    do
-        n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
-    if (n > 0 && msg.msg_controllen >= CMSG_LEN(sizeof(int)) &&
-        control.head.cmsg_level == SOL_SOCKET && control.head.cmsg_type == SCM_RIGHTS)
-        memcpy(fd, CMSG_DATA(&control.head), sizeof *fd);
-    return n;
-}
-
 static void say_hello(struct server *s) {
     char text[64];
     unsigned major = 0, minor = 0, release = 0;
@@ -197,6 +216,7 @@ void serve(int socket, uint64_t memory_bytes) {
     struct server s = {.socket = socket, .memory_bytes = memory_bytes};
     s.reader.file.file = s.reader.file.access = -1;
     s.reader.dataset = s.reader.is.leaf.memory_type = s.reader.is.leaf.value_type = -1;
+    s.writer.npz.fd = -1;
     s.writer.hdf5.file = s.writer.hdf5.dataset = s.writer.hdf5.type = -1;
     uint8_t buf[HR__HELPER_MESSAGE_BYTES];
     say_hello(&s);

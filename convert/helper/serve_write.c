@@ -15,15 +15,15 @@ static hr_status create(struct write_server *s, const struct hr__helper_message 
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is then an error of the write */
     hr_status st = slots_map(fd, m->slot_bytes, &s->shared, err);
     s->slot_bytes = m->slot_bytes;
-    return st == HR_OK ? h5_writer_open(&s->hdf5, m->path, m->level, m->count, err) : st;
+    s->zip = (m->flags & HR__HELPER_ZIP) != 0;
+    if (st != HR_OK)
+        return st;
+    return s->zip ? npz_writer_open(&s->npz, m->path, m->level, s->shared, s->slot_bytes, err)
+                  : h5_writer_open(&s->hdf5, m->path, m->level, m->count, err);
 }
 
-hr_status write_answer(struct write_server *s, const struct hr__helper_message *m, int fd,
-                       hr_error *err) {
-    if (m->type == HR__HELPER_CREATE)
-        return create(s, m, fd, err);
-    if (s->shared == NULL)
-        return hr__error_set(err, HR_ERR_INVALID, "no file is being written");
+static hr_status answer_hdf5(struct write_server *s, const struct hr__helper_message *m,
+                             hr_error *err) {
     const uint8_t *slot = s->shared + m->slot * s->slot_bytes;
     switch (m->type) {
     case HR__HELPER_ARRAY:
@@ -35,4 +35,30 @@ hr_status write_answer(struct write_server *s, const struct hr__helper_message *
     default:
         return h5_writer_finish(&s->hdf5, err);
     }
+}
+
+static hr_status answer_npz(struct write_server *s, struct hr__helper_message *m, npz_next next,
+                            void *arg, hr_error *err) {
+    hr_status st;
+    switch (m->type) {
+    case HR__HELPER_ARRAY:
+        return npz_writer_member(&s->npz, &m->field, err);
+    case HR__HELPER_WRITE:
+        st = npz_writer_write(&s->npz, m, next, arg, err);
+        *m = s->npz.message;
+        return st;
+    case HR__HELPER_FINISH:
+        return npz_writer_finish(&s->npz, err);
+    default:
+        return hr__error_set(err, HR_ERR_INVALID, "an archive has no attributes");
+    }
+}
+
+hr_status write_answer(struct write_server *s, struct hr__helper_message *m, int fd, npz_next next,
+                       void *arg, hr_error *err) {
+    if (m->type == HR__HELPER_CREATE)
+        return create(s, m, fd, err);
+    if (s->shared == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "no file is being written");
+    return s->zip ? answer_npz(s, m, next, arg, err) : answer_hdf5(s, m, err);
 }

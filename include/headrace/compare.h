@@ -25,9 +25,10 @@ extern "C" {
 /** One element that differs. */
 typedef struct hr_difference {
     uint64_t sample;
-    uint64_t element;               /**< in the sample, in C order */
+    uint64_t element;               /**< in the sample, in C order; 0: of variable length */
     uint32_t first_byte;            /**< of the element, in a and b: 0 unless it is longer */
-    uint32_t num_bytes;             /**< of each, in a and b */
+    uint32_t a_bytes, b_bytes;      /**< how many are in a and b */
+    uint32_t reserved;              /**< 0 */
     uint8_t a[HR_DIFFERENCE_BYTES]; /**< canonical form: little-endian */
     uint8_t b[HR_DIFFERENCE_BYTES];
 } hr_difference;
@@ -40,7 +41,8 @@ typedef struct hr_compared_field {
     const hr_field *b; /**< likewise */
     uint64_t num_samples_a, num_samples_b;
     uint64_t compared_samples;
-    uint64_t num_elements;            /**< compared: a complex number and a text are one each */
+    uint64_t num_elements;            /**< compared: a complex number, a text, and a value of
+                                       * variable length are one each */
     uint64_t num_different;           /**< of them */
     const hr_difference *differences; /**< the first ones, in the order of the samples */
 } hr_compared_field;

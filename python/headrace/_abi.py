@@ -817,7 +817,9 @@ class hr_difference(Structure):
         ("sample", c_uint64),
         ("element", c_uint64),
         ("first_byte", c_uint32),
-        ("num_bytes", c_uint32),
+        ("a_bytes", c_uint32),
+        ("b_bytes", c_uint32),
+        ("reserved", c_uint32),
         ("a", c_uint8 * HR_DIFFERENCE_BYTES),
         ("b", c_uint8 * HR_DIFFERENCE_BYTES),
     )

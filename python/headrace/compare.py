@@ -69,9 +69,17 @@ def _described(field: Any, num_samples: int) -> tuple[str | None, tuple[int, ...
     return name_of(found.dtype), (num_samples, *found.shape[: found.rank])
 
 
+def _value(field: _abi.hr_field, side: bytes) -> Any:
+    """An element, or a value of variable length: of these, what was kept."""
+    if field.element_dtype:
+        return np.frombuffer(side, to_numpy(field.element_dtype, 0))
+    if field.dtype in (_abi.HR_VAR_BYTES, _abi.HR_VAR_UTF8):
+        return side if field.dtype == _abi.HR_VAR_BYTES else side.decode("utf-8", "replace")
+    return np.frombuffer(side, to_numpy(field.dtype, len(side)))[0]
+
+
 def _difference(field: _abi.hr_field, shape: tuple[int, ...], told: _abi.hr_difference) -> Difference:
-    dtype = to_numpy(field.dtype, told.num_bytes)
-    a, b = (np.frombuffer(bytes(side)[: told.num_bytes], dtype)[0] for side in (told.a, told.b))
+    a, b = _value(field, bytes(told.a)[: told.a_bytes]), _value(field, bytes(told.b)[: told.b_bytes])
     position = tuple(int(place) for place in np.unravel_index(told.element, shape)) if shape else ()
     return Difference(told.sample, position, a, b, told.first_byte)
 

@@ -26,7 +26,12 @@ FILTERS = {
     "delta+shuffle": _abi.HR_FILTER_DELTA_BYTE_SHUFFLE,
     "delta+bitshuffle": _abi.HR_FILTER_DELTA_BIT_SHUFFLE,
 }
-EXPORTS = {"auto": _abi.HR_EXPORT_AUTO, "npy": _abi.HR_EXPORT_NPY, "hdf5": _abi.HR_EXPORT_HDF5}
+EXPORTS = {
+    "auto": _abi.HR_EXPORT_AUTO,
+    "npy": _abi.HR_EXPORT_NPY,
+    "npz": _abi.HR_EXPORT_NPZ,
+    "hdf5": _abi.HR_EXPORT_HDF5,
+}
 OPTIMIZE = {"speed": _abi.HR_OPTIMIZE_SPEED, "balanced": _abi.HR_OPTIMIZE_BALANCED, "size": _abi.HR_OPTIMIZE_SIZE}
 
 
@@ -217,12 +222,12 @@ def export(
     helper_memory: int | str | None = None,
     progress: bool | None = None,
 ) -> None:
-    """Write fields for other programs: `out` is an HDF5 file if it ends with ".h5" or ".hdf5", else a folder of .npy
-    files, FIELD.npy. What is made is complete or not there at all.
+    """Write fields for other programs: `out` is an HDF5 file if it ends with ".h5" or ".hdf5", an archive if it ends
+    with ".npz", else a folder of .npy files, FIELD.npy. What is made is complete or not there at all.
 
-    :param kind: "npy" or "hdf5": whatever the name ends with
-    :param gzip: of HDF5, 1 to 9; 0: not compressed
-    :param helper_timeout: the longest silence, in seconds, of the process that writes HDF5
+    :param kind: "npy", "npz" or "hdf5": whatever the name ends with
+    :param gzip: of HDF5 and .npz, 1 to 9; 0: not compressed
+    :param helper_timeout: the longest silence, in seconds, of the process that writes such a file
 
     >>> hr.export(data, "arrays", fields=["y"], num_samples=10)
     >>> np.load("arrays/y.npy")

@@ -1,0 +1,132 @@
+/*
+ * Values are read a few samples at a time: as many as fit the budget, with the lengths looked at
+ * first.
+ */
+#include "compare_variable.h"
+
+#include "checked.h"
+#include "error.h"
+
+#include <string.h>
+
+#define MAX_SAMPLES UINT64_C(4096)
+
+struct values { /* of one side */
+    int64_t offsets[MAX_SAMPLES + 1];
+    uint8_t *bytes;
+    uint64_t n_bytes;
+};
+
+struct variable {
+    const struct hr__pair *pair;
+    struct values *a, *b;
+    struct hr__differences *out;
+};
+
+bool hr__column_is_variable(const struct hr__column *c) {
+    return c->field.dtype == HR_VAR_BYTES || c->field.dtype == HR_VAR_UTF8;
+}
+
+static void keep(struct variable *v, uint64_t sample, const uint8_t *a, uint64_t a_bytes,
+                 const uint8_t *b, uint64_t b_bytes) {
+    struct hr__differences *d = v->out;
+    d->num_different++;
+    if (d->n == d->room)
+        return;
+    uint64_t from = 0, both = hr__min_u64(a_bytes, b_bytes);
+    const uint64_t width = hr__max_u64(hr_dtype_bytes(v->pair->a->field.element_dtype), 1);
+    if (hr__max_u64(a_bytes, b_bytes) > HR_DIFFERENCE_BYTES)
+        while (from < both && a[from] == b[from])
+            from++;
+    from -= from % width; /* numbers of a sequence are kept whole */
+    hr_difference *one = &d->list[d->n++];
+    *one = (hr_difference){.sample = sample, .first_byte = (uint32_t)from};
+    one->a_bytes = (uint32_t)hr__min_u64(a_bytes - from, HR_DIFFERENCE_BYTES);
+    one->b_bytes = (uint32_t)hr__min_u64(b_bytes - from, HR_DIFFERENCE_BYTES);
+    memcpy(one->a, a + from, one->a_bytes);
+    memcpy(one->b, b + from, one->b_bytes);
+}
+
+static void compare_values(struct variable *v, uint64_t first, uint64_t n) {
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t a_bytes = (uint64_t)(v->a->offsets[i + 1] - v->a->offsets[i]);
+        uint64_t b_bytes = (uint64_t)(v->b->offsets[i + 1] - v->b->offsets[i]);
+        const uint8_t *a = v->a->bytes + v->a->offsets[i], *b = v->b->bytes + v->b->offsets[i];
+        if (a_bytes != b_bytes || memcmp(a, b, (size_t)a_bytes) != 0)
+            keep(v, first + i, a, a_bytes, b, b_bytes);
+    }
+}
+
+static hr_status read_lengths(const struct hr__column *c, uint64_t first, uint64_t n,
+                              struct values *out, hr_error *err) {
+    return hr_dataset_read_values(c->ds, c->index, first, n, out->offsets, NULL, 0, &out->n_bytes,
+                                  err);
+}
+
+static hr_status read_values(const struct hr__column *c, uint64_t first, uint64_t n,
+                             struct hr__budget *budget, struct values *out, hr_error *err) {
+    hr_error refused = {.status = HR_ERR_NO_MEMORY};
+    uint64_t capacity = out->n_bytes;
+    out->bytes = hr__budget_alloc_raw(budget, (size_t)capacity + 1, "values to compare", &refused);
+    if (out->bytes == NULL) {
+        if (err != NULL)
+            *err = refused;
+        return refused.status;
+    }
+    return hr_dataset_read_values(c->ds, c->index, first, n, out->offsets, out->bytes, capacity,
+                                  &out->n_bytes, err);
+}
+
+/* As many of *n samples as half of the budget holds, at least one. */
+static hr_status choose_samples(struct variable *v, uint64_t first, uint64_t *n, hr_error *err) {
+    const struct hr__pair *p = v->pair;
+    for (;; *n = hr__max_u64(*n / 2, 1)) {
+        hr_status st = read_lengths(p->a, first, *n, v->a, err);
+        if (st == HR_OK)
+            st = read_lengths(p->b, first, *n, v->b, err);
+        if (st != HR_OK || *n == 1 || v->a->n_bytes + v->b->n_bytes <= p->budget->limit_bytes / 2)
+            return st;
+    }
+}
+
+static hr_status compare_piece(struct variable *v, uint64_t first, uint64_t *n, hr_error *err) {
+    struct hr__budget *budget = v->pair->budget;
+    uint64_t a_room = 0, b_room = 0;
+    hr_status st;
+    HR_TRY(choose_samples(v, first, n, err));
+    a_room = v->a->n_bytes + 1;
+    b_room = v->b->n_bytes + 1;
+    HR_TRY(read_values(v->pair->a, first, *n, budget, v->a, err));
+    HR_TRY(read_values(v->pair->b, first, *n, budget, v->b, err));
+    compare_values(v, first, *n);
+done:
+    hr__budget_free(budget, v->a->bytes, (size_t)a_room);
+    hr__budget_free(budget, v->b->bytes, (size_t)b_room);
+    v->a->bytes = v->b->bytes = NULL;
+    return st;
+}
+
+hr_status hr__pair_compare_variable(const struct hr__pair *pair, struct hr__differences *out,
+                                    uint64_t *num_bytes, hr_error *err) {
+    struct variable v = {.pair = pair, .out = out};
+    const size_t room = 2 * sizeof *v.a;
+    hr_error refused = {.status = HR_ERR_NO_MEMORY};
+    hr_status st = HR_OK;
+    *num_bytes = 0;
+    v.a = hr__budget_alloc(pair->budget, room, "the lengths of values", &refused);
+    if (v.a == NULL) {
+        if (err != NULL)
+            *err = refused;
+        return refused.status;
+    }
+    v.b = v.a + 1;
+    for (uint64_t first = 0, n; first < pair->num_samples; first += n) {
+        n = hr__min_u64(MAX_SAMPLES, pair->num_samples - first);
+        HR_TRY(compare_piece(&v, first, &n, err));
+        *num_bytes += v.a->n_bytes;
+        HR_TRY(pair->tell(pair->user, *num_bytes, err));
+    }
+done:
+    hr__budget_free(pair->budget, v.a, room);
+    return st;
+}
