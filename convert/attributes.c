@@ -82,3 +82,27 @@ hr_status hr__attributes_join(const char *const *texts, uint32_t n, char **out, 
     json_decref(all);
     return st;
 }
+
+hr_status hr__attributes_own(const char *text, char **out, hr_error *err) {
+    json_t *all = NULL;
+    const char *key;
+    json_t *value;
+    void *next;
+    *out = NULL;
+    if (text == NULL)
+        return HR_OK;
+    hr_status st = hr__json_parse(text, strlen(text), &all, err);
+    if (st != HR_OK)
+        return st;
+    json_object_foreach_safe(all, next, key, value) {
+        if (strncmp(key, "headrace:", strlen("headrace:")) != 0)
+            (void)json_object_del(all, key);
+    }
+    if (json_object_size(all) > 0) {
+        *out = json_dumps(all, JSON_COMPACT);
+        if (*out == NULL)
+            st = hr__error_no_memory(err, strlen(text), "attributes");
+    }
+    json_decref(all);
+    return st;
+}

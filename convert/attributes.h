@@ -14,5 +14,7 @@
  * is no object. */
 hr_status hr__attributes_join(const char *const *texts, uint32_t n, char **out, char *differing,
                               size_t room, hr_error *err);
+/* Of a text (or NULL) only what Headrace itself says: "headrace:...". As hr__attributes_join(). */
+hr_status hr__attributes_own(const char *text, char **out, hr_error *err);
 
 #endif

@@ -251,6 +251,22 @@ def test_convert__append_is_stopped__same_command_appends_all(tmp_path, how):
     assert hr.verify(tmp_path / "a.hrd") == []
 
 
+def test_convert__append_from_hdf5__keeps_the_attributes_of_the_file(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    for name, unit, n in (("a", "m", 50), ("b", "cm", 30)):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file.attrs["made"] = name
+            file["x"] = np.arange(n, dtype="float32")
+            file["x"].attrs["unit"] = unit
+    good("convert", "a.h5", "-o", "a.hrd", cwd=tmp_path)
+    before = hr.open(tmp_path / "a.hrd")
+    good("convert", "b.h5", "-o", "a.hrd", "--append", cwd=tmp_path)
+    data = hr.open(tmp_path / "a.hrd")
+    assert np.array_equal(data["x"][:], np.concatenate([np.arange(50), np.arange(30)]).astype("float32"))
+    assert data.attributes == before.attributes == {"made": "a"}
+    assert data["x"].attributes == before["x"].attributes == {"unit": "m"}
+
+
 def test_join__then_append__last_part_grows(tmp_path):
     """A data set of several segments keeps them; only the last is appended to."""
     for k, (first, n) in enumerate(((0, 45), (45, 45))):

@@ -76,8 +76,26 @@ static void join__no_object__is_refused(void **state) {
     }
 }
 
+static void attributes__of_an_append__are_only_what_headrace_says(void **state) {
+    (void)state;
+    hr_error err = {0};
+    char *out = NULL;
+    assert_int_equal(
+        hr__attributes_own("{\"unit\":\"m\",\"headrace:enum\":{\"a\":1},\"n\":2}", &out, &err),
+        HR_OK);
+    assert_string_equal(out, "{\"headrace:enum\":{\"a\":1}}");
+    free(out);
+    assert_int_equal(hr__attributes_own("{\"unit\":\"m\"}", &out, &err), HR_OK);
+    assert_null(out);
+    assert_int_equal(hr__attributes_own(NULL, &out, &err), HR_OK);
+    assert_null(out);
+    assert_int_equal(hr__attributes_own("[1]", &out, &err), HR_ERR_CORRUPT);
+    assert_null(out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(attributes__of_an_append__are_only_what_headrace_says),
         cmocka_unit_test(join__nothing__is_nothing),
         cmocka_unit_test(join__different_names__all_are_kept),
         cmocka_unit_test(join__different_values__are_left_out_for_good),

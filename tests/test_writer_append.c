@@ -3,6 +3,7 @@
  */
 #define _GNU_SOURCE
 #include "hrd_reader_util.h"
+#include "varlen_rows.h"
 #include "writer_rows.h"
 
 #include "bytes.h"
@@ -139,6 +140,47 @@ static void append__to_samples_without_bytes__counts_them(void **state) {
     write_new(&field, 1, 10, 8);
     append(&field, 1, 90000, 90000);
     assert_holds(&field, 1, 90010);
+}
+
+static void write_values(uint64_t first, uint64_t n, uint32_t flags) {
+    hr_writer_options o = HR_WRITER_OPTIONS_INIT;
+    hr_writer *w = NULL;
+    hr_error err = {0};
+    o.flags = flags;
+    o.num_threads = 2;
+    o.samples_per_chunk = (flags & HR_WRITER_APPEND) != 0 ? 0 : 32;
+    hr_status st = hr_writer_open(target, varlen_fields, VARLEN_NUM_FIELDS, &o, &w, &err);
+    if (st == HR_OK)
+        st = varlen_append(w, first, n, 7, &err);
+    if (st == HR_OK)
+        st = hr_writer_commit(w, &err);
+    if (st != HR_OK)
+        fail_msg("%s", err.message);
+    hr_writer_close(w);
+}
+
+static void append__values_of_variable_length__gives_all_of_them(void **state) {
+    (void)state;
+    static const uint64_t old[] = {0, 1, 31, 32, 33};
+    for (size_t i = 0; i < sizeof old / sizeof old[0]; i++) {
+        hr_dataset *ds = NULL;
+        hr_error err = {0};
+        uint64_t n = old[i];
+        write_values(0, n, HR_WRITER_REPLACE);
+        for (uint64_t more = 1; more < 100; n += more, more *= 3)
+            write_values(n, more, HR_WRITER_APPEND);
+        assert_verifies();
+        if (hr_dataset_open(target, NULL, &ds, &err) != HR_OK ||
+            varlen_read(ds, n, 50, &err) != HR_OK)
+            fail_msg("%s", err.message);
+        assert_int_equal(hr_dataset_num_samples(ds), n);
+        for (uint32_t f = 0; f < VARLEN_NUM_FIELDS; f++) {
+            hr_length_statistics s = {.struct_bytes = sizeof s};
+            if (hr_dataset_length_statistics(ds, f, &s, NULL) == HR_OK && s.valid)
+                assert_int_equal(s.num_values, n);
+        }
+        hr_dataset_close(ds);
+    }
 }
 
 static void append__each__is_one_commit_of_the_same_file(void **state) {
@@ -592,6 +634,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(append__any_numbers_of_samples__gives_all_of_them),
         cmocka_unit_test(append__to_samples_without_bytes__counts_them),
+        cmocka_unit_test(append__values_of_variable_length__gives_all_of_them),
         cmocka_unit_test(append__each__is_one_commit_of_the_same_file),
         cmocka_unit_test(append__storage__is_that_of_the_file),
         cmocka_unit_test(append__statistics__are_those_of_all_samples),
