@@ -198,6 +198,9 @@ static hr_status add_parts(struct concat_source *src, struct hr__source *const *
             return hr__error_set(err, HR_ERR_UNSUPPORTED, "more than 2^64 samples in all");
         if (part->granule_samples > info->granule_samples)
             info->granule_samples = part->granule_samples;
+        info->reader_bytes = hr__max_u64(info->reader_bytes, part->reader_bytes);
+        info->reader_wanted_bytes =
+            hr__max_u64(info->reader_wanted_bytes, part->reader_wanted_bytes);
         if (part->max_readers > info->max_readers)
             info->max_readers = part->max_readers;
         info->any_pieces &= part->any_pieces;

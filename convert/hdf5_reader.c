@@ -59,26 +59,38 @@ struct hr__hdf5_reader {
 
 /* --- how much ------------------------------------------------------------------------------- */
 
-/* Figures of the field were checked when it was decoded, so the product with rows fits. */
-static bool set_window(struct hr__hdf5_reader *r, uint64_t rows, uint64_t *total_bytes) {
-    const struct hr__helper_field *f = &r->target->field;
-    uint64_t bytes;
+struct window {
+    uint64_t rows;
+    uint64_t slot_bytes, cache_bytes;
+    uint64_t total_bytes; /* of the slots, the cache, and chunks that are being decoded */
+};
+
+/* False: there is no such amount. Figures of the field were checked when it was decoded. */
+static bool make_window(const struct hr__helper_field *f, uint64_t rows, struct window *out) {
+    uint64_t bytes, both, scratch;
     if (!hr__mul_u64(rows, f->sample_bytes, &bytes) || bytes > INT64_MAX / 4)
         return false;
-    r->window_samples = rows;
-    r->slot_bytes = hr__round_up(bytes, PAGE_BYTES);
+    *out = (struct window){.rows = rows, .slot_bytes = hr__round_up(bytes, PAGE_BYTES)};
     /* Windows of whole rows of chunks decode each chunk once without a cache. */
-    bool whole = rows % f->granule_samples == 0 || rows >= f->num_samples;
-    uint64_t cache = 0, both;
-    if (f->chunk_bytes != 0) {
-        uint64_t scratch;
-        if (!hr__mul_u64(f->chunk_bytes, 2, &scratch) ||
-            !hr__add_u64(scratch, whole ? 0 : f->chunk_row_bytes, &cache))
-            return false;
-        r->cache_bytes = whole ? 0 : f->chunk_row_bytes;
-    }
-    return hr__mul_u64(r->slot_bytes, HR__HELPER_NUM_SLOTS, &both) &&
-           hr__add_u64(both, cache, total_bytes) && *total_bytes <= INT64_MAX;
+    const bool whole = rows % f->granule_samples == 0 || rows >= f->num_samples;
+    if (f->chunk_bytes != 0 && !whole)
+        out->cache_bytes = f->chunk_row_bytes;
+    return hr__mul_u64(f->chunk_bytes, 2, &scratch) &&
+           hr__add_u64(scratch, out->cache_bytes, &scratch) &&
+           hr__mul_u64(out->slot_bytes, HR__HELPER_NUM_SLOTS, &both) &&
+           hr__add_u64(both, scratch, &out->total_bytes) && out->total_bytes <= INT64_MAX;
+}
+
+uint64_t hr__hdf5_reader_least_bytes(const struct hr__helper_field *f) {
+    struct window row, chunks;
+    uint64_t least = UINT64_MAX;
+    if (f->sample_bytes == 0)
+        return 0;
+    if (make_window(f, 1, &row))
+        least = row.total_bytes;
+    if (make_window(f, hr__min_u64(f->granule_samples, hr__max_u64(f->num_samples, 1)), &chunks))
+        least = hr__min_u64(least, chunks.total_bytes);
+    return least;
 }
 
 static uint64_t wanted_rows(const struct hr__helper_field *f) {
@@ -92,17 +104,25 @@ static uint64_t wanted_rows(const struct hr__helper_field *f) {
     return hr__min_u64(hr__max_u64(rows, 1), hr__max_u64(f->num_samples, 1));
 }
 
+uint64_t hr__hdf5_reader_wanted_bytes(const struct hr__helper_field *f) {
+    struct window w;
+    return f->sample_bytes > 0 && make_window(f, wanted_rows(f), &w) ? w.total_bytes : 0;
+}
+
 /* Halves the window until the budget takes it. */
 static hr_status choose_window(struct hr__hdf5_reader *r, hr_error *err) {
     for (uint64_t rows = wanted_rows(&r->target->field);; rows /= 2) {
-        uint64_t bytes = 0;
-        if (!set_window(r, rows, &bytes))
+        struct window w;
+        if (!make_window(&r->target->field, rows, &w))
             return hr__error_set(err, HR_ERR_UNSUPPORTED, "%s: its chunks are too large",
                                  r->subject);
-        hr_status st =
-            hr__budget_reserve(r->budget, bytes, "reading through a helper", rows > 1 ? NULL : err);
+        hr_status st = hr__budget_reserve(r->budget, w.total_bytes, "reading through a helper",
+                                          rows > 1 ? NULL : err);
         if (st == HR_OK) {
-            r->charged_bytes = bytes;
+            r->charged_bytes = w.total_bytes;
+            r->slot_bytes = w.slot_bytes;
+            r->cache_bytes = w.cache_bytes;
+            r->window_samples = w.rows;
             return HR_OK;
         }
         if (rows <= 1) {
@@ -155,10 +175,11 @@ static hr_status say_open(struct hr__hdf5_reader *r, int fd, hr_error *err) {
     return HR_OK;
 }
 
-static hr_status ask(struct hr__hdf5_reader *r, uint32_t slot, uint64_t first, hr_error *err) {
+static hr_status ask(struct hr__hdf5_reader *r, uint32_t slot, uint64_t first, uint64_t most,
+                     hr_error *err) {
     struct slot *s = &r->slots[slot];
     s->first = first;
-    s->n = hr__min_u64(r->window_samples, r->target->field.num_samples - first);
+    s->n = hr__min_u64(most, r->target->field.num_samples - first);
     s->state = SLOT_EMPTY;
     struct hr__helper_message m = {
         .type = HR__HELPER_READ, .slot = slot, .first = s->first, .n = s->n};
@@ -218,7 +239,7 @@ static hr_status skip_to(struct hr__hdf5_reader *r, uint32_t slot, uint64_t firs
     if (first < r->stream_next)
         r->stream_next = 0;
     while (r->stream_next < first) {
-        HR_TRY(ask(r, slot, r->stream_next, err));
+        HR_TRY(ask(r, slot, r->stream_next, r->window_samples, err));
         HR_TRY(wait_for_slot(r, slot, err));
         if (r->slots[slot].state == SLOT_FAILED)
             return slot_failed(&r->slots[slot], err);
@@ -227,9 +248,24 @@ done:
     return st;
 }
 
-/* The slot that holds or will hold the window of `sample`; asks for it when there is none. */
-static hr_status slot_for(struct hr__hdf5_reader *r, uint64_t sample, uint32_t keep, uint32_t *out,
+/* Of other sources: not before the chunk of `sample` nor beyond that of the last one before `end`,
+ * which other readers may be decoding. */
+static hr_status ask_near(struct hr__hdf5_reader *r, uint32_t slot, uint64_t sample, uint64_t end,
                           hr_error *err) {
+    const uint64_t granule = r->target->field.granule_samples;
+    const uint64_t window = sample / r->window_samples * r->window_samples;
+    const uint64_t first = hr__max_u64(window, sample / granule * granule);
+    const uint64_t most = r->window_samples - (first - window);
+    uint64_t past = end;
+    if (!hr__add_u64(end, (granule - end % granule) % granule, &past))
+        past = UINT64_MAX;
+    return ask(r, slot, first, hr__min_u64(most, past - first), err);
+}
+
+/* The slot that holds or will hold `sample`; asks for a window, where there is none. end: no sample
+ * from there on is wanted yet. */
+static hr_status slot_for(struct hr__hdf5_reader *r, uint64_t sample, uint64_t end, uint32_t keep,
+                          uint32_t *out, hr_error *err) {
     for (uint32_t i = 0; i < HR__HELPER_NUM_SLOTS; i++) {
         if (holds(&r->slots[i], sample)) {
             *out = i;
@@ -237,11 +273,14 @@ static hr_status slot_for(struct hr__hdf5_reader *r, uint64_t sample, uint32_t k
         }
     }
     *out = keep < HR__HELPER_NUM_SLOTS ? 1 - keep : 1 - r->last_asked;
-    uint64_t window = sample / r->window_samples * r->window_samples;
     hr_status st = wait_for_slot(r, *out, err);
-    if (st == HR_OK && (r->target->field.flags & HR__HELPER_STREAM) != 0)
-        st = skip_to(r, *out, window, err);
-    return st == HR_OK ? ask(r, *out, window, err) : st;
+    if (st != HR_OK)
+        return st;
+    if ((r->target->field.flags & HR__HELPER_STREAM) == 0)
+        return ask_near(r, *out, sample, end, err);
+    uint64_t window = sample / r->window_samples * r->window_samples;
+    st = skip_to(r, *out, window, err);
+    return st == HR_OK ? ask(r, *out, window, r->window_samples, err) : st;
 }
 
 /* --- values --------------------------------------------------------------------------------- */
@@ -289,14 +328,15 @@ static hr_status check_values(const struct hr__hdf5_reader *r, uint64_t first, u
 static hr_status read_part(struct hr__hdf5_reader *r, uint64_t first, uint64_t n, bool ahead,
                            uint8_t *dst, uint64_t *done, hr_error *err) {
     uint32_t slot = 0;
-    hr_status st = slot_for(r, first, HR__HELPER_NUM_SLOTS, &slot, err);
+    const uint64_t end = ahead ? UINT64_MAX : first + n;
+    hr_status st = slot_for(r, first, end, HR__HELPER_NUM_SLOTS, &slot, err);
     if (st != HR_OK)
         return st;
     struct slot *s = &r->slots[slot];
     uint64_t next = s->first + s->n;
     if (next < r->target->field.num_samples && (ahead || next < first + n)) {
         uint32_t other;
-        HR_TRY(slot_for(r, next, slot, &other, err));
+        HR_TRY(slot_for(r, next, end, slot, &other, err));
     }
     while (s->state == SLOT_ASKED)
         HR_TRY(take_answer(r, err));

@@ -17,6 +17,11 @@ struct hr__hdf5_target {
 
 struct hr__hdf5_reader;
 
+/* The smallest budget with which each chunk is decoded once. */
+uint64_t hr__hdf5_reader_least_bytes(const struct hr__helper_field *f);
+/* What a reader takes where it can. */
+uint64_t hr__hdf5_reader_wanted_bytes(const struct hr__helper_field *f);
+
 /* *target must outlive the reader. */
 hr_status hr__hdf5_reader_open(const struct hr__hdf5_target *target, struct hr__budget *budget,
                                struct hr__hdf5_reader **out, hr_error *err);

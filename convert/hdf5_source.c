@@ -76,6 +76,8 @@ static void fill_info(struct hdf5_source *s, const struct stat *file) {
     info->num_samples = f->num_samples;
     info->sample_bytes = f->sample_bytes;
     info->granule_samples = f->granule_samples;
+    info->reader_bytes = hr__hdf5_reader_least_bytes(f);
+    info->reader_wanted_bytes = hr__hdf5_reader_wanted_bytes(f);
     info->max_readers = 1;
     info->is_stream = (f->flags & HR__HELPER_STREAM) != 0;
     if ((f->flags & HR__HELPER_CHUNKED) != 0 && s->target.opts.max_helpers > 1)

@@ -13,6 +13,7 @@
 #include "checked.h"
 #include "clock.h"
 #include "error.h"
+#include "reader_shares.h"
 #include "thread.h"
 
 #include <stdio.h>
@@ -41,6 +42,7 @@ struct hr__pipeline {
     struct buffer *buffers;
     struct reader *readers;
     uint32_t num_readers;
+    struct hr__reader_shares shares;
     bool has_mutex, has_free, has_ready;
     hr__mutex mutex;
     hr__cond free_cond, ready_cond;
@@ -168,13 +170,15 @@ static void close_reader(const struct hr__pipeline *p, struct reader *r) {
 }
 
 static hr_status open_reader(struct hr__pipeline *p, struct reader *r, hr_error *err) {
+    const uint32_t number = (uint32_t)(r - p->readers);
     r->pipeline = p;
     r->fields = calloc(p->in->num_fields, sizeof *r->fields);
     if (r->fields == NULL)
         return hr__error_no_memory(err, sizeof *r->fields, "a reader of the sources");
     for (uint32_t i = 0; i < p->in->num_fields; i++) {
         struct hr__source *src = p->in->fields[i].source;
-        hr_status st = src->ops->open_reader(src, p->budget, &r->fields[i], err);
+        struct hr__budget *share = hr__reader_shares_of(&p->shares, number, i);
+        hr_status st = src->ops->open_reader(src, share, &r->fields[i], err);
         if (st != HR_OK)
             return st;
     }
@@ -183,6 +187,12 @@ static hr_status open_reader(struct hr__pipeline *p, struct reader *r, hr_error 
 
 static hr_status open_readers(struct hr__pipeline *p, hr_error *err) {
     uint32_t wanted = (uint32_t)hr__min_u64(p->plan.num_readers, p->num_ranges);
+    if (wanted > 0) {
+        hr_status st = hr__reader_shares_make(p->in, wanted, p->budget, &p->shares, err);
+        if (st != HR_OK)
+            return st;
+        wanted = p->shares.num_readers;
+    }
     p->readers = calloc((size_t)wanted + 1, sizeof *p->readers);
     if (p->readers == NULL)
         return hr__error_no_memory(err, sizeof *p->readers, "readers");
@@ -297,6 +307,7 @@ void hr__pipeline_close(struct hr__pipeline *p) {
     stop_threads(p);
     for (uint32_t i = 0; i < p->num_readers; i++)
         close_reader(p, &p->readers[i]);
+    hr__reader_shares_close(&p->shares);
     for (uint32_t i = 0; p->buffers != NULL && i < p->plan.num_buffers; i++) {
         hr__budget_free(p->budget, p->buffers[i].bytes, hr__max_u64(p->plan.buffer_bytes, 1));
         free(p->buffers[i].columns);

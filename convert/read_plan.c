@@ -38,17 +38,9 @@ uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers
 
 uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in) {
     uint64_t total = 0;
-    for (uint32_t i = 0; i < in->num_fields; i++) {
-        const struct hr__source_info *info = &in->fields[i].source->info;
-        uint64_t granule_bytes, bytes;
-        if (info->member == NULL)
-            continue;
-        if (!hr__mul_u64(info->granule_samples, info->sample_bytes, &granule_bytes) ||
-            !hr__mul_u64(granule_bytes, 3, &bytes) ||
-            !hr__add_u64(bytes, 2 * hr__round_up(info->sample_bytes, 4096), &bytes) ||
-            !hr__add_u64(total, bytes, &total))
+    for (uint32_t i = 0; i < in->num_fields; i++)
+        if (!hr__add_u64(total, in->fields[i].source->info.reader_bytes, &total))
             return UINT64_MAX;
-    }
     return total;
 }
 

@@ -26,8 +26,7 @@ void hr__read_plan_make(const struct hr__inputs *in, uint64_t budget_bytes, uint
 /* Readers that are useful for these inputs, when max_helpers processes may run. */
 uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers);
 
-/* At most what one reader of every field needs for itself, beside the buffers: a helper process has
- * room for two pieces of its own and for decoding one row of chunks. */
+/* What one reader of every field needs at least for itself, beside the buffers. */
 uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in);
 
 /* All that reading by a plan takes: its buffers, one reader of every field, and all cursors.

@@ -33,14 +33,16 @@ struct hr__source_info {
     uint64_t shape[HR_MAX_RANK];
     uint64_t num_samples;
     uint64_t sample_bytes;
-    uint64_t granule_samples;    /* rows that are decoded together in the source (chunk rows); 1 */
-    uint32_t max_readers;        /* readers that are useful side by side; 1 */
-    bool is_stream;              /* read best by one reader, in ascending order */
-    bool any_pieces;             /* any readers may read any pieces: none is read twice for it */
-    bool growing;                /* another process adds to the file: it may change */
-    const char *numpy_dtype;     /* what an export should restore, e.g. "<U12"; NULL: by dtype */
-    const char *note;            /* one line for people, or NULL */
-    const char *attributes_json; /* of the field: a JSON object as text, or NULL */
+    uint64_t granule_samples;     /* rows that are decoded together in the source (chunk rows); 1 */
+    uint32_t max_readers;         /* readers that are useful side by side; 1 */
+    bool is_stream;               /* read best by one reader, in ascending order */
+    bool any_pieces;              /* any readers may read any pieces: none is read twice for it */
+    uint64_t reader_bytes;        /* least memory of one reader, beside what it reads into; 0 */
+    uint64_t reader_wanted_bytes; /* with which it reads best */
+    bool growing;                 /* another process adds to the file: it may change */
+    const char *numpy_dtype;      /* what an export should restore, e.g. "<U12"; NULL: by dtype */
+    const char *note;             /* one line for people, or NULL */
+    const char *attributes_json;  /* of the field: a JSON object as text, or NULL */
     const char *file_attributes_json;       /* of the file: of its first source only, or NULL */
     hr_source_fingerprint file;             /* path as given */
     const struct hr__source_origin *origin; /* NULL: it is no field of a data set */

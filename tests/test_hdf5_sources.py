@@ -355,3 +355,31 @@ def test_listing__members_as_listed__open_again(tmp_path, out):
     for source in listed:
         i = int(source["name"].rsplit("x", 1)[1])
         assert_rows(tmp_path / "a.h5", source["member"], out, np.full((10, i), i, "<i4"))
+
+
+KERAS = {
+    "model.h5": lambda f: (f.attrs.update({"keras_version": "3.4.1", "backend": "jax"}),
+                           f.create_group("model_weights").attrs.update({"layer_names": [b"dense"]})),
+    "weights.h5": lambda f: f.attrs.update({"layer_names": np.array([b"dense"])}),
+    "a.weights.h5": lambda f: (f.create_group("vars"), f.create_group("layers/dense/vars")),
+    "old.weights.h5": lambda f: (f.create_group("vars"), f.create_group("_layer_checkpoint_dependencies")),
+}
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_keras__weights__are_no_samples(tmp_path, out, name):
+    x = np.ones((4, 3), "<f4")
+    with h5py.File(tmp_path / name, "w") as f:
+        KERAS[name](f)
+        f["layers/dense/vars/0"] = x
+    refused = list_sources(tmp_path / name)
+    assert refused.status == "HR_ERR_UNSUPPORTED"
+    assert "weights of a Keras model" in refused.message and "load_weights" in refused.message
+    assert_rows(tmp_path / name, "layers/dense/vars/0", out, x)
+
+
+def test_keras__a_file_with_layers_but_no_weights__is_data(tmp_path, out):
+    with h5py.File(tmp_path / "a.h5", "w") as f:
+        f["layers/raw"] = np.ones(4)
+        f["var/names"] = np.ones(4)
+    assert list_sources(tmp_path / "a.h5").ok

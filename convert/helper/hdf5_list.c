@@ -194,6 +194,17 @@ static void cut_rest(char *path, const char *rest) {
     path[n > 0 ? n - 1 : 0] = '\0';
 }
 
+/* What Keras writes: a whole model or its weights, before and since version 3. */
+static bool is_keras_model(hid_t file) {
+    bool found = H5Aexists(file, "keras_version") > 0 || H5Aexists(file, "layer_names") > 0 ||
+                 H5Lexists(file, "model_weights", H5P_DEFAULT) > 0;
+    if (!found && H5Lexists(file, "vars", H5P_DEFAULT) > 0)
+        found = H5Lexists(file, "layers", H5P_DEFAULT) > 0 ||
+                H5Lexists(file, "_layer_checkpoint_dependencies", H5P_DEFAULT) > 0;
+    (void)H5Eclear2(H5E_DEFAULT);
+    return found;
+}
+
 static hr_status list_from(struct lister *l, hid_t object, char *path, const char *rest,
                            hr_error *err) {
     const char *slash = strrchr(path, '/');
@@ -227,6 +238,14 @@ hr_status h5_list(const struct h5_file *f, const char *member, h5_found found, v
     l.seen = calloc(MAX_OBJECTS, sizeof *l.seen);
     if (path == NULL || l.seen == NULL) {
         st = hr__error_no_memory(err, MAX_OBJECTS * sizeof *l.seen, "a list of objects");
+        goto done;
+    }
+    if (path[0] == '\0' && is_keras_model(f->file)) {
+        st =
+            hr__error_set(err, HR_ERR_UNSUPPORTED,
+                          "it holds the weights of a Keras model, which are no samples: give it to "
+                          "keras.models.load_model() or model.load_weights(); or name the data "
+                          "set in it that is meant");
         goto done;
     }
     HR_TRY(h5_walk(f, f->file, path, &object, &rest, err));

@@ -16,7 +16,7 @@ extern "C" {
 #define HR_CONVERT_REPLACE 1u /**< replace an existing output */
 #define HR_CONVERT_RESUME  2u /**< go on with an interrupted conversion, if there is one */
 #define HR_CONVERT_FOLLOW_EXTERNAL                                                                 \
-    4u /**< HDF5 links that leave the input's own folder are followed */
+    4u /**< HDF5 links that leave the input's own folder are followed, parts there are read */
 #define HR_CONVERT_NO_SPACE_CHECK 8u  /**< do not estimate and check free disk space first */
 #define HR_CONVERT_SHUFFLE        16u /**< permute all samples once, by shuffle_seed */
 #define HR_CONVERT_APPEND         32u /**< put the inputs' samples behind those of the output */

@@ -1,0 +1,92 @@
+/*
+ * The memory of readers, divided.
+ */
+#include "reader_shares.h"
+
+#include "checked.h"
+#include "error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t bytes_left(struct hr__budget *b) {
+    const uint64_t reserved = atomic_load(&b->reserved_bytes);
+    return b->limit_bytes > reserved ? b->limit_bytes - reserved : 0;
+}
+
+/* Of one reader of every field. */
+struct needs {
+    uint64_t least_bytes;
+    uint32_t num_shares; /* fields whose readers need memory */
+};
+
+static bool find_needs(const struct hr__inputs *in, struct needs *out) {
+    *out = (struct needs){0};
+    for (uint32_t i = 0; i < in->num_fields; i++) {
+        const uint64_t least = in->fields[i].source->info.reader_bytes;
+        out->num_shares += least != 0;
+        if (!hr__add_u64(out->least_bytes, least, &out->least_bytes))
+            return false;
+    }
+    return true;
+}
+
+static hr_status make_shares(struct hr__reader_shares *s, const struct hr__inputs *in,
+                             uint64_t extra_bytes, hr_error *err) {
+    const size_t n = (size_t)s->num_readers * in->num_fields;
+    s->list = calloc(n, sizeof *s->list);
+    if (s->list == NULL)
+        return hr__error_no_memory(err, n * sizeof *s->list, "shares of memory");
+    for (size_t i = 0; i < n; i++) {
+        const struct hr__source_info *info = &in->fields[i % in->num_fields].source->info;
+        if (info->reader_bytes == 0)
+            continue;
+        const uint64_t more = info->reader_wanted_bytes > info->reader_bytes
+                                  ? info->reader_wanted_bytes - info->reader_bytes
+                                  : 0;
+        const uint64_t share = info->reader_bytes + hr__min_u64(more, extra_bytes);
+        hr_status st = hr__budget_reserve(s->parent, share, "reading through a helper", err);
+        if (st != HR_OK)
+            return st;
+        s->charged_bytes += share;
+        hr__budget_init_uncounted(&s->list[i]);
+        s->list[i].limit_bytes = share;
+    }
+    return HR_OK;
+}
+
+hr_status hr__reader_shares_make(const struct hr__inputs *in, uint32_t max_readers,
+                                 struct hr__budget *budget, struct hr__reader_shares *out,
+                                 hr_error *err) {
+    struct needs needs;
+    *out = (struct hr__reader_shares){
+        .parent = budget, .num_fields = in->num_fields, .num_readers = max_readers};
+    if (!find_needs(in, &needs))
+        return hr__error_set(err, HR_ERR_BUDGET, "reading the source needs more than there can be");
+    if (needs.num_shares == 0)
+        return HR_OK;
+    const uint64_t left = bytes_left(budget);
+    const uint64_t fitting = hr__max_u64(left / hr__max_u64(needs.least_bytes, 1), 1);
+    out->num_readers = (uint32_t)hr__min_u64(max_readers, fitting);
+    const uint64_t least = needs.least_bytes * out->num_readers;
+    const uint64_t extra = left > least ? left - least : 0;
+    hr_status st =
+        make_shares(out, in, extra / ((uint64_t)out->num_readers * needs.num_shares), err);
+    if (st != HR_OK)
+        hr__reader_shares_close(out);
+    return st;
+}
+
+struct hr__budget *hr__reader_shares_of(const struct hr__reader_shares *s, uint32_t reader,
+                                        uint32_t field) {
+    struct hr__budget *own =
+        s->list != NULL ? &s->list[(size_t)reader * s->num_fields + field] : NULL;
+    return own != NULL && own->limit_bytes != 0 ? own : s->parent;
+}
+
+void hr__reader_shares_close(struct hr__reader_shares *s) {
+    if (s->charged_bytes != 0)
+        hr__budget_release(s->parent, s->charged_bytes);
+    free(s->list);
+    memset(s, 0, sizeof *s);
+}

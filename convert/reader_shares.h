@@ -1,0 +1,28 @@
+/*
+ * The memory of readers, divided: no reader takes what another one cannot do without.
+ */
+#ifndef HEADRACE_READER_SHARES_H
+#define HEADRACE_READER_SHARES_H
+
+#include "inputs.h"
+
+struct hr__reader_shares {
+    struct hr__budget *parent, *list; /* list: of each reader, one for each field */
+    uint32_t num_fields;
+    uint32_t num_readers; /* for which there is enough: 1 at least */
+    uint64_t charged_bytes;
+};
+
+/* For at most max_readers of every field, of what is left of the budget: each gets what it needs
+ * at least, and as much of what it wants as is left for it. HR_ERR_BUDGET: not even one. */
+hr_status hr__reader_shares_make(const struct hr__inputs *in, uint32_t max_readers,
+                                 struct hr__budget *budget, struct hr__reader_shares *out,
+                                 hr_error *err);
+
+/* What a reader of a field may use: its share, or the budget itself where it needs none. */
+struct hr__budget *hr__reader_shares_of(const struct hr__reader_shares *s, uint32_t reader,
+                                        uint32_t field);
+
+void hr__reader_shares_close(struct hr__reader_shares *s); /* a zeroed one is fine */
+
+#endif

@@ -1,0 +1,107 @@
+/*
+ * Memory of readers, divided between fields and readers.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "reader_shares.h"
+
+#include <string.h>
+
+#define NUM_FIELDS 3u
+
+static struct hr__source sources[NUM_FIELDS];
+static struct hr__input_field fields[NUM_FIELDS];
+static const struct hr__inputs inputs = {.num_fields = NUM_FIELDS, .fields = fields};
+
+/* The second one is a plain file. */
+static void make_inputs(uint64_t least_a, uint64_t wanted_a, uint64_t least_c, uint64_t wanted_c) {
+    memset(sources, 0, sizeof sources);
+    sources[0].info =
+        (struct hr__source_info){.reader_bytes = least_a, .reader_wanted_bytes = wanted_a};
+    sources[2].info =
+        (struct hr__source_info){.reader_bytes = least_c, .reader_wanted_bytes = wanted_c};
+    for (uint32_t i = 0; i < NUM_FIELDS; i++)
+        fields[i].source = &sources[i];
+}
+
+static void shares__enough__everyone_gets_what_it_wants(void **state) {
+    (void)state;
+    struct hr__budget budget;
+    struct hr__reader_shares s;
+    make_inputs(10, 100, 20, 30);
+    hr__budget_init(&budget, 1000);
+    assert_int_equal(hr__reader_shares_make(&inputs, 4, &budget, &s, NULL), HR_OK);
+    assert_int_equal(s.num_readers, 4);
+    for (uint32_t r = 0; r < 4; r++) {
+        assert_int_equal(hr__reader_shares_of(&s, r, 0)->limit_bytes, 100);
+        assert_ptr_equal(hr__reader_shares_of(&s, r, 1), &budget);
+        assert_int_equal(hr__reader_shares_of(&s, r, 2)->limit_bytes, 30);
+    }
+    assert_int_equal(budget.reserved_bytes, 4 * 130);
+    hr__reader_shares_close(&s);
+    assert_int_equal(budget.reserved_bytes, 0);
+    hr__budget_close(&budget);
+}
+
+static void shares__little__the_least_goes_first(void **state) {
+    (void)state;
+    struct hr__budget budget;
+    struct hr__reader_shares s;
+    make_inputs(10, 100, 20, 300);
+    for (uint64_t limit = 30; limit < 200; limit++) {
+        hr__budget_init(&budget, limit);
+        assert_int_equal(hr__reader_shares_make(&inputs, 4, &budget, &s, NULL), HR_OK);
+        assert_int_equal(s.num_readers, limit / 30 < 4 ? limit / 30 : 4);
+        for (uint32_t r = 0; r < s.num_readers; r++) {
+            assert_true(hr__reader_shares_of(&s, r, 0)->limit_bytes >= 10);
+            assert_true(hr__reader_shares_of(&s, r, 2)->limit_bytes >= 20);
+        }
+        hr__reader_shares_close(&s);
+        assert_int_equal(budget.reserved_bytes, 0);
+        hr__budget_close(&budget);
+    }
+}
+
+static void shares__too_little__is_refused_and_nothing_is_kept(void **state) {
+    (void)state;
+    struct hr__budget budget;
+    struct hr__reader_shares s;
+    hr_error err = {.status = HR_OK};
+    make_inputs(10, 100, 20, 300);
+    hr__budget_init(&budget, 29);
+    assert_int_equal(hr__reader_shares_make(&inputs, 1, &budget, &s, &err), HR_ERR_BUDGET);
+    assert_int_equal(budget.reserved_bytes, 0);
+    make_inputs(UINT64_MAX, UINT64_MAX, 20, 300);
+    assert_int_equal(hr__reader_shares_make(&inputs, 1, &budget, &s, &err), HR_ERR_BUDGET);
+    assert_int_equal(budget.reserved_bytes, 0);
+    hr__reader_shares_close(&s);
+    hr__budget_close(&budget);
+}
+
+static void shares__of_plain_files__are_the_budget_itself(void **state) {
+    (void)state;
+    struct hr__budget budget;
+    struct hr__reader_shares s;
+    make_inputs(0, 0, 0, 0);
+    hr__budget_init(&budget, 1);
+    assert_int_equal(hr__reader_shares_make(&inputs, 7, &budget, &s, NULL), HR_OK);
+    assert_int_equal(s.num_readers, 7);
+    assert_ptr_equal(hr__reader_shares_of(&s, 6, 2), &budget);
+    hr__reader_shares_close(&s);
+    hr__budget_close(&budget);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shares__enough__everyone_gets_what_it_wants),
+        cmocka_unit_test(shares__little__the_least_goes_first),
+        cmocka_unit_test(shares__too_little__is_refused_and_nothing_is_kept),
+        cmocka_unit_test(shares__of_plain_files__are_the_budget_itself),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
