@@ -186,7 +186,7 @@ def test_own_statistics_of_another_type_are_refused(tmp_path):
 
 
 SHORT = ["sequential", "shuffled_resume", "ranks", "gather", "own_statistics", "read_batches", "write_arrays",
-         "train_val", "minimal_cuda"]
+         "train_val", "export_compare", "minimal_cuda"]
 
 
 @pytest.mark.parametrize("name", SHORT)
