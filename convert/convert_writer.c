@@ -181,7 +181,8 @@ hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
     if (!append) /* which adds its sources to what the file says, and no more */
         HR_TRY(hr__provenance_make(&job->opts, &job->inputs, &job->provenance_json, err));
     /* The threads fetch whole chunks; an append may have to begin with the rest of one. */
-    job->fetched = !job->shuffled && !append && hr__input_fetch_fits(&job->inputs);
+    job->fetched =
+        !job->shuffled && !append && hr__input_fetch_fits(&job->inputs, job->opts.num_threads);
     HR_TRY(job->shuffled  ? divide_memory_to_shuffle(job, fields, err)
            : job->fetched ? leave_memory(job, fields, err)
                           : divide_memory(job, fields, err));

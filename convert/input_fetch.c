@@ -7,10 +7,16 @@
 #include "error.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
-#define STEP_BYTES (UINT64_C(4) << 20)
+#define STEP_BYTES       (UINT64_C(4) << 20)
+#define DESCRIPTORS_PART 4
 
-bool hr__input_fetch_fits(const struct hr__inputs *in) {
+bool hr__input_fetch_fits(const struct hr__inputs *in, uint32_t num_threads) {
+    struct rlimit limit;
+    const uint64_t descriptors = (uint64_t)num_threads * in->num_fields;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || descriptors > limit.rlim_cur / DESCRIPTORS_PART)
+        return false;
     for (uint32_t i = 0; i < in->num_fields; i++)
         if (!in->fields[i].source->info.any_pieces)
             return false;

@@ -23,8 +23,9 @@ struct hr__input_fetch {
     struct hr__source_reader **readers; /* of the fields, for each thread */
 };
 
-/* Every input is of the kind. */
-bool hr__input_fetch_fits(const struct hr__inputs *in);
+/* Every input is of the kind, and the descriptors for so many threads leave most of those that the
+ * process may have. */
+bool hr__input_fetch_fits(const struct hr__inputs *in, uint32_t num_threads);
 
 /* For num_threads threads, from first_sample on. The inputs must live longer. Close it also after a
  * failure. */

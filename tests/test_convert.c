@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -307,6 +308,36 @@ static void convert__no_samples_and_no_bytes__are_fine(void **state) {
     assert_int_equal(hr_convert(&o, NULL, NULL), HR_ERR_UNSUPPORTED);
 }
 
+/* So that each thread with a descriptor for each of them would be too many. */
+static void convert__many_fields_and_few_descriptors__works(void **state) {
+    (void)state;
+    enum { FIELDS = 40 };
+    char names[FIELDS][16];
+    hr_convert_field fields[FIELDS];
+    struct rlimit before, few;
+    hr_convert_options o = options();
+    write_inputs();
+    for (int i = 0; i < FIELDS; i++) {
+        snprintf(names[i], sizeof names[i], "f%02d", i);
+        fields[i] = (hr_convert_field){names[i], "y.npy"};
+    }
+    o.num_inputs = 0;
+    o.fields = fields;
+    o.num_fields = FIELDS;
+    o.num_threads = 4;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){64, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    run(&o, NULL);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    hr_dataset *ds = NULL;
+    assert_int_equal(hr_dataset_open("out.hrd", NULL, &ds, NULL), HR_OK);
+    assert_int_equal(hr_dataset_num_fields(ds), FIELDS);
+    check_field(ds, "f00", ys, sizeof ys);
+    check_field(ds, "f39", ys, sizeof ys);
+    hr_dataset_close(ds);
+}
+
 static void convert__a_small_budget__works_or_names_what_would(void **state) {
     (void)state;
     hr_error err = {0};
@@ -489,6 +520,7 @@ int main(void) {
         IN_FOLDER(convert__bad_values__are_an_error_that_names_them),
         IN_FOLDER(convert__text__keeps_its_width_for_export),
         IN_FOLDER(convert__no_samples_and_no_bytes__are_fine),
+        IN_FOLDER(convert__many_fields_and_few_descriptors__works),
         IN_FOLDER(convert__a_small_budget__works_or_names_what_would),
         IN_FOLDER(convert__the_budget_that_a_refusal_names__is_the_smallest),
         IN_FOLDER(convert__bad_options__are_refused),
