@@ -311,3 +311,59 @@ def test_command__padded__reads_an_epoch(path):
     assert "its longest value has 49" in headrace("epoch", path, "--fields", "s", "--pad", "s=9").stderr
     assert "write FIELD=LENGTH" in headrace("epoch", path, "--pad", "s").stderr
     assert "--truncate cuts" in headrace("plan", path, "--truncate").stderr
+
+
+def test_arrays__of_different_lengths__are_written(data, tmp_path):
+    texts = [sample(i)["t"] for i in range(300)]
+    tokens = np.empty(300, object)
+    for i in range(300):
+        tokens[i] = sample(i)["s"]
+    hr.from_arrays(tmp_path / "a.hrd", t=texts, s=tokens, r=data["b"][:300], y=range(300),
+                   fields={"t": "utf8", "s": "int32[]"})
+    made = hr.open(tmp_path / "a.hrd")
+    assert [field.kind for field in made.fields.values()] == ["utf8", "int32[]", "bytes", "int64"]
+    assert made["t"][:].tolist() == texts and made["r"][:].tolist() == data["b"][:300].tolist()
+    same(made["s"][77], sample(77)["s"])
+    hr.from_arrays(tmp_path / "a.hrd", t=["more"], s=[[1, 2]], r=[b"x"], y=[300], options={"append": True})
+    again = hr.open(tmp_path / "a.hrd")
+    assert (again["t"][300], again["s"][-1].tolist(), again["r"][300], len(again)) == ("more", [1, 2], b"x", 301)
+
+
+TEXTS = ["one", "", "drei"] * 50
+TOKENS = [list(range(i % 5)) for i in range(150)]
+VARIABLE = {"t": "utf8", "s": "int32[]"}
+
+
+def check_texts_and_tokens(path):
+    with hr.open(path) as made:
+        assert made["t"][:].tolist() == TEXTS and [row.tolist() for row in made["s"]] == TOKENS
+
+
+def test_arrays__of_pandas__are_written(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    hr.from_arrays(tmp_path / "p.hrd", pandas.DataFrame({"t": TEXTS, "s": TOKENS, "y": range(150)}), fields=VARIABLE)
+    check_texts_and_tokens(tmp_path / "p.hrd")
+    with pytest.raises(hr.DataError, match="t has missing values"):
+        hr.from_arrays(tmp_path / "q.hrd", pandas.DataFrame({"t": ["a", None]}), fields={"t": "utf8"})
+
+
+def test_arrays__of_arrow__are_written(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    hr.from_arrays(tmp_path / "a.hrd", arrow.table({"t": TEXTS, "s": TOKENS}), fields=VARIABLE)
+    check_texts_and_tokens(tmp_path / "a.hrd")
+
+
+def test_arrays__of_hdf5__are_written(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file.create_dataset("t", data=TEXTS, dtype=h5py.string_dtype())
+        ragged = file.create_dataset("s", (150,), dtype=h5py.vlen_dtype("int32"))
+        for i, row in enumerate(TOKENS):
+            ragged[i] = row
+        hr.from_arrays(tmp_path / "h.hrd", t=file["t"], s=file["s"], fields=VARIABLE)
+    check_texts_and_tokens(tmp_path / "h.hrd")
+
+
+def test_arrays__of_fields_that_are_not_there__are_refused(tmp_path):
+    with pytest.raises(hr.InvalidError, match="fields names 'u', of which there is no array; there are t"):
+        hr.from_arrays(tmp_path / "a.hrd", t=["a"], fields={"u": "utf8"})

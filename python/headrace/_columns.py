@@ -4,19 +4,20 @@ columns, Arrow arrays, tensors on the host, lists."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import errors
+from .ragged import Ragged
 
 
 class Column:
     """Rows `begin` to `end` of a source, as an array."""
 
-    def __init__(self, name: str, source: Any) -> None:
+    def __init__(self, name: str, source: Any, variable: bool = False) -> None:
         self.name = name
         self._source = source
         if not (hasattr(source, "__len__") and (hasattr(source, "__getitem__") or hasattr(source, "__array__"))):
@@ -24,21 +25,36 @@ class Column:
                 f"{name} is a {type(source).__name__}, expected something with a length and rows, such as an array; "
                 "for iterators see from_iterator()"
             )
-        if not hasattr(source, "shape") and not hasattr(source, "to_numpy"):
+        if not variable and not hasattr(source, "shape") and not hasattr(source, "to_numpy"):
             self._source = np.asarray(source)
+
+    @property
+    def source(self) -> Any:
+        return self._source
 
     def __len__(self) -> int:
         return len(self._source)
 
     def read(self, begin: int, end: int) -> npt.NDArray[Any]:
+        return self._as_array(self._rows(begin, end))
+
+    def values(self, begin: int, end: int) -> Any:
+        """The same as values of different lengths: a list, or a `Ragged`."""
+        rows = self._rows(begin, end)
+        listed = rows if isinstance(rows, Ragged) else rows.to_pylist() if hasattr(rows, "to_pylist") else list(rows)
+        if any(value is None or value is rows or value != value for value in listed if np.ndim(value) == 0):
+            raise errors.DataError(
+                f"{self.name} has missing values, which a field cannot hold; fill or drop them first"
+            )
+        return listed
+
+    def _rows(self, begin: int, end: int) -> Any:
         source = self._source
         if hasattr(source, "iloc"):  # pandas, by place and not by label
-            rows = source.iloc[begin:end]
-        elif hasattr(source, "slice") and hasattr(source, "to_numpy"):  # Arrow
-            rows = source.slice(begin, end - begin)
-        else:
-            rows = source[begin:end]
-        return self._as_array(rows)
+            return source.iloc[begin:end]
+        if hasattr(source, "slice") and hasattr(source, "to_numpy"):  # Arrow
+            return source.slice(begin, end - begin)
+        return source[begin:end]
 
     def _as_array(self, rows: Any) -> npt.NDArray[Any]:
         if hasattr(rows, "slice") and hasattr(rows, "null_count") and rows.null_count:
@@ -71,7 +87,8 @@ class Column:
         if stacked.dtype == object:
             names = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise errors.UnsupportedError(
-                f"{self.name} has rows of {names} that differ in shape or type; a field has rows of one shape and type"
+                f"{self.name} has rows of {names} that differ in shape or type; rows of a field have one, "
+                f"unless it is said to be of variable length: fields={{{self.name!r}: 'int32[]'}}"
             )
         return stacked
 
@@ -89,7 +106,10 @@ def of_table(source: Any) -> dict[str, Any] | None:
     return {name: source[name] for name in names} if names else None
 
 
-def of_all(tables: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Column]:
+def of_all(
+    tables: tuple[Any, ...], named: Mapping[str, Any], variable: Callable[[str, Any], bool]
+) -> dict[str, Column]:
+    """`variable` says of a name and its source whether it is read by `Column.values()`."""
     found: dict[str, Any] = {}
     for table in tables:
         columns = of_table(table)
@@ -102,7 +122,7 @@ def of_all(tables: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Colum
     found.update(named)
     if not found:
         raise errors.InvalidError("no array was given; name at least one: from_arrays(out, X=array)")
-    columns = {name: Column(name, source) for name, source in found.items()}
+    columns = {name: Column(name, source, variable(name, source)) for name, source in found.items()}
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} {length}" for name, length in lengths.items())

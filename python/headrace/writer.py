@@ -19,10 +19,12 @@ from ._options import choose, counted
 from .convert import CODECS, FILTERS, OPTIMIZE
 from .dataset import Dataset
 from .dtypes import from_numpy, name_of, parse, to_numpy
+from .ragged import Ragged
 
 Path = str | os.PathLike[str]
 FieldSpec = Any  # "float32", np.float32, or ("float32", (28, 28))
-_BLOCK_BYTES = 8 << 20  # that from_arrays() reads at once
+_BLOCK_BYTES = 8 << 20  # that from_arrays() reads at once,
+_VARIABLE_BYTES = 8192  # taken as a value of variable length
 
 
 class _Field:
@@ -271,28 +273,51 @@ def _widened(name: str, column: _columns.Column, spec: tuple[Any, tuple[int, ...
     return f"{kind}:{longest}", spec[1]
 
 
+def _spec(name: str, column: _columns.Column) -> FieldSpec:
+    if isinstance(column.source, Ragged):
+        return column.source.kind
+    return _widened(name, column, _spec_of(name, column.read(0, min(1, len(column)))))
+
+
 def from_arrays(
-    out: Path, *tables: Any, progress: bool | None = None, options: Mapping[str, Any] | None = None, **arrays: Any
+    out: Path,
+    *tables: Any,
+    fields: Mapping[str, FieldSpec] | None = None,
+    progress: bool | None = None,
+    options: Mapping[str, Any] | None = None,
+    **arrays: Any,
 ) -> None:
     """Write arrays as one data set, a block at a time: NumPy arrays and memmaps, h5py data sets, pandas columns,
     Arrow arrays, lists; by name, or a table or dict of them. Axis 0 counts samples.
 
+    :param fields: of some, the type, as for the `Writer`: texts become fields as wide as the longest unless they are
+        said to be of variable length, {"story": "utf8"}; so are rows that differ in length, {"tokens": "int32[]"}
     :param options: of the `Writer`
 
     >>> hr.from_arrays("made.hrd", X=np.zeros((10, 4), "float32"), y=list(range(10)), options={"replace": True})
     >>> hr.open("made.hrd")["X"].shape
     (10, 4)
     """
-    columns = _columns.of_all(tables, arrays)
-    length = len(next(iter(columns.values())))
     append = bool((options or {}).get("append"))
-    specs = _fields_of(out) if append else {}
+    given = {**(_fields_of(out) if append else {}), **(fields or {})}
+
+    def variable(name: str, source: Any) -> bool:
+        return isinstance(source, Ragged) or (name in given and _Field(name, given[name], None).variable)
+
+    columns = _columns.of_all(tables, arrays, variable)
+    unknown = ", ".join(repr(name) for name in fields or {} if name not in columns)
+    if unknown:
+        raise errors.InvalidError(f"fields names {unknown}, of which there is no array; there are {', '.join(columns)}")
+    length = len(next(iter(columns.values())))
+    specs = dict(given)
     for name, column in columns.items():
-        if not append:
-            specs[name] = _widened(name, column, _spec_of(name, column.read(0, min(1, length))))
+        if not append and name not in specs:
+            specs[name] = _spec(name, column)
+    specs = specs if append else {name: specs[name] for name in columns}
+    made = {name: _Field(name, spec, None) for name, spec in specs.items()}
     sample_bytes = sum(
-        int(np.prod(field.shape, dtype=np.int64)) * field.dtype.itemsize
-        for field in (_Field(name, spec, None) for name, spec in specs.items())
+        int(np.prod(field.shape, dtype=np.int64)) * field.dtype.itemsize if not field.variable else _VARIABLE_BYTES
+        for field in made.values()
     )
     step = max(1, _BLOCK_BYTES // max(1, sample_bytes))
     watch = _job.Watch()
@@ -301,7 +326,12 @@ def from_arrays(
         def body() -> None:
             for begin in range(0 if append else writer.num_samples, length, step):
                 end = min(begin + step, length)
-                writer.append({name: column.read(begin, end) for name, column in columns.items()})
+                writer.append(
+                    {
+                        name: column.values(begin, end) if variable(name, column.source) else column.read(begin, end)
+                        for name, column in columns.items()
+                    }
+                )
                 if watch.tell(end * sample_bytes, length * sample_bytes):
                     raise errors.CancelledError("writing was interrupted")
 
