@@ -200,7 +200,7 @@ static hr_status run_threads(struct copy *c, hr_error *err) {
     struct hr__thread threads[MAX_THREADS] = {{0}};
     const uint32_t n = threads_of(c->job);
     for (uint32_t i = 1; i < n; i++) {
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof name, "hr-copy-%u", i);
         /* A thread that the system refuses is done without. */
         if (hr__thread_start(&threads[i], name, help, c, NULL) != HR_OK)

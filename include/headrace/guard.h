@@ -116,7 +116,7 @@ typedef struct hr_guard_info {
     uint64_t num_records_written;
     char limit_name[HR_MEMORY_NAME_BYTES];
     char record_path[HR_MEMORY_NAME_BYTES]; /**< "": none; of one too long the end */
-    char note[256]; /**< why no record is kept; what HR_GUARD_HARD has set; "" */
+    char note[384]; /**< why no record is kept; what HR_GUARD_HARD has set; "" */
 } hr_guard_info;
 
 /**

@@ -1014,7 +1014,7 @@ class hr_guard_info(Structure):
         ("num_records_written", c_uint64),
         ("limit_name", c_char * HR_MEMORY_NAME_BYTES),
         ("record_path", c_char * HR_MEMORY_NAME_BYTES),
-        ("note", c_char * 256),
+        ("note", c_char * 384),
     )
 
 
