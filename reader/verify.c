@@ -6,41 +6,26 @@
  * Threads share one cursor over the chunks; reports and progress go through one lock.
  */
 #include "verify.h"
+#include "verify_run.h"
 
 #include "bytes.h"
 #include "checked.h"
-#include "chunk_fetch.h"
 #include "cpu.h"
 #include "default_budget.h"
-#include "dtype.h"
 #include "error.h"
+#include "frame_codec.h" /* hr__hash */
 #include "job_record.h"
 #include "options.h"
-#include "thread.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_THREADS 256u
 
-struct verify {
-    const hr_verify_options *opts;
-    struct hr__budget budget;
-    hr_dataset *ds;
-    hr__mutex lock;
-    uint64_t num_damaged; /* under lock */
-    uint64_t done_bytes;  /* under lock */
-    hr_status failure;    /* under lock: what ends the run early */
-    hr_error failure_error;
-    hr_error first; /* the first damage, for the summary */
-    _Atomic uint64_t next_chunk;
-    _Atomic uint64_t *pages; /* a bit for each page that something refers to */
-};
-
-static void report(struct verify *v, const char *what, const hr_error *err, uint64_t off,
-                   uint64_t chunk, uint32_t field, uint64_t first_sample, uint64_t num_samples) {
+void hr__verify_report(struct hr__verify_run *v, const char *what, const hr_error *err,
+                       uint64_t off, uint64_t chunk, uint32_t field, uint64_t first_sample,
+                       uint64_t num_samples) {
     hr_damage d = {what, err->message, off, chunk, field, first_sample, num_samples};
     pthread_mutex_lock(&v->lock);
     if (v->num_damaged++ == 0)
@@ -50,16 +35,16 @@ static void report(struct verify *v, const char *what, const hr_error *err, uint
     pthread_mutex_unlock(&v->lock);
 }
 
-static void report_place(struct verify *v, const char *what, const hr_error *err, uint64_t off) {
-    report(v, what, err, off, UINT64_MAX, UINT32_MAX, 0, 0);
+static void report_place(struct hr__verify_run *v, const char *what, const hr_error *err,
+                         uint64_t off) {
+    hr__verify_report(v, what, err, off, UINT64_MAX, UINT32_MAX, 0, 0);
 }
 
-/* Damage, against what ends the run: no memory, no budget, something this version does not read. */
-static bool is_damage(hr_status st) {
+bool hr__verify_is_damage(hr_status st) {
     return st == HR_ERR_CORRUPT || st == HR_ERR_IO;
 }
 
-static void fail(struct verify *v, hr_status st, const hr_error *err) {
+void hr__verify_fail(struct hr__verify_run *v, hr_status st, const hr_error *err) {
     pthread_mutex_lock(&v->lock);
     if (v->failure == HR_OK) {
         v->failure = st;
@@ -68,7 +53,7 @@ static void fail(struct verify *v, hr_status st, const hr_error *err) {
     pthread_mutex_unlock(&v->lock);
 }
 
-static bool advance(struct verify *v, uint64_t n_bytes) {
+bool hr__verify_advance(struct hr__verify_run *v, uint64_t n_bytes) {
     pthread_mutex_lock(&v->lock);
     v->done_bytes += n_bytes;
     if (v->failure == HR_OK && v->opts->on_progress != NULL &&
@@ -82,8 +67,8 @@ static bool advance(struct verify *v, uint64_t n_bytes) {
 
 /* ---- places outside the chunks ---- */
 
-static void check_zero(struct verify *v, const struct hr__file *f, const char *what, uint64_t begin,
-                       uint64_t end) {
+static void check_zero(struct hr__verify_run *v, const struct hr__file *f, const char *what,
+                       uint64_t begin, uint64_t end) {
     uint8_t piece[4096];
     for (uint64_t at = begin; at < end;) {
         hr_error err = {0};
@@ -102,7 +87,7 @@ static void check_zero(struct verify *v, const struct hr__file *f, const char *w
 }
 
 /* A valid slot of an older commit is what an append leaves that was cut short: no damage. */
-static void check_slots(struct verify *v, const struct hr__file *f) {
+static void check_slots(struct hr__verify_run *v, const struct hr__file *f) {
     for (int slot = 0; slot < 2; slot++) {
         uint8_t page[HR__PAGE_BYTES];
         struct hr__superblock sb;
@@ -119,7 +104,8 @@ static void check_slots(struct verify *v, const struct hr__file *f) {
     }
 }
 
-static void pages_mark(struct verify *v, uint64_t off, uint64_t n_bytes, const char *what) {
+void hr__verify_pages_mark(struct hr__verify_run *v, uint64_t off, uint64_t n_bytes,
+                           const char *what) {
     uint64_t first = off / HR__PAGE_BYTES, count = hr__ceil_div(n_bytes, HR__PAGE_BYTES);
     bool twice = false;
     for (uint64_t p = first; p < first + count; p++) {
@@ -135,7 +121,7 @@ static void pages_mark(struct verify *v, uint64_t off, uint64_t n_bytes, const c
     report_place(v, what, &err, off);
 }
 
-static hr_status job_json_check(struct verify *v, const struct hr__file *f,
+static hr_status job_json_check(struct hr__verify_run *v, const struct hr__file *f,
                                 const struct hr__job_record *job, hr_error *err) {
     hr_status st;
     struct hr__schema schema = {0};
@@ -158,7 +144,7 @@ done:
     return st;
 }
 
-static hr_status job_belongs(const struct verify *v, const struct hr__job_record *job,
+static hr_status job_belongs(const struct hr__verify_run *v, const struct hr__job_record *job,
                              hr_error *err) {
     const struct hr__footer *f = &v->ds->footer;
     if (memcmp(job->uuid, f->uuid, sizeof(job->uuid)) != 0 ||
@@ -171,7 +157,7 @@ static hr_status job_belongs(const struct verify *v, const struct hr__job_record
 }
 
 /* The record of the job that made the file, and the zeros around it. */
-static void check_job(struct verify *v, const struct hr__file *f) {
+static void check_job(struct hr__verify_run *v, const struct hr__file *f) {
     uint8_t bytes[HR__JOB_HEADER_BYTES];
     struct hr__job_record job;
     uint64_t committed = v->ds->parts[0].superblock.file_bytes;
@@ -188,8 +174,8 @@ static void check_job(struct verify *v, const struct hr__file *f) {
                           (unsigned long long)committed);
     if (st == HR_OK)
         st = job_json_check(v, f, &job, &err);
-    if (st != HR_OK && !is_damage(st)) {
-        fail(v, st, &err);
+    if (st != HR_OK && !hr__verify_is_damage(st)) {
+        hr__verify_fail(v, st, &err);
         return;
     }
     if (st != HR_OK) {
@@ -202,18 +188,18 @@ static void check_job(struct verify *v, const struct hr__file *f) {
                HR__SLOT1_OFF);
     if (!inside) {
         check_zero(v, f, "padding of the job record", end, hr__round_up(end, HR__PAGE_BYTES));
-        pages_mark(v, job.json_off, job.json_bytes, "job record");
+        hr__verify_pages_mark(v, job.json_off, job.json_bytes, "job record");
     }
 }
 
-static void check_footer(struct verify *v, const struct hr__file *f) {
+static void check_footer(struct hr__verify_run *v, const struct hr__file *f) {
     const struct hr__superblock *sb = &v->ds->parts[0].superblock;
     uint64_t end = sb->footer_off + sb->footer_bytes;
     check_zero(v, f, "padding of the footer", end, hr__round_up(end, HR__PAGE_BYTES));
-    pages_mark(v, sb->footer_off, sb->footer_bytes, "footer");
+    hr__verify_pages_mark(v, sb->footer_off, sb->footer_bytes, "footer");
 }
 
-static void check_index_page(struct verify *v, const struct hr__file *f, uint64_t p,
+static void check_index_page(struct hr__verify_run *v, const struct hr__file *f, uint64_t p,
                              uint8_t *page) {
     const struct hr__index_page_ref *ref = &v->ds->parts[0].index_pages[p];
     size_t n = hr__index_page_bytes(v->ds->footer.num_chunks, p);
@@ -225,7 +211,7 @@ static void check_index_page(struct verify *v, const struct hr__file *f, uint64_
         st = hr__error_at(&err, HR_ERR_CORRUPT, ref->off, "its hash is wrong");
     if (st == HR_OK && !hr__is_zero(page + entries * 8, n - (size_t)entries * 8))
         st = hr__error_at(&err, HR_ERR_CORRUPT, ref->off, "its padding is not zero");
-    pages_mark(v, ref->off, n, "index page");
+    hr__verify_pages_mark(v, ref->off, n, "index page");
     if (st == HR_OK)
         return;
     char what[40];
@@ -233,168 +219,23 @@ static void check_index_page(struct verify *v, const struct hr__file *f, uint64_
     report_place(v, what, &err, ref->off);
 }
 
-static void check_index(struct verify *v, const struct hr__file *f) {
+static void check_index(struct hr__verify_run *v, const struct hr__file *f) {
     hr_error err = {0};
     uint8_t *page = hr__budget_alloc(&v->budget, HR__INDEX_PAGE_BYTES, "an index page", &err);
     if (page == NULL) {
-        fail(v, err.status, &err);
+        hr__verify_fail(v, err.status, &err);
         return;
     }
     for (uint64_t p = 0; p < v->ds->footer.num_index_pages; p++) {
         check_index_page(v, f, p, page);
-        if (!advance(v, hr__index_page_bytes(v->ds->footer.num_chunks, p)))
+        if (!hr__verify_advance(v, hr__index_page_bytes(v->ds->footer.num_chunks, p)))
             break;
     }
     hr__budget_free(&v->budget, page, HR__INDEX_PAGE_BYTES);
 }
 
-/* ---- chunks ---- */
-
-struct place { /* a chunk, for reports */
-    uint64_t chunk, first_sample;
-    uint32_t num_samples;
-};
-
-static void report_chunk(struct verify *v, const struct hr__chunk_fetch *f, const struct place *at,
-                         uint32_t field, uint64_t first, uint64_t count, const hr_error *err) {
-    char what[320];
-    if (field == UINT32_MAX)
-        snprintf(what, sizeof(what), "chunk %llu", (unsigned long long)at->chunk);
-    else
-        snprintf(what, sizeof(what), "chunk %llu, field %s", (unsigned long long)at->chunk,
-                 v->ds->footer.schema.fields[field].name);
-    report(v, what, err, f->chunk_off, at->chunk, field, at->first_sample + first, count);
-}
-
-/* What one thread works in. */
-struct workplace {
-    uint8_t *frame; /* HR__MAX_FRAME_BYTES */
-    uint64_t *ends; /* one for each of S samples; NULL without fields of variable length */
-    uint32_t num_ends;
-};
-
-static hr_status workplace_make(struct verify *v, struct workplace *w, hr_error *err) {
-    const struct hr__schema *s = &v->ds->footer.schema;
-    *w = (struct workplace){.num_ends = s->num_variable > 0 ? s->samples_per_chunk : 0};
-    w->frame = hr__budget_alloc_raw(&v->budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
-    if (w->frame != NULL && w->num_ends > 0)
-        w->ends = hr__budget_alloc_raw(&v->budget, w->num_ends * sizeof(*w->ends),
-                                       "the ends of values", err);
-    return w->frame != NULL && (w->ends != NULL || w->num_ends == 0) ? HR_OK : err->status;
-}
-
-static void workplace_free(struct verify *v, struct workplace *w) {
-    hr__budget_free(&v->budget, w->ends, w->num_ends * sizeof(*w->ends));
-    hr__budget_free(&v->budget, w->frame, HR__MAX_FRAME_BYTES);
-}
-
-/* False: the ends are damaged, so nothing is known of the values. */
-static bool check_ends(struct verify *v, struct hr__chunk_fetch *f, const struct place *at,
-                       uint32_t field, uint64_t *ends) {
-    hr_error err = {0};
-    const hr_status st = hr__chunk_fetch_ends(f, field, ends, &err);
-    if (st != HR_OK && is_damage(st))
-        report_chunk(v, f, at, field, 0, at->num_samples, &err);
-    else if (st != HR_OK)
-        fail(v, st, &err);
-    return st == HR_OK;
-}
-
-/* The sample whose value has the byte at `byte` of the block. */
-static uint64_t sample_at(const struct verify *v, uint32_t field, const uint64_t *ends,
-                          uint64_t byte) {
-    const struct hr__schema_field *f = &v->ds->footer.schema.fields[field];
-    uint64_t i = 0;
-    if (!hr__dtype_is_variable(f->dtype))
-        return byte / f->sample_bytes;
-    while (ends[i] <= byte)
-        i++;
-    return i;
-}
-
-static void check_field(struct verify *v, struct hr__chunk_fetch *f, const struct place *at,
-                        uint32_t field, const struct workplace *w) {
-    uint32_t first_frame, num_frames;
-    uint64_t off, done = 0;
-    if (hr__dtype_is_variable(v->ds->footer.schema.fields[field].dtype) &&
-        !check_ends(v, f, at, field, w->ends))
-        return;
-    hr__chunk_view_block(&f->view, &v->ds->footer.schema, field, &first_frame, &num_frames, &off);
-    for (uint32_t i = 0; i < num_frames; i++) {
-        struct hr__frame frame;
-        hr_error err = {0};
-        hr__chunk_view_frame(&f->view, first_frame + i, off, &frame);
-        hr_status st = hr__chunk_fetch_frame(f, field, &frame, w->frame, &err);
-        if (st != HR_OK && is_damage(st)) {
-            const uint64_t first = sample_at(v, field, w->ends, done);
-            const uint64_t last = sample_at(v, field, w->ends, done + frame.decoded_bytes - 1);
-            report_chunk(v, f, at, field, first, last - first + 1, &err);
-        } else if (st != HR_OK) {
-            fail(v, st, &err);
-        }
-        off += frame.stored_bytes;
-        done += frame.decoded_bytes;
-    }
-}
-
-static hr_status check_padding(const struct verify *v, const struct hr__chunk_fetch *f,
-                               hr_error *err) {
-    uint8_t page[HR__PAGE_BYTES];
-    uint64_t end = f->view.header.chunk_bytes;
-    size_t n = (size_t)(hr__round_up(end, HR__PAGE_BYTES) - end);
-    hr_status st = hr__file_read_exact(&v->ds->files[0], page, n, f->chunk_off + end, err);
-    if (st == HR_OK && !hr__is_zero(page, n))
-        st = hr__error_at(err, HR_ERR_CORRUPT, f->chunk_off + end, "its padding is not zero");
-    return st;
-}
-
-/* False: stop. */
-static bool check_chunk(struct verify *v, struct hr__chunk_fetch *f, uint64_t chunk,
-                        const struct workplace *w) {
-    const struct hr__footer *footer = &v->ds->footer;
-    struct place at = {.chunk = chunk};
-    hr_error err = {0};
-    hr__segment_chunk(footer->segments, footer->num_segments, footer->schema.samples_per_chunk,
-                      chunk, &at.first_sample, &at.num_samples);
-    hr_status st = hr__chunk_fetch_open(f, chunk, &err);
-    if (st != HR_OK && is_damage(st)) {
-        report_chunk(v, f, &at, UINT32_MAX, 0, at.num_samples, &err);
-        return advance(v, 0);
-    }
-    if (st != HR_OK) {
-        fail(v, st, &err);
-        return false;
-    }
-    pages_mark(v, f->chunk_off, f->view.header.chunk_bytes, "chunk");
-    for (uint32_t i = 0; i < footer->schema.num_fields; i++)
-        check_field(v, f, &at, i, w);
-    if (check_padding(v, f, &err) != HR_OK)
-        report_chunk(v, f, &at, UINT32_MAX, 0, 0, &err);
-    return advance(v, hr__round_up(f->view.header.chunk_bytes, HR__PAGE_BYTES));
-}
-
-static void *check_chunks(void *arg) {
-    struct verify *v = arg;
-    struct hr__chunk_fetch f = {0};
-    hr_error err = {0};
-    hr_status st = hr__chunk_fetch_init(&f, v->ds, &v->budget, &err);
-    struct workplace w = {0};
-    if (st == HR_OK)
-        st = workplace_make(v, &w, &err);
-    if (st != HR_OK)
-        fail(v, st, &err);
-    while (st == HR_OK) {
-        uint64_t chunk = atomic_fetch_add(&v->next_chunk, 1);
-        if (chunk >= v->ds->footer.num_chunks || !check_chunk(v, &f, chunk, &w))
-            break;
-    }
-    workplace_free(v, &w);
-    hr__chunk_fetch_free(&f);
-    return NULL;
-}
-
 /* As many threads as asked for and as the budget has room for. */
-static hr_status run_threads(struct verify *v, hr_error *err) {
+static hr_status run_threads(struct hr__verify_run *v, hr_error *err) {
     uint64_t each = (uint64_t)4 * HR__MAX_FRAME_BYTES + ((uint64_t)1 << 18);
     if (v->ds->footer.schema.num_variable > 0)
         each += v->ds->footer.schema.samples_per_chunk * sizeof(uint64_t);
@@ -407,8 +248,8 @@ static hr_status run_threads(struct verify *v, hr_error *err) {
         return hr__error_no_memory(err, n * sizeof(*threads), "threads");
     hr_status st = HR_OK;
     for (uint32_t i = 1; i < n && st == HR_OK; i++)
-        st = hr__thread_start(&threads[i], "hr-verify", check_chunks, v, NULL);
-    check_chunks(v); /* threads that the system refused are done without */
+        st = hr__thread_start(&threads[i], "hr-verify", hr__verify_chunks, v, NULL);
+    hr__verify_chunks(v); /* threads that the system refused are done without */
     for (uint32_t i = 1; i < n; i++)
         hr__thread_join(&threads[i]);
     free(threads);
@@ -417,7 +258,7 @@ static hr_status run_threads(struct verify *v, hr_error *err) {
 
 /* What no footer refers to any more must be as many bytes as the footer says. Pages marked twice or
  * chunks that could not be read were reported already, and would only be counted wrongly. */
-static void check_dead_bytes(struct verify *v, size_t map_bytes) {
+static void check_dead_bytes(struct hr__verify_run *v, size_t map_bytes) {
     const struct hr__superblock *sb = &v->ds->parts[0].superblock;
     uint64_t live_pages = 0;
     if (v->num_damaged > 0 || v->failure != HR_OK)
@@ -434,7 +275,7 @@ static void check_dead_bytes(struct verify *v, size_t map_bytes) {
     report_place(v, "footer", &err, sb->footer_off);
 }
 
-static hr_status summary(const struct verify *v, const char *path, hr_error *err) {
+static hr_status summary(const struct hr__verify_run *v, const char *path, hr_error *err) {
     if (v->failure != HR_OK) {
         if (err != NULL)
             *err = v->failure_error;
@@ -460,7 +301,7 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
                         const hr_verify_options *opts, hr_error *err) {
     hr_status st;
     hr_verify_options o = HR_VERIFY_OPTIONS_INIT;
-    struct verify v = {.opts = &o};
+    struct hr__verify_run v = {.opts = &o};
     hr_open_options open_options = HR_OPEN_OPTIONS_INIT;
     size_t map_bytes = 0;
     bool locked = false;
@@ -497,8 +338,8 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
                HR__SLOT1_OFF + HR__PAGE_BYTES, HR__DATA_OFF);
     check_footer(&v, &v.ds->files[0]);
     check_index(&v, &v.ds->files[0]);
-    if (advance(&v, HR__DATA_OFF +
-                        hr__round_up(v.ds->parts[0].superblock.footer_bytes, HR__PAGE_BYTES)))
+    if (hr__verify_advance(&v, HR__DATA_OFF + hr__round_up(v.ds->parts[0].superblock.footer_bytes,
+                                                           HR__PAGE_BYTES)))
         HR_TRY(run_threads(&v, e));
     check_dead_bytes(&v, map_bytes);
     st = summary(&v, path, e);
