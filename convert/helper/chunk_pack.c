@@ -4,6 +4,7 @@
  */
 #include "chunk_pack.h"
 #include "checked.h"
+#include "error.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

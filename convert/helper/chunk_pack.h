@@ -5,7 +5,6 @@
 #define HEADRACE_CHUNK_PACK_H
 
 #include "hdf5_chunks.h"
-#include "helper.h"
 
 struct pack {
     const struct hr__chunks *chunks;
