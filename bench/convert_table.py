@@ -1,5 +1,7 @@
 """The section of docs/benchmarks.md on other writers, of the results that script/bench-convert makes."""
 
+import re
+
 import gpu_table
 import table
 from table import grid, mib, span
@@ -11,6 +13,10 @@ def seconds(x):
     return f"{x:.2f} s"
 
 
+def without_paths(error):
+    return re.sub(r"\S*/\S*", "...", error.partition("(")[0])[:120].strip()
+
+
 def killed_text(row, samples):
     found = row["killed"]
     if not found["in_time"]:
@@ -18,7 +24,7 @@ def killed_text(row, samples):
     if not found["there"]:
         text = "nothing under the name that was asked for"
     elif "error" in found:
-        text = f"something that does not open: {found['error'].split('(')[0][:120].strip()}"
+        text = f"something that does not open: {without_paths(found['error'])}"
     elif found["wrong"] > 0:
         text = f"**{found['samples']:,} samples that open, {found['wrong']:,} of them wrong**"
     else:
@@ -56,8 +62,8 @@ def render(results):
         f"process of its own, in turns: medians of {results['rounds']} rounds, with the lowest and highest. Time is "
         "until all is synchronised to the disk, without the start of the program and the imports of Python's modules. "
         "Peak memory is the proportional set size of all its processes, the interpreter included where there is one. "
-        "Killed: by `kill -9` after half of the time that it takes, the features being written; what is then under the "
-        "name is read with the writer's own reader and compared with the source. "
+        "Killed: by `kill -9` after half of the time that it takes, or sooner, the features being written; what is "
+        "then under the name is read with the writer's own reader and compared with the source. "
         + ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
         + ".\n\n"
         + grid(header, rows)
