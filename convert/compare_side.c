@@ -177,6 +177,8 @@ hr_status hr__column_reader_open(const struct hr__column *column, struct hr__bud
     *out = (struct hr__column_reader){.column = column, .num_threads = num_threads};
     if (column->source == NULL)
         return HR_OK;
+    if (column->source->ops->set_room != NULL)
+        column->source->ops->set_room(column->source, budget->limit_bytes / 8);
     return column->source->ops->open_reader(column->source, budget, &out->reader, err);
 }
 

@@ -140,12 +140,35 @@ static uint64_t piece_end(const struct hr__source *source, uint64_t sample) {
                : src->starts[i] + part->ops->piece_end(part, sample - src->starts[i]);
 }
 
+/* A reader has one part open at a time. */
+static void set_room(struct hr__source *source, uint64_t n_bytes) {
+    const struct concat_source *src = (const struct concat_source *)source;
+    for (uint32_t i = 0; i < src->num_parts; i++) {
+        struct hr__source *part = src->parts[i];
+        if (part->ops->set_room != NULL)
+            part->ops->set_room(part, n_bytes);
+        if (i == 0 || part->info.reader_bytes > source->info.reader_bytes)
+            source->info.reader_bytes = part->info.reader_bytes;
+        if (i == 0 || part->info.reader_wanted_bytes > source->info.reader_wanted_bytes)
+            source->info.reader_wanted_bytes = part->info.reader_wanted_bytes;
+    }
+}
+
+static void stop(struct hr__source *source) {
+    const struct concat_source *src = (const struct concat_source *)source;
+    for (uint32_t i = 0; i < src->num_parts; i++)
+        if (src->parts[i]->ops->stop != NULL)
+            src->parts[i]->ops->stop(src->parts[i]);
+}
+
 static const struct hr__source_ops concat_ops = {
     .name = "several files",
     .open_reader = open_reader,
     .read = read_samples,
     .announce = announce,
     .close_reader = close_reader,
+    .set_room = set_room,
+    .stop = stop,
     .close = close_source,
 };
 
@@ -157,6 +180,8 @@ static const struct hr__source_ops concat_pieces_ops = {
     .close_reader = close_reader,
     .close = close_source,
     .piece_end = piece_end,
+    .set_room = set_room,
+    .stop = stop,
 };
 
 /* "float32 (28, 28)", cut off where it is long. */
@@ -204,6 +229,7 @@ static hr_status add_parts(struct concat_source *src, struct hr__source *const *
         if (part->max_readers > info->max_readers)
             info->max_readers = part->max_readers;
         info->any_pieces &= part->any_pieces;
+        info->is_stream |= part->is_stream;
         if (info->pool == NULL)
             info->pool = part->pool;
         info->pool_bytes = hr__max_u64(info->pool_bytes, part->pool_bytes);

@@ -113,12 +113,14 @@ static hr_status divide_memory(struct hr__convert_job *job, const hr_field *fiel
     struct hr__read_plan least;
     hr__read_plan_make(&job->inputs, 0, 1, &least);
     for (uint64_t share = budget_bytes / 4; share / 2 > least.buffer_bytes; share /= 2) {
+        hr__inputs_set_room(&job->inputs, share / 2);
         hr__read_plan_make(&job->inputs, share / 2, readers, &job->plan);
         hr_status st = try_plan(job, fields, hr__max_u64(share, reading_bytes(job)), err);
         if (st != HR_ERR_BUDGET)
             return st;
     }
     job->plan = least;
+    hr__inputs_set_room(&job->inputs, 0);
     hr_status st = try_plan(job, fields, reading_bytes(job), err);
     if (st == HR_ERR_BUDGET)
         hr__error_prefix(err,
@@ -138,10 +140,13 @@ static hr_status leave_memory(struct hr__convert_job *job, const hr_field *field
 static void plan_shuffle(struct hr__convert_job *job) {
     const uint64_t memory = job->opts.budget_bytes - hr__writer_keep_to_need(job->writer);
     hr__budget_init(&job->budget, memory);
+    hr__inputs_set_room(&job->inputs, memory / 8);
     hr__read_plan_make(&job->inputs, memory / 4,
                        hr__read_plan_readers(&job->inputs, job->opts.num_helpers), &job->plan);
-    if (reading_bytes(job) > memory / 2)
+    if (reading_bytes(job) > memory / 2) {
+        hr__inputs_set_room(&job->inputs, 0);
         hr__read_plan_make(&job->inputs, 0, 1, &job->plan);
+    }
 }
 
 /* Half of the budget is for reading and shuffling; where the writer then lacks memory, half of
@@ -149,6 +154,7 @@ static void plan_shuffle(struct hr__convert_job *job) {
 static hr_status divide_memory_to_shuffle(struct hr__convert_job *job, const hr_field *fields,
                                           hr_error *err) {
     const uint64_t budget_bytes = job->opts.budget_bytes;
+    hr__inputs_set_room(&job->inputs, 0);
     hr__read_plan_make(&job->inputs, 0, 1, &job->plan);
     const uint64_t least =
         hr__shuffle_plan_least(&job->layout, job->num_samples, reading_bytes(job));

@@ -118,6 +118,17 @@ static void describe(struct hr__flat_source *src, const struct hr__input_file *f
     info->file = (hr_source_fingerprint){src->path, file->size_bytes, file->mtime_ns};
 }
 
+struct hr__npy_header hr__npy_header_of_elements(const struct hr__npy_header *array) {
+    struct hr__npy_header elements = {
+        .element = {.dtype = HR_FIXED_BYTES, .width_bytes = array->element.width_bytes},
+        .num_samples = array->num_samples * array->elements_per_sample,
+        .elements_per_sample = 1,
+        .sample_bytes = array->element.width_bytes,
+        .data_off = array->data_off,
+        .data_bytes = array->data_bytes};
+    return elements;
+}
+
 hr_status hr__flat_source_new(const char *path, const struct hr__input_file *file,
                               const struct hr__npy_header *array, const char *numpy_dtype,
                               struct hr__flat_source **out, hr_error *err) {

@@ -19,6 +19,8 @@ struct hr__flat_source {
     char numpy_dtype[HR__NUMPY_DTYPE_BYTES];
     char note[96];
 };
+/* The same bytes as samples of one element each, which are handed out as they are. */
+struct hr__npy_header hr__npy_header_of_elements(const struct hr__npy_header *array);
 
 /* What the samples are: element, shape, num_samples, sizes, data_off of a .npy header, whether or
  * not there is one. A file that is too short for them is HR_ERR_CORRUPT; a longer one gets a note.

@@ -153,7 +153,8 @@ static hr_status say_open(struct hr__hdf5_reader *r, int fd, hr_error *err) {
     const struct hr__hdf5_target *t = r->target;
     struct hr__helper_message m = {.type = HR__HELPER_OPEN,
                                    .flags =
-                                       t->opts.follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0,
+                                       (t->opts.follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0) |
+                                       (t->elements ? HR__HELPER_ELEMENTS : 0),
                                    .slot_bytes = r->slot_bytes,
                                    .cache_bytes = r->cache_bytes,
                                    .path = t->path,
@@ -239,6 +240,8 @@ static hr_status skip_to(struct hr__hdf5_reader *r, uint32_t slot, uint64_t firs
     if (first < r->stream_next)
         r->stream_next = 0;
     while (r->stream_next < first) {
+        if (r->target->stopped != NULL && atomic_load(r->target->stopped))
+            return hr__error_set(err, HR_ERR_CANCELLED, "%s: reading was stopped", r->subject);
         HR_TRY(ask(r, slot, r->stream_next, r->window_samples, err));
         HR_TRY(wait_for_slot(r, slot, err));
         if (r->slots[slot].state == SLOT_FAILED)
@@ -304,21 +307,22 @@ static uint64_t first_bad_text(const uint8_t *p, uint64_t n, uint32_t width) {
 static hr_status check_values(const struct hr__hdf5_reader *r, uint64_t first, uint64_t n,
                               const uint8_t *rows, hr_error *err) {
     const struct hr__helper_field *f = &r->target->field;
+    const char *noun = r->target->noun != NULL ? r->target->noun : "sample";
     uint64_t bytes = n * f->sample_bytes;
-    if (f->dtype == HR_BOOL) {
+    if (f->dtype == HR_BOOL && !r->target->elements) {
         uint64_t bad = first_bad_bool(rows, bytes);
         if (bad != NO_SAMPLE)
             return hr__error_set(err, HR_ERR_DATA,
-                                 "%s: sample %" PRIu64 " holds %u where a bool is 0 or 1; write "
-                                 "the data set anew, or as uint8",
-                                 r->subject, first + bad / f->sample_bytes, rows[bad]);
+                                 "%s: %s %" PRIu64 " holds %u where a bool is 0 or 1; write the "
+                                 "data set anew, or as uint8",
+                                 r->subject, noun, first + bad / f->sample_bytes, rows[bad]);
     } else if (f->dtype == HR_FIXED_UTF8) {
         uint64_t bad = first_bad_text(rows, bytes / f->width_bytes, f->width_bytes);
         if (bad != NO_SAMPLE)
             return hr__error_set(err, HR_ERR_DATA,
-                                 "%s: sample %" PRIu64 " holds text that is not UTF-8; write the "
+                                 "%s: %s %" PRIu64 " holds text that is not UTF-8; write the "
                                  "data set anew with ASCII strings to keep its bytes",
-                                 r->subject, first + bad * f->width_bytes / f->sample_bytes);
+                                 r->subject, noun, first + bad * f->width_bytes / f->sample_bytes);
     }
     return HR_OK;
 }

@@ -8,11 +8,16 @@
 #include "helper_protocol.h"
 #include "source.h"
 
+#include <stdatomic.h>
+
 struct hr__hdf5_target {
     const char *path;
     struct hr__helper_field field; /* as listed */
     struct hr__hdf5_options opts;
-    const char *program; /* NULL: the helper that belongs to this library */
+    bool elements;              /* of a .npz: in the order of the file; `field` says so */
+    const char *noun;           /* of what is read, for messages; NULL: "sample" */
+    const char *program;        /* NULL: the helper that belongs to this library */
+    const atomic_bool *stopped; /* NULL, or true when long reads are to end */
 };
 
 struct hr__hdf5_reader;

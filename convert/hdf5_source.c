@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "source.h"
 
+#include "axis_source.h"
 #include "checked.h"
 #include "error.h"
 #include "hdf5_reader.h"
@@ -25,6 +26,7 @@ struct hdf5_source {
     struct hr__hdf5_target target;
     char *path, *member, *name, *attributes, *file_attributes, *note;
     char numpy_dtype[HR__NUMPY_DTYPE_BYTES];
+    atomic_bool stopped;
 };
 
 static void source_close(struct hr__source *src) {
@@ -57,10 +59,15 @@ static void close_reader(struct hr__source_reader *r) {
     hr__hdf5_reader_close((struct hr__hdf5_reader *)r);
 }
 
+static void stop(struct hr__source *src) {
+    atomic_store(&((struct hdf5_source *)src)->stopped, true);
+}
+
 static const struct hr__source_ops hdf5_ops = {.name = "hdf5",
                                                .open_reader = open_reader,
                                                .read = read_rows,
                                                .close_reader = close_reader,
+                                               .stop = stop,
                                                .close = source_close};
 
 static void fill_info(struct hdf5_source *s, const struct stat *file) {
@@ -108,6 +115,7 @@ static hr_status make_source(const char *path, const struct hr__helper_field *fi
     }
     s->target.path = s->path;
     s->target.field = *field;
+    s->target.stopped = &s->stopped;
     s->target.field.member = s->member;
     s->target.field.name = s->name;
     s->target.opts = *opts;
@@ -227,6 +235,38 @@ static hr_status end_list(struct list *l, hr_error *err) {
     return st == HR_OK ? settle_growing(l, err) : st;
 }
 
+/* What it hands out is put together: of an archive element after element, of HDF5 entry after entry
+ * of the first axis. */
+static void read_in_order_of_file(struct hdf5_source *s) {
+    struct hr__source_info *info = &s->base.info;
+    s->target.noun = s->target.opts.zip ? "element" : "entry";
+    if (!s->target.opts.zip)
+        return;
+    s->target.elements = true;
+    s->target.field = hr__helper_field_of_elements(&s->target.field);
+    info->rank = 0;
+    info->num_samples = s->target.field.num_samples;
+    info->sample_bytes = s->target.field.sample_bytes;
+}
+
+/* Where samples do not lie one after the other: a source around it. */
+static hr_status put_along(struct hr__source **source, const struct hr__axis_options *axis,
+                           hr_error *err) {
+    struct hdf5_source *s = (struct hdf5_source *)*source;
+    const struct hr__helper_field *f = &s->target.field;
+    uint32_t width = f->width_bytes != 0 ? f->width_bytes : (uint32_t)hr_dtype_bytes(f->dtype);
+    struct hr__axis_input_array input = {.array = {.rank = f->rank + 1,
+                                                   .fortran = (f->flags & HR__HELPER_FORTRAN) != 0,
+                                                   .width_bytes = width},
+                                         .element = {.dtype = f->dtype, .width_bytes = width}};
+    input.array.shape[0] = f->num_samples;
+    memcpy(input.array.shape + 1, f->shape, sizeof f->shape);
+    if (hr__axis_layout_is_plain(&input.array, axis->axis))
+        return HR_OK;
+    read_in_order_of_file(s);
+    return hr__axis_source_make(*source, &input, axis, source, err);
+}
+
 static hr_status take_list(struct list *l, struct hr__helper *h, const char *path,
                            const struct hr__hdf5_options *opts, const struct stat *file,
                            hr_error *err) {
@@ -294,6 +334,8 @@ hr_status hr__hdf5_sources_open(const char *path, const char *member,
     HR_TRY(check_file(path, &file, err));
     HR_TRY(hr__helper_start(NULL, path, &limits, &h, err));
     HR_TRY(list_file(&l, h, path, member, opts, &file, err));
+    for (uint32_t i = 0; i < l.n; i++)
+        HR_TRY(put_along(&l.sources[i], &opts->axis, err));
     *out = l.sources;
     *num_out = l.n;
     memset(&l, 0, sizeof l);

@@ -17,7 +17,9 @@
 #include <string.h>
 
 #define HEAD_BYTES 16u
-#define MAGIC      0x48535248u /* "HRSH" */
+#define KNOWN_FIELD_FLAGS                                                                          \
+    (HR__HELPER_CHUNKED | HR__HELPER_STREAM | HR__HELPER_GROWING | HR__HELPER_FORTRAN)
+#define MAGIC 0x48535248u /* "HRSH" */
 
 /* One cursor serves both directions, so that the two can never differ in layout. */
 struct cursor {
@@ -92,8 +94,7 @@ static bool width_valid(const struct hr__helper_field *f) {
 bool hr__helper_field_valid(const struct hr__helper_field *f) {
     if (!hr__dtype_valid(f->dtype) || hr__dtype_is_variable(f->dtype) || !width_valid(f))
         return false;
-    if (f->rank > HR_MAX_RANK || f->granule_samples == 0 ||
-        (f->flags & ~(HR__HELPER_CHUNKED | HR__HELPER_STREAM | HR__HELPER_GROWING)) != 0)
+    if (f->rank > HR_MAX_RANK || f->granule_samples == 0 || (f->flags & ~KNOWN_FIELD_FLAGS) != 0)
         return false;
     uint64_t bytes = hr__dtype_is_fixed_width(f->dtype) ? f->width_bytes : hr_dtype_bytes(f->dtype);
     bool empty = bytes == 0;
@@ -108,6 +109,17 @@ bool hr__helper_field_valid(const struct hr__helper_field *f) {
     uint64_t total;
     return bytes == f->sample_bytes && bytes <= UINT64_C(1) << 34 &&
            hr__mul_u64(bytes, f->num_samples, &total) && total <= INT64_MAX;
+}
+
+struct hr__helper_field hr__helper_field_of_elements(const struct hr__helper_field *f) {
+    struct hr__helper_field elements = *f;
+    elements.rank = 0;
+    memset(elements.shape, 0, sizeof elements.shape);
+    elements.flags &= ~HR__HELPER_FORTRAN;
+    elements.sample_bytes = f->width_bytes != 0 ? f->width_bytes : hr_dtype_bytes(f->dtype);
+    for (uint32_t i = 0; i < f->rank; i++)
+        elements.num_samples *= f->shape[i];
+    return elements;
 }
 
 static void do_field(struct cursor *c, struct hr__helper_field *f) {
@@ -185,7 +197,7 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
         do_text(c, &m->member);
         break;
     case HR__HELPER_OPEN:
-        do_flags(c, &m->flags, HR__HELPER_FOLLOW_EXTERNAL);
+        do_flags(c, &m->flags, HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_ELEMENTS);
         do_u64(c, &m->slot_bytes);
         do_u64(c, &m->cache_bytes);
         do_text(c, &m->path);

@@ -53,9 +53,11 @@ enum hr__helper_type {
 };
 
 #define HR__HELPER_FOLLOW_EXTERNAL 1u /* flag of LIST and OPEN */
+#define HR__HELPER_ELEMENTS        2u /* flag of OPEN: as hr__helper_field_of_elements() says */
 #define HR__HELPER_CHUNKED         1u /* flag of a field: several readers are useful */
 #define HR__HELPER_STREAM          2u /* flag of a field: going back reads it from the beginning */
 #define HR__HELPER_GROWING         4u /* flag of a field: another process adds samples to it */
+#define HR__HELPER_FORTRAN         8u /* flag of a field: the first axis is the fastest in the file */
 #define HR__HELPER_ZIP             1u /* flag of CREATE: an archive, not HDF5 */
 #define HR__HELPER_SCALAR          1u /* flag of ATTRIBUTE: one value, no list of one */
 #define HR__HELPER_MAX_LEVEL       9u
@@ -101,6 +103,10 @@ size_t hr__helper_encode(const struct hr__helper_message *m, uint8_t *buf, size_
 /* Texts in *out point into buf. HR_ERR_HELPER: the message says what is wrong with the packet. */
 hr_status hr__helper_decode(const uint8_t *buf, size_t n_bytes, struct hr__helper_message *out,
                             hr_error *err);
+
+/* The same bytes, in the order of the file, as samples of one element each. They are canonical, but
+ * that bools are not looked at. */
+struct hr__helper_field hr__helper_field_of_elements(const struct hr__helper_field *f);
 
 /* The figures of a field agree with each other and lie in the format's limits. */
 bool hr__helper_field_valid(const struct hr__helper_field *f);

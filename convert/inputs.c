@@ -223,6 +223,17 @@ done:
     return st;
 }
 
+void hr__inputs_set_room(const struct hr__inputs *in, uint64_t n_bytes) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < in->num_fields; i++)
+        n += in->fields[i].source->ops->set_room != NULL;
+    for (uint32_t i = 0; i < in->num_fields; i++) {
+        struct hr__source *src = in->fields[i].source;
+        if (src->ops->set_room != NULL)
+            src->ops->set_room(src, n_bytes / n);
+    }
+}
+
 void hr__inputs_close(struct hr__inputs *in) {
     for (uint32_t i = 0; i < in->num_fields; i++) {
         free(in->fields[i].name);

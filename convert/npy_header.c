@@ -243,10 +243,6 @@ static hr_status check_array(const struct dictionary *d, hr_error *err) {
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
                              "the array has no dimensions, so there is no axis of samples; save it "
                              "with one (array.reshape(1))");
-    if (d->fortran && order_matters(d))
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "the array is in Fortran order, where a sample's values are spread "
-                             "over the whole file; save it with numpy.ascontiguousarray(array)");
     return HR_OK;
 }
 
@@ -290,6 +286,7 @@ hr_status hr__npy_header_parse(const uint8_t *bytes, size_t n_bytes, struct hr__
     HR_TRY(hr__numpy_dtype_parse(d.descr, &out->element, err));
     HR_TRY(measure(&d, out, err));
     out->data_off = c.end;
+    out->fortran = d.fortran && order_matters(&d);
     memcpy(out->descr, d.descr, sizeof out->descr);
 done:
     return st;

@@ -21,6 +21,7 @@ struct hr__npy_header {
     uint64_t sample_bytes;                 /* in the file and in canonical form */
     uint64_t data_off;                     /* of the first sample in the file */
     uint64_t data_bytes;                   /* of all samples; fits int64_t */
+    bool fortran;                          /* the first axis is the fastest, and that matters */
     char descr[HR__NUMPY_DTYPE_BYTES * 2]; /* as the file says it */
 };
 

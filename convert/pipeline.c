@@ -297,6 +297,11 @@ static void stop_threads(struct hr__pipeline *p) {
         pthread_cond_broadcast(&p->free_cond);
         pthread_mutex_unlock(&p->mutex);
     }
+    for (uint32_t i = 0; i < p->in->num_fields; i++) {
+        struct hr__source *src = p->in->fields[i].source;
+        if (src->ops->stop != NULL)
+            src->ops->stop(src);
+    }
     for (uint32_t i = 0; i < p->num_readers; i++)
         hr__thread_join(&p->readers[i].thread);
 }

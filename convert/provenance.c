@@ -66,6 +66,8 @@ hr_status hr__provenance_make(const hr_convert_options *opts, const struct hr__i
     bool complete = object != NULL;
     if (complete && (opts->flags & HR_CONVERT_SHUFFLE) != 0)
         complete = json_object_set_new(object, "shuffle", hr__shuffle_provenance(opts)) == 0;
+    if (complete && opts->sample_axis != 0)
+        complete = json_object_set_new(object, "sample_axis", json_integer(opts->sample_axis)) == 0;
     if (complete && (opts->first_sample != 0 || opts->end_sample != 0))
         complete = add_range(object, opts);
     if (complete && in->num_origins > 0)

@@ -71,12 +71,28 @@ static uint64_t piece_end(const struct hr__source *source, uint64_t sample) {
     return src->whole->ops->piece_end(src->whole, src->first + sample) - src->first;
 }
 
+static void set_room(struct hr__source *source, uint64_t n_bytes) {
+    struct hr__source *whole = ((struct range_source *)source)->whole;
+    if (whole->ops->set_room != NULL)
+        whole->ops->set_room(whole, n_bytes);
+    source->info.reader_bytes = whole->info.reader_bytes;
+    source->info.reader_wanted_bytes = whole->info.reader_wanted_bytes;
+}
+
+static void stop(struct hr__source *source) {
+    struct hr__source *whole = ((struct range_source *)source)->whole;
+    if (whole->ops->stop != NULL)
+        whole->ops->stop(whole);
+}
+
 static const struct hr__source_ops range_ops = {
     .name = "range",
     .open_reader = open_reader,
     .read = read_samples,
     .announce = announce,
     .close_reader = close_reader,
+    .set_room = set_room,
+    .stop = stop,
     .close = close_source,
 };
 
@@ -86,6 +102,8 @@ static const struct hr__source_ops range_pieces_ops = {
     .read = read_samples,
     .announce = announce,
     .close_reader = close_reader,
+    .set_room = set_room,
+    .stop = stop,
     .close = close_source,
     .piece_end = piece_end,
 };

@@ -153,11 +153,13 @@ done:
     return st;
 }
 
+static const struct hr__spill_use spill_use = {.suffix = ".shuffle", .purpose = "shuffling"};
+
 static hr_status run_by_file(struct shuffle *s, const void **columns, hr_error *err) {
     const struct hr__shuffle_job *job = s->job;
     hr_status st;
-    HR_TRY(hr__spill_file_open(job->folder, job->output, job->check_space ? s->plan.file_bytes : 0,
-                               &s->file, err));
+    HR_TRY(hr__spill_file_open(job->folder, job->output, &spill_use,
+                               job->check_space ? s->plan.file_bytes : 0, &s->file, err));
     HR_TRY(hr__buckets_open(&s->buckets, job->layout, &s->plan, &s->file, job->budget, err));
     HR_TRY(read_all(s, err));
     HR_TRY(wait_for_file(s, err));

@@ -69,6 +69,13 @@ struct hr__source_ops {
      * that holds several sources. Who reads several up to there, and only then on, has it read
      * once. */
     uint64_t (*piece_end)(const struct hr__source *src, uint64_t sample);
+    /* How much a reader may take for itself, before one is opened: sets info.reader_bytes and
+     * info.reader_wanted_bytes, which are more where it cannot do with that. NULL: they are as they
+     * are. */
+    void (*set_room)(struct hr__source *src, uint64_t n_bytes);
+    /* From any thread: reads that would take long end soon with HR_ERR_CANCELLED, for good. NULL:
+     * none takes long. */
+    void (*stop)(struct hr__source *src);
 };
 
 struct hr__source { /* the first member of each kind's own struct */
@@ -76,8 +83,19 @@ struct hr__source { /* the first member of each kind's own struct */
     struct hr__source_info info;
 };
 
-/* npy.c: .npy 1.0, 2.0, 3.0 in C order. */
-hr_status hr__npy_source_open(const char *path, struct hr__source **out, hr_error *err);
+/* What a conversion says of arrays whose samples are not one after the other. */
+struct hr__axis_options {
+    int32_t axis; /* of the samples; negative: from the last */
+    const char
+        *output; /* beside which a temporary file may be made, or NULL; outlives the source */
+    bool check_space;
+};
+
+/* npy.c: .npy 1.0, 2.0, 3.0, of any order and along any axis. */
+hr_status hr__npy_source_open(const char *path, const struct hr__axis_options *axis,
+                              struct hr__source **out, hr_error *err);
+/* The same of arrays in C order, along their first axis. */
+hr_status hr__npy_plain_source_open(const char *path, struct hr__source **out, hr_error *err);
 
 /* idx.c: IDX, the format of MNIST; gzip: compressed as a whole. */
 hr_status hr__idx_source_open(const char *path, bool gzip, struct hr__source **out, hr_error *err);
@@ -121,6 +139,7 @@ struct hr__hdf5_options {
     int64_t timeout_ns;    /* of silence */
     uint64_t memory_bytes; /* address space of a helper */
     uint32_t max_helpers;
+    struct hr__axis_options axis;
 };
 
 /* hdf5_source.c: every data set under `member` (NULL: the root) that can be converted, in the

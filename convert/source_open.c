@@ -29,12 +29,20 @@ static void note_unused(const char *path, const char *kind, const hr_convert_opt
         opts->on_note(opts->user, line);
 }
 
+static struct hr__axis_options axis_options(const hr_convert_options *opts) {
+    return (struct hr__axis_options){.axis = opts->sample_axis,
+                                     .output = opts->output,
+                                     .check_space = (opts->flags & HR_CONVERT_NO_SPACE_CHECK) == 0};
+}
+
 static hr_status open_by_kind(const char *path, const struct hr__source_kind *kind,
                               const hr_convert_options *opts, struct hr__source **out,
                               hr_error *err) {
     switch (kind->kind) {
-    case HR__KIND_NPY:
-        return hr__npy_source_open(path, out, err);
+    case HR__KIND_NPY: {
+        const struct hr__axis_options axis = axis_options(opts);
+        return hr__npy_source_open(path, &axis, out, err);
+    }
     case HR__KIND_IDX:
         return hr__idx_source_open(path, kind->gzip, out, err);
     default:
@@ -75,6 +83,7 @@ static hr_status open_by_helper(const char *path, const char *member, bool zip,
         .timeout_ns = opts->helper_timeout_ns,
         .memory_bytes = opts->helper_memory_bytes,
         .max_helpers = opts->num_helpers,
+        .axis = axis_options(opts),
     };
     return hr__hdf5_sources_open(path, member, &hdf5, out, num_out, err);
 }
@@ -106,6 +115,10 @@ static hr_status open_csv(const char *path, const char *member, bool as_one, boo
     return hr__csv_sources_open(path, &csv, out, num_out, err);
 }
 
+static bool has_axes(enum hr__kind kind) {
+    return kind == HR__KIND_NPY || kind == HR__KIND_ZIP || kind == HR__KIND_HDF5;
+}
+
 hr_status hr__sources_open(const char *path, const char *member, bool as_one,
                            const hr_convert_options *opts, struct hr__source ***out,
                            uint32_t *num_out, hr_error *err) {
@@ -115,6 +128,11 @@ hr_status hr__sources_open(const char *path, const char *member, bool as_one,
     const hr_status st = hr__source_kind_find(path, opts->raw_dtype != NULL, &kind, err);
     if (st != HR_OK)
         return st;
+    if (opts->sample_axis != 0 && !has_axes(kind.kind))
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "%s is no array of several axes, of which one could be chosen: its "
+                             "samples are one after the other; leave the axis out",
+                             path);
     switch (kind.kind) {
     case HR__KIND_HEADRACE:
         return open_dataset(path, member, opts, out, num_out, err);

@@ -73,15 +73,16 @@ hr_status hr__space_check(const char *path, uint64_t needed_bytes, const char *t
                          path, (double)needed_bytes / MIB, (double)free_bytes / MIB, then);
 }
 
-hr_status hr__space_check_spill(const char *path, uint64_t needed_bytes, hr_error *err) {
+hr_status hr__space_check_spill(const char *path, const char *purpose, uint64_t needed_bytes,
+                                hr_error *err) {
     uint64_t free_bytes = 0;
     bool enough;
     const hr_status st = look(path, needed_bytes, &free_bytes, &enough, err);
     if (st != HR_OK || enough)
         return st;
     return hr__error_set(err, HR_ERR_NO_SPACE,
-                         "shuffling needs %.1f MiB for a temporary file (%s), and %.1f MiB are "
+                         "%s needs %.1f MiB for a temporary file (%s), and %.1f MiB are "
                          "free on its disk; free some, convert to another disk, or give a budget "
                          "that holds all samples",
-                         (double)needed_bytes / MIB, path, (double)free_bytes / MIB);
+                         purpose, (double)needed_bytes / MIB, path, (double)free_bytes / MIB);
 }

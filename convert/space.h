@@ -13,7 +13,8 @@ uint64_t hr__space_needed(const hr_writer_info *info, uint64_t total_bytes, uint
 /* HR_ERR_NO_SPACE if fewer than `needed` bytes are free on the file system that holds path. A file
  * system that does not say counts as having room. then: what to do when there is room. */
 hr_status hr__space_check(const char *path, uint64_t needed_bytes, const char *then, hr_error *err);
-/* The same for the temporary file of a shuffle. */
-hr_status hr__space_check_spill(const char *path, uint64_t needed_bytes, hr_error *err);
+/* The same for a temporary file, and what it is for: "shuffling". */
+hr_status hr__space_check_spill(const char *path, const char *purpose, uint64_t needed_bytes,
+                                hr_error *err);
 
 #endif

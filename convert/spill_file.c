@@ -1,5 +1,5 @@
 /*
- * The temporary file of a shuffle.
+ * Temporary files.
  */
 #define _GNU_SOURCE
 #include "spill_file.h"
@@ -9,15 +9,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SUFFIX ".shuffle"
 
 /* Only a process that ended between making the file and unlinking it leaves one, and it is empty.
  */
 static hr_status remove_leftover(const struct hr__folder_ops *folder, const char *path,
-                                 hr_error *err) {
+                                 const char *purpose, hr_error *err) {
     struct hr__file left = {0};
     int rc = folder->open(folder->ctx, path, O_RDONLY, &left);
     if (rc != 0)
@@ -27,21 +26,21 @@ static hr_status remove_leftover(const struct hr__folder_ops *folder, const char
     hr__file_close(&left);
     if (size != 0)
         return hr__error_set(err, HR_ERR_EXISTS,
-                             "%s is in the way of the temporary file that shuffling needs; move "
-                             "it away",
-                             path);
+                             "%s is in the way of the temporary file that %s needs; move it away",
+                             path, purpose);
     rc = folder->unlink(folder->ctx, path);
-    return rc == 0 ? HR_OK
-                   : hr__error_os(err, -rc,
-                                  "%s, left empty by another shuffle, cannot be removed; remove it",
-                                  path);
+    return rc == 0
+               ? HR_OK
+               : hr__error_os(err, -rc,
+                              "%s, left empty by another conversion, cannot be removed; remove it",
+                              path);
 }
 
-static hr_status make(const struct hr__folder_ops *folder, const char *path, struct hr__file *out,
-                      hr_error *err) {
+static hr_status make(const struct hr__folder_ops *folder, const char *path, const char *purpose,
+                      struct hr__file *out, hr_error *err) {
     int rc = folder->open(folder->ctx, path, O_RDWR | O_CREAT | O_EXCL, out);
     if (rc == -EEXIST) {
-        const hr_status st = remove_leftover(folder, path, err);
+        const hr_status st = remove_leftover(folder, path, purpose, err);
         if (st != HR_OK)
             return st;
         rc = folder->open(folder->ctx, path, O_RDWR | O_CREAT | O_EXCL, out);
@@ -49,29 +48,29 @@ static hr_status make(const struct hr__folder_ops *folder, const char *path, str
     if (rc != 0)
         return hr__error_os(
             err, -rc,
-            "%s, a temporary file for shuffling, cannot be made; convert to a folder "
-            "that can be written to",
-            path);
+            "%s, a temporary file for %s, cannot be made; convert to a folder that can be written "
+            "to",
+            path, purpose);
     rc = folder->unlink(folder->ctx, path);
     if (rc == 0)
         return HR_OK;
     hr__file_close(out);
-    return hr__error_os(err, -rc,
-                        "%s, a temporary file for shuffling, cannot be unlinked; remove it", path);
+    return hr__error_os(err, -rc, "%s, a temporary file for %s, cannot be unlinked; remove it",
+                        path, purpose);
 }
 
 hr_status hr__spill_file_open(const struct hr__folder_ops *folder, const char *output,
-                              uint64_t needed_bytes, struct hr__file *out, hr_error *err) {
-    const size_t n = strlen(output);
-    char *path = malloc(n + sizeof SUFFIX);
+                              const struct hr__spill_use *use, uint64_t needed_bytes,
+                              struct hr__file *out, hr_error *err) {
+    const size_t n = strlen(output) + strlen(use->suffix);
+    char *path = malloc(n + 1);
     *out = (struct hr__file){0};
     if (path == NULL)
         return hr__error_no_memory(err, n, "the name of a temporary file");
-    memcpy(path, output, n);
-    memcpy(path + n, SUFFIX, sizeof SUFFIX);
-    hr_status st = hr__space_check_spill(path, needed_bytes, err);
+    (void)snprintf(path, n + 1, "%s%s", output, use->suffix);
+    hr_status st = hr__space_check_spill(path, use->purpose, needed_bytes, err);
     if (st == HR_OK)
-        st = make(folder, path, out, err);
+        st = make(folder, path, use->purpose, out, err);
     free(path);
     return st;
 }

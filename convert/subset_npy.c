@@ -48,7 +48,7 @@ hr_status hr_subset_from_npy(const hr_dataset *ds, const char *path, hr_subset *
     if (ds == NULL || path == NULL || out == NULL)
         return hr__error_set(err, HR_ERR_INVALID,
                              "hr_subset_from_npy: ds, path and out must not be NULL");
-    HR_TRY(hr__npy_source_open(path, &src, err));
+    HR_TRY(hr__npy_plain_source_open(path, &src, err));
     HR_TRY(check_array(&src->info, err));
     if (src->info.num_samples == 0) {
         st = hr__subset_empty(ds, err);

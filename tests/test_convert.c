@@ -502,9 +502,11 @@ static void space__too_little__is_refused_with_both_figures(void **state) {
     assert_int_equal(hr__space_check("out.hrd", INT64_MAX, "resume", &err), HR_ERR_NO_SPACE);
     assert_non_null(strstr(err.message, "8796093022208.0 MiB more"));
     assert_non_null(strstr(err.message, "MiB are free"));
-    assert_int_equal(hr__space_check_spill("out.hrd.shuffle", 4096, NULL), HR_OK);
-    assert_int_equal(hr__space_check_spill("out.hrd.shuffle", INT64_MAX, &err), HR_ERR_NO_SPACE);
-    assert_non_null(strstr(err.message, "8796093022208.0 MiB for a temporary file"));
+    assert_int_equal(hr__space_check_spill("out.hrd.shuffle", "shuffling", 4096, NULL), HR_OK);
+    assert_int_equal(hr__space_check_spill("out.hrd.shuffle", "shuffling", INT64_MAX, &err),
+                     HR_ERR_NO_SPACE);
+    assert_non_null(
+        strstr(err.message, "shuffling needs 8796093022208.0 MiB for a temporary file"));
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter_folder, leave_folder)

@@ -141,7 +141,6 @@ static void parse__what_cannot_be_converted__is_refused_with_its_reason(void **s
         {"{'descr': '<U999999999', 'fortran_order': False, 'shape': (3,)}", "no dtype"},
         {"{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (3,)}", "structured"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': ()}", "no dimensions"},
-        {"{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3)}", "Fortran"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
          "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)}",
          "dimensions"},
@@ -155,7 +154,7 @@ static void parse__what_cannot_be_converted__is_refused_with_its_reason(void **s
     }
 }
 
-static void parse__fortran_order_that_changes_nothing__is_fine(void **state) {
+static void parse__fortran_order_that_changes_nothing__is_c_order(void **state) {
     (void)state;
     static const char *const fine[] = {
         "{'descr': '<f4', 'fortran_order': True, 'shape': (7,)}",
@@ -166,7 +165,17 @@ static void parse__fortran_order_that_changes_nothing__is_fine(void **state) {
     for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
         struct hr__npy_header h;
         assert_int_equal(parse(fine[i], &h, NULL), HR_OK);
+        assert_false(h.fortran);
     }
+}
+
+static void parse__fortran_order__is_told(void **state) {
+    (void)state;
+    struct hr__npy_header h;
+    assert_int_equal(parse("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3)}", &h, NULL),
+                     HR_OK);
+    assert_true(h.fortran);
+    assert_int_equal(h.num_samples, 2);
 }
 
 static void parse__what_numpy_never_writes__is_damage(void **state) {
@@ -320,7 +329,8 @@ int main(void) {
         cmocka_unit_test(parse__other_spellings__mean_the_same),
         cmocka_unit_test(parse__every_dtype__is_known),
         cmocka_unit_test(parse__what_cannot_be_converted__is_refused_with_its_reason),
-        cmocka_unit_test(parse__fortran_order_that_changes_nothing__is_fine),
+        cmocka_unit_test(parse__fortran_order_that_changes_nothing__is_c_order),
+        cmocka_unit_test(parse__fortran_order__is_told),
         cmocka_unit_test(parse__what_numpy_never_writes__is_damage),
         cmocka_unit_test(parse__a_wrong_prefix__is_refused),
         cmocka_unit_test(parse__every_truncation__is_damage),

@@ -68,7 +68,7 @@ static void npy__a_file__is_described_and_read(void **state) {
     struct hr__source *src = NULL;
     float got[2][2];
     write_npy("<f4", 3, shape, 1, data, sizeof data);
-    assert_int_equal(hr__npy_source_open(path, &src, NULL), HR_OK);
+    assert_int_equal(hr__npy_plain_source_open(path, &src, NULL), HR_OK);
     assert_string_equal(src->info.default_name, "X");
     assert_string_equal(src->info.path, path);
     assert_string_equal(src->info.file.path, path);
@@ -113,7 +113,7 @@ static void npy__big_endian__becomes_little_endian(void **state) {
         memcpy(data, cases[i].in, cases[i].n_bytes);
         memcpy(data + cases[i].n_bytes, cases[i].in, cases[i].n_bytes);
         write_npy(cases[i].descr, 2, NULL, 0, data, 2 * cases[i].n_bytes);
-        assert_int_equal(hr__npy_source_open(path, &src, NULL), HR_OK);
+        assert_int_equal(hr__npy_plain_source_open(path, &src, NULL), HR_OK);
         assert_int_equal(read_all(src, 0, 2, got, NULL), HR_OK);
         assert_memory_equal(got, cases[i].out, cases[i].n_bytes);
         assert_memory_equal(got + cases[i].n_bytes, cases[i].out, cases[i].n_bytes);
@@ -129,7 +129,7 @@ static void npy__a_bool_that_is_neither__is_refused_with_its_sample(void **state
     uint8_t got[3][4];
     hr_error err = {0};
     write_npy("|b1", 3, shape, 1, data, sizeof data);
-    assert_int_equal(hr__npy_source_open(path, &src, NULL), HR_OK);
+    assert_int_equal(hr__npy_plain_source_open(path, &src, NULL), HR_OK);
     assert_int_equal(read_all(src, 0, 2, got, NULL), HR_OK);
     assert_int_equal(read_all(src, 1, 2, got, &err), HR_ERR_DATA);
     assert_non_null(strstr(err.message, "sample 2 "));
@@ -144,7 +144,7 @@ static void npy__unicode__becomes_utf8_of_the_same_width(void **state) {
     struct hr__source *src = NULL;
     uint8_t got[2][12];
     write_npy("<U3", 2, NULL, 0, text, sizeof text);
-    assert_int_equal(hr__npy_source_open(path, &src, NULL), HR_OK);
+    assert_int_equal(hr__npy_plain_source_open(path, &src, NULL), HR_OK);
     assert_int_equal(src->info.dtype, HR_FIXED_UTF8);
     assert_int_equal(src->info.width_bytes, 12);
     assert_string_equal(src->info.numpy_dtype, "<U3");
@@ -160,7 +160,7 @@ static void npy__big_endian_unicode__exports_as_little_endian(void **state) {
     struct hr__source *src = NULL;
     uint8_t got[8];
     write_npy(">U2", 1, NULL, 0, text, sizeof text);
-    assert_int_equal(hr__npy_source_open(path, &src, NULL), HR_OK);
+    assert_int_equal(hr__npy_plain_source_open(path, &src, NULL), HR_OK);
     assert_string_equal(src->info.numpy_dtype, "<U2");
     assert_int_equal(read_all(src, 0, 1, got, NULL), HR_OK);
     assert_memory_equal(got, expected, sizeof got);
@@ -176,7 +176,7 @@ static void npy__code_points_that_are_none__are_refused_with_their_sample(void *
         uint8_t got[2][8];
         hr_error err = {0};
         write_npy("<U2", 2, NULL, 0, text, sizeof text);
-        assert_int_equal(hr__npy_source_open(path, &src, NULL), HR_OK);
+        assert_int_equal(hr__npy_plain_source_open(path, &src, NULL), HR_OK);
         assert_int_equal(read_all(src, 0, 2, got, &err), HR_ERR_DATA);
         assert_non_null(strstr(err.message, "sample 1 "));
         src->ops->close(src);
@@ -189,13 +189,13 @@ static void npy__empty_arrays__are_fine(void **state) {
     struct hr__source *src = NULL;
     uint8_t got[1];
     write_npy("<f4", 0, shape + 1, 1, NULL, 0);
-    assert_int_equal(hr__npy_source_open(path, &src, NULL), HR_OK);
+    assert_int_equal(hr__npy_plain_source_open(path, &src, NULL), HR_OK);
     assert_int_equal(src->info.num_samples, 0);
     assert_int_equal(src->info.sample_bytes, 20);
     assert_int_equal(read_all(src, 0, 0, got, NULL), HR_OK);
     src->ops->close(src);
     write_npy("|b1", 7, shape, 2, NULL, 0);
-    assert_int_equal(hr__npy_source_open(path, &src, NULL), HR_OK);
+    assert_int_equal(hr__npy_plain_source_open(path, &src, NULL), HR_OK);
     assert_int_equal(src->info.num_samples, 7);
     assert_int_equal(src->info.sample_bytes, 0);
     assert_int_equal(read_all(src, 0, 7, got, NULL), HR_OK);
@@ -211,7 +211,7 @@ static void npy__every_truncation__is_refused(void **state) {
     for (size_t cut = 0; cut < n + 20; cut++) {
         struct hr__source *src = NULL;
         write_file(bytes, cut);
-        assert_int_equal(hr__npy_source_open(path, &src, &err), HR_ERR_CORRUPT);
+        assert_int_equal(hr__npy_plain_source_open(path, &src, &err), HR_ERR_CORRUPT);
         assert_null(src);
         assert_non_null(strstr(err.message, path));
     }
@@ -224,7 +224,7 @@ static void npy__bytes_behind_the_array__are_noted(void **state) {
     const uint8_t data[5] = {1, 2, 3, 4, 5};
     struct hr__source *src = NULL;
     write_npy("|u1", 3, NULL, 0, data, sizeof data);
-    assert_int_equal(hr__npy_source_open(path, &src, NULL), HR_OK);
+    assert_int_equal(hr__npy_plain_source_open(path, &src, NULL), HR_OK);
     assert_non_null(src->info.note);
     assert_non_null(strstr(src->info.note, "2 bytes"));
     src->ops->close(src);
@@ -239,7 +239,7 @@ static void npy__a_file_that_shrinks_meanwhile__is_an_error(void **state) {
     uint8_t got[3];
     struct stat s;
     write_npy("|u1", 3, NULL, 0, data, sizeof data);
-    assert_int_equal(hr__npy_source_open(path, &src, NULL), HR_OK);
+    assert_int_equal(hr__npy_plain_source_open(path, &src, NULL), HR_OK);
     assert_int_equal(src->ops->open_reader(src, &budget, &r, NULL), HR_OK);
     assert_int_equal(stat(path, &s), 0);
     assert_int_equal(truncate(path, s.st_size - 1), 0);
@@ -256,12 +256,12 @@ static void npy__what_is_no_file__is_refused(void **state) {
     struct hr__source *src = NULL;
     char missing[80];
     snprintf(missing, sizeof missing, "%s/missing.npy", folder);
-    assert_int_equal(hr__npy_source_open(missing, &src, NULL), HR_ERR_NOT_FOUND);
-    assert_int_equal(hr__npy_source_open(folder, &src, NULL), HR_ERR_INVALID);
-    assert_int_equal(hr__npy_source_open("/dev/zero", &src, NULL), HR_ERR_INVALID);
+    assert_int_equal(hr__npy_plain_source_open(missing, &src, NULL), HR_ERR_NOT_FOUND);
+    assert_int_equal(hr__npy_plain_source_open(folder, &src, NULL), HR_ERR_INVALID);
+    assert_int_equal(hr__npy_plain_source_open("/dev/zero", &src, NULL), HR_ERR_INVALID);
     unlink(path);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_int_equal(hr__npy_source_open(path, &src, NULL), HR_ERR_INVALID);
+    assert_int_equal(hr__npy_plain_source_open(path, &src, NULL), HR_ERR_INVALID);
     unlink(path);
 }
 

@@ -2,9 +2,13 @@
 damaged, hostile or of another kind is refused with its reason, in bounded time and memory."""
 
 import io
+import os
+import pathlib
 import resource
 import shutil
+import signal
 import struct
+import subprocess
 import time
 import zipfile
 import zlib
@@ -12,7 +16,7 @@ import zlib
 import numpy as np
 import pytest
 
-from headrace_command import good, headrace, needs_program
+from headrace_command import PROGRAM, good, headrace, needs_program
 
 pytestmark = needs_program
 
@@ -168,6 +172,31 @@ def test_member_larger_than_4_gib(tmp_path):
     good("verify", tmp_path / "out.hrd")
     shown = good("info", tmp_path / "out.hrd")
     assert f"{num_bytes >> 20:,} samples" in shown
+
+
+def helper_of(pid):
+    """The process that reads for it, or None."""
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            if "headrace-source" in pathlib.Path(f"/proc/{child}/cmdline").read_text():
+                return int(child)
+    return None
+
+
+def test_helper_that_is_killed_is_an_error_and_what_is_done_stays(tmp_path):
+    sparse_zip64(tmp_path / "large.npz", 4 << 30)
+    command = ["convert", tmp_path / "large.npz", "-o", tmp_path / "out.hrd", "--codec", "zstd", "--filter", "none"]
+    child = subprocess.Popen([str(PROGRAM), *map(str, command)], stderr=subprocess.PIPE, text=True)
+    partial = tmp_path / "out.hrd.partial"
+    while not (partial.exists() and partial.stat().st_size > 1 << 20):
+        assert child.poll() is None, child.stderr.read()
+        time.sleep(0.01)
+    os.kill(helper_of(child.pid), signal.SIGKILL)
+    message = child.communicate(timeout=60)[1]
+    assert child.returncode == 1, message
+    assert "large.npz:/x: the helper that reads this file was ended by signal 9" in message
+    assert "unzip -t" in message
+    assert partial.exists() and not (tmp_path / "out.hrd").exists()
 
 
 def test_member_that_is_no_array_is_refused(tmp_path):

@@ -1,8 +1,8 @@
 /*
  * Every system call, allocation and thread of a conversion fails in turn (link-time --wrap), from
- * .npy files, also shuffled, from a data set, and from HDF5 through a helper, which this program
- * plays itself: a clear error that names the file, nothing that looks complete, no descriptor and
- * no process left, and the conversion can be resumed.
+ * .npy files, also shuffled and in Fortran order, from a data set, and from HDF5 through a helper,
+ * which this program plays itself: a clear error that names the file, nothing that looks complete,
+ * no descriptor and no process left, and the conversion can be resumed.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -42,12 +42,15 @@ enum input {
     DATASET,
     GZIP,
     CSV,
+    FORTRAN, /* by a temporary file */
     NUM_INPUTS
 };
 static char paths[NUM_INPUTS][256];
 static uint64_t small_budget_bytes; /* in which the samples do not fit in memory */
 
 #define SHUFFLED_SAMPLES 10000u
+#define FORTRAN_SAMPLES  1024u /* of FORTRAN_VALUES each: more than may be in memory at once */
+#define FORTRAN_VALUES   700u
 
 static void write_file(const char *path, const void *head, size_t head_bytes, uint64_t n) {
     FILE *f = fopen(path, "wb");
@@ -58,9 +61,21 @@ static void write_file(const char *path, const void *head, size_t head_bytes, ui
     assert_int_equal(fclose(f), 0);
 }
 
+/* Value after value of all samples: sample i has i, FORTRAN_SAMPLES + i, ... */
+static void write_fortran(const char *path) {
+    uint8_t header[128] = "\x93NUMPY\1\0\x76";
+    memset(header + 10, ' ', sizeof header - 10);
+    int n = snprintf((char *)header + 10, sizeof header - 10,
+                     "{'descr': '<u4', 'fortran_order': True, 'shape': (%u, %u)}", FORTRAN_SAMPLES,
+                     FORTRAN_VALUES);
+    header[10 + n] = ' ';
+    header[sizeof header - 1] = '\n';
+    write_file(path, header, sizeof header, FORTRAN_SAMPLES * FORTRAN_VALUES);
+}
+
 static void write_inputs(void) {
-    static const char *const names[] = {"x.npy", "x.bin",    "x.h5", "s.bin",
-                                        "x.hrd", "x.idx.gz", "x.csv"};
+    static const char *const names[] = {"x.npy", "x.bin",    "x.h5",  "s.bin",
+                                        "x.hrd", "x.idx.gz", "x.csv", "f.npy"};
     uint8_t header[2048];
     size_t n = hr__npy_header_print("<u4", FAKE_SAMPLES, NULL, 0, header, sizeof header);
     for (int i = 0; i < NUM_INPUTS; i++)
@@ -69,6 +84,7 @@ static void write_inputs(void) {
     write_file(paths[RAW], "", 0, FAKE_SAMPLES);
     write_file(paths[SHUFFLED], "", 0, SHUFFLED_SAMPLES);
     write_file(paths[HDF5], "\x89HDF\r\n\x1a\n", 8, 0);
+    write_fortran(paths[FORTRAN]);
 }
 
 static hr_status convert(enum input input, uint32_t flags, hr_error *err) {
@@ -83,6 +99,8 @@ static hr_status convert(enum input input, uint32_t flags, hr_error *err) {
     o.num_helpers = 2;
     o.raw_dtype = input == RAW || input == SHUFFLED || input == CSV ? "<u4" : NULL;
     o.helper_timeout_ns = INT64_C(5000000000);
+    if (input == FORTRAN)
+        o.codec = HR_CODEC_RAW;
     if (input == SHUFFLED) {
         o.flags |= HR_CONVERT_SHUFFLE;
         o.shuffle_seed = 1;
@@ -154,6 +172,16 @@ static void assert_in_order(hr_dataset *ds) {
         assert_int_equal(rows[i], i);
 }
 
+static void assert_put_together(hr_dataset *ds) {
+    static uint32_t rows[FORTRAN_SAMPLES * FORTRAN_VALUES];
+    read_field(ds, 0, rows, FORTRAN_SAMPLES, sizeof rows);
+    uint32_t num_wrong = 0;
+    for (uint32_t i = 0; i < FORTRAN_SAMPLES; i++)
+        for (uint32_t k = 0; k < FORTRAN_VALUES; k++)
+            num_wrong += rows[i * FORTRAN_VALUES + k] != k * FORTRAN_SAMPLES + i;
+    assert_int_equal(num_wrong, 0);
+}
+
 static void assert_target_whole(enum input input) {
     hr_dataset *ds = NULL;
     hr_error err = {0};
@@ -162,6 +190,8 @@ static void assert_target_whole(enum input input) {
         fail_msg("%s", err.message);
     if (input == SHUFFLED)
         assert_shuffled(ds);
+    else if (input == FORTRAN)
+        assert_put_together(ds);
     else
         assert_in_order(ds);
     hr_dataset_close(ds);
@@ -259,6 +289,16 @@ static void shuffled__each_allocation_fails__is_an_error(void **state) {
     each_fails(SHUFFLED, FAULT_MEMORY, 80);
 }
 
+static void fortran__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(FORTRAN, FAULT_SYSTEM, 50);
+}
+
+static void fortran__each_allocation_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(FORTRAN, FAULT_MEMORY, 60);
+}
+
 static void hdf5__each_allocation_fails__is_an_error(void **state) {
     (void)state;
     each_fails(HDF5, FAULT_MEMORY, 80);
@@ -336,6 +376,11 @@ static void each_is_survived(enum input input, enum fault_kind kind, long at_lea
 static void npy__each_transfer_is_short__is_gone_on_with(void **state) {
     (void)state;
     each_is_survived(NPY, FAULT_SHORT, 10);
+}
+
+static void fortran__each_transfer_is_short__is_gone_on_with(void **state) {
+    (void)state;
+    each_is_survived(FORTRAN, FAULT_SHORT, 10);
 }
 
 static void hdf5__each_call_is_interrupted__is_done_again(void **state) {
@@ -426,6 +471,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(npy__each_system_call_fails__is_an_error),
         cmocka_unit_test(npy__each_allocation_fails__is_an_error),
         cmocka_unit_test(npy__each_transfer_is_short__is_gone_on_with),
+        cmocka_unit_test(fortran__each_system_call_fails__is_an_error),
+        cmocka_unit_test(fortran__each_allocation_fails__is_an_error),
+        cmocka_unit_test(fortran__each_transfer_is_short__is_gone_on_with),
         cmocka_unit_test(raw__each_system_call_fails__is_an_error),
         cmocka_unit_test(shuffled__each_system_call_fails__is_an_error),
         cmocka_unit_test(shuffled__each_allocation_fails__is_an_error),

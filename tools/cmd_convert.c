@@ -42,6 +42,7 @@ static const char help[] =
     HELP_BEGIN "\n"
                "What is read:\n"
                "      --dtype D --shape S --skip-bytes N   raw inputs: float32, 28,28, 16\n"
+               "      --axis N            which axis is that of the samples (default 0)\n"
                "      --fields a,b        only these, in this order\n"
                "      --rename OLD=NEW    another name for a field; may be repeated\n"
                "      --range A:B         only samples from A up to, without, B\n"
@@ -81,6 +82,7 @@ enum {
     OPT_DTYPE,
     OPT_SHAPE,
     OPT_SKIP_BYTES,
+    OPT_AXIS,
     OPT_FOLLOW_EXTERNAL,
     OPT_NO_SPACE_CHECK,
     OPT_BUDGET,
@@ -112,6 +114,7 @@ static const struct option table[] = {
     {"dtype", required_argument, NULL, OPT_DTYPE},
     {"shape", required_argument, NULL, OPT_SHAPE},
     {"skip-bytes", required_argument, NULL, OPT_SKIP_BYTES},
+    {"axis", required_argument, NULL, OPT_AXIS},
     {"follow-external", no_argument, NULL, OPT_FOLLOW_EXTERNAL},
     {"no-space-check", no_argument, NULL, OPT_NO_SPACE_CHECK},
     {"budget", required_argument, NULL, OPT_BUDGET},
@@ -174,14 +177,14 @@ static bool take_choice(const options *o, int value, convert_job *job) {
     return true;
 }
 
-static bool take_level(const options *o, convert_job *job) {
+static bool take_int(const options *o, const char *name, int64_t min, int64_t max, int32_t *out) {
     args_error err;
-    int64_t level = 0;
-    if (!args_int(optarg, -131072, 22, &level, &err)) {
-        report_usage(o->command, "--level: %s", err.message);
+    int64_t value = 0;
+    if (!args_int(optarg, min, max, &value, &err)) {
+        report_usage(o->command, "--%s: %s", name, err.message);
         return false;
     }
-    job->opts.level = (int32_t)level;
+    *out = (int32_t)value;
     return true;
 }
 
@@ -277,12 +280,14 @@ static bool take_option(const options *o, int value, convert_job *job) {
     case OPT_INDEX_FIELD:
         job->opts.index_field = optarg;
         return true;
+    case OPT_AXIS:
+        return take_int(o, "axis", -HR_MAX_RANK - 1, HR_MAX_RANK, &job->opts.sample_axis);
     case OPT_OPTIMIZE:
     case OPT_CODEC:
     case OPT_FILTER:
         return take_choice(o, value, job);
     case OPT_LEVEL:
-        return take_level(o, job);
+        return take_int(o, "level", -131072, 22, &job->opts.level);
     case OPT_DTYPE:
     case OPT_SHAPE:
     case OPT_SKIP_BYTES:

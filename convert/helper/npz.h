@@ -79,6 +79,7 @@ struct npz_reader {
     struct npz_stream stream;
     struct hr__npy_header header; /* as of the first time that it was read */
     struct hr__helper_field field;
+    bool elements; /* in the order of the file */
     uint8_t *shared;
     uint64_t slot_bytes;
 };

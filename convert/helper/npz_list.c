@@ -54,7 +54,8 @@ hr_status npz_describe(const struct hr__npy_header *header, struct hr__helper_fi
                        hr_error *err) {
     *out = (struct hr__helper_field){.dtype = header->element.dtype,
                                      .rank = header->rank,
-                                     .flags = HR__HELPER_STREAM,
+                                     .flags = HR__HELPER_STREAM |
+                                              (header->fortran ? HR__HELPER_FORTRAN : 0),
                                      .num_samples = header->num_samples,
                                      .sample_bytes = header->sample_bytes,
                                      .granule_samples = 1};

@@ -37,6 +37,11 @@ hr_status npz_reader_open(struct npz_reader *r, const struct hr__helper_message 
     r->header = r->stream.header;
     if (st == HR_OK)
         st = npz_describe(&r->header, &r->field, err);
+    r->elements = (open->flags & HR__HELPER_ELEMENTS) != 0;
+    if (st == HR_OK && r->elements)
+        r->field = hr__helper_field_of_elements(&r->field);
+    else if (st == HR_OK && r->header.fortran)
+        st = hr__error_set(err, HR_ERR_INVALID, "it is in Fortran order: it has no rows");
     return st;
 }
 
@@ -59,6 +64,17 @@ done:
     return st;
 }
 
+/* Which sample an element belongs to is known to who asks: he looks at bools. */
+static hr_status elements_to_canonical(const struct npz_reader *r, uint8_t *dst, uint64_t n,
+                                       hr_error *err) {
+    const struct hr__element *e = &r->header.element;
+    if (e->dtype == HR_BOOL || hr__elements_to_canonical(e, dst, n, 1, 0, NULL) == HR_OK)
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_DATA,
+                         "it holds a code point that is no character; repair it, or save the array "
+                         "as bytes");
+}
+
 hr_status npz_reader_read(struct npz_reader *r, uint32_t slot, uint64_t first, uint64_t n,
                           hr_error *err) {
     uint64_t bytes, row = r->field.sample_bytes;
@@ -69,8 +85,9 @@ hr_status npz_reader_read(struct npz_reader *r, uint32_t slot, uint64_t first, u
     hr_status st;
     HR_TRY(go_to(r, first * row, dst, err));
     HR_TRY(npz_stream_read(&r->stream, dst, bytes, err));
-    HR_TRY(hr__elements_to_canonical(&r->header.element, dst, n, r->header.elements_per_sample,
-                                     first, err));
+    HR_TRY(r->elements ? elements_to_canonical(r, dst, n, err)
+                       : hr__elements_to_canonical(&r->header.element, dst, n,
+                                                   r->header.elements_per_sample, first, err));
 done:
     return st;
 }

@@ -81,11 +81,13 @@ typedef struct hr_convert_options {
     uint32_t num_renames;
     const hr_convert_rename *renames;  /**< kept_fields names fields as they are called before */
     uint64_t first_sample, end_sample; /**< only samples first .. end - 1; end 0: to the last */
+    int32_t sample_axis; /**< of arrays that have several; negative: from the last; 0: the first */
+    uint32_t reserved_end; /**< 0 */
 } hr_convert_options;
 #define HR_CONVERT_OPTIONS_INIT                                                                    \
     {                                                                                              \
         sizeof(hr_convert_options), 0, NULL, 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, \
-            0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, 0                    \
+            0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, 0, 0, 0              \
     }
 
 /** What a conversion did. Of an append, samples, bytes, NaN and Inf are those of the whole output.
@@ -110,7 +112,9 @@ typedef struct hr_convert_result {
  *
  * With HR_CONVERT_SHUFFLE all inputs are read before anything is written, also when it is resumed.
  * Samples that do not fit the budget wait in a temporary file, OUTPUT.shuffle, as large as they are
- * decoded; it is unlinked as soon as it is made, so that nothing is left of it.
+ * decoded; it is unlinked as soon as it is made, so that nothing is left of it. The same is true of
+ * OUTPUT.axis, where arrays whose samples are not one after the other (Fortran order, sample_axis)
+ * may wait.
  *
  * With HR_CONVERT_APPEND the output is there, and is appended to as by HR_WRITER_APPEND; codec,
  * filter, level, optimize, disk_bytes_per_s and chunk_bytes stay unset. It can be neither resumed

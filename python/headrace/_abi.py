@@ -687,6 +687,8 @@ class hr_convert_options(Structure):
         ("renames", POINTER(hr_convert_rename)),
         ("first_sample", c_uint64),
         ("end_sample", c_uint64),
+        ("sample_axis", c_int32),
+        ("reserved_end", c_uint32),
     )
 
 

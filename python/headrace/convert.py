@@ -102,6 +102,7 @@ def convert(
     dtype: str | None = None,
     shape: Sequence[int] | None = None,
     skip_bytes: int = 0,
+    axis: int = 0,
     follow_external: bool = False,
     check_space: bool = True,
     budget: int | str | None = None,
@@ -132,6 +133,7 @@ def convert(
     :param disk_rate: bytes that the disk that will be read from brings in a second; None: 10^9
     :param dtype: of raw binary inputs: "float32", "<f4"; with the `shape` of one sample, after `skip_bytes`; and of all
         numbers of CSV
+    :param axis: of arrays that have several, which is that of the samples; negative: from the last
     :param follow_external: HDF5 links that leave the input's folder are followed
     :param check_space: see first whether the disk has room
     :param budget: bytes, or "256M", for everything it holds
@@ -180,6 +182,7 @@ def convert(
     sizes = [counted(size, "an entry of shape", 0, 2**63) for size in shape or ()]
     options.raw_shape, options.raw_rank = (ctypes.c_uint64 * max(1, len(sizes)))(*sizes), len(sizes)
     options.raw_skip_bytes = counted(skip_bytes, "skip_bytes")
+    options.sample_axis = counted(axis, "axis", -33, 32)
     options.budget_bytes = _sizes.parse(budget, "budget")
     options.num_threads = counted(threads, "threads")
     options.num_helpers = counted(helpers, "helpers")
