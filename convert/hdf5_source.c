@@ -338,7 +338,8 @@ hr_status hr__hdf5_sources_open(const char *path, const char *member,
         HR_TRY(put_along(&l.sources[i], &opts->axis, err));
     *out = l.sources;
     *num_out = l.n;
-    memset(&l, 0, sizeof l);
+    l.sources = NULL; /* the caller's */
+    l.n = 0;
 done:
     hr__helper_close(h);
     list_close(&l);
