@@ -6,6 +6,7 @@
 
 #include "attributes.h"
 #include "checked.h"
+#include "dtype.h"
 #include "error.h"
 
 #include <stdio.h>
@@ -76,18 +77,26 @@ static hr_status open_part(struct concat_reader *r, uint32_t part, hr_error *err
     return src->ops->open_reader(src, r->budget, &r->reader, err);
 }
 
+static hr_status check_range(const struct concat_source *src, uint64_t first, uint64_t n,
+                             hr_error *err) {
+    if (hr__range_within(first, n, src->base.info.num_samples))
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_INVALID, "the source has %llu samples only",
+                         (unsigned long long)src->base.info.num_samples);
+}
+
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
                               void *dst, hr_error *err) {
     struct concat_reader *r = (struct concat_reader *)reader;
     const struct concat_source *src = r->src;
-    if (!hr__range_within(first, n, src->base.info.num_samples))
-        return hr__error_set(err, HR_ERR_INVALID, "the source has %llu samples only",
-                             (unsigned long long)src->base.info.num_samples);
+    hr_status st = check_range(src, first, n, err);
+    if (st != HR_OK)
+        return st;
     uint8_t *to = dst;
     while (n > 0) {
         uint32_t part = part_of(src, first);
         uint64_t here = hr__min_u64(n, src->starts[part + 1] - first);
-        hr_status st = open_part(r, part, err);
+        st = open_part(r, part, err);
         if (st == HR_OK)
             st = src->parts[part]->ops->read(r->reader, first - src->starts[part], here, to, err);
         if (st != HR_OK)
@@ -97,6 +106,42 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
         n -= here;
     }
     return HR_OK;
+}
+
+/* Of one part, whose values come behind those that are there. */
+static hr_status read_part_values(struct concat_reader *r, uint32_t part, uint64_t first,
+                                  uint64_t n, int64_t *offsets, uint8_t *values,
+                                  uint64_t room_bytes, hr_error *err) {
+    const struct concat_source *src = r->src;
+    const int64_t base = offsets[0];
+    hr_status st = open_part(r, part, err);
+    if (st == HR_OK)
+        st = src->parts[part]->ops->read_values(r->reader, first, n, offsets,
+                                                values != NULL ? values + base : NULL,
+                                                room_bytes - (uint64_t)base, err);
+    for (uint64_t i = 0; st == HR_OK && i <= n; i++)
+        if (__builtin_add_overflow(offsets[i], base, &offsets[i]))
+            st = hr__error_set(err, HR_ERR_UNSUPPORTED, "values of more than 2^63 bytes in all");
+    return st;
+}
+
+static hr_status read_values(struct hr__source_reader *reader, uint64_t first, uint64_t n,
+                             int64_t *offsets, uint8_t *values, uint64_t room_bytes,
+                             hr_error *err) {
+    struct concat_reader *r = (struct concat_reader *)reader;
+    const struct concat_source *src = r->src;
+    hr_status st = check_range(src, first, n, err);
+    offsets[0] = 0;
+    while (st == HR_OK && n > 0) {
+        const uint32_t part = part_of(src, first);
+        const uint64_t here = hr__min_u64(n, src->starts[part + 1] - first);
+        st = read_part_values(r, part, first - src->starts[part], here, offsets, values, room_bytes,
+                              err);
+        offsets += here;
+        first += here;
+        n -= here;
+    }
+    return st;
 }
 
 /* A part that cannot be opened says so when it is read. */
@@ -165,6 +210,7 @@ static const struct hr__source_ops concat_ops = {
     .name = "several files",
     .open_reader = open_reader,
     .read = read_samples,
+    .read_values = read_values,
     .announce = announce,
     .close_reader = close_reader,
     .set_room = set_room,
@@ -176,6 +222,7 @@ static const struct hr__source_ops concat_pieces_ops = {
     .name = "several files",
     .open_reader = open_reader,
     .read = read_samples,
+    .read_values = read_values,
     .announce = announce,
     .close_reader = close_reader,
     .close = close_source,
@@ -187,6 +234,11 @@ static const struct hr__source_ops concat_pieces_ops = {
 /* "float32 (28, 28)", cut off where it is long. */
 static void print_type(const struct hr__source_info *info, char *out, size_t room) {
     int n = snprintf(out, room, "%s", hr_dtype_name(info->dtype));
+    if (hr__dtype_is_variable(info->dtype)) {
+        if (info->element_dtype != 0)
+            snprintf(out + n, room - (size_t)n, " of %s", hr_dtype_name(info->element_dtype));
+        return;
+    }
     if (hr_dtype_bytes(info->dtype) == 0)
         n += snprintf(out + n, room - (size_t)n, " of %u bytes", info->width_bytes);
     n += snprintf(out + n, room - (size_t)n, " (");
@@ -198,7 +250,8 @@ static void print_type(const struct hr__source_info *info, char *out, size_t roo
 
 static hr_status check_same(const struct hr__source_info *a, const struct hr__source_info *b,
                             hr_error *err) {
-    if (a->dtype == b->dtype && a->width_bytes == b->width_bytes && a->rank == b->rank &&
+    if (a->dtype == b->dtype && a->element_dtype == b->element_dtype &&
+        a->width_bytes == b->width_bytes && a->rank == b->rank &&
         memcmp(a->shape, b->shape, a->rank * sizeof a->shape[0]) == 0)
         return HR_OK;
     char type_a[120], type_b[120];
@@ -221,6 +274,8 @@ static hr_status add_parts(struct concat_source *src, struct hr__source *const *
         src->parts[i] = parts[i];
         if (!hr__add_u64(src->starts[i], part->num_samples, &src->starts[i + 1]))
             return hr__error_set(err, HR_ERR_UNSUPPORTED, "more than 2^64 samples in all");
+        if (i > 0 && !hr__add_u64(info->value_bytes, part->value_bytes, &info->value_bytes))
+            return hr__error_set(err, HR_ERR_UNSUPPORTED, "more than 2^64 bytes in all");
         if (part->granule_samples > info->granule_samples)
             info->granule_samples = part->granule_samples;
         info->reader_bytes = hr__max_u64(info->reader_bytes, part->reader_bytes);

@@ -44,6 +44,15 @@ static bool has_partial(const struct hr__convert_job *job) {
            (hr_writer_describe(job->writer, &info, NULL) == HR_OK && info.codecs_chosen);
 }
 
+/* Of samples of the inputs; values of variable length are taken to be of one length. */
+static uint64_t bytes_of(const struct hr__convert_job *job, uint64_t samples) {
+    if (!job->has_values)
+        return samples * job->layout.sample_bytes;
+    if (samples == job->num_samples)
+        return job->total_bytes;
+    return (uint64_t)((double)job->total_bytes * (double)samples / (double)job->num_samples);
+}
+
 /* HR_ERR_CANCELLED if the caller wants to stop. At most ten calls a second, but for `now`. */
 static hr_status tell_progress(struct hr__convert_job *job, uint64_t done_samples, bool now,
                                hr_error *err) {
@@ -55,7 +64,7 @@ static hr_status tell_progress(struct hr__convert_job *job, uint64_t done_sample
     hr_progress progress = {.done_samples = done_samples,
                             .total_samples = job->num_samples,
                             .total_bytes = job->total_bytes};
-    progress.done_bytes = progress.done_samples * job->layout.sample_bytes;
+    progress.done_bytes = bytes_of(job, done_samples);
     if (job->opts.on_progress(job->opts.user, &progress) == 0)
         return HR_OK;
     if (is_append(job))
@@ -102,9 +111,23 @@ static hr_status check_output(const struct hr__convert_job *job, hr_error *err) 
     return HR_OK;
 }
 
+static hr_status add_values(struct hr__convert_job *job, hr_error *err) {
+    job->has_values = hr__inputs_have_values(&job->inputs);
+    if (job->has_values && (job->opts.flags & HR_CONVERT_SHUFFLE) != 0)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "values of variable length are not shuffled when they are converted; "
+                             "convert them in their order, and shuffle as they are read, or "
+                             "choose the fields without them (--fields)");
+    for (uint32_t i = 0; i < job->inputs.num_fields; i++)
+        if (!hr__add_u64(job->total_bytes, job->inputs.fields[i].source->info.value_bytes,
+                         &job->total_bytes))
+            return hr__error_set(err, HR_ERR_UNSUPPORTED, "the inputs have more than 2^64 bytes");
+    return HR_OK;
+}
+
 static hr_status measure(struct hr__convert_job *job, hr_error *err) {
     job->num_samples = job->inputs.fields[0].source->info.num_samples;
-    const hr_status st =
+    hr_status st =
         hr__shuffle_layout_make(&job->inputs, job->opts.index_field != NULL, &job->layout, err);
     if (st != HR_OK)
         return st;
@@ -112,7 +135,11 @@ static hr_status measure(struct hr__convert_job *job, hr_error *err) {
     job->shuffled = (job->opts.flags & HR_CONVERT_SHUFFLE) != 0 && sample_bytes > 0;
     if (!hr__mul_u64(sample_bytes, job->num_samples, &job->total_bytes))
         return hr__error_set(err, HR_ERR_UNSUPPORTED, "the inputs have more than 2^64 bytes");
-    const bool empty = sample_bytes == (job->layout.has_index ? HR__INDEX_BYTES : 0);
+    st = add_values(job, err);
+    if (st != HR_OK)
+        return st;
+    const bool empty =
+        !job->has_values && sample_bytes == (job->layout.has_index ? HR__INDEX_BYTES : 0);
     if (empty && job->num_samples > MAX_EMPTY_SAMPLES)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
                              "%llu samples of no bytes at all are more than the %llu that are "
@@ -134,11 +161,10 @@ static hr_status check_space(struct hr__convert_job *job, hr_error *err) {
     if (st != HR_OK || !info.codecs_chosen)
         return st;
     job->space_checked = true;
-    const uint64_t old_bytes = job->old_samples * job->layout.sample_bytes;
-    return hr__space_check(
-        job->opts.output,
-        hr__space_needed(&info, old_bytes + job->total_bytes, job->old_samples + job->num_samples),
-        is_append(job) ? "append again" : "resume", err);
+    return hr__space_check(job->opts.output,
+                           hr__space_needed(&info, job->old_bytes + job->total_bytes,
+                                            job->old_samples + job->num_samples),
+                           is_append(job) ? "append again" : "resume", err);
 }
 
 static hr_status fetch_samples(struct hr__convert_job *job, hr_error *err) {
@@ -184,6 +210,34 @@ done:
     return st;
 }
 
+/* How much the writer needs shows only as the values come. */
+static hr_status append_values(struct hr__convert_job *job, const struct hr__range *range,
+                               hr_error *err) {
+    const hr_status st = hr_writer_append(job->writer, range->num_samples, range->columns, err);
+    if (st == HR_ERR_BUDGET)
+        hr__error_prefix(err,
+                         "the values are long for a budget of %llu bytes, of which writing has "
+                         "three quarters; give twice as much",
+                         (unsigned long long)job->opts.budget_bytes);
+    return st;
+}
+
+static hr_status copy_values(struct hr__convert_job *job, hr_error *err) {
+    hr_status st;
+    HR_TRY(hr__value_reader_open(&job->values, &job->inputs, &job->plan, &job->budget, err));
+    for (uint64_t done = job->resumed_samples; done < job->num_samples;) {
+        struct hr__range range;
+        HR_TRY(tell_progress(job, done, false, err));
+        HR_TRY(hr__value_reader_next(&job->values, done, job->num_samples - done, &range, err));
+        HR_TRY(append_values(job, &range, err));
+        HR_TRY(check_space(job, err));
+        done += range.num_samples;
+    }
+    st = tell_progress(job, job->num_samples, true, err);
+done:
+    return st;
+}
+
 static hr_status tell_shuffle(void *user, uint64_t read, hr_error *err) {
     struct hr__convert_job *job = user;
     const uint64_t written = hr_writer_num_samples(job->writer);
@@ -220,7 +274,8 @@ static hr_status finish(struct hr__convert_job *job, hr_convert_result *result, 
     result->num_samples = job->old_samples + job->num_samples;
     result->old_samples = job->old_samples;
     result->resumed_samples = job->resumed_samples;
-    result->decoded_bytes = result->num_samples * job->layout.sample_bytes;
+    result->decoded_bytes =
+        job->has_values ? info.decoded_bytes : result->num_samples * job->layout.sample_bytes;
     result->stored_bytes = info.stored_bytes;
     hr_writer_close(job->writer);
     job->writer = NULL;
@@ -233,6 +288,7 @@ static void close_job(struct hr__convert_job *job) {
     hr__pipeline_close(job->pipeline);
     hr_writer_close(job->writer);
     hr__input_fetch_close(&job->fetch);
+    hr__value_reader_close(&job->values);
     hr__inputs_close(&job->inputs);
     hr__budget_close(&job->budget);
     hr__shuffle_layout_free(&job->layout);
@@ -253,9 +309,10 @@ hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result, 
     HR_TRY(hr__shuffle_check_index(&job.opts, &job.inputs, err));
     HR_TRY(measure(&job, err));
     HR_TRY(hr__convert_open_writer(&job, err));
-    HR_TRY(job.shuffled  ? shuffle_samples(&job, err)
-           : job.fetched ? fetch_samples(&job, err)
-                         : copy_samples(&job, err));
+    HR_TRY(job.shuffled     ? shuffle_samples(&job, err)
+           : job.fetched    ? fetch_samples(&job, err)
+           : job.has_values ? copy_values(&job, err)
+                            : copy_samples(&job, err));
     HR_TRY(finish(&job, &done_so_far, err));
     done_so_far.elapsed_ns = hr__now_ns() - began_ns;
     if (result != NULL)

@@ -7,6 +7,7 @@
 #include "input_fetch.h"
 #include "pipeline.h"
 #include "shuffle_rows.h"
+#include "value_reader.h"
 
 struct hr__convert_job {
     hr_convert_options opts;
@@ -14,6 +15,8 @@ struct hr__convert_job {
     bool
         fetched; /* the writer's threads read the inputs; else the plan and the pipeline are used */
     struct hr__input_fetch fetch;
+    bool has_values; /* some of variable length: they are read by `values` */
+    struct hr__value_reader values;
     struct hr__read_plan plan;
     struct hr__budget budget;         /* of reading and shuffling; the rest is the writer's */
     bool shuffled;                    /* and not only said to be, as of samples without bytes */
@@ -23,7 +26,8 @@ struct hr__convert_job {
     struct hr__pipeline *pipeline;
     uint64_t num_samples;
     uint64_t resumed_samples;
-    uint64_t old_samples; /* that the output has before an append */
+    uint64_t old_samples; /* that the output has before an append, */
+    uint64_t old_bytes;   /* decoded */
     uint64_t total_bytes; /* decoded */
     int64_t told_ns;      /* when progress was told last; 0: never */
     bool space_checked;

@@ -50,6 +50,7 @@ static hr_status describe_fields(const struct hr__convert_job *job, hr_field *fi
         const struct hr__source_info *info = &job->inputs.fields[i].source->info;
         fields[i] = (hr_field){.name = job->inputs.fields[i].name,
                                .dtype = info->dtype,
+                               .element_dtype = info->element_dtype,
                                .rank = info->rank,
                                .shape = info->shape};
         if (hr_dtype_bytes(info->dtype) == 0)
@@ -174,6 +175,14 @@ static hr_status divide_memory_to_shuffle(struct hr__convert_job *job, const hr_
     return st;
 }
 
+static hr_status measure_old(struct hr__convert_job *job, hr_error *err) {
+    hr_writer_info info = {.struct_bytes = sizeof info};
+    const hr_status st = hr_writer_describe(job->writer, &info, err);
+    job->old_samples = info.num_samples;
+    job->old_bytes = info.decoded_bytes;
+    return st;
+}
+
 hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
     hr_status st;
     hr_field *fields = calloc(job->layout.num_fields, sizeof *fields);
@@ -193,7 +202,7 @@ hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
            : job->fetched ? leave_memory(job, fields, err)
                           : divide_memory(job, fields, err));
     if (append)
-        job->old_samples = hr_writer_num_samples(job->writer);
+        HR_TRY(measure_old(job, err));
     else
         job->resumed_samples = hr_writer_num_samples(job->writer);
     if ((job->opts.flags & HR_CONVERT_RESUME) != 0) {

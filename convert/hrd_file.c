@@ -51,6 +51,8 @@ static hr_status describe(struct hr__hrd_file *f, const hr_dataset *ds, hr_error
     f->num_samples = footer->num_samples;
     f->num_fields = footer->schema.num_fields;
     f->samples_per_chunk = footer->schema.samples_per_chunk;
+    if (footer->schema.num_variable > 0)
+        f->ends_bytes = hr__access_ends_bytes(ds);
     f->dataset_bytes = atomic_load(&ds->budget.peak_bytes);
     memcpy(f->origin.uuid, footer->uuid, sizeof f->origin.uuid);
     f->origin.commit_seq = footer->commit_seq;
@@ -170,7 +172,8 @@ void hr__hrd_file_release(struct hr__hrd_file *f) {
 }
 
 uint64_t hr__hrd_file_reader_bytes(const struct hr__hrd_file *f) {
-    return HR__ACCESS_BYTES + CONTEXT_BYTES + f->num_fields * FIELD_BYTES + f->dataset_bytes;
+    return HR__ACCESS_BYTES + CONTEXT_BYTES + f->num_fields * FIELD_BYTES + f->ends_bytes +
+           f->dataset_bytes;
 }
 
 uint64_t hr__hrd_file_chunk_end(const struct hr__hrd_file *f, uint64_t sample) {
@@ -193,19 +196,44 @@ static void advise(hr_error *err) {
              "%.400s; headrace verify --salvage takes out what is whole", why);
 }
 
+/* The cursor for a sample, best that which has its chunk at hand. */
+static struct cursor *take_cursor(struct hr__hrd_file *f, uint64_t sample) {
+    const struct hr__footer *footer = &f->ds->footer;
+    uint64_t chunk;
+    uint32_t place;
+    hr__segment_locate(footer->segments, footer->num_segments, f->samples_per_chunk, sample, &chunk,
+                       &place);
+    return (struct cursor *)hr__cursor_pool_take(&f->pool, chunk);
+}
+
+static void give_cursor(struct hr__hrd_file *f, struct cursor *c) {
+    c->base.piece = c->access.fetch.chunk;
+    hr__cursor_pool_give(&f->pool, &c->base);
+}
+
 hr_status hr__hrd_file_read(struct hr__hrd_file *f, uint32_t field, uint64_t first, uint64_t n,
                             uint8_t *dst, hr_error *err) {
     if (n == 0)
         return HR_OK;
-    const struct hr__footer *footer = &f->ds->footer;
-    uint64_t chunk;
-    uint32_t place;
-    hr__segment_locate(footer->segments, footer->num_segments, f->samples_per_chunk, first, &chunk,
-                       &place);
-    struct cursor *c = (struct cursor *)hr__cursor_pool_take(&f->pool, chunk);
+    struct cursor *c = take_cursor(f, first);
     const hr_status st = hr__access_read(&c->access, field, first, n, dst, err);
-    c->base.piece = c->access.fetch.chunk;
-    hr__cursor_pool_give(&f->pool, &c->base);
+    give_cursor(f, c);
+    if (st == HR_ERR_CORRUPT)
+        advise(err);
+    return st;
+}
+
+hr_status hr__hrd_file_read_values(struct hr__hrd_file *f, uint32_t field, uint64_t first,
+                                   uint64_t n, int64_t *offsets, uint8_t *values,
+                                   uint64_t room_bytes, hr_error *err) {
+    uint64_t n_bytes;
+    offsets[0] = 0;
+    if (n == 0)
+        return HR_OK;
+    struct cursor *c = take_cursor(f, first);
+    const hr_status st = hr__access_read_values(&c->access, field, first, n, offsets, values,
+                                                room_bytes, &n_bytes, err);
+    give_cursor(f, c);
     if (st == HR_ERR_CORRUPT)
         advise(err);
     return st;

@@ -20,6 +20,7 @@ struct hr__hrd_file {
     uint64_t dataset_bytes; /* that the open data set takes, */
     uint64_t budget_bytes;  /* of so many */
     uint32_t samples_per_chunk;
+    uint64_t ends_bytes; /* that a cursor takes for values of variable length; 0: there are none */
     uint64_t num_segments; /* 0: too many to be kept */
     struct hr__segment *segments;
 
@@ -41,6 +42,11 @@ uint64_t hr__hrd_file_reader_bytes(const struct hr__hrd_file *f);
  * again where it is no longer what it was: HR_ERR_DATA. */
 hr_status hr__hrd_file_read(struct hr__hrd_file *f, uint32_t field, uint64_t first, uint64_t n,
                             uint8_t *dst, hr_error *err);
+
+/* Likewise, of a field of variable length, as the source's read_values(). */
+hr_status hr__hrd_file_read_values(struct hr__hrd_file *f, uint32_t field, uint64_t first,
+                                   uint64_t n, int64_t *offsets, uint8_t *values,
+                                   uint64_t room_bytes, hr_error *err);
 
 /* Where the chunk ends that holds a sample. */
 uint64_t hr__hrd_file_chunk_end(const struct hr__hrd_file *f, uint64_t sample);

@@ -40,13 +40,29 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
     return st;
 }
 
+static hr_status check_range(const struct hrd_source *src, uint64_t first, uint64_t n,
+                             hr_error *err) {
+    if (hr__range_within(first, n, src->base.info.num_samples))
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->file->path,
+                         (unsigned long long)src->base.info.num_samples);
+}
+
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
                               void *dst, hr_error *err) {
     const struct hrd_source *src = ((const struct hrd_reader *)reader)->src;
-    if (!hr__range_within(first, n, src->base.info.num_samples))
-        return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->file->path,
-                             (unsigned long long)src->base.info.num_samples);
-    return hr__hrd_file_read(src->file, src->field, first, n, dst, err);
+    const hr_status st = check_range(src, first, n, err);
+    return st == HR_OK ? hr__hrd_file_read(src->file, src->field, first, n, dst, err) : st;
+}
+
+static hr_status read_values(struct hr__source_reader *reader, uint64_t first, uint64_t n,
+                             int64_t *offsets, uint8_t *values, uint64_t room_bytes,
+                             hr_error *err) {
+    const struct hrd_source *src = ((const struct hrd_reader *)reader)->src;
+    const hr_status st = check_range(src, first, n, err);
+    return st == HR_OK ? hr__hrd_file_read_values(src->file, src->field, first, n, offsets, values,
+                                                  room_bytes, err)
+                       : st;
 }
 
 static void close_reader(struct hr__source_reader *reader) {
@@ -80,12 +96,29 @@ static const struct hr__source_ops hrd_ops = {
     .piece_end = piece_end,
 };
 
+static const struct hr__source_ops values_ops = {
+    .name = "data set, values of variable length",
+    .open_reader = open_reader,
+    .read_values = read_values,
+    .close_reader = close_reader,
+    .close = close_source,
+    .piece_end = piece_end,
+};
+
+static uint64_t value_bytes_of(const hr_dataset *ds, uint32_t field) {
+    hr_length_statistics lengths = {.struct_bytes = sizeof lengths};
+    if (hr_dataset_length_statistics(ds, field, &lengths, NULL) != HR_OK || lengths.valid != 1)
+        return 0;
+    return lengths.total_bytes;
+}
+
 static void describe(struct hrd_source *src, const hr_field *field, uint64_t sample_bytes,
                      uint32_t num_threads) {
     struct hr__source_info *info = &src->base.info;
     info->path = src->file->path;
     info->default_name = src->name;
     info->dtype = field->dtype;
+    info->element_dtype = field->element_dtype;
     info->width_bytes = field->width_bytes;
     info->rank = field->rank;
     memcpy(info->shape, field->shape, field->rank * sizeof info->shape[0]);
@@ -110,7 +143,9 @@ static hr_status make_source(struct hr__hrd_file *file, const hr_dataset *ds, ui
     struct hrd_source *src = calloc(1, sizeof *src);
     if (src == NULL)
         return hr__error_no_memory(err, sizeof *src, "a source");
-    src->base.ops = &hrd_ops;
+    const bool variable = hr__dtype_is_variable(field.dtype);
+    src->base.ops = variable ? &values_ops : &hrd_ops;
+    src->base.info.value_bytes = variable ? value_bytes_of(ds, index) : 0;
     src->file = file;
     hr__cursor_pool_hold(&file->pool);
     src->field = index;
@@ -130,20 +165,6 @@ static bool is_member(const struct hr__hrd_options *o, const char *name) {
     return o->member == NULL || strcmp(o->member + (o->member[0] == '/'), name) == 0;
 }
 
-static bool is_kept(const struct hr__hrd_options *o, const char *name) {
-    for (uint32_t i = 0; i < o->num_kept; i++)
-        if (strcmp(o->kept[i], name) == 0)
-            return true;
-    return o->num_kept == 0;
-}
-
-static hr_status refuse_variable(const struct hr__hrd_file *file, const char *name, hr_error *err) {
-    return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                         "%s: the field %s has values of variable length, which are not converted; "
-                         "choose the fields without it (--fields)",
-                         file->path, name);
-}
-
 static hr_status make_sources(struct hr__hrd_file *file, const hr_dataset *ds,
                               const struct hr__hrd_options *o, struct hr__source ***out,
                               uint32_t *num_out, hr_error *err) {
@@ -155,13 +176,8 @@ static hr_status make_sources(struct hr__hrd_file *file, const hr_dataset *ds,
         return hr__error_no_memory(err, schema->num_fields * sizeof *list, "a list of sources");
     for (uint32_t i = 0; i < schema->num_fields; i++) {
         const struct hr__schema_field *field = &schema->fields[i];
-        const bool variable = hr__dtype_is_variable(field->dtype);
-        if (!is_member(o, field->name) || (variable && !is_kept(o, field->name)))
+        if (!is_member(o, field->name))
             continue;
-        if (variable) {
-            st = refuse_variable(file, field->name, err);
-            goto done;
-        }
         HR_TRY(make_source(file, ds, i, o->num_threads, &list[made], err));
         made++;
     }

@@ -9,6 +9,7 @@
 #include "inputs.h"
 
 #include "attributes.h"
+#include "dtype.h"
 #include "error.h"
 #include "input_fields.h"
 #include "input_file.h"
@@ -221,6 +222,13 @@ done:
     if (st != HR_OK)
         hr__inputs_close(out);
     return st;
+}
+
+bool hr__inputs_have_values(const struct hr__inputs *in) {
+    for (uint32_t i = 0; i < in->num_fields; i++)
+        if (hr__dtype_is_variable(in->fields[i].source->info.dtype))
+            return true;
+    return false;
 }
 
 void hr__inputs_set_room(const struct hr__inputs *in, uint64_t n_bytes) {

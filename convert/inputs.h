@@ -26,6 +26,9 @@ struct hr__inputs {
  * order. HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_UNSUPPORTED, or as the sources. */
 hr_status hr__inputs_open(const hr_convert_options *opts, struct hr__inputs *out, hr_error *err);
 
+/* Some have values of variable length. */
+bool hr__inputs_have_values(const struct hr__inputs *in);
+
 /* Divides what readers may take for themselves among the fields whose readers need something. */
 void hr__inputs_set_room(const struct hr__inputs *in, uint64_t n_bytes);
 

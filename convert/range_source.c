@@ -35,14 +35,31 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
     return st;
 }
 
-static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
-                              void *dst, hr_error *err) {
-    const struct range_reader *r = (const struct range_reader *)reader;
+static hr_status check_range(const struct range_reader *r, uint64_t first, uint64_t n,
+                             hr_error *err) {
     const uint64_t num_samples = r->src->base.info.num_samples;
     if (first > num_samples || n > num_samples - first)
         return hr__error_set(err, HR_ERR_INVALID, "the range has %llu samples only",
                              (unsigned long long)num_samples);
-    return r->src->whole->ops->read(r->reader, r->src->first + first, n, dst, err);
+    return HR_OK;
+}
+
+static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
+                              void *dst, hr_error *err) {
+    const struct range_reader *r = (const struct range_reader *)reader;
+    const hr_status st = check_range(r, first, n, err);
+    return st == HR_OK ? r->src->whole->ops->read(r->reader, r->src->first + first, n, dst, err)
+                       : st;
+}
+
+static hr_status read_values(struct hr__source_reader *reader, uint64_t first, uint64_t n,
+                             int64_t *offsets, uint8_t *values, uint64_t room_bytes,
+                             hr_error *err) {
+    const struct range_reader *r = (const struct range_reader *)reader;
+    const hr_status st = check_range(r, first, n, err);
+    return st == HR_OK ? r->src->whole->ops->read_values(r->reader, r->src->first + first, n,
+                                                         offsets, values, room_bytes, err)
+                       : st;
 }
 
 static void announce(struct hr__source_reader *reader, uint64_t first, uint64_t n) {
@@ -89,6 +106,7 @@ static const struct hr__source_ops range_ops = {
     .name = "range",
     .open_reader = open_reader,
     .read = read_samples,
+    .read_values = read_values,
     .announce = announce,
     .close_reader = close_reader,
     .set_room = set_room,
@@ -100,6 +118,7 @@ static const struct hr__source_ops range_pieces_ops = {
     .name = "range",
     .open_reader = open_reader,
     .read = read_samples,
+    .read_values = read_values,
     .announce = announce,
     .close_reader = close_reader,
     .set_room = set_room,
@@ -116,6 +135,9 @@ hr_status hr__range_source_make(struct hr__source **source, uint64_t first, uint
     src->base.ops = (*source)->ops->piece_end != NULL ? &range_pieces_ops : &range_ops;
     src->base.info = (*source)->info;
     src->base.info.num_samples = n;
+    if ((*source)->info.num_samples > 0) /* as if all values were of one length */
+        src->base.info.value_bytes = (uint64_t)((double)(*source)->info.value_bytes * (double)n /
+                                                (double)(*source)->info.num_samples);
     src->whole = *source;
     src->first = first;
     *source = &src->base;

@@ -4,11 +4,14 @@
 #include "read_plan.h"
 
 #include "checked.h"
+#include "dtype.h"
 
 #define TARGET_RANGE_BYTES (UINT64_C(4) << 20)
 #define MAX_RANGE_SAMPLES  (UINT64_C(1) << 20)
 #define FIELD_ALIGN_BYTES  64u
 #define MAX_READERS        64u
+#define LEAST_VALUES_BYTES (UINT64_C(64) << 10)
+#define MAX_VALUES_SAMPLES (UINT64_C(1) << 16)
 
 uint64_t hr__read_plan_field_off(const struct hr__inputs *in, uint64_t range_samples,
                                  uint32_t field) {
@@ -83,12 +86,36 @@ static uint64_t fitting_samples(const struct hr__inputs *in, uint64_t sample_byt
     return samples >= granule ? samples / granule * granule : samples;
 }
 
+uint64_t hr__read_plan_offsets_bytes(const struct hr__inputs *in, uint64_t range_samples) {
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < in->num_fields; i++)
+        n += hr__dtype_is_variable(in->fields[i].source->info.dtype);
+    return n * (range_samples + 1) * sizeof(int64_t);
+}
+
+/* One buffer for one reader, since compressing takes longer. Offsets take a quarter at most, where
+ * there are not very many fields. */
+static void plan_values(const struct hr__inputs *in, uint64_t budget_bytes,
+                        struct hr__read_plan *out) {
+    const uint64_t padding = (uint64_t)in->num_fields * FIELD_ALIGN_BYTES;
+    const uint64_t room =
+        hr__max_u64(LEAST_VALUES_BYTES, hr__min_u64(budget_bytes, TARGET_RANGE_BYTES));
+    const uint64_t samples = room / 4 / hr__read_plan_offsets_bytes(in, 0);
+    out->range_samples = hr__max_u64(1, hr__min_u64(samples, MAX_VALUES_SAMPLES));
+    out->buffer_bytes =
+        out->sample_bytes + padding + room + hr__read_plan_offsets_bytes(in, out->range_samples);
+}
+
 void hr__read_plan_make(const struct hr__inputs *in, uint64_t budget_bytes, uint32_t max_readers,
                         struct hr__read_plan *out) {
     const uint64_t granule = largest_granule(in), thread_bytes = thread_bytes_of(in);
     *out = (struct hr__read_plan){.range_samples = 1, .num_readers = 1, .num_buffers = 1};
     for (uint32_t i = 0; i < in->num_fields; i++)
         out->sample_bytes += in->fields[i].source->info.sample_bytes;
+    if (hr__inputs_have_values(in)) {
+        plan_values(in, budget_bytes, out);
+        return;
+    }
     /* Many readers are worth it only where each reads whole granules: else the pieces of one are
      * decoded by several of them. */
     for (uint32_t readers = max_readers; readers >= 1; readers--) {

@@ -19,7 +19,8 @@ struct hr__read_plan {
 /* budget_bytes: what buffers may take, and as much again cursors. max_readers: at
  * least
  * 1. It always succeeds: the smallest plan is one buffer of one sample, which may be more than the
- * budget. */
+ * budget. With values of variable length it is one buffer for value_reader.h: the offsets of
+ * range_samples samples, and the rest of buffer_bytes for the samples. */
 void hr__read_plan_make(const struct hr__inputs *in, uint64_t budget_bytes, uint32_t max_readers,
                         struct hr__read_plan *out);
 
@@ -32,6 +33,9 @@ uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in);
 /* All that reading by a plan takes: its buffers, one reader of every field, and all cursors.
  * UINT64_MAX: more than there can be. */
 uint64_t hr__read_plan_bytes(const struct hr__inputs *in, const struct hr__read_plan *plan);
+
+/* Of values of variable length: what the offsets of all such fields take. */
+uint64_t hr__read_plan_offsets_bytes(const struct hr__inputs *in, uint64_t range_samples);
 
 /* Where a field's samples begin in a buffer. */
 uint64_t hr__read_plan_field_off(const struct hr__inputs *in, uint64_t range_samples,

@@ -32,7 +32,9 @@ struct hr__source_info {
     uint32_t rank; /* of one sample */
     uint64_t shape[HR_MAX_RANK];
     uint64_t num_samples;
-    uint64_t sample_bytes;
+    uint64_t sample_bytes;        /* 0 of values of variable length */
+    hr_dtype element_dtype;       /* of such a sequence; else 0 */
+    uint64_t value_bytes;         /* of all such values, about, where it is known; else 0 */
     uint64_t granule_samples;     /* rows that are decoded together in the source (chunk rows); 1 */
     uint32_t max_readers;         /* readers that are useful side by side; 1 */
     bool is_stream;               /* read best by one reader, in ascending order */
@@ -60,6 +62,11 @@ struct hr__source_ops {
      * cannot be converted (the message has the sample's index). */
     hr_status (*read)(struct hr__source_reader *r, uint64_t first, uint64_t n, void *dst,
                       hr_error *err);
+    /* The same of sources of values of variable length, which have this instead of read: value i is
+     * values[offsets[i]] .. values[offsets[i + 1] - 1], offsets[0] is 0. values NULL: only the n +
+     * 1 offsets are wanted; else there is room for what they have said. */
+    hr_status (*read_values)(struct hr__source_reader *r, uint64_t first, uint64_t n,
+                             int64_t *offsets, uint8_t *values, uint64_t room_bytes, hr_error *err);
     /* Rows that exist will be read soon, by any reader: begins to bring them into the page cache
      * and does not wait. Where any_pieces, else NULL. */
     void (*announce)(struct hr__source_reader *r, uint64_t first, uint64_t n);
@@ -106,15 +113,12 @@ hr_status hr__raw_source_open(const char *path, const char *dtype, const uint64_
                               hr_error *err);
 
 struct hr__hrd_options {
-    const char *member;      /* only this field; NULL: all */
-    const char *const *kept; /* only fields of these names are needed; num_kept 0: all */
-    uint32_t num_kept;
+    const char *member;    /* only this field; NULL: all */
     uint32_t num_threads;  /* readers that are useful */
     uint64_t budget_bytes; /* for what the data set holds in memory */
 };
 
-/* hrd_source.c: the fields of a data set. HR_ERR_UNSUPPORTED: one that is needed cannot be read. A
- * malloc'ed array. */
+/* hrd_source.c: the fields of a data set, in a malloc'ed array. */
 hr_status hr__hrd_sources_open(const char *path, const struct hr__hrd_options *opts,
                                struct hr__source ***out, uint32_t *num_out, hr_error *err);
 

@@ -92,8 +92,6 @@ static hr_status open_dataset(const char *path, const char *member, const hr_con
                               struct hr__source ***out, uint32_t *num_out, hr_error *err) {
     const struct hr__hrd_options hrd = {
         .member = member,
-        .kept = opts->kept_fields,
-        .num_kept = opts->num_kept_fields,
         .num_threads = opts->num_threads,
         .budget_bytes = opts->budget_bytes / DATASET_SHARE,
     };

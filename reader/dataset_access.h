@@ -22,6 +22,10 @@ struct hr__frame_cache {
 struct hr__access {
     struct hr__chunk_fetch fetch;
     struct hr__frame_cache cache;
+    uint64_t
+        *ends; /* of the values of ends_field in ends_chunk, room for S; NULL: none were read */
+    uint64_t ends_chunk;
+    uint32_t ends_field;
 };
 
 /* For one thread at a time. On failure it is still to be ended. */
@@ -29,8 +33,21 @@ hr_status hr__access_begin(struct hr__access *a, const hr_dataset *ds, struct hr
                            hr_error *err);
 void hr__access_end(struct hr__access *a); /* a zeroed one is fine */
 
+/* A frame of the chunk at hand, numbered from the chunk's first, into cache->bytes. */
+hr_status hr__frame_cache_fill(struct hr__frame_cache *cache, struct hr__chunk_fetch *f,
+                               uint32_t field, uint32_t number, const struct hr__frame *frame,
+                               hr_error *err);
+
 /* As hr_dataset_read(); the caller has seen to it that the samples exist and fit dst. */
 hr_status hr__access_read(struct hr__access *a, uint32_t field, uint64_t first,
                           uint64_t num_samples, uint8_t *dst, hr_error *err);
+
+/* What the first read of values charges besides, for good. */
+uint64_t hr__access_ends_bytes(const hr_dataset *ds);
+
+/* As hr_dataset_read_values(), of a field of variable length and samples that exist. */
+hr_status hr__access_read_values(struct hr__access *a, uint32_t field, uint64_t first,
+                                 uint64_t num_samples, int64_t *offsets, void *values,
+                                 uint64_t capacity_bytes, uint64_t *values_bytes, hr_error *err);
 
 #endif

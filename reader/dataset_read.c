@@ -25,9 +25,9 @@ static uint8_t *row_of(const struct rows *rows, uint32_t i) {
     return rows->dst + target * rows->field->sample_bytes;
 }
 
-static hr_status cache_frame(struct hr__chunk_fetch *f, uint32_t field, uint32_t number,
-                             const struct hr__frame *frame, struct hr__frame_cache *cache,
-                             hr_error *err) {
+hr_status hr__frame_cache_fill(struct hr__frame_cache *cache, struct hr__chunk_fetch *f,
+                               uint32_t field, uint32_t number, const struct hr__frame *frame,
+                               hr_error *err) {
     if (cache->chunk == f->chunk && cache->frame == number)
         return HR_OK;
     cache->chunk = UINT64_MAX;
@@ -57,10 +57,10 @@ static hr_status rows_from_frames(struct hr__chunk_fetch *f, const struct rows *
         if (from >= to)
             continue;
         bool whole = rows->targets == NULL && to - from == n;
-        hr_status st = whole
-                           ? hr__chunk_fetch_frame(f, rows->field_index, &frame,
-                                                   row_of(rows, from - rows->first), err)
-                           : cache_frame(f, rows->field_index, first_frame + i, &frame, cache, err);
+        hr_status st =
+            whole ? hr__chunk_fetch_frame(f, rows->field_index, &frame,
+                                          row_of(rows, from - rows->first), err)
+                  : hr__frame_cache_fill(cache, f, rows->field_index, first_frame + i, &frame, err);
         if (st != HR_OK)
             return st;
         for (uint32_t r = from; r < to && !whole; r++)
@@ -142,6 +142,9 @@ void hr__access_end(struct hr__access *a) {
     if (a->cache.bytes != NULL)
         hr__budget_free(a->fetch.budget, a->cache.bytes, HR__MAX_FRAME_BYTES);
     a->cache.bytes = NULL;
+    if (a->ends != NULL)
+        hr__budget_free(a->fetch.budget, a->ends, (size_t)hr__access_ends_bytes(a->fetch.ds));
+    a->ends = NULL;
     hr__chunk_fetch_free(&a->fetch);
 }
 

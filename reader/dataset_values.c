@@ -2,7 +2,7 @@
  * Random access to values of variable length: first how long they are, which says where each goes,
  * then the values. Each chunk that is touched is opened once in each pass, each frame decoded once.
  */
-#include "chunk_fetch.h"
+#include "dataset_access.h"
 
 #include "checked.h"
 #include "dtype.h"
@@ -12,18 +12,9 @@
 
 #include <string.h>
 
-/* A call has a budget of its own, so that calls of many threads do not refuse each other. */
-struct access {
-    struct hr__budget budget;
-    struct hr__chunk_fetch fetch;
-    uint64_t *ends; /* of chunk_at_hand: one for each of S samples */
-    uint64_t ends_chunk;
-    uint8_t *frame; /* HR__MAX_FRAME_BYTES */
-};
-
 /* What is asked for, and where it goes. */
 struct call {
-    hr_dataset *ds;
+    const hr_dataset *ds;
     uint32_t field;
     const struct hr__wish *wishes; /* by sample; NULL: a range */
     uint64_t first, count;
@@ -45,29 +36,6 @@ static uint64_t target_of(const struct call *c, uint64_t i) {
     return c->wishes != NULL ? c->wishes[i].target : i;
 }
 
-static size_t ends_bytes(const hr_dataset *ds) {
-    return ds->footer.schema.samples_per_chunk * sizeof(uint64_t);
-}
-
-static hr_status access_begin(struct access *a, const hr_dataset *ds, hr_error *err) {
-    *a = (struct access){.ends_chunk = UINT64_MAX};
-    hr__budget_init(&a->budget, ds->budget.limit_bytes);
-    hr_status st = hr__chunk_fetch_init(&a->fetch, ds, &a->budget, err);
-    if (st != HR_OK)
-        return st;
-    a->ends = hr__budget_alloc_raw(&a->budget, ends_bytes(ds), "the ends of values", err);
-    if (a->ends != NULL)
-        a->frame = hr__budget_alloc_raw(&a->budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
-    return a->frame != NULL ? HR_OK : hr__error_status(err, HR_ERR_NO_MEMORY);
-}
-
-static void access_end(struct access *a, const hr_dataset *ds) {
-    hr__budget_free(&a->budget, a->frame, HR__MAX_FRAME_BYTES);
-    hr__budget_free(&a->budget, a->ends, ends_bytes(ds));
-    hr__chunk_fetch_free(&a->fetch);
-    hr__budget_close(&a->budget);
-}
-
 static struct group group_at(const struct call *c, uint64_t begin) {
     const struct hr__footer *f = &c->ds->footer;
     const uint32_t samples_per_chunk = f->schema.samples_per_chunk;
@@ -86,21 +54,33 @@ static uint32_t place_of(const struct call *c, const struct group *g, uint64_t i
     return (uint32_t)(sample_of(c, i) - g->first_sample);
 }
 
-static hr_status open_group(const struct call *c, struct access *a, const struct group *g,
+uint64_t hr__access_ends_bytes(const hr_dataset *ds) {
+    return ds->footer.schema.samples_per_chunk * sizeof(uint64_t);
+}
+
+static hr_status open_group(const struct call *c, struct hr__access *a, const struct group *g,
                             hr_error *err) {
-    if (a->ends_chunk == g->chunk)
-        return HR_OK;
-    a->ends_chunk = UINT64_MAX;
+    if (a->ends == NULL) {
+        a->ends = hr__budget_alloc_raw(a->fetch.budget, (size_t)hr__access_ends_bytes(c->ds),
+                                       "the ends of values", err);
+        if (a->ends == NULL)
+            return hr__error_status(err, HR_ERR_NO_MEMORY);
+        a->ends_chunk = UINT64_MAX;
+    }
     hr_status st = hr__chunk_fetch_open(&a->fetch, g->chunk, err);
-    if (st == HR_OK)
-        st = hr__chunk_fetch_ends(&a->fetch, c->field, a->ends, err);
-    if (st == HR_OK)
+    if (st != HR_OK || (a->ends_chunk == g->chunk && a->ends_field == c->field))
+        return st;
+    a->ends_chunk = UINT64_MAX;
+    st = hr__chunk_fetch_ends(&a->fetch, c->field, a->ends, err);
+    if (st == HR_OK) {
         a->ends_chunk = g->chunk;
+        a->ends_field = c->field;
+    }
     return st;
 }
 
 /* offsets[target + 1] is the length of each value. */
-static hr_status lengths_of(const struct call *c, struct access *a, const struct group *g,
+static hr_status lengths_of(const struct call *c, struct hr__access *a, const struct group *g,
                             hr_error *err) {
     const hr_status st = open_group(c, a, g, err);
     for (uint64_t i = g->begin; st == HR_OK && i < g->end; i++) {
@@ -123,7 +103,7 @@ static hr_status add_up(const struct call *c, hr_error *err) {
 }
 
 /* What the frame at `at` holds of the wishes from *next on, of which those before are done. */
-static void copy_overlaps(const struct call *c, const struct access *a, const struct group *g,
+static void copy_overlaps(const struct call *c, const struct hr__access *a, const struct group *g,
                           uint64_t next, uint64_t at, uint64_t end) {
     for (uint64_t i = next; i < g->end; i++) {
         const uint32_t place = place_of(c, g, i);
@@ -132,12 +112,12 @@ static void copy_overlaps(const struct call *c, const struct access *a, const st
             return;
         const uint64_t from = hr__max_u64(start, at), to = hr__min_u64(a->ends[place], end);
         if (from < to)
-            memcpy(c->values + c->offsets[target_of(c, i)] + (from - start), a->frame + (from - at),
-                   to - from);
+            memcpy(c->values + c->offsets[target_of(c, i)] + (from - start),
+                   a->cache.bytes + (from - at), to - from);
     }
 }
 
-static hr_status values_of(const struct call *c, struct access *a, const struct group *g,
+static hr_status values_of(const struct call *c, struct hr__access *a, const struct group *g,
                            hr_error *err) {
     uint32_t first, count;
     uint64_t off, at = 0, next = g->begin;
@@ -154,7 +134,7 @@ static hr_status values_of(const struct call *c, struct access *a, const struct 
         if (next == g->end)
             break;
         if (hr__value_start(a->ends, place_of(c, g, next)) < end) {
-            st = hr__chunk_fetch_frame(&a->fetch, c->field, &frame, a->frame, err);
+            st = hr__frame_cache_fill(&a->cache, &a->fetch, c->field, first + k, &frame, err);
             if (st == HR_OK)
                 copy_overlaps(c, a, g, next, at, end);
         }
@@ -192,7 +172,7 @@ static hr_status check_room(const struct call *c, uint64_t capacity_bytes, hr_er
                          (unsigned long long)needed, (unsigned long long)capacity_bytes);
 }
 
-static hr_status run(const struct call *c, struct access *a, uint64_t capacity_bytes,
+static hr_status run(const struct call *c, struct hr__access *a, uint64_t capacity_bytes,
                      uint64_t *values_bytes, hr_error *err) {
     hr_status st = HR_OK;
     for (uint64_t i = 0; i < c->count;) {
@@ -212,6 +192,35 @@ done:
     return st;
 }
 
+hr_status hr__access_read_values(struct hr__access *a, uint32_t field, uint64_t first,
+                                 uint64_t num_samples, int64_t *offsets, void *values,
+                                 uint64_t capacity_bytes, uint64_t *values_bytes, hr_error *err) {
+    const struct call c = {.ds = a->fetch.ds,
+                           .field = field,
+                           .first = first,
+                           .count = num_samples,
+                           .offsets = offsets,
+                           .values = values};
+    return run(&c, a, capacity_bytes, values_bytes, err);
+}
+
+/* A call has a budget of its own, so that calls of many threads do not refuse each other. */
+struct scratch {
+    struct hr__budget budget;
+    struct hr__access access;
+};
+
+static hr_status scratch_begin(struct scratch *s, const hr_dataset *ds, hr_error *err) {
+    *s = (struct scratch){0};
+    hr__budget_init(&s->budget, ds->budget.limit_bytes);
+    return hr__access_begin(&s->access, ds, &s->budget, err);
+}
+
+static void scratch_end(struct scratch *s) {
+    hr__access_end(&s->access);
+    hr__budget_close(&s->budget);
+}
+
 hr_status hr_dataset_read_values(hr_dataset *ds, uint32_t field, uint64_t first,
                                  uint64_t num_samples, int64_t *offsets, void *values,
                                  uint64_t capacity_bytes, uint64_t *values_bytes, hr_error *err) {
@@ -221,7 +230,7 @@ hr_status hr_dataset_read_values(hr_dataset *ds, uint32_t field, uint64_t first,
                            .count = num_samples,
                            .offsets = offsets,
                            .values = values};
-    struct access a;
+    struct scratch s;
     hr_status st = check_call(&c, values_bytes, err);
     if (st != HR_OK)
         return st;
@@ -230,10 +239,10 @@ hr_status hr_dataset_read_values(hr_dataset *ds, uint32_t field, uint64_t first,
                              hr__dataset_name(ds), (unsigned long long)first,
                              (unsigned long long)(first + num_samples),
                              (unsigned long long)ds->footer.num_samples);
-    st = access_begin(&a, ds, err);
+    st = scratch_begin(&s, ds, err);
     if (st == HR_OK)
-        st = run(&c, &a, capacity_bytes, values_bytes, err);
-    access_end(&a, ds);
+        st = run(&c, &s.access, capacity_bytes, values_bytes, err);
+    scratch_end(&s);
     return st;
 }
 
@@ -243,20 +252,20 @@ hr_status hr_dataset_gather_values(hr_dataset *ds, uint32_t field, const uint64_
     struct call c = {
         .ds = ds, .field = field, .count = num_indices, .offsets = offsets, .values = values};
     struct hr__wish *wishes = NULL;
-    struct access a;
+    struct scratch s;
     hr_status st = check_call(&c, values_bytes, err);
     if (st != HR_OK)
         return st;
     if (indices == NULL && num_indices > 0)
         return hr__error_set(err, HR_ERR_INVALID, "%s: indices must not be NULL",
                              hr__dataset_name(ds));
-    st = access_begin(&a, ds, err);
+    st = scratch_begin(&s, ds, err);
     if (st == HR_OK)
-        st = hr__wishes_make(ds, &a.budget, indices, num_indices, &wishes, err);
+        st = hr__wishes_make(ds, &s.budget, indices, num_indices, &wishes, err);
     c.wishes = wishes;
     if (st == HR_OK)
-        st = run(&c, &a, capacity_bytes, values_bytes, err);
-    hr__wishes_free(&a.budget, wishes, num_indices);
-    access_end(&a, ds);
+        st = run(&c, &s.access, capacity_bytes, values_bytes, err);
+    hr__wishes_free(&s.budget, wishes, num_indices);
+    scratch_end(&s);
     return st;
 }

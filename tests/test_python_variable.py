@@ -367,3 +367,17 @@ def test_arrays__of_hdf5__are_written(tmp_path):
 def test_arrays__of_fields_that_are_not_there__are_refused(tmp_path):
     with pytest.raises(hr.InvalidError, match="fields names 'u', of which there is no array; there are t"):
         hr.from_arrays(tmp_path / "a.hrd", t=["a"], fields={"u": "utf8"})
+
+
+def test_convert__values__are_taken_from_data_sets(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hr.convert(path, out="a.hrd", fields=["s", "t"], range=(0, 700), chunk_bytes="8K", progress=False)
+    hr.convert(path, out="a.hrd", fields=["s", "t"], range=(700, COUNT), append=True, progress=False)
+    with hr.open("a.hrd") as data:
+        assert [field.kind for field in data.fields.values()] == ["int32[]", "utf8"]
+        assert len(data["s"]) == COUNT
+        for i in (0, 699, 700, COUNT - 1):
+            same(data["s"][i], sample(i)["s"])
+            same(data["t"][i], sample(i)["t"])
+    with pytest.raises(hr.UnsupportedError, match="not shuffled"):
+        hr.convert(path, out="b.hrd", shuffle=1, progress=False)

@@ -8,7 +8,7 @@ import pytest
 
 np = pytest.importorskip("numpy")
 
-from headrace_command import figures, good, headrace, needs_program  # noqa: E402
+from headrace_command import figures, good, needs_program  # noqa: E402
 
 pytestmark = needs_program
 SOURCE = pathlib.Path(os.environ.get("HEADRACE_SOURCE", pathlib.Path(__file__).parent.parent))
@@ -66,14 +66,9 @@ def test_rechunk__random_data_sets__keep_their_values(seed, tmp_path):
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.stem)
 def test_rechunk__files_of_every_kind__keep_their_values(golden, tmp_path):
     dtypes = {field["name"]: field["dtype"] for field in figures("info", golden)["fields"]}
-    varying = [name for name, dtype in dtypes.items() if dtype in ("bytes", "utf8")]
-    fixed = [name for name in dtypes if name not in varying]
-    done = headrace("convert", golden, "-o", "c.hrd", "--chunk-bytes", "300", cwd=tmp_path)
-    if done.returncode != 0:
-        assert "values of variable length" in done.stderr
-        assert varying
-    else:
-        good("compare", golden, "c.hrd", cwd=tmp_path)
-    if varying and fixed:
+    fixed = [name for name, dtype in dtypes.items() if dtype not in ("bytes", "utf8")]
+    good("convert", golden, "-o", "c.hrd", "--chunk-bytes", "300", cwd=tmp_path)
+    good("compare", golden, "c.hrd", cwd=tmp_path)
+    if 0 < len(fixed) < len(dtypes):
         good("convert", golden, "-o", "f.hrd", "--fields", ",".join(fixed), cwd=tmp_path)
         good("compare", golden, "f.hrd", "--fields", ",".join(fixed), cwd=tmp_path)
