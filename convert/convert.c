@@ -5,7 +5,6 @@
 #define _GNU_SOURCE
 #include "headrace/convert.h"
 
-#include "checked.h"
 #include "clock.h"
 #include "convert_job.h"
 #include "convert_options.h"
@@ -24,9 +23,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define PROGRESS_NS          INT64_C(100000000)
-#define MAX_EMPTY_SAMPLES    (UINT64_C(1) << 32) /* whose samples have no bytes: 256 MiB of chunks */
-#define MAX_SHUFFLED_SAMPLES (UINT64_C(1) << 62)
+#define PROGRESS_NS INT64_C(100000000)
 
 static bool is_append(const struct hr__convert_job *job) {
     return (job->opts.flags & HR_CONVERT_APPEND) != 0;
@@ -44,15 +41,6 @@ static bool has_partial(const struct hr__convert_job *job) {
            (hr_writer_describe(job->writer, &info, NULL) == HR_OK && info.codecs_chosen);
 }
 
-/* Of samples of the inputs; values of variable length are taken to be of one length. */
-static uint64_t bytes_of(const struct hr__convert_job *job, uint64_t samples) {
-    if (!job->has_values)
-        return samples * job->layout.sample_bytes;
-    if (samples == job->num_samples)
-        return job->total_bytes;
-    return (uint64_t)((double)job->total_bytes * (double)samples / (double)job->num_samples);
-}
-
 /* HR_ERR_CANCELLED if the caller wants to stop. At most ten calls a second, but for `now`. */
 static hr_status tell_progress(struct hr__convert_job *job, uint64_t done_samples, bool now,
                                hr_error *err) {
@@ -64,7 +52,7 @@ static hr_status tell_progress(struct hr__convert_job *job, uint64_t done_sample
     hr_progress progress = {.done_samples = done_samples,
                             .total_samples = job->num_samples,
                             .total_bytes = job->total_bytes};
-    progress.done_bytes = bytes_of(job, done_samples);
+    progress.done_bytes = hr__convert_bytes_of(job, done_samples);
     if (job->opts.on_progress(job->opts.user, &progress) == 0)
         return HR_OK;
     if (is_append(job))
@@ -108,47 +96,6 @@ static hr_status check_output(const struct hr__convert_job *job, hr_error *err) 
     if ((job->opts.flags & HR_CONVERT_REPLACE) == 0 && !is_append(job))
         return hr__error_set(err, HR_ERR_EXISTS,
                              "%s exists; give another name, or ask for it to be replaced", path);
-    return HR_OK;
-}
-
-static hr_status add_values(struct hr__convert_job *job, hr_error *err) {
-    job->has_values = hr__inputs_have_values(&job->inputs);
-    if (job->has_values && (job->opts.flags & HR_CONVERT_SHUFFLE) != 0)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "values of variable length are not shuffled when they are converted; "
-                             "convert them in their order, and shuffle as they are read, or "
-                             "choose the fields without them (--fields)");
-    for (uint32_t i = 0; i < job->inputs.num_fields; i++)
-        if (!hr__add_u64(job->total_bytes, job->inputs.fields[i].source->info.value_bytes,
-                         &job->total_bytes))
-            return hr__error_set(err, HR_ERR_UNSUPPORTED, "the inputs have more than 2^64 bytes");
-    return HR_OK;
-}
-
-static hr_status measure(struct hr__convert_job *job, hr_error *err) {
-    job->num_samples = job->inputs.fields[0].source->info.num_samples;
-    hr_status st =
-        hr__shuffle_layout_make(&job->inputs, job->opts.index_field != NULL, &job->layout, err);
-    if (st != HR_OK)
-        return st;
-    const uint64_t sample_bytes = job->layout.sample_bytes;
-    job->shuffled = (job->opts.flags & HR_CONVERT_SHUFFLE) != 0 && sample_bytes > 0;
-    if (!hr__mul_u64(sample_bytes, job->num_samples, &job->total_bytes))
-        return hr__error_set(err, HR_ERR_UNSUPPORTED, "the inputs have more than 2^64 bytes");
-    st = add_values(job, err);
-    if (st != HR_OK)
-        return st;
-    const bool empty =
-        !job->has_values && sample_bytes == (job->layout.has_index ? HR__INDEX_BYTES : 0);
-    if (empty && job->num_samples > MAX_EMPTY_SAMPLES)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "%llu samples of no bytes at all are more than the %llu that are "
-                             "converted",
-                             (unsigned long long)job->num_samples,
-                             (unsigned long long)MAX_EMPTY_SAMPLES);
-    if (job->shuffled && job->num_samples > MAX_SHUFFLED_SAMPLES)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "more than 2^62 samples cannot be shuffled; convert them without");
     return HR_OK;
 }
 
@@ -307,7 +254,7 @@ hr_status hr_convert(const hr_convert_options *opts, hr_convert_result *result, 
     HR_TRY(hr__inputs_open(&job.opts, &job.inputs, err));
     HR_TRY(check_output(&job, err));
     HR_TRY(hr__shuffle_check_index(&job.opts, &job.inputs, err));
-    HR_TRY(measure(&job, err));
+    HR_TRY(hr__convert_measure(&job, err));
     HR_TRY(hr__convert_open_writer(&job, err));
     HR_TRY(job.shuffled     ? shuffle_samples(&job, err)
            : job.fetched    ? fetch_samples(&job, err)

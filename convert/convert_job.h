@@ -33,6 +33,14 @@ struct hr__convert_job {
     bool space_checked;
 };
 
+/* num_samples, layout, shuffled, has_values, total_bytes. HR_ERR_UNSUPPORTED: they are too many, or
+ * cannot be shuffled. */
+hr_status hr__convert_measure(struct hr__convert_job *job, hr_error *err);
+
+/* Decoded bytes of the inputs' first samples; values of variable length are taken to be of one
+ * length. */
+uint64_t hr__convert_bytes_of(const struct hr__convert_job *job, uint64_t samples);
+
 /* Opens the writer, and divides the budget between it, reading and shuffling: plan, budget,
  * resumed_samples. HR_ERR_BUDGET says what would do; else as hr_writer_open(). */
 hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err);
