@@ -1,6 +1,6 @@
 /*
  * Every system call, allocation and thread of a conversion fails in turn (link-time --wrap), from
- * .npy files, also shuffled and in Fortran order, from a data set, and from HDF5 through a helper,
+ * .npy files, also shuffled and in Fortran order, from data sets, and from HDF5 through a helper,
  * which this program plays itself: a clear error that names the file, nothing that looks complete,
  * no descriptor and no process left, and the conversion can be resumed.
  */
@@ -17,6 +17,7 @@
 #include "headrace/headrace.h"
 #include "npy_header.h"
 #include "shuffle.h"
+#include "varlen_rows.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -43,6 +44,7 @@ enum input {
     GZIP,
     CSV,
     FORTRAN, /* by a temporary file */
+    VALUES,  /* a data set with values of variable length */
     NUM_INPUTS
 };
 static char paths[NUM_INPUTS][256];
@@ -51,6 +53,7 @@ static uint64_t small_budget_bytes; /* in which the samples do not fit in memory
 #define SHUFFLED_SAMPLES 10000u
 #define FORTRAN_SAMPLES  1024u /* of FORTRAN_VALUES each: more than may be in memory at once */
 #define FORTRAN_VALUES   700u
+#define VALUES_SAMPLES   700u
 
 static void write_file(const char *path, const void *head, size_t head_bytes, uint64_t n) {
     FILE *f = fopen(path, "wb");
@@ -74,8 +77,8 @@ static void write_fortran(const char *path) {
 }
 
 static void write_inputs(void) {
-    static const char *const names[] = {"x.npy", "x.bin",    "x.h5",  "s.bin",
-                                        "x.hrd", "x.idx.gz", "x.csv", "f.npy"};
+    static const char *const names[] = {"x.npy",    "x.bin", "x.h5",  "s.bin", "x.hrd",
+                                        "x.idx.gz", "x.csv", "f.npy", "v.hrd"};
     uint8_t header[2048];
     size_t n = hr__npy_header_print("<u4", FAKE_SAMPLES, NULL, 0, header, sizeof header);
     for (int i = 0; i < NUM_INPUTS; i++)
@@ -99,6 +102,8 @@ static hr_status convert(enum input input, uint32_t flags, hr_error *err) {
     o.num_helpers = 2;
     o.raw_dtype = input == RAW || input == SHUFFLED || input == CSV ? "<u4" : NULL;
     o.helper_timeout_ns = INT64_C(5000000000);
+    if (input == VALUES)
+        o.budget_bytes = UINT64_C(32) << 20;
     if (input == FORTRAN)
         o.codec = HR_CODEC_RAW;
     if (input == SHUFFLED) {
@@ -182,6 +187,12 @@ static void assert_put_together(hr_dataset *ds) {
     assert_int_equal(num_wrong, 0);
 }
 
+static void assert_same_values(hr_dataset *ds) {
+    hr_error err = {0};
+    if (varlen_read(ds, VALUES_SAMPLES, 300, &err) != HR_OK)
+        fail_msg("%s", err.message);
+}
+
 static void assert_target_whole(enum input input) {
     hr_dataset *ds = NULL;
     hr_error err = {0};
@@ -192,6 +203,8 @@ static void assert_target_whole(enum input input) {
         assert_shuffled(ds);
     else if (input == FORTRAN)
         assert_put_together(ds);
+    else if (input == VALUES)
+        assert_same_values(ds);
     else
         assert_in_order(ds);
     hr_dataset_close(ds);
@@ -398,6 +411,16 @@ static void dataset__each_allocation_fails__is_an_error(void **state) {
     each_fails(DATASET, FAULT_MEMORY, 60);
 }
 
+static void values__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(VALUES, FAULT_SYSTEM, 30);
+}
+
+static void values__each_allocation_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(VALUES, FAULT_MEMORY, 60);
+}
+
 static void gzip__each_system_call_fails__is_an_error(void **state) {
     (void)state;
     each_fails(GZIP, FAULT_SYSTEM, 30);
@@ -442,6 +465,22 @@ static void make_dataset(void) {
     assert_int_equal(rename(target, paths[DATASET]), 0);
 }
 
+static void make_values(void) {
+    hr_writer_options o = HR_WRITER_OPTIONS_INIT;
+    hr_error err = {0};
+    hr_writer *w = NULL;
+    o.samples_per_chunk = 200;
+    o.num_threads = 1;
+    hr_status st = hr_writer_open(paths[VALUES], varlen_fields, VARLEN_NUM_FIELDS, &o, &w, &err);
+    if (st == HR_OK)
+        st = varlen_append(w, 0, VALUES_SAMPLES, 100, &err);
+    if (st == HR_OK)
+        st = hr_writer_commit(w, &err);
+    hr_writer_close(w);
+    if (st != HR_OK)
+        fail_msg("%s", err.message);
+}
+
 static int setup(void **state) {
     (void)state;
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -454,6 +493,7 @@ static int setup(void **state) {
     make_dataset();
     make_gzip();
     make_csv();
+    make_values();
     return 0;
 }
 
@@ -482,6 +522,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(csv__each_allocation_fails__is_an_error),
         cmocka_unit_test(gzip__each_system_call_fails__is_an_error),
         cmocka_unit_test(dataset__each_allocation_fails__is_an_error),
+        cmocka_unit_test(values__each_system_call_fails__is_an_error),
+        cmocka_unit_test(values__each_allocation_fails__is_an_error),
         cmocka_unit_test(hdf5__each_system_call_fails__is_an_error),
         cmocka_unit_test(hdf5__each_allocation_fails__is_an_error),
         cmocka_unit_test(attributes__without_end__are_a_broken_protocol),
