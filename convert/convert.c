@@ -163,9 +163,10 @@ static hr_status append_values(struct hr__convert_job *job, const struct hr__ran
     const hr_status st = hr_writer_append(job->writer, range->num_samples, range->columns, err);
     if (st == HR_ERR_BUDGET)
         hr__error_prefix(err,
-                         "the values are long for a budget of %llu bytes, of which writing has "
-                         "three quarters; give twice as much",
-                         (unsigned long long)job->opts.budget_bytes);
+                         "the budget is %llu bytes, of which reading has %llu, and the rest is too "
+                         "little for writing these values; give twice as much",
+                         (unsigned long long)job->opts.budget_bytes,
+                         (unsigned long long)job->budget.limit_bytes);
     return st;
 }
 

@@ -147,10 +147,11 @@ static hr_status refuse_sample(const struct hr__value_reader *r, uint64_t sample
         if (column_bytes(r, i, 1) > column_bytes(r, longest, 1))
             longest = i;
     return hr__error_set(err, HR_ERR_BUDGET,
-                         "the field %s of sample %llu has %llu bytes, more than a quarter of the "
-                         "budget, of which readers take %llu bytes; give a budget of %.0f bytes",
+                         "the field %s of sample %llu has %llu bytes; of the budget reading has "
+                         "%llu bytes, and readers take %llu of these; give a budget of %.0f bytes",
                          r->in->fields[longest].name, (unsigned long long)sample,
-                         (unsigned long long)column_bytes(r, longest, 1), (unsigned long long)other,
+                         (unsigned long long)column_bytes(r, longest, 1),
+                         (unsigned long long)r->budget->limit_bytes, (unsigned long long)other,
                          ((double)n_bytes + (double)other) * SHARES);
 }
 
@@ -162,7 +163,8 @@ static hr_status make_room(struct hr__value_reader *r, uint64_t first, uint64_t 
         return HR_OK;
     free_bytes(r);
     const hr_status st = take(r->budget, n_bytes, &taken, err);
-    if (st == HR_ERR_BUDGET)
+    if (st == HR_ERR_BUDGET &&
+        n_bytes > r->budget->limit_bytes - atomic_load(&r->budget->reserved_bytes))
         return refuse_sample(r, first, n_bytes, err);
     if (st == HR_OK) {
         r->bytes = taken;

@@ -384,7 +384,7 @@ static void convert__a_value_longer_than_a_piece__takes_what_the_budget_has(void
     assert_in_range(o.budget_bytes, 4 * n_bytes, 6 * n_bytes);
     o.flags = HR_CONVERT_REPLACE;
     assert_int_equal(hr_convert(&o, NULL, &err), HR_ERR_BUDGET);
-    assert_non_null(strstr(err.message, "of which writing has three quarters; give twice as much"));
+    assert_non_null(strstr(err.message, "too little for writing these values; give twice as much"));
     o.budget_bytes *= 2;
     told = (hr_progress){0};
     run(&o);

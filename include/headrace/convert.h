@@ -116,8 +116,8 @@ typedef struct hr_convert_result {
  * OUTPUT.axis, where arrays whose samples are not one after the other (Fortran order, sample_axis)
  * may wait.
  *
- * Values of variable length, of .hrd files, are not shuffled (HR_ERR_UNSUPPORTED), and take at most
- * a quarter of the budget at once: HR_ERR_BUDGET names a longer one.
+ * Values of variable length, of .hrd files, are not shuffled (HR_ERR_UNSUPPORTED). About a
+ * quarter of the budget is for reading them: HR_ERR_BUDGET names a longer one.
  *
  * With HR_CONVERT_APPEND the output is there, and is appended to as by HR_WRITER_APPEND; codec,
  * filter, level, optimize, disk_bytes_per_s and chunk_bytes stay unset. It can be neither resumed
