@@ -77,7 +77,7 @@ static void fill_info(struct hdf5_source *s, const struct stat *file) {
     info->member = s->member;
     info->default_name = s->name;
     info->dtype = f->dtype;
-    info->width_bytes = f->width_bytes;
+    info->width_bytes = f->width_bytes != 0 ? f->width_bytes : (uint32_t)hr_dtype_bytes(f->dtype);
     info->rank = f->rank;
     memcpy(info->shape, f->shape, sizeof info->shape);
     info->num_samples = f->num_samples;

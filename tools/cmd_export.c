@@ -144,7 +144,7 @@ static void on_note(void *user, const char *line) {
     export_job *job = user;
     if (!job->quiet) {
         progress_clear(&job->bar);
-        fprintf(stderr, "%s\n", line);
+        report_line(line);
     }
 }
 

@@ -135,7 +135,7 @@ static void on_note(void *user, const char *line) {
     join_job *job = user;
     if (!job->quiet) {
         progress_clear(&job->bar);
-        fprintf(stderr, "%s\n", line);
+        report_line(line);
     }
 }
 

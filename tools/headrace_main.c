@@ -7,6 +7,7 @@
 
 #include "headrace/status.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ static int finish(int code) {
 }
 
 int main(int argc, char **argv) {
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of the write, in words */
     if (argc < 2) {
         return report_usage("", "a command is missing");
     }

@@ -8,10 +8,31 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void print_line(const char *command, const char *format, va_list values) {
-    fprintf(stderr, "headrace%s%s: ", command[0] == '\0' ? "" : " ", command);
-    vfprintf(stderr, format, values);
+#define LINE_BYTES 16384
+
+/* C0, DEL, and C1 as UTF-8 has it: what a terminal would take for a command. */
+static bool is_control(const unsigned char *p) {
+    return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0);
+}
+
+void report_line(const char *line) {
+    for (const unsigned char *p = (const unsigned char *)line; *p != '\0'; p++) {
+        if (!is_control(p)) {
+            fputc(*p, stderr);
+        } else if (*p == 0xc2) {
+            fprintf(stderr, "\\x%02x", *++p);
+        } else {
+            fprintf(stderr, "\\x%02x", *p);
+        }
+    }
     fputc('\n', stderr);
+}
+
+static void print_line(const char *command, const char *format, va_list values) {
+    char line[LINE_BYTES];
+    (void)vsnprintf(line, sizeof line, format, values);
+    fprintf(stderr, "headrace%s%s: ", command[0] == '\0' ? "" : " ", command);
+    report_line(line);
 }
 
 int report_usage(const char *command, const char *format, ...) {

@@ -8,6 +8,10 @@
 
 #include <stdbool.h>
 
+/** Prints a line on stderr. Control characters, which names and contents of files may hold, are
+ * shown as \xNN: none reaches the terminal. */
+void report_line(const char *line);
+
 /** Prints "headrace COMMAND: MESSAGE" and a pointer to --help. Returns EXIT_USAGE. */
 int report_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

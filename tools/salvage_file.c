@@ -68,7 +68,7 @@ static void on_note(void *user, const char *line) {
     salvage_run *run = user;
     if (!run->job->quiet) {
         progress_clear(&run->bar);
-        fprintf(stderr, "%s\n", line);
+        report_line(line);
     }
 }
 
