@@ -122,6 +122,7 @@ static hr_status open_sources(struct hr__side *s, const hr_compare_options *opts
     convert.num_helpers = opts->num_helpers;
     convert.helper_timeout_ns = opts->helper_timeout_ns;
     convert.helper_memory_bytes = opts->helper_memory_bytes;
+    convert.sparse = HR_SPARSE_DENSE; /* nothing is stored */
     HR_TRY(hr__input_paths_find(s->path, false, &paths, err));
     if (paths.n == 1)
         st = hr__sources_open(paths.paths[0], paths.member, false, &convert, &s->sources,

@@ -73,7 +73,7 @@ static bool make_window(const struct hr__helper_field *f, uint64_t rows, struct 
     *out = (struct window){.rows = rows, .slot_bytes = hr__round_up(bytes, PAGE_BYTES)};
     /* Windows of whole rows of chunks decode each chunk once without a cache. */
     const bool whole = rows % f->granule_samples == 0 || rows >= f->num_samples;
-    if (f->chunk_bytes != 0 && !whole)
+    if (f->chunk_bytes != 0 && (!whole || (f->flags & HR__HELPER_SPARSE) != 0))
         out->cache_bytes = f->chunk_row_bytes;
     return hr__mul_u64(f->chunk_bytes, 2, &scratch) &&
            hr__add_u64(scratch, out->cache_bytes, &scratch) &&

@@ -305,7 +305,9 @@ static hr_status list_file(struct list *l, struct hr__helper *h, const char *pat
                            const char *member, const struct hr__hdf5_options *opts,
                            const struct stat *file, hr_error *err) {
     struct hr__helper_message m = {.type = HR__HELPER_LIST,
-                                   .flags = opts->follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0,
+                                   .flags =
+                                       (opts->follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0) |
+                                       (opts->dense ? HR__HELPER_DENSE : 0),
                                    .path = path,
                                    .member = member != NULL ? member : ""};
     hr_status st = hr__helper_send(h, &m, -1, err);

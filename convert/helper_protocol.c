@@ -18,7 +18,8 @@
 
 #define HEAD_BYTES 16u
 #define KNOWN_FIELD_FLAGS                                                                          \
-    (HR__HELPER_CHUNKED | HR__HELPER_STREAM | HR__HELPER_GROWING | HR__HELPER_FORTRAN)
+    (HR__HELPER_CHUNKED | HR__HELPER_STREAM | HR__HELPER_GROWING | HR__HELPER_FORTRAN |            \
+     HR__HELPER_SPARSE)
 #define MAGIC 0x48535248u /* "HRSH" */
 
 /* One cursor serves both directions, so that the two can never differ in layout. */
@@ -192,7 +193,7 @@ static void do_attribute(struct cursor *c, struct hr__helper_message *m) {
 static void do_body(struct cursor *c, struct hr__helper_message *m) {
     switch (m->type) {
     case HR__HELPER_LIST:
-        do_flags(c, &m->flags, HR__HELPER_FOLLOW_EXTERNAL);
+        do_flags(c, &m->flags, HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_DENSE);
         do_text(c, &m->path);
         do_text(c, &m->member);
         break;

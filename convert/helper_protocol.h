@@ -54,10 +54,12 @@ enum hr__helper_type {
 
 #define HR__HELPER_FOLLOW_EXTERNAL 1u /* flag of LIST and OPEN */
 #define HR__HELPER_ELEMENTS        2u /* flag of OPEN: as hr__helper_field_of_elements() says */
+#define HR__HELPER_DENSE           4u /* flag of LIST: sparse matrices are fields of their rows */
 #define HR__HELPER_CHUNKED         1u /* flag of a field: several readers are useful */
 #define HR__HELPER_STREAM          2u /* flag of a field: going back reads it from the beginning */
 #define HR__HELPER_GROWING         4u /* flag of a field: another process adds samples to it */
 #define HR__HELPER_FORTRAN         8u /* flag of a field: the first axis is the fastest in the file */
+#define HR__HELPER_SPARSE          16u /* flag of a field: samples end inside chunks; always cache them */
 #define HR__HELPER_ZIP             1u /* flag of CREATE: an archive, not HDF5 */
 #define HR__HELPER_SCALAR          1u /* flag of ATTRIBUTE: one value, no list of one */
 #define HR__HELPER_MAX_LEVEL       9u

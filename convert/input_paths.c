@@ -43,9 +43,9 @@ enum wanted { WANTED_KNOWN, WANTED_ANY, WANTED_DATA_SETS };
 
 static bool is_wanted(const char *name, enum wanted wanted) {
     static const char *const own[] = {".hrd", ".partial"};
-    static const char *const known[] = {".npy", ".npz",    ".h5",    ".hdf5",     ".hdf",
-                                        ".he5", ".idx",    "-ubyte", "-ubyte.gz", ".csv",
-                                        ".tsv", ".csv.gz", ".tsv.gz"};
+    static const char *const known[] = {".npy", ".npz",  ".h5",     ".hdf5",  ".hdf",
+                                        ".he5", ".h5ad", ".idx",    "-ubyte", "-ubyte.gz",
+                                        ".csv", ".tsv",  ".csv.gz", ".tsv.gz"};
     if (name[0] == '.')
         return false;
     if (wanted == WANTED_DATA_SETS)
@@ -91,7 +91,7 @@ static hr_status list_folder(const char *folder, enum wanted wanted, struct hr__
                            wanted == WANTED_DATA_SETS
                                ? "the folder %s holds no data set (.hrd)"
                                : "the folder %s holds no file that can be converted (.npy, .npz, "
-                                 ".h5, .hdf5, .csv, .idx, -ubyte)",
+                                 ".h5, .hdf5, .h5ad, .csv, .idx, -ubyte)",
                            folder);
     return st;
 }

@@ -39,8 +39,9 @@ static enum hr__kind kind_of_name(const char *path) {
     static const struct {
         const char *suffix;
         enum hr__kind kind;
-    } suffixes[] = {{".h5", HR__KIND_HDF5}, {".hdf5", HR__KIND_HDF5}, {".npy", HR__KIND_NPY},
-                    {".npz", HR__KIND_ZIP}, {".csv", HR__KIND_CSV},   {".tsv", HR__KIND_CSV}};
+    } suffixes[] = {{".h5", HR__KIND_HDF5}, {".hdf5", HR__KIND_HDF5}, {".h5ad", HR__KIND_HDF5},
+                    {".npy", HR__KIND_NPY}, {".npz", HR__KIND_ZIP},   {".csv", HR__KIND_CSV},
+                    {".tsv", HR__KIND_CSV}};
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
         if (ends_with(path, strlen(path), suffixes[i].suffix))
             return suffixes[i].kind;

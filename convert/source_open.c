@@ -80,6 +80,7 @@ static hr_status open_by_helper(const char *path, const char *member, bool zip,
     const struct hr__hdf5_options hdf5 = {
         .zip = zip,
         .follow_external = (opts->flags & HR_CONVERT_FOLLOW_EXTERNAL) != 0,
+        .dense = opts->sparse == HR_SPARSE_DENSE,
         .timeout_ns = opts->helper_timeout_ns,
         .memory_bytes = opts->helper_memory_bytes,
         .max_helpers = opts->num_helpers,

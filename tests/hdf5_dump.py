@@ -2,6 +2,7 @@
 that $HEADRACE_BIN is the bin folder of (default: build/release/bin)."""
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -60,3 +61,8 @@ def any_bits(dtype, shape, seed=1):
     rng = np.random.default_rng(seed)
     raw = rng.integers(0, 256, size=int(np.prod(shape)) * dtype.itemsize, dtype=np.uint8)
     return np.frombuffer(raw.tobytes(), dtype=dtype).reshape(shape)
+
+
+def read_bytes():
+    """By this process and all that it has waited for."""
+    return int(re.search(r"^rchar: (\d+)", Path("/proc/self/io").read_text(), re.MULTILINE)[1])

@@ -2,14 +2,13 @@
 named. And files that claim more than there is."""
 import re
 import zlib
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from h5py import h5d, h5p, h5s, h5t
 
-from hdf5_dump import TOOL, any_bits, assert_rows, list_sources, read_rows
+from hdf5_dump import TOOL, any_bits, assert_rows, list_sources, read_bytes, read_rows
 from headrace_command import good, headrace, needs_program
 
 pytestmark = [pytest.mark.skipif(TOOL is None, reason="no tool_hdf5_dump"), needs_program]
@@ -21,11 +20,6 @@ SHAPE = (8192, 24, 16)  # float32: 12 MiB
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "rows"
-
-
-def read_bytes():
-    """By this process and all that it has waited for."""
-    return int(re.search(r"^rchar: (\d+)", Path("/proc/self/io").read_text(), re.MULTILINE)[1])
 
 
 CHUNKS = {

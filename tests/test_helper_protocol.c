@@ -17,8 +17,10 @@
 
 static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     memset(m, 0, NUM_EXAMPLES * sizeof *m);
-    m[0] = (struct hr__helper_message){
-        .type = HR__HELPER_LIST, .flags = HR__HELPER_FOLLOW_EXTERNAL, .path = "a.h5", .member = ""};
+    m[0] = (struct hr__helper_message){.type = HR__HELPER_LIST,
+                                       .flags = HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_DENSE,
+                                       .path = "a.h5",
+                                       .member = ""};
     m[1] = (struct hr__helper_message){.type = HR__HELPER_OPEN,
                                        .slot_bytes = 1 << 20,
                                        .cache_bytes = 4096,
@@ -40,6 +42,7 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
                                            .name = "train"};
     m[5] = m[4];
     m[5].type = HR__HELPER_OPENED;
+    m[5].field.flags = HR__HELPER_SPARSE;
     m[6] = (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 3};
     m[7] = (struct hr__helper_message){.type = HR__HELPER_ROWS, .slot = 0, .first = 0, .n = 9};
     m[8] = (struct hr__helper_message){

@@ -3,8 +3,8 @@
  * rows of one source as raw bytes.
  *     tool_hdf5_dump list FILE MEMBER
  *     tool_hdf5_dump rows FILE MEMBER INDEX OUT STEP [BUDGET_BYTES]
- * MEMBER "-": none. STEP: samples for each call of read. From the environment: FOLLOW, TIMEOUT_MS,
- * MEMORY_BYTES. Prints one line of JSON; exit code 0, or 1 with the error as JSON.
+ * MEMBER "-": none. STEP: samples for each call of read. From the environment: FOLLOW, DENSE,
+ * TIMEOUT_MS, MEMORY_BYTES. Prints one line of JSON; exit code 0, or 1 with the error as JSON.
  */
 #include "budget.h"
 #include "error.h"
@@ -94,6 +94,7 @@ int main(int argc, char **argv) {
         return 2;
     hr_error err = {.status = HR_OK};
     struct hr__hdf5_options opts = {.follow_external = from_env("FOLLOW") != 0,
+                                    .dense = from_env("DENSE") != 0,
                                     .timeout_ns = (int64_t)from_env("TIMEOUT_MS") * 1000000,
                                     .memory_bytes = from_env("MEMORY_BYTES"),
                                     .max_helpers = 4};

@@ -43,6 +43,7 @@ static const char help[] =
                "What is read:\n"
                "      --dtype D --shape S --skip-bytes N   raw inputs: float32, 28,28, 16\n"
                "      --axis N            which axis is that of the samples (default 0)\n"
+               "      --sparse dense      sparse HDF5 matrices (AnnData, 10x) as rows with zeros\n"
                "      --fields a,b        only these, in this order\n"
                "      --rename OLD=NEW    another name for a field; may be repeated\n"
                "      --range A:B         only samples from A up to, without, B\n"
@@ -83,6 +84,7 @@ enum {
     OPT_SHAPE,
     OPT_SKIP_BYTES,
     OPT_AXIS,
+    OPT_SPARSE,
     OPT_FOLLOW_EXTERNAL,
     OPT_NO_SPACE_CHECK,
     OPT_BUDGET,
@@ -115,6 +117,7 @@ static const struct option table[] = {
     {"shape", required_argument, NULL, OPT_SHAPE},
     {"skip-bytes", required_argument, NULL, OPT_SKIP_BYTES},
     {"axis", required_argument, NULL, OPT_AXIS},
+    {"sparse", required_argument, NULL, OPT_SPARSE},
     {"follow-external", no_argument, NULL, OPT_FOLLOW_EXTERNAL},
     {"no-space-check", no_argument, NULL, OPT_NO_SPACE_CHECK},
     {"budget", required_argument, NULL, OPT_BUDGET},
@@ -174,6 +177,16 @@ static bool take_choice(const options *o, int value, convert_job *job) {
     }
     /* The words stand in the order of the enumerations, which begin at 0. */
     *(codec ? &job->opts.codec : filter ? &job->opts.filter : &job->opts.optimize) = (int32_t)place;
+    return true;
+}
+
+static bool take_sparse(const options *o, hr_convert_options *opts) {
+    static const char *const words[] = {"refuse", "dense"}; /* in the order of hr_sparse */
+    size_t place = 0;
+    if (!options_word(o, "sparse", words, sizeof words / sizeof words[0], &place)) {
+        return false;
+    }
+    opts->sparse = (int32_t)place;
     return true;
 }
 
@@ -282,6 +295,8 @@ static bool take_option(const options *o, int value, convert_job *job) {
         return true;
     case OPT_AXIS:
         return take_int(o, "axis", -HR_MAX_RANK - 1, HR_MAX_RANK, &job->opts.sample_axis);
+    case OPT_SPARSE:
+        return take_sparse(o, &job->opts);
     case OPT_OPTIMIZE:
     case OPT_CODEC:
     case OPT_FILTER:

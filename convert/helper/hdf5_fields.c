@@ -3,8 +3,9 @@
  * attributes are untrusted.
  */
 #define _GNU_SOURCE
-#include "helper.h"
+#include "hdf5_sparse.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,54 @@ hr_status h5_fields_tell(struct h5_teller *t, hid_t dataset, const char *path, c
     (void)H5Tclose(type);
     if (st == HR_OK && d.num_found == 0)
         return hr__error_set(err, HR_ERR_NOT_FOUND, "there is no %s in it", rest);
+    return st;
+}
+
+/* It may be a thousand times as large with its zeros: only who asked for that gets it. */
+static hr_status refuse_sparse(const struct h5_sparse *s, hr_error *err) {
+    const struct hr__helper_field *f = &s->field;
+    return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                         "it is a sparse matrix of %" PRIu64 " x %" PRIu64 " with %" PRIu64
+                         " values, which has %" PRIu64
+                         " bytes when every row holds its zeros, too (they compress well); convert "
+                         "it that way with --sparse dense (Python: sparse=\"dense\")",
+                         f->num_samples, s->num_columns, s->num_values,
+                         f->num_samples * f->sample_bytes);
+}
+
+static hr_status tell_sparse(struct h5_teller *t, hid_t group, const struct h5_sparse *s,
+                             hr_error *err) {
+    struct h5_left_out left = {0};
+    json_t *attributes = json_object(), *value;
+    const char *name;
+    void *next;
+    if (attributes == NULL)
+        return hr__error_no_memory(err, 0, "attributes");
+    h5_attributes(group, attributes, &left);
+    json_object_foreach_safe(attributes, next, name, value) {
+        if (h5_sparse_is_encoding(name))
+            (void)json_object_del(attributes, name);
+    }
+    h5_type_attributes(s->values.is.leaf.value_type, attributes, &left);
+    hr_status st = tell(t, &s->field, attributes, &left, err);
+    json_decref(attributes);
+    return st;
+}
+
+hr_status h5_sparse_tell(struct h5_teller *t, hid_t group, const char *path, hr_error *err) {
+    struct h5_sparse s;
+    if (t->num_found == HR__HELPER_MAX_FIELDS)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "more than %u data sets; name a group or the data sets",
+                             HR__HELPER_MAX_FIELDS);
+    hr_status st = h5_sparse_open(t->file, group, &s, err);
+    if (st != HR_OK)
+        return st;
+    s.field.member = path;
+    s.field.name = path + t->name_at;
+    t->num_found++;
+    st = t->dense ? tell_sparse(t, group, &s, err) : refuse_sparse(&s, err);
+    h5_sparse_close(&s);
     return st;
 }
 

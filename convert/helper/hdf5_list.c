@@ -1,8 +1,9 @@
 /*
- * All data sets below a group, each once, in natural order of names. Names are untrusted.
+ * All data sets below a group, each once, in natural order of names. A sparse matrix counts as one.
+ * Names are untrusted.
  */
 #define _GNU_SOURCE
-#include "helper.h"
+#include "hdf5_sparse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,6 +160,8 @@ static hr_status list_object(struct lister *l, hid_t object, const char *path, u
     hr_status st = remember(l, object, &again, err);
     if (st == HR_OK && !again && kind == H5I_DATASET)
         st = h5_fields_tell(&l->teller, object, path, "", err);
+    else if (st == HR_OK && !again && h5_sparse_find(object) != H5_SPARSE_NONE)
+        st = h5_sparse_tell(&l->teller, object, path, err);
     else if (st == HR_OK && !again)
         return list_group(l, object, path, depth, err);
     if (st != HR_OK)
@@ -208,7 +211,7 @@ static bool is_keras_model(hid_t file) {
 static hr_status list_from(struct lister *l, hid_t object, char *path, const char *rest,
                            hr_error *err) {
     const char *slash = strrchr(path, '/');
-    if (H5Iget_type(object) == H5I_DATASET)
+    if (H5Iget_type(object) == H5I_DATASET || h5_sparse_find(object) != H5_SPARSE_NONE)
         l->teller.name_at = slash != NULL ? (size_t)(slash - path) + 1 : 0;
     else
         l->teller.name_at = path[0] != '\0' ? strlen(path) + 1 : 0;
@@ -225,14 +228,14 @@ static hr_status list_from(struct lister *l, hid_t object, char *path, const cha
     return st;
 }
 
-hr_status h5_list(const struct h5_file *f, const char *member, h5_found found, void *arg,
-                  hr_error *err) {
+hr_status h5_list(const struct h5_file *f, const char *member, bool dense, h5_found found,
+                  void *arg, hr_error *err) {
     hr_status st = HR_OK;
     hid_t object = -1;
     const char *rest;
     struct lister l = {
         .file = f,
-        .teller = {.file = f, .found = found, .arg = arg},
+        .teller = {.file = f, .found = found, .arg = arg, .dense = dense},
     };
     char *path = plain_path(member);
     l.seen = calloc(MAX_OBJECTS, sizeof *l.seen);

@@ -1,12 +1,14 @@
 /*
- * Rows of one data set into shared memory. The file is untrusted, and so is what is asked for.
+ * Rows of one data set, or of one sparse matrix, into shared memory. The file is untrusted, and so
+ * is what is asked for.
  */
 #define _GNU_SOURCE
 #include "checked.h"
-#include "helper.h"
+#include "hdf5_sparse.h"
 #include "slots.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static hr_status check_memory(const struct h5_reader *r, uint64_t cache_bytes,
@@ -25,6 +27,17 @@ static hr_status check_memory(const struct h5_reader *r, uint64_t cache_bytes,
                          fits ? need >> 20 : UINT64_MAX >> 20, memory_bytes >> 20);
 }
 
+static hr_status open_sparse(struct h5_reader *r, const char *rest, hr_error *err) {
+    if (rest[0] != '\0' || h5_sparse_find(r->dataset) == H5_SPARSE_NONE)
+        return hr__error_set(err, HR_ERR_NOT_FOUND, "it is no data set");
+    r->sparse = calloc(1, sizeof *r->sparse);
+    if (r->sparse == NULL)
+        return hr__error_no_memory(err, sizeof *r->sparse, "a sparse matrix");
+    hr_status st = h5_sparse_open(&r->file, r->dataset, r->sparse, err);
+    r->is.field = r->sparse->field;
+    return st;
+}
+
 hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *open, int fd,
                          uint64_t memory_bytes, hr_error *err) {
     bool follow = (open->flags & HR__HELPER_FOLLOW_EXTERNAL) != 0;
@@ -38,9 +51,9 @@ hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *o
         st = h5_walk(&r->file, r->file.file, open->member, &r->dataset, &rest, err);
     if (st != HR_OK)
         return st;
-    if (H5Iget_type(r->dataset) != H5I_DATASET)
-        return hr__error_set(err, HR_ERR_NOT_FOUND, "it is no data set");
-    st = h5_describe(&r->file, r->dataset, rest, &r->is, err);
+    st = H5Iget_type(r->dataset) == H5I_DATASET
+             ? h5_describe(&r->file, r->dataset, rest, &r->is, err)
+             : open_sparse(r, rest, err);
     if (st == HR_OK)
         st = check_memory(r, open->cache_bytes, memory_bytes, err);
     return st;
@@ -71,6 +84,8 @@ hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uin
         !hr__mul_u64(n, r->is.field.sample_bytes, &bytes) || bytes > r->slot_bytes)
         return hr__error_set(err, HR_ERR_INVALID, "rows that do not exist or fit were asked for");
     uint8_t *dst = r->shared + slot * r->slot_bytes;
+    if (r->sparse != NULL)
+        return h5_sparse_read(r->sparse, first, n, dst, err);
     if (r->is.leaves_holes) /* else the rows before would show through */
         memset(dst, 0, (size_t)bytes);
     if (read_rows(r, first, n, dst) < 0)

@@ -152,6 +152,7 @@ struct h5_teller {
     h5_found found;
     void *arg;
     size_t name_at; /* where in a path the field's name begins */
+    bool dense;     /* sparse matrices are told of; else they are refused */
     uint32_t num_found;
     size_t attributes_bytes; /* told of */
 };
@@ -159,24 +160,30 @@ struct h5_teller {
 /* Tells of the values that `rest` names, "" for all: names of members joined by '/'. */
 hr_status h5_fields_tell(struct h5_teller *t, hid_t dataset, const char *path, const char *rest,
                          hr_error *err);
+/* Of a sparse matrix, which is one field. */
+hr_status h5_sparse_tell(struct h5_teller *t, hid_t group, const char *path, hr_error *err);
 hr_status h5_file_tell(struct h5_teller *t, hr_error *err);
 
 /* --- hdf5_list.c ---------------------------------------------------------------------------- */
 
 /* Calls found for each value of each data set below `member`, in natural order of names, then for
- * the file. The first that cannot be converted refuses the whole. */
-hr_status h5_list(const struct h5_file *f, const char *member, h5_found found, void *arg,
-                  hr_error *err);
+ * the file. The first that cannot be converted refuses the whole. dense: a sparse matrix is a field
+ * of its rows; else it cannot be. */
+hr_status h5_list(const struct h5_file *f, const char *member, bool dense, h5_found found,
+                  void *arg, hr_error *err);
 
 /* Order of names in which numbers in them count as numbers: "x2" before "x10". */
 int h5_natural_compare(const char *a, const char *b);
 
 /* --- hdf5_read.c ---------------------------------------------------------------------------- */
 
+struct h5_sparse;
+
 struct h5_reader {
     struct h5_file file;
-    hid_t dataset;
-    struct h5_described is;
+    hid_t dataset;            /* or the group of a sparse matrix */
+    struct h5_sparse *sparse; /* NULL: a data set */
+    struct h5_described is;   /* of a matrix: the field alone */
     uint8_t *shared;
     uint64_t slot_bytes;
 };

@@ -81,7 +81,7 @@ static hr_status list_hdf5(struct server *s, const struct hr__helper_message *m,
     bool follow = (m->flags & HR__HELPER_FOLLOW_EXTERNAL) != 0;
     hr_status st = h5_file_open(&file, m->path, follow, 0, 0, err);
     if (st == HR_OK)
-        st = h5_list(&file, m->member, found, s, err);
+        st = h5_list(&file, m->member, (m->flags & HR__HELPER_DENSE) != 0, found, s, err);
     h5_file_close(&file);
     return st;
 }

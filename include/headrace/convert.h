@@ -40,6 +40,12 @@ typedef struct hr_convert_rename {
     const char *new_name;
 } hr_convert_rename;
 
+/** What becomes of a sparse matrix in an HDF5 file. The numbers are frozen. */
+typedef enum hr_sparse {
+    HR_SPARSE_REFUSE = 0, /**< refused: the message says how large it would be */
+    HR_SPARSE_DENSE = 1   /**< its rows with their zeros, as one field */
+} hr_sparse;
+
 /** Options of hr_convert(). Zero means default. */
 typedef struct hr_convert_options {
     uint32_t struct_bytes;
@@ -82,7 +88,7 @@ typedef struct hr_convert_options {
     const hr_convert_rename *renames;  /**< kept_fields names fields as they are called before */
     uint64_t first_sample, end_sample; /**< only samples first .. end - 1; end 0: to the last */
     int32_t sample_axis; /**< of arrays that have several; negative: from the last; 0: the first */
-    uint32_t reserved_end; /**< 0 */
+    int32_t sparse;      /**< hr_sparse, of HDF5 files */
 } hr_convert_options;
 #define HR_CONVERT_OPTIONS_INIT                                                                    \
     {                                                                                              \

@@ -128,6 +128,9 @@ HR_FILTER_DELTA_BIT_SHUFFLE = 6
 HR_OPTIMIZE_SPEED = 0
 HR_OPTIMIZE_BALANCED = 1
 HR_OPTIMIZE_SIZE = 2
+
+HR_SPARSE_REFUSE = 0
+HR_SPARSE_DENSE = 1
 HR_WRITER_REPLACE = 1
 HR_WRITER_RESUME = 2
 HR_WRITER_APPEND = 4
@@ -688,7 +691,7 @@ class hr_convert_options(Structure):
         ("first_sample", c_uint64),
         ("end_sample", c_uint64),
         ("sample_axis", c_int32),
-        ("reserved_end", c_uint32),
+        ("sparse", c_int32),
     )
 
 

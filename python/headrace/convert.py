@@ -32,6 +32,7 @@ EXPORTS = {
     "npz": _abi.HR_EXPORT_NPZ,
     "hdf5": _abi.HR_EXPORT_HDF5,
 }
+SPARSE = {"refuse": _abi.HR_SPARSE_REFUSE, "dense": _abi.HR_SPARSE_DENSE}
 OPTIMIZE = {"speed": _abi.HR_OPTIMIZE_SPEED, "balanced": _abi.HR_OPTIMIZE_BALANCED, "size": _abi.HR_OPTIMIZE_SIZE}
 
 
@@ -103,6 +104,7 @@ def convert(
     shape: Sequence[int] | None = None,
     skip_bytes: int = 0,
     axis: int = 0,
+    sparse: str = "refuse",
     follow_external: bool = False,
     check_space: bool = True,
     budget: int | str | None = None,
@@ -134,6 +136,8 @@ def convert(
     :param dtype: of raw binary inputs: "float32", "<f4"; with the `shape` of one sample, after `skip_bytes`; and of all
         numbers of CSV
     :param axis: of arrays that have several, which is that of the samples; negative: from the last
+    :param sparse: "dense": a sparse matrix in an HDF5 file (AnnData, 10x) becomes a field of its rows with their zeros;
+        "refuse": the error says how large that would be
     :param follow_external: HDF5 links that leave the input's folder are followed
     :param check_space: see first whether the disk has room
     :param budget: bytes, or "256M", for everything it holds
@@ -183,6 +187,7 @@ def convert(
     options.raw_shape, options.raw_rank = (ctypes.c_uint64 * max(1, len(sizes)))(*sizes), len(sizes)
     options.raw_skip_bytes = counted(skip_bytes, "skip_bytes")
     options.sample_axis = counted(axis, "axis", -33, 32)
+    options.sparse = choose(sparse, SPARSE, "sparse")
     options.budget_bytes = _sizes.parse(budget, "budget")
     options.num_threads = counted(threads, "threads")
     options.num_helpers = counted(helpers, "helpers")

@@ -1,0 +1,48 @@
+/*
+ * Groups that are a sparse matrix: AnnData's CSR, and the matrix of a 10x file, whose rows here are
+ * its cells. Each group is one field, the rows of the matrix with their zeros. Untrusted.
+ */
+#ifndef HEADRACE_HDF5_SPARSE_H
+#define HEADRACE_HDF5_SPARSE_H
+
+#include "helper.h"
+
+enum h5_sparse_kind {
+    H5_SPARSE_NONE, /* any other group */
+    H5_SPARSE_CSR,
+    H5_SPARSE_CSC,
+    H5_SPARSE_10X /* CSC of genes x cells: read along the cells, it is CSR */
+};
+
+/* One of the three data sets of the group: one axis of numbers. */
+struct h5_sparse_part {
+    hid_t dataset; /* -1: none */
+    struct h5_described is;
+};
+
+struct h5_sparse {
+    struct hr__helper_field field; /* all but member and name */
+    enum h5_sparse_kind kind;
+    struct h5_sparse_part values, columns, starts; /* `data`, `indices`, `indptr` */
+    uint64_t num_columns, num_values;
+    uint8_t *seen;                 /* a bit for each column: the row at hand has a value there */
+    int64_t *some_starts, *places; /* pieces of `indptr` and `indices` */
+    uint8_t *some_values;          /* of `data`, those at places */
+};
+
+/* By its attributes and members alone. */
+enum h5_sparse_kind h5_sparse_find(hid_t group);
+
+/* HR_ERR_UNSUPPORTED: it cannot be read by rows; the message says what to do. */
+hr_status h5_sparse_open(const struct h5_file *f, hid_t group, struct h5_sparse *out,
+                         hr_error *err);
+void h5_sparse_close(struct h5_sparse *s);
+
+/* An attribute that says how the group is stored, not what it holds. */
+bool h5_sparse_is_encoding(const char *attribute);
+
+/* hdf5_sparse_read.c: rows that exist, to dst. Allocates what reading takes when first called. */
+hr_status h5_sparse_read(struct h5_sparse *s, uint64_t first, uint64_t n, uint8_t *dst,
+                         hr_error *err);
+
+#endif
