@@ -14,6 +14,15 @@ static uint64_t bytes_left(struct hr__budget *b) {
     return b->limit_bytes > reserved ? b->limit_bytes - reserved : 0;
 }
 
+/* Of one reader, which has a share; 0: it has none. Parts of a field that are no helper's may need
+ * cursors. */
+static uint64_t least_of(const struct hr__source_info *info) {
+    uint64_t least = info->reader_bytes;
+    if (least != 0 && !hr__add_u64(least, info->pool_bytes, &least))
+        least = UINT64_MAX;
+    return least;
+}
+
 /* Of one reader of every field. */
 struct needs {
     uint64_t least_bytes;
@@ -23,7 +32,7 @@ struct needs {
 static bool find_needs(const struct hr__inputs *in, struct needs *out) {
     *out = (struct needs){0};
     for (uint32_t i = 0; i < in->num_fields; i++) {
-        const uint64_t least = in->fields[i].source->info.reader_bytes;
+        const uint64_t least = least_of(&in->fields[i].source->info);
         out->num_shares += least != 0;
         if (!hr__add_u64(out->least_bytes, least, &out->least_bytes))
             return false;
@@ -44,7 +53,7 @@ static hr_status make_shares(struct hr__reader_shares *s, const struct hr__input
         const uint64_t more = info->reader_wanted_bytes > info->reader_bytes
                                   ? info->reader_wanted_bytes - info->reader_bytes
                                   : 0;
-        const uint64_t share = info->reader_bytes + hr__min_u64(more, extra_bytes);
+        const uint64_t share = least_of(info) + hr__min_u64(more, extra_bytes);
         hr_status st = hr__budget_reserve(s->parent, share, "reading through a helper", err);
         if (st != HR_OK)
             return st;

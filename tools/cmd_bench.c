@@ -11,6 +11,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "options.h"
+#include "output_path.h"
 #include "report.h"
 
 #include <errno.h>
@@ -214,6 +215,9 @@ static int run(bench_job *job) {
     int code = EXIT_FAILED;
     hr_error err = {.message = ""};
     hr_bench_result result = {.struct_bytes = sizeof result};
+    if (!output_path_good("bench", job->svg_path, &job->files)) {
+        return EXIT_FAILED;
+    }
     if (job->svg_path != NULL && !job->force && access(job->svg_path, F_OK) == 0) {
         return report_failure("bench", "%s exists already; --force replaces it", job->svg_path);
     }

@@ -9,6 +9,7 @@
 #include "index_file.h"
 #include "interrupt.h"
 #include "loader_args.h"
+#include "output_path.h"
 #include "progress.h"
 #include "report.h"
 #include "sizes.h"
@@ -348,6 +349,11 @@ static int run(epoch_job *job) {
         return code;
     }
     code = EXIT_FAILED;
+    if (!output_path_good("epoch", job->save_path, &job->files) ||
+        !output_path_good("epoch", job->index_path, &job->files) ||
+        !output_path_good("epoch", job->trace_path, &job->files)) {
+        return EXIT_FAILED;
+    }
     if (job->resume_path != NULL) {
         if (!state_file_read("epoch", job->resume_path, job->state, sizeof job->state,
                              &opts->resume_state_bytes)) {

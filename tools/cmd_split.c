@@ -6,6 +6,7 @@
 #include "exit_codes.h"
 #include "index_file.h"
 #include "json_out.h"
+#include "output_path.h"
 #include "report.h"
 #include "sizes.h"
 #include "subset_args.h"
@@ -69,6 +70,12 @@ typedef struct split_job {
 } split_job;
 
 static bool take_out(split_job *job) {
+    for (uint32_t i = 0; i < job->num_out; i++) {
+        if (strcmp(job->out[i], optarg) == 0) {
+            report_usage("split", "--out: %s is given twice", optarg);
+            return false;
+        }
+    }
     if (job->num_out == SUBSET_MAX_PARTS) {
         report_usage("split", "--out: more than %d files", SUBSET_MAX_PARTS);
         return false;
@@ -205,6 +212,11 @@ int cmd_split(int argc, char **argv) {
         return EXIT_DONE;
     }
     int code = EXIT_FAILED;
+    for (uint32_t i = 0; i < job.num_out; i++) {
+        if (!output_path_good("split", job.out[i], &job.files)) {
+            return EXIT_FAILED;
+        }
+    }
     hr_dataset *ds = dataset_open_or_report("split", &job.files, job.opts.budget_bytes, &code);
     if (ds != NULL) {
         code = run_job(&job, ds);

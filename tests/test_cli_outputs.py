@@ -1,0 +1,83 @@
+"""Where outputs cannot be: inputs stay, folders are looked at before the work, limits and names are no surprise."""
+
+import resource
+
+import pytest
+
+np = pytest.importorskip("numpy")
+
+from headrace_command import good, headrace, needs_program  # noqa: E402
+
+pytestmark = needs_program
+
+WRITERS = [
+    ["epoch", "t.hrd", "--save-state"], ["epoch", "t.hrd", "--trace"], ["epoch", "t.hrd", "--force", "--index"],
+    ["split", "t.hrd", "--fractions", "1", "--force", "--out"],
+    ["bench", "t.hrd", "--rounds", "1", "--seconds", "10ms", "--force", "--svg"],
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    np.save(tmp_path / "X.npy", np.arange(4000, dtype="float32").reshape(500, 8))
+    good("convert", "X.npy", "-o", "t.hrd", "--codec", "raw", cwd=tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("args", WRITERS, ids=" ".join)
+def test_output__that_is_an_input__is_refused(args, folder):
+    before = (folder / "t.hrd").read_bytes()
+    done = headrace(*args, "./t.hrd", cwd=folder)
+    assert done.returncode == 1 and "is an input, too" in done.stderr
+    assert (folder / "t.hrd").read_bytes() == before
+
+
+@pytest.mark.parametrize("args", WRITERS, ids=" ".join)
+def test_output__in_a_folder_that_is_not_there__is_said_before_the_work(args, folder):
+    done = headrace(*args, "none/out", cwd=folder)
+    assert done.returncode == 1 and done.stdout == ""
+    assert "the folder none/: No such file or directory" in done.stderr
+
+
+def test_split__the_same_output_twice__is_a_usage_error(folder):
+    done = headrace("split", "t.hrd", "--fractions", "0.5,0.5", "--out", "a.npy", "--out", "a.npy", cwd=folder)
+    assert done.returncode == 2 and "a.npy is given twice" in done.stderr
+    assert not (folder / "a.npy").exists()
+
+
+@pytest.mark.parametrize("args", [["convert", "X.npy", "-o", "o.hrd"], ["convert", "X.npy", "-o", "t.hrd", "--append"],
+                                  ["join", "t.hrd", "-o", "o.hrd"], ["export", "t.hrd", "-o", "arrays"],
+                                  ["verify", "t.hrd", "--salvage", "o.hrd"]], ids=" ".join)
+def test_limit__of_the_size_of_files__is_an_error_in_words(args, folder):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+    before = (folder / "t.hrd").read_bytes()
+    done = headrace(*args, cwd=folder, preexec_fn=limit)
+    assert done.returncode == 1 and "File too large" in done.stderr, done
+    assert (folder / "t.hrd").read_bytes() == before
+    assert not (folder / "o.hrd").exists()
+
+
+def test_names__with_control_characters__do_not_reach_the_terminal(folder):
+    name = "a\x1b[2J\x07\u009b31m\nb.csv"
+    (folder / name).write_bytes(b"a\x1b[1m,b\n1,x\x1b[2Jy\n")
+    for args in (["convert", name, "-o", "o.hrd"], ["info", name], ["convert", name + "?", "-o", "o.hrd"],
+                 ["info", "--" + name]):
+        done = headrace(*args, cwd=folder)
+        assert done.returncode in (1, 2, 3)
+        text = done.stderr.rstrip("\n").replace("\n", "", done.stderr.count("\nTry: "))
+        assert not [c for c in text if ord(c) < 32 or 127 <= ord(c) < 160], done.stderr
+
+
+def test_numbers__of_all_kinds_of_files__are_parts_of_one_field(folder):
+    h5py = pytest.importorskip("h5py")
+    x = np.load(folder / "X.npy")
+    np.savez(folder / "b.npz", X=x + 1)
+    with h5py.File(folder / "c.h5", "w") as f:
+        f["X"] = x + 2
+    good("convert", "t.hrd", "-o", "d.hrd", "--rename", "X=X", cwd=folder)
+    good("convert", "X.npy", "b.npz", "c.h5", "d.hrd", "-o", "all.hrd", cwd=folder)
+    good("export", "all.hrd", "-o", "back", cwd=folder)
+    assert np.array_equal(np.load(folder / "back" / "X.npy"), np.concatenate([x, x + 1, x + 2, x]))
+

@@ -1,0 +1,48 @@
+/*
+ * Outputs against inputs and folders.
+ */
+#define _GNU_SOURCE
+#include "output_path.h"
+
+#include "report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool same_file(const struct stat *a, const char *path) {
+    struct stat b;
+    return stat(path, &b) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
+}
+
+static bool is_no_input(const char *command, const char *path, const options_files *inputs) {
+    struct stat output;
+    if (stat(path, &output) != 0) {
+        return true;
+    }
+    for (size_t i = 0; i < inputs->count; i++) {
+        if (same_file(&output, inputs->paths[i])) {
+            report_failure(command, "%s is an input, too; name another file to write", path);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool folder_good(const char *command, const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    const bool good = folder != NULL && access(folder, W_OK | X_OK) == 0;
+    if (!good) {
+        report_failure(command, "%s cannot be written: the folder %s: %s", path,
+                       folder != NULL ? folder : "", strerror(errno));
+    }
+    free(folder);
+    return good;
+}
+
+bool output_path_good(const char *command, const char *path, const options_files *inputs) {
+    return path == NULL || (is_no_input(command, path, inputs) && folder_good(command, path));
+}

@@ -1,0 +1,13 @@
+/*
+ * A file that a command is to write, looked at before the work that it is of is begun.
+ */
+#ifndef HEADRACE_OUTPUT_PATH_H
+#define HEADRACE_OUTPUT_PATH_H
+
+#include "options.h"
+
+/** It is none of the inputs, and its folder is there and can be written. path NULL is fine. False
+ * after a report. */
+bool output_path_good(const char *command, const char *path, const options_files *inputs);
+
+#endif
