@@ -1,6 +1,7 @@
 /*
  * The writer of a conversion, and the division of memory between it, reading and shuffling.
  */
+#define _GNU_SOURCE
 #include "convert_job.h"
 
 #include "attributes.h"
@@ -10,8 +11,10 @@
 #include "shuffle_plan.h"
 #include "writer_internal.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static void note(const struct hr__convert_job *job, const char *line) {
     if (job->opts.on_note != NULL)
@@ -183,7 +186,36 @@ static hr_status measure_old(struct hr__convert_job *job, hr_error *err) {
     return st;
 }
 
+/* Of what an interrupted conversion left, where this one does not go on with it. */
+static uint64_t unfinished_bytes(const struct hr__convert_job *job) {
+    char path[PATH_MAX];
+    struct stat st;
+    if ((job->opts.flags & (HR_CONVERT_RESUME | HR_CONVERT_APPEND)) != 0 ||
+        snprintf(path, sizeof path, "%s.partial", job->opts.output) >= (int)sizeof path ||
+        stat(path, &st) != 0)
+        return 0;
+    return (uint64_t)st.st_size;
+}
+
+static void tell_beginning(const struct hr__convert_job *job, uint64_t unfinished) {
+    char line[192] = "";
+    if (unfinished > 0)
+        snprintf(line, sizeof line,
+                 "an unfinished conversion was there (%.1f MiB): this one begins anew; resume goes "
+                 "on with one",
+                 (double)unfinished / 1048576.0);
+    else if ((job->opts.flags & HR_CONVERT_RESUME) == 0)
+        return;
+    else if (job->resumed_samples == 0)
+        snprintf(line, sizeof line, "nothing is there to resume: it begins anew");
+    else
+        snprintf(line, sizeof line, "resumed after %llu of %llu samples",
+                 (unsigned long long)job->resumed_samples, (unsigned long long)job->num_samples);
+    note(job, line);
+}
+
 hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
+    const uint64_t unfinished = unfinished_bytes(job);
     hr_status st;
     hr_field *fields = calloc(job->layout.num_fields, sizeof *fields);
     char **texts = calloc(job->layout.num_fields, sizeof *texts);
@@ -205,16 +237,7 @@ hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
         HR_TRY(measure_old(job, err));
     else
         job->resumed_samples = hr_writer_num_samples(job->writer);
-    if ((job->opts.flags & HR_CONVERT_RESUME) != 0) {
-        char line[128];
-        if (job->resumed_samples == 0)
-            snprintf(line, sizeof line, "nothing is there to resume: it begins anew");
-        else
-            snprintf(line, sizeof line, "resumed after %llu of %llu samples",
-                     (unsigned long long)job->resumed_samples,
-                     (unsigned long long)job->num_samples);
-        note(job, line);
-    }
+    tell_beginning(job, unfinished);
 done:
     for (uint32_t i = 0; texts != NULL && i < job->layout.num_fields; i++)
         free(texts[i]);

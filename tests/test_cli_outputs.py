@@ -81,3 +81,11 @@ def test_numbers__of_all_kinds_of_files__are_parts_of_one_field(folder):
     good("export", "all.hrd", "-o", "back", cwd=folder)
     assert np.array_equal(np.load(folder / "back" / "X.npy"), np.concatenate([x, x + 1, x + 2, x]))
 
+
+
+def test_convert__over_an_unfinished_one__says_that_it_begins_anew(folder):
+    good("convert", "X.npy", "-o", "u.hrd", cwd=folder)
+    (folder / "u.hrd").rename(folder / "u.hrd.partial")
+    done = headrace("convert", "X.npy", "-o", "u.hrd", cwd=folder)
+    assert done.returncode == 0 and "an unfinished conversion was there" in done.stderr
+    assert "anew" not in headrace("convert", "X.npy", "-o", "u.hrd", "--force", cwd=folder).stderr
