@@ -26,7 +26,7 @@ static const char help[] =
     "Usage: headrace COMMAND ARGUMENTS...\n"
     "Streams training data too large for memory.\n"
     "\n"
-    "  convert   arrays (.npy, .npz, HDF5, raw) become one .hrd file\n"
+    "  convert   arrays (.npy, .npz, HDF5, CSV, ...) become one .hrd file\n"
     "  info      what is in a file: fields, statistics, what a loader needs\n"
     "  verify    read and check every byte\n"
     "  plan      memory, mixing, rate of a training run, before it starts\n"
