@@ -12,6 +12,7 @@
 #include "subset_args.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char help[] =
     "Usage: headrace split FILE... --fractions F,F,... --out PART.npy --out ...\n"
