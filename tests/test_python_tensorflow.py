@@ -93,7 +93,7 @@ def test_options__that_do_not_fit__are_refused_in_words(data):
         ({"epochs": 2}, "repeat"),
         ({"y": "y"}, "x is not"),
         ({"x": "X", "fields": ["X"]}, "give one"),
-        ({"x": "Z"}, '"Z"'),
+        ({"x": "Z"}, "no field 'Z'"),
     ):
         with pytest.raises(hr.Error, match=words):
             hr.tensorflow(data, BATCH, **wrong)
