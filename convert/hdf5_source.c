@@ -129,6 +129,7 @@ struct list {
     uint32_t n, room;
     char *attributes, *note; /* of what comes next, or NULL */
     size_t attributes_bytes; /* of the pieces so far */
+    size_t attributes_room;  /* grows by half, as pieces may be small and many */
     size_t total_bytes;
 };
 
@@ -175,11 +176,15 @@ static hr_status add_piece(struct list *l, struct hr__helper *h, const char *pie
     size_t known = l->attributes != NULL ? l->attributes_bytes : 0;
     if (n_bytes > HR__HELPER_MAX_ATTRIBUTES - l->total_bytes)
         return hr__helper_lied(h, "too many attributes", err);
-    char *grown = realloc(l->attributes, known + n_bytes + 1);
-    if (grown == NULL)
-        return hr__error_no_memory(err, known + n_bytes, "attributes");
-    memcpy(grown + known, piece, n_bytes + 1);
-    l->attributes = grown;
+    if (l->attributes == NULL || l->attributes_room - known <= n_bytes) {
+        const size_t room = known + known / 2 + n_bytes + 1;
+        char *grown = realloc(l->attributes, room);
+        if (grown == NULL)
+            return hr__error_no_memory(err, room, "attributes");
+        l->attributes = grown;
+        l->attributes_room = room;
+    }
+    memcpy(l->attributes + known, piece, n_bytes + 1);
     l->attributes_bytes = known + n_bytes;
     l->total_bytes += n_bytes;
     return HR_OK;

@@ -117,18 +117,14 @@ def test_csv__shuffled__keeps_rows_together(tmp_path):
 def test_csv__killed__resumes(tmp_path):
     labels, pixels = write_digits(tmp_path / "train.csv", 60_000)
     arguments = ["convert", "train.csv", "-o", "k.hrd", "--level", "12", "--chunk-bytes", "30000"]
-    killed = 0
-    for delay_s in (0.3, 0.6, 0.9):
+    partial = tmp_path / "k.hrd.partial"
+    for size_bytes in (200_000, 400_000, 800_000):  # killed as soon as so much is written
         process = subprocess.Popen([str(PROGRAM), *arguments, "--resume", "--quiet"], cwd=tmp_path)
-        time.sleep(delay_s)
-        killed += process.poll() is None
+        while process.poll() is None and not (partial.exists() and partial.stat().st_size >= size_bytes):
+            time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
-        process.wait()
-        if (tmp_path / "k.hrd").exists():
-            break
-    if not (tmp_path / "k.hrd").exists():
-        good(*arguments, "--resume", cwd=tmp_path)
-    assert killed > 0
+        assert process.wait() == -signal.SIGKILL
+    good(*arguments, "--resume", cwd=tmp_path)
     got = exported(tmp_path, "k.hrd")
     np.testing.assert_array_equal(got["label"], labels)
     np.testing.assert_array_equal(got["pixel"], pixels)
