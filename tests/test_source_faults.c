@@ -261,13 +261,20 @@ static bool one_fault(enum input input, enum fault_kind kind, long nth) {
     return fault_hit() != NULL;
 }
 
+/* Under ThreadSanitizer, which makes a conversion 30 times as slow, every fifth call fails. */
+static long stride(void) {
+    const char *sanitizers = getenv("HEADRACE_SANITIZE");
+    return sanitizers != NULL && strcmp(sanitizers, "thread") == 0 ? 5 : 1;
+}
+
 static void each_fails(enum input input, enum fault_kind kind, long at_least) {
     char partial[300];
     long nth = 0;
     (void)snprintf(partial, sizeof partial, "%s.partial", target);
     while (one_fault(input, kind, nth)) {
         (void)unlink(partial);
-        assert_true(++nth < 5000);
+        nth += stride();
+        assert_true(nth < 5000);
     }
     assert_true(nth >= at_least);
 }
@@ -369,7 +376,7 @@ static void attributes_and_notes__arrive_without_control_characters(void **state
 /* Signals and short transfers are no failures. */
 static void each_is_survived(enum input input, enum fault_kind kind, long at_least) {
     long nth = 0;
-    for (;; nth++) {
+    for (;; nth += stride()) {
         hr_error err = {0};
         fault_arm(kind, nth);
         hr_status st = convert(input, 0, &err);
