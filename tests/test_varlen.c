@@ -337,11 +337,63 @@ static void writer__that_kept_only_early_rows__resumes_from_nothing(void **state
     fault_disk_free(d);
 }
 
+/* Appends n values of so many bytes. */
+static hr_status append_large(hr_writer *w, uint32_t n, uint32_t n_bytes, hr_error *err) {
+    int64_t *offsets = calloc(n + 1, sizeof *offsets);
+    uint8_t *values = malloc((size_t)n * n_bytes);
+    assert_true(offsets != NULL && values != NULL);
+    memset(values, 7, (size_t)n * n_bytes);
+    for (uint32_t i = 0; i < n; i++)
+        offsets[i + 1] = offsets[i] + n_bytes;
+    const hr_varlen_column column = {offsets, values, (uint64_t)n * n_bytes};
+    const void *columns[] = {&column};
+    const hr_status st = hr_writer_append(w, n, columns, err);
+    free(values);
+    free(offsets);
+    return st;
+}
+
+/* Whether samples per chunk are given, or chosen by the first rows. */
+static void resume_large(uint32_t samples_per_chunk) {
+    static const hr_field large = {.name = "v", .dtype = HR_VAR_BYTES};
+    struct fault_disk *d = fault_disk_new();
+    hr_writer_options o = options();
+    hr_error err = {0};
+    o.flags = HR_WRITER_RESUME;
+    o.codec = HR_CODEC_RAW;
+    o.num_threads = 1;
+    o.chunk_bytes = 4 << 20;
+    o.samples_per_chunk = samples_per_chunk;
+    o.budget_bytes = 256 << 20;
+    hr_writer *w = open_writer(d, &large, 1, &o);
+    assert_ok(append_large(w, 48, 1 << 20, &err), &err);
+    hr_writer_close(w);
+    for (uint32_t i = 0; i < 20; i++) { /* each with a little more */
+        o.budget_bytes = (24 << 20) + i * (1 << 20);
+        const hr_status st =
+            hr__writer_open_in(fault_disk_folder(d), TARGET, &large, 1, &o, &w, &err);
+        assert_true(st == HR_ERR_BUDGET || hr_writer_num_samples(w) >= 4);
+        hr_writer_close(w);
+    }
+    o.budget_bytes = 256 << 20;
+    w = open_writer(d, &large, 1, &o);
+    assert_true(hr_writer_num_samples(w) >= 4);
+    hr_writer_close(w);
+    fault_disk_free(d);
+}
+
+static void writer__resumed_with_less_memory__keeps_what_is_there(void **state) {
+    (void)state;
+    resume_large(4);
+    resume_large(0);
+}
+
 static void writer__every_operation_fails__leaves_no_target_that_is_not_whole(void **state) {
     (void)state;
     hr_writer_options o = options();
     o.chunk_bytes = 4096;
     bool done = false;
+    uint32_t num_failed = 0;
     for (uint64_t nth = 1; !done; nth++) {
         struct fault_disk *d = fault_disk_new();
         hr_error err = {0};
@@ -355,6 +407,12 @@ static void writer__every_operation_fails__leaves_no_target_that_is_not_whole(vo
             st = hr_writer_commit(w, &err);
         hr_writer_close(w);
         done = st == HR_OK;
+        if (done) {
+            assert_true(fault_disk_has(d, TARGET));
+        } else {
+            assert_int_equal(err.status, st);
+            num_failed++;
+        }
         if (fault_disk_has(d, TARGET)) {
             fault_disk_fail(d, 0, 0);
             hr_dataset *ds = open_made(d);
@@ -363,6 +421,7 @@ static void writer__every_operation_fails__leaves_no_target_that_is_not_whole(vo
         }
         fault_disk_free(d);
     }
+    assert_true(num_failed > 10);
 }
 
 static void reader__calls_that_cannot_be__say_why(void **state) {
@@ -409,6 +468,7 @@ int main(void) {
         cmocka_unit_test(writer__values_that_outgrow_the_budget__says_what_to_do),
         cmocka_unit_test(writer__interrupted__resumes_with_the_samples_per_chunk_it_chose),
         cmocka_unit_test(writer__that_kept_only_early_rows__resumes_from_nothing),
+        cmocka_unit_test(writer__resumed_with_less_memory__keeps_what_is_there),
         cmocka_unit_test(writer__every_operation_fails__leaves_no_target_that_is_not_whole),
         cmocka_unit_test(reader__calls_that_cannot_be__say_why),
     };

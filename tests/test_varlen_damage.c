@@ -224,7 +224,8 @@ static void loader__every_allocation_fails__is_no_memory(void **state) {
     struct memory_file m;
     memory_file_load(&m, target, 0);
     hr_status st = HR_ERR_NO_MEMORY;
-    for (long n = 0; st != HR_OK; n++) {
+    long n = 0;
+    for (; st != HR_OK; n++) {
         hr_error err = {0};
         atomic_store(&allocations_left, n);
         st = run_loader(&m, &err);
@@ -232,6 +233,7 @@ static void loader__every_allocation_fails__is_no_memory(void **state) {
         if (st != HR_OK)
             assert_int_equal(st, HR_ERR_NO_MEMORY);
     }
+    assert_true(n > 10);
     memory_file_free(&m);
 }
 
@@ -253,7 +255,8 @@ static void reader__every_allocation_fails__is_no_memory(void **state) {
     struct memory_file m;
     memory_file_load(&m, target, 0);
     hr_status st = HR_ERR_NO_MEMORY;
-    for (long n = 0; st != HR_OK; n++) {
+    long n = 0;
+    for (; st != HR_OK; n++) {
         int64_t offsets[NUM_SAMPLES + 1];
         const uint64_t indices[] = {40, 3, 40};
         uint64_t needed;
@@ -274,6 +277,7 @@ static void reader__every_allocation_fails__is_no_memory(void **state) {
         if (st != HR_OK)
             assert_int_equal(st, HR_ERR_NO_MEMORY);
     }
+    assert_true(n > 10);
     memory_file_free(&m);
 }
 
@@ -282,7 +286,8 @@ static void writer__every_allocation_fails__is_no_memory(void **state) {
     (void)state;
     for (uint32_t samples = 0; samples <= 25; samples += 25) {
         hr_status st = HR_ERR_NO_MEMORY;
-        for (long n = 0; st != HR_OK; n++) {
+        long n = 0;
+        for (; st != HR_OK; n++) {
             hr_writer_options o = HR_WRITER_OPTIONS_INIT;
             hr_writer *w = NULL;
             hr_error err = {0};
@@ -305,6 +310,7 @@ static void writer__every_allocation_fails__is_no_memory(void **state) {
             if (st != HR_OK)
                 assert_int_equal(st, HR_ERR_NO_MEMORY);
         }
+        assert_true(n > 10);
     }
 }
 

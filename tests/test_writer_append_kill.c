@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -81,6 +82,13 @@ static void kill_after(int64_t delay_ns, uint64_t *told) {
     assert_true(WIFSIGNALED(status));
 }
 
+/* Another one after a compact copy. */
+static ino_t file_of_target(void) {
+    struct stat st;
+    assert_int_equal(stat(target, &st), 0);
+    return st.st_ino;
+}
+
 static int64_t time_of_an_append(void) {
     const int64_t start_ns = hr__now_ns();
     for (int i = 0; i < 10; i++)
@@ -92,18 +100,22 @@ static void append__killed_at_any_instant__keeps_every_commit(void **state) {
     (void)state;
     const char *asked = getenv("HEADRACE_KILLS");
     const long num_kills = asked != NULL ? atol(asked) : NUM_KILLS;
-    uint64_t seed = 20260301, num_lost = 0, num_partials = 0, seq = 0;
+    uint64_t seed = 20260301, num_lost = 0, num_partials = 0, num_copies = 0, seq = 0;
     uint64_t *told =
         mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(told != MAP_FAILED);
     assert_int_equal(write_rows(50, 0, NULL), HR_OK);
     const int64_t append_ns = time_of_an_append();
     *told = check_target(&seq);
+    ino_t file = file_of_target();
     for (long i = 0; i < num_kills; i++) {
         seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         kill_after((int64_t)((seed >> 33) % (uint64_t)(4 * append_ns)), told);
         const uint64_t seq_before = seq;
         const uint64_t n = check_target(&seq);
+        const ino_t file_after = file_of_target();
+        num_copies += file_after != file;
+        file = file_after;
         /* The commit that was going on is there, or not; each has its number. */
         assert_true(n == *told || n == *told + STEP);
         assert_true(seq >= seq_before);
@@ -113,12 +125,14 @@ static void append__killed_at_any_instant__keeps_every_commit(void **state) {
         if (n > MAX_SAMPLES) {
             assert_int_equal(write_rows(50, HR_WRITER_REPLACE, NULL), HR_OK);
             *told = check_target(&seq);
+            file = file_of_target();
         }
     }
-    print_message("%ld kills: %llu in an append that left no trace, %llu in a copy\n", num_kills,
-                  (unsigned long long)num_lost, (unsigned long long)num_partials);
+    print_message("%ld kills: %llu in an append that left no trace, %llu in a copy; %llu copies\n",
+                  num_kills, (unsigned long long)num_lost, (unsigned long long)num_partials,
+                  (unsigned long long)num_copies);
     /* Else the instants prove nothing. */
-    assert_true(num_lost > 0 && num_lost <= (uint64_t)num_kills);
+    assert_true(num_lost > 0 && num_lost < (uint64_t)num_kills && num_copies > 0);
     assert_int_equal(write_rows(STEP, HR_WRITER_APPEND, NULL), HR_OK);
     assert_int_equal(check_target(&seq), *told + STEP);
     (void)munmap(told, sizeof *told);

@@ -9,6 +9,7 @@
 #include "thread.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -120,12 +121,14 @@ static void append__often__readers_of_every_commit_keep_what_they_opened(void **
     struct made at[40];
     hr_dataset *ds[40];
     made_write(target, &m);
+    const ino_t before = stat_of(target).st_ino;
     for (int i = 0; i < 40; i++) {
         at[i] = m;
         made_ok(hr_dataset_open(target, NULL, &ds[i], NULL), &(hr_error){.message = "open"});
         made_append(target, &m, m.num_samples + 50);
         m.num_samples += 50;
     }
+    assert_true(stat_of(target).st_ino != before); /* a copy has taken the name */
     for (int i = 0; i < 40; i++) {
         assert_int_equal(hr_dataset_num_samples(ds[i]), at[i].num_samples);
         assert_reads(ds[i], &at[i]);
@@ -138,24 +141,31 @@ struct reading {
     hr_dataset *ds;
     struct made m;
     atomic_bool end;
-    uint64_t num_epochs;
+    atomic_uint_fast64_t num_epochs;
 };
 
 /* Shuffled epochs until it is told to end: each batch is checked. */
 static void *read_epochs(void *arg) {
     struct reading *r = arg;
     hr_error err = {0};
-    while (!atomic_load(&r->end) || r->num_epochs == 0) {
+    while (!atomic_load(&r->end) || atomic_load(&r->num_epochs) == 0) {
         hr_loader *l = NULL;
         hr_loader_options o = made_shuffled(32, HR_IO_AUTO, 2);
-        o.seed = r->num_epochs;
+        o.seed = atomic_load(&r->num_epochs);
         made_ok(hr_loader_open(r->ds, &o, &l, &err), &err);
         if (made_drain(l, &r->m) != r->m.num_samples)
             made_ok(HR_ERR_DATA, &(hr_error){.message = "an epoch is not whole"});
         hr_loader_close(l);
-        r->num_epochs++;
+        atomic_fetch_add(&r->num_epochs, 1);
     }
     return NULL;
+}
+
+/* Waits until so many are over; how many then are. */
+static uint64_t await_epochs(struct reading *r, uint64_t n) {
+    while (atomic_load(&r->num_epochs) < n)
+        (void)sched_yield();
+    return atomic_load(&r->num_epochs);
 }
 
 static void append__while_a_loader_shuffles__each_epoch_is_the_old_commit(void **state) {
@@ -168,14 +178,17 @@ static void append__while_a_loader_shuffles__each_epoch_is_the_old_commit(void *
     made_write(target, &m);
     made_ok(hr_dataset_open(target, NULL, &r.ds, &err), &err);
     made_ok(hr__thread_start(&thread, "epochs", read_epochs, &r, &err), &err);
+    const ino_t before = stat_of(target).st_ino;
+    const uint64_t num_before = await_epochs(&r, 1);
     for (int i = 0; i < 60; i++) {
         made_append(target, &m, m.num_samples + 37);
         m.num_samples += 37;
     }
+    assert_true(stat_of(target).st_ino != before);
+    (void)await_epochs(&r, num_before + 2); /* the last of these began behind the copy */
     atomic_store(&r.end, true);
     hr__thread_join(&thread);
     hr_dataset_close(r.ds);
-    assert_true(r.num_epochs > 0);
     assert_verifies(target, m.num_samples);
 }
 
@@ -194,16 +207,18 @@ static void append__while_another_process_shuffles__each_epoch_is_the_old_commit
             _exit(1);
         while (read(end[0], &byte, 1) != 1) {
             atomic_store(&r.end, true);
-            r.num_epochs = 0;
+            atomic_store(&r.num_epochs, 0);
             read_epochs(&r);
         }
         _exit(0);
     }
     assert_int_equal(read(ready[0], &byte, 1), 1);
+    const ino_t before = stat_of(target).st_ino;
     for (int i = 0; i < 60; i++) {
         made_append(target, &m, m.num_samples + 37);
         m.num_samples += 37;
     }
+    assert_true(stat_of(target).st_ino != before);
     assert_int_equal(write(end[1], "e", 1), 1);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);

@@ -95,6 +95,10 @@ static hr_status load_superblock(const struct hr__file *file, struct hr__append_
     out->other_off = chosen == 0 ? HR__SLOT1_OFF : 0;
     out->slots_equal = memcmp(slots[0], slots[1], HR__PAGE_BYTES) == 0;
     HR_TRY(hr__superblock_decode(out->page, &out->superblock, err));
+    if (out->superblock.commit_seq == UINT64_MAX)
+        HR_TRY(hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "its commit number is the last there is; convert the file anew, then "
+                             "append"));
     HR_TRY(check_features(out->page, err));
     if (out->superblock.file_bytes > (uint64_t)size)
         st = hr__error_set(err, HR_ERR_CORRUPT,

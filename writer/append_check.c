@@ -148,11 +148,10 @@ static bool leave_out(json_t *provenance, size_t n) {
 
 static bool add_sources(json_t *provenance, json_t *sources, bool room) {
     json_t *list = json_object_get(provenance, "sources");
-    if (list == NULL)
-        return json_object_set(provenance, "sources", sources) == 0;
-    if (!room || !json_is_array(list))
+    if (!room || (list != NULL && !json_is_array(list)))
         return leave_out(provenance, json_array_size(sources));
-    return json_array_extend(list, sources) == 0;
+    return list != NULL ? json_array_extend(list, sources) == 0
+                        : json_object_set(provenance, "sources", sources) == 0;
 }
 
 hr_status hr__append_sources(struct hr__schema *schema, const char *sources_json, hr_error *err) {

@@ -114,9 +114,8 @@ static hr_status check_room(const struct hr__chunk_plan *plan, const struct hr__
     return hr__error_set(
         err, HR_ERR_BUDGET,
         "chunk %llu of %u samples (from sample %llu on) holds %llu bytes of variable length or "
-        "more, "
-        "and the budget has room for %llu in a chunk: the values are longer than those seen first. "
-        "Write with a larger budget, or with fewer samples per chunk",
+        "more, and the budget has room for %llu in a chunk; write with a larger budget, or make a "
+        "file with fewer samples per chunk",
         (unsigned long long)rows->number, s->samples_per_chunk,
         (unsigned long long)rows->first_sample, (unsigned long long)needed,
         (unsigned long long)plan->values_bytes);

@@ -54,8 +54,14 @@ enum hr__job_found {
     HR__JOB_SAME  /* identity, first_chunk_off and the schema's storage are those of the record */
 };
 
-/* job_compare.c: samples per chunk of the record that is in the file, 0 if there is none. */
-hr_status hr__job_peek(const struct hr__file *file, uint32_t *samples_per_chunk, hr_error *err);
+struct hr__job_peeked {
+    uint32_t samples_per_chunk; /* 0: there is no record */
+    uint64_t first_chunk_off;
+    uint8_t uuid[16];
+};
+
+/* job_compare.c: of the record that is in the file. */
+hr_status hr__job_peek(const struct hr__file *file, struct hr__job_peeked *out, hr_error *err);
 
 /* job_compare.c: the record that is in the file, if it is one of this job. HR_ERR_MISMATCH says
  * what differs; HR_ERR_IO. */

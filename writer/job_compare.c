@@ -192,11 +192,16 @@ done:
     return st;
 }
 
-hr_status hr__job_peek(const struct hr__file *file, uint32_t *samples_per_chunk, hr_error *err) {
+hr_status hr__job_peek(const struct hr__file *file, struct hr__job_peeked *out, hr_error *err) {
     struct hr__job_record record;
     enum hr__job_found found;
     const hr_status st = read_record(file, &record, &found, err);
-    *samples_per_chunk = st == HR_OK && found == HR__JOB_SAME ? record.samples_per_chunk : 0;
+    *out = (struct hr__job_peeked){0};
+    if (st == HR_OK && found == HR__JOB_SAME) {
+        out->samples_per_chunk = record.samples_per_chunk;
+        out->first_chunk_off = hr__job_first_chunk_off(HR__JOB_OFF, record.json_bytes);
+        memcpy(out->uuid, record.uuid, sizeof out->uuid);
+    }
     /* What is wrong with a damaged record is said when it is adopted. */
     return st == HR_ERR_CORRUPT ? HR_OK : st;
 }

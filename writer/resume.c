@@ -12,7 +12,10 @@
 #include "superblock.h"
 #include "writer_memory.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define MAX_HEADER_BYTES (1u << 20) /* of one that is looked at for its mean */
 
 struct resume {
     const struct hr__job *job;
@@ -23,9 +26,37 @@ struct resume {
     uint8_t *scratch; /* plan->max_frame_bytes */
     struct hr__chunk_view view;
     uint32_t pages;
-    bool no_room; /* for the values of variable length of a chunk */
+    bool no_room; /* for a chunk whose header is whole */
     const struct hr__resume_watch *watch;
 };
+
+hr_status hr__resume_mean(const struct hr__file *file, const struct hr__schema *schema,
+                          const struct hr__job_peeked *job, uint64_t *mean_bytes, hr_error *err) {
+    const struct hr__chunk_expected expected = {
+        .schema = schema, .uuid = job->uuid, .max_commit_seq = 1, .chunk_number = 0};
+    struct hr__chunk_view view;
+    uint64_t n_bytes = 0;
+    *mean_bytes = 0;
+    uint8_t *header = malloc(MAX_HEADER_BYTES);
+    if (header == NULL)
+        return hr__error_no_memory(err, MAX_HEADER_BYTES, "a chunk's header");
+    const int64_t got = file->ops->read(file->ctx, header, MAX_HEADER_BYTES, job->first_chunk_off);
+    const uint32_t there =
+        got >= (int64_t)HR__PAGE_BYTES ? hr__chunk_header_peek(header, (size_t)got) : 0;
+    if (there > 0 && there <= got &&
+        hr__chunk_header_decode(header, there, &expected, &view, NULL) == HR_OK) {
+        for (uint32_t f = 0; f < view.header.num_frames; f++) {
+            struct hr__frame frame;
+            hr__chunk_view_frame(&view, f, 0, &frame);
+            n_bytes += frame.decoded_bytes;
+        }
+        *mean_bytes = hr__ceil_div(n_bytes, view.header.num_samples);
+    }
+    free(header);
+    return got >= 0 ? HR_OK
+                    : hr__error_os(err, (int)-got, "%s: cannot read at %llu", file->path,
+                                   (unsigned long long)job->first_chunk_off);
+}
 
 /* Bytes n_bytes at off into the encoder's buffer; false where the file or the buffer is shorter. */
 static hr_status read_at(struct resume *r, uint64_t n_bytes, uint64_t off, bool *there,
@@ -56,6 +87,7 @@ static hr_status load_chunk(struct resume *r, uint64_t off, bool *whole, hr_erro
                                                 .max_commit_seq = r->job->identity.commit_seq,
                                                 .chunk_number = r->sink->num_chunks};
     hr_status st = read_at(r, HR__PAGE_BYTES, off, whole, err);
+    r->no_room = false;
     if (st != HR_OK || !*whole)
         return st;
     const uint32_t header_bytes = hr__chunk_header_peek(stored, HR__PAGE_BYTES);
@@ -70,6 +102,7 @@ static hr_status load_chunk(struct resume *r, uint64_t off, bool *whole, hr_erro
         return HR_OK;
     const uint64_t n_bytes = hr__round_up(r->view.header.chunk_bytes, HR__PAGE_BYTES);
     r->pages = (uint32_t)(n_bytes / HR__PAGE_BYTES);
+    r->no_room = n_bytes > r->encoder->plan->stored_bytes;
     return read_at(r, n_bytes, off, whole, err);
 }
 
@@ -149,13 +182,24 @@ static hr_status tell(const struct resume *r, hr_error *err) {
                          r->sink->file->path);
 }
 
+static hr_status chunk_too_large(const struct resume *r, hr_error *err) {
+    return hr__error_set(err, HR_ERR_BUDGET,
+                         "%s: chunk %llu that is there is larger than the %llu bytes that the "
+                         "budget has for one: give the budget that it was begun with, or a larger "
+                         "one",
+                         r->sink->file->path, (unsigned long long)r->sink->num_chunks,
+                         (unsigned long long)r->encoder->plan->stored_bytes);
+}
+
 static hr_status take_chunks(struct resume *r, hr_error *err) {
     for (;;) {
         bool whole = false;
         uint64_t off;
         hr_status st = load_chunk(r, r->sink->end_off, &whole, err);
-        if (st != HR_OK || !whole || !is_ours(r, &r->view.header) || !decode_chunk(r))
+        if (st != HR_OK || !(whole || r->no_room) || !is_ours(r, &r->view.header))
             return st;
+        if (r->no_room || !decode_chunk(r))
+            return r->no_room ? chunk_too_large(r, err) : HR_OK;
         st = hr__chunk_encoder_measure(r->encoder, r->rows, err);
         if (st == HR_OK)
             st = hr__chunk_sink_take(r->sink, r->pages, r->rows->num_samples,

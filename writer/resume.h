@@ -15,10 +15,16 @@ struct hr__resume_watch {
 
 /* Reads the chunks of the job from job->first_chunk_off on as long as they are whole, and puts them
  * into the sink; then cuts the file behind the last. rows and encoder are lent. HR_ERR_IO,
- * HR_ERR_NO_MEMORY, HR_ERR_BUDGET; HR_ERR_CANCELLED: all chunks are still there. */
+ * HR_ERR_NO_MEMORY; HR_ERR_BUDGET (a chunk is larger than there is room for), HR_ERR_CANCELLED: all
+ * chunks are still there. */
 hr_status hr__resume_chunks(const struct hr__job *job, struct hr__chunk_sink *sink,
                             struct hr__chunk_encoder *encoder, struct hr__chunk_rows *rows,
                             const struct hr__resume_watch *watch, hr_error *err);
+
+/* Decoded bytes of a sample in the first chunk of the job that is in a file; 0: it has none that is
+ * whole. HR_ERR_IO, HR_ERR_NO_MEMORY. */
+hr_status hr__resume_mean(const struct hr__file *file, const struct hr__schema *schema,
+                          const struct hr__job_peeked *job, uint64_t *mean_bytes, hr_error *err);
 
 /* A partial file may have been committed and not renamed: what its superblocks refer to goes. */
 hr_status hr__superblocks_clear(const struct hr__file *file, hr_error *err);

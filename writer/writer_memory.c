@@ -8,6 +8,7 @@
 #include "dtype.h"
 #include "error.h"
 #include "index_builder.h"
+#include "superblock.h"
 
 /* Fields with label figures beyond those of one byte: their distinct values may take 1.5 MB of the
  * footer's 16 MiB each. */
@@ -127,10 +128,10 @@ static hr_status too_little(const struct hr__chunk_plan *plan, const struct hr__
 }
 
 hr_status hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t level,
-                                 uint32_t max_threads, uint64_t budget_bytes,
+                                 uint32_t max_threads, uint64_t held_bytes, uint64_t budget_bytes,
                                  struct hr__writer_memory *out, hr_error *err) {
     *out = (struct hr__writer_memory){
-        .fixed_bytes = fixed_bytes(plan),
+        .fixed_bytes = fixed_bytes(plan) + held_bytes,
         .thread_bytes = hr__chunk_encoder_bytes(plan, level),
         .rows_bytes = hr__max_u64(plan->decoded_bytes, 64),
     };
@@ -142,7 +143,9 @@ hr_status hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t leve
 
 uint64_t hr__writer_memory_values(const struct hr__chunk_plan *plan,
                                   const struct hr__writer_memory *m, uint64_t budget_bytes) {
-    const uint64_t left = budget_bytes - hr__writer_memory_needed(m);
+    const uint64_t num = (uint64_t)m->num_threads + m->num_rows;
+    uint64_t left = budget_bytes - hr__writer_memory_needed(m);
+    left -= hr__min_u64(left, num * HR__PAGE_BYTES); /* sizes are rounded up */
     /* An encoder's table of frames and header grow with the values, by less than a 256th. */
-    return plan->values_bytes + left / (m->num_threads + m->num_rows) / 256 * 255;
+    return plan->values_bytes + left / num / 256 * 255;
 }

@@ -33,15 +33,15 @@ uint64_t hr__writer_memory_totals(const struct hr__chunk_plan *plan);
 struct hr__writer_memory {
     uint32_t num_threads;
     uint32_t num_rows;    /* row buffers */
-    uint64_t fixed_bytes; /* index, totals, trial */
+    uint64_t fixed_bytes; /* index, totals, trial, what others hold */
     uint64_t thread_bytes;
     uint64_t rows_bytes; /* of one row buffer */
 };
 
 /* As many of max_threads threads as fit, with two row buffers more than threads if possible.
- * HR_ERR_BUDGET names the smallest budget that works. */
+ * held_bytes: taken by others. HR_ERR_BUDGET names the smallest budget that works. */
 hr_status hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t level,
-                                 uint32_t max_threads, uint64_t budget_bytes,
+                                 uint32_t max_threads, uint64_t held_bytes, uint64_t budget_bytes,
                                  struct hr__writer_memory *out, hr_error *err);
 /* Most bytes that values of variable length may take in a chunk, so that the threads and row
  * buffers planned still fit the budget. */

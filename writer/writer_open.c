@@ -59,31 +59,38 @@ static struct hr__writer_wants wants_of(const hr_writer *w) {
         .max_threads = w->max_threads,
         .budget_bytes = w->given_budget_bytes,
         .chunk_bytes = w->chunk_bytes,
-        .mean_bytes = hr__ceil_div(w->early.num_bytes, n),
+        .mean_bytes = hr__max_u64(hr__ceil_div(w->early.num_bytes, n), w->there_mean_bytes),
         .held_bytes = w->early.columns != NULL ? hr__early_rows_held_bytes(&w->early) : 0};
     if (w->append.on) {
         wants.level = hr__append_level(&w->schema);
         wants.held_bytes = w->append.held_bytes;
+        if (w->schema.num_variable > 0)
+            wants.mean_bytes =
+                hr__ceil_div(values_so_far(w), hr__max_u64(w->append.num_samples, 1));
     }
     return wants;
 }
 
 hr_status hr__writer_make_memory(hr_writer *w, hr_error *err) {
-    const struct hr__writer_wants wants = wants_of(w);
+    struct hr__writer_wants wants = wants_of(w);
     struct hr__writer_memory m;
     uint64_t limit = 0;
     hr_status st;
     st = hr__writer_plan_make(&w->schema, &wants, &w->plan, &m, &limit, err);
-    if (st == HR_ERR_BUDGET && w->append.on)
-        hr__error_prefix(err,
-                         "%s: its schema and index take %llu bytes of the budget, which must be "
-                         "added to what follows",
-                         w->partial.target, (unsigned long long)wants.held_bytes);
-    if (st != HR_OK)
+    if (st == HR_ERR_BUDGET && w->early.columns == NULL && wants.mean_bytes > 0) {
+        hr__chunk_plan_free(&w->plan);
+        wants.mean_bytes = 0; /* what is there may be less than whole chunks of such values */
+        st = hr__writer_plan_make(&w->schema, &wants, &w->plan, &m, &limit, err);
+    }
+    if (st != HR_OK) {
+        if (w->append.on)
+            hr__error_prefix(err, "%s", w->partial.target);
         return st;
-    /* What an append has loaded is in this budget, too. */
-    hr__budget_init(&w->budget, limit + w->append.held_bytes);
-    w->needed_bytes = hr__writer_memory_needed(&m) + w->append.held_bytes;
+    }
+    /* Early rows have a budget of their own; what an append has loaded is in this one. */
+    const uint64_t early_bytes = wants.held_bytes - w->append.held_bytes;
+    hr__budget_init(&w->budget, limit - early_bytes);
+    w->needed_bytes = hr__writer_memory_needed(&m) - early_bytes;
     HR_TRY(hr__budget_reserve(&w->budget,
                               hr__writer_memory_totals(&w->plan) + w->append.footer_bytes,
                               "statistics and schema", err));
@@ -186,14 +193,15 @@ done:
 /* A job that is resumed has chosen samples per chunk; of a new one the first rows are kept. */
 static hr_status wait_for_rows(hr_writer *w, hr_error *err) {
     const uint64_t limit = w->given_budget_bytes > 0 ? w->given_budget_bytes : hr_default_budget();
-    uint32_t samples = 0;
+    struct hr__job_peeked there = {0};
     hr_status st = HR_OK;
     if (w->resume)
-        HR_TRY(hr__job_peek(&w->partial.file, &samples, err));
-    if (samples == 0)
+        HR_TRY(hr__job_peek(&w->partial.file, &there, err));
+    if (there.samples_per_chunk == 0)
         return hr__early_rows_init(&w->early, &w->schema, w->chunk_bytes, limit, err);
     w->settled = true;
-    st = hr__schema_set_samples_per_chunk(&w->schema, samples, err);
+    HR_TRY(hr__schema_set_samples_per_chunk(&w->schema, there.samples_per_chunk, err));
+    st = hr__resume_mean(&w->partial.file, &w->schema, &there, &w->there_mean_bytes, err);
 done:
     return st;
 }

@@ -53,8 +53,8 @@ static hr_status check_goal(const hr_writer_options *o, hr_error *err) {
 
 /* The file's own choices hold. */
 static hr_status check_append(const hr_writer_options *o, hr_error *err) {
-    const char *what = (o->flags & HR_WRITER_REPLACE) != 0  ? "HR_WRITER_REPLACE"
-                       : (o->flags & HR_WRITER_RESUME) != 0 ? "HR_WRITER_RESUME"
+    const char *what = (o->flags & HR_WRITER_REPLACE) != 0  ? "replace"
+                       : (o->flags & HR_WRITER_RESUME) != 0 ? "resume"
                        : o->codec != HR_CODEC_AUTO          ? "codec"
                        : o->filter != HR_FILTER_AUTO        ? "filter"
                        : o->level != 0                      ? "level"
@@ -66,8 +66,8 @@ static hr_status check_append(const hr_writer_options *o, hr_error *err) {
     if ((o->flags & HR_WRITER_APPEND) == 0 || what == NULL)
         return HR_OK;
     return hr__error_set(err, HR_ERR_INVALID,
-                         "%s does not go with HR_WRITER_APPEND, which goes on as the file began: "
-                         "leave it out, or make another file",
+                         "%s does not go with append, which goes on as the file began: leave it "
+                         "out, or make another file",
                          what);
 }
 

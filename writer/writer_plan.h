@@ -12,12 +12,12 @@ struct hr__writer_wants {
     uint64_t budget_bytes; /* 0: default */
     uint64_t chunk_bytes;
     uint64_t mean_bytes; /* of a sample, where values of variable length have been seen; else 0 */
-    uint64_t held_bytes; /* of the budget, taken already */
+    uint64_t held_bytes; /* of the budget, taken already; *memory holds them, too */
 };
 
 /* Everything that follows from S. Where values of variable length have been seen, a chunk may hold
  * 64 times what is usual with the default budget; else as much as the budget leaves. *limit_bytes:
- * of the budget, what is held left out. HR_ERR_BUDGET, HR_ERR_INVALID, HR_ERR_NO_MEMORY. */
+ * the budget. HR_ERR_BUDGET, HR_ERR_INVALID, HR_ERR_NO_MEMORY. */
 hr_status hr__writer_plan_make(const struct hr__schema *schema,
                                const struct hr__writer_wants *wants, struct hr__chunk_plan *plan,
                                struct hr__writer_memory *memory, uint64_t *limit_bytes,

@@ -43,6 +43,7 @@ struct hr_writer {
     struct hr__early_rows early; /* until it is settled */
     uint64_t given_budget_bytes; /* 0: default */
     uint64_t chunk_bytes;
+    uint64_t there_mean_bytes; /* of a sample, in the first chunk of a job that is resumed */
     uint32_t max_threads;
 
     struct hr__chunk_rows *filling; /* NULL: the next row takes a new buffer */
