@@ -15,9 +15,8 @@
 
 #define MAX_INTEGER (INT64_C(1) << 53)
 
-/* Brackets outside strings. */
-static bool depth_ok(const char *text, size_t n_bytes) {
-    int depth = 0;
+int hr__json_depth(const char *text, size_t n_bytes) {
+    int depth = 0, deepest = 0;
     bool quoted = false;
     for (size_t i = 0; i < n_bytes; i++) {
         char c = text[i];
@@ -25,12 +24,16 @@ static bool depth_ok(const char *text, size_t n_bytes) {
             i++;
         else if (c == '"')
             quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '[') && ++depth > HR__JSON_MAX_DEPTH)
-            return false;
+        else if (!quoted && (c == '{' || c == '['))
+            deepest = ++depth > deepest ? depth : deepest;
         else if (!quoted && (c == '}' || c == ']'))
             depth--;
     }
-    return true;
+    return deepest;
+}
+
+static bool depth_ok(const char *text, size_t n_bytes) {
+    return hr__json_depth(text, n_bytes) <= HR__JSON_MAX_DEPTH;
 }
 
 /* Measured with jansson 2.14 and glibc: an object, an array, an entry, and a member with its key.

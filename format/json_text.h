@@ -12,6 +12,9 @@
 
 #define HR__JSON_MAX_DEPTH 64
 
+/* Levels of brackets outside strings, of text that need not be JSON. */
+int hr__json_depth(const char *text, size_t n_bytes);
+
 /* One object, no duplicate keys, at most 64 levels, at most 16 MiB. HR_ERR_CORRUPT names line and
  * column. The result is the caller's (json_decref). */
 hr_status hr__json_parse(const char *text, size_t n_bytes, json_t **out, hr_error *err);

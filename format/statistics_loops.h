@@ -158,8 +158,8 @@ typedef float lanes_f32 VECTOR_OF(float);
             min = x < min ? x : min;                                                               \
             max = x > max ? x : max;                                                               \
         }                                                                                          \
-        out->min = (double)min;                                                                    \
-        out->max = (double)max;                                                                    \
+        out->min = (double)min + 0.0; /* of zeros of both signs any may be met first: +0 */        \
+        out->max = (double)max + 0.0;                                                              \
         out->min_bits = bits(min);                                                                 \
         out->max_bits = bits(max);                                                                 \
     }
