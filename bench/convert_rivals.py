@@ -25,7 +25,7 @@ SETS = {  # the words, its name among the standard sets, and another element typ
     "features": ("float32 features, 2 KiB", "float32 rows, 2 KiB", None),
     "tokens": ("int64 tokens, 8 KiB", "int32 token sequences, 4 KiB", np.int64),
 }
-DISTRIBUTIONS = {"streaming": "mosaicml-streaming", "lance": "pylance", "array_record": "array_record"}
+DISTRIBUTIONS = {"streaming": "mosaicml-streaming", "lance": "pylance"}
 KILL_AT = (0.5, 0.25, 0.1, 0.03)  # of the time that it takes: sooner where it had ended by then
 SAMPLING_S = 0.02
 

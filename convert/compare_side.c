@@ -69,11 +69,12 @@ static hr_status set_source(struct hr__column *c, const char *name, struct hr__s
                           .dtype = info->dtype,
                           .width_bytes = info->width_bytes,
                           .rank = info->rank,
-                          .shape = info->shape};
+                          .shape = info->shape,
+                          .element_dtype = info->element_dtype};
     c->num_samples = info->num_samples;
     c->sample_bytes = info->sample_bytes;
     c->granule_samples = hr__max_u64(info->granule_samples, 1);
-    c->max_readers = info->max_readers;
+    c->max_readers = info->is_stream ? 1 : info->max_readers;
     c->source = source;
     return measure(c, path, err);
 }
@@ -112,7 +113,8 @@ done:
 }
 
 /* One file may hold arrays of different lengths; files that are put together must fit. */
-static hr_status open_sources(struct hr__side *s, const hr_compare_options *opts, hr_error *err) {
+static hr_status open_sources(struct hr__side *s, const hr_compare_options *opts,
+                              uint64_t budget_bytes, hr_error *err) {
     hr_convert_options convert = HR_CONVERT_OPTIONS_INIT;
     struct hr__input_paths paths = {0};
     hr_status st;
@@ -122,6 +124,8 @@ static hr_status open_sources(struct hr__side *s, const hr_compare_options *opts
     convert.num_helpers = opts->num_helpers;
     convert.helper_timeout_ns = opts->helper_timeout_ns;
     convert.helper_memory_bytes = opts->helper_memory_bytes;
+    convert.budget_bytes = budget_bytes;
+    convert.num_threads = opts->num_threads;
     convert.sparse = HR_SPARSE_DENSE; /* nothing is stored */
     HR_TRY(hr__input_paths_find(s->path, false, &paths, err));
     if (paths.n == 1)
@@ -146,7 +150,7 @@ hr_status hr__side_open(const char *path, const hr_compare_options *opts, uint64
         HR_TRY(hr_dataset_open(path, &open, &out->ds, err));
         st = columns_of_dataset(out, err);
     } else {
-        HR_TRY(open_sources(out, opts, err));
+        HR_TRY(open_sources(out, opts, budget_bytes, err));
         st = columns_of_sources(out, err);
     }
 done:

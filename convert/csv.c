@@ -256,6 +256,20 @@ done:
     return st;
 }
 
+/* A name stands for one field only. */
+static hr_status check_new(const struct list *l, const struct group *g, hr_error *err) {
+    for (uint32_t i = 0; i < l->n; i++) {
+        const char *other = l->sources[i]->info.default_name;
+        if (strlen(other) == g->name_bytes && memcmp(other, g->name, g->name_bytes) == 0)
+            return hr__error_set(err, HR_ERR_DATA,
+                                 "%s: two of its columns, or runs of numbered columns, would be "
+                                 "the field %s; rename one in the first line, or make one field "
+                                 "of all columns (NAME=FILE)",
+                                 l->file->path, other);
+    }
+    return HR_OK;
+}
+
 static hr_status add_sources(struct list *l, const struct hr__csv_options *o, hr_error *err) {
     const struct hr__csv_layout *layout = &l->file->layout;
     struct group g = {.count = layout->num_columns};
@@ -270,7 +284,10 @@ static hr_status add_sources(struct list *l, const struct hr__csv_options *o, hr
     hr_status st = HR_OK;
     for (uint32_t i = 0; i < layout->num_columns && st == HR_OK; i += g.count) {
         find_group(layout, i, &g);
-        if (is_wanted(o, &g))
+        if (!is_wanted(o, &g))
+            continue;
+        st = check_new(l, &g, err);
+        if (st == HR_OK)
             st = add_source(l, &g, o, err);
     }
     if (st == HR_OK && l->n == 0 && o->member != NULL)

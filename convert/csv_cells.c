@@ -78,9 +78,9 @@ char hr__csv_separator(const char *line, size_t n) {
     return ',';
 }
 
-bool hr__csv_is_blank(const char *line, size_t n) {
+bool hr__csv_is_blank(const char *line, size_t n, char separator) {
     for (size_t i = 0; i < n; i++)
-        if (!is_space(line[i]))
+        if (!is_space(line[i]) || line[i] == separator)
             return false;
     return true;
 }

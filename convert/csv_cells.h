@@ -31,7 +31,8 @@ bool hr__csv_cells_next(struct hr__csv_cells *c, struct hr__csv_cell *out);
 /* Tab, semicolon or comma: the first of these that stands outside quotes; comma where none does. */
 char hr__csv_separator(const char *line, size_t n);
 
-/* Nothing but spaces, which is no row. */
-bool hr__csv_is_blank(const char *line, size_t n);
+/* Nothing but spaces, and no separator among them, which is no row. Before the first row there is
+ * no separator: 0. */
+bool hr__csv_is_blank(const char *line, size_t n, char separator);
 
 #endif

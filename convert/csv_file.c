@@ -207,7 +207,7 @@ static hr_status parse_piece(const struct hr__csv_file *f, struct cursor *c, uin
         if (st == HR_END_OF_EPOCH)
             st = hr__csv_line_error(f->path, number, "the file ends here, and had more rows before",
                                     err);
-        if (st == HR_OK && hr__csv_is_blank(line.text, line.n))
+        if (st == HR_OK && hr__csv_is_blank(line.text, line.n, l->separator))
             continue;
         if (st == HR_OK)
             st = parse_row(f, c, &line, number, row, err);

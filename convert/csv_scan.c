@@ -40,7 +40,7 @@ static hr_status next_line(struct scan *s, hr_error *err) {
     do {
         st = hr__line_reader_next(&s->lines, &s->line, err);
         s->number++;
-    } while (st == HR_OK && hr__csv_is_blank(s->line.text, s->line.n));
+    } while (st == HR_OK && hr__csv_is_blank(s->line.text, s->line.n, s->layout->separator));
     if (st == HR_OK)
         s->layout->max_line_bytes = hr__max_u64(s->layout->max_line_bytes, s->line.n + 2);
     return st;

@@ -75,6 +75,10 @@ static hr_status choose_fields(struct hr__export_job *job, hr_error *err) {
         uint32_t field = i;
         if (!all)
             st = hr_dataset_find_field(job->ds, job->opts.fields[i], &field, err);
+        for (uint32_t k = 0; st == HR_OK && k < i; k++)
+            if (job->items[k].field == field)
+                st = hr__error_set(err, HR_ERR_INVALID, "the field %s is named twice; name it once",
+                                   job->items[k].info.name);
         if (st == HR_OK)
             st = add_item(job, field, err);
     }
@@ -143,8 +147,8 @@ done:
 static hr_status make_buffers(struct copy *c, uint64_t step, hr_error *err) {
     const struct hr__export_type *t = &c->item->type;
     hr_error refused = {.status = HR_ERR_NO_MEMORY};
-    c->in_bytes = (size_t)(step * t->num_elements * t->width_bytes) + 1;
-    c->out_bytes = c->ucs4 ? (size_t)(step * t->num_elements * t->item_bytes) + 1 : 0;
+    c->in_bytes = (size_t)(step * t->num_elements * t->width_bytes);
+    c->out_bytes = c->ucs4 ? (size_t)(step * t->num_elements * t->item_bytes) : 0;
     c->in = hr__budget_alloc(&c->job->budget, c->in_bytes, "a buffer for exporting", &refused);
     if (c->in != NULL && c->ucs4)
         c->out =

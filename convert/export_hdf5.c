@@ -58,6 +58,21 @@ static hr_status send_root_attributes(struct hr__export_sink *s, hr_error *err) 
     return st;
 }
 
+/* A data set is no group. */
+static hr_status check_groups(const struct hr__export_job *job, hr_error *err) {
+    for (uint32_t i = 0; i < job->num_items; i++)
+        for (uint32_t k = 0; k < job->num_items; k++) {
+            const char *group = job->items[i].info.name, *name = job->items[k].info.name;
+            const size_t n = strlen(group);
+            if (strncmp(name, group, n) == 0 && name[n] == '/')
+                return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                                     "HDF5 cannot have both fields %s and %s, as the one would be "
+                                     "the group of the other; name one of them, or export to .npy",
+                                     group, name);
+        }
+    return HR_OK;
+}
+
 static struct hr__container_options options_of(const struct hr__export_job *job) {
     struct hr__container_options o = {
         .target = job->opts.path,
@@ -82,6 +97,7 @@ static hr_status hdf5_open(struct hr__export_job *job, struct hr__export_sink **
     *out = NULL;
     for (uint32_t i = 0; i < job->num_items; i++)
         HR_TRY(check_name(job->items[i].info.name, err));
+    HR_TRY(check_groups(job, err));
     struct hr__export_sink *s = calloc(1, sizeof *s);
     if (s == NULL)
         return hr__error_no_memory(err, sizeof *s, "an export");

@@ -15,7 +15,6 @@
 
 struct hr__export_sink {
     const struct hr__export_job *job;
-    const struct hr__export_item *item;
     struct hr__partial_file partial; /* of the field at hand */
     uint64_t off;
 };
@@ -76,7 +75,6 @@ static hr_status npy_begin(struct hr__export_sink *s, const struct hr__export_it
                            hr_error *err) {
     uint8_t header[2048];
     hr_status st;
-    s->item = item;
     s->off = 0;
     if (item->info.dtype == HR_BFLOAT16)
         hr__export_note(s->job,

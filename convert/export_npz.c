@@ -38,7 +38,8 @@ static hr_status describe(const struct hr__export_job *job, const struct hr__exp
     if (!hr__mul_u64(t->num_elements, t->item_bytes, &n_bytes) ||
         !hr__mul_u64(n_bytes, job->num_samples, &n_bytes) ||
         !hr__add_u64(n_bytes, out->header_bytes, &n_bytes) || n_bytes > INT64_MAX)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED, "the field %s is too large for .npz",
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "the field %s is too large for .npz; export it to .npy",
                              item->info.name);
     out->field = (struct hr__helper_field){.dtype = HR_UINT8,
                                            .num_samples = n_bytes,

@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-#define SLOT_BYTES (UINT64_C(4) << 20)
-#define PAGE_BYTES 4096u
-
 void hr__chunks_make(const struct hr__helper_field *f, struct hr__chunks *out) {
     struct hr__chunks c = {.rank = f->rank + 1};
     c.dims[0] = f->num_samples;
@@ -55,8 +52,4 @@ uint64_t hr__chunks_bytes(const struct hr__chunks *c, uint64_t first, uint64_t n
     if (c->count == 0 || !hr__range_within(first, n, c->count))
         return 0;
     return offset_of(c, first + n) - offset_of(c, first);
-}
-
-uint64_t hr__chunks_slot_bytes(const struct hr__chunks *c) {
-    return hr__round_up(hr__max_u64(SLOT_BYTES, c->chunk_bytes), PAGE_BYTES);
 }

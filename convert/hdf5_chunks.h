@@ -41,7 +41,4 @@ void hr__chunks_run(const struct hr__chunks *c, uint64_t i, struct hr__chunk_run
 /* Bytes of chunks first .. first + n - 1; 0: there are not so many. */
 uint64_t hr__chunks_bytes(const struct hr__chunks *c, uint64_t first, uint64_t n);
 
-/* Bytes that a slot needs for arrays of these chunks: several of them, at least one. */
-uint64_t hr__chunks_slot_bytes(const struct hr__chunks *c);
-
 #endif

@@ -174,8 +174,8 @@ static hr_status list_add(struct list *l, struct hr__helper *h, const struct hr_
 static hr_status add_piece(struct list *l, struct hr__helper *h, const char *piece, hr_error *err) {
     size_t n_bytes = strlen(piece);
     size_t known = l->attributes != NULL ? l->attributes_bytes : 0;
-    if (n_bytes > HR__HELPER_MAX_ATTRIBUTES - l->total_bytes)
-        return hr__helper_lied(h, "too many attributes", err);
+    if (n_bytes == 0 || n_bytes > HR__HELPER_MAX_ATTRIBUTES - l->total_bytes)
+        return hr__helper_lied(h, "too many attributes, or none", err);
     if (l->attributes == NULL || l->attributes_room - known <= n_bytes) {
         const size_t room = known + known / 2 + n_bytes + 1;
         char *grown = realloc(l->attributes, room);
@@ -190,10 +190,11 @@ static hr_status add_piece(struct list *l, struct hr__helper *h, const char *pie
     return HR_OK;
 }
 
-static hr_status take_note(struct list *l, const char *text, hr_error *err) {
+static hr_status take_note(struct list *l, struct hr__helper *h, const char *text, hr_error *err) {
     char plain[HR_ERROR_MESSAGE_BYTES];
+    if (l->note != NULL)
+        return hr__helper_lied(h, "two notes of one data set", err);
     hr__helper_plain_text(text, plain, sizeof plain);
-    free(l->note);
     l->note = strdup(plain);
     return l->note != NULL ? HR_OK : hr__error_no_memory(err, sizeof plain, "a note");
 }
@@ -288,7 +289,7 @@ static hr_status take_list(struct list *l, struct hr__helper *h, const char *pat
         if (m.type == HR__HELPER_ATTRIBUTES)
             st = add_piece(l, h, m.text, err);
         else if (m.type == HR__HELPER_NOTE)
-            st = take_note(l, m.text, err);
+            st = take_note(l, h, m.text, err);
         else if (m.type == HR__HELPER_FIELD)
             st = list_add(l, h, &m.field, path, opts, file, err);
         else

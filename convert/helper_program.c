@@ -62,7 +62,7 @@ hr_status hr__helper_find(char **out, hr_error *err) {
     if (*out == NULL)
         st = hr__error_set(
             err, HR_ERR_HELPER,
-            "the program " PROGRAM ", which reads HDF5 and .npz files, is neither in %s"
+            "the program " PROGRAM ", which reads and writes HDF5 and .npz files, is neither in %s"
             "%s nor in HEADRACE_LIBEXEC (%s); install Headrace with its helper, or "
             "set HEADRACE_LIBEXEC to the folder that holds it",
             *folder != '\0' ? folder : "?", between[0], libexec != NULL ? libexec : "not set");

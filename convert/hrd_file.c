@@ -7,13 +7,15 @@
 #include "checked.h"
 #include "error.h"
 #include "input_file.h"
+#include "json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_SEGMENTS         4096u                 /* kept while the data set is closed */
-#define MAX_PROVENANCE_BYTES (64u << 10)           /* of a data set, that is carried over */
+#define MAX_SEGMENTS         4096u       /* kept while the data set is closed */
+#define MAX_PROVENANCE_BYTES (64u << 10) /* of a data set, that is carried over */
+#define DEPTH_ADDED          8 /* levels at least that a footer has around the provenance of its sources */
 #define FIELD_BYTES          UINT64_C(128)         /* of each field, in the header of a chunk */
 #define CONTEXT_BYTES        (UINT64_C(256) << 10) /* a decoder, and a page of the index */
 
@@ -46,7 +48,9 @@ static hr_status describe(struct hr__hrd_file *f, const hr_dataset *ds, hr_error
     const struct hr__footer *footer = &ds->footer;
     const char *provenance = footer->schema.provenance_json;
     hr_status st;
-    if (provenance != NULL && strlen(provenance) > MAX_PROVENANCE_BYTES)
+    if (provenance != NULL &&
+        (strlen(provenance) > MAX_PROVENANCE_BYTES ||
+         hr__json_depth(provenance, strlen(provenance)) > HR__JSON_MAX_DEPTH - DEPTH_ADDED))
         provenance = NULL;
     f->num_samples = footer->num_samples;
     f->num_fields = footer->schema.num_fields;
@@ -59,7 +63,6 @@ static hr_status describe(struct hr__hrd_file *f, const hr_dataset *ds, hr_error
     HR_TRY(copy_text(footer->schema.attributes_json, &f->attributes_json, err));
     HR_TRY(copy_text(provenance, &f->provenance_json, err));
     HR_TRY(copy_segments(f, footer, err));
-    f->origin.path = f->path;
     f->origin.provenance_json = f->provenance_json;
 done:
     return st;

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int64_t mtime_ns(const struct stat *s) {
+int64_t hr__stat_mtime_ns(const struct stat *s) {
     int64_t ns;
     if (__builtin_mul_overflow((int64_t)s->st_mtim.tv_sec, INT64_C(1000000000), &ns) ||
         __builtin_add_overflow(ns, (int64_t)s->st_mtim.tv_nsec, &ns))
@@ -37,7 +37,7 @@ hr_status hr__input_file_open(const char *path, struct hr__input_file *out, hr_e
                            path);
     } else {
         out->size_bytes = (uint64_t)s.st_size;
-        out->mtime_ns = mtime_ns(&s);
+        out->mtime_ns = hr__stat_mtime_ns(&s);
         out->device = (uint64_t)s.st_dev;
         out->inode = (uint64_t)s.st_ino;
     }

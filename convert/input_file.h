@@ -9,6 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct stat;
+
+/* 0: later than can be said. */
+int64_t hr__stat_mtime_ns(const struct stat *s);
+
 struct hr__input_file {
     bool open;
     int fd;

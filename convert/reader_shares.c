@@ -54,7 +54,7 @@ static hr_status make_shares(struct hr__reader_shares *s, const struct hr__input
                                   ? info->reader_wanted_bytes - info->reader_bytes
                                   : 0;
         const uint64_t share = least_of(info) + hr__min_u64(more, extra_bytes);
-        hr_status st = hr__budget_reserve(s->parent, share, "reading through a helper", err);
+        hr_status st = hr__budget_reserve(s->parent, share, "reading the source", err);
         if (st != HR_OK)
             return st;
         s->charged_bytes += share;

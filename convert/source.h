@@ -16,7 +16,6 @@ struct hr__source_reader;
 
 /* The data set that a source is a field of; valid until the last source of it is closed. */
 struct hr__source_origin {
-    const char *path;
     uint8_t uuid[16];
     uint64_t commit_seq;
     const char *provenance_json; /* or NULL */

@@ -23,6 +23,18 @@
 
 static char folder[] = "/tmp/headrace-axis-XXXXXX";
 static char output[256];
+
+/* Where samples are put together; it has its name only while it is made. */
+static const char *temporary(void) {
+    static char path[300];
+    (void)snprintf(path, sizeof path, "%s.axis", output);
+    return path;
+}
+
+static void put_in_the_way(void) {
+    FILE *f = fopen(temporary(), "w");
+    assert_true(f != NULL && fputs("mine", f) >= 0 && fclose(f) == 0);
+}
 static uint32_t seed;
 
 static uint32_t random_below(uint32_t n) {
@@ -138,6 +150,7 @@ static struct hr__source *make(struct memory_source *m, const struct hr__axis_ar
 
 /* All samples, in steps, with exactly the memory that it says it takes. */
 static void check_samples(struct hr__source *src, const uint8_t *expected, uint64_t step) {
+    const int there_before = access(temporary(), F_OK);
     struct hr__budget budget;
     struct hr__source_reader *r = NULL;
     hr_error err = {0};
@@ -157,7 +170,7 @@ static void check_samples(struct hr__source *src, const uint8_t *expected, uint6
     assert_int_equal(budget.reserved_bytes, 0);
     hr__budget_close(&budget);
     free(rows);
-    assert_int_not_equal(access(output, F_OK), 0);
+    assert_int_equal(access(temporary(), F_OK), there_before); /* none is left */
 }
 
 static void random_array(struct hr__axis_array *a) {
@@ -229,7 +242,9 @@ static void samples__of_long_runs__need_no_file(void **state) {
     struct hr__source *src = make(m, &a, 0);
     src->ops->set_room(src, 9000 * 96);
     assert_int_equal(src->info.reader_bytes, 9000 * 96);
+    put_in_the_way(); /* a temporary file would be refused */
     check_samples(src, expected, 4096);
+    assert_int_equal(unlink(temporary()), 0);
     assert_int_equal(m->num_read, elements_of(&a));
     free(expected);
     src->ops->close(src);
@@ -370,19 +385,16 @@ static void file__something_in_its_way__is_kept_and_refused(void **state) {
     struct hr__budget budget;
     hr_error err = {0};
     uint8_t row[120];
-    char path[300];
-    (void)snprintf(path, sizeof path, "%s.axis", output);
-    FILE *f = fopen(path, "w");
-    assert_true(f != NULL && fputs("mine", f) >= 0 && fclose(f) == 0);
+    put_in_the_way();
     src->ops->set_room(src, 700);
     hr__budget_init(&budget, src->info.reader_bytes);
     assert_int_equal(src->ops->open_reader(src, &budget, &r, NULL), HR_OK);
     assert_int_equal(src->ops->read(r, 0, 1, row, &err), HR_ERR_EXISTS);
     assert_non_null(strstr(err.message, "putting samples together"));
-    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(access(temporary(), F_OK), 0);
     src->ops->close_reader(r);
     src->ops->close(src);
-    (void)unlink(path);
+    assert_int_equal(unlink(temporary()), 0);
 }
 
 static int make_folder(void **state) {

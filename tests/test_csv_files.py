@@ -124,7 +124,7 @@ def test_csv__killed__resumes(tmp_path):
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
-    good(*arguments, "--resume", cwd=tmp_path)
+    assert figures(*arguments, "--resume", cwd=tmp_path)["resumed_samples"] > 0
     got = exported(tmp_path, "k.hrd")
     np.testing.assert_array_equal(got["label"], labels)
     np.testing.assert_array_equal(got["pixel"], pixels)

@@ -115,7 +115,9 @@ def test_export__names_that_hdf5_cannot_have__are_refused(tmp_path):
     assert done.returncode == 1 and "a//b" in done.stderr and not (tmp_path / "a.h5").exists()
     hr.from_arrays(tmp_path / "b.hrd", {"a": np.arange(3), "a/b": np.arange(3)})
     done = headrace("export", tmp_path / "b.hrd", "-o", tmp_path / "b.h5")
-    assert done.returncode == 1 and "a/b" in done.stderr
+    assert done.returncode == 1 and "cannot have both fields a and a/b" in done.stderr
+    done = headrace("export", tmp_path / "a.hrd", "-o", tmp_path / "a.h5", "--fields", "a//b,a//b")
+    assert done.returncode == 1 and "named twice" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.hrd", "b.hrd"]
 
 

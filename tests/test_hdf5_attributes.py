@@ -1,4 +1,6 @@
 """Attributes of HDF5 files, which the data set keeps."""
+import resource
+
 import h5py
 import numpy as np
 import pytest
@@ -121,14 +123,19 @@ def test_attributes__as_many_as_there_are__arrive_in_pieces(tmp_path):
     assert of_fields["x"] == expected
 
 
-def test_attributes__resumed_and_exported__are_the_same(tmp_path):
+def test_attributes__of_what_is_resumed__are_the_same(tmp_path):
+    x = np.random.default_rng(1).integers(0, 2**60, 2 << 20)
     with h5py.File(tmp_path / "a.h5", "w") as f:
-        f["x"] = np.arange(10)
+        f["x"] = x
         f["x"].attrs["unit"] = "m"
     target = tmp_path / "out.hrd"
-    good("convert", tmp_path / "a.h5", "-o", target, "--resume")
+    command = ["convert", tmp_path / "a.h5", "-o", target, "--codec", "raw", "--threads", "1"]
+    stopped = headrace(*command, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (9 << 20, 9 << 20)))
+    assert stopped.returncode == 1
+    assert "resumed after" in headrace(*command, "--resume").stderr
+    assert figures("info", target)["fields"][0]["attributes"] == {"unit": "m"}
     good("export", target, "-o", tmp_path / "npy")
-    assert np.array_equal(np.load(tmp_path / "npy" / "x.npy"), np.arange(10))
+    assert np.array_equal(np.load(tmp_path / "npy" / "x.npy"), x)
 
 
 def test_file_of_a_later_hdf5__says_what_to_do(tmp_path):
@@ -137,3 +144,5 @@ def test_file_of_a_later_hdf5__says_what_to_do(tmp_path):
     done = headrace("convert", tmp_path / "a.h5", "-o", tmp_path / "out.hrd")
     if done.returncode != 0:  # HDF5 before 1.12
         assert "written by a later HDF5" in done.stderr and "libver" in done.stderr
+    else:
+        assert [field["name"] for field in figures("info", tmp_path / "out.hrd")["fields"]] == ["x/a"]

@@ -121,12 +121,10 @@ def test_virtual__missing_parts__are_no_fill_values(folders):
 def test_virtual__named_by_a_pattern__only_when_allowed(folders, out):
     inside, _ = folders
     parts = write_parts(inside, rows=(10, 10))
-    layout = h5py.VirtualLayout(shape=(20, 3), dtype="<i4", maxshape=(None, 3))
     sid = h5py.h5s.create_simple((20, 3), (h5py.h5s.UNLIMITED, 3))
     sid.select_hyperslab((0, 0), (h5py.h5s.UNLIMITED, 1), (10, 3), (10, 3))
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_virtual(sid, b"part%b.h5", b"/g/x", h5py.h5s.create_simple((10, 3)))
-    del layout
     with h5py.File(inside / "v.h5", "w") as f:
         h5py.h5d.create(f.id, b"v", h5py.h5t.STD_I32LE, h5py.h5s.create_simple((20, 3), (h5py.h5s.UNLIMITED, 3)), plist)
     refused = list_sources(inside / "v.h5")
@@ -283,9 +281,8 @@ def test_swmr__while_it_is_written__what_is_there_is_taken(tmp_path, writer):
         assert np.array_equal(np.load(tmp_path / f"{expected}" / "y.npy"), np.arange(expected))
 
 
-def test_swmr__samples_that_come_meanwhile__are_left_for_the_next_time(tmp_path, out, writer):
+def test_swmr__samples_that_come_between_two_openings__are_taken(tmp_path, out, writer):
     writer(50)
-    # The tool lists, then opens: the data set grows in between as it may.
     listed = list_sources(tmp_path / "w.h5", "x")
     assert listed.answer[0]["num_samples"] == 50
     writer(30)

@@ -351,6 +351,7 @@ static void convert__stopped__is_resumed_from_what_is_there(void **state) {
     refused(&o, HR_ERR_MISMATCH, "provenance");
     o.end_sample = 0;
     made_ok(hr_convert(&o, &result, &err), &err);
+    assert_in_range(result.resumed_samples, 1, SAMPLES);
     hr_dataset *ds = open_output();
     check_samples(ds, "y", "x", 0, 0, SAMPLES);
     hr_dataset_close(ds);

@@ -92,7 +92,8 @@ static void assert_resumes(struct fault_disk *d) {
 
 static void each_operation_fails(bool old_target, int os_errno) {
     bool failed = true;
-    for (uint64_t n = 1; failed; n++) {
+    uint64_t n = 1;
+    for (; failed; n++) {
         struct fault_disk *d = disk_with_parts(old_target);
         const int64_t before = target_samples(d);
         hr_error err = {0};
@@ -117,6 +118,7 @@ static void each_operation_fails(bool old_target, int os_errno) {
         }
         fault_disk_free(d);
     }
+    assert_true(n > 20);
 }
 
 static void join__each_operation_fails__target_is_absent_or_whole(void **state) {
@@ -132,7 +134,8 @@ static void join__each_operation_fails__old_target_stays_or_new_is_whole(void **
 static void join__power_is_cut_anywhere__target_is_absent_or_whole(void **state) {
     (void)state;
     bool cut = true;
-    for (uint64_t n = 1; cut; n++) {
+    uint64_t n = 1;
+    for (; cut; n++) {
         for (uint64_t seed = 0; seed < 4; seed++) {
             struct fault_disk *d = disk_with_parts(true);
             const uint64_t start = fault_disk_count(d);
@@ -151,11 +154,13 @@ static void join__power_is_cut_anywhere__target_is_absent_or_whole(void **state)
             fault_disk_free(d);
         }
     }
+    assert_true(n > 20);
 }
 
 static void join__disk_is_full__says_so_and_goes_on_when_it_is_not(void **state) {
     (void)state;
     hr_status st = HR_ERR_NO_SPACE;
+    uint32_t num_full = 0;
     for (uint64_t limit = UINT64_C(400) << 10; st != HR_OK; limit += 19000) {
         struct fault_disk *d = disk_with_parts(false);
         hr_error err = {0};
@@ -163,12 +168,14 @@ static void join__disk_is_full__says_so_and_goes_on_when_it_is_not(void **state)
         st = join(d, 0, &err);
         if (st != HR_OK) {
             assert_int_equal(st, HR_ERR_NO_SPACE);
+            num_full++;
             assert_int_equal(target_samples(d), -1);
             fault_disk_limit(d, UINT64_MAX);
             assert_resumes(d);
         }
         fault_disk_free(d);
     }
+    assert_true(num_full > 3);
 }
 
 int main(void) {

@@ -1,5 +1,6 @@
 """`kill -9` of `headrace convert` at any instant: what was there stays, and the job resumes."""
 
+import json
 import os
 import random
 import signal
@@ -87,18 +88,20 @@ def test_compaction_killed_at_any_instant_resumes(tmp_path):
     assert run(*arguments).returncode == 0
     whole_s = time.monotonic() - begun
     rng = random.Random(9)
-    killed = 0
+    killed = resumed = 0
     for i in range(KILLS // 2):
         target.unlink()
         killed += kill_after(arguments, rng.uniform(0, 1.1 * whole_s))
         if not target.exists():
-            done = run(*arguments, "--resume")
+            done = run(*arguments, "--resume", "--json")
             assert done.returncode == 0, done.stderr
+            resumed += json.loads(done.stdout)["resumed_samples"] > 0
         if i % 5 == 0:
             check_target(target, inputs, tmp_path)
         else:
             assert run("verify", target).returncode == 0
     assert killed >= KILLS // 4
+    assert resumed > 0  # else the instants prove nothing
 
 
 def test_convert_killed_over_an_old_target_leaves_it(tmp_path):

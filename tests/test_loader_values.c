@@ -174,8 +174,8 @@ static void loader__any_threads_and_order__delivers_the_same_bytes(void **state)
 static void loader__every_way_to_read__delivers_the_same(void **state) {
     (void)state;
     hr_dataset *ds = open_files(1);
-    const hr_io ways[] = {HR_IO_CACHED, HR_IO_THREADS};
-    for (size_t i = 0; i < 2; i++) {
+    const hr_io ways[] = {HR_IO_CACHED, HR_IO_THREADS, HR_IO_DIRECT, HR_IO_LIBAIO};
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         uint32_t seen[NUM_SAMPLES] = {0};
         hr_loader_options o = options(true);
         o.io = ways[i];

@@ -92,7 +92,8 @@ static int64_t output_samples(struct fault_disk *d) {
 static void salvage__each_operation_fails_by_index__nothing_is_wrong(void **state) {
     (void)state;
     bool failed = true;
-    for (uint64_t n = 1; failed; n++) {
+    uint64_t n = 1;
+    for (; failed; n++) {
         struct fault_disk *d = disk_with(true);
         const uint64_t before = file_hash(d);
         hr_salvage_result r;
@@ -115,13 +116,15 @@ static void salvage__each_operation_fails_by_index__nothing_is_wrong(void **stat
         assert_true(failed || (st == HR_OK && r.lost_samples == 0));
         fault_disk_free(d);
     }
+    assert_true(n > 20);
 }
 
 /* Without a footer, what is after the last chunk that was found is not known to be lost. */
 static void salvage__each_operation_fails_by_pages__nothing_is_wrong(void **state) {
     (void)state;
     bool failed = true;
-    for (uint64_t n = 1; failed; n++) {
+    uint64_t n = 1;
+    for (; failed; n++) {
         struct fault_disk *d = disk_with(false);
         const uint64_t before = file_hash(d);
         hr_salvage_result r;
@@ -140,11 +143,13 @@ static void salvage__each_operation_fails_by_pages__nothing_is_wrong(void **stat
         assert_true(failed || (st == HR_OK && after == NUM_SAMPLES));
         fault_disk_free(d);
     }
+    assert_true(n > 20);
 }
 
 static void salvage__disk_is_full__leaves_nothing(void **state) {
     (void)state;
     hr_status st = HR_ERR_NO_SPACE;
+    uint32_t num_full = 0;
     for (uint64_t limit = UINT64_C(200) << 10; st != HR_OK; limit += 15000) {
         struct fault_disk *d = disk_with(true);
         hr_salvage_result r;
@@ -153,11 +158,13 @@ static void salvage__disk_is_full__leaves_nothing(void **state) {
         st = salvage(d, &r, &err);
         if (st != HR_OK) {
             assert_int_equal(st, HR_ERR_NO_SPACE);
+            num_full++;
             assert_int_equal(output_samples(d), -1);
             assert_false(fault_disk_has(d, OUTPUT ".partial"));
         }
         fault_disk_free(d);
     }
+    assert_true(num_full > 3);
 }
 
 int main(void) {

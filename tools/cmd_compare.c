@@ -26,7 +26,7 @@ static const char help[] =
     "\n"
     "      --fields A,B         only these\n"
     "      --show N             differences shown of each field (default 10)\n"
-    "      --follow-external    HDF5 links that leave the file's folder\n"
+    "      --follow-external    HDF5 links and parts outside the file's folder\n"
     "      --helpers N          processes that read one HDF5 file\n"
     "      --helper-timeout T   their longest silence (default 60s)\n"
     "      --budget SIZE        memory\n"

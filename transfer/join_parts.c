@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "error.h"
+#include "input_file.h"
 #include "job.h"
 #include "join_internal.h"
 #include "json_text.h"
@@ -187,7 +188,7 @@ static void take_fingerprint(const struct hr__file *file, hr_source_fingerprint 
     const int64_t size = file->ops->size(file->ctx);
     *out = (hr_source_fingerprint){.path = file->path, .size_bytes = size > 0 ? (uint64_t)size : 0};
     if (fd >= 0 && fstat(fd, &s) == 0)
-        out->mtime_ns = (int64_t)s.st_mtim.tv_sec * INT64_C(1000000000) + s.st_mtim.tv_nsec;
+        out->mtime_ns = hr__stat_mtime_ns(&s);
 }
 
 /* The parts' footers are read once more, one at a time: of all of them together only what is needed

@@ -59,10 +59,13 @@ static hr_status check_index(struct hr__salvage *s, hr_error *err) {
     hr__budget_free(&s->budget, page, HR__INDEX_PAGE_BYTES);
     if (st == HR_OK)
         return HR_OK;
+    if (hr__salvage_is_damage(st)) {
+        keep_why(k, &why);
+        return HR_OK;
+    }
     if (err != NULL)
         *err = why;
-    keep_why(k, &why);
-    return hr__salvage_is_damage(st) ? HR_OK : st;
+    return st;
 }
 
 static hr_status take_footer(struct hr__salvage *s, hr_error *err) {

@@ -84,6 +84,7 @@ static hid_t open_split(const char *path, hid_t access_list) {
     const size_t stem = stem_bytes(path), mark = sizeof META - 1;
     char meta[64], raw[64];
     if (stem <= mark || memcmp(path + stem - mark, META, mark) != 0 ||
+        strchr(path + stem, '%') != NULL || /* HDF5 takes it as a format for printf */
         !names_are_ours(path, path + stem))
         return -1;
     (void)snprintf(meta, sizeof meta, META "%s", path + stem);

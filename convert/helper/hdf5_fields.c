@@ -69,10 +69,14 @@ static hr_status tell_value_at(void *arg, const char *leaf, hr_error *err) {
     int n = snprintf(path, sizeof path, "%s%s%s", d->path, leaf[0] != '\0' ? "/" : "", leaf);
     if (!is_asked_for(d->rest, leaf))
         return HR_OK;
-    if (t->num_found == HR__HELPER_MAX_FIELDS || n < 0 || (size_t)n >= sizeof path)
+    if (n < 0 || (size_t)n >= sizeof path)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "more than %u data sets, or a too long path; name a group or the "
-                             "data sets",
+                             "its path is too long (%u bytes at most); rename its groups or "
+                             "members",
+                             HR__HELPER_PATH_BYTES - 1);
+    if (t->num_found == HR__HELPER_MAX_FIELDS)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "more than %u data sets; name a group or the data sets",
                              HR__HELPER_MAX_FIELDS);
     hr_status st = h5_describe(t->file, d->dataset, leaf, &is, err);
     if (st != HR_OK) {

@@ -52,7 +52,7 @@ static hr_status check_external_file(const struct h5_file *f, hid_t dataset, con
     if (status == HR_OK && !hr__range_within(off, n_bytes, (uint64_t)st.st_size))
         status = hr__error_set(err, HR_ERR_CORRUPT,
                                "its values lie in %s, which has %" PRIu64 " bytes where %" PRIu64
-                               " from %" PRIu64 " on are needed",
+                               " from %" PRIu64 " on are needed; copy it again",
                                real, (uint64_t)st.st_size, n_bytes, off);
     free(real);
     return status;

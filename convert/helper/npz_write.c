@@ -48,8 +48,6 @@ static zip_int64_t seek(struct npz_writer *w, void *data, zip_uint64_t n_bytes, 
     return 0;
 }
 
-static zip_error_t file_error; /* there is one file and one thread */
-
 static zip_int64_t file_callback(void *arg, void *data, zip_uint64_t n_bytes,
                                  zip_source_cmd_t command) {
     struct npz_writer *w = arg;
@@ -66,11 +64,11 @@ static zip_int64_t file_callback(void *arg, void *data, zip_uint64_t n_bytes,
         ((zip_stat_t *)data)->valid = ZIP_STAT_SIZE;
         return sizeof(zip_stat_t);
     case ZIP_SOURCE_ERROR:
-        return zip_error_to_data(&file_error, data, n_bytes);
+        return zip_error_to_data(&w->file_error, data, n_bytes);
     case ZIP_SOURCE_WRITE:
-        return put(w, data, n_bytes, &file_error);
+        return put(w, data, n_bytes, &w->file_error);
     case ZIP_SOURCE_SEEK_WRITE:
-        return seek(w, data, n_bytes, &file_error);
+        return seek(w, data, n_bytes, &w->file_error);
     case ZIP_SOURCE_TELL_WRITE:
         return (zip_int64_t)w->at;
     case ZIP_SOURCE_BEGIN_WRITE:
@@ -149,8 +147,8 @@ static zip_int64_t member_callback(void *arg, void *data, zip_uint64_t n_bytes,
 static hr_status zip_failed(zip_error_t *e, const char *what, hr_error *err) {
     int os_errno = zip_error_code_system(e);
     if (zip_error_code_zip(e) == ZIP_ER_MEMORY)
-        return hr__error_set(err, HR_ERR_HELPER, "%s: the helper's memory limit does not suffice",
-                             what);
+        return hr__error_set(err, HR_ERR_HELPER,
+                             "%s: the helper's memory limit does not suffice; allow it more", what);
     if (os_errno == EFBIG)
         return hr__error_set(err, HR_ERR_IO, "%s: files may not be so large (ulimit -f)", what);
     if (zip_error_system_type(e) == ZIP_ET_SYS && os_errno != 0)
@@ -189,15 +187,19 @@ static hr_status add_member(struct npz_writer *w, struct npz_member *m, hr_error
 }
 
 hr_status npz_writer_member(struct npz_writer *w, const struct hr__helper_field *f, hr_error *err) {
+    if (w->zip == NULL || w->bytes != NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "an array comes after the first bytes");
     struct npz_member *m = calloc(1, sizeof *m);
     struct npz_member **grown = realloc(w->members, (w->num_members + 1) * sizeof(void *));
     if (grown != NULL)
         w->members = grown;
     if (m != NULL)
         m->name = strdup(f->member);
-    if (m == NULL || grown == NULL || m->name == NULL || w->zip == NULL || w->bytes != NULL) {
+    if (m == NULL || grown == NULL || m->name == NULL) {
+        if (m != NULL)
+            free(m->name);
         free(m);
-        return hr__error_set(err, HR_ERR_INVALID, "an array comes at a wrong time, or too many");
+        return hr__error_no_memory(err, sizeof *m, "an array of the archive");
     }
     m->writer = w;
     hr__chunks_make(f, &m->chunks);

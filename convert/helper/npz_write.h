@@ -35,6 +35,7 @@ struct npz_writer {
     const uint8_t *bytes;              /* what is left of it */
     uint64_t left;
     bool complete;
+    zip_error_t file_error;
     hr_error failure; /* of what libzip asked for */
     npz_next next;
     void *arg;

@@ -178,7 +178,8 @@ typedef struct hr_export_options {
  * Write fields as .npy files, each complete or not there at all. A '/' in a field's name becomes
  * "__" in the file's. Blocks.
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_EXISTS, HR_ERR_IO, HR_ERR_NO_SPACE,
- *         HR_ERR_CORRUPT, HR_ERR_CANCELLED, HR_ERR_NO_MEMORY
+ *         HR_ERR_CORRUPT, HR_ERR_CANCELLED, HR_ERR_NO_MEMORY, HR_ERR_BUDGET, HR_ERR_BUSY,
+ *         HR_ERR_UNSUPPORTED (a field that the kind of file cannot hold), HR_ERR_UNCERTAIN
  * Threads: any. Fork: works in a child. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_export_npy(hr_dataset *ds, const hr_export_options *opts,
@@ -192,8 +193,7 @@ HR_API HR_NODISCARD hr_status hr_export_npy(hr_dataset *ds, const hr_export_opti
  * a floating-point type of that layout; attributes of fields and of the data set, as far as HDF5
  * holds them. Blocks; starts and joins its own threads and the helper; leaves SIGCHLD and SIGPIPE
  * alone.
- * @return HR_OK, or as hr_export_npy(), and HR_ERR_HELPER, HR_ERR_BUDGET, HR_ERR_BUSY,
- *         HR_ERR_UNSUPPORTED (a field that the kind of file cannot hold), HR_ERR_UNCERTAIN
+ * @return HR_OK, or as hr_export_npy(), and HR_ERR_HELPER
  * Threads: any. Fork: works in a child. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_export(hr_dataset *ds, const hr_export_options *opts,
