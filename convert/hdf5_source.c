@@ -242,10 +242,11 @@ static hr_status end_list(struct list *l, hr_error *err) {
 }
 
 /* What it hands out is put together: of an archive element after element, of HDF5 entry after entry
- * of the first axis. */
+ * of the first axis, or column after column. */
 static void read_in_order_of_file(struct hdf5_source *s) {
     struct hr__source_info *info = &s->base.info;
-    s->target.noun = s->target.opts.zip ? "element" : "entry";
+    const bool columns = (s->target.field.flags & HR__HELPER_BY_COLUMNS) != 0;
+    s->target.noun = s->target.opts.zip ? "element" : columns ? "column" : "entry";
     if (!s->target.opts.zip)
         return;
     s->target.elements = true;
@@ -267,6 +268,11 @@ static hr_status put_along(struct hr__source **source, const struct hr__axis_opt
                                          .element = {.dtype = f->dtype, .width_bytes = width}};
     input.array.shape[0] = f->num_samples;
     memcpy(input.array.shape + 1, f->shape, sizeof f->shape);
+    if ((f->flags & HR__HELPER_BY_COLUMNS) != 0) {
+        input.array.shape[0] = f->shape[0];
+        input.array.shape[1] = f->num_samples;
+        input.array.fortran = true;
+    }
     if (hr__axis_layout_is_plain(&input.array, axis->axis))
         return HR_OK;
     read_in_order_of_file(s);

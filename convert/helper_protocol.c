@@ -19,7 +19,7 @@
 #define HEAD_BYTES 16u
 #define KNOWN_FIELD_FLAGS                                                                          \
     (HR__HELPER_CHUNKED | HR__HELPER_STREAM | HR__HELPER_GROWING | HR__HELPER_FORTRAN |            \
-     HR__HELPER_SPARSE)
+     HR__HELPER_SPARSE | HR__HELPER_BY_COLUMNS)
 #define MAGIC 0x48535248u /* "HRSH" */
 
 /* One cursor serves both directions, so that the two can never differ in layout. */
@@ -96,6 +96,8 @@ bool hr__helper_field_valid(const struct hr__helper_field *f) {
     if (!hr__dtype_valid(f->dtype) || hr__dtype_is_variable(f->dtype) || !width_valid(f))
         return false;
     if (f->rank > HR_MAX_RANK || f->granule_samples == 0 || (f->flags & ~KNOWN_FIELD_FLAGS) != 0)
+        return false;
+    if ((f->flags & HR__HELPER_BY_COLUMNS) != 0 && f->rank != 1)
         return false;
     uint64_t bytes = hr__dtype_is_fixed_width(f->dtype) ? f->width_bytes : hr_dtype_bytes(f->dtype);
     bool empty = bytes == 0;

@@ -60,6 +60,7 @@ enum hr__helper_type {
 #define HR__HELPER_GROWING         4u /* flag of a field: another process adds samples to it */
 #define HR__HELPER_FORTRAN         8u /* flag of a field: the first axis is the fastest in the file */
 #define HR__HELPER_SPARSE          16u /* flag of a field: samples end inside chunks; always cache them */
+#define HR__HELPER_BY_COLUMNS      64u /* flag of a field: columns of a matrix, whose rows are meant */
 #define HR__HELPER_ZIP             1u /* flag of CREATE: an archive, not HDF5 */
 #define HR__HELPER_SCALAR          1u /* flag of ATTRIBUTE: one value, no list of one */
 #define HR__HELPER_MAX_LEVEL       9u

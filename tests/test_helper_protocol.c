@@ -42,7 +42,10 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
                                            .name = "train"};
     m[5] = m[4];
     m[5].type = HR__HELPER_OPENED;
-    m[5].field.flags = HR__HELPER_SPARSE;
+    m[5].field.flags = HR__HELPER_SPARSE | HR__HELPER_BY_COLUMNS;
+    m[5].field.rank = 1;
+    m[5].field.shape[1] = 0;
+    m[5].field.sample_bytes = 28 * 4;
     m[6] = (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 3};
     m[7] = (struct hr__helper_message){.type = HR__HELPER_ROWS, .slot = 0, .first = 0, .n = 9};
     m[8] = (struct hr__helper_message){

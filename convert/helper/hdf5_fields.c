@@ -109,12 +109,14 @@ hr_status h5_fields_tell(struct h5_teller *t, hid_t dataset, const char *path, c
 /* It may be a thousand times as large with its zeros: only who asked for that gets it. */
 static hr_status refuse_sparse(const struct h5_sparse *s, hr_error *err) {
     const struct hr__helper_field *f = &s->field;
+    const bool columns = (f->flags & HR__HELPER_BY_COLUMNS) != 0;
     return hr__error_set(err, HR_ERR_UNSUPPORTED,
                          "it is a sparse matrix of %" PRIu64 " x %" PRIu64 " with %" PRIu64
                          " values, which has %" PRIu64
                          " bytes when every row holds its zeros, too (they compress well); convert "
                          "it that way with --sparse dense (Python: sparse=\"dense\")",
-                         f->num_samples, s->num_columns, s->num_values,
+                         columns ? s->num_columns : f->num_samples,
+                         columns ? f->num_samples : s->num_columns, s->num_values,
                          f->num_samples * f->sample_bytes);
 }
 

@@ -68,6 +68,14 @@ enum h5_sparse_kind h5_sparse_find(hid_t group) {
     return kind;
 }
 
+const char *h5_sparse_row(const struct h5_sparse *s) {
+    return s->kind == H5_SPARSE_CSC ? "column" : "row";
+}
+
+const char *h5_sparse_column(const struct h5_sparse *s) {
+    return s->kind == H5_SPARSE_CSC ? "row" : "column";
+}
+
 /* --- its data sets -------------------------------------------------------------------------- */
 
 static void close_part(struct h5_sparse_part *p) {
@@ -153,9 +161,9 @@ static hr_status get_shape(const struct h5_file *f, hid_t group, struct h5_spars
                            shape[1]);
     if (st != HR_OK)
         return st;
-    const bool cells_last = s->kind == H5_SPARSE_10X;
-    s->field.num_samples = (uint64_t)shape[cells_last ? 1 : 0];
-    s->num_columns = (uint64_t)shape[cells_last ? 0 : 1];
+    const bool by_columns = s->kind != H5_SPARSE_CSR;
+    s->field.num_samples = (uint64_t)shape[by_columns ? 1 : 0];
+    s->num_columns = (uint64_t)shape[by_columns ? 0 : 1];
     return HR_OK;
 }
 
@@ -164,8 +172,8 @@ static hr_status check_lengths(const struct h5_sparse *s, hr_error *err) {
     if (num_starts == 0 || num_starts - 1 != s->field.num_samples)
         return hr__error_set(err, HR_ERR_CORRUPT,
                              "its indptr has %" PRIu64 " entries, expected one more than its "
-                             "%" PRIu64 " rows",
-                             num_starts, s->field.num_samples);
+                             "%" PRIu64 " %ss",
+                             num_starts, s->field.num_samples, h5_sparse_row(s));
     if (s->columns.is.field.num_samples != s->num_values)
         return hr__error_set(err, HR_ERR_CORRUPT,
                              "its indices are %" PRIu64 ", its data %" PRIu64
@@ -184,7 +192,7 @@ static hr_status set_chunks(struct h5_sparse *s, hr_error *err) {
     const uint64_t largest =
         hr__max_u64(s->starts.is.field.chunk_bytes,
                     hr__max_u64(s->values.is.field.chunk_bytes, s->columns.is.field.chunk_bytes));
-    f->flags = HR__HELPER_SPARSE;
+    f->flags = HR__HELPER_SPARSE | (s->kind == H5_SPARSE_CSC ? HR__HELPER_BY_COLUMNS : 0);
     if (((s->values.is.field.flags | s->columns.is.field.flags) & HR__HELPER_CHUNKED) != 0)
         f->flags |= HR__HELPER_CHUNKED;
     f->granule_samples = 1;
@@ -206,9 +214,9 @@ static hr_status set_field(struct h5_sparse *s, hr_error *err) {
     if (!hr__mul_u64(hr_dtype_bytes(f->dtype), s->num_columns, &f->sample_bytes) ||
         !hr__helper_field_valid(f))
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "a row of its %" PRIu64
-                             " columns is larger than 16 GiB, or all are larger than 8 EiB",
-                             s->num_columns);
+                             "a %s of its %" PRIu64
+                             " %ss is larger than 16 GiB, or all are larger than 8 EiB",
+                             h5_sparse_row(s), s->num_columns, h5_sparse_column(s));
     return HR_OK;
 }
 
@@ -217,11 +225,6 @@ hr_status h5_sparse_open(const struct h5_file *f, hid_t group, struct h5_sparse 
     hr_status st = HR_OK;
     *out = (struct h5_sparse){.kind = h5_sparse_find(group)};
     out->values.dataset = out->columns.dataset = out->starts.dataset = -1;
-    if (out->kind == H5_SPARSE_CSC)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "it is a sparse matrix stored by columns (CSC), of which samples "
-                             "cannot be read one after the other; store it by rows: "
-                             "adata.X = adata.X.tocsr()");
     HR_TRY(open_part(f, group, "data", true, &out->values, err));
     HR_TRY(open_part(f, group, "indices", false, &out->columns, err));
     HR_TRY(open_part(f, group, "indptr", false, &out->starts, err));

@@ -1,6 +1,9 @@
 /*
- * Groups that are a sparse matrix: AnnData's CSR, and the matrix of a 10x file, whose rows here are
- * its cells. Each group is one field, the rows of the matrix with their zeros. Untrusted.
+ * Groups that are a sparse matrix: AnnData's CSR and CSC, and the matrix of a 10x file, whose rows
+ * here are its cells. Each group is one field, the rows of the matrix with their zeros; of CSC it
+ * has the columns, which the library puts together to rows. Untrusted.
+ *
+ * Names in the code are those of CSR; of CSC read "column" for "row", and the other way round.
  */
 #ifndef HEADRACE_HDF5_SPARSE_H
 #define HEADRACE_HDF5_SPARSE_H
@@ -10,8 +13,8 @@
 enum h5_sparse_kind {
     H5_SPARSE_NONE, /* any other group */
     H5_SPARSE_CSR,
-    H5_SPARSE_CSC,
-    H5_SPARSE_10X /* CSC of genes x cells: read along the cells, it is CSR */
+    H5_SPARSE_CSC, /* read by columns */
+    H5_SPARSE_10X  /* CSC of genes x cells: read along the cells, it is CSR */
 };
 
 /* One of the three data sets of the group: one axis of numbers. */
@@ -33,10 +36,13 @@ struct h5_sparse {
 /* By its attributes and members alone. */
 enum h5_sparse_kind h5_sparse_find(hid_t group);
 
-/* HR_ERR_UNSUPPORTED: it cannot be read by rows; the message says what to do. */
 hr_status h5_sparse_open(const struct h5_file *f, hid_t group, struct h5_sparse *out,
                          hr_error *err);
 void h5_sparse_close(struct h5_sparse *s);
+
+/* What a person calls an entry of `indptr`, and of `indices`. */
+const char *h5_sparse_row(const struct h5_sparse *s);
+const char *h5_sparse_column(const struct h5_sparse *s);
 
 /* An attribute that says how the group is stored, not what it holds. */
 bool h5_sparse_is_encoding(const char *attribute);

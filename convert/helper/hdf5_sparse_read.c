@@ -58,15 +58,16 @@ static hr_status check_row(const struct h5_sparse *s, uint64_t row, int64_t star
                            hr_error *err) {
     if (start < 0 || end < start || (uint64_t)end > s->num_values || (row == 0 && start != 0))
         return hr__error_set(err, HR_ERR_CORRUPT,
-                             "row %" PRIu64 " is said to begin at value %" PRId64
+                             "%s %" PRIu64 " is said to begin at value %" PRId64
                              " and to end at %" PRId64 " of %" PRIu64
                              "; indptr should begin at 0 and ascend; write the file anew",
-                             row, start, end, s->num_values);
+                             h5_sparse_row(s), row, start, end, s->num_values);
     if ((uint64_t)(end - start) > s->num_columns)
         return hr__error_set(err, HR_ERR_DATA,
-                             "row %" PRIu64 " holds %" PRId64 " values for %" PRIu64
-                             " columns; add up those of one place: adata.X.sum_duplicates()",
-                             row, end - start, s->num_columns);
+                             "%s %" PRIu64 " holds %" PRId64 " values for %" PRIu64
+                             " %ss; add up those of one place: adata.X.sum_duplicates()",
+                             h5_sparse_row(s), row, end - start, s->num_columns,
+                             h5_sparse_column(s));
     return HR_OK;
 }
 
@@ -96,17 +97,17 @@ static hr_status scatter(struct h5_sparse *s, uint64_t row, size_t from, size_t 
     for (size_t i = from; i < to; i++) {
         const int64_t column = s->places[i];
         if (column < 0 || (uint64_t)column >= s->num_columns)
-            return hr__error_set(err, HR_ERR_CORRUPT,
-                                 "row %" PRIu64 " has a value in column %" PRId64 " of %" PRIu64
-                                 "; write the file anew",
-                                 row, column, s->num_columns);
+            return hr__error_set(
+                err, HR_ERR_CORRUPT,
+                "%s %" PRIu64 " has a value in %s %" PRId64 " of %" PRIu64 "; write the file anew",
+                h5_sparse_row(s), row, h5_sparse_column(s), column, s->num_columns);
         uint8_t *bits = &s->seen[column / 8];
         const uint8_t bit = (uint8_t)(1u << (column % 8));
         if ((*bits & bit) != 0)
             return hr__error_set(err, HR_ERR_DATA,
-                                 "row %" PRIu64 " has two values in column %" PRId64
+                                 "%s %" PRIu64 " has two values in %s %" PRId64
                                  "; add them up: adata.X.sum_duplicates()",
-                                 row, column);
+                                 h5_sparse_row(s), row, h5_sparse_column(s), column);
         *bits |= bit;
         put(dst + (size_t)column * width, s->some_values + i * width, width);
     }
