@@ -116,6 +116,37 @@ static void store_raw(const uint8_t *src, uint32_t n_bytes, uint8_t *dst, struct
                               .decoded_bytes = n_bytes};
 }
 
+/*
+ * A block of zstd has one table for all its literals, and the planes of a shuffled frame are unlike
+ * each other: exponents compress, mantissas do not. So each piece is made a block of its own.
+ * Returns the size, n_bytes where it is not smaller, or an error of zstd.
+ */
+static size_t compress_pieces(ZSTD_CCtx *zstd, int level, const uint8_t *in, uint32_t n_bytes,
+                              uint32_t piece_bytes, uint8_t *dst) {
+    ZSTD_outBuffer to = {.dst = dst, .size = n_bytes};
+    size_t left = ZSTD_CCtx_reset(zstd, ZSTD_reset_session_only);
+    if (!ZSTD_isError(left))
+        left = ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level);
+    if (!ZSTD_isError(left))
+        left = ZSTD_CCtx_setPledgedSrcSize(zstd, n_bytes);
+    for (uint32_t at = 0; at < n_bytes && left == 0; at += piece_bytes) {
+        const bool last = n_bytes - at <= piece_bytes;
+        ZSTD_inBuffer piece = {.src = in + at, .size = last ? n_bytes - at : piece_bytes};
+        left = ZSTD_compressStream2(zstd, &to, &piece, last ? ZSTD_e_end : ZSTD_e_flush);
+    }
+    if (ZSTD_isError(left))
+        return left;
+    return left == 0 ? to.pos : n_bytes; /* what is left had no room */
+}
+
+static size_t compress(ZSTD_CCtx *zstd, const struct hr__storage *storage, bool filtered,
+                       const uint8_t *in, uint32_t n_bytes, uint8_t *dst, size_t dst_bytes) {
+    const uint32_t piece_bytes = filtered ? hr__filter_piece_bytes(storage, n_bytes) : n_bytes;
+    if (piece_bytes < n_bytes)
+        return compress_pieces(zstd, storage->level, in, n_bytes, piece_bytes, dst);
+    return ZSTD_compressCCtx(zstd, dst, dst_bytes, in, n_bytes, storage->level);
+}
+
 hr_status hr__frame_encode(struct hr__frame_encoder *e, const struct hr__storage *storage,
                            const uint8_t *src, uint32_t n_bytes, uint8_t *dst, size_t dst_bytes,
                            struct hr__frame *out, hr_error *err) {
@@ -133,7 +164,7 @@ hr_status hr__frame_encode(struct hr__frame_encoder *e, const struct hr__storage
             hr__filter_apply(storage, src, n_bytes, dst, e->filtered);
             in = e->filtered;
         }
-        n = ZSTD_compressCCtx(e->zstd, dst, dst_bytes, in, n_bytes, storage->level);
+        n = compress(e->zstd, storage, filtered, in, n_bytes, dst, dst_bytes);
         if (ZSTD_isError(n))
             return hr__error_set(err, HR_ERR_NO_MEMORY, "zstd could not compress %u bytes (%s)",
                                  n_bytes, ZSTD_getErrorName(n));

@@ -13,6 +13,10 @@
 
 #define MAX_DISTANCE_BYTES (UINT32_C(1) << 20)
 
+/* A block of zstd has tables of its own, of some 60 to 130 bytes. */
+#define LEAST_BYTE_PLANES 2048u
+#define LEAST_BIT_PLANES  8192u
+
 /* Element sizes as bits: 1, 2, 4, 8, 16 are their own. */
 static const struct filter {
     const char *name;
@@ -104,5 +108,26 @@ void hr__filter_apply(const struct hr__storage *how, const uint8_t *in, uint32_t
         shuffle(how->filter, scratch, n_bytes, e, out);
     } else {
         shuffle(how->filter, in, n_bytes, e, out);
+    }
+}
+
+/* As many planes as have least_bytes, or the whole. */
+static uint32_t whole_planes(uint32_t plane_bytes, uint32_t least_bytes, uint32_t n_bytes) {
+    if (plane_bytes == 0 || n_bytes <= least_bytes)
+        return n_bytes;
+    return (least_bytes + plane_bytes - 1) / plane_bytes * plane_bytes;
+}
+
+uint32_t hr__filter_piece_bytes(const struct hr__storage *how, uint32_t n_bytes) {
+    const uint32_t n = n_bytes / how->element_bytes;
+    switch (how->filter) {
+    case HR__FILTER_BYTE_SHUFFLE:
+    case HR__FILTER_DELTA_BYTE_SHUFFLE:
+        return whole_planes(n, LEAST_BYTE_PLANES, n_bytes);
+    case HR__FILTER_BIT_SHUFFLE:
+    case HR__FILTER_DELTA_BIT_SHUFFLE:
+        return whole_planes(n / 8, LEAST_BIT_PLANES, n_bytes);
+    default:
+        return n_bytes;
     }
 }

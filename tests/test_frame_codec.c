@@ -250,6 +250,55 @@ static void filter__names_and_features__are_those_of_the_format(void **state) {
     assert_false(hr__filter_from_name("", &number));
 }
 
+/* Of numbers of four bytes: one byte is noise, one takes 16 values, one 4, one none. */
+static void fill_unlike_planes(uint8_t *p) {
+    uint32_t x = 1;
+    for (uint32_t i = 0; i < N; i += 4) {
+        x = x * 1664525u + 1013904223u;
+        p[i] = (uint8_t)(x >> 24);
+        p[i + 1] = (uint8_t)(x >> 16 & 15);
+        p[i + 2] = (uint8_t)(x >> 12 & 3);
+        p[i + 3] = 0;
+    }
+}
+
+/* 14 bits of 32, which one table for the whole frame does not find. */
+static void frame__planes_unlike_each_other__each_is_as_small_as_alone(void **state) {
+    struct codec *c = *state;
+    static const uint8_t filters[] = {HR__FILTER_BYTE_SHUFFLE, HR__FILTER_BIT_SHUFFLE};
+    fill_unlike_planes(c->src);
+    for (size_t i = 0; i < 2; i++) {
+        const struct hr__storage how = {HR__CODEC_ZSTD, filters[i], .element_bytes = 4};
+        const struct hr__frame f = encode_as(c, how, N);
+        assert_int_equal(f.codec, HR__CODEC_ZSTD);
+        assert_true(f.stored_bytes < N / 32 * 14 * 105 / 100);
+        comes_back(c, &how, N);
+    }
+}
+
+/* Planes end where pieces do, and pieces are long enough for tables of their own. */
+static void pieces__are_whole_planes_of_some_length(void **state) {
+    (void)state;
+    static const struct {
+        struct hr__storage how;
+        uint32_t n_bytes, expected;
+    } cases[] = {
+        {{.filter = HR__FILTER_BYTE_SHUFFLE, .element_bytes = 4}, 65536, 16384},
+        {{.filter = HR__FILTER_DELTA_BYTE_SHUFFLE, .element_bytes = 8}, 65536, 8192},
+        {{.filter = HR__FILTER_BYTE_SHUFFLE, .element_bytes = 8}, 4096, 2048},
+        {{.filter = HR__FILTER_BYTE_SHUFFLE, .element_bytes = 2}, 2048, 2048},
+        {{.filter = HR__FILTER_BYTE_SHUFFLE, .element_bytes = 4}, 4, 4},
+        {{.filter = HR__FILTER_BIT_SHUFFLE, .element_bytes = 1}, 65536, 8192},
+        {{.filter = HR__FILTER_DELTA_BIT_SHUFFLE, .element_bytes = 4}, 65536, 8192},
+        {{.filter = HR__FILTER_BIT_SHUFFLE, .element_bytes = 8}, 12000, 44 * 187},
+        {{.filter = HR__FILTER_BIT_SHUFFLE, .element_bytes = 8}, 56, 56},
+        {{.filter = HR__FILTER_DELTA, .element_bytes = 4}, 65536, 65536},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(hr__filter_piece_bytes(&cases[i].how, cases[i].n_bytes),
+                         cases[i].expected);
+}
+
 static void frame__no_room__is_refused(void **state) {
     struct codec *c = *state;
     struct hr__storage storage = {.codec = HR__CODEC_ZSTD, .level = 1};
@@ -273,6 +322,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frame__every_codec_and_filter__comes_back),
         cmocka_unit_test(frame__any_bit_flipped__is_corrupt),
+        cmocka_unit_test(frame__planes_unlike_each_other__each_is_as_small_as_alone),
+        cmocka_unit_test(pieces__are_whole_planes_of_some_length),
         cmocka_unit_test(frame__flipped_with_the_right_hash__never_overruns),
         cmocka_unit_test(frame__other_decoded_size__is_corrupt),
         cmocka_unit_test(frame__every_truncation_with_the_right_hash__is_corrupt),

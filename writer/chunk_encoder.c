@@ -21,9 +21,10 @@ const struct hr__storage hr__ends_storage = {.codec = HR__CODEC_ZSTD,
 
 /* A zstd context for frames of at most 1 MiB, measured at its largest. */
 static uint64_t zstd_bytes(const struct hr__chunk_plan *plan, int32_t level) {
+    const bool large = plan->max_frame_bytes > (UINT64_C(1) << 18);
     if (level <= 4)
-        return UINT64_C(3) << 20;
-    return plan->max_frame_bytes <= (UINT64_C(1) << 18) ? UINT64_C(8) << 20 : UINT64_C(24) << 20;
+        return large && level == 4 ? UINT64_C(4) << 20 : UINT64_C(3) << 20;
+    return large ? UINT64_C(24) << 20 : UINT64_C(8) << 20;
 }
 
 static uint64_t other_bytes(const struct hr__chunk_plan *plan, int32_t level) {

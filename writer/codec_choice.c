@@ -11,6 +11,7 @@
 #define FLOOR_NS      0.25
 #define MARGIN        0.95
 #define SIZE_MARGIN   0.99
+#define SECOND_SIZE   0.97
 #define DECODE_MARGIN 0.80
 
 static double larger(double a, double b) {
@@ -99,7 +100,7 @@ const struct hr__candidate *hr__candidate_choose(const struct hr__candidate *c, 
         break;
     default:
         keep_least(deliver, n, MARGIN, &alive);
-        keep_least(stored, n, MARGIN, &alive);
+        keep_least(stored, n, SECOND_SIZE, &alive);
         break;
     }
     keep_least(decode, n, DECODE_MARGIN, &alive);

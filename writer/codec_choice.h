@@ -5,16 +5,16 @@
  * them: max(decode time / 4 cores, stored size / the disk's rate, 0.25 ns: no consumer is faster).
  *
  * A goal looks at three figures, less is better. Candidates whose first figure is within a margin
- * of the least are equal; of these, those whose second one is within 5 % of the least are equal; of
- * these, those whose decode time on one core (at least 0.25 ns) is within 20 % of the least are
- * equal; of these the simplest is chosen: raw before zstd, no filter before a filter and those in
- * the order of their numbers, then the shorter distance, then the lowest level. zstd that made
- * nothing smaller is chosen only where nothing else was tried.
+ * of the least are equal; of these, those whose second one is within its margin; of these, those
+ * whose decode time on one core (at least 0.25 ns) is within 20 % of the least are equal; of these
+ * the simplest is chosen: raw before zstd, no filter before a filter and those in the order of
+ * their numbers, then the shorter distance, then the lowest level. zstd that made nothing smaller
+ * is chosen only where nothing else was tried.
  *
- *     goal      first figure                     margin  second figure
- *     speed     time to deliver a byte           5 %     stored size
- *     balanced  time to deliver x stored size    5 %     time to deliver a byte
- *     size      stored size                      1 %     time to deliver a byte
+ *     goal      first figure                     margin  second figure           margin
+ *     speed     time to deliver a byte           5 %     stored size             3 %
+ *     balanced  time to deliver x stored size    5 %     time to deliver a byte  5 %
+ *     size      stored size                      1 %     time to deliver a byte  5 %
  *
  * So speed never delivers 5 % slower than the fastest that was tried. The floor and the margins
  * keep noise in the measured times out of the choice; sizes have none, but a slower level for less
