@@ -59,18 +59,23 @@ run_package() {
     run_pytest "package-$minor" "$environment" tests/test_python_{abi,convert,dataset,indexing,lifetimes,loader,memory,writer}.py
 }
 
-# The newest PyTorch, which CI does not have, and Keras on it.
+# The newest PyTorch, which CI does not have, and Keras on it; each in a process of its own, as the threads of one do not
+# go well with the forks of another, and a process has one CUDA module.
 run_newest_frameworks() {
-    local environment=build/python-full/frameworks
-    full_environment "$environment" .venv/bin/python h5py jax keras numpy pytest tensorflow-cpu torch torchdata tqdm ||
-        return 1
-    run_pytest newest-frameworks "$environment" tests/test_python_{torch,jax,keras,tensorflow}.py
+    local name environment=build/python-full/frameworks
+    if ! full_environment "$environment" .venv/bin/python h5py jax keras numpy pytest tensorflow-cpu torch torchdata tqdm; then
+        suites+=("newest-frameworks=1")
+        return
+    fi
+    for name in torch jax keras tensorflow; do
+        run_pytest "newest-$name" "$environment" "tests/test_python_$name.py"
+        suites+=("newest-$name=$?")
+    done
 }
 
 run_python_full() {
     local python minor wheels
     run_newest_frameworks
-    suites+=("newest-frameworks=$?")
     for python in $(pythons); do
         minor=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         run_package "$python" "$minor"
