@@ -28,10 +28,12 @@ struct crew {
     uint32_t num_workers;
     uint32_t threads_each; /* of one worker, where a data set is decoded */
     uint32_t room;         /* differences that are kept */
-    bool has_lock, has_ended;
+    bool has_lock, has_opening, has_ended;
     hr__mutex lock;
+    hr__mutex opening; /* taken before `lock` */
     hr__cond ended;
-    uint64_t next; /* sample */
+    uint64_t next;       /* sample */
+    uint32_t num_opened; /* workers; changes under `opening` */
     uint32_t running;
     uint64_t done_bytes;
     hr_error failure; /* status HR_OK: none */
@@ -78,6 +80,17 @@ static void worker_close(const struct crew *crew, struct worker *w) {
     hr__column_reader_close(&w->a);
 }
 
+/* One after the other, as readers take what memory they find: the first has it all, and those for
+ * whom too little is left are not needed. */
+static hr_status open_in_turn(struct crew *crew, struct worker *w, bool *needed, hr_error *err) {
+    pthread_mutex_lock(&crew->opening);
+    hr_status st = worker_open(crew, w, err);
+    *needed = st != HR_ERR_BUDGET || crew->num_opened == 0;
+    crew->num_opened += st == HR_OK;
+    pthread_mutex_unlock(&crew->opening);
+    return st;
+}
+
 static bool take_piece(struct crew *crew, uint64_t *first, uint64_t *n) {
     pthread_mutex_lock(&crew->lock);
     *first = crew->next;
@@ -116,7 +129,8 @@ static void *work(void *arg) {
     struct worker w = {0};
     hr_error err = {.status = HR_OK};
     uint64_t first, n;
-    hr_status st = worker_open(crew, &w, &err);
+    bool needed;
+    hr_status st = open_in_turn(crew, &w, &needed, &err);
     while (st == HR_OK && take_piece(crew, &first, &n)) {
         st = compare_piece(crew, &w, first, n, &err);
         if (st == HR_OK)
@@ -124,7 +138,7 @@ static void *work(void *arg) {
     }
     worker_close(crew, &w);
     pthread_mutex_lock(&crew->lock);
-    if (st != HR_OK && crew->failure.status == HR_OK) {
+    if (st != HR_OK && needed && crew->failure.status == HR_OK) {
         crew->failure = err;
         crew->failure.status = st;
     }
@@ -168,6 +182,8 @@ static hr_status crew_start(struct crew *crew, hr_error *err) {
     uint32_t started = 0;
     HR_TRY(hr__mutex_init(&crew->lock, err));
     crew->has_lock = true;
+    HR_TRY(hr__mutex_init(&crew->opening, err));
+    crew->has_opening = true;
     HR_TRY(hr__cond_init(&crew->ended, err));
     crew->has_ended = true;
     crew->running = crew->num_workers;
@@ -207,6 +223,8 @@ static void crew_close(struct crew *crew) {
         hr__thread_join(&crew->threads[i]);
     if (crew->has_ended)
         pthread_cond_destroy(&crew->ended);
+    if (crew->has_opening)
+        pthread_mutex_destroy(&crew->opening);
     if (crew->has_lock)
         pthread_mutex_destroy(&crew->lock);
 }
