@@ -10,6 +10,7 @@
 #include "helper_process.h"
 #include "partial_file.h"
 #include "shared_memory.h"
+#include "value_slot.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #define SLOT_BYTES       (UINT64_C(4) << 20)
 #define PAGE_BYTES       4096u
 #define THREAD_BYTES     (UINT64_C(512) << 10) /* of a helper's thread: stack, deflate's tables */
+#define VALUES_BYTES     (HR__HELPER_HEAP_BYTES + (UINT64_C(3) << 20)) /* beside: lists, conversion */
 #define DEFAULT_AS_BYTES (UINT64_C(512) << 20)
 
 struct hr__container {
@@ -30,9 +32,10 @@ struct hr__container {
     uint8_t *shared;
     uint64_t slot_bytes;
     struct hr__chunks chunks; /* of the array at hand */
-    uint64_t next;            /* its first chunk that was not sent */
+    uint64_t count, next;     /* its chunks, or values; the first that was not sent */
+    bool variable;            /* it has values of variable length */
     uint32_t slot;            /* that is filled now: */
-    uint64_t fill_bytes, fill_chunks;
+    uint64_t fill_bytes, fill_count;
     uint64_t run_left; /* bytes that are missing of the chunk at its end */
     struct {
         bool asked;
@@ -42,17 +45,29 @@ struct hr__container {
 
 /* --- opening -------------------------------------------------------------------------------- */
 
-/* Slots, and in the helper: chunks compressed, and a chunk plain and shuffled in each thread. */
+/* Slots, and in the helper: chunks compressed, and a chunk plain and shuffled in each thread; or
+ * texts copied, a value converted, in its heap, on its way to the file and in the heap before, and
+ * what HDF5 keeps beside. */
 static uint64_t needed_bytes(const struct hr__container_options *o, uint64_t slot_bytes) {
-    uint64_t packing = slot_bytes + slot_bytes / 256 +
-                       o->num_threads * (2 * o->largest_chunk_bytes + THREAD_BYTES);
-    return HR__HELPER_NUM_SLOTS * slot_bytes + (o->level > 0 ? packing : 0);
+    const uint64_t packing = slot_bytes + slot_bytes / 256 +
+                             o->num_threads * (2 * o->largest_chunk_bytes + THREAD_BYTES);
+    const uint64_t values = slot_bytes + 4 * o->largest_value_bytes + VALUES_BYTES;
+    return HR__HELPER_NUM_SLOTS * slot_bytes +
+           hr__max_u64(o->level > 0 ? packing : 0, o->variable ? values : 0);
+}
+
+/* The smallest slot that takes everything to come. */
+static uint64_t least_slot_bytes(const struct hr__container_options *o) {
+    const uint64_t value =
+        o->variable ? hr__value_slot_bytes(1, o->largest_value_bytes) : UINT64_C(0);
+    const uint64_t least =
+        hr__max_u64(o->largest_chunk_bytes, hr__max_u64(value, HR__MAX_ATTRIBUTE_BYTES + 1));
+    return hr__round_up(least, PAGE_BYTES);
 }
 
 /* Halves the slots until half of the budget takes them. */
 static hr_status choose_slots(struct hr__container *c, hr_error *err) {
-    uint64_t least = hr__round_up(
-        hr__max_u64(c->opts.largest_chunk_bytes, HR__MAX_ATTRIBUTE_BYTES + 1), PAGE_BYTES);
+    uint64_t least = least_slot_bytes(&c->opts);
     uint64_t slot = hr__max_u64(SLOT_BYTES, least);
     while (slot / 2 >= least && needed_bytes(&c->opts, slot) > c->budget->limit_bytes / 2)
         slot = hr__round_up(slot / 2, PAGE_BYTES);
@@ -149,8 +164,10 @@ static hr_status take_answer(struct hr__container *c, hr_error *err) {
 
 /* Sends the slot that is filled, and waits until the other one is free. */
 static hr_status send_slot(struct hr__container *c, hr_error *err) {
-    struct hr__helper_message m = {
-        .type = HR__HELPER_WRITE, .slot = c->slot, .first = c->next, .n = c->fill_chunks};
+    struct hr__helper_message m = {.type = c->variable ? HR__HELPER_VALUES : HR__HELPER_WRITE,
+                                   .slot = c->slot,
+                                   .first = c->next,
+                                   .n = c->fill_count};
     hr_status st = hr__helper_send(c->helper, &m, -1, err);
     if (st != HR_OK)
         return st;
@@ -159,7 +176,7 @@ static hr_status send_slot(struct hr__container *c, hr_error *err) {
     c->slots[c->slot].n = m.n;
     c->next += m.n;
     c->slot = 1 - c->slot;
-    c->fill_bytes = c->fill_chunks = 0;
+    c->fill_bytes = c->fill_count = 0;
     return c->slots[c->slot].asked ? take_answer(c, err) : HR_OK;
 }
 
@@ -169,10 +186,16 @@ hr_status hr__container_declare(struct hr__container *c, const struct hr__helper
     return ask(c, &m, -1, err);
 }
 
+static void begin_array(struct hr__container *c, uint64_t count, bool variable) {
+    c->count = count;
+    c->variable = variable;
+    c->next = c->fill_bytes = c->fill_count = c->run_left = 0;
+}
+
 hr_status hr__container_begin(struct hr__container *c, const struct hr__helper_field *field,
                               hr_error *err) {
     hr__chunks_make(field, &c->chunks);
-    c->next = c->fill_bytes = c->fill_chunks = c->run_left = 0;
+    begin_array(c, c->chunks.count, false);
     if (c->chunks.chunk_bytes > c->slot_bytes)
         return hr__error_set(err, HR_ERR_INVALID, "a chunk is larger than was said");
     return c->opts.zip ? HR_OK : hr__container_declare(c, field, err);
@@ -181,9 +204,9 @@ hr_status hr__container_begin(struct hr__container *c, const struct hr__helper_f
 /* The next chunk begins: in this slot if all of it fits, else in the other one. */
 static hr_status begin_run(struct hr__container *c, hr_error *err) {
     struct hr__chunk_run run;
-    if (c->next + c->fill_chunks >= c->chunks.count)
+    if (c->next + c->fill_count >= c->count)
         return hr__error_set(err, HR_ERR_INVALID, "more bytes than the array has");
-    hr__chunks_run(&c->chunks, c->next + c->fill_chunks, &run);
+    hr__chunks_run(&c->chunks, c->next + c->fill_count, &run);
     c->run_left = run.n_bytes;
     return run.n_bytes > c->slot_bytes - c->fill_bytes ? send_slot(c, err) : HR_OK;
 }
@@ -198,18 +221,45 @@ hr_status hr__container_write(struct hr__container *c, const uint8_t *bytes, uin
         memcpy(c->shared + c->slot * c->slot_bytes + c->fill_bytes, bytes, (size_t)take);
         c->fill_bytes += take;
         c->run_left -= take;
-        c->fill_chunks += c->run_left == 0;
+        c->fill_count += c->run_left == 0;
         bytes += take;
         n_bytes -= take;
     }
     return HR_OK;
 }
 
+hr_status hr__container_begin_values(struct hr__container *c, const struct hr__helper_field *field,
+                                     bool text, hr_error *err) {
+    struct hr__helper_message m = {
+        .type = HR__HELPER_VARIABLE, .flags = text ? HR__HELPER_TEXT : 0, .field = *field};
+    begin_array(c, field->num_samples, true);
+    return ask(c, &m, -1, err);
+}
+
+hr_status hr__container_write_values(struct hr__container *c, const int64_t *offsets, uint64_t n,
+                                     const uint8_t *bytes, hr_error *err) {
+    hr_status st = HR_OK;
+    if (n > c->count - c->next)
+        return hr__error_set(err, HR_ERR_INVALID, "more values than the array has");
+    for (uint64_t done = 0, some; st == HR_OK && done < n; done += some) {
+        const int64_t *from = offsets + done;
+        some = hr__value_slot_fits(from, n - done, c->slot_bytes);
+        c->fill_bytes = hr__value_slot_bytes(some, (uint64_t)(from[some] - from[0]));
+        if (c->fill_bytes > c->slot_bytes)
+            return hr__error_set(err, HR_ERR_INVALID, "a value is larger than was said");
+        hr__value_slot_put(from, some, bytes + (from[0] - offsets[0]),
+                           c->shared + c->slot * c->slot_bytes);
+        c->fill_count = some;
+        st = send_slot(c, err);
+    }
+    return st;
+}
+
 hr_status hr__container_end(struct hr__container *c, hr_error *err) {
-    hr_status st = c->fill_chunks > 0 ? send_slot(c, err) : HR_OK;
+    hr_status st = c->fill_count > 0 ? send_slot(c, err) : HR_OK;
     while (st == HR_OK && (c->slots[0].asked || c->slots[1].asked))
         st = take_answer(c, err);
-    if (st == HR_OK && (c->next != c->chunks.count || c->run_left != 0))
+    if (st == HR_OK && (c->next != c->count || c->run_left != 0))
         st = hr__error_set(err, HR_ERR_INVALID, "fewer bytes than the array has");
     return st;
 }

@@ -23,6 +23,8 @@ struct hr__container_options {
     int64_t timeout_ns;
     uint64_t memory_bytes;
     uint64_t largest_chunk_bytes; /* of all arrays to come: hr__chunks_make() */
+    uint64_t largest_value_bytes; /* of all values of variable length to come */
+    bool variable;                /* there are such */
     const char *program;          /* NULL: the helper that belongs to this library */
 };
 
@@ -42,6 +44,14 @@ hr_status hr__container_begin(struct hr__container *c, const struct hr__helper_f
 hr_status hr__container_write(struct hr__container *c, const uint8_t *bytes, uint64_t n_bytes,
                               hr_error *err);
 hr_status hr__container_end(struct hr__container *c, hr_error *err);
+
+/* The same for values of variable length, field->num_samples of them: any number of field's
+ * elements each, or UTF-8 without zeros. Value i of n is bytes[offsets[i] - offsets[0]] up to
+ * offsets[i + 1]. */
+hr_status hr__container_begin_values(struct hr__container *c, const struct hr__helper_field *field,
+                                     bool text, hr_error *err);
+hr_status hr__container_write_values(struct hr__container *c, const int64_t *offsets, uint64_t n,
+                                     const uint8_t *bytes, hr_error *err);
 
 /* An attribute of the array that was begun (before its bytes), or of the file (member ""). */
 struct hr__attribute {

@@ -9,7 +9,7 @@
 #include "convert_options.h"
 #include "cpu.h"
 #include "error.h"
-#include "export_job.h"
+#include "export_variable.h"
 #include "numpy_elements.h"
 #include "parallel_read.h"
 
@@ -59,8 +59,25 @@ static hr_status add_item(struct hr__export_job *job, uint32_t field, hr_error *
     item->field = field;
     HR_TRY(hr_dataset_field(job->ds, field, &item->info, err));
     HR_TRY(hr__export_type_make(&item->info, &item->type, err));
+    if (item->type.variable && job->ops->variable == NULL)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "the values of the field %s differ in length, which .npy cannot hold; "
+                             "export to .h5 or .npz, or leave the field out",
+                             item->info.name);
     job->progress.total_bytes += job->num_samples * hr_dataset_sample_bytes(job->ds, field);
 done:
+    return st;
+}
+
+/* After all were found to be possible: this reads. */
+static hr_status measure_items(struct hr__export_job *job, hr_error *err) {
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; st == HR_OK && i < job->num_items; i++) {
+        struct hr__export_item *item = &job->items[i];
+        if (item->type.variable)
+            st = hr__export_measure(job, item, err);
+        job->progress.total_bytes += item->total_bytes;
+    }
     return st;
 }
 
@@ -85,7 +102,7 @@ static hr_status choose_fields(struct hr__export_job *job, hr_error *err) {
     return st;
 }
 
-static hr_status tell_progress(struct hr__export_job *job, bool now, hr_error *err) {
+hr_status hr__export_tell(struct hr__export_job *job, bool now, hr_error *err) {
     int64_t time_ns = hr__now_ns();
     if (job->opts.on_progress == NULL ||
         (!now && job->told_ns != 0 && time_ns - job->told_ns < PROGRESS_NS))
@@ -139,7 +156,7 @@ static hr_status copy_range(struct copy *c, uint64_t first, uint64_t n, hr_error
                                 err));
     HR_TRY(c->ops->write(c->sink, c->ucs4 ? c->out : c->in, out_bytes, err));
     job->progress.done_bytes += in_bytes;
-    st = tell_progress(job, false, err);
+    st = hr__export_tell(job, false, err);
 done:
     return st;
 }
@@ -176,15 +193,19 @@ done:
     return st;
 }
 
-static hr_status export_field(struct hr__export_job *job, const struct hr__export_sink_ops *ops,
-                              struct hr__export_sink *sink, const struct hr__export_item *item,
-                              hr_error *err) {
+static hr_status export_field(struct hr__export_job *job, struct hr__export_sink *sink,
+                              const struct hr__export_item *item, hr_error *err) {
+    const struct hr__export_sink_ops *ops = job->ops;
     struct copy copy = {.job = job, .item = item, .ops = ops, .sink = sink};
     hr_status st;
     copy.ucs4 = ops->ucs4 && item->type.text;
-    HR_TRY(ops->begin(sink, item, err));
-    HR_TRY(copy_samples(&copy, err));
-    HR_TRY(ops->end(sink, err));
+    if (item->type.variable) {
+        HR_TRY(ops->variable(sink, item, err));
+    } else {
+        HR_TRY(ops->begin(sink, item, err));
+        HR_TRY(copy_samples(&copy, err));
+        HR_TRY(ops->end(sink, err));
+    }
     job->progress.done_samples += job->num_samples;
 done:
     if (st != HR_OK)
@@ -205,25 +226,26 @@ static hr_status prepare(struct hr__export_job *job, hr_error *err) {
         job->num_threads, hr__max_u64(1, job->opts.budget_bytes / 2 / READ_BYTES));
     HR_TRY(choose_range(job, err));
     HR_TRY(choose_fields(job, err));
+    HR_TRY(measure_items(job, err));
     job->progress.total_samples = job->num_samples * job->num_items;
 done:
     return st;
 }
 
 static hr_status run(struct hr__export_job *job, hr_error *err) {
-    const struct hr__export_sink_ops *ops = job->opts.kind == HR_EXPORT_HDF5  ? &hr__export_to_hdf5
-                                            : job->opts.kind == HR_EXPORT_NPZ ? &hr__export_to_npz
-                                                                              : &hr__export_to_npy;
     struct hr__export_sink *sink = NULL;
     hr_status st;
+    job->ops = job->opts.kind == HR_EXPORT_HDF5  ? &hr__export_to_hdf5
+               : job->opts.kind == HR_EXPORT_NPZ ? &hr__export_to_npz
+                                                 : &hr__export_to_npy;
     HR_TRY(prepare(job, err));
-    HR_TRY(ops->open(job, &sink, err));
+    HR_TRY(job->ops->open(job, &sink, err));
     for (uint32_t i = 0; i < job->num_items; i++)
-        HR_TRY(export_field(job, ops, sink, &job->items[i], err));
-    HR_TRY(tell_progress(job, true, err));
-    st = ops->finish(sink, err);
+        HR_TRY(export_field(job, sink, &job->items[i], err));
+    HR_TRY(hr__export_tell(job, true, err));
+    st = job->ops->finish(sink, err);
 done:
-    ops->close(sink);
+    job->ops->close(sink);
     for (uint32_t i = 0; i < job->num_items; i++)
         free(job->items[i].path);
     free(job->items);

@@ -12,11 +12,15 @@ struct hr__export_item { /* one field that is exported */
     uint32_t field;
     hr_field info;
     struct hr__export_type type;
-    char *path; /* the file it becomes: .npy */
+    char *path;                          /* the file it becomes: .npy */
+    uint64_t total_bytes, longest_bytes; /* of values of variable length */
 };
+
+struct hr__export_sink_ops;
 
 struct hr__export_job {
     hr_dataset *ds;
+    const struct hr__export_sink_ops *ops;
     hr_export_options opts; /* resolved: path and kind are set */
     uint64_t first, num_samples;
     uint32_t num_items;
@@ -40,6 +44,9 @@ struct hr__export_sink_ops {
     hr_status (*write)(struct hr__export_sink *sink, const uint8_t *bytes, uint64_t n_bytes,
                        hr_error *err);
     hr_status (*end)(struct hr__export_sink *sink, hr_error *err);
+    /* An item of variable length, all of it, by hr__export_values(). NULL: it cannot be held. */
+    hr_status (*variable)(struct hr__export_sink *sink, const struct hr__export_item *item,
+                          hr_error *err);
     hr_status (*finish)(struct hr__export_sink *sink, hr_error *err);
     /* What is not complete is removed. NULL is fine. */
     void (*close)(struct hr__export_sink *sink);
@@ -48,6 +55,9 @@ struct hr__export_sink_ops {
 extern const struct hr__export_sink_ops hr__export_to_npy;  /* export_npy.c */
 extern const struct hr__export_sink_ops hr__export_to_npz;  /* export_npz.c */
 extern const struct hr__export_sink_ops hr__export_to_hdf5; /* export_hdf5.c */
+
+/* Tells of the progress, now and then, or now. HR_ERR_CANCELLED. */
+hr_status hr__export_tell(struct hr__export_job *job, bool now, hr_error *err);
 
 void hr__export_note(const struct hr__export_job *job, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -1,11 +1,14 @@
 /*
- * Fields as members of one .npz archive, each FIELD.npy as numpy.savez() makes it.
+ * Fields as members of one .npz archive, each FIELD.npy as numpy.savez() makes it. A field of
+ * variable length is two: FIELD.offsets, int64, and FIELD.values, of which value i is
+ * values[offsets[i]:offsets[i + 1]].
  */
 #define _GNU_SOURCE
+#include "bytes.h"
 #include "checked.h"
 #include "container_writer.h"
 #include "error.h"
-#include "export_job.h"
+#include "export_variable.h"
 #include "hdf5_chunks.h"
 #include "npy_header.h"
 
@@ -13,10 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_BYTES (HR_MAX_NAME_BYTES + sizeof ".npy")
+#define NAME_BYTES (HR_MAX_NAME_BYTES + sizeof ".offsets.npy")
+#define END_BYTES  8u
 
 struct hr__export_sink {
-    const struct hr__export_job *job;
+    struct hr__export_job *job;
     struct hr__container *container;
 };
 
@@ -28,18 +32,43 @@ struct member {
     struct hr__helper_field field;
 };
 
-static hr_status describe(const struct hr__export_job *job, const struct hr__export_item *item,
-                          struct member *out, hr_error *err) {
+/* What an item becomes: one array, or two. */
+enum part { WHOLE, OFFSETS, VALUES };
+
+static const char *const suffixes[] = {"", ".offsets", ".values"};
+
+static enum part first_part(const struct hr__export_item *item) {
+    return item->type.variable ? OFFSETS : WHOLE;
+}
+
+static enum part last_part(const struct hr__export_item *item) {
+    return item->type.variable ? VALUES : WHOLE;
+}
+
+/* Entries along the first axis, all with the item's shape, and the bytes of one; false: too many.
+ */
+static bool measure(const struct hr__export_job *job, const struct hr__export_item *item,
+                    enum part part, uint64_t *entries, uint64_t *entry_bytes) {
     const struct hr__export_type *t = &item->type;
-    uint64_t n_bytes;
-    (void)snprintf(out->name, sizeof out->name, "%s.npy", item->info.name);
-    out->header_bytes = hr__npy_header_print(t->descr, job->num_samples, item->info.shape,
-                                             item->info.rank, out->header, sizeof out->header);
-    if (!hr__mul_u64(t->num_elements, t->item_bytes, &n_bytes) ||
-        !hr__mul_u64(n_bytes, job->num_samples, &n_bytes) ||
+    if (part == OFFSETS) {
+        *entry_bytes = END_BYTES;
+        return hr__add_u64(job->num_samples, 1, entries);
+    }
+    *entries = part == VALUES ? item->total_bytes / t->item_bytes : job->num_samples;
+    return hr__mul_u64(t->num_elements, t->item_bytes, entry_bytes);
+}
+
+static hr_status describe(const struct hr__export_job *job, const struct hr__export_item *item,
+                          enum part part, struct member *out, hr_error *err) {
+    uint64_t entries = 0, entry_bytes = 0, n_bytes;
+    bool ok = measure(job, item, part, &entries, &entry_bytes);
+    (void)snprintf(out->name, sizeof out->name, "%s%s.npy", item->info.name, suffixes[part]);
+    out->header_bytes =
+        hr__npy_header_print(part == OFFSETS ? "<i8" : item->type.descr, entries, item->info.shape,
+                             item->info.rank, out->header, sizeof out->header);
+    if (!ok || !hr__mul_u64(entry_bytes, entries, &n_bytes) ||
         !hr__add_u64(n_bytes, out->header_bytes, &n_bytes) || n_bytes > INT64_MAX)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "the field %s is too large for .npz; export it to .npy",
+        return hr__error_set(err, HR_ERR_UNSUPPORTED, "the field %s is too large for .npz",
                              item->info.name);
     out->field = (struct hr__helper_field){.dtype = HR_UINT8,
                                            .num_samples = n_bytes,
@@ -50,14 +79,39 @@ static hr_status describe(const struct hr__export_job *job, const struct hr__exp
     return HR_OK;
 }
 
-static hr_status declare_all(struct hr__export_sink *s, hr_error *err) {
+/* No array may take the name of another: a field may be named like a part of one. */
+static hr_status check_name(const struct hr__export_job *job, const struct hr__export_item *item,
+                            enum part part, hr_error *err) {
+    const size_t n = strlen(item->info.name);
+    for (uint32_t i = 0; i < job->num_items; i++) {
+        const char *other = job->items[i].info.name;
+        if (part != WHOLE && strncmp(other, item->info.name, n) == 0 &&
+            strcmp(other + n, suffixes[part]) == 0)
+            return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                                 "the field %s would take the name of the field %s; export them to "
+                                 "two files",
+                                 item->info.name, other);
+    }
+    return HR_OK;
+}
+
+static hr_status declare_item(struct hr__export_sink *s, const struct hr__export_item *item,
+                              hr_error *err) {
     hr_status st = HR_OK;
-    for (uint32_t i = 0; i < s->job->num_items; i++) {
+    for (enum part part = first_part(item); part <= last_part(item); part++) {
         struct member m;
-        HR_TRY(describe(s->job, &s->job->items[i], &m, err));
+        HR_TRY(check_name(s->job, item, part, err));
+        HR_TRY(describe(s->job, item, part, &m, err));
         HR_TRY(hr__container_declare(s->container, &m.field, err));
     }
 done:
+    return st;
+}
+
+static hr_status declare_all(struct hr__export_sink *s, hr_error *err) {
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; st == HR_OK && i < s->job->num_items; i++)
+        st = declare_item(s, &s->job->items[i], err);
     return st;
 }
 
@@ -80,19 +134,24 @@ static hr_status npz_open(struct hr__export_job *job, struct hr__export_sink **o
     return st == HR_OK ? declare_all(s, err) : st;
 }
 
-static hr_status npz_begin(struct hr__export_sink *s, const struct hr__export_item *item,
-                           hr_error *err) {
+static hr_status begin_part(struct hr__export_sink *s, const struct hr__export_item *item,
+                            enum part part, hr_error *err) {
     struct member m;
     hr_status st;
-    if (item->info.dtype == HR_BFLOAT16)
+    if (item->type.dtype == HR_BFLOAT16 && part != OFFSETS)
         hr__export_note(s->job,
                         "field %s is bfloat16, which .npy cannot name: %s holds its bits as uint16",
                         item->info.name, s->job->opts.path);
-    HR_TRY(describe(s->job, item, &m, err));
+    HR_TRY(describe(s->job, item, part, &m, err));
     HR_TRY(hr__container_begin(s->container, &m.field, err));
     st = hr__container_write(s->container, m.header, m.header_bytes, err);
 done:
     return st;
+}
+
+static hr_status npz_begin(struct hr__export_sink *s, const struct hr__export_item *item,
+                           hr_error *err) {
+    return begin_part(s, item, WHOLE, err);
 }
 
 static hr_status npz_write(struct hr__export_sink *s, const uint8_t *bytes, uint64_t n_bytes,
@@ -102,6 +161,46 @@ static hr_status npz_write(struct hr__export_sink *s, const uint8_t *bytes, uint
 
 static hr_status npz_end(struct hr__export_sink *s, hr_error *err) {
     return hr__container_end(s->container, err);
+}
+
+struct ends {
+    struct hr__export_sink *sink;
+    uint32_t item_bytes;
+    uint64_t before; /* elements of the samples before */
+};
+
+static hr_status write_end(const struct ends *e, uint64_t elements, hr_error *err) {
+    uint8_t end[END_BYTES];
+    hr__put_u64(end, elements);
+    return npz_write(e->sink, end, sizeof end, err);
+}
+
+static hr_status write_ends(void *arg, const struct hr__values_piece *piece, hr_error *err) {
+    struct ends *e = arg;
+    hr_status st = HR_OK;
+    for (uint64_t i = 1; st == HR_OK && i <= piece->n; i++)
+        st = write_end(e, e->before + (uint64_t)piece->offsets[i] / e->item_bytes, err);
+    e->before += (uint64_t)piece->offsets[piece->n] / e->item_bytes;
+    return st;
+}
+
+static hr_status write_values(void *arg, const struct hr__values_piece *piece, hr_error *err) {
+    return npz_write(arg, piece->bytes, (uint64_t)piece->offsets[piece->n], err);
+}
+
+static hr_status npz_variable(struct hr__export_sink *s, const struct hr__export_item *item,
+                              hr_error *err) {
+    struct ends ends = {.sink = s, .item_bytes = item->type.item_bytes};
+    hr_status st;
+    HR_TRY(begin_part(s, item, OFFSETS, err));
+    HR_TRY(write_end(&ends, 0, err));
+    HR_TRY(hr__export_lengths(s->job, item, write_ends, &ends, err));
+    HR_TRY(npz_end(s, err));
+    HR_TRY(begin_part(s, item, VALUES, err));
+    HR_TRY(hr__export_values(s->job, item, write_values, s, err));
+    st = npz_end(s, err);
+done:
+    return st;
 }
 
 static hr_status npz_finish(struct hr__export_sink *s, hr_error *err) {
@@ -121,6 +220,7 @@ const struct hr__export_sink_ops hr__export_to_npz = {
     .begin = npz_begin,
     .write = npz_write,
     .end = npz_end,
+    .variable = npz_variable,
     .finish = npz_finish,
     .close = npz_close,
 };

@@ -1,10 +1,11 @@
 /*
- * How a field becomes a .npy file. The field's attributes are untrusted.
+ * How a field becomes an array of NumPy's. The field's attributes are untrusted.
  */
 #define _GNU_SOURCE
 #include "export_values.h"
 
 #include "checked.h"
+#include "dtype.h"
 #include "error.h"
 #include "schema.h"
 
@@ -32,14 +33,12 @@ static uint32_t num_chars_of(const hr_field *field) {
 }
 
 hr_status hr__export_type_make(const hr_field *field, struct hr__export_type *out, hr_error *err) {
-    uint32_t own_bytes = hr_dtype_bytes(field->dtype);
-    *out = (struct hr__export_type){.num_elements = 1};
-    if (field->dtype == HR_VAR_BYTES || field->dtype == HR_VAR_UTF8)
-        return hr__error_set(
-            err, HR_ERR_UNSUPPORTED,
-            "the field %s has values of different lengths, which cannot be exported; "
-            "leave it out (--fields), or read it in Python (docs/python.md)",
-            field->name);
+    *out = (struct hr__export_type){.num_elements = 1, .dtype = field->dtype};
+    if (hr__dtype_is_variable(field->dtype)) {
+        out->variable = true;
+        out->dtype = field->element_dtype != 0 ? field->element_dtype : HR_UINT8;
+    }
+    uint32_t own_bytes = hr_dtype_bytes(out->dtype);
     out->text = field->dtype == HR_FIXED_UTF8;
     out->width_bytes = own_bytes != 0 ? own_bytes : field->width_bytes;
     out->item_bytes = out->width_bytes;
@@ -53,7 +52,7 @@ hr_status hr__export_type_make(const hr_field *field, struct hr__export_type *ou
                                  "the text of the field %s is too wide for .npy", field->name);
         out->item_bytes = out->num_chars * 4;
     }
-    hr__numpy_dtype_print(field->dtype, out->width_bytes, out->num_chars, out->descr);
+    hr__numpy_dtype_print(out->dtype, out->width_bytes, out->num_chars, out->descr);
     return HR_OK;
 }
 

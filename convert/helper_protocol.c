@@ -192,6 +192,16 @@ static void do_attribute(struct cursor *c, struct hr__helper_message *m) {
         c->failed = true;
 }
 
+/* Elements of a type of its own width, of which a value is any number. */
+static void do_variable(struct cursor *c, struct hr__helper_message *m) {
+    do_flags(c, &m->flags, HR__HELPER_TEXT);
+    do_field(c, &m->field);
+    if (hr_dtype_bytes(m->field.dtype) == 0 || m->field.rank != 0 || m->field.flags != 0)
+        c->failed = true;
+    if ((m->flags & HR__HELPER_TEXT) != 0 && m->field.dtype != HR_UINT8)
+        c->failed = true;
+}
+
 static void do_body(struct cursor *c, struct hr__helper_message *m) {
     switch (m->type) {
     case HR__HELPER_LIST:
@@ -216,11 +226,15 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
     case HR__HELPER_ATTRIBUTE:
         do_attribute(c, m);
         break;
+    case HR__HELPER_VARIABLE:
+        do_variable(c, m);
+        break;
     case HR__HELPER_FINISH:
         break;
     case HR__HELPER_READ:
     case HR__HELPER_ROWS:
     case HR__HELPER_WRITE:
+    case HR__HELPER_VALUES:
     case HR__HELPER_DONE:
         do_slot(c, m);
         break;

@@ -10,9 +10,10 @@
  * of file ends the conversation.
  *
  * Writing: CREATE names the file and carries a sealed memfd. ARRAY begins an array, WRITE carries
- * chunks of it (hdf5_chunks.h), in order; ATTRIBUTE carries one; FINISH closes the file. Each is
- * answered by DONE, in the order of asking. Of an archive, all ARRAYs come before the first WRITE.
- * One helper reads or writes one file.
+ * chunks of it (hdf5_chunks.h), in order; VARIABLE begins an array of values of variable length, of
+ * which VALUES carries some (value_slot.h), in order; ATTRIBUTE carries one; FINISH closes the
+ * file. Each is answered by DONE, in the order of asking. Of an archive, all ARRAYs come before the
+ * first WRITE, and no VARIABLE. One helper reads or writes one file.
  *
  * A packet, little-endian: magic "HRSH", u16 version, u16 type, u32 body bytes, u32 zero, body.
  * A text is u32 bytes, the bytes (none of them zero), one zero byte.
@@ -29,7 +30,8 @@
 #define HR__HELPER_PATH_BYTES     4096u  /* longest text */
 #define HR__HELPER_MAX_FIELDS     4096u
 #define HR__HELPER_NUM_SLOTS      2u
-#define HR__HELPER_MAX_ATTRIBUTES (8u << 20)    /* bytes of ATTRIBUTES in an answer to LIST */
+#define HR__HELPER_MAX_ATTRIBUTES (8u << 20) /* bytes of ATTRIBUTES in an answer to LIST */
+#define HR__HELPER_HEAP_BYTES     (2u << 20) /* of HDF5's heaps that a helper which writes keeps */
 #define HR__HELPER_BASE_BYTES     (64ull << 20) /* address space of a helper that holds no data */
 
 enum hr__helper_type {
@@ -41,6 +43,8 @@ enum hr__helper_type {
     HR__HELPER_WRITE = 18,
     HR__HELPER_ATTRIBUTE = 19,
     HR__HELPER_FINISH = 20,
+    HR__HELPER_VARIABLE = 21,
+    HR__HELPER_VALUES = 22,
     HR__HELPER_HELLO = 64,
     HR__HELPER_FIELD = 65,
     HR__HELPER_LIST_END = 66,
@@ -63,6 +67,7 @@ enum hr__helper_type {
 #define HR__HELPER_BY_COLUMNS      64u /* flag of a field: columns of a matrix, whose rows are meant */
 #define HR__HELPER_ZIP             1u /* flag of CREATE: an archive, not HDF5 */
 #define HR__HELPER_SCALAR          1u /* flag of ATTRIBUTE: one value, no list of one */
+#define HR__HELPER_TEXT            1u /* flag of VARIABLE: the values are UTF-8 */
 #define HR__HELPER_MAX_LEVEL       9u
 #define HR__HELPER_MAX_THREADS     64u
 
@@ -84,20 +89,21 @@ struct hr__helper_field {
 
 struct hr__helper_message {
     enum hr__helper_type type;
-    uint32_t flags;                /* LIST, OPEN, CREATE, ATTRIBUTE */
-    uint32_t slot;                 /* READ, ROWS, WRITE, ATTRIBUTE, DONE */
-    uint32_t count;                /* LIST_END; CREATE: threads; ATTRIBUTE: values */
-    uint32_t level;                /* CREATE: of compression; 0: none */
-    hr_dtype dtype;                /* ATTRIBUTE: int64, float64, bool, or fixed_utf8: one text */
-    hr_status status;              /* ERROR */
-    uint64_t slot_bytes;           /* OPEN, CREATE: of each slot of the memfd */
-    uint64_t cache_bytes;          /* OPEN: what the chunk cache may hold */
-    uint64_t first, n;             /* READ, ROWS: samples; WRITE, DONE: chunks */
-    const char *path;              /* LIST, OPEN, CREATE */
-    const char *member;            /* LIST, OPEN, ATTRIBUTE; "": the root */
-    const char *text;              /* ERROR: the message; HELLO: the library's name and version;
-                                    * ATTRIBUTES: a piece; NOTE: a line; ATTRIBUTE: its name */
-    struct hr__helper_field field; /* FIELD, OPENED, ARRAY */
+    uint32_t flags;       /* LIST, OPEN, CREATE, ATTRIBUTE, VARIABLE */
+    uint32_t slot;        /* READ, ROWS, WRITE, VALUES, ATTRIBUTE, DONE */
+    uint32_t count;       /* LIST_END; CREATE: threads; ATTRIBUTE: values */
+    uint32_t level;       /* CREATE: of compression; 0: none */
+    hr_dtype dtype;       /* ATTRIBUTE: int64, float64, bool, or fixed_utf8: one text */
+    hr_status status;     /* ERROR */
+    uint64_t slot_bytes;  /* OPEN, CREATE: of each slot of the memfd */
+    uint64_t cache_bytes; /* OPEN: what the chunk cache may hold */
+    uint64_t first, n;    /* READ, ROWS: samples; WRITE: chunks; VALUES: values; DONE: either */
+    const char *path;     /* LIST, OPEN, CREATE */
+    const char *member;   /* LIST, OPEN, ATTRIBUTE; "": the root */
+    const char *text;     /* ERROR: the message; HELLO: the library's name and version;
+                           * ATTRIBUTES: a piece; NOTE: a line; ATTRIBUTE: its name */
+    struct hr__helper_field
+        field; /* FIELD, OPENED, ARRAY; VARIABLE: num_samples values of such elements */
 };
 
 /* Bytes written to buf, or 0: it does not fit, a text is too long, or a figure is out of range. */

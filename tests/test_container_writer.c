@@ -16,6 +16,7 @@
 #include "fault_calls.h"
 #include "hdf5_chunks.h"
 #include "headrace/headrace.h"
+#include "value_slot.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,9 +28,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NUM_SAMPLES 300000u
+#define NUM_SAMPLES 70000u
 #define ROW_BYTES   16u
-#define DIE_AT      20u /* chunk */
+#define DIE_AT      4u /* chunk */
 
 /* --- the helper ----------------------------------------------------------------------------- */
 
@@ -45,6 +46,14 @@ static bool is(const struct played *p, const char *mode) {
     return strcmp(p->mode, mode) == 0;
 }
 
+/* "die" happens late in the chunks, "values die" late in the values. */
+static bool is_late(const struct played *p, const struct hr__helper_message *m, const char *mode) {
+    const size_t prefix = m->type == HR__HELPER_VALUES ? strlen("values ") : 0;
+    if (m->first + m->n <= DIE_AT || strlen(p->mode) < prefix)
+        return false;
+    return strncmp(p->mode, "values ", prefix) == 0 && strcmp(p->mode + prefix, mode) == 0;
+}
+
 static void play_create(struct played *p, const struct hr__helper_message *m, int fd) {
     char path[256];
     (void)snprintf(path, sizeof path, "%.*s/mode", (int)(strrchr(m->path, '/') - m->path), m->path);
@@ -57,23 +66,37 @@ static void play_create(struct played *p, const struct hr__helper_message *m, in
     p->file = open(m->path, O_WRONLY);
 }
 
+/* What a slot holds of the array's bytes. */
+static const uint8_t *find_bytes(const struct played *p, const struct hr__helper_message *m,
+                                 uint64_t *n_bytes) {
+    static uint64_t ends[HR__SLOT_MAX_VALUES];
+    const uint8_t *slot = p->slots + m->slot * p->slot_bytes;
+    *n_bytes = hr__chunks_bytes(&p->chunks, m->first, m->n);
+    if (m->type == HR__HELPER_WRITE)
+        return slot;
+    if (hr__value_slot_take(slot, p->slot_bytes, m->n, 4, ends, NULL) != HR_OK)
+        _exit(5);
+    *n_bytes = ends[m->n - 1];
+    return hr__value_slot_values(slot, m->n);
+}
+
 /* The bytes of all arrays, one after the other: what the test will look for. */
 static void play_write(struct played *p, const struct hr__helper_message *m,
                        struct hr__helper_message *answer) {
-    uint64_t n = hr__chunks_bytes(&p->chunks, m->first, m->n);
-    bool late = m->first + m->n > DIE_AT;
-    if (late && is(p, "die"))
+    uint64_t n_bytes;
+    const uint8_t *bytes = find_bytes(p, m, &n_bytes);
+    if (is_late(p, m, "die"))
         (void)raise(SIGKILL);
-    while (late && is(p, "hang"))
+    while (is_late(p, m, "hang"))
         (void)pause();
-    if (late && is(p, "other_slot"))
+    if (is_late(p, m, "other_slot"))
         answer->slot ^= 1;
-    if (late && is(p, "unasked"))
+    if (is_late(p, m, "unasked"))
         answer->type = HR__HELPER_HELLO, answer->text = "";
-    if (late && is(p, "full"))
+    if (is_late(p, m, "full"))
         *answer = (struct hr__helper_message){
             .type = HR__HELPER_ERROR, .status = HR_ERR_NO_SPACE, .text = "a \033[31m full disk"};
-    if (write(p->file, p->slots + m->slot * p->slot_bytes, n) != (ssize_t)n)
+    if (write(p->file, bytes, n_bytes) != (ssize_t)n_bytes)
         _exit(4);
 }
 
@@ -92,6 +115,7 @@ static void play_one(struct played *p) {
         hr__chunks_make(&m.field, &p->chunks);
         break;
     case HR__HELPER_WRITE:
+    case HR__HELPER_VALUES:
         play_write(p, &m, &answer);
         break;
     case HR__HELPER_FINISH:
@@ -118,13 +142,38 @@ static char folder[] = "/tmp/headrace-container-XXXXXX";
 static char set_path[128], out_path[128], mode_path[128], self[4096];
 static uint8_t rows[NUM_SAMPLES][ROW_BYTES];
 static int64_t labels[NUM_SAMPLES];
+static int32_t numbers[3 * NUM_SAMPLES]; /* 0 to 6 of each sample, one after the other */
+static int64_t starts[NUM_SAMPLES + 1];
+
+/* What the fake helper makes of the fields. */
+static const struct {
+    const void *bytes;
+    size_t n_bytes;
+} arrays[] = {{rows, sizeof rows}, {labels, sizeof labels}, {numbers, sizeof numbers}};
+#define NUM_ARRAYS (sizeof arrays / sizeof *arrays)
+#define ALL_BYTES  (sizeof rows + sizeof labels + sizeof numbers)
+
+static void fill_numbers(void) {
+    for (uint32_t i = 0; i < 3 * NUM_SAMPLES; i++)
+        numbers[i] = (int32_t)(i * 7);
+    for (uint32_t i = 0; i < NUM_SAMPLES; i++) {
+        const int64_t whole = i - i % 7;
+        starts[i] = 4 * (3 * whole + (int64_t)(i % 7) * (i % 7 - 1) / 2);
+    }
+    starts[NUM_SAMPLES] = sizeof numbers;
+}
 
 static void write_set(void) {
     static const uint64_t shape[] = {ROW_BYTES};
     const hr_field fields[] = {
         {.name = "x", .dtype = HR_UINT8, .rank = 1, .shape = shape},
-        {.name = "y", .dtype = HR_INT64, .attributes_json = "{\"unit\": \"mm\", \"n\": [1, 2]}"}};
-    const void *const columns[] = {rows, labels};
+        {.name = "y", .dtype = HR_INT64, .attributes_json = "{\"unit\": \"mm\", \"n\": [1, 2]}"},
+        {.name = "t",
+         .dtype = HR_VAR_BYTES,
+         .element_dtype = HR_INT32,
+         .attributes_json = "{\"of\": \"tokens\"}"}};
+    const hr_varlen_column tokens = {starts, numbers, sizeof numbers};
+    const void *const columns[] = {rows, labels, &tokens};
     hr_writer_options o = HR_WRITER_OPTIONS_INIT;
     hr_writer *w = NULL;
     for (uint32_t i = 0; i < NUM_SAMPLES; i++) {
@@ -132,8 +181,9 @@ static void write_set(void) {
         for (uint32_t k = 0; k < ROW_BYTES; k++)
             rows[i][k] = (uint8_t)(i + k);
     }
+    fill_numbers();
     o.attributes_json = "{\"title\": \"rows\", \"good\": true}";
-    assert_int_equal(hr_writer_open(set_path, fields, 2, &o, &w, NULL), HR_OK);
+    assert_int_equal(hr_writer_open(set_path, fields, 3, &o, &w, NULL), HR_OK);
     assert_int_equal(hr_writer_append(w, NUM_SAMPLES, columns, NULL), HR_OK);
     assert_int_equal(hr_writer_commit(w, NULL), HR_OK);
     hr_writer_close(w);
@@ -170,13 +220,13 @@ static bool exists(const char *suffix) {
 }
 
 static void assert_whole(void) {
-    static uint8_t found[sizeof rows + sizeof labels + 1];
+    static uint8_t found[ALL_BYTES + 1];
     FILE *f = fopen(out_path, "rb");
     assert_non_null(f);
-    assert_int_equal(fread(found, 1, sizeof found, f), sizeof rows + sizeof labels);
+    assert_int_equal(fread(found, 1, sizeof found, f), ALL_BYTES);
     assert_int_equal(fclose(f), 0);
-    assert_memory_equal(found, rows, sizeof rows);
-    assert_memory_equal(found + sizeof rows, labels, sizeof labels);
+    for (size_t i = 0, at = 0; i < NUM_ARRAYS; at += arrays[i++].n_bytes)
+        assert_memory_equal(found + at, arrays[i].bytes, arrays[i].n_bytes);
 }
 
 static void assert_nothing_left(void) {
@@ -230,6 +280,11 @@ static void export__helper_fails__an_error_and_nothing_is_left(void **state) {
     refused("other_slot", HR_ERR_HELPER, "broke its protocol");
     refused("unasked", HR_ERR_HELPER, "broke its protocol");
     refused("full", HR_ERR_NO_SPACE, "full disk");
+    refused("values die", HR_ERR_HELPER, "was ended by signal 9");
+    refused("values hang", HR_ERR_HELPER, "said nothing for 0.3 s");
+    refused("values other_slot", HR_ERR_HELPER, "broke its protocol");
+    refused("values unasked", HR_ERR_HELPER, "broke its protocol");
+    refused("values full", HR_ERR_NO_SPACE, "full disk");
     refused("die_at_end", HR_ERR_HELPER, "ended with exit code 6; nothing was made");
 }
 

@@ -192,6 +192,23 @@ static void export__what_cannot_be__is_refused(void **state) {
     hr_dataset_close(ds);
 }
 
+static void export__variable_length_to_npy__is_refused_before_anything_is_made(void **state) {
+    (void)state;
+    const int64_t offsets[] = {0, 2, 3};
+    const hr_varlen_column texts = {offsets, "abc", 3};
+    const uint8_t data[2] = {1, 2};
+    const hr_field fields[] = {{.name = "x", .dtype = HR_UINT8},
+                               {.name = "t", .dtype = HR_VAR_UTF8}};
+    const void *const columns[] = {data, &texts};
+    hr_error err = {0};
+    hr_dataset *ds = make(fields, 2, 2, columns);
+    assert_int_equal(export_to(ds, "out", 0, 0, &err), HR_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "field t"));
+    assert_non_null(strstr(err.message, ".h5 or .npz"));
+    assert_int_equal(access("out", F_OK), -1);
+    hr_dataset_close(ds);
+}
+
 static void export__a_small_budget__reads_sample_by_sample(void **state) {
     (void)state;
     uint8_t data[40][100];
@@ -232,6 +249,7 @@ int main(void) {
         IN_FOLDER(export__all_fields__come_back),
         IN_FOLDER(export__text__becomes_code_points_again),
         IN_FOLDER(export__what_cannot_be__is_refused),
+        IN_FOLDER(export__variable_length_to_npy__is_refused_before_anything_is_made),
         IN_FOLDER(export__a_small_budget__reads_sample_by_sample),
         cmocka_unit_test(ucs4__text_that_does_not_fit__is_an_error),
     };

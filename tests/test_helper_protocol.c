@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUM_EXAMPLES 17
+#define NUM_EXAMPLES 19
 
 static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     memset(m, 0, NUM_EXAMPLES * sizeof *m);
@@ -69,6 +69,14 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
                                         .text = "title"};
     m[15] = (struct hr__helper_message){.type = HR__HELPER_FINISH};
     m[16] = (struct hr__helper_message){.type = HR__HELPER_DONE, .slot = 1, .first = 7, .n = 9};
+    m[17] = (struct hr__helper_message){.type = HR__HELPER_VARIABLE, .flags = HR__HELPER_TEXT};
+    m[17].field = (struct hr__helper_field){.dtype = HR_UINT8,
+                                            .num_samples = 1000,
+                                            .sample_bytes = 1,
+                                            .granule_samples = 1,
+                                            .member = "text",
+                                            .name = ""};
+    m[18] = (struct hr__helper_message){.type = HR__HELPER_VALUES, .slot = 1, .first = 7, .n = 9};
 }
 
 /* Decodes from memory of exactly that size, so that a sanitizer sees every byte too far. */
@@ -240,6 +248,30 @@ static void field__figures_that_disagree__are_invalid(void **state) {
     assert_false(hr__helper_field_valid(&f));
 }
 
+static void protocol__values_that_are_no_elements__are_not_encoded(void **state) {
+    (void)state;
+    struct hr__helper_message m[NUM_EXAMPLES];
+    uint8_t buf[HR__HELPER_MESSAGE_BYTES];
+    fill_examples(m);
+    struct hr__helper_message v = m[17];
+    v.field.dtype = HR_INT32;
+    v.field.sample_bytes = 4;
+    assert_int_equal(hr__helper_encode(&v, buf, sizeof buf), 0); /* a text of numbers */
+    v.flags = 0;
+    assert_true(hr__helper_encode(&v, buf, sizeof buf) > 0);
+    v.field.flags = HR__HELPER_CHUNKED;
+    assert_int_equal(hr__helper_encode(&v, buf, sizeof buf), 0);
+    v.field.flags = 0;
+    v.field.rank = 1;
+    v.field.shape[0] = 1;
+    assert_int_equal(hr__helper_encode(&v, buf, sizeof buf), 0);
+    v = m[17];
+    v.flags = 0;
+    v.field.dtype = HR_FIXED_BYTES;
+    v.field.width_bytes = 1;
+    assert_int_equal(hr__helper_encode(&v, buf, sizeof buf), 0);
+}
+
 static void field__empty_samples_of_huge_other_axes__are_valid(void **state) {
     (void)state;
     struct hr__helper_field f = {.dtype = HR_INT8,
@@ -262,6 +294,7 @@ int main(void) {
         cmocka_unit_test(protocol__too_little_room__encodes_nothing),
         cmocka_unit_test(protocol__text_at_and_above_the_limit__fits_and_does_not),
         cmocka_unit_test(field__figures_that_disagree__are_invalid),
+        cmocka_unit_test(protocol__values_that_are_no_elements__are_not_encoded),
         cmocka_unit_test(field__empty_samples_of_huge_other_axes__are_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

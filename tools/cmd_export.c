@@ -20,7 +20,8 @@
 static const char help[] =
     "Usage: headrace export FILE... -o OUT [OPTIONS]\n"
     "Writes fields, of several files one after the other, as OUT says: F.h5 one HDF5\n"
-    "file, F.npz one archive, anything else a folder with FIELD.npy for each.\n"
+    "file, F.npz one archive, anything else a folder with FIELD.npy for each (which\n"
+    "cannot hold values of variable length).\n"
     "\n"
     "  -o, --output OUT    the file or folder\n"
     "      --fields A,B    only these\n"

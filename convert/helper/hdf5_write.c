@@ -3,9 +3,10 @@
  * our own. It is made in the place of one that the library has made, locked and will give its name.
  */
 #define _GNU_SOURCE
+#include "hdf5_write.h"
+
 #include "checked.h"
 #include "chunk_pack.h"
-#include "helper.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 
 /* A full disk shows as an error of HDF5's; errno is still that of the write. */
-static hr_status write_error(hr_error *err, const char *what) {
+hr_status h5_writer_error(hr_error *err, const char *what) {
     int os_errno = errno;
     hr_status st = h5_error(err, HR_ERR_IO, "%s", what);
     if (st == HR_ERR_IO && (os_errno == ENOSPC || os_errno == EDQUOT))
@@ -23,12 +24,24 @@ static hr_status write_error(hr_error *err, const char *what) {
     return st;
 }
 
+/* Values of variable length lie in heaps, of which HDF5 would keep 32 MiB. */
+static bool bound_cache(hid_t file) {
+    H5AC_cache_config_t c = {.version = H5AC__CURR_CACHE_CONFIG_VERSION};
+    if (H5Fget_mdc_config(file, &c) < 0)
+        return false;
+    c.set_initial_size = true;
+    c.initial_size = c.max_size = HR__HELPER_HEAP_BYTES;
+    c.incr_mode = H5C_incr__off;
+    c.flash_incr_mode = H5C_flash_incr__off;
+    return H5Fset_mdc_config(file, &c) >= 0;
+}
+
 hr_status h5_writer_open(struct h5_writer *w, const char *path, uint32_t level,
                          uint32_t num_threads, hr_error *err) {
     w->level = level;
     w->num_threads = num_threads;
     w->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    return w->file >= 0 ? HR_OK : write_error(err, "cannot be made");
+    return w->file >= 0 && bound_cache(w->file) ? HR_OK : h5_writer_error(err, "cannot be made");
 }
 
 static hid_t creation_list(const struct h5_writer *w, const struct hr__helper_field *f) {
@@ -60,38 +73,44 @@ static hid_t array_space(const struct hr__chunks *c) {
     return H5Screate_simple((int)c->rank, dims, NULL);
 }
 
-static hid_t make_dataset(const struct h5_writer *w, const struct hr__helper_field *f) {
-    hid_t links = H5Pcreate(H5P_LINK_CREATE), plist = creation_list(w, f);
-    hid_t space = array_space(&w->chunks), dataset = -1;
-    if (links >= 0 && plist >= 0 && space >= 0 && H5Pset_create_intermediate_group(links, 1) >= 0 &&
+hid_t h5_writer_make(const struct h5_writer *w, const char *name, hid_t space, hid_t plist) {
+    hid_t links = H5Pcreate(H5P_LINK_CREATE), dataset = -1;
+    if (links >= 0 && H5Pset_create_intermediate_group(links, 1) >= 0 &&
         H5Pset_char_encoding(links, H5T_CSET_UTF8) >= 0)
-        dataset = H5Dcreate2(w->file, f->member, w->type, space, links, plist, H5P_DEFAULT);
-    if (space >= 0)
-        (void)H5Sclose(space);
-    if (plist >= 0)
-        (void)H5Pclose(plist);
+        dataset = H5Dcreate2(w->file, name, w->type, space, links, plist, H5P_DEFAULT);
     if (links >= 0)
         (void)H5Pclose(links);
     return dataset;
 }
 
-static hr_status close_array(struct h5_writer *w, hr_error *err) {
-    bool whole = w->next == w->chunks.count, ok = true;
+static hid_t make_dataset(const struct h5_writer *w, const struct hr__helper_field *f) {
+    hid_t plist = creation_list(w, f), space = array_space(&w->chunks), dataset = -1;
+    if (plist >= 0 && space >= 0)
+        dataset = h5_writer_make(w, f->member, space, plist);
+    if (space >= 0)
+        (void)H5Sclose(space);
+    if (plist >= 0)
+        (void)H5Pclose(plist);
+    return dataset;
+}
+
+hr_status h5_writer_end_array(struct h5_writer *w, hr_error *err) {
+    bool whole = w->next == w->chunks.count + w->num_values, ok = true;
     if (w->dataset >= 0)
         ok = H5Dclose(w->dataset) >= 0;
     if (w->type >= 0)
         (void)H5Tclose(w->type);
     w->dataset = w->type = -1;
     if (!ok)
-        return write_error(err, "the array before could not be written");
+        return h5_writer_error(err, "the array before could not be written");
     if (!whole)
         return hr__error_set(err, HR_ERR_INVALID, "an array is ended before it is complete");
-    w->chunks.count = w->next = 0;
+    w->chunks.count = w->num_values = w->next = 0;
     return HR_OK;
 }
 
 hr_status h5_writer_array(struct h5_writer *w, const struct hr__helper_field *f, hr_error *err) {
-    hr_status st = close_array(w, err);
+    hr_status st = h5_writer_end_array(w, err);
     if (st != HR_OK)
         return st;
     bool text = f->dtype == HR_FIXED_BYTES || f->dtype == HR_FIXED_UTF8;
@@ -102,7 +121,7 @@ hr_status h5_writer_array(struct h5_writer *w, const struct hr__helper_field *f,
     if (w->dataset >= 0)
         return HR_OK;
     w->chunks.count = 0;
-    return write_error(err, "the array cannot be made in the file");
+    return h5_writer_error(err, "the array cannot be made in the file");
 }
 
 /* --- chunks --------------------------------------------------------------------------------- */
@@ -126,7 +145,7 @@ static hr_status write_packed(struct h5_writer *w, uint64_t first, uint64_t n, c
             at[axis] = run.at[axis];
         if (H5Dwrite_chunk(w->dataset, H5P_DEFAULT, packed[i].filter_mask, at,
                            (size_t)packed[i].n_bytes, packed[i].bytes) < 0)
-            st = write_error(err, "a chunk cannot be written");
+            st = h5_writer_error(err, "a chunk cannot be written");
     }
     chunks_pack_free(packed, n);
     free(packed);
@@ -159,7 +178,7 @@ static hr_status write_plain(struct h5_writer *w, uint64_t first, uint64_t n, co
         struct hr__chunk_run run;
         hr__chunks_run(&w->chunks, first + i, &run);
         if (write_run(w, &run, rows) < 0)
-            return write_error(err, "rows cannot be written");
+            return h5_writer_error(err, "rows cannot be written");
         rows += run.n_bytes;
     }
     return HR_OK;
@@ -178,24 +197,19 @@ hr_status h5_writer_write(struct h5_writer *w, uint64_t first, uint64_t n, const
 }
 
 hr_status h5_writer_finish(struct h5_writer *w, hr_error *err) {
-    hr_status st = close_array(w, err);
+    hr_status st = h5_writer_end_array(w, err);
     if (st != HR_OK)
         return st;
     herr_t rc = H5Fclose(w->file);
     w->file = -1;
-    return rc >= 0 ? HR_OK : write_error(err, "the file cannot be completed");
+    return rc >= 0 ? HR_OK : h5_writer_error(err, "the file cannot be completed");
 }
 
 /* --- attributes ----------------------------------------------------------------------------- */
 
 /* Texts are of variable length, as h5py makes them and gives them back as str. */
 static hid_t attribute_type(const struct hr__helper_message *m) {
-    if (m->dtype != HR_FIXED_UTF8)
-        return h5_type_make(m->dtype, 0);
-    hid_t t = H5Tcopy(H5T_C_S1);
-    if (t < 0 || H5Tset_size(t, H5T_VARIABLE) < 0 || H5Tset_cset(t, H5T_CSET_UTF8) < 0)
-        return -1;
-    return t;
+    return m->dtype == HR_FIXED_UTF8 ? h5_text_type() : h5_type_make(m->dtype, 0);
 }
 
 static hid_t attribute_space(const struct hr__helper_message *m) {
@@ -243,5 +257,5 @@ hr_status h5_writer_attribute(struct h5_writer *w, const struct hr__helper_messa
         return hr__error_set(err, HR_ERR_INVALID, "an attribute of nothing, or a too large one");
     return make_attribute(owner, m, value) >= 0
                ? HR_OK
-               : write_error(err, "an attribute cannot be written");
+               : h5_writer_error(err, "an attribute cannot be written");
 }

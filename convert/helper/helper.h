@@ -199,8 +199,11 @@ hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uin
 
 struct h5_writer {
     hid_t file, dataset, type; /* -1: none */
-    struct hr__chunks chunks;  /* of the array at hand */
-    uint64_t next;             /* chunk */
+    struct hr__chunks chunks;  /* of the array at hand; count 0: of variable length, or none */
+    uint64_t num_values;       /* of variable length */
+    bool text;                 /* they are UTF-8 */
+    uint32_t unit_bytes;       /* else each is a multiple of these */
+    uint64_t next;             /* chunk, or value */
     uint32_t shuffle_bytes;    /* of an element; 1: not shuffled */
     uint32_t level, num_threads;
 };
@@ -215,6 +218,12 @@ hr_status h5_writer_write(struct h5_writer *w, uint64_t first, uint64_t n, const
 /* Of the file, or of the array at hand. */
 hr_status h5_writer_attribute(struct h5_writer *w, const struct hr__helper_message *m,
                               const uint8_t *value, uint64_t room_bytes, hr_error *err);
+/* Begins an array of values of variable length, then takes the next ones from a slot of room_bytes
+ * (value_slot.h): hdf5_write_values.c. */
+hr_status h5_writer_variable(struct h5_writer *w, const struct hr__helper_message *m,
+                             hr_error *err);
+hr_status h5_writer_values(struct h5_writer *w, uint64_t first, uint64_t n, const uint8_t *slot,
+                           uint64_t room_bytes, hr_error *err);
 hr_status h5_writer_finish(struct h5_writer *w, hr_error *err);
 
 /* --- serve.c -------------------------------------------------------------------------------- */

@@ -30,6 +30,10 @@ static hr_status answer_hdf5(struct write_server *s, const struct hr__helper_mes
         return h5_writer_array(&s->hdf5, &m->field, err);
     case HR__HELPER_WRITE:
         return h5_writer_write(&s->hdf5, m->first, m->n, slot, s->slot_bytes, err);
+    case HR__HELPER_VARIABLE:
+        return h5_writer_variable(&s->hdf5, m, err);
+    case HR__HELPER_VALUES:
+        return h5_writer_values(&s->hdf5, m->first, m->n, slot, s->slot_bytes, err);
     case HR__HELPER_ATTRIBUTE:
         return h5_writer_attribute(&s->hdf5, m, slot, s->slot_bytes, err);
     default:
@@ -50,7 +54,7 @@ static hr_status answer_npz(struct write_server *s, struct hr__helper_message *m
     case HR__HELPER_FINISH:
         return npz_writer_finish(&s->npz, err);
     default:
-        return hr__error_set(err, HR_ERR_INVALID, "an archive has no attributes");
+        return hr__error_set(err, HR_ERR_INVALID, "an archive has no such thing");
     }
 }
 

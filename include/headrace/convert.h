@@ -176,7 +176,7 @@ typedef struct hr_export_options {
 
 /**
  * Write fields as .npy files, each complete or not there at all. A '/' in a field's name becomes
- * "__" in the file's. Blocks.
+ * "__" in the file's. Values of variable length are refused (HR_ERR_UNSUPPORTED). Blocks.
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_EXISTS, HR_ERR_IO, HR_ERR_NO_SPACE,
  *         HR_ERR_CORRUPT, HR_ERR_CANCELLED, HR_ERR_NO_MEMORY, HR_ERR_BUDGET, HR_ERR_BUSY,
  *         HR_ERR_UNSUPPORTED (a field that the kind of file cannot hold), HR_ERR_UNCERTAIN
@@ -191,8 +191,11 @@ HR_API HR_NODISCARD hr_status hr_export_npy(hr_dataset *ds, const hr_export_opti
  * complete; else nothing is left of it. HDF5: data sets in chunks of about 128 KiB, byte shuffle
  * and gzip, or contiguous where they are not compressed; elements as h5py writes them, bfloat16 as
  * a floating-point type of that layout; attributes of fields and of the data set, as far as HDF5
- * holds them. Blocks; starts and joins its own threads and the helper; leaves SIGCHLD and SIGPIPE
- * alone.
+ * holds them. Values of variable length: in HDF5 strings of UTF-8 (HR_ERR_UNSUPPORTED: with a zero
+ * in one), or sequences, of uint8 for bytes, not compressed; in .npz FIELD.offsets, int64, one more
+ * than there are samples, and FIELD.values, of which value i is values[offsets[i]:offsets[i + 1]].
+ * Each value is held whole: HR_ERR_BUDGET names the longest. Blocks; starts and joins its own
+ * threads and the helper; leaves SIGCHLD and SIGPIPE alone.
  * @return HR_OK, or as hr_export_npy(), and HR_ERR_HELPER
  * Threads: any. Fork: works in a child. @since 0.1
  */

@@ -231,7 +231,9 @@ def export(
     progress: bool | None = None,
 ) -> None:
     """Write fields for other programs: `out` is an HDF5 file if it ends with ".h5" or ".hdf5", an archive if it ends
-    with ".npz", else a folder of .npy files, FIELD.npy. What is made is complete or not there at all.
+    with ".npz", else a folder of .npy files, FIELD.npy. What is made is complete or not there at all. Values of
+    variable length become h5py's strings and sequences, or FIELD.offsets and FIELD.values in an archive; .npy cannot
+    hold them.
 
     :param kind: "npy", "npz" or "hdf5": whatever the name ends with
     :param gzip: of HDF5 and .npz, 1 to 9; 0: not compressed
