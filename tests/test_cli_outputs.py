@@ -70,6 +70,33 @@ def test_names__with_control_characters__do_not_reach_the_terminal(folder):
         assert not [c for c in text if ord(c) < 32 or 127 <= ord(c) < 160], done.stderr
 
 
+HOSTILE = "a\x1b[2J\x07\u009b31m\nb"
+SAYING = [
+    ["convert", "X.npy", "-o", HOSTILE], ["info", f"{HOSTILE}.hrd"], ["info", "--why", f"{HOSTILE}.hrd"],
+    ["info", f"{HOSTILE}.hrd", "t.hrd"], ["verify", f"{HOSTILE}.hrd"], ["verify", f"{HOSTILE}broken.hrd"],
+    ["verify", f"{HOSTILE}broken.hrd", "--salvage", f"{HOSTILE}x.hrd"], ["export", "t.hrd", "-o", f"{HOSTILE}.npz"],
+    ["join", "t.hrd", "-o", f"{HOSTILE}x.hrd"], ["compare", "t.hrd", f"{HOSTILE}.hrd"],
+    ["split", "t.hrd", "--fractions", "1", "--out", f"{HOSTILE}.npy"], ["plan", f"{HOSTILE}.hrd"],
+    ["bench", f"{HOSTILE}.hrd", "--rounds", "1", "--seconds", "10ms"], ["epoch", "--report", f"{HOSTILE}.hrd"],
+    ["head", f"{HOSTILE}.hrd"],
+]
+
+
+@pytest.mark.parametrize("args", SAYING, ids=lambda args: args[0])
+def test_names__with_control_characters__are_escaped_in_results(args, folder):
+    y = np.zeros((4, 8), np.float32)
+    y[1] = np.nan
+    np.save(folder / "y.npy", y)
+    good("convert", "--field", "q\u009b31m=y.npy", "-o", f"{HOSTILE}.hrd", cwd=folder)
+    damaged = bytearray((folder / f"{HOSTILE}.hrd").read_bytes())
+    damaged[0x20000 + 4096] ^= 255
+    (folder / f"{HOSTILE}broken.hrd").write_bytes(damaged)
+    done = headrace(*args, cwd=folder, text=False)
+    shown = done.stdout.decode() + done.stderr.decode()
+    assert not [c for c in shown if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160], shown
+    assert "[2J\\x07" not in shown.replace("\\x1b[2J\\x07\\x9b31m\\x0ab", "")
+
+
 def test_numbers__of_all_kinds_of_files__are_parts_of_one_field(folder):
     h5py = pytest.importorskip("h5py")
     x = np.load(folder / "X.npy")

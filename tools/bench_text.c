@@ -4,6 +4,7 @@
 #include "bench_text.h"
 
 #include "json_out.h"
+#include "plain.h"
 #include "sizes.h"
 
 #include <stdio.h>
@@ -30,7 +31,7 @@ static void print_measure(const hr_bench_measure *m) {
     char range[2 * SIZES_TEXT_BYTES + 8];
     if (m->num_runs == 0) {
         if (m->reason[0] != '\0') {
-            printf("%-20s not measured: %s\n", bench_kind_text(m->kind), m->reason);
+            plain_printf("%-20s not measured: %s\n", bench_kind_text(m->kind), m->reason);
         }
         return;
     }
@@ -47,8 +48,8 @@ static void print_measure(const hr_bench_measure *m) {
 }
 
 void bench_text_print(const char *name, const hr_bench_result *r) {
-    printf("%s: %s in %s, ratio %.2f\n", name, sizes_bytes(r->decoded_bytes).text,
-           sizes_bytes(r->file_bytes).text, r->ratio);
+    plain_printf("%s: %s in %s, ratio %.2f\n", name, sizes_bytes(r->decoded_bytes).text,
+                 sizes_bytes(r->file_bytes).text, r->ratio);
     printf("rounds: %u, threads: %u, batches of %u, window %u, reads %u deep\n\n", r->num_rounds,
            r->num_threads, r->batch_samples, r->window_visits, r->read_depth);
     printf("%-20s %11s  %-26s %11s  %s\n", "", "median", "lowest to highest", "limit", "share");

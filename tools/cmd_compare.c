@@ -8,6 +8,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "options.h"
+#include "plain.h"
 #include "progress.h"
 #include "report.h"
 #include "sizes.h"
@@ -249,9 +250,9 @@ static void print_values(const hr_compared_field *f) {
 
 static void print_field(const compare_job *job, const hr_compared_field *f) {
     const uint32_t types = HR_DIFFERS_DTYPE | HR_DIFFERS_SHAPE;
-    dataset_print_plain(f->a != NULL ? f->a->name : f->b->name);
+    plain_put(f->a != NULL ? f->a->name : f->b->name, stdout);
     if (f->a == NULL || f->b == NULL) {
-        printf(": only in %s\n", f->b == NULL ? job->opts.a : job->opts.b);
+        plain_printf(": only in %s\n", f->b == NULL ? job->opts.a : job->opts.b);
         return;
     }
     printf(": ");

@@ -7,6 +7,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "options.h"
+#include "plain.h"
 #include "progress.h"
 #include "report.h"
 #include "select_args.h"
@@ -437,7 +438,7 @@ static int print_result(const convert_job *job, const hr_convert_result *result)
     const double seconds = (double)result->elapsed_ns / 1e9;
     const double decoded = (double)result->decoded_bytes;
     const double stored = (double)result->stored_bytes;
-    printf("%s: ", job->opts.output);
+    plain_printf("%s: ", job->opts.output);
     if (is_append(job)) {
         printf("%s samples appended, now ",
                sizes_count(result->num_samples - result->old_samples).text);

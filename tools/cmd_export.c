@@ -8,6 +8,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "options.h"
+#include "plain.h"
 #include "progress.h"
 #include "report.h"
 #include "sizes.h"
@@ -200,9 +201,9 @@ static int run_job(hr_dataset *ds, export_job *job) {
             JSON_OUT_MEASURED);
     }
     if (!job->quiet) {
-        printf("%s: %s samples of %u field%s in %s\n", job->opts.path,
-               sizes_count(job->opts.num_samples).text, fields, fields == 1 ? "" : "s",
-               sizes_duration(took_ns).text);
+        plain_printf("%s: %s samples of %u field%s in %s\n", job->opts.path,
+                     sizes_count(job->opts.num_samples).text, fields, fields == 1 ? "" : "s",
+                     sizes_duration(took_ns).text);
     }
     return EXIT_DONE;
 }

@@ -10,6 +10,7 @@
 #include "head_numbers.h"
 #include "json_out.h"
 #include "options.h"
+#include "plain.h"
 #include "report.h"
 #include "value_text.h"
 
@@ -98,7 +99,7 @@ static bool take_arguments(const options *o, head_job *job) {
 static void print_title(const head_field *v) {
     char shape[DATASET_SHAPE_BYTES];
     dataset_shape_text(&v->field, shape);
-    dataset_print_plain(v->field.name);
+    plain_put(v->field.name, stdout);
     const bool sequence = v->field.element_dtype != 0;
     printf("  %s%s%s%s\n", hr_dtype_name(sequence ? v->field.element_dtype : v->field.dtype),
            sequence ? "[]" : "", v->field.rank > 0 ? " " : "", v->field.rank > 0 ? shape : "");
@@ -259,8 +260,9 @@ static int run_job(head_job *job) {
     if (st == HR_OK && job->json) {
         code = print_json(job);
     } else if (st == HR_OK && job->png != NULL) {
-        printf("%s: %" PRIu32 " image%s\n", job->png,
-               head_png_is_file(job->png) ? job->count : job->num_pngs, job->count == 1 ? "" : "s");
+        plain_printf("%s: %" PRIu32 " image%s\n", job->png,
+                     head_png_is_file(job->png) ? job->count : job->num_pngs,
+                     job->count == 1 ? "" : "s");
     }
     json_decref(job->fields);
     return code;

@@ -8,6 +8,7 @@
 #include "info_why.h"
 #include "json_out.h"
 #include "options.h"
+#include "plain.h"
 #include "report.h"
 #include "sizes.h"
 
@@ -187,14 +188,14 @@ static void print_fields(const info_view *v, int width) {
         const json_t *storage = json_object_get(footer_field(v, k), "storage");
         const char *filter = text_of(storage, "filter");
         const bool filtered = filter[0] != '\0' && strcmp(filter, "none") != 0;
-        printf("%-*s  %-10s  %-16s  %10s  ", width, field.name, dtype, shape,
-               sizes_bytes(info_decoded_bytes(v->ds, k)).text);
-        dataset_print_plain(text_of(storage, "codec"));
-        dataset_print_plain(filtered ? " + " : "");
-        dataset_print_plain(filtered ? filter : "");
+        plain_printf("%-*s  %-10s  %-16s  %10s  ", width, field.name, dtype, shape,
+                     sizes_bytes(info_decoded_bytes(v->ds, k)).text);
+        plain_put(text_of(storage, "codec"), stdout);
+        plain_put(filtered ? " + " : "", stdout);
+        plain_put(filtered ? filter : "", stdout);
         const char *reason = text_of(storage, "reason");
-        dataset_print_plain(reason[0] != '\0' ? " (" : "");
-        dataset_print_plain(reason);
+        plain_put(reason[0] != '\0' ? " (" : "", stdout);
+        plain_put(reason, stdout);
         puts(reason[0] != '\0' ? ")" : "");
     }
 }
@@ -209,7 +210,7 @@ static void print_statistics(const info_view *v, int width) {
             hr_dataset_statistics(v->ds, k, &s, NULL) != HR_OK || !s.valid) {
             continue;
         }
-        printf("%-*s", width, field.name);
+        plain_printf("%-*s", width, field.name);
         const double figures[] = {s.min, s.max, s.mean, s.std};
         for (int f = 0; f < 4; f++) {
             char text[32] = "-";
@@ -232,18 +233,19 @@ static void print_warnings(const info_view *v) {
             continue;
         }
         if (s.num_nan > 0) {
-            printf("warning: '%s' has NaN, first in sample %" PRIu64 "\n", field.name,
-                   s.first_nan_sample);
+            plain_printf("warning: '%s' has NaN, first in sample %" PRIu64 "\n", field.name,
+                         s.first_nan_sample);
         }
         if (s.num_inf > 0) {
-            printf("warning: '%s' has Inf, first in sample %" PRIu64 "\n", field.name,
-                   s.first_inf_sample);
+            plain_printf("warning: '%s' has Inf, first in sample %" PRIu64 "\n", field.name,
+                         s.first_inf_sample);
         }
         if (s.looks_sorted) {
-            printf("warning: '%s' looks like sorted labels (%s values, longest run %s): train "
-                   "shuffled, better after convert --shuffle\n",
-                   field.name, sizes_count(s.num_distinct).text,
-                   sizes_count(s.longest_run_samples).text);
+            plain_printf(
+                "warning: '%s' looks like sorted labels (%s values, longest run %s): train "
+                "shuffled, better after convert --shuffle\n",
+                field.name, sizes_count(s.num_distinct).text,
+                sizes_count(s.longest_run_samples).text);
         }
     }
 }
@@ -256,12 +258,12 @@ static void print_shuffle(const info_view *v) {
         return;
     }
     fputs("shuffled as it was made: ", stdout);
-    dataset_print_plain(text_of(shuffle, "name"));
+    plain_put(text_of(shuffle, "name"), stdout);
     printf("/%lld, seed ", (long long)json_integer_value(json_object_get(shuffle, "version")));
-    dataset_print_plain(text_of(shuffle, "seed"));
+    plain_put(text_of(shuffle, "seed"), stdout);
     if (index[0] != '\0') {
         fputs("; each sample's index before it is the field '", stdout);
-        dataset_print_plain(index);
+        plain_put(index, stdout);
         putchar('\'');
     }
     putchar('\n');
@@ -273,9 +275,9 @@ static void print_files(const info_view *v) {
     for (uint32_t k = 0; k < hr_dataset_num_files(v->ds); k++) {
         hr_file_info f = {.struct_bytes = sizeof f};
         if (hr_dataset_file(v->ds, k, &f, NULL) == HR_OK) {
-            printf("%14s  %14s  %10s  %10s  %10s  %s\n", sizes_count(f.first_sample).text,
-                   sizes_count(f.num_samples).text, sizes_count(f.num_chunks).text,
-                   sizes_bytes(f.file_bytes).text, sizes_bytes(f.dead_bytes).text, f.path);
+            plain_printf("%14s  %14s  %10s  %10s  %10s  %s\n", sizes_count(f.first_sample).text,
+                         sizes_count(f.num_samples).text, sizes_count(f.num_chunks).text,
+                         sizes_bytes(f.file_bytes).text, sizes_bytes(f.dead_bytes).text, f.path);
         }
     }
 }
@@ -287,8 +289,8 @@ static int print_text(const info_view *v) {
     char uuid[DATASET_UUID_BYTES], name[DATASET_NAME_BYTES];
     dataset_uuid_text(i->uuid, uuid);
     dataset_name_text(v->ds, name);
-    printf("%s: %s samples in %s chunks of %s\n", name, sizes_count(i->num_samples).text,
-           sizes_count(i->num_chunks).text, sizes_count(i->samples_per_chunk).text);
+    plain_printf("%s: %s samples in %s chunks of %s\n", name, sizes_count(i->num_samples).text,
+                 sizes_count(i->num_chunks).text, sizes_count(i->samples_per_chunk).text);
     printf("%s decoded, %s in the %s (ratio %.2f), %s dead\n", sizes_bytes(i->decoded_bytes).text,
            sizes_bytes(i->file_bytes).text, one ? "file" : "files", ratio_of(i),
            sizes_bytes(i->dead_bytes).text);
@@ -312,7 +314,7 @@ static int print_text(const info_view *v) {
                v->plan.window_visits, sizes_bytes(v->plan.peak_bytes).text,
                sizes_bytes(v->plan.smallest_reopen_bytes).text, v->plan.inflation);
     } else {
-        printf("no loader: %s\n", v->plan_error.message);
+        plain_printf("no loader: %s\n", v->plan_error.message);
     }
     return EXIT_DONE;
 }

@@ -6,6 +6,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "options.h"
+#include "plain.h"
 #include "progress.h"
 #include "report.h"
 #include "sizes.h"
@@ -162,9 +163,9 @@ static int print_result(const join_job *job, const hr_join_result *r) {
             JSON_OUT_MEASURED);
     }
     if (!job->quiet) {
-        printf("%s: %s samples of %" PRIu32 " part%s, %s in %s\n", job->opts.output,
-               sizes_count(r->num_samples).text, r->num_parts, r->num_parts == 1 ? "" : "s",
-               sizes_bytes(r->stored_bytes).text, sizes_duration(r->elapsed_ns).text);
+        plain_printf("%s: %s samples of %" PRIu32 " part%s, %s in %s\n", job->opts.output,
+                     sizes_count(r->num_samples).text, r->num_parts, r->num_parts == 1 ? "" : "s",
+                     sizes_bytes(r->stored_bytes).text, sizes_duration(r->elapsed_ns).text);
     }
     return EXIT_DONE;
 }

@@ -8,6 +8,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "loader_args.h"
+#include "plain.h"
 #include "probe_text.h"
 #include "report.h"
 #include "sizes.h"
@@ -151,8 +152,8 @@ static void print_text(const plan_job *job, const hr_dataset *ds) {
     }
     const char *labels = labels_name(ds, p, &field);
     if (labels != NULL) {
-        printf("warning          '%s' looks like sorted labels%s\n", labels,
-               shuffle ? "; convert --shuffle mixes them best" : ": train with --shuffle");
+        plain_printf("warning          '%s' looks like sorted labels%s\n", labels,
+                     shuffle ? "; convert --shuffle mixes them best" : ": train with --shuffle");
     }
     if (!p->fits) {
         print_misfit(p, shuffle);

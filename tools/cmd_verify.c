@@ -6,6 +6,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "options.h"
+#include "plain.h"
 #include "progress.h"
 #include "report.h"
 #include "salvage_file.h"
@@ -80,11 +81,11 @@ static void on_damage(void *user, const hr_damage *d) {
         return;
     }
     progress_clear(&job->bar);
-    printf("%s: damaged: %s", job->path, d->what);
+    plain_printf("%s: damaged: %s", job->path, d->what);
     if (d->file_off != UINT64_MAX) {
         printf(", at byte %" PRIu64, d->file_off);
     }
-    printf(": %s", d->detail);
+    plain_printf(": %s", d->detail);
     if (d->num_samples > 0) {
         printf("; samples %" PRIu64 " to %" PRIu64 " are lost", d->first_sample,
                d->first_sample + d->num_samples - 1);
@@ -120,8 +121,8 @@ static int verify_file(verify_job *job, const char *path) {
     if (st != HR_OK && !(job->quiet && st == HR_ERR_CORRUPT)) {
         code = report_status("verify", st, &err);
     } else if (st == HR_OK && !job->json && !job->quiet) {
-        printf("%s: whole, %s checked in %s\n", path, sizes_bytes(job->checked_bytes).text,
-               sizes_duration(progress_now_ns() - start_ns).text);
+        plain_printf("%s: whole, %s checked in %s\n", path, sizes_bytes(job->checked_bytes).text,
+                     sizes_duration(progress_now_ns() - start_ns).text);
     }
     add_file(job, st, &err);
     json_decref(job->damages);

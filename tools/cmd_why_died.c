@@ -6,6 +6,7 @@
 #include "exit_codes.h"
 #include "json_out.h"
 #include "options.h"
+#include "plain.h"
 #include "report.h"
 
 #include "headrace/guard.h"
@@ -89,16 +90,16 @@ static void print_time(const char *what, int64_t unix_ns) {
     char text[64];
     if (localtime_r(&s, &parts) != NULL &&
         strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) > 0) {
-        printf("%s  %s\n", what, text);
+        plain_printf("%s  %s\n", what, text);
     }
 }
 
 static void print_text(const hr_death_report *d) {
-    printf("%s\n", d->sentence);
-    printf("process    %" PRId64 " on %s: %s\n", d->pid, d->host, d->command);
+    plain_printf("%s\n", d->sentence);
+    plain_printf("process    %" PRId64 " on %s: %s\n", d->pid, d->host, d->command);
     print_time("began    ", d->opened_unix_ns);
     print_time("last seen", d->last_seen_unix_ns);
-    printf("record     %s\n", d->record_path);
+    plain_printf("record     %s\n", d->record_path);
 }
 
 int cmd_why_died(int argc, char **argv) {

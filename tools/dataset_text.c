@@ -45,12 +45,6 @@ void dataset_uuid_text(const uint8_t uuid[16], char out[DATASET_UUID_BYTES]) {
     }
 }
 
-void dataset_print_plain(const char *text) {
-    for (; *text != '\0'; text++) {
-        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-    }
-}
-
 json_t *dataset_shape_json(const hr_field *field) {
     json_t *shape = json_array();
     for (uint32_t i = 0; i < field->rank; i++) {

@@ -23,9 +23,6 @@ void dataset_shape_text(const hr_field *field, char out[DATASET_SHAPE_BYTES]);
 void dataset_dtype_text(const hr_field *field, char out[DATASET_DTYPE_BYTES]);
 void dataset_uuid_text(const uint8_t uuid[16], char out[DATASET_UUID_BYTES]);
 
-/** Texts of a file go to a terminal without its control characters. */
-void dataset_print_plain(const char *text);
-
 /** A field's shape as a JSON array. */
 json_t *dataset_shape_json(const hr_field *field);
 

@@ -4,13 +4,14 @@
 #include "epoch_report.h"
 
 #include "json_out.h"
+#include "plain.h"
 
 #include <stdio.h>
 
 void epoch_report_print(const hr_loader_report_info *r) {
     char text[2048];
     hr_loader_report_text(r, text, sizeof text);
-    fputs(text, stdout);
+    plain_put_lines(text, stdout);
 }
 
 /* [{"below_ns": 1024, "reads": 3}, ...]: only what was seen. */

@@ -5,6 +5,7 @@
 
 #include "args.h"
 #include "json_out.h"
+#include "plain.h"
 #include "report.h"
 #include "sizes.h"
 
@@ -133,10 +134,10 @@ void finish_args_print(const hr_dataset *ds, const hr_loader_options *opts, hr_l
         checked++;
         clean += bad.num_nan + bad.num_inf == 0;
         if (bad.num_nan + bad.num_inf > 0) {
-            printf("field %s: %s NaN, %s infinite; the first in sample %" PRIu64
-                   ", row %u of batch %" PRIu64 " of epoch %" PRIu64 "\n",
-                   field.name, sizes_count(bad.num_nan).text, sizes_count(bad.num_inf).text,
-                   bad.first_sample, bad.first_row, bad.first_batch, bad.first_epoch);
+            plain_printf("field %s: %s NaN, %s infinite; the first in sample %" PRIu64
+                         ", row %u of batch %" PRIu64 " of epoch %" PRIu64 "\n",
+                         field.name, sizes_count(bad.num_nan).text, sizes_count(bad.num_inf).text,
+                         bad.first_sample, bad.first_row, bad.first_batch, bad.first_epoch);
         }
     }
     if (clean > 0) {

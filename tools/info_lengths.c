@@ -4,6 +4,7 @@
 #include "info_lengths.h"
 
 #include "json_out.h"
+#include "plain.h"
 #include "sizes.h"
 
 #include <stdbool.h>
@@ -47,9 +48,10 @@ void info_lengths_print(const hr_dataset *ds, int width) {
                    "longest", "mean", "std", "empty");
         }
         first = false;
-        printf("%-*s  %12s  %12s  %12s  %12s  %12s\n", width, field.name,
-               sizes_bytes(s.min_bytes).text, sizes_bytes(s.max_bytes).text,
-               sizes_bytes((uint64_t)(s.mean_bytes + 0.5)).text,
-               sizes_bytes((uint64_t)(s.std_bytes + 0.5)).text, sizes_count(s.num_empty).text);
+        plain_printf("%-*s  %12s  %12s  %12s  %12s  %12s\n", width, field.name,
+                     sizes_bytes(s.min_bytes).text, sizes_bytes(s.max_bytes).text,
+                     sizes_bytes((uint64_t)(s.mean_bytes + 0.5)).text,
+                     sizes_bytes((uint64_t)(s.std_bytes + 0.5)).text,
+                     sizes_count(s.num_empty).text);
     }
 }

@@ -4,6 +4,7 @@
 #include "info_why.h"
 
 #include "dataset_text.h"
+#include "plain.h"
 #include "sizes.h"
 
 #include <stdbool.h>
@@ -57,7 +58,7 @@ static void print_candidate(const json_t *storage, const json_t *c) {
     char name[128];
     name_candidate(c, name, sizeof name);
     fputs(is_chosen(storage, c) ? "  * " : "    ", stdout);
-    dataset_print_plain(name);
+    plain_put(name, stdout);
     printf("%*s  %7.2f  %12s  %12s\n",
            (int)(strlen(name) < NAME_WIDTH ? NAME_WIDTH - strlen(name) : 0), "",
            number_of(c, "ratio"), sizes_rate(number_of(c, "decode_gb_per_s") * 1e9).text,
@@ -69,12 +70,12 @@ static void print_sentence(const json_t *storage, const json_t *chosen, const js
     const double disk = number_of(storage, "disk_bytes_per_s");
     name_candidate(storage, name, sizeof name);
     fputs("  ", stdout);
-    dataset_print_plain(name);
+    plain_put(name, stdout);
     fputs(": ", stdout);
-    dataset_print_plain(text_of(storage, "reason"));
+    plain_put(text_of(storage, "reason"), stdout);
     if (text_of(storage, "optimize")[0] != '\0') {
         fputs("; optimized for ", stdout);
-        dataset_print_plain(text_of(storage, "optimize"));
+        plain_put(text_of(storage, "optimize"), stdout);
     }
     if (disk > 0) {
         printf(", for a disk of %s", sizes_rate(disk).text);
@@ -89,7 +90,7 @@ static void print_sentence(const json_t *storage, const json_t *chosen, const js
 static void print_field(const char *name, const json_t *storage) {
     const json_t *list = json_object_get(storage, "candidates");
     const json_t *chosen = NULL, *raw = NULL;
-    printf("\n%s\n", name);
+    plain_printf("\n%s\n", name);
     if (json_array_size(list) > 0) {
         printf("    %-*s  %7s  %12s  %12s\n", (int)NAME_WIDTH, "tried", "ratio", "decoding",
                "delivery");
@@ -115,7 +116,8 @@ void info_why_print(hr_dataset *ds, const json_t *footer) {
             continue;
         }
         if (storage == NULL) {
-            printf("\n%s\n  its writer left no reason.\n", field.name);
+            plain_printf("\n%s\n", field.name);
+            puts("  its writer left no reason.");
         } else {
             print_field(field.name, storage);
         }

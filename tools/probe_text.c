@@ -4,6 +4,7 @@
 #include "probe_text.h"
 
 #include "json_out.h"
+#include "plain.h"
 #include "sizes.h"
 
 #include <stdio.h>
@@ -26,7 +27,7 @@ void probe_text_print(const hr_probe_result *r) {
         printf("later epochs     %s at %s, from the page cache\n",
                sizes_duration(r->later_epoch_ns).text, sizes_rate(r->later_bytes_per_s).text);
     }
-    printf("limit            %s\n", r->sentence);
+    plain_printf("limit            %s\n", r->sentence);
     print_parts(r);
 }
 

@@ -4,27 +4,15 @@
 #include "report.h"
 
 #include "exit_codes.h"
+#include "plain.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #define LINE_BYTES 16384
 
-/* C0, DEL, and C1 as UTF-8 has it: what a terminal would take for a command. */
-static bool is_control(const unsigned char *p) {
-    return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0);
-}
-
 void report_line(const char *line) {
-    for (const unsigned char *p = (const unsigned char *)line; *p != '\0'; p++) {
-        if (!is_control(p)) {
-            fputc(*p, stderr);
-        } else if (*p == 0xc2) {
-            fprintf(stderr, "\\x%02x", *++p);
-        } else {
-            fprintf(stderr, "\\x%02x", *p);
-        }
-    }
+    plain_put(line, stderr);
     fputc('\n', stderr);
 }
 

@@ -6,6 +6,7 @@
 #include "exit_codes.h"
 #include "interrupt.h"
 #include "json_out.h"
+#include "plain.h"
 #include "progress.h"
 #include "report.h"
 #include "sizes.h"
@@ -34,8 +35,8 @@ static json_t *lost_json(const hr_lost *lost) {
 }
 
 static void print_lost(const salvage_run *run, const hr_lost *lost) {
-    printf("%s: lost: samples %" PRIu64 " to %" PRIu64, run->job->path, lost->first_sample,
-           lost->first_sample + lost->num_samples - 1);
+    plain_printf("%s: lost: samples %" PRIu64 " to %" PRIu64, run->job->path, lost->first_sample,
+                 lost->first_sample + lost->num_samples - 1);
     if (lost->num_chunks == 1) {
         printf(" (chunk %" PRIu64, lost->first_chunk);
     } else {
@@ -43,9 +44,9 @@ static void print_lost(const salvage_run *run, const hr_lost *lost) {
                lost->first_chunk + lost->num_chunks - 1);
     }
     for (uint32_t i = 0; i < lost->num_fields; i++) {
-        printf("%s %s", i > 0 ? "," : ", field", lost->fields[i]);
+        plain_printf("%s %s", i > 0 ? "," : ", field", lost->fields[i]);
     }
-    printf("): %s\n", lost->reason);
+    plain_printf("): %s\n", lost->reason);
 }
 
 static void on_lost(void *user, const hr_lost *lost) {
@@ -87,10 +88,10 @@ static int print_json(const salvage_run *run, const hr_salvage_result *r) {
 }
 
 static void print_text(const salvage_run *run, const hr_salvage_result *r) {
-    printf("%s: %s samples saved from %s in %s, %s lost%s\n", run->job->output,
-           sizes_count(r->num_samples).text, run->job->path, sizes_duration(r->elapsed_ns).text,
-           sizes_count(r->lost_samples).text,
-           r->end_known ? "" : "; what followed, if anything, is not known");
+    plain_printf("%s: %s samples saved from %s in %s, %s lost%s\n", run->job->output,
+                 sizes_count(r->num_samples).text, run->job->path,
+                 sizes_duration(r->elapsed_ns).text, sizes_count(r->lost_samples).text,
+                 r->end_known ? "" : "; what followed, if anything, is not known");
 }
 
 static int save(salvage_run *run) {
