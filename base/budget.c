@@ -6,6 +6,7 @@
 #include "checked.h"
 #include "error.h"
 #include "memory_cap.h"
+#include "size_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,20 +29,17 @@ void hr__budget_close(struct hr__budget *b) {
     hr__budget_release(b, atomic_load(&b->reserved_bytes));
 }
 
-static double mib(uint64_t n_bytes) {
-    return (double)n_bytes / 1048576.0;
-}
-
 hr_status hr__budget_reserve(struct hr__budget *b, uint64_t n_bytes, const char *what,
                              hr_error *err) {
     uint64_t was = atomic_load(&b->reserved_bytes);
     do {
         if (n_bytes > b->limit_bytes - was)
             return hr__error_set(err, HR_ERR_BUDGET,
-                                 "%s needs %.1f MiB, and %.1f MiB of the budget of %.1f MiB are "
-                                 "left; give a larger budget",
-                                 what, mib(n_bytes), mib(b->limit_bytes - was),
-                                 mib(b->limit_bytes));
+                                 "%s needs %s, and %s of the budget of %s are left; give a larger "
+                                 "budget",
+                                 what, hr__size_text(n_bytes).text,
+                                 hr__size_text(b->limit_bytes - was).text,
+                                 hr__size_text(b->limit_bytes).text);
     } while (!atomic_compare_exchange_weak(&b->reserved_bytes, &was, was + n_bytes));
     hr_status st = b->counted ? hr__memory_take(n_bytes, what, err) : HR_OK;
     if (st != HR_OK) {

@@ -6,6 +6,7 @@
 #include "memory_cap.h"
 
 #include "error.h"
+#include "size_text.h"
 
 #include <stdatomic.h>
 
@@ -36,18 +37,15 @@ uint64_t hr__memory_left(void) {
     return cap != NO_CAP ? left_of(cap, atomic_load(&in_use_bytes)) : NO_CAP;
 }
 
-static double mib(uint64_t n_bytes) {
-    return (double)n_bytes / 1048576.0;
-}
-
 static hr_status refuse(uint64_t n_bytes, const char *what, uint64_t cap, uint64_t in_use,
                         hr_error *err) {
+    const struct hr__size_text left = hr__size_text(left_of(cap, in_use));
     return hr__error_set(err, HR_ERR_BUDGET,
-                         "%s needs %.1f MiB, and %.1f MiB of the process-wide cap of %.1f MiB are "
-                         "left (%.1f MiB are in use); give a budget of at most %.1f MiB, close "
-                         "what is no longer needed, or raise the cap (hr_memory_set_cap)",
-                         what, mib(n_bytes), mib(left_of(cap, in_use)), mib(cap), mib(in_use),
-                         mib(left_of(cap, in_use)));
+                         "%s needs %s, and %s of the process-wide cap of %s are left (%s are in "
+                         "use); give a budget of at most %s, close what is no longer needed, or "
+                         "raise the cap (hr_memory_set_cap)",
+                         what, hr__size_text(n_bytes).text, left.text, hr__size_text(cap).text,
+                         hr__size_text(in_use).text, left.text);
 }
 
 hr_status hr__memory_take(uint64_t n_bytes, const char *what, hr_error *err) {

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "provenance.h"
 #include "shuffle_plan.h"
+#include "size_text.h"
 #include "writer_internal.h"
 
 #include <limits.h>
@@ -201,9 +202,9 @@ static void tell_beginning(const struct hr__convert_job *job, uint64_t unfinishe
     char line[192] = "";
     if (unfinished > 0)
         snprintf(line, sizeof line,
-                 "an unfinished conversion was there (%.1f MiB): this one begins anew; resume goes "
+                 "an unfinished conversion was there (%s): this one begins anew; resume goes "
                  "on with one",
-                 (double)unfinished / 1048576.0);
+                 hr__size_text(unfinished).text);
     else if ((job->opts.flags & HR_CONVERT_RESUME) == 0)
         return;
     else if (job->resumed_samples == 0)

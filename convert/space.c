@@ -6,6 +6,7 @@
 
 #include "checked.h"
 #include "error.h"
+#include "size_text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,6 @@
 #include <sys/statvfs.h>
 
 #define PAGE_BYTES 4096u
-#define MIB        (1024.0 * 1024.0)
 
 /* Of a resumed job, which has no trial, what is there tells the ratio. */
 static double ratio_of(const hr_writer_info *info) {
@@ -68,9 +68,10 @@ hr_status hr__space_check(const char *path, uint64_t needed_bytes, const char *t
     if (st != HR_OK || enough)
         return st;
     return hr__error_set(err, HR_ERR_NO_SPACE,
-                         "%s needs about %.1f MiB more, and %.1f MiB are free on its disk; free "
-                         "some and %s, or convert to another disk",
-                         path, (double)needed_bytes / MIB, (double)free_bytes / MIB, then);
+                         "%s needs about %s more, and %s are free on its disk; free some and %s, "
+                         "or convert to another disk",
+                         path, hr__size_text(needed_bytes).text, hr__size_text(free_bytes).text,
+                         then);
 }
 
 hr_status hr__space_check_spill(const char *path, const char *purpose, uint64_t needed_bytes,
@@ -81,8 +82,9 @@ hr_status hr__space_check_spill(const char *path, const char *purpose, uint64_t 
     if (st != HR_OK || enough)
         return st;
     return hr__error_set(err, HR_ERR_NO_SPACE,
-                         "%s needs %.1f MiB for a temporary file (%s), and %.1f MiB are "
-                         "free on its disk; free some, convert to another disk, or give a budget "
+                         "%s needs %s for a temporary file (%s), and %s are free on its disk; free "
+                         "some, convert to another disk, or give a budget "
                          "that holds all samples",
-                         purpose, (double)needed_bytes / MIB, path, (double)free_bytes / MIB);
+                         purpose, hr__size_text(needed_bytes).text, path,
+                         hr__size_text(free_bytes).text);
 }

@@ -11,6 +11,7 @@
 #include "io_backend.h"
 #include "loader_trace.h"
 #include "ring.h"
+#include "size_text.h"
 #include "superblock.h"
 
 #include <stdio.h>
@@ -188,9 +189,9 @@ static hr_status refuse(const struct hr__loader_config *c, uint64_t needed, hr_e
     hr__values_advice(c->ds, c->fields, c->value_capacities, c->num_fields, c->local_batch_samples,
                       values, sizeof(values));
     return hr__error_set(err, HR_ERR_BUDGET,
-                         "the budget of %.1f MiB is too small: batches of %u samples with a window "
-                         "of %u visits need %.1f MiB%s; give that much, %s%s",
-                         (double)c->budget_bytes / 1048576.0, c->order_params.batch_samples,
+                         "the budget of %s is too small: batches of %u samples with a window of %u "
+                         "visits need %.1f MiB%s; give that much, %s%s",
+                         hr__size_text(c->budget_bytes).text, c->order_params.batch_samples,
                          c->order_params.window_visits, (double)enough / 1048576.0 + 0.05, traced,
                          advice, values);
 }

@@ -7,6 +7,7 @@
 #include "label_classes.h"
 #include "options.h"
 #include "order_internal.h"
+#include "size_text.h"
 #include "split_sizes.h"
 #include "subset.h"
 
@@ -185,10 +186,8 @@ static hr_status labels_open(struct split *s, hr_loader **out, hr_error *err) {
     hr__budget_init(&s->budget, (s->o.budget_bytes - s->part_bytes) / 2);
     hr_status st = hr_loader_open(s->ds, &o, out, err);
     if (st == HR_ERR_BUDGET)
-        hr__error_prefix(err,
-                         "half of what parts leave of the budget of %.1f MiB is for reading "
-                         "labels",
-                         (double)s->o.budget_bytes / 1048576.0);
+        hr__error_prefix(err, "half of what parts leave of the budget of %s is for reading labels",
+                         hr__size_text(s->o.budget_bytes).text);
     return st;
 }
 

@@ -50,6 +50,17 @@ static void reserve__refused__says_what_and_how_much(void **state) {
     assert_non_null(strstr(err.message, "5.0 MiB of the budget of 8.0 MiB"));
 }
 
+static void reserve__refused_of_little__says_so_in_small_units(void **state) {
+    (void)state;
+    struct hr__budget b;
+    hr_error err = {0};
+    hr__budget_init(&b, 40 << 10);
+    assert_int_equal(hr__budget_reserve(&b, (40 << 10) - 1, "x", &err), HR_OK);
+    assert_int_equal(hr__budget_reserve(&b, 2000, "the ring", &err), HR_ERR_BUDGET);
+    assert_non_null(strstr(err.message, "the ring needs 2.0 KiB, and 1 byte of the budget of "
+                                        "40.0 KiB"));
+}
+
 static void release__then_reserve__works_and_the_peak_stays(void **state) {
     (void)state;
     struct hr__budget b;
@@ -138,6 +149,7 @@ int main(void) {
         cmocka_unit_test(reserve__up_to_the_limit__is_given_and_one_more_byte_refused),
         cmocka_unit_test(reserve__a_sum_that_overflows__is_refused),
         cmocka_unit_test(reserve__refused__says_what_and_how_much),
+        cmocka_unit_test(reserve__refused_of_little__says_so_in_small_units),
         cmocka_unit_test(release__then_reserve__works_and_the_peak_stays),
         cmocka_unit_test(alloc__any_size__is_aligned_zeroed_and_charged),
         cmocka_unit_test(alloc__beyond_the_limit__is_refused),
