@@ -23,13 +23,17 @@ static void args_uint__digits_in_range__are_taken(void **state) {
 
 static void args_uint__anything_else__is_refused_in_words(void **state) {
     (void)state;
-    static const char *const bad[] = {"", " 1", "1 ", "+1", "-1", "1.0", "0x1", "1e3", "one"};
+    static const char *const bad[] = {"", " 1", "1 ", "+1", "-", "1.0", "0x1", "1e3", "one"};
     args_error err;
     uint64_t v = 77;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_false(args_uint(bad[i], 0, UINT64_MAX, &v, &err));
         assert_non_null(strstr(err.message, "not a whole number"));
     }
+    assert_false(args_uint("-1", 2, UINT64_MAX, &v, &err));
+    assert_non_null(strstr(err.message, "'-1' is negative; write 2 or more"));
+    assert_false(args_size("-1M", &v, &err));
+    assert_non_null(strstr(err.message, "'-1M' is negative"));
     assert_false(args_uint("6", 1, 5, &v, &err));
     assert_non_null(strstr(err.message, "1 to 5"));
     assert_false(args_uint("0", 1, UINT64_MAX, &v, &err));

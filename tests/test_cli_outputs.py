@@ -97,6 +97,21 @@ def test_names__with_control_characters__are_escaped_in_results(args, folder):
     assert "[2J\\x07" not in shown.replace("\\x1b[2J\\x07\\x9b31m\\x0ab", "")
 
 
+def test_results__of_one_sample__are_in_the_singular(folder):
+    np.save(folder / "one.npy", np.zeros((1, 8), np.float32))
+    assert ": 1 sample, " in good("convert", "one.npy", "-o", "one.hrd", "--codec", "raw", cwd=folder)
+    assert "one.hrd: 1 sample in 1 chunk of " in good("info", "one.hrd", cwd=folder)
+    assert ": 1 sample of 1 field in " in good("export", "one.hrd", "-o", "out", cwd=folder)
+    assert ": 1 sample of 1 part, " in good("join", "one.hrd", "-o", "two.hrd", cwd=folder)
+    assert "1 batch of 256, 1 sample, " in good("plan", "one.hrd", cwd=folder)
+    assert "1 sample in 1 batch, " in good("epoch", "one.hrd", cwd=folder)
+    assert "a.npy: 1 sample\n" in good("split", "one.hrd", "--fractions", "1", "--out", "a.npy", cwd=folder)
+    damaged = bytearray((folder / "one.hrd").read_bytes())
+    damaged[0x20000 + 200] ^= 255
+    (folder / "one.hrd").write_bytes(damaged)
+    assert "sample 0 is lost" in headrace("verify", "one.hrd", cwd=folder).stdout
+
+
 def test_numbers__of_all_kinds_of_files__are_parts_of_one_field(folder):
     h5py = pytest.importorskip("h5py")
     x = np.load(folder / "X.npy")

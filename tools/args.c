@@ -36,10 +36,17 @@ static bool read_digits(const char **text, uint64_t *out) {
     return true;
 }
 
+static bool is_negative(const char *text) {
+    return text[0] == '-' && is_digit(text[1]);
+}
+
 bool args_uint(const char *text, uint64_t min, uint64_t max, uint64_t *out, args_error *err) {
     const char *p = text;
     uint64_t value = 0;
     const bool digits = is_digit(*p);
+    if (is_negative(text)) {
+        return REFUSE(err, "'%.60s' is negative; write %" PRIu64 " or more", text, min);
+    }
     if (!digits || p[strspn(p, "0123456789")] != '\0') {
         return REFUSE(err, "'%.60s' is not a whole number", text);
     }
@@ -105,6 +112,9 @@ static int unit_shift(const char *unit) {
 bool args_size(const char *text, uint64_t *out, args_error *err) {
     const char *p = text;
     double number = 0;
+    if (is_negative(text)) {
+        return REFUSE(err, "'%.60s' is negative; write bytes or K, M, G, T, as in 256M", text);
+    }
     const int shift = read_decimal(&p, &number) ? unit_shift(p) : -1;
     if (shift < 0) {
         return REFUSE(err, "'%.60s' is not a size; write bytes or K, M, G, T, as in 256M", text);
@@ -134,6 +144,9 @@ bool args_duration(const char *text, int64_t *out_ns, args_error *err) {
                  {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
     const char *p = text;
     double number = 0;
+    if (is_negative(text)) {
+        return REFUSE(err, "'%.60s' is negative; write 60s, 500ms, 2m or 1h", text);
+    }
     if (read_decimal(&p, &number)) {
         for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
             if (strcmp(p, units[i].unit) == 0) {

@@ -331,6 +331,8 @@ static bool take_arguments(const options *o, convert_job *job) {
                           : job->opts.output == NULL ? "the output is missing: -o OUT.hrd"
                           : job->opts.index_field != NULL && !shuffled
                               ? "--index-field is for --shuffle SEED, which is missing"
+                          : job->opts.level != 0 && job->opts.codec == HR_CODEC_RAW
+                              ? "--level is that of --codec zstd, and raw was asked for"
                               : NULL;
     if (missing != NULL) {
         report_usage(o->command, "%s", missing);
@@ -440,10 +442,10 @@ static int print_result(const convert_job *job, const hr_convert_result *result)
     const double stored = (double)result->stored_bytes;
     plain_printf("%s: ", job->opts.output);
     if (is_append(job)) {
-        printf("%s samples appended, now ",
-               sizes_count(result->num_samples - result->old_samples).text);
+        printf("%s appended, now ",
+               sizes_of(result->num_samples - result->old_samples, "sample").text);
     }
-    printf("%s samples, %s -> %s (ratio %.2f), %s, %s\n", sizes_count(result->num_samples).text,
+    printf("%s, %s -> %s (ratio %.2f), %s, %s\n", sizes_of(result->num_samples, "sample").text,
            sizes_bytes(result->decoded_bytes).text, sizes_bytes(result->stored_bytes).text,
            stored > 0 ? decoded / stored : 0.0, sizes_duration(result->elapsed_ns).text,
            sizes_rate(seconds > 0 ? bytes_done(result) / seconds : 0.0).text);

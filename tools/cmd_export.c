@@ -201,8 +201,8 @@ static int run_job(hr_dataset *ds, export_job *job) {
             JSON_OUT_MEASURED);
     }
     if (!job->quiet) {
-        plain_printf("%s: %s samples of %u field%s in %s\n", job->opts.path,
-                     sizes_count(job->opts.num_samples).text, fields, fields == 1 ? "" : "s",
+        plain_printf("%s: %s of %s in %s\n", job->opts.path,
+                     sizes_of(job->opts.num_samples, "sample").text, sizes_of(fields, "field").text,
                      sizes_duration(took_ns).text);
     }
     return EXIT_DONE;

@@ -91,6 +91,15 @@ static bool take_arguments(const options *o, head_job *job) {
             return true;
         }
     }
+    const char *wrong =
+        job->png != NULL && job->json      ? "--json shows no images; leave out --png"
+        : job->png != NULL && job->numbers ? "--numbers is for what is shown; leave out --png"
+        : job->force && job->png == NULL   ? "--force: there is no --png OUT to replace"
+                                           : NULL;
+    if (wrong != NULL) {
+        report_usage(o->command, "%s", wrong);
+        return false;
+    }
     return options_take_files(o, &job->files);
 }
 

@@ -289,8 +289,8 @@ static int print_text(const info_view *v) {
     char uuid[DATASET_UUID_BYTES], name[DATASET_NAME_BYTES];
     dataset_uuid_text(i->uuid, uuid);
     dataset_name_text(v->ds, name);
-    plain_printf("%s: %s samples in %s chunks of %s\n", name, sizes_count(i->num_samples).text,
-                 sizes_count(i->num_chunks).text, sizes_count(i->samples_per_chunk).text);
+    plain_printf("%s: %s in %s of %s\n", name, sizes_of(i->num_samples, "sample").text,
+                 sizes_of(i->num_chunks, "chunk").text, sizes_count(i->samples_per_chunk).text);
     printf("%s decoded, %s in the %s (ratio %.2f), %s dead\n", sizes_bytes(i->decoded_bytes).text,
            sizes_bytes(i->file_bytes).text, one ? "file" : "files", ratio_of(i),
            sizes_bytes(i->dead_bytes).text);

@@ -163,8 +163,8 @@ static int print_result(const join_job *job, const hr_join_result *r) {
             JSON_OUT_MEASURED);
     }
     if (!job->quiet) {
-        plain_printf("%s: %s samples of %" PRIu32 " part%s, %s in %s\n", job->opts.output,
-                     sizes_count(r->num_samples).text, r->num_parts, r->num_parts == 1 ? "" : "s",
+        plain_printf("%s: %s of %s, %s in %s\n", job->opts.output,
+                     sizes_of(r->num_samples, "sample").text, sizes_of(r->num_parts, "part").text,
                      sizes_bytes(r->stored_bytes).text, sizes_duration(r->elapsed_ns).text);
     }
     return EXIT_DONE;

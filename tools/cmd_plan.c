@@ -97,9 +97,10 @@ static int print_json(const plan_job *job, const hr_dataset *ds) {
 static void print_epoch(const loader_args *a, const hr_loader_plan *p) {
     const uint32_t ranks = a->opts.world_size != 0 ? a->opts.world_size : 1;
     const bool pad = (a->opts.flags & HR_LOADER_PAD_LAST) != 0;
-    const sizes_text batches = sizes_count(p->batches_per_epoch);
-    printf("epoch            %s batches of %s, %s samples, %s %s\n", batches.text,
-           sizes_count(a->opts.batch_samples).text, sizes_count(ranks * p->samples_per_epoch).text,
+    const sizes_text batches = sizes_of(p->batches_per_epoch, "batch");
+    printf("epoch            %s of %s, %s, %s %s\n", batches.text,
+           sizes_count(a->opts.batch_samples).text,
+           sizes_of(ranks * p->samples_per_epoch, "sample").text,
            sizes_count(pad ? p->padded_samples : p->dropped_samples).text,
            pad ? "of them padding" : "dropped");
     if (ranks == 1 && !a->rank_by_environment) {
@@ -109,9 +110,9 @@ static void print_epoch(const loader_args *a, const hr_loader_plan *p) {
     if (a->rank_by_environment) {
         printf(", as %s says", a->ranks.launcher);
     }
-    printf(": %s batches of %u, %s samples, as every rank; %u of %u streams\n", batches.text,
-           p->local_batch_samples, sizes_count(p->samples_per_epoch).text, p->num_streams / ranks,
-           p->num_streams);
+    printf(": %s of %u, %s, as every rank; %u of %u streams\n", batches.text,
+           p->local_batch_samples, sizes_of(p->samples_per_epoch, "sample").text,
+           p->num_streams / ranks, p->num_streams);
 }
 
 static void print_misfit(const hr_loader_plan *p, bool shuffle) {

@@ -170,7 +170,7 @@ static int print_result(const split_job *job, const hr_dataset *ds) {
     for (uint32_t i = 0; i < job->num_out; i++) {
         const uint64_t samples = hr_subset_num_samples(job->parts[i]);
         if (!job->json && !job->quiet) {
-            plain_printf("%s: %s samples\n", job->out[i], sizes_count(samples).text);
+            plain_printf("%s: %s\n", job->out[i], sizes_of(samples, "sample").text);
         }
         json_array_append_new(parts, json_pack("{s:o, s:o}", "output", json_out_text(job->out[i]),
                                                "samples", json_out_uint(samples)));

@@ -87,8 +87,8 @@ static void on_damage(void *user, const hr_damage *d) {
     }
     plain_printf(": %s", d->detail);
     if (d->num_samples > 0) {
-        printf("; samples %" PRIu64 " to %" PRIu64 " are lost", d->first_sample,
-               d->first_sample + d->num_samples - 1);
+        printf("; %s %s lost", sizes_samples(d->first_sample, d->num_samples).text,
+               d->num_samples == 1 ? "is" : "are");
     }
     putchar('\n');
 }

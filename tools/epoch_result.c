@@ -112,11 +112,11 @@ int epoch_result_print_json(const epoch_result *r) {
 void epoch_result_print(const epoch_result *r) {
     const hr_loader_info *i = &r->info;
     const double seconds = (double)r->took_ns / 1e9;
-    printf("%s samples", sizes_count(i->samples_delivered).text);
+    printf("%s", sizes_of(i->samples_delivered, "sample").text);
     if ((r->loader->opts.flags & HR_LOADER_PAD_LAST) != 0) {
         printf(" (%s of them padding)", sizes_count(r->padding).text);
     }
-    printf(" in %s batches, %s in %s, %s\n", sizes_count(i->batches_delivered).text,
+    printf(" in %s, %s in %s, %s\n", sizes_of(i->batches_delivered, "batch").text,
            sizes_bytes(i->delivered_bytes).text, sizes_duration(r->took_ns).text,
            sizes_rate(seconds > 0 ? (double)i->delivered_bytes / seconds : 0).text);
     printf("first batch after %s; waited %s for data; reads by %s\n",

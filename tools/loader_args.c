@@ -176,6 +176,10 @@ int loader_args_finish(const char *command, loader_args *a) {
                      "--truncate cuts what --pad FIELD=LENGTH is too short for; give it, too");
         return EXIT_USAGE;
     }
+    if (a->opts.window_visits != 0 && (a->opts.flags & HR_LOADER_SHUFFLE) == 0) {
+        report_usage(command, "--window is for --shuffle; give it, too");
+        return EXIT_USAGE;
+    }
     for (uint32_t i = 0; i < a->opts.num_pads; i++) {
         a->pads[i].flags = a->truncate ? HR_PAD_TRUNCATE : 0;
     }

@@ -35,8 +35,8 @@ static json_t *lost_json(const hr_lost *lost) {
 }
 
 static void print_lost(const salvage_run *run, const hr_lost *lost) {
-    plain_printf("%s: lost: samples %" PRIu64 " to %" PRIu64, run->job->path, lost->first_sample,
-                 lost->first_sample + lost->num_samples - 1);
+    plain_printf("%s: lost: %s", run->job->path,
+                 sizes_samples(lost->first_sample, lost->num_samples).text);
     if (lost->num_chunks == 1) {
         printf(" (chunk %" PRIu64, lost->first_chunk);
     } else {
@@ -88,8 +88,8 @@ static int print_json(const salvage_run *run, const hr_salvage_result *r) {
 }
 
 static void print_text(const salvage_run *run, const hr_salvage_result *r) {
-    plain_printf("%s: %s samples saved from %s in %s, %s lost%s\n", run->job->output,
-                 sizes_count(r->num_samples).text, run->job->path,
+    plain_printf("%s: %s saved from %s in %s, %s lost%s\n", run->job->output,
+                 sizes_of(r->num_samples, "sample").text, run->job->path,
                  sizes_duration(r->elapsed_ns).text, sizes_count(r->lost_samples).text,
                  r->end_known ? "" : "; what followed, if anything, is not known");
 }

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static sizes_text scaled(double value, const char *per) {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -39,6 +40,25 @@ sizes_text sizes_count(uint64_t count) {
         out.text[used++] = digits[i];
     }
     out.text[used] = '\0';
+    return out;
+}
+
+sizes_text sizes_of(uint64_t count, const char *noun) {
+    sizes_text out;
+    const char *plural = noun[strlen(noun) - 1] == 'h' ? "es" : "s"; /* batches */
+    snprintf(out.text, sizeof out.text, "%.28s %.20s%s", sizes_count(count).text, noun,
+             count == 1 ? "" : plural);
+    return out;
+}
+
+sizes_text sizes_samples(uint64_t first, uint64_t count) {
+    sizes_text out;
+    if (count == 1) {
+        snprintf(out.text, sizeof out.text, "sample %" PRIu64, first);
+    } else {
+        snprintf(out.text, sizeof out.text, "samples %" PRIu64 " to %" PRIu64, first,
+                 first + count - 1);
+    }
     return out;
 }
 
