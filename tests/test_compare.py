@@ -181,6 +181,14 @@ def test_python__compare__what_the_command_finds(place):
     assert len(hr.compare("X.npy", "b/X.npy", show=2).fields[0].differences) == 2
 
 
+@pytest.mark.parametrize("fields", [[], "X", [3]])
+def test_python__compare_and_export__fields_that_are_no_list_of_names__are_refused(place, fields):
+    with pytest.raises(hr.InvalidError, match=r'expected a list of names such as .* None means all'):
+        hr.compare("a.hrd", ".", fields=fields)
+    with pytest.raises(hr.InvalidError, match='expected a list of names'):
+        hr.export(hr.open("a.hrd"), "out", fields=fields)
+
+
 def test_python__compare__errors_are_exceptions(place):
     with pytest.raises(FileNotFoundError):
         hr.compare("a.hrd", "missing.npy")

@@ -148,6 +148,45 @@ def test_append__what_cannot_be__is_said(tmp_path, given, words):
         writer.append(given)
 
 
+@pytest.mark.parametrize(("kind", "values", "words"), [
+    ("int32[]", hr.Ragged([0, 1, 3], np.array([1, 2, 2**32 + 7]), "int32[]"), "s, sample 4: 4294967303 of int64 "),
+    ("int32[]", hr.Ragged([0, 2], np.array([1, 2.5]), "int32[]"), "s was appended as float64"),
+    ("int32[]", [[1], [2, -(2**31) - 1]], "s, sample 4: -2147483649 of int64 is no value of int32"),
+    ("float16[]", [[1.5], [], [1e6]], "s, sample 5: 1000000.0 of float64 is no value of float16"),
+    ("float32[]", [[2**24 + 1]], "s, sample 3: 16777217 of int64 is no value of float32"),
+])
+def test_append__numbers_that_would_change__are_refused(tmp_path, kind, values, words):
+    with hr.Writer(tmp_path / "a.hrd", {"s": kind}) as writer:
+        writer.append(s=[[1], [2], np.array([], "f8")])
+        with pytest.raises(hr.Error, match=words) as refused:
+            writer.append(s=values)
+        assert "astype" in str(refused.value)
+    assert [row.tolist() for row in hr.open(tmp_path / "a.hrd")["s"]] == [[1], [2], []]
+
+
+def test_iteration__of_long_values__holds_few_at_once(tmp_path, monkeypatch):
+    sizes = [1 << 20, 0, 1] * 24 + [9 << 20, 5]
+    with hr.Writer(tmp_path / "a.hrd", {"b": "bytes"}) as writer:
+        for size in sizes:
+            writer.append(b=[bytes(size)])
+    field = hr.open(tmp_path / "a.hrd")["b"]
+    parts, read = [], type(field).read
+    monkeypatch.setattr(type(field), "read", lambda *which: parts.append(read(*which)) or parts[-1])
+    assert [len(value) for value in field] == sizes
+    assert max(part.nbytes for part in parts if len(part) > 1) <= 4 << 20
+    assert 8 <= len(parts) <= 12
+
+
+def test_batches__of_any_sizes__share_their_class(data):
+    classes = []
+    for batch in data.loader(batch=7, fields=["s"], epochs=1):
+        assert len(batch["s"].values) == batch["s"].offsets[-1]
+        kept = batch["s"]
+        classes.append(type(batch._views["s"]()))
+        del kept
+    assert len(set(classes)) == 1
+
+
 def test_append__text_that_is_no_utf8__is_refused_and_it_goes_on(tmp_path):
     with hr.Writer(tmp_path / "a.hrd", {"t": "utf8"}) as writer:
         with pytest.raises(hr.DataError, match='field "t", sample 1: the text is not well-formed UTF-8'):
@@ -343,8 +382,11 @@ def test_arrays__of_pandas__are_written(tmp_path):
     pandas = pytest.importorskip("pandas")
     hr.from_arrays(tmp_path / "p.hrd", pandas.DataFrame({"t": TEXTS, "s": TOKENS, "y": range(150)}), fields=VARIABLE)
     check_texts_and_tokens(tmp_path / "p.hrd")
-    with pytest.raises(hr.DataError, match="t has missing values"):
-        hr.from_arrays(tmp_path / "q.hrd", pandas.DataFrame({"t": ["a", None]}), fields={"t": "utf8"})
+    for missing in (None, float("nan"), pandas.NA):
+        frame = pandas.DataFrame({"t": ["a", missing]})
+        for options in ({}, {"fields": {"t": "utf8"}}):
+            with pytest.raises(hr.DataError, match="t has missing values, the first in row 1"):
+                hr.from_arrays(tmp_path / "q.hrd", frame, **options)
 
 
 def test_arrays__of_arrow__are_written(tmp_path):

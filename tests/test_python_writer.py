@@ -277,7 +277,7 @@ def test_from_arrays__real_pandas_and_arrow__their_values(tmp_path):
     ((), {"a": 5}, "a is a int, expected something with a length"),
     ((), {"a": (k for k in range(3))}, "a is a generator"),
     ((), {"a": Arrow([1, 2], null_count=1)}, "missing values"),
-    ((), {"a": np.array(["x", None], dtype=object)}, "missing values"),
+    ((), {"a": np.array(["x", None], dtype=object)}, "missing values, the first in row 1"),
     ((), {"a": np.array([[1], [2, 3]], dtype=object)}, "differ in shape or type"),
 ])
 def test_from_arrays__what_cannot_be__refused_and_nothing_is_left(tmp_path, tables, named, words):
@@ -285,6 +285,36 @@ def test_from_arrays__what_cannot_be__refused_and_nothing_is_left(tmp_path, tabl
         hr.from_arrays(tmp_path / "a.hrd", *tables, **named)
     assert words in str(refused.value)
     assert not (tmp_path / "a.hrd").exists()
+
+
+@pytest.mark.parametrize(("dtype", "values", "words"), [
+    ("int32", [[1, 2], [3, 2**31]], "x, sample 3: 2147483648 of int64 is no value of int32"),
+    ("uint8", np.array([[1, 2], [3, 256]], "u2"), "x, sample 3: 256 of uint16 is no value of uint8"),
+    ("uint16", np.array([[1, 2**32]], "u8"), "x, sample 2: 4294967296 of uint64"),
+    ("float32", [[2**24, 2**24 + 1]], "x, sample 2: 16777217 of int64 is no value of float32"),
+    ("float64", np.array([[0, 2**64 - 1]], "u8"), "x, sample 2: 18446744073709551615 of uint64"),
+    ("float16", [[0.1, 65520.0]], "x, sample 2: 65520.0 of float64 is no value of float16"),
+    ("uint64", [[5, -1]], "x, sample 2: -1 of int64 is no value of uint64"),
+    ("int64", np.array([[5, 2**63]], "u8"), "x, sample 2: 9223372036854775808 of uint64 is no value of int64"),
+    ("float32", [[0.1, 1j]], "x was appended as complex128"),
+])
+def test_append__numbers_that_would_change__are_refused(tmp_path, dtype, values, words):
+    with hr.Writer(tmp_path / "a.hrd", {"x": (dtype, (2,))}) as writer:
+        writer.append(x=[[1, 2], [3, 4]])
+        with pytest.raises(hr.Error, match=words) as refused:
+            writer.append(x=values)
+        assert "astype" in str(refused.value)
+    np.testing.assert_array_equal(hr.open(tmp_path / "a.hrd")["x"][:], [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(("dtype", "values"), [
+    ("int8", [-128, 127]), ("uint8", [0, 255]), ("float32", [2**24, -(2**31)]), ("float32", [0.1, np.inf]),
+    ("float16", [np.nan, -np.inf]), ("complex64", [1, 2j]), ("int32", np.array([1, 2], ">i4")), ("uint8", [True, False]),
+])
+def test_append__numbers_that_fit_another_type__are_those(tmp_path, dtype, values):
+    with hr.Writer(tmp_path / "a.hrd", {"x": dtype}) as writer:
+        writer.append(x=np.array(values))
+    np.testing.assert_array_equal(hr.open(tmp_path / "a.hrd")["x"][:], np.array(values).astype(dtype))
 
 
 def test_from_arrays__larger_than_a_block__all_of_it(tmp_path):

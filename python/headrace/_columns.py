@@ -14,6 +14,16 @@ from . import errors
 from .ragged import Ragged
 
 
+def _is_missing(value: Any) -> bool:
+    """None, NaN, and the NA of pandas, which no comparison says anything about."""
+    if value is None or hasattr(value, "__len__"):
+        return value is None
+    try:
+        return bool(value != value)
+    except TypeError:
+        return True
+
+
 class Column:
     """Rows `begin` to `end` of a source, as an array."""
 
@@ -36,17 +46,24 @@ class Column:
         return len(self._source)
 
     def read(self, begin: int, end: int) -> npt.NDArray[Any]:
-        return self._as_array(self._rows(begin, end))
+        return self._as_array(self._rows(begin, end), begin)
 
     def values(self, begin: int, end: int) -> Any:
         """The same as values of different lengths: a list, or a `Ragged`."""
         rows = self._rows(begin, end)
-        listed = rows if isinstance(rows, Ragged) else rows.to_pylist() if hasattr(rows, "to_pylist") else list(rows)
-        if any(value is None or value is rows or value != value for value in listed if np.ndim(value) == 0):
-            raise errors.DataError(
-                f"{self.name} has missing values, which a field cannot hold; fill or drop them first"
-            )
+        if isinstance(rows, Ragged):
+            return rows
+        listed = rows.to_pylist() if hasattr(rows, "to_pylist") else list(rows)
+        self._check_all_there(listed, begin)
         return listed
+
+    def _check_all_there(self, listed: list[Any], begin: int) -> None:
+        for row, value in enumerate(listed, begin):
+            if _is_missing(value):
+                raise errors.DataError(
+                    f"{self.name} has missing values, the first in row {row}, which a field cannot hold; fill or drop "
+                    "them first"
+                )
 
     def _rows(self, begin: int, end: int) -> Any:
         source = self._source
@@ -56,7 +73,7 @@ class Column:
             return source.slice(begin, end - begin)
         return source[begin:end]
 
-    def _as_array(self, rows: Any) -> npt.NDArray[Any]:
+    def _as_array(self, rows: Any, begin: int) -> npt.NDArray[Any]:
         if hasattr(rows, "slice") and hasattr(rows, "null_count") and rows.null_count:
             raise errors.DataError(
                 f"{self.name} has {rows.null_count} missing values, which a field cannot hold; fill or drop them first"
@@ -68,18 +85,15 @@ class Column:
                 array = np.asarray(rows.to_numpy())
         else:
             array = np.asarray(rows)
-        return self._of_objects(array) if array.dtype == object else array
+        return self._of_objects(array, begin) if array.dtype == object else array
 
-    def _of_objects(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _of_objects(self, array: npt.NDArray[Any], begin: int) -> npt.NDArray[Any]:
         """Texts, bytes or rows of the same shape, as objects."""
         listed = array.tolist()
         kinds = {type(value) for value in listed}
         if kinds <= {str} or kinds <= {bytes}:
             return np.array(listed, dtype=str if kinds <= {str} else bytes)
-        if any(value is None or value != value for value in listed if np.ndim(value) == 0):
-            raise errors.DataError(
-                f"{self.name} has missing values, which a field cannot hold; fill or drop them first"
-            )
+        self._check_all_there(listed, begin)
         try:
             stacked = np.array([np.asarray(value) for value in listed])
         except ValueError:

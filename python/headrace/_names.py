@@ -22,6 +22,13 @@ def fields_of(names: Names | None, what: str) -> tuple[str, ...]:
     return listed
 
 
+def listed(names: Sequence[str], what: str) -> list[bytes]:
+    """As the library takes them."""
+    if isinstance(names, str) or not names or not all(isinstance(name, str) for name in names):
+        raise errors.InvalidError(f'{what} is {names!r}, expected a list of names such as ["X", "y"]; None means all')
+    return [name.encode() for name in names]
+
+
 def pick(names: Names, arrays: Mapping[str, Any]) -> Any:
     """The arrays in the structure of the names."""
     if isinstance(names, str):

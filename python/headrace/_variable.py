@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _abi, _rows, _sizes, errors
+from . import _abi, _exact, _rows, _sizes, errors
 from ._library import as_dict, call, new
 from .dtypes import name_of, parse, to_numpy
 from .field import Field
@@ -17,7 +17,8 @@ from .ragged import Ragged
 
 _NAMES = {"utf8": _abi.HR_VAR_UTF8, "str": _abi.HR_VAR_UTF8, "bytes": _abi.HR_VAR_BYTES}
 _TYPES: dict[Any, str] = {str: "utf8", bytes: "bytes"}
-_BLOCK_SAMPLES = 1024  # that iteration reads at once
+_BLOCK_SAMPLES = 1024  # that iteration reads at once,
+_BLOCK_BYTES = 4 << 20  # or fewer, where they are longer
 
 
 def parse_kind(dtype: Any, where: str) -> tuple[int, int] | None:
@@ -42,28 +43,36 @@ def dtype_of(element: int) -> np.dtype[Any]:
 
 
 class Column:
-    """Values as hr_writer_append() takes them; keeps what the struct points to."""
+    """Values as hr_writer_append() takes them, of samples from `first` on; keeps what the struct points to."""
 
-    def __init__(self, name: str, kind: str, dtype: np.dtype[Any], values: Any) -> None:
-        self.name, self.kind, self.dtype = name, kind, dtype
+    def __init__(self, name: str, kind: str, dtype: np.dtype[Any], values: Any, first: int) -> None:
+        self.name, self.kind, self.dtype, self._first = name, kind, dtype, first
         ragged = values if isinstance(values, Ragged) else self._joined(values)
         if ragged.kind != kind:
             raise errors.InvalidError(f"{name} was appended as {ragged.kind}, and its field is {kind}")
-        self._values = np.ascontiguousarray(ragged.values, dtype)
+        self._values = np.ascontiguousarray(self._cast(ragged))
         self._offsets = np.ascontiguousarray(ragged.offsets * dtype.itemsize)
         self.struct = _abi.hr_varlen_column(
             self._offsets.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)), self._values.ctypes.data, self._values.nbytes
         )
 
+    def _cast(self, ragged: Ragged) -> npt.NDArray[Any]:
+        values, offsets = np.asarray(ragged.values), ragged.offsets
+
+        def sample_of(place: int) -> int:
+            return self._first + int(np.searchsorted(offsets, place, "right")) - 1
+
+        return _exact.cast(values, self.dtype, self.name, self.kind, sample_of)
+
     def _joined(self, values: Any) -> Ragged:
-        parts = [self._part(value) for value in values]
+        parts = [self._part(sample, value) for sample, value in enumerate(values, self._first)]
         offsets = np.zeros(len(parts) + 1, np.int64)
         np.cumsum([len(part) for part in parts], out=offsets[1:])
         if self.dtype == np.uint8 and not self.kind.endswith("[]"):
             return Ragged(offsets, b"".join(parts), self.kind)
         return Ragged(offsets, np.concatenate(parts) if parts else np.empty(0, self.dtype), self.kind)
 
-    def _part(self, value: Any) -> Any:
+    def _part(self, sample: int, value: Any) -> Any:
         if self.kind == "utf8" and isinstance(value, str):
             return value.encode("utf-8", "surrogatepass")
         if self.kind in ("utf8", "bytes"):
@@ -75,12 +84,9 @@ class Column:
             raise errors.InvalidError(
                 f"{self.name} was appended with a value of shape {array.shape}, expected one sequence for each sample"
             )
-        if array.dtype != self.dtype and array.size and not np.can_cast(array.dtype, self.dtype, "same_kind"):
-            raise errors.InvalidError(
-                f"{self.name} was appended as {array.dtype}, and its field is {self.kind}, which cannot hold every "
-                "such value; convert it first (.astype)"
-            )
-        return array.astype(self.dtype, copy=False)
+        if not array.size:
+            return np.empty(0, self.dtype)
+        return _exact.cast(array, self.dtype, self.name, self.kind, lambda _: sample)
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -126,23 +132,37 @@ class VariableField(Field):
             )
         return self._fetch(count, "hr_dataset_read_values", (first, count), None)
 
+    def _call(
+        self,
+        pointer: int,
+        function: str,
+        which: tuple[Any, ...],
+        offsets: npt.NDArray[np.int64],
+        values: npt.NDArray[Any] | None,
+    ) -> None:
+        where = offsets.ctypes.data_as(ctypes.POINTER(ctypes.c_int64))
+        room = (None, 0) if values is None else (values.ctypes.data, values.nbytes)
+        call(function, pointer, self._index, *which, where, *room, ctypes.byref(ctypes.c_uint64()))
+
+    def _offsets(self, pointer: int, count: int, function: str, which: tuple[Any, ...]) -> npt.NDArray[np.int64]:
+        """In bytes."""
+        offsets = np.zeros(count + 1, np.int64)
+        self._call(pointer, function, which, offsets, None)
+        return offsets
+
     def _fetch(self, count: int, function: str, which: tuple[Any, ...], most_bytes: int | None) -> Ragged:
         """First the offsets, which say how much there is to come."""
-        offsets = np.zeros(count + 1, np.int64)
-        needed = ctypes.c_uint64()
-        where = (offsets.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)),)
         with self._dataset._handle.use() as pointer:
-            call(function, pointer, self._index, *which, *where, None, 0, ctypes.byref(needed))
-            if most_bytes is not None and needed.value > most_bytes:
+            offsets = self._offsets(pointer, count, function, which)
+            n_bytes = int(offsets[-1])
+            if most_bytes is not None and n_bytes > most_bytes:
                 raise errors.BudgetError(
-                    f"{count} samples of {self.name} take {_sizes.text(needed.value)}, more than the budget of "
+                    f"{count} samples of {self.name} take {_sizes.text(n_bytes)}, more than the budget of "
                     f"{_sizes.text(most_bytes)}; index fewer, open the data set with a larger budget, or call read(), "
                     "which takes them whatever the budget says"
                 )
-            values = np.empty(needed.value // self.dtype.itemsize, self.dtype)
-            call(
-                function, pointer, self._index, *which, *where, values.ctypes.data, values.nbytes, ctypes.byref(needed)
-            )
+            values = np.empty(n_bytes // self.dtype.itemsize, self.dtype)
+            self._call(pointer, function, which, offsets, values)
         return Ragged(offsets // self.dtype.itemsize, values, self.kind)
 
     def __getitem__(self, index: Any) -> Any:
@@ -160,7 +180,14 @@ class VariableField(Field):
 
     def __iter__(self) -> Iterator[Any]:
         for first in range(0, len(self), _BLOCK_SAMPLES):
-            yield from self.read(first, min(_BLOCK_SAMPLES, len(self) - first))
+            count = min(_BLOCK_SAMPLES, len(self) - first)
+            with self._dataset._handle.use() as pointer:
+                ends = self._offsets(pointer, count, "hr_dataset_read_values", (first, count))
+            begin = 0
+            while begin < count:
+                end = max(begin + 1, int(np.searchsorted(ends, ends[begin] + _BLOCK_BYTES, "right")) - 1)
+                yield from self.read(first + begin, end - begin)
+                begin = end
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if copy is False:

@@ -53,6 +53,16 @@ class BatchField:
         return self.kinds[num_samples]
 
 
+class _Values:
+    """Where the values of a batch lie, for as long as it is referred to."""
+
+    __slots__ = ("__array_interface__", "__weakref__", "hold")
+
+    def __init__(self, address: int, shape: tuple[int], hold: Hold) -> None:
+        self.hold = hold
+        self.__array_interface__ = {"data": (address, False), "shape": shape, "typestr": "|u1", "version": 3}
+
+
 class RaggedField(BatchField):
     """A field of variable length."""
 
@@ -60,12 +70,9 @@ class RaggedField(BatchField):
         """A copy, in bytes."""
         return np.ctypeslib.as_array(LIB.hr_batch_offsets(hold.pointer, self.index), (num_samples + 1,)).copy()
 
-    def memory(self, hold: Hold, size: int) -> Any:
-        """What the values lie in, with a Hold."""
-        room: Any = type("BatchMemory", (ctypes.c_uint8 * size,), {"__slots__": ("hold",)})
-        made = room.from_address(LIB.hr_batch_data(hold.pointer, self.index))
-        made.hold = hold
-        return made
+    def memory(self, hold: Hold, n_bytes: int) -> _Values:
+        address = LIB.hr_batch_data(hold.pointer, self.index)
+        return _Values(address or 0, (n_bytes,), hold)
 
 
 class Batch(Mapping[str, Any]):
@@ -156,7 +163,7 @@ class Batch(Mapping[str, Any]):
         if memory is None:
             memory = field.memory(hold, int(offsets[-1]))
             self._views[field.name] = ref(memory)
-        values: npt.NDArray[Any] = ndarray((int(offsets[-1]) // field.dtype.itemsize,), field.dtype, memory)
+        values: npt.NDArray[Any] = np.asarray(memory).view(field.dtype)
         values.flags.writeable = self._opened.writable
         return Ragged(offsets // field.dtype.itemsize, values, field.element)
 

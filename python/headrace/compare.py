@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _abi, _job, _sizes
+from . import _abi, _job, _names, _sizes
 from ._library import call, new, path_bytes, set_callback
 from ._options import counted
 from .dtypes import name_of, to_numpy
@@ -116,7 +116,7 @@ def compare(
     """Compare the arrays of two files bit for bit, in bounded memory: .hrd, .npy, .npz, HDF5 ("F.h5:/path" too), or a
     folder or pattern of these. Fields go by name; of two single arrays the names do not matter.
 
-    :param fields: only these
+    :param fields: only these, a list of names
     :param show: so many differences are kept of each field, at most
     :param budget: bytes, or "256M", for everything it holds
 
@@ -133,8 +133,8 @@ def compare(
     options.flags = follow_external * _abi.HR_CONVERT_FOLLOW_EXTERNAL
     options.a, options.b = path_bytes(a), path_bytes(b)
     if fields is not None:
-        names = [name.encode() for name in fields]
-        options.fields, options.num_fields = (ctypes.c_char_p * max(1, len(names)))(*names), len(names)
+        names = _names.listed(fields, "fields")
+        options.fields, options.num_fields = (ctypes.c_char_p * len(names))(*names), len(names)
     options.max_differences = counted(show, "show", 1, 4096)
     options.budget_bytes = _sizes.parse(budget, "budget")
     options.num_threads = counted(threads, "threads")

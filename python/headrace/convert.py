@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import _abi, _job, _sizes, errors
+from . import _abi, _job, _names, _sizes, errors
 from ._library import call, new, path_bytes, set_callback
 from ._options import choose, counted
 
@@ -249,7 +249,7 @@ def export(
     options.kind = choose(kind, EXPORTS, "kind")
     options.gzip_level = counted(gzip, "gzip", 0, 9) or _abi.HR_EXPORT_NO_GZIP
     if fields is not None:
-        options.fields, options.num_fields = _texts([name.encode() for name in fields]), len(fields)
+        options.fields, options.num_fields = _texts(_names.listed(fields, "fields")), len(fields)
     options.first_sample = counted(first, "first", 0, 2**64 - 1)
     options.num_samples = 0 if num_samples is None else counted(num_samples, "num_samples", 1, 2**64 - 1)
     options.budget_bytes = _sizes.parse(budget, "budget")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _abi, _columns, _job, _sizes, _variable, errors
+from . import _abi, _columns, _exact, _job, _sizes, _variable, errors
 from ._handle import Handle
 from ._library import LIB, as_dict, call, new, path_bytes, set_callback
 from ._options import choose, counted
@@ -58,15 +58,16 @@ class _Field:
         if self.attributes:
             entry.attributes_json = json.dumps(self.attributes).encode()
 
-    def column(self, values: Any) -> tuple[int, int, Any]:
-        """Samples, the pointer that hr_writer_append() takes, and what it points to."""
+    def column(self, values: Any, first: int) -> tuple[int, int, Any]:
+        """Of values of samples from `first` on: how many, the pointer that hr_writer_append() takes, and what it
+        points to."""
         if self.variable:
-            made = _variable.Column(self.name, self.kind, self.dtype, values)
+            made = _variable.Column(self.name, self.kind, self.dtype, values, first)
             return len(made), ctypes.addressof(made.struct), made
-        rows = self.rows(values)
+        rows = self.rows(values, first)
         return len(rows), rows.ctypes.data, rows
 
-    def rows(self, values: Any) -> npt.NDArray[Any]:
+    def rows(self, values: Any, first: int) -> npt.NDArray[Any]:
         """As the format has them; what would be changed by that is refused."""
         array = np.asarray(values)
         if array.shape[1:] != self.shape or array.ndim == 0:
@@ -76,12 +77,12 @@ class _Field:
             )
         if self.width:
             return self._texts(array)
-        if array.dtype != self.dtype and not np.can_cast(array.dtype, self.dtype, "same_kind"):
-            raise errors.InvalidError(
-                f"{self.name} was appended as {array.dtype}, and its field is {name_of(self.number)}, which cannot "
-                f"hold every such value; convert it first (.astype), or make the field {array.dtype}"
-            )
-        return np.ascontiguousarray(array, self.dtype)
+        row_elements = max(1, int(np.prod(self.shape, dtype=np.int64)))
+
+        def sample_of(place: int) -> int:
+            return first + place // row_elements
+
+        return np.ascontiguousarray(_exact.cast(array, self.dtype, self.name, name_of(self.number), sample_of))
 
     def _texts(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if array.dtype.kind == "U":
@@ -214,7 +215,8 @@ class Writer:
         field of variable length a list of values, or a `Ragged`. They are copied before it returns. From one thread
         at a time.
 
-        :raises DataError: a value that a field cannot hold (text that is no UTF-8); nothing of this call is written
+        :raises DataError: a value that a field cannot hold (a number out of range, text that is no UTF-8); nothing of
+            this call is written
         """
         given = {**(columns or {}), **named}
         if set(given) != {field.name for field in self._fields}:
@@ -222,7 +224,8 @@ class Writer:
             raise errors.InvalidError(
                 f"append() was given {', '.join(map(repr, given)) or 'nothing'}, expected {expected}"
             )
-        made = [field.column(given[field.name]) for field in self._fields]
+        first = self.num_samples
+        made = [field.column(given[field.name], first) for field in self._fields]
         counts = {count for count, _, _ in made}
         if len(counts) > 1:
             listed = ", ".join(f"{field.name} {count}" for field, (count, _, _) in zip(self._fields, made, strict=True))
