@@ -177,18 +177,15 @@ static void number__float32__is_rounded_or_refused(void **state) {
 /* Where a comma is the decimal point, a number is what it is. */
 static void number__in_another_locale__is_the_same(void **state) {
     (void)state;
-    static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "fr_FR.utf8"};
-    const char *found = NULL;
-    for (size_t i = 0; found == NULL && i < sizeof names / sizeof names[0]; i++)
-        found = setlocale(LC_NUMERIC, names[i]);
+    if (setlocale(LC_NUMERIC, "de_DE.UTF-8") == NULL)
+        skip(); /* localedef could not make it */
+    assert_string_equal(localeconv()->decimal_point, ",");
     uint8_t bytes[8];
     double got;
     assert_null(store("1234567890.123456789012345", HR_FLOAT64, bytes));
     memcpy(&got, bytes, sizeof got);
     setlocale(LC_NUMERIC, "C");
     assert_true(got == 1234567890.123456789012345);
-    if (found == NULL)
-        skip();
 }
 
 /* ---- cells ---- */

@@ -309,7 +309,8 @@ def test_append__numbers_that_would_change__are_refused(tmp_path, dtype, values,
 
 @pytest.mark.parametrize(("dtype", "values"), [
     ("int8", [-128, 127]), ("uint8", [0, 255]), ("float32", [2**24, -(2**31)]), ("float32", [0.1, np.inf]),
-    ("float16", [np.nan, -np.inf]), ("complex64", [1, 2j]), ("int32", np.array([1, 2], ">i4")), ("uint8", [True, False]),
+    ("float16", [np.nan, -np.inf]), ("complex64", [1, 2j]),
+    ("int32", np.array([1, 2], ">i4")), ("uint8", [True]),
 ])
 def test_append__numbers_that_fit_another_type__are_those(tmp_path, dtype, values):
     with hr.Writer(tmp_path / "a.hrd", {"x": dtype}) as writer:
