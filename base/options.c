@@ -45,6 +45,18 @@ hr_status hr__options_copy(const void *opts, size_t least_bytes, void *out, size
     return HR_OK;
 }
 
+hr_status hr__options_copy_entry(const void *entries, uint32_t i, size_t least_bytes, void *out,
+                                 size_t known_bytes, const char *name, hr_error *err) {
+    const uint32_t stride_bytes = struct_bytes_of(entries);
+    const uint8_t *entry = (const uint8_t *)entries + (size_t)i * stride_bytes;
+    if (struct_bytes_of(entry) != stride_bytes)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "entry %u of the array of %s has another struct_bytes than the "
+                             "first, which has %u; initialise all alike",
+                             i, name, stride_bytes);
+    return hr__options_copy(entry, least_bytes, out, known_bytes, name, err);
+}
+
 hr_status hr__result_check(const void *to, size_t least_bytes, size_t known_bytes, const char *name,
                            hr_error *err) {
     return check_size(struct_bytes_of(to), least_bytes, known_bytes, name, err);

@@ -14,6 +14,11 @@
 hr_status hr__options_copy(const void *opts, size_t least_bytes, void *out, size_t known_bytes,
                            const char *name, hr_error *err);
 
+/* Entry i of a caller's array, whose entries may be larger or smaller than this version's, but are
+ * all of one size. out holds the defaults. HR_ERR_INVALID. */
+hr_status hr__options_copy_entry(const void *entries, uint32_t i, size_t least_bytes, void *out,
+                                 size_t known_bytes, const char *name, hr_error *err);
+
 /* to->struct_bytes is at least least_bytes. HR_ERR_INVALID. */
 hr_status hr__result_check(const void *to, size_t least_bytes, size_t known_bytes, const char *name,
                            hr_error *err);

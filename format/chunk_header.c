@@ -230,10 +230,8 @@ done:
     return st;
 }
 
-void hr__chunk_view_block(const struct hr__chunk_view *v, const struct hr__schema *schema,
-                          uint32_t field, uint32_t *first_frame, uint32_t *num_frames,
-                          uint64_t *off) {
-    (void)schema;
+void hr__chunk_view_block(const struct hr__chunk_view *v, uint32_t field, uint32_t *first_frame,
+                          uint32_t *num_frames, uint64_t *off) {
     hr__chunk_view_part(v, field, HR__PART_VALUES, first_frame, num_frames, off);
 }
 

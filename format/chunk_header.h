@@ -72,9 +72,8 @@ hr_status hr__chunk_header_decode(const uint8_t *bytes, size_t n_bytes,
                                   struct hr__chunk_view *out, hr_error *err);
 
 /* The block of a field's values: its first frame and number of frames. */
-void hr__chunk_view_block(const struct hr__chunk_view *v, const struct hr__schema *schema,
-                          uint32_t field, uint32_t *first_frame, uint32_t *num_frames,
-                          uint64_t *off);
+void hr__chunk_view_block(const struct hr__chunk_view *v, uint32_t field, uint32_t *first_frame,
+                          uint32_t *num_frames, uint64_t *off);
 /* The same of either part. */
 void hr__chunk_view_part(const struct hr__chunk_view *v, uint32_t field, uint32_t part,
                          uint32_t *first_frame, uint32_t *num_frames, uint64_t *off);

@@ -62,6 +62,14 @@ json_t *hr__lengths_to_json(const struct hr__statistics *s) {
     return NULL;
 }
 
+/* Mean and sum of squares are those of a writer's arithmetic: only what would mislead is refused.
+ */
+static bool are_possible(const struct hr__statistics *s) {
+    const double slack = 1 + 1e-9;
+    return s->zeros <= s->values && s->min_bits <= s->max_bits && s->max_bits <= s->total &&
+           s->mean * slack >= s->min && s->mean <= s->max * slack && s->m2 >= 0 && isfinite(s->m2);
+}
+
 static bool get_all(struct hr__statistics *s, const json_t *o) {
     if (!hr__json_get_u64(json_object_get(o, "values"), &s->values) ||
         !hr__json_get_u64(json_object_get(o, "empty"), &s->zeros) ||
@@ -77,7 +85,7 @@ static bool get_all(struct hr__statistics *s, const json_t *o) {
         return false;
     s->min = (double)s->min_bits;
     s->max = (double)s->max_bits;
-    return true;
+    return are_possible(s);
 }
 
 hr_status hr__lengths_from_json(const json_t *json, struct hr__statistics **out, hr_error *err) {

@@ -64,7 +64,7 @@ static void check_blocks(const struct hr__chunk_view *v, const struct hr__schema
         uint32_t field = s->block_order[b], first, n;
         bool variable = hr__dtype_is_variable(s->fields[field].dtype);
         uint64_t off, decoded = 0;
-        hr__chunk_view_block(v, s, field, &first, &n, &off);
+        hr__chunk_view_block(v, field, &first, &n, &off);
         if ((!variable && off != end) || off < end)
             abort();
         for (uint32_t i = 0; i < n; i++) {

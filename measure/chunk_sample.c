@@ -68,7 +68,7 @@ static void frames_add(struct hr__chunk_sample *s, const struct hr__chunk_at *at
     for (uint32_t field = 0; field < schema->num_fields; field++) {
         uint32_t first, count;
         uint64_t off;
-        hr__chunk_view_block(view, schema, field, &first, &count, &off);
+        hr__chunk_view_block(view, field, &first, &count, &off);
         for (uint32_t i = 0; i < count; i++) {
             struct hr__sample_frame *f = &s->frames[s->num_frames++];
             *f = (struct hr__sample_frame){.field = field,

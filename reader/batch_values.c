@@ -23,24 +23,41 @@ struct place {
 /* What a batch of random samples hardly ever exceeds. */
 static uint64_t ample_bytes(const hr_length_statistics *s, uint32_t num_rows) {
     const double n = num_rows;
-    return (uint64_t)(n * s->mean_bytes + SIGMAS * sqrt(n) * s->std_bytes) + s->max_bytes;
+    const double ample = n * s->mean_bytes + SIGMAS * sqrt(n) * s->std_bytes + (double)s->max_bytes;
+    return ample < (double)MOST_BYTES ? (uint64_t)ample : MOST_BYTES;
+}
+
+static hr_length_statistics lengths_of(const struct hr__schema_field *f) {
+    hr_length_statistics s = {0};
+    if (f->statistics != NULL)
+        hr__lengths_get(f->statistics, &s);
+    return s;
+}
+
+static hr_status given_capacity(const struct hr__schema_field *f, uint64_t given_bytes,
+                                uint64_t *out, hr_error *err) {
+    *out = given_bytes;
+    if (given_bytes <= MOST_BYTES)
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_INVALID,
+                         "max_value_bytes (--max-bytes) is %llu, expected at most 2^61: the bytes "
+                         "that a batch's values of field %s may have together",
+                         (unsigned long long)given_bytes, f->name);
 }
 
 hr_status hr__value_capacity(const struct hr__schema_field *f, const hr_loader_options *o,
                              uint32_t num_rows, uint64_t *out, hr_error *err) {
-    hr_length_statistics s = {0};
-    if (f->statistics != NULL)
-        hr__lengths_get(f->statistics, &s);
-    if (o->max_value_bytes == 0 && s.valid == 0)
+    const hr_length_statistics s = lengths_of(f);
+    if (o->max_value_bytes != 0)
+        return given_capacity(f, o->max_value_bytes, out, err);
+    if (s.valid == 0)
         return hr__error_set(
             err, HR_ERR_INVALID,
             "field %s has values of variable length, and the file does not say how "
             "long they are; give max_value_bytes (--max-bytes), which a batch's "
             "values of the field may have together",
             f->name);
-    *out = o->max_value_bytes;
-    const bool fits = *out != 0 || hr__mul_u64(s.max_bytes, num_rows, out);
-    if (!fits || *out > MOST_BYTES)
+    if (!hr__mul_u64(s.max_bytes, num_rows, out) || *out > MOST_BYTES)
         return hr__error_set(err, HR_ERR_BUDGET,
                              "%u values of field %s, the longest of which has %llu bytes, do not "
                              "fit any memory; give max_value_bytes (--max-bytes): %llu are ample "
@@ -60,15 +77,16 @@ void hr__values_advice(const hr_dataset *ds, const uint32_t *fields, const uint6
     if (capacities[most] == 0)
         return;
     const struct hr__schema_field *f = &ds->footer.schema.fields[fields[most]];
-    hr_length_statistics s = {0};
-    if (f->statistics != NULL)
-        hr__lengths_get(f->statistics, &s);
-    snprintf(
-        out, room_bytes,
-        "; or a smaller max_value_bytes (--max-bytes), now %llu for field %.64s: its mean is %.0f "
-        "bytes, the longest value %llu, so %llu are ample for samples in random order",
-        (unsigned long long)capacities[most], f->name, s.mean_bytes,
-        (unsigned long long)s.max_bytes, (unsigned long long)ample_bytes(&s, num_rows));
+    const hr_length_statistics s = lengths_of(f);
+    const int n = snprintf(out, room_bytes,
+                           "; or a smaller max_value_bytes (--max-bytes), now %llu for field %.64s",
+                           (unsigned long long)capacities[most], f->name);
+    if (s.valid != 0 && n > 0 && (size_t)n < room_bytes)
+        snprintf(out + n, room_bytes - (size_t)n,
+                 ": its mean is %.0f bytes, the longest value %llu, so %llu are ample for samples "
+                 "in random order",
+                 s.mean_bytes, (unsigned long long)s.max_bytes,
+                 (unsigned long long)ample_bytes(&s, num_rows));
 }
 
 static uint64_t places_bytes(uint32_t num_rows) {

@@ -33,6 +33,17 @@ hr_status hr__access_begin(struct hr__access *a, const hr_dataset *ds, struct hr
                            hr_error *err);
 void hr__access_end(struct hr__access *a); /* a zeroed one is fine */
 
+/* A call of the API has a budget of its own, so that calls of many threads do not refuse each
+ * other. */
+struct hr__access_call {
+    struct hr__budget budget;
+    struct hr__access access;
+};
+
+/* On failure it is still to be ended. */
+hr_status hr__access_call_begin(struct hr__access_call *c, const hr_dataset *ds, hr_error *err);
+void hr__access_call_end(struct hr__access_call *c);
+
 /* A frame of the chunk at hand, numbered from the chunk's first, into cache->bytes. */
 hr_status hr__frame_cache_fill(struct hr__frame_cache *cache, struct hr__chunk_fetch *f,
                                uint32_t field, uint32_t number, const struct hr__frame *frame,

@@ -44,8 +44,7 @@ static hr_status rows_from_frames(struct hr__chunk_fetch *f, const struct rows *
                                   struct hr__frame_cache *cache, hr_error *err) {
     uint64_t sample_bytes = rows->field->sample_bytes, off;
     uint32_t first_frame, num_frames, begin = 0, end = rows->first + rows->count;
-    hr__chunk_view_block(&f->view, &f->ds->footer.schema, rows->field_index, &first_frame,
-                         &num_frames, &off);
+    hr__chunk_view_block(&f->view, rows->field_index, &first_frame, &num_frames, &off);
     for (uint32_t i = 0; i < num_frames && begin < end; i++) {
         struct hr__frame frame;
         hr__chunk_view_frame(&f->view, first_frame + i, off, &frame);
@@ -76,8 +75,7 @@ static hr_status rows_from_pieces(struct hr__chunk_fetch *f, const struct rows *
     uint64_t sample_bytes = rows->field->sample_bytes, off, at = 0;
     uint64_t begin = rows->first * sample_bytes, end = (rows->first + rows->count) * sample_bytes;
     uint32_t first_frame, num_frames;
-    hr__chunk_view_block(&f->view, &f->ds->footer.schema, rows->field_index, &first_frame,
-                         &num_frames, &off);
+    hr__chunk_view_block(&f->view, rows->field_index, &first_frame, &num_frames, &off);
     for (uint32_t i = 0; i < num_frames && at < end; i++) {
         struct hr__frame frame;
         hr__chunk_view_frame(&f->view, first_frame + i, off, &frame);
@@ -148,6 +146,17 @@ void hr__access_end(struct hr__access *a) {
     hr__chunk_fetch_free(&a->fetch);
 }
 
+hr_status hr__access_call_begin(struct hr__access_call *c, const hr_dataset *ds, hr_error *err) {
+    *c = (struct hr__access_call){0};
+    hr__budget_init(&c->budget, ds->budget.limit_bytes);
+    return hr__access_begin(&c->access, ds, &c->budget, err);
+}
+
+void hr__access_call_end(struct hr__access_call *c) {
+    hr__access_end(&c->access);
+    hr__budget_close(&c->budget);
+}
+
 hr_status hr__access_read(struct hr__access *a, uint32_t field, uint64_t first,
                           uint64_t num_samples, uint8_t *dst, hr_error *err) {
     const struct hr__footer *f = &a->fetch.ds->footer;
@@ -172,26 +181,9 @@ hr_status hr__access_read(struct hr__access *a, uint32_t field, uint64_t first,
     return st;
 }
 
-/* A call has a budget of its own, so that calls of many threads do not refuse each other. */
-struct call {
-    struct hr__budget budget;
-    struct hr__access access;
-};
-
-static hr_status call_begin(struct call *c, const hr_dataset *ds, hr_error *err) {
-    *c = (struct call){0};
-    hr__budget_init(&c->budget, ds->budget.limit_bytes);
-    return hr__access_begin(&c->access, ds, &c->budget, err);
-}
-
-static void call_end(struct call *c) {
-    hr__access_end(&c->access);
-    hr__budget_close(&c->budget);
-}
-
 hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, uint64_t first, uint64_t num_samples,
                           void *dst, size_t dst_bytes, hr_error *err) {
-    struct call c;
+    struct hr__access_call c;
     hr_status st = check_call(ds, field, num_samples, dst, dst_bytes, err);
     if (st != HR_OK)
         return st;
@@ -200,10 +192,10 @@ hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, uint64_t first, uint64
                              hr__dataset_name(ds), (unsigned long long)first,
                              (unsigned long long)(first + num_samples),
                              (unsigned long long)ds->footer.num_samples);
-    st = call_begin(&c, ds, err);
+    st = hr__access_call_begin(&c, ds, err);
     if (st == HR_OK)
         st = hr__access_read(&c.access, field, first, num_samples, dst, err);
-    call_end(&c);
+    hr__access_call_end(&c);
     return st;
 }
 
@@ -262,7 +254,7 @@ static hr_status gather_sorted(hr_dataset *ds, struct hr__access *a, uint32_t fi
 
 hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field, const uint64_t *indices,
                             size_t num_indices, void *dst, size_t dst_bytes, hr_error *err) {
-    struct call c;
+    struct hr__access_call c;
     struct hr__wish *w = NULL;
     hr_status st = check_call(ds, field, num_indices, dst, dst_bytes, err);
     if (st != HR_OK || num_indices == 0)
@@ -270,12 +262,12 @@ hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field, const uint64_t *indi
     if (indices == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "%s: indices must not be NULL",
                              hr__dataset_name(ds));
-    st = call_begin(&c, ds, err);
+    st = hr__access_call_begin(&c, ds, err);
     if (st == HR_OK)
         st = hr__wishes_make(ds, &c.budget, indices, num_indices, &w, err);
     if (st == HR_OK)
         st = gather_sorted(ds, &c.access, field, w, num_indices, dst, err);
     hr__wishes_free(&c.budget, w, num_indices);
-    call_end(&c);
+    hr__access_call_end(&c);
     return st;
 }

@@ -204,23 +204,6 @@ hr_status hr__access_read_values(struct hr__access *a, uint32_t field, uint64_t 
     return run(&c, a, capacity_bytes, values_bytes, err);
 }
 
-/* A call has a budget of its own, so that calls of many threads do not refuse each other. */
-struct scratch {
-    struct hr__budget budget;
-    struct hr__access access;
-};
-
-static hr_status scratch_begin(struct scratch *s, const hr_dataset *ds, hr_error *err) {
-    *s = (struct scratch){0};
-    hr__budget_init(&s->budget, ds->budget.limit_bytes);
-    return hr__access_begin(&s->access, ds, &s->budget, err);
-}
-
-static void scratch_end(struct scratch *s) {
-    hr__access_end(&s->access);
-    hr__budget_close(&s->budget);
-}
-
 hr_status hr_dataset_read_values(hr_dataset *ds, uint32_t field, uint64_t first,
                                  uint64_t num_samples, int64_t *offsets, void *values,
                                  uint64_t capacity_bytes, uint64_t *values_bytes, hr_error *err) {
@@ -230,7 +213,7 @@ hr_status hr_dataset_read_values(hr_dataset *ds, uint32_t field, uint64_t first,
                            .count = num_samples,
                            .offsets = offsets,
                            .values = values};
-    struct scratch s;
+    struct hr__access_call s;
     hr_status st = check_call(&c, values_bytes, err);
     if (st != HR_OK)
         return st;
@@ -239,10 +222,10 @@ hr_status hr_dataset_read_values(hr_dataset *ds, uint32_t field, uint64_t first,
                              hr__dataset_name(ds), (unsigned long long)first,
                              (unsigned long long)(first + num_samples),
                              (unsigned long long)ds->footer.num_samples);
-    st = scratch_begin(&s, ds, err);
+    st = hr__access_call_begin(&s, ds, err);
     if (st == HR_OK)
         st = run(&c, &s.access, capacity_bytes, values_bytes, err);
-    scratch_end(&s);
+    hr__access_call_end(&s);
     return st;
 }
 
@@ -252,20 +235,20 @@ hr_status hr_dataset_gather_values(hr_dataset *ds, uint32_t field, const uint64_
     struct call c = {
         .ds = ds, .field = field, .count = num_indices, .offsets = offsets, .values = values};
     struct hr__wish *wishes = NULL;
-    struct scratch s;
+    struct hr__access_call s;
     hr_status st = check_call(&c, values_bytes, err);
     if (st != HR_OK)
         return st;
     if (indices == NULL && num_indices > 0)
         return hr__error_set(err, HR_ERR_INVALID, "%s: indices must not be NULL",
                              hr__dataset_name(ds));
-    st = scratch_begin(&s, ds, err);
+    st = hr__access_call_begin(&s, ds, err);
     if (st == HR_OK)
         st = hr__wishes_make(ds, &s.budget, indices, num_indices, &wishes, err);
     c.wishes = wishes;
     if (st == HR_OK)
         st = run(&c, &s.access, capacity_bytes, values_bytes, err);
     hr__wishes_free(&s.budget, wishes, num_indices);
-    scratch_end(&s);
+    hr__access_call_end(&s);
     return st;
 }

@@ -273,21 +273,6 @@ static hr_status lay_out(const hr_dataset *ds, const uint32_t *fields,
     return HR_OK;
 }
 
-/* Entry i of an array whose entries may be larger or smaller than this version's. */
-static hr_status entry_copy(const hr_loader_options *opts, uint32_t i, hr_finish *out,
-                            hr_error *err) {
-    const uint32_t stride_bytes = opts->finish->struct_bytes;
-    const uint8_t *entry = (const uint8_t *)opts->finish + (size_t)i * stride_bytes;
-    if (memcmp(entry, &stride_bytes, sizeof(stride_bytes)) != 0)
-        return hr__error_set(
-            err, HR_ERR_INVALID,
-            "entry %u of finish has another struct_bytes than the first, which has "
-            "%u; set all by HR_FINISH_INIT",
-            i, stride_bytes);
-    *out = (hr_finish)HR_FINISH_INIT;
-    return hr__options_copy(entry, sizeof(hr_finish), out, sizeof(*out), "hr_finish", err);
-}
-
 hr_status hr__finished_fields_make(const hr_dataset *ds, const hr_loader_options *opts,
                                    const uint32_t *fields, const uint64_t *value_capacities,
                                    uint32_t num_fields, uint32_t local_batch_samples,
@@ -310,8 +295,8 @@ hr_status hr__finished_fields_make(const hr_dataset *ds, const hr_loader_options
     for (uint32_t i = 0; i < num_fields; i++)
         out->fields[i].plan = as_stored(&ds->footer.schema.fields[fields[i]]);
     for (uint32_t i = 0; i < opts->num_finish; i++) {
-        hr_finish o;
-        HR_TRY(entry_copy(opts, i, &o, err));
+        hr_finish o = HR_FINISH_INIT;
+        HR_TRY(hr__options_copy_entry(opts->finish, i, sizeof(o), &o, sizeof(o), "hr_finish", err));
         HR_TRY(entry_make(ds, &o, fields, num_fields, taken, out->fields, err));
     }
     HR_TRY(lay_out(ds, fields, value_capacities, num_fields, local_batch_samples, out, err));

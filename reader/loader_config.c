@@ -215,11 +215,7 @@ static hr_status resolve_fields(const hr_loader_options *o, struct hr__loader_co
             st = add_field(o, c, field, err);
     }
     if (st == HR_OK && c->num_fields != c->num_columns)
-        st =
-            hr__error_set(err, HR_ERR_INVALID,
-                          "%u fields are to be padded, and %u of those that the loader delivers "
-                          "are among them; add the others to the fields, or leave them out of pads",
-                          o->num_pads, c->num_fields - wanted);
+        st = hr__pad_refuse_left_out(o, c->ds, c->fields, c->num_fields, err);
     c->slot_bytes = hr__max_u64(c->slot_bytes, FIELD_ALIGN_BYTES);
     return st;
 }

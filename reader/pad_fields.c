@@ -13,14 +13,6 @@
 
 #define MAX_LENGTH (UINT64_C(1) << 32)
 
-/* Entry i of an array whose entries may be larger or smaller than this version's. */
-static hr_status entry_copy(const hr_loader_options *opts, uint32_t i, hr_pad *out, hr_error *err) {
-    const uint32_t stride_bytes = opts->pads->struct_bytes;
-    *out = (hr_pad)HR_PAD_INIT;
-    return hr__options_copy((const uint8_t *)opts->pads + (size_t)i * stride_bytes, sizeof(hr_pad),
-                            out, sizeof(*out), "hr_pad", err);
-}
-
 static hr_status check(const hr_pad *pad, const struct hr__schema_field *f, hr_error *err) {
     if ((pad->flags & ~HR_PAD_TRUNCATE) != 0)
         return hr__error_set(err, HR_ERR_INVALID,
@@ -47,8 +39,9 @@ hr_status hr__pad_find(const hr_loader_options *opts, const struct hr__schema_fi
         return hr__error_set(err, HR_ERR_INVALID, "num_pads is %u, but pads is NULL",
                              opts->num_pads);
     for (uint32_t i = 0; i < opts->num_pads; i++) {
-        hr_pad pad;
-        hr_status st = entry_copy(opts, i, &pad, err);
+        hr_pad pad = HR_PAD_INIT;
+        hr_status st =
+            hr__options_copy_entry(opts->pads, i, sizeof(pad), &pad, sizeof(pad), "hr_pad", err);
         if (st == HR_OK && pad.field == NULL)
             st = hr__error_set(err, HR_ERR_INVALID, "hr_pad has no field; name one");
         if (st != HR_OK)
@@ -62,6 +55,25 @@ hr_status hr__pad_find(const hr_loader_options *opts, const struct hr__schema_fi
         *found = true;
     }
     return *found ? check(out, f, err) : HR_OK;
+}
+
+hr_status hr__pad_refuse_left_out(const hr_loader_options *opts, const hr_dataset *ds,
+                                  const uint32_t *fields, uint32_t num_fields, hr_error *err) {
+    hr_pad pad = HR_PAD_INIT;
+    bool delivered = true;
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; i < opts->num_pads && st == HR_OK && delivered; i++) {
+        st = hr__options_copy_entry(opts->pads, i, sizeof(pad), &pad, sizeof(pad), "hr_pad", err);
+        delivered = false;
+        for (uint32_t k = 0; k < num_fields && st == HR_OK && !delivered; k++)
+            delivered = strcmp(ds->footer.schema.fields[fields[k]].name, pad.field) == 0;
+    }
+    if (st != HR_OK)
+        return st;
+    return hr__error_set(err, HR_ERR_INVALID,
+                         "field %s is to be padded, and is none of those that the loader delivers; "
+                         "add it to the fields, or leave it out of pads (--pad)",
+                         pad.field);
 }
 
 static hr_status check_longest(const hr_pad *pad, const struct hr__schema_field *f,

@@ -25,6 +25,9 @@ struct hr__pad_column {
  * HR_ERR_UNSUPPORTED. */
 hr_status hr__pad_find(const hr_loader_options *opts, const struct hr__schema_field *f, hr_pad *out,
                        bool *found, hr_error *err);
+/* Says which entry is of no field that is delivered: there is one. */
+hr_status hr__pad_refuse_left_out(const hr_loader_options *opts, const hr_dataset *ds,
+                                  const uint32_t *fields, uint32_t num_fields, hr_error *err);
 /* Both columns of a padded field. HR_ERR_INVALID: a value of the field is longer. */
 hr_status hr__pad_columns_make(const hr_pad *pad, const struct hr__schema_field *f,
                                struct hr__pad_column *values, struct hr__pad_column *mask,

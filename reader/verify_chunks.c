@@ -83,7 +83,7 @@ static void check_field(struct hr__verify_run *v, struct hr__chunk_fetch *f, con
     if (hr__dtype_is_variable(v->ds->footer.schema.fields[field].dtype) &&
         !check_ends(v, f, at, field, w->ends))
         return;
-    hr__chunk_view_block(&f->view, &v->ds->footer.schema, field, &first_frame, &num_frames, &off);
+    hr__chunk_view_block(&f->view, field, &first_frame, &num_frames, &off);
     for (uint32_t i = 0; i < num_frames; i++) {
         struct hr__frame frame;
         hr_error err = {0};

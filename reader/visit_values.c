@@ -31,6 +31,15 @@ static const struct hr__slot *slot_of(const struct hr_loader *l, const uint8_t *
     return &l->slots[(size_t)(base - l->ring) / l->config.slot_bytes];
 }
 
+static uint64_t sample_of(const struct hr__visit *v, const struct hr__row_target *t) {
+    const struct hr__footer *f = &v->w->loader->ds->footer;
+    uint64_t first_sample;
+    uint32_t num_samples;
+    hr__segment_chunk(f->segments, f->num_segments, f->schema.samples_per_chunk, v->r->item.chunk,
+                      &first_sample, &num_samples);
+    return first_sample + t->sample;
+}
+
 static hr_status no_room(const struct hr__visit *v, uint32_t i, const struct hr__row_target *t,
                          hr_error *err) {
     const struct hr_loader *l = v->w->loader;
@@ -38,14 +47,14 @@ static hr_status no_room(const struct hr__visit *v, uint32_t i, const struct hr_
     const struct hr__slot *slot = slot_of(l, t->slot);
     return hr__error_set(
         err, HR_ERR_BUDGET,
-        "batch %llu of epoch %llu: the values of field %s of its %u samples have more than the "
-        "%llu "
-        "bytes that max_value_bytes allows (%llu so far); give a larger max_value_bytes "
-        "(--max-bytes), or a smaller batch",
-        (unsigned long long)slot->batch, (unsigned long long)v->r->item.epoch->epoch,
-        c->ds->footer.schema.fields[c->fields[i]].name, slot->num_samples,
-        (unsigned long long)c->value_capacities[i],
-        (unsigned long long)hr__values_taken(t->slot + c->field_offs[i]));
+        "%s: batch %llu of epoch %llu: the values of field %s of its %u samples have more than the "
+        "%llu bytes that max_value_bytes allows (%llu with that of sample %llu); give a larger "
+        "max_value_bytes (--max-bytes), or a smaller batch",
+        hr__dataset_name(l->ds), (unsigned long long)slot->batch,
+        (unsigned long long)v->r->item.epoch->epoch, c->ds->footer.schema.fields[c->fields[i]].name,
+        slot->num_samples, (unsigned long long)c->value_capacities[i],
+        (unsigned long long)hr__values_taken(t->slot + c->field_offs[i]),
+        (unsigned long long)sample_of(v, t));
 }
 
 static hr_status too_long(const struct hr__visit *v, uint32_t i, const struct hr__row_target *t,
@@ -54,10 +63,9 @@ static hr_status too_long(const struct hr__visit *v, uint32_t i, const struct hr
     const struct hr__schema_field *f = &c->ds->footer.schema.fields[c->fields[i]];
     return hr__error_set(
         err, HR_ERR_DATA,
-        "chunk %llu, sample %u of it: its value of field %s has %llu elements, and "
-        "the field is padded to %llu; pad to more, or cut longer values off "
-        "(HR_PAD_TRUNCATE, --truncate)",
-        (unsigned long long)v->r->item.chunk, t->sample, f->name,
+        "%s: the value of field %s of sample %llu has %llu elements, and the field is padded to "
+        "%llu; pad to more, or cut longer values off (HR_PAD_TRUNCATE, --truncate)",
+        hr__dataset_name(c->ds), f->name, (unsigned long long)sample_of(v, t),
         (unsigned long long)(n_bytes / hr__value_unit_bytes(f)),
         (unsigned long long)c->pads[i].length);
 }

@@ -78,7 +78,7 @@ static hr_status decode_chunk(struct hr__frame_decoder *d, struct hrd_image *im,
         uint8_t *dst = im->columns[field] + first_sample * s->fields[field].sample_bytes;
         uint32_t first = 0, n = 0;
         uint64_t off = 0;
-        hr__chunk_view_block(&view, s, field, &first, &n, &off);
+        hr__chunk_view_block(&view, field, &first, &n, &off);
         for (uint32_t f = first; f < first + n && st == HR_OK; f++) {
             struct hr__frame frame;
             hr__chunk_view_frame(&view, f, off, &frame);

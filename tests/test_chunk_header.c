@@ -179,12 +179,12 @@ static void header__encoded__decodes_equal(void **state) {
         uint32_t first, n;
         uint64_t off;
         struct hr__frame f;
-        hr__chunk_view_block(&v, &x.schema, 0, &first, &n, &off);
+        hr__chunk_view_block(&v, 0, &first, &n, &off);
         assert_int_equal(n, hr__block_frames(3136, counts[k]));
         hr__chunk_view_frame(&v, first, off, &f);
         assert_int_equal(f.off, off);
         assert_int_equal(f.decoded_bytes, 3136 * (counts[k] < 20 ? counts[k] : 20));
-        hr__chunk_view_block(&v, &x.schema, 2, &first, &n, &off);
+        hr__chunk_view_block(&v, 2, &first, &n, &off);
         assert_int_equal(n, 0);
         example_free(&x);
     }
@@ -222,7 +222,7 @@ static void blocks__one_by_one__are_those_of_the_schema(void **state) {
         uint32_t field, part, n, first, expected;
         uint64_t off;
         hr__chunk_view_block_at(&view, b, &field, &part, &n);
-        hr__chunk_view_block(&view, &x.schema, field, &first, &expected, &off);
+        hr__chunk_view_block(&view, field, &first, &expected, &off);
         assert_int_equal(field, x.schema.block_order[b]);
         assert_int_equal(part, HR__PART_VALUES);
         assert_int_equal(n, expected);

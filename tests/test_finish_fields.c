@@ -158,7 +158,8 @@ static void options__given_wrongly__are_refused_in_words(void **state) {
     assert_non_null(strstr(err.message, "field f is finished twice"));
     f[1].struct_bytes = 0;
     assert_int_equal(open_with(f, 2, &err), HR_ERR_INVALID);
-    assert_non_null(strstr(err.message, "entry 1 of finish has another struct_bytes"));
+    assert_non_null(
+        strstr(err.message, "entry 1 of the array of hr_finish has another struct_bytes"));
     f[0].struct_bytes = 8;
     assert_int_equal(open_with(f, 1, &err), HR_ERR_INVALID);
     assert_non_null(strstr(err.message, "hr_finish is missing or not initialised"));

@@ -188,6 +188,8 @@ static void batch__of_padded_fields__describes_them(void **state) {
 static void loader__pads_that_cannot_be__are_refused(void **state) {
     (void)state;
     hr_dataset *ds = open_made();
+    hr_pad other_size = pad_of("tokens", 900, 0);
+    other_size.struct_bytes += 8;
     const struct {
         hr_pad pads[2];
         uint32_t num_pads;
@@ -198,9 +200,16 @@ static void loader__pads_that_cannot_be__are_refused(void **state) {
         {{pad_of("text", 10, 2)}, 1, HR_ERR_INVALID, "unknown flags"},
         {{pad_of("label", 10, 0)}, 1, HR_ERR_INVALID, "need no padding"},
         {{pad_of(NULL, 10, 0)}, 1, HR_ERR_INVALID, "name one"},
-        {{pad_of("none", 10, 0)}, 1, HR_ERR_INVALID, "1 fields are to be padded, and 0"},
+        {{pad_of("none", 10, 0)},
+         1,
+         HR_ERR_INVALID,
+         "field none is to be padded, and is none of those"},
         {{pad_of("text", 900, 0), pad_of("text", 900, 0)}, 2, HR_ERR_INVALID, "padded twice"},
         {{pad_of("tokens", 10, 0)}, 1, HR_ERR_INVALID, "its longest value has 22"},
+        {{pad_of("text", 900, 0), other_size},
+         2,
+         HR_ERR_INVALID,
+         "entry 1 of the array of hr_pad has"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         hr_loader_options o = options(false, bad[i].pads, bad[i].num_pads);

@@ -305,7 +305,9 @@ static void loader__a_batch_of_more_than_was_said__names_it(void **state) {
     while ((st = hr_loader_next(l, -1, &b, &err)) == HR_OK)
         hr_batch_release(b);
     assert_int_equal(st, HR_ERR_BUDGET);
+    assert_ptr_equal(strstr(err.message, paths[0]), err.message);
     assert_non_null(strstr(err.message, "of epoch 0: the values of field "));
+    assert_non_null(strstr(err.message, " with that of sample "));
     assert_non_null(strstr(err.message, "max_value_bytes"));
     assert_int_equal(hr_loader_next(l, -1, &b, &err), HR_ERR_BUDGET);
     hr_loader_close(l);
@@ -322,6 +324,9 @@ static void loader__a_budget_that_is_too_small__says_what_to_give(void **state) 
     assert_int_equal(hr_loader_open(ds, &o, &l, &err), HR_ERR_BUDGET);
     assert_non_null(strstr(err.message, "a smaller max_value_bytes (--max-bytes)"));
     assert_non_null(strstr(err.message, "are ample"));
+    o.max_value_bytes = UINT64_MAX;
+    assert_int_equal(hr_loader_open(ds, &o, &l, &err), HR_ERR_INVALID);
+    assert_non_null(strstr(err.message, "is 18446744073709551615, expected at most 2^61"));
     o.max_value_bytes = 40000;
     uint32_t seen[NUM_SAMPLES] = {0};
     (void)run_epoch(ds, &o, seen);

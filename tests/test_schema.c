@@ -417,6 +417,35 @@ static void parse__repeated_label_ranges__are_refused_at_once(void **state) {
     free(text);
 }
 
+static void parse_lengths(const char *lengths, bool possible) {
+    char text[400];
+    snprintf(text, sizeof text,
+             "{\"fields\": [{\"name\": \"t\", \"dtype\": \"bytes\", \"shape\": [], "
+             "\"lengths\": {%s}}]}",
+             lengths);
+    (possible ? accepted : refused)(text);
+}
+
+static void parse__lengths_that_cannot_be__are_refused(void **state) {
+    (void)state;
+#define LENGTHS(values, empty, total, min, max, mean, m2)                                          \
+    "\"values\": " #values ", \"empty\": " #empty ", \"total_bytes\": " #total ", \"min\": " #min  \
+    ", \"max\": " #max ", \"mean\": " #mean ", \"m2\": " #m2
+    parse_lengths("\"values\": 0, \"empty\": 0, \"total_bytes\": 0", true);
+    parse_lengths(LENGTHS(5, 2, 20, 0, 10, 4.0, 72.0), true);
+    parse_lengths(LENGTHS(3, 0, 30, 10, 10, 10.000000001, 0.0), true);
+    static const char *const bad[] = {
+        LENGTHS(5, 6, 20, 0, 10, 4.0, 72.0),   LENGTHS(5, 2, 20, 11, 10, 10.5, 72.0),
+        LENGTHS(5, 2, 9, 0, 10, 4.0, 72.0),    LENGTHS(5, 2, 20, 0, 10, 10.1, 72.0),
+        LENGTHS(5, 2, 20, 1, 10, 0.5, 72.0),   LENGTHS(5, 2, 20, 0, 10, 4.0, -1.0),
+        LENGTHS(5, 2, 20, 0, 10, "NaN", 72.0), LENGTHS(5, 2, 20, 0, 10, "Infinity", 72.0),
+        LENGTHS(5, 2, 20, 0, 10, 4.0, "NaN"),  LENGTHS(5, 2, 20, 0, 10, 4.0, "Infinity"),
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        parse_lengths(bad[i], false);
+#undef LENGTHS
+}
+
 static void json_numbers__both_forms__are_read(void **state) {
     (void)state;
     static const double reals[] = {0.1, -0.0, 1e308, 5e-324, 1.0 / 3, INFINITY, -INFINITY};
@@ -484,6 +513,7 @@ int main(void) {
         cmocka_unit_test(parse__deep_or_large__is_refused),
         cmocka_unit_test(parse__label_ranges__ascend_without_overlap),
         cmocka_unit_test(parse__repeated_label_ranges__are_refused_at_once),
+        cmocka_unit_test(parse__lengths_that_cannot_be__are_refused),
         cmocka_unit_test(json_numbers__both_forms__are_read),
         cmocka_unit_test(samples_per_chunk__sizes__are_clamped),
     };

@@ -98,7 +98,7 @@ static bool take_pad(const options *o, loader_args *a) {
     *equals = '\0';
     pad.field = optarg;
     if (!args_uint(equals + 1, 1, UINT64_C(1) << 32, &pad.length, &err)) {
-        report_usage(o->command, "--pad: %s", err.message);
+        report_usage(o->command, "--pad %s: %s", optarg, err.message);
         return false;
     }
     a->pads[a->opts.num_pads++] = pad;

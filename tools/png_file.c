@@ -11,10 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-bool png_available(void) {
-    return true;
-}
-
 static hr_status fail(hr_error *err, hr_status status, const char *path, const char *why) {
     err->status = status;
     err->os_errno = status == HR_ERR_IO ? errno : 0;

@@ -8,9 +8,6 @@
 
 #include "headrace/status.h"
 
-/** Whether there is libpng. */
-bool png_available(void);
-
 /** Writes PATH.partial, then gives it its name. HR_ERR_EXISTS unless replace. */
 hr_status png_write(const char *path, const image *i, bool replace, hr_error *err);
 

@@ -5,10 +5,6 @@
 
 #include <stdio.h>
 
-bool png_available(void) {
-    return false;
-}
-
 hr_status png_write(const char *path, const image *i, bool replace, hr_error *err) {
     (void)i;
     (void)replace;
