@@ -179,13 +179,14 @@ done:
 
 /* --- the whole ------------------------------------------------------------------------------ */
 
-/* Of all values of a field of variable length, where that is known. */
-static uint64_t variable_bytes(const struct hr__column *c) {
+/* Of the first samples of a field of variable length, about, where that is known. */
+static uint64_t variable_bytes(const struct hr__column *c, uint64_t num_samples) {
     hr_length_statistics lengths = {.struct_bytes = sizeof lengths};
     if (c->ds == NULL || !hr__column_is_variable(c) ||
         hr_dataset_length_statistics(c->ds, c->index, &lengths, NULL) != HR_OK)
         return 0;
-    return lengths.valid == 1 ? lengths.total_bytes : 0;
+    return num_samples == c->num_samples ? lengths.total_bytes
+                                         : (uint64_t)((double)num_samples * lengths.mean_bytes);
 }
 
 static hr_status open_sides(struct job *job, hr_error *err) {
@@ -200,7 +201,7 @@ static hr_status open_sides(struct job *job, hr_error *err) {
             continue;
         uint64_t samples = common_samples(a, counterpart(job, &job->b, a));
         job->progress.total_samples += samples;
-        job->progress.total_bytes += samples * a->sample_bytes + variable_bytes(a);
+        job->progress.total_bytes += samples * a->sample_bytes + variable_bytes(a, samples);
     }
 done:
     return st;

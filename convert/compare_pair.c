@@ -28,7 +28,7 @@ struct crew {
     uint32_t num_workers;
     uint32_t threads_each; /* of one worker, where a data set is decoded */
     uint32_t room;         /* differences that are kept */
-    bool has_lock, has_opening, has_ended;
+    bool has_lock, has_opening, has_ended, stopped;
     hr__mutex lock;
     hr__mutex opening; /* taken before `lock` */
     hr__cond ended;
@@ -177,6 +177,11 @@ static void choose_pieces(struct crew *crew) {
     }
 }
 
+/* Of each side a quarter of what the buffers leave. */
+static uint64_t room_of_reader(const struct crew *crew) {
+    return crew->pair->budget->limit_bytes / 8 / crew->num_workers;
+}
+
 static hr_status crew_start(struct crew *crew, hr_error *err) {
     hr_status st;
     uint32_t started = 0;
@@ -201,6 +206,15 @@ done:
     return st;
 }
 
+/* So that no read that takes long is waited for. */
+static void crew_stop(struct crew *crew) {
+    if (!crew->stopped) {
+        hr__column_stop(crew->pair->a);
+        hr__column_stop(crew->pair->b);
+    }
+    crew->stopped = true;
+}
+
 /* Until every worker has ended. */
 static void crew_wait(struct crew *crew) {
     const struct hr__pair *p = crew->pair;
@@ -214,6 +228,8 @@ static void crew_wait(struct crew *crew) {
         pthread_mutex_lock(&crew->lock);
         if (st != HR_OK && crew->failure.status == HR_OK)
             crew->failure = why;
+        if (crew->failure.status != HR_OK)
+            crew_stop(crew);
     }
     pthread_mutex_unlock(&crew->lock);
 }
@@ -236,6 +252,8 @@ hr_status hr__pair_compare(const struct hr__pair *pair, struct hr__differences *
     if (pair->num_samples == 0 || pair->a->sample_bytes == 0)
         return HR_OK;
     choose_pieces(&crew);
+    hr__column_set_room(pair->a, room_of_reader(&crew));
+    hr__column_set_room(pair->b, room_of_reader(&crew));
     HR_TRY(crew_start(&crew, err));
     crew_wait(&crew);
     st = crew.failure.status;

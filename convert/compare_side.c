@@ -5,14 +5,13 @@
 
 #include "checked.h"
 #include "error.h"
-#include "input_file.h"
 #include "input_paths.h"
 #include "parallel_read.h"
+#include "source_kind.h"
 #include "source_open.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* --- columns -------------------------------------------------------------------------------- */
 
@@ -42,22 +41,31 @@ static hr_status make_columns(struct hr__side *s, uint32_t n, hr_error *err) {
     return HR_OK;
 }
 
-static hr_status columns_of_dataset(struct hr__side *s, hr_error *err) {
+static hr_status set_dataset_field(struct hr__column *c, hr_dataset *ds, uint32_t index,
+                                   const hr_dataset_info *info, const char *path, hr_error *err) {
+    const hr_status st = hr_dataset_field(ds, index, &c->field, err);
+    if (st != HR_OK)
+        return st;
+    c->num_samples = info->num_samples;
+    c->sample_bytes = hr_dataset_sample_bytes(ds, index);
+    c->granule_samples = hr__max_u64(info->samples_per_chunk, 1);
+    c->max_readers = UINT32_MAX;
+    c->ds = ds;
+    c->index = index;
+    return measure(c, path, err);
+}
+
+/* member: a field, with a '/' or without, or NULL: all. */
+static hr_status columns_of_dataset(struct hr__side *s, const char *member, hr_error *err) {
     hr_dataset_info info = {.struct_bytes = sizeof info};
+    uint32_t first = 0;
     hr_status st;
     HR_TRY(hr_dataset_describe(s->ds, &info, err));
-    HR_TRY(make_columns(s, hr_dataset_num_fields(s->ds), err));
-    for (uint32_t i = 0; i < s->num_columns; i++) {
-        struct hr__column *c = &s->columns[i];
-        HR_TRY(hr_dataset_field(s->ds, i, &c->field, err));
-        c->num_samples = info.num_samples;
-        c->sample_bytes = hr_dataset_sample_bytes(s->ds, i);
-        c->granule_samples = hr__max_u64(info.samples_per_chunk, 1);
-        c->max_readers = UINT32_MAX;
-        c->ds = s->ds;
-        c->index = i;
-        HR_TRY(measure(c, s->path, err));
-    }
+    if (member != NULL)
+        HR_TRY(hr_dataset_find_field(s->ds, member + (member[0] == '/'), &first, err));
+    HR_TRY(make_columns(s, member != NULL ? 1 : hr_dataset_num_fields(s->ds), err));
+    for (uint32_t i = 0; i < s->num_columns; i++)
+        HR_TRY(set_dataset_field(&s->columns[i], s->ds, first + i, &info, s->path, err));
 done:
     return st;
 }
@@ -94,30 +102,11 @@ done:
 
 /* --- opening -------------------------------------------------------------------------------- */
 
-/* By its first bytes. What is no file (a folder, a pattern, FILE:/member) is no data set. */
-static hr_status find_kind(const char *path, bool *is_dataset, hr_error *err) {
-    struct hr__input_file file = {0};
-    struct stat named;
-    uint8_t bytes[8];
-    size_t found = 0;
-    hr_status st = HR_OK;
-    *is_dataset = false;
-    if (stat(path, &named) != 0 || !S_ISREG(named.st_mode))
-        return HR_OK;
-    HR_TRY(hr__input_file_open(path, &file, err));
-    HR_TRY(hr__input_file_read(&file, path, bytes, sizeof bytes, 0, &found, err));
-    *is_dataset = found == sizeof bytes && memcmp(bytes, "\x89HRD\r\n\x1a\n", sizeof bytes) == 0;
-done:
-    hr__input_file_close(&file);
-    return st;
-}
-
 /* One file may hold arrays of different lengths; files that are put together must fit. */
-static hr_status open_sources(struct hr__side *s, const hr_compare_options *opts,
-                              uint64_t budget_bytes, hr_error *err) {
+static hr_status open_sources(struct hr__side *s, const struct hr__input_paths *paths,
+                              const hr_compare_options *opts, uint64_t budget_bytes,
+                              hr_error *err) {
     hr_convert_options convert = HR_CONVERT_OPTIONS_INIT;
-    struct hr__input_paths paths = {0};
-    hr_status st;
     convert.flags = opts->flags;
     convert.inputs = &s->path;
     convert.num_inputs = 1;
@@ -127,33 +116,35 @@ static hr_status open_sources(struct hr__side *s, const hr_compare_options *opts
     convert.budget_bytes = budget_bytes;
     convert.num_threads = opts->num_threads;
     convert.sparse = HR_SPARSE_DENSE; /* nothing is stored */
-    HR_TRY(hr__input_paths_find(s->path, false, &paths, err));
-    if (paths.n == 1)
-        st = hr__sources_open(paths.paths[0], paths.member, false, &convert, &s->sources,
-                              &s->num_sources, err);
-    else
-        st = hr__inputs_open(&convert, &s->inputs, err);
-done:
-    hr__input_paths_free(&paths);
-    return st;
+    const hr_status st = paths->n == 1
+                             ? hr__sources_open(paths->paths[0], paths->member, false, &convert,
+                                                &s->sources, &s->num_sources, err)
+                             : hr__inputs_open(&convert, &s->inputs, err);
+    return st == HR_OK ? columns_of_sources(s, err) : st;
+}
+
+static hr_status open_dataset(struct hr__side *s, const char *path, const char *member,
+                              uint64_t budget_bytes, hr_error *err) {
+    hr_open_options open = HR_OPEN_OPTIONS_INIT;
+    open.budget_bytes = budget_bytes;
+    const hr_status st = hr_dataset_open(path, &open, &s->ds, err);
+    return st == HR_OK ? columns_of_dataset(s, member, err) : st;
 }
 
 hr_status hr__side_open(const char *path, const hr_compare_options *opts, uint64_t budget_bytes,
                         struct hr__side *out, hr_error *err) {
-    hr_open_options open = HR_OPEN_OPTIONS_INIT;
-    bool is_dataset = false;
+    struct hr__input_paths paths = {0};
+    struct hr__source_kind kind = {0};
     hr_status st;
     *out = (struct hr__side){.path = path};
-    open.budget_bytes = budget_bytes;
-    HR_TRY(find_kind(path, &is_dataset, err));
-    if (is_dataset) {
-        HR_TRY(hr_dataset_open(path, &open, &out->ds, err));
-        st = columns_of_dataset(out, err);
-    } else {
-        HR_TRY(open_sources(out, opts, budget_bytes, err));
-        st = columns_of_sources(out, err);
-    }
+    HR_TRY(hr__input_paths_find(path, false, &paths, err));
+    if (paths.n == 1)
+        HR_TRY(hr__source_kind_find(paths.paths[0], false, &kind, err));
+    st = kind.kind == HR__KIND_HEADRACE
+             ? open_dataset(out, paths.paths[0], paths.member, budget_bytes, err)
+             : open_sources(out, &paths, opts, budget_bytes, err);
 done:
+    hr__input_paths_free(&paths);
     if (st != HR_OK)
         hr__side_close(out);
     return st;
@@ -176,14 +167,22 @@ const struct hr__column *hr__side_find(const struct hr__side *s, const char *nam
 
 /* --- reading -------------------------------------------------------------------------------- */
 
+void hr__column_set_room(const struct hr__column *c, uint64_t n_bytes) {
+    if (c->source != NULL && c->source->ops->set_room != NULL)
+        c->source->ops->set_room(c->source, n_bytes);
+}
+
+void hr__column_stop(const struct hr__column *c) {
+    if (c->source != NULL && c->source->ops->stop != NULL)
+        c->source->ops->stop(c->source);
+}
+
 hr_status hr__column_reader_open(const struct hr__column *column, struct hr__budget *budget,
                                  uint32_t num_threads, struct hr__column_reader *out,
                                  hr_error *err) {
     *out = (struct hr__column_reader){.column = column, .num_threads = num_threads};
     if (column->source == NULL)
         return HR_OK;
-    if (column->source->ops->set_room != NULL)
-        column->source->ops->set_room(column->source, budget->limit_bytes / 8);
     return column->source->ops->open_reader(column->source, budget, &out->reader, err);
 }
 

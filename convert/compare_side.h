@@ -41,6 +41,12 @@ void hr__side_close(struct hr__side *s); /* a zeroed one is fine */
 /* NULL: there is no such column. */
 const struct hr__column *hr__side_find(const struct hr__side *s, const char *name);
 
+/* How much each reader may take for itself, before the first is opened. */
+void hr__column_set_room(const struct hr__column *c, uint64_t n_bytes);
+
+/* From any thread: reads that would take long end soon, for good. */
+void hr__column_stop(const struct hr__column *c);
+
 /* Reads a column for one thread; num_threads of its own may help. */
 struct hr__column_reader {
     const struct hr__column *column;

@@ -153,6 +153,28 @@ def test_compare__values_of_variable_length__between_data_sets(place):
     assert found[2].differences[0].b.tolist() == [-1]
 
 
+def test_compare__one_field_of_a_data_set__is_a_field_of_it(place):
+    for path, text in (("t.hrd", "größe"), ("u.hrd", "other")):
+        with hr.Writer(path, fields={"t": "utf8", "x": "int32", "s": "int32[]"}) as writer:
+            writer.append(t=["a", text], x=[1, 2], s=[[1], []])
+    assert good("compare", "t.hrd:t", "t.hrd", "--fields", "t").startswith("t: utf8 (), equal\n")
+    assert hr.compare("t.hrd:/s", "u.hrd:s").fields[0].num_elements == 2
+    assert hr.compare("t.hrd:t", "u.hrd:t").fields[0].num_different == 1
+    assert hr.compare("t.hrd:x", "u.hrd:x")
+    with pytest.raises(hr.NotFoundError, match='no field "z"; it has: t, x, s'):
+        hr.compare("t.hrd:z", "t.hrd")
+
+
+def test_compare__progress__goes_to_what_is_compared(place, monkeypatch):
+    for path, count, other in (("t.hrd", 1000, "utf8"), ("u.hrd", 500, "bytes")):
+        with hr.Writer(path, fields={"t": "utf8", "o": other}) as writer:
+            writer.append(t=["text"] * count, o=["text"] * count if other == "utf8" else [b"text"] * count)
+    told = []
+    monkeypatch.setattr(hr._job.Watch, "tell", lambda self, done, total: told.append(total) or 0)
+    found = hr.compare("t.hrd", "u.hrd")
+    assert set(told) == {found.compared_bytes} == {4 * 500}
+
+
 def test_compare__memory__is_bounded(tmp_path):
     """Two files of 64 MiB, a budget of 16 MiB."""
     rng = np.random.default_rng(1)
