@@ -234,6 +234,7 @@ hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
     HR_TRY(job->shuffled  ? divide_memory_to_shuffle(job, fields, err)
            : job->fetched ? leave_memory(job, fields, err)
                           : divide_memory(job, fields, err));
+    hr__writer_expect(job->writer, job->total_bytes);
     if (append)
         HR_TRY(measure_old(job, err));
     else

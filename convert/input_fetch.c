@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #define STEP_BYTES       (UINT64_C(4) << 20)
+#define FIRST_STEPS      8u /* announced at once: codecs are tried before the next one is wanted */
 #define DESCRIPTORS_PART 4
 
 bool hr__input_fetch_fits(const struct hr__inputs *in, uint32_t num_threads) {
@@ -27,13 +28,15 @@ static struct hr__source_reader **readers_of(const struct hr__input_fetch *f, ui
     return f->readers + (size_t)thread * f->in->num_fields;
 }
 
-/* One step more, where samples are wanted that are less than a step behind what is announced. */
+/* One step more, where samples are wanted that are less than a step behind what is announced; at
+ * first several. */
 static void announce(struct hr__input_fetch *f, struct hr__source_reader **readers,
                      uint64_t sample) {
     uint64_t from = atomic_load(&f->announced);
     if (from >= f->num_samples || (from > sample && from - sample > f->step_samples))
         return;
-    const uint64_t n = hr__min_u64(f->step_samples, f->num_samples - from);
+    const uint64_t step = f->step_samples * (from == f->first_sample ? FIRST_STEPS : 1);
+    const uint64_t n = hr__min_u64(step, f->num_samples - from);
     if (!atomic_compare_exchange_strong(&f->announced, &from, from + n))
         return;
     for (uint32_t i = 0; i < f->in->num_fields; i++)
@@ -64,6 +67,7 @@ hr_status hr__input_fetch_open(struct hr__input_fetch *f, const struct hr__input
     *f = (struct hr__input_fetch){.rows = {.user = f, .fetch = fetch},
                                   .in = in,
                                   .num_samples = in->fields[0].source->info.num_samples,
+                                  .first_sample = first_sample,
                                   .step_samples = step_of(in),
                                   .announced = first_sample,
                                   .num_threads = num_threads};

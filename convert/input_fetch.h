@@ -16,8 +16,8 @@
 struct hr__input_fetch {
     struct hr__row_source rows; /* for the writer */
     const struct hr__inputs *in;
-    uint64_t num_samples;
-    uint64_t step_samples; /* that are announced at once */
+    uint64_t first_sample, num_samples; /* of the inputs */
+    uint64_t step_samples;              /* that are announced at once */
     _Atomic uint64_t announced;
     uint32_t num_threads;
     struct hr__source_reader **readers; /* of the fields, for each thread */

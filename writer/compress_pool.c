@@ -16,6 +16,7 @@
 struct hr__compress_worker {
     struct hr__compress_pool *pool;
     uint32_t number;
+    uint32_t num_tasks; /* that it has seen */
     struct hr__chunk_encoder encoder;
     struct hr__thread thread;
 };
@@ -66,13 +67,30 @@ static struct hr__chunk_rows *take_to_fetch(struct hr__compress_pool *pool) {
     return rows;
 }
 
+/* Under the lock, which is open meanwhile. False: there is no task for this worker. */
+static bool do_task(struct hr__compress_worker *w) {
+    struct hr__compress_pool *pool = w->pool;
+    const bool mine = w->num_tasks != pool->num_tasks && w->number < pool->task_threads;
+    w->num_tasks = pool->num_tasks;
+    if (!mine)
+        return false;
+    pthread_mutex_unlock(&pool->lock);
+    pool->task(pool->task_user, w->number);
+    pthread_mutex_lock(&pool->lock);
+    if (--pool->task_left == 0)
+        pthread_cond_signal(&pool->idle);
+    return true;
+}
+
 /* The buffer of the next chunk, or NULL at the end. *failed: the pool has failed before. */
-static struct hr__chunk_rows *next_rows(struct hr__compress_pool *pool, bool *failed) {
+static struct hr__chunk_rows *next_rows(struct hr__compress_worker *w, bool *failed) {
+    struct hr__compress_pool *pool = w->pool;
     struct hr__chunk_rows *rows;
     pthread_mutex_lock(&pool->lock);
     while ((rows = take_submitted(pool)) == NULL && (rows = take_to_fetch(pool)) == NULL &&
            !pool->ending)
-        (void)hr__cond_wait_until(&pool->work, &pool->lock, -1);
+        if (!do_task(w))
+            (void)hr__cond_wait_until(&pool->work, &pool->lock, -1);
     *failed = pool->failure.status != HR_OK;
     pthread_mutex_unlock(&pool->lock);
     return rows;
@@ -155,7 +173,7 @@ static void *worker_run(void *arg) {
     struct hr__compress_worker *w = arg;
     struct hr__chunk_rows *rows;
     bool failed = false;
-    while ((rows = next_rows(w->pool, &failed)) != NULL)
+    while ((rows = next_rows(w, &failed)) != NULL)
         write_chunk(w, rows, failed);
     return NULL;
 }
@@ -319,8 +337,26 @@ hr_status hr__compress_pool_failure(struct hr__compress_pool *pool, hr_error *er
     return st;
 }
 
+struct hr__chunk_encoder *hr__compress_pool_encoder(struct hr__compress_pool *pool,
+                                                    uint32_t thread) {
+    return &pool->workers[thread].encoder;
+}
+
 struct hr__chunk_encoder *hr__compress_pool_idle_encoder(struct hr__compress_pool *pool) {
-    return &pool->workers[0].encoder;
+    return hr__compress_pool_encoder(pool, 0);
+}
+
+void hr__compress_pool_run(struct hr__compress_pool *pool, uint32_t num_threads, hr__pool_task task,
+                           void *user) {
+    pthread_mutex_lock(&pool->lock);
+    pool->task = task;
+    pool->task_user = user;
+    pool->num_tasks++;
+    pool->task_threads = pool->task_left = num_threads;
+    pthread_cond_broadcast(&pool->work);
+    while (pool->task_left > 0)
+        (void)hr__cond_wait_until(&pool->idle, &pool->lock, -1);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void hr__compress_pool_skip_to(struct hr__compress_pool *pool, uint64_t number) {

@@ -23,6 +23,9 @@
 
 struct hr__compress_worker;
 
+/* A worker's part of something else. `thread` is below the number of those that take part. */
+typedef void (*hr__pool_task)(void *user, uint32_t thread);
+
 struct hr__compress_pool {
     const struct hr__chunk_plan *plan;
     struct hr__chunk_sink *sink;
@@ -36,9 +39,9 @@ struct hr__compress_pool {
 
     bool locks_ready;
     hr__mutex lock; /* over all that follows */
-    hr__cond work;  /* something was submitted or is to be fetched, or the end */
+    hr__cond work;  /* something was submitted or is to be fetched, or a task, or the end */
     hr__cond freed; /* a buffer came back */
-    hr__cond idle;  /* nothing is left to be done */
+    hr__cond idle;  /* nothing is left to be done, or of a task */
     hr__cond turned;
     struct hr__chunk_rows *free_rows;
     struct hr__chunk_rows *first_submitted;
@@ -47,6 +50,10 @@ struct hr__compress_pool {
     const struct hr__row_source *source;
     uint64_t next_number, next_sample, end_sample; /* to be fetched */
     uint64_t turn;
+    hr__pool_task task;
+    void *task_user;
+    uint32_t num_tasks, task_threads; /* tasks so far; workers that take part in the last */
+    uint32_t task_left;               /* of these, workers that are not done with it */
     bool ending;
     hr_error failure; /* status HR_OK: none */
 };
@@ -76,6 +83,13 @@ hr_status hr__compress_pool_drain(struct hr__compress_pool *pool, int64_t timeou
 hr_status hr__compress_pool_failure(struct hr__compress_pool *pool, hr_error *err);
 /* The encoder of a thread that has nothing to do: only while nothing is submitted. */
 struct hr__chunk_encoder *hr__compress_pool_idle_encoder(struct hr__compress_pool *pool);
+/* That of thread 0 to num_workers - 1. Likewise, or in this thread itself. */
+struct hr__chunk_encoder *hr__compress_pool_encoder(struct hr__compress_pool *pool,
+                                                    uint32_t thread);
+/* Calls task(user, thread) in the threads 0 to num_threads - 1, side by side, and waits for them.
+ * Only while nothing is submitted; num_threads is at most num_workers. */
+void hr__compress_pool_run(struct hr__compress_pool *pool, uint32_t num_threads, hr__pool_task task,
+                           void *user);
 /* Chunks up to this number are written already (resume). Only while nothing is submitted. */
 void hr__compress_pool_skip_to(struct hr__compress_pool *pool, uint64_t number);
 /* Drains, joins, frees; a zeroed pool is fine. */

@@ -16,6 +16,10 @@ hr_status hr__writer_open_in(const struct hr__folder_ops *folder, const char *pa
                              const hr_field *fields, uint32_t num_fields,
                              const hr_writer_options *opts, hr_writer **out, hr_error *err);
 
+/* About how many bytes, decoded, will be written: the trial of codecs takes a small part of the
+ * time of that. Only before the first row. */
+void hr__writer_expect(hr_writer *w, uint64_t n_bytes);
+
 /* Number of threads that encode: the calls of a row source have numbers below it. */
 uint32_t hr__writer_threads(const hr_writer *w);
 

@@ -16,7 +16,6 @@
 #define STATISTICS_BYTES      512u
 #define LABEL_BYTES           32u /* of one distinct value, with what a growing set leaves unused */
 #define MAX_LABELS            65536u
-#define DECODER_BYTES         (UINT64_C(256) << 10)
 
 static bool has_labels(const struct hr__schema_field *f) {
     return hr__dtype_is_integer(f->dtype) && f->num_elements == 1;
@@ -101,7 +100,7 @@ uint64_t hr__writer_memory_totals(const struct hr__chunk_plan *plan) {
 
 static uint64_t fixed_bytes(const struct hr__chunk_plan *plan) {
     return hr__writer_memory_totals(plan) + HR__INDEX_BUILDER_BYTES + 2 * plan->max_frame_bytes +
-           DECODER_BYTES;
+           HR__DECODER_BYTES;
 }
 
 /* The most row buffers, from t + 2 down to 1 for one thread and to t for more, that fit. */

@@ -6,6 +6,8 @@
 
 #include "chunk_builder.h"
 
+#define HR__DECODER_BYTES (UINT64_C(256) << 10) /* of zstd */
+
 /* The field has label figures, which need memory and room in the footer: only the first few
  * integer fields with one element per sample, whatever the budget. */
 bool hr__labels_wanted(const struct hr__schema *schema, uint32_t field);

@@ -34,8 +34,7 @@ static hr_status begin_new(hr_writer *w, hr_error *err) {
     if (n == 0 && w->filling != NULL)
         tried[n++] = w->filling;
     hr_status st =
-        hr__trial_choose(&w->schema, &w->wishes, hr__compress_pool_idle_encoder(&w->pool), tried, n,
-                         &w->trial_ratio, err);
+        hr__trial_choose(&w->schema, &w->wishes, &w->pool, tried, n, &w->trial_ratio, err);
     if (st == HR_OK)
         st = hr__job_write(&w->job, &w->schema, &w->partial.file, err);
     w->partial.in_use |= st == HR_OK;
@@ -159,6 +158,10 @@ hr_status hr_writer_append(hr_writer *w, uint64_t num_samples, const void *const
     hr_error why = {.status = HR_OK};
     st = append_rows(w, num_samples, columns, &why);
     return st == HR_OK ? HR_OK : hr__writer_fail(w, st, &why, err);
+}
+
+void hr__writer_expect(hr_writer *w, uint64_t n_bytes) {
+    w->wishes.expected_bytes = n_bytes;
 }
 
 uint32_t hr__writer_threads(const hr_writer *w) {
