@@ -1,8 +1,9 @@
 /*
  * The source of the loops of statistics_block.h, for files that are compiled for one kind of
  * processor each. They define HR__BLOCK_LOOPS, the name of their table; VECTOR_LANES, the doubles
- * of a register; and LEAST_F32, LEAST_F64, MOST_F32, MOST_F64 of two vectors of so many floats or
- * doubles: in each lane the first where it is less (more), else the second.
+ * of a register; LEAST_F32, LEAST_F64, MOST_F32, MOST_F64 of two vectors of so many floats or
+ * doubles: in each lane the first where it is less (more), else the second; and WIDEN_F32,
+ * WIDEN_I32, WIDEN_U32, which make doubles of a vector: compilers may do so by halves.
  */
 #ifndef HEADRACE_STATISTICS_LOOPS_H
 #define HEADRACE_STATISTICS_LOOPS_H
@@ -13,7 +14,8 @@
 
 #include <string.h>
 
-#define VECTORS (HR__LANES / VECTOR_LANES)
+#define VECTORS  (HR__LANES / VECTOR_LANES)
+#define WIDEN(v) __builtin_convertvector(v, lanes)
 
 #define CONVERT(type)                                                                              \
     do {                                                                                           \
@@ -121,7 +123,7 @@ typedef float lanes_f32 VECTOR_OF(float);
 
 /* Of elements of one type: vec of them, masks of comparisons, bits as what the minimum of an
  * integer is kept. Only the sums are many, as only their order matters. */
-#define SUMS(name, type, vec, masks, least, most, bits)                                            \
+#define SUMS(name, type, vec, masks, widen, least, most, bits)                                     \
     static void sums_##name(const uint8_t *p, size_t n, struct hr__block_sums *out) {              \
         lanes sum[VECTORS] = {{0}};                                                                \
         masks zeros = {0}; /* counted downwards: a mask is -1 */                                   \
@@ -136,7 +138,7 @@ typedef float lanes_f32 VECTOR_OF(float);
             high = low;                                                                            \
             for (size_t k = 0; k < VECTORS; k++) {                                                 \
                 memcpy(&v, p + (i + k * VECTOR_LANES) * sizeof(type), sizeof(v));                  \
-                sum[k] += __builtin_convertvector(v, lanes);                                       \
+                sum[k] += widen(v);                                                                \
                 zeros += (masks)(v == 0);                                                          \
                 low = least(v, low);                                                               \
                 high = most(v, high);                                                              \
@@ -167,12 +169,12 @@ typedef float lanes_f32 VECTOR_OF(float);
 #define BITS(v)    ((uint64_t)(v))
 #define NO_BITS(v) ((void)(v), UINT64_C(0))
 
-SUMS(i32, int32_t, lanes_i32, lanes_i32, LEAST_I32, MOST_I32, BITS)
-SUMS(u32, uint32_t, lanes_u32, lanes_i32, LEAST_U32, MOST_U32, BITS)
-SUMS(i64, int64_t, lanes_i64, lanes_i64, LEAST_I64, MOST_I64, BITS)
-SUMS(u64, uint64_t, lanes_u64, lanes_i64, LEAST_U64, MOST_U64, BITS)
-SUMS(f32, float, lanes_f32, lanes_i32, LEAST_F32, MOST_F32, NO_BITS)
-SUMS(f64, double, lanes, lanes_i64, LEAST_F64, MOST_F64, NO_BITS)
+SUMS(i32, int32_t, lanes_i32, lanes_i32, WIDEN_I32, LEAST_I32, MOST_I32, BITS)
+SUMS(u32, uint32_t, lanes_u32, lanes_i32, WIDEN_U32, LEAST_U32, MOST_U32, BITS)
+SUMS(i64, int64_t, lanes_i64, lanes_i64, WIDEN, LEAST_I64, MOST_I64, BITS)
+SUMS(u64, uint64_t, lanes_u64, lanes_i64, WIDEN, LEAST_U64, MOST_U64, BITS)
+SUMS(f32, float, lanes_f32, lanes_i32, WIDEN_F32, LEAST_F32, MOST_F32, NO_BITS)
+SUMS(f64, double, lanes, lanes_i64, WIDEN, LEAST_F64, MOST_F64, NO_BITS)
 
 static void block_sums(hr_dtype dtype, const void *data, size_t n, struct hr__block_sums *out) {
     switch (dtype) {
@@ -196,7 +198,7 @@ static void block_sums(hr_dtype dtype, const void *data, size_t n, struct hr__bl
     }
 }
 
-#define SQUARES(name, type, vec)                                                                   \
+#define SQUARES(name, type, vec, widen)                                                            \
     static void squares_##name(const uint8_t *p, size_t n, double mean, double out[HR__LANES]) {   \
         lanes d, m2[VECTORS] = {{0}};                                                              \
         vec v;                                                                                     \
@@ -204,7 +206,7 @@ static void block_sums(hr_dtype dtype, const void *data, size_t n, struct hr__bl
         for (; i + HR__LANES <= n; i += HR__LANES)                                                 \
             for (size_t k = 0; k < VECTORS; k++) {                                                 \
                 memcpy(&v, p + (i + k * VECTOR_LANES) * sizeof(type), sizeof(v));                  \
-                d = __builtin_convertvector(v, lanes) - mean;                                      \
+                d = widen(v) - mean;                                                               \
                 m2[k] += d * d;                                                                    \
             }                                                                                      \
         for (size_t k = 0; k < HR__LANES; k++)                                                     \
@@ -215,12 +217,12 @@ static void block_sums(hr_dtype dtype, const void *data, size_t n, struct hr__bl
         }                                                                                          \
     }
 
-SQUARES(i32, int32_t, lanes_i32)
-SQUARES(u32, uint32_t, lanes_u32)
-SQUARES(i64, int64_t, lanes_i64)
-SQUARES(u64, uint64_t, lanes_u64)
-SQUARES(f32, float, lanes_f32)
-SQUARES(f64, double, lanes)
+SQUARES(i32, int32_t, lanes_i32, WIDEN_I32)
+SQUARES(u32, uint32_t, lanes_u32, WIDEN_U32)
+SQUARES(i64, int64_t, lanes_i64, WIDEN)
+SQUARES(u64, uint64_t, lanes_u64, WIDEN)
+SQUARES(f32, float, lanes_f32, WIDEN_F32)
+SQUARES(f64, double, lanes, WIDEN)
 
 static void block_squares(hr_dtype dtype, const void *data, size_t n, double mean,
                           double out[HR__LANES]) {
