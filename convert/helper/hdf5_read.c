@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "checked.h"
+#include "hdf5_direct.h"
 #include "hdf5_sparse.h"
 #include "slots.h"
 
@@ -56,7 +57,25 @@ hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *o
              : open_sparse(r, rest, err);
     if (st == HR_OK)
         st = check_memory(r, open->cache_bytes, memory_bytes, err);
+    if (st == HR_OK && r->sparse == NULL)
+        r->direct = h5_direct_open(r->dataset, &r->is, open->cache_bytes);
     return st;
+}
+
+/* False: HDF5 is to read them, and all others. */
+static bool read_direct(struct h5_reader *r, uint64_t first, uint64_t n, uint8_t *dst,
+                        hr_status *st, hr_error *err) {
+    if (r->direct == NULL)
+        return false;
+    *st = h5_direct_read(r->direct, first, n, dst, err);
+    if (*st == HR_ERR_UNSUPPORTED) {
+        h5_direct_close(r->direct);
+        r->direct = NULL;
+    } else if (*st != HR_OK) {
+        hr__error_prefix(err, "samples %" PRIu64 " to %" PRIu64 " cannot be read", first,
+                         first + n - 1);
+    }
+    return r->direct != NULL;
 }
 
 static herr_t read_rows(struct h5_reader *r, uint64_t first, uint64_t n, void *dst) {
@@ -80,12 +99,15 @@ static herr_t read_rows(struct h5_reader *r, uint64_t first, uint64_t n, void *d
 hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uint64_t n,
                          hr_error *err) {
     uint64_t bytes;
+    hr_status st = HR_OK;
     if (r->shared == NULL || n == 0 || !hr__range_within(first, n, r->is.field.num_samples) ||
         !hr__mul_u64(n, r->is.field.sample_bytes, &bytes) || bytes > r->slot_bytes)
         return hr__error_set(err, HR_ERR_INVALID, "rows that do not exist or fit were asked for");
     uint8_t *dst = r->shared + slot * r->slot_bytes;
     if (r->sparse != NULL)
         return h5_sparse_read(r->sparse, first, n, dst, err);
+    if (read_direct(r, first, n, dst, &st, err))
+        return st;
     if (r->is.leaves_holes) /* else the rows before would show through */
         memset(dst, 0, (size_t)bytes);
     if (read_rows(r, first, n, dst) < 0)

@@ -177,12 +177,14 @@ int h5_natural_compare(const char *a, const char *b);
 
 /* --- hdf5_read.c ---------------------------------------------------------------------------- */
 
+struct h5_direct;
 struct h5_sparse;
 
 struct h5_reader {
     struct h5_file file;
     hid_t dataset;            /* or the group of a sparse matrix */
     struct h5_sparse *sparse; /* NULL: a data set */
+    struct h5_direct *direct; /* NULL: HDF5 decodes the chunks */
     struct h5_described is;   /* of a matrix: the field alone */
     uint8_t *shared;
     uint64_t slot_bytes;
