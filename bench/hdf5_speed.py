@@ -1,10 +1,14 @@
 """How fast an HDF5 file of gzip is converted: against h5repack, which makes another HDF5 file of it, and as a share of
-inflating its chunks on all cores. Every writer's time includes fsync."""
+inflating its chunks on all cores. Inflating is that of zlib, which HDF5 and other programs use; that of libdeflate, which
+headrace uses, is measured beside it. Every writer's time includes fsync."""
 
 import concurrent.futures
+import ctypes
+import ctypes.util
 import os
 import statistics
 import subprocess
+import threading
 import time
 import zlib
 
@@ -42,15 +46,41 @@ def stored_chunks(path):
         ]
 
 
-def inflate(chunks):
+def by_zlib(chunk):
+    return len(zlib.decompress(chunk))
+
+
+def libdeflate(chunk_bytes):
+    """A function as by_zlib, for chunks of one size; None: there is no such library."""
+    name = ctypes.util.find_library("deflate")
+    if name is None:
+        return None
+    library = ctypes.CDLL(name)
+    library.libdeflate_alloc_decompressor.restype = ctypes.c_void_p
+    size, pointer = ctypes.c_size_t, ctypes.c_void_p
+    library.libdeflate_zlib_decompress.argtypes = (pointer, ctypes.c_char_p, size, pointer, size, pointer)
+    own = threading.local()
+
+    def inflated(chunk):
+        if not hasattr(own, "state"):  # one for each thread, which lives as long as the process
+            own.state = library.libdeflate_alloc_decompressor()
+            own.room = ctypes.create_string_buffer(chunk_bytes)
+        if library.libdeflate_zlib_decompress(own.state, chunk, len(chunk), own.room, chunk_bytes, None) != 0:
+            raise ValueError("a chunk does not inflate to its size")
+        return chunk_bytes
+
+    return inflated
+
+
+def inflate(chunks, one):
     """All of them, from memory: by as many threads as there are cores, and then the processor time of one."""
     start = time.perf_counter()
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        n_bytes = sum(pool.map(lambda chunk: len(zlib.decompress(chunk)), chunks))
+        n_bytes = sum(pool.map(one, chunks))
     seconds = time.perf_counter() - start
     before = time.thread_time()
     for chunk in chunks:
-        zlib.decompress(chunk)
+        one(chunk)
     return {"bytes_per_s": n_bytes / seconds, "cpu_ns_per_byte": (time.thread_time() - before) * 1e9 / n_bytes}
 
 
@@ -75,8 +105,11 @@ def measure(source, folder, rounds, timed, warm, convert):
     chunks = stored_chunks(gzipped)
     chosen = {
         "convert": warm(gzipped, timed(convert, gzipped, folder / "inflated.hrd")),
-        "inflate": lambda: inflate(chunks),
+        "inflate": lambda: inflate(chunks, by_zlib),
     }
+    faster = libdeflate(by_zlib(chunks[0]))
+    if faster is not None:
+        chosen["libdeflate"] = lambda: inflate(chunks, faster)
     filters = usable_filters(gzipped, folder / "repacked.h5")
     for name, how in filters.items():
         chosen[name] = warm(gzipped, timed(repack(how), gzipped, folder / "repacked.h5"))
@@ -106,6 +139,9 @@ def report(got, filters, n_bytes):
         "promised_factor": PROMISED_FACTOR,
         "inflate_bytes_per_s": programs.summary([limit["bytes_per_s"] for limit in got["inflate"]]),
         "share": programs.summary(shares),
+        "libdeflate_bytes_per_s": programs.summary([limit["bytes_per_s"] for limit in got["libdeflate"]])
+        if "libdeflate" in got
+        else None,
         "promised_share": PROMISED_SHARE,
         "cpu_share": programs.summary(
             [limit["cpu_ns_per_byte"] / took for limit, took in zip(got["inflate"], took_ns)]

@@ -290,6 +290,11 @@ def others_text(others):
     )
 
 
+def libdeflate_text(hdf5):
+    found = hdf5.get("libdeflate_bytes_per_s")
+    return f" By libdeflate, which the conversion uses: {span(found, rate)}." if found is not None else ""
+
+
 def hdf5_text(hdf5):
     rows = [
         [f"h5repack to {name}", span(found["seconds"], short_seconds), mib(found["bytes"])]
@@ -298,9 +303,10 @@ def hdf5_text(hdf5):
     text = (
         f"\n{mib(hdf5['decoded_bytes'])} of the same rows from HDF5 (gzip 4 + shuffle, chunks of 256 KiB) in the page "
         f"cache: converted in {span(hdf5['seconds'], short_seconds)}, {rate(hdf5['bytes_per_s'])}. Inflating "
-        f"its chunks from memory on all cores: {span(hdf5['inflate_bytes_per_s'], rate)}; that is "
+        f"its chunks from memory by zlib on all cores: {span(hdf5['inflate_bytes_per_s'], rate)}; that is "
         f"**{percent(hdf5['share']['median'])}** (promised {percent(hdf5['promised_share'])}); of the processor time "
-        f"inflating is {span(hdf5['cpu_share'], percent)}.\n"
+        f"inflating by zlib is {span(hdf5['cpu_share'], percent)}."
+        f"{libdeflate_text(hdf5)}\n"
     )
     if hdf5["factor"] is None:
         return text

@@ -135,8 +135,8 @@ def test_binaries__of_the_portable_wheel__need_the_c_library_alone(package):
 @portable
 def test_licences__of_the_portable_wheel__are_those_of_what_is_linked_statically(wheel):
     names = {Path(n).name for n in zipfile.ZipFile(wheel).namelist() if "/licenses/" in n}
-    libraries = ("hdf5", "jansson", "libaec", "libaio", "liburing", "libxxhash", "libzip", "libzstd",
-                 "zlib1g")
+    libraries = ("hdf5", "jansson", "libaec", "libaio", "libdeflate", "liblz4", "liburing", "libxxhash", "libzip",
+                 "libzstd", "zlib1g")
     assert {f"{library}.txt" for library in libraries} <= names
     assert any(re.match(r"libaio_.*\.orig\.tar", name) for name in names), "the LGPL asks for libaio's source"
 
