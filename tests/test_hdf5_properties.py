@@ -1,4 +1,4 @@
-"""Random HDF5 files (types, byte order, layouts, chunk shapes, filters, chunks that were never written, attributes),
+"""Random HDF5 files (types, byte order, layouts, chunk shapes, filters, chunks that were never written and what fills them, attributes),
 converted with random options and compared. $HEADRACE_SEEDS is how many (default 40); a seed that failed is tried
 alone by $HEADRACE_FIRST_SEED."""
 import os
@@ -79,6 +79,8 @@ def write_dataset(rng, f, name, n):
     dtype, shape = any_dtype(rng), any_shape(rng, n)
     values = np.zeros(shape, dtype)
     options = layout_of(rng, shape, dtype)
+    if dtype.kind in "iuf" and rng.random() < 0.3:
+        options["fillvalue"] = values[...] = dtype.type(rng.integers(0, 100))
     ds = f.create_dataset(name, shape, dtype, **options)
     first, last = (0, n) if rng.random() < 0.6 else sorted(int(i) for i in rng.integers(0, n + 1, 2))
     if last > first:
