@@ -1,6 +1,6 @@
 """How fast an HDF5 file of gzip is converted: against h5repack, which makes another HDF5 file of it, and as a share of
-inflating its chunks on all cores. Inflating is that of zlib, which HDF5 and other programs use; that of libdeflate, which
-headrace uses, is measured beside it. Every writer's time includes fsync."""
+inflating its chunks on all cores. Inflating is that of zlib, which HDF5 and other programs use; that of libdeflate,
+which headrace uses, is measured beside it. Every writer's time includes fsync."""
 
 import concurrent.futures
 import ctypes

@@ -1,6 +1,6 @@
-"""Random HDF5 files (types, byte order, layouts, chunk shapes, filters, chunks that were never written and what fills them, attributes),
-converted with random options and compared. $HEADRACE_SEEDS is how many (default 40); a seed that failed is tried
-alone by $HEADRACE_FIRST_SEED."""
+"""Random HDF5 files (types, byte order, layouts, chunk shapes, filters, chunks that were never written and what fills
+them, attributes), converted with random options and compared. $HEADRACE_SEEDS is how many (default 40); a seed that
+failed is tried alone by $HEADRACE_FIRST_SEED."""
 import os
 
 import h5py
