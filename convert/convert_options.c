@@ -6,6 +6,7 @@
 #include "cpu.h"
 #include "error.h"
 #include "input_select.h"
+#include "name_ending.h"
 #include "options.h"
 #include "shuffle_options.h"
 
@@ -106,15 +107,10 @@ static hr_status resolve_export(const hr_export_options *opts, hr_export_options
     return HR_OK;
 }
 
-static bool ends_with(const char *path, const char *suffix) {
-    size_t n = strlen(path), k = strlen(suffix);
-    return n > k && strcmp(path + n - k, suffix) == 0;
-}
-
 static int32_t kind_by_name(const char *path) {
-    if (ends_with(path, ".h5") || ends_with(path, ".hdf5"))
+    if (hr__name_ends(path, ".h5") || hr__name_ends(path, ".hdf5"))
         return HR_EXPORT_HDF5;
-    return ends_with(path, ".npz") ? HR_EXPORT_NPZ : HR_EXPORT_NPY;
+    return hr__name_ends(path, ".npz") ? HR_EXPORT_NPZ : HR_EXPORT_NPY;
 }
 
 hr_status hr__export_options_resolve(const hr_export_options *opts, hr_export_options *out,

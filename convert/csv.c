@@ -10,6 +10,7 @@
 
 #include "checked.h"
 #include "error.h"
+#include "name_ending.h"
 #include "numpy_dtype.h"
 
 #include <stdio.h>
@@ -133,7 +134,7 @@ static void name_of_file(const char *path, struct group *out) {
     const char *slash = strrchr(path, '/');
     out->name = slash == NULL ? path : slash + 1;
     size_t n = strlen(out->name);
-    if (n > 3 && strcmp(out->name + n - 3, ".gz") == 0)
+    if (hr__name_ends(out->name, ".gz"))
         n -= 3;
     const char *dot = memrchr(out->name, '.', n);
     out->name_bytes = dot == NULL || dot == out->name ? n : (size_t)(dot - out->name);

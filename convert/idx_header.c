@@ -6,8 +6,10 @@
 #include "bytes.h"
 #include "checked.h"
 #include "error.h"
+#include "name_ending.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define PREFIX_BYTES 4u
 
@@ -91,20 +93,15 @@ hr_status hr__idx_header_parse(const uint8_t *bytes, size_t n_bytes, struct hr__
     return HR_OK;
 }
 
-static bool ends_with(const char *name, size_t n, const char *suffix) {
-    const size_t k = strlen(suffix);
-    return n > k && memcmp(name + n - k, suffix, k) == 0;
-}
-
 size_t hr__idx_name_base(const char *name) {
     static const char mark[] = "idx0-ubyte";
     const size_t n = strlen(name), k = sizeof mark - 1;
-    if (ends_with(name, n, ".idx"))
+    if (hr__name_ends(name, ".idx"))
         return n - 4;
-    if (n < k + 2 || !ends_with(name, n, "-ubyte"))
+    if (n < k + 2 || !hr__name_ends(name, "-ubyte"))
         return n;
     const char *at = name + n - k;
-    const bool marked = memcmp(at, "idx", 3) == 0 && at[3] >= '0' && at[3] <= '9' &&
+    const bool marked = strncasecmp(at, "idx", 3) == 0 && at[3] >= '0' && at[3] <= '9' &&
                         (at[-1] == '-' || at[-1] == '.' || at[-1] == '_');
     return marked ? n - k - 1 : n;
 }

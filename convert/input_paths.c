@@ -5,6 +5,7 @@
 #include "input_paths.h"
 
 #include "error.h"
+#include "name_ending.h"
 #include "natural_order.h"
 
 #include <dirent.h>
@@ -33,11 +34,6 @@ static hr_status add_path(struct hr__input_paths *p, char *path, hr_error *err) 
     return HR_OK;
 }
 
-static bool ends_with(const char *name, const char *suffix) {
-    size_t n = strlen(name), k = strlen(suffix);
-    return n > k && strcmp(name + n - k, suffix) == 0;
-}
-
 /* Which files of a folder are meant. */
 enum wanted { WANTED_KNOWN, WANTED_ANY, WANTED_DATA_SETS };
 
@@ -49,12 +45,12 @@ static bool is_wanted(const char *name, enum wanted wanted) {
     if (name[0] == '.')
         return false;
     if (wanted == WANTED_DATA_SETS)
-        return ends_with(name, own[0]);
+        return hr__name_ends(name, own[0]);
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-        if (ends_with(name, own[i]))
+        if (hr__name_ends(name, own[i]))
             return false;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (ends_with(name, known[i]))
+        if (hr__name_ends(name, known[i]))
             return true;
     return wanted == WANTED_ANY;
 }
@@ -70,7 +66,7 @@ static hr_status list_folder(const char *folder, enum wanted wanted, struct hr__
     DIR *dir = opendir(folder);
     if (dir == NULL)
         return hr__error_os(err, errno, "%s cannot be listed", folder);
-    const char *slash = ends_with(folder, "/") || strcmp(folder, "/") == 0 ? "" : "/";
+    const char *slash = hr__name_ends(folder, "/") || strcmp(folder, "/") == 0 ? "" : "/";
     const struct dirent *entry;
     while (st == HR_OK && (errno = 0, entry = readdir(dir)) != NULL) {
         char *path = NULL;

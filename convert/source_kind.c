@@ -7,6 +7,7 @@
 #include "error.h"
 #include "idx_header.h"
 #include "input_stream.h"
+#include "name_ending.h"
 #include "npy_header.h"
 
 #include <stdlib.h>
@@ -26,11 +27,6 @@ static enum hr__kind kind_of_bytes(const uint8_t *bytes, size_t n_bytes) {
     return HR__KIND_UNKNOWN;
 }
 
-static bool ends_with(const char *name, size_t n, const char *suffix) {
-    const size_t k = strlen(suffix);
-    return n > k && memcmp(name + n - k, suffix, k) == 0;
-}
-
 static bool is_idx_name(const char *path) {
     return hr__idx_name_base(path) < strlen(path);
 }
@@ -43,7 +39,7 @@ static enum hr__kind kind_of_name(const char *path) {
                     {".npy", HR__KIND_NPY}, {".npz", HR__KIND_ZIP},   {".csv", HR__KIND_CSV},
                     {".tsv", HR__KIND_CSV}};
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
-        if (ends_with(path, strlen(path), suffixes[i].suffix))
+        if (hr__name_ends(path, suffixes[i].suffix))
             return suffixes[i].kind;
     return is_idx_name(path) ? HR__KIND_IDX : HR__KIND_UNKNOWN;
 }
@@ -51,7 +47,7 @@ static enum hr__kind kind_of_name(const char *path) {
 /* The name that a compressed file had before; malloc'ed. */
 static char *inner_name(const char *path) {
     const size_t n = strlen(path);
-    return strndup(path, ends_with(path, n, ".gz") ? n - 3 : n);
+    return strndup(path, hr__name_ends(path, ".gz") ? n - 3 : n);
 }
 
 /* An HDF5 file may begin with a user's block of 512, 1024, 2048, ... bytes. */
@@ -77,7 +73,7 @@ static hr_status find_plain(const struct hr__input_file *file, const char *path,
     const hr_status st = hr__input_file_read(file, path, bytes, sizeof bytes, 0, &found, err);
     if (st != HR_OK)
         return st;
-    out->gzip = hr__gzip_is(bytes, found) && (!raw || ends_with(path, strlen(path), ".gz"));
+    out->gzip = hr__gzip_is(bytes, found) && (!raw || hr__name_ends(path, ".gz"));
     if (out->gzip)
         return HR_OK;
     out->kind = kind_of_bytes(bytes, found);

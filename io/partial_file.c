@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "partial_file.h"
 
+#include "bytes.h"
 #include "error.h"
 
 #include <errno.h>
@@ -92,7 +93,36 @@ done:
     return st;
 }
 
+/* What an unfinished file of Headrace begins with, as far as it goes: a data set with zeros, or its
+ * signature; what is exported with that of its kind, or not yet. */
+static bool begins_as_ours(const uint8_t *bytes, size_t n) {
+    static const char *const ours[] = {"\x89HRD\r\n\x1a\n", "\x89HDF\r\n\x1a\n", "\x93NUMPY",
+                                       "PK\3\4", "{\"displayTimeUni"};
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        const size_t k = strlen(ours[i]);
+        if (memcmp(bytes, ours[i], n < k ? n : k) == 0)
+            return true;
+    }
+    return hr__is_zero(bytes, n);
+}
+
+static hr_status check_ours(const struct hr__partial_file *p, hr_error *err) {
+    uint8_t bytes[16] = {0};
+    const int64_t n = p->file.ops->read(p->file.ctx, bytes, sizeof bytes, 0);
+    if (n < 0)
+        return hr__error_os(err, (int)-n, "%s cannot be read", p->path);
+    if (begins_as_ours(bytes, (size_t)n))
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_MISMATCH,
+                         "%s is in the way, and Headrace did not make it: move it, or choose "
+                         "another output",
+                         p->path);
+}
+
 hr_status hr__partial_file_empty(struct hr__partial_file *p, hr_error *err) {
+    const hr_status st = p->in_use ? check_ours(p, err) : HR_OK;
+    if (st != HR_OK)
+        return st;
     const int rc = p->file.ops->truncate(p->file.ctx, 0);
     if (rc != 0)
         return hr__error_os(err, -rc, "cannot empty %s", p->path);

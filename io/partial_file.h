@@ -21,7 +21,7 @@ hr_status hr__partial_file_open(const struct hr__folder_ops *folder, const char 
 /* The file is still the one that its path names: another writer may rename between opening and
  * locking. */
 bool hr__partial_file_has_name(const struct hr__partial_file *p);
-/* Drops what an earlier writer left. */
+/* Drops what an earlier writer left. HR_ERR_MISMATCH: it is no file that Headrace began. */
 hr_status hr__partial_file_empty(struct hr__partial_file *p, hr_error *err);
 /* On the disk, then under its name. */
 hr_status hr__partial_file_complete(struct hr__partial_file *p, bool replace, hr_error *err);

@@ -124,10 +124,46 @@ def test_numbers__of_all_kinds_of_files__are_parts_of_one_field(folder):
     assert np.array_equal(np.load(folder / "back" / "X.npy"), np.concatenate([x, x + 1, x + 2, x]))
 
 
-
 def test_convert__over_an_unfinished_one__says_that_it_begins_anew(folder):
     good("convert", "X.npy", "-o", "u.hrd", cwd=folder)
     (folder / "u.hrd").rename(folder / "u.hrd.partial")
     done = headrace("convert", "X.npy", "-o", "u.hrd", cwd=folder)
     assert done.returncode == 0 and "an unfinished conversion was there" in done.stderr
     assert "anew" not in headrace("convert", "X.npy", "-o", "u.hrd", "--force", cwd=folder).stderr
+
+
+@pytest.mark.parametrize("args", [["convert", "X.npy", "-o", "u.hrd"], ["convert", "X.npy", "-o", "u.hrd", "--resume"],
+                                  ["join", "t.hrd", "-o", "u.hrd"], ["verify", "t.hrd", "--salvage", "u.hrd"],
+                                  ["export", "t.hrd", "-o", "u.h5"], ["export", "t.hrd", "-o", "u.npz"],
+                                  ["epoch", "t.hrd", "--trace", "u.json"]], ids=" ".join)
+def test_partial__that_is_not_ours__is_refused_and_stays(args, folder):
+    partial = folder / (next(word for word in args if word.startswith("u.")) + ".partial")
+    partial.write_text("a list of what is to be done\n")
+    done = headrace(*args, cwd=folder)
+    assert done.returncode == 1
+    assert f"{partial.name} is in the way" in done.stderr and "--force" not in done.stderr
+    assert partial.read_text() == "a list of what is to be done\n"
+    assert not partial.with_suffix("").exists()
+
+
+def test_partial__of_an_export_that_was_killed__is_replaced(folder):
+    for name in ("u.h5", "u.npz"):
+        good("export", "t.hrd", "-o", name, cwd=folder)
+        (folder / name).rename(folder / f"{name}.partial")
+        good("export", "t.hrd", "-o", name, cwd=folder)
+
+
+def test_endings__in_capitals__are_those_in_small_letters(folder):
+    x = np.load(folder / "X.npy")
+    good("export", "t.hrd", "-o", "T.H5", cwd=folder)
+    good("export", "t.hrd", "-o", "T.NPZ", cwd=folder)
+    (folder / "in").mkdir()
+    np.savetxt(folder / "in" / "LABELS.CSV", np.arange(len(x)), "%d", header="y", comments="")
+    (folder / "X.npy").rename(folder / "in" / "X.NPY")
+    assert (folder / "T.H5").is_file() and (folder / "T.NPZ").is_file()
+    good("convert", "in", "-o", "in.hrd", cwd=folder)
+    good("convert", "T.H5", "-o", "h5.hrd", cwd=folder)
+    good("convert", "T.NPZ", "-o", "npz.hrd", cwd=folder)
+    for name in ("in.hrd", "h5.hrd", "npz.hrd"):
+        assert "X: float32 (8,), equal" in headrace("compare", "t.hrd", name, cwd=folder).stdout
+    assert "y  " in good("info", "in.hrd", cwd=folder)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #define MOST_COLUMNS 64 /* of an image on a terminal; its height likewise */
@@ -56,7 +57,7 @@ static hr_status show_images(const head_job *job, const image *images, hr_error 
 
 bool head_png_is_file(const char *path) {
     const size_t n = strlen(path);
-    return n > 4 && strcmp(path + n - 4, ".png") == 0;
+    return n > 4 && strcasecmp(path + n - 4, ".png") == 0;
 }
 
 static hr_status write_grid(head_job *job, const image *images, hr_error *err) {
