@@ -6,6 +6,8 @@ import os
 import pty
 import re
 import struct
+import subprocess
+import sys
 import termios
 import zlib
 
@@ -90,6 +92,7 @@ def test_head__values_of_variable_length__texts_and_sequences(tmp_path):
         "  0  [  1  20 300]", "  1  []", "  2  [  0   1   2 ... 197 198 199]"]
     fields = {field["name"]: field for field in json.loads(good("head", tmp_path / "v.hrd", "--json"))["fields"]}
     assert fields["t"]["samples"][1:] == [["größe\x1b[1m"], ["x" * 500]]
+    assert [fields[name]["element_dtype"] for name in "tbs"] == [None, None, "int32"]
     assert fields["s"]["samples"][:2] == [[1, 20, 300], []] and len(fields["s"]["samples"][2]) == 200
 
 
@@ -241,6 +244,22 @@ def test_head__png_of_floats_and_planes__the_same_pixels(png, tmp_path):
     expected = np.rint((grey - grey.min()) * 255 / (grey.max() - grey.min()))
     assert np.abs(read_png(tmp_path / "out" / "grey-00000.png")[..., 1] - expected).max() <= 1
     assert not read_png(tmp_path / "out" / "nan-00000.png").any()
+
+
+def test_head__many_large_images__are_held_one_at_a_time(png, tmp_path):
+    with hr.Writer("large.hrd", fields={"x": ("uint8", (1600, 1600))}) as writer:
+        for _ in range(12):
+            writer.append(x=np.zeros((1, 1600, 1600), np.uint8))
+    peak = ("import resource, subprocess, sys; done = subprocess.run(sys.argv[1:]); "
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(done.returncode)")
+    args = ["head", "large.hrd", "-n", "12", "--png", "out"]
+    done = subprocess.run([sys.executable, "-c", peak, PROGRAM, *args], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0 and len(os.listdir("out")) == 12, done.stderr
+    assert int(done.stdout.split()[-1]) < 48 << 10  # all of them: 92 MB
+    done = headrace("head", "large.hrd", "-n", "12", "--png", "grid.png", "--budget", "32M")
+    assert done.returncode == 1 and "give a larger --budget, or a folder with --png" in done.stderr
+    done = headrace("head", "large.hrd", "-n", "1", "--png", "out2", "--budget", "5M")
+    assert done.returncode == 1 and "the images of the field x take 7.32 MiB" in done.stderr
 
 
 def test_head__png_where_there_is_none__says_why(data):

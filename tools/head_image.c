@@ -81,6 +81,10 @@ static void put_pixel(const hr_field *field, const image_layout *l, scale s, con
     }
 }
 
+uint64_t image_bytes(const image_layout *layout) {
+    return 3 * layout->width * layout->height;
+}
+
 bool image_make(const hr_field *field, const image_layout *layout, const uint8_t *sample,
                 image *out) {
     const uint64_t n = layout->width * layout->height;
@@ -130,25 +134,35 @@ void image_shrink(image *i, uint64_t most_width, uint64_t most_height) {
     }
     i->width = w;
     i->height = h;
+    uint8_t *kept = realloc(i->rgb, 3 * w * h);
+    i->rgb = kept != NULL ? kept : i->rgb;
 }
 
-bool image_grid(const image *images, uint64_t count, uint64_t columns, image *out) {
-    const uint64_t w = images[0].width, h = images[0].height;
+static void measure_grid(const image_layout *layout, uint64_t count, uint64_t columns, image *out) {
     const uint64_t rows = (count + columns - 1) / columns;
-    out->width = columns * (w + GAP_PIXELS) - GAP_PIXELS;
-    out->height = rows * (h + GAP_PIXELS) - GAP_PIXELS;
+    out->width = columns * (layout->width + GAP_PIXELS) - GAP_PIXELS;
+    out->height = rows * (layout->height + GAP_PIXELS) - GAP_PIXELS;
+}
+
+uint64_t image_grid_bytes(const image_layout *layout, uint64_t count, uint64_t columns) {
+    image grid;
+    measure_grid(layout, count, columns, &grid);
+    return 3 * grid.width * grid.height;
+}
+
+bool image_grid(const image_layout *layout, uint64_t count, uint64_t columns, image *out) {
+    measure_grid(layout, count, columns, out);
     out->rgb = calloc(out->width * out->height, 3);
-    if (out->rgb == NULL) {
-        return false;
+    return out->rgb != NULL;
+}
+
+void image_grid_put(image *grid, uint64_t columns, uint64_t i, const image *one) {
+    const uint64_t left = i % columns * (one->width + GAP_PIXELS);
+    const uint64_t top = i / columns * (one->height + GAP_PIXELS);
+    for (uint64_t y = 0; y < one->height; y++) {
+        memcpy(grid->rgb + 3 * ((top + y) * grid->width + left), one->rgb + 3 * y * one->width,
+               3 * one->width);
     }
-    for (uint64_t i = 0; i < count; i++) {
-        const uint64_t left = i % columns * (w + GAP_PIXELS), top = i / columns * (h + GAP_PIXELS);
-        for (uint64_t y = 0; y < h; y++) {
-            memcpy(out->rgb + 3 * ((top + y) * out->width + left), images[i].rgb + 3 * y * w,
-                   3 * w);
-        }
-    }
-    return true;
 }
 
 void image_free(image *i) {

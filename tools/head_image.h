@@ -35,11 +35,18 @@ bool image_layout_of(const hr_field *field, image_layout *out);
 bool image_make(const hr_field *field, const image_layout *layout, const uint8_t *sample,
                 image *out);
 
-/** No larger than this, each pixel the mean of those it stands for; in place. */
+/** Bytes of an image of this layout. */
+uint64_t image_bytes(const image_layout *layout);
+
+/** No larger than this, each pixel the mean of those it stands for; what is left over of its memory
+ * is given back. */
 void image_shrink(image *i, uint64_t most_width, uint64_t most_height);
 
-/** Images of one size in a grid, a gap of two pixels between them. False: there is no memory. */
-bool image_grid(const image *images, uint64_t count, uint64_t columns, image *out);
+/** A grid for `count` images of one size, a gap of two pixels between them: its bytes, the grid
+ * itself (false: there is no memory), and image i in its place. */
+uint64_t image_grid_bytes(const image_layout *layout, uint64_t count, uint64_t columns);
+bool image_grid(const image_layout *layout, uint64_t count, uint64_t columns, image *out);
+void image_grid_put(image *grid, uint64_t columns, uint64_t i, const image *one);
 
 void image_free(image *i); /* a zeroed one is fine */
 

@@ -5,6 +5,7 @@
 #include "head_job.h"
 
 #include "png_file.h"
+#include "sizes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,26 +16,46 @@
 
 #define MOST_COLUMNS 64 /* of an image on a terminal; its height likewise */
 
-/* All samples as images; what was made is to be freed also after a failure. */
-static hr_status make_images(const head_job *job, head_field *v, image *images, hr_error *err) {
-    for (uint32_t i = 0; i < job->count; i++) {
-        const hr_status st = head_field_read(v, job->first + i, err);
-        if (st != HR_OK) {
-            return st;
-        }
-        if (!image_make(&v->field, &v->layout, v->sample, &images[i])) {
-            return head_fail(err, HR_ERR_NO_MEMORY, "not enough memory for the images");
-        }
-        if (job->png == NULL) {
-            const uint64_t most =
-                job->term.columns < MOST_COLUMNS ? job->term.columns : MOST_COLUMNS;
+static hr_status check_room(const head_field *v, uint64_t n_bytes, const char *then,
+                            hr_error *err) {
+    if (n_bytes <= v->budget_bytes) {
+        return HR_OK;
+    }
+    head_fail(err, HR_ERR_BUDGET, "");
+    snprintf(err->message, sizeof err->message,
+             "the images of the field %.200s take %s, the budget is %s; give a larger --budget%s",
+             v->field.name, sizes_bytes(n_bytes).text, sizes_bytes(v->budget_bytes).text, then);
+    return HR_ERR_BUDGET;
+}
+
+/* Sample i as an image; to be freed also after a failure. */
+static hr_status make_image(const head_job *job, head_field *v, uint32_t i, image *out,
+                            hr_error *err) {
+    const hr_status st = head_field_read(v, job->first + i, err);
+    if (st != HR_OK) {
+        return st;
+    }
+    return image_make(&v->field, &v->layout, v->sample, out)
+               ? HR_OK
+               : head_fail(err, HR_ERR_NO_MEMORY, "not enough memory for an image");
+}
+
+/* --- on a terminal -------------------------------------------------------------------------- */
+
+/* All samples, each made small before the next is read. */
+static hr_status make_small(const head_job *job, head_field *v, image *images, hr_error *err) {
+    const uint64_t most = job->term.columns < MOST_COLUMNS ? job->term.columns : MOST_COLUMNS;
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
+        st = make_image(job, v, i, &images[i], err);
+        if (st == HR_OK) {
             image_shrink(&images[i], most, MOST_COLUMNS);
         }
     }
-    return HR_OK;
+    return st;
 }
 
-static hr_status show_images(const head_job *job, const image *images, hr_error *err) {
+static hr_status print_images(const head_job *job, const image *images, hr_error *err) {
     char(*texts)[24] = calloc(job->count, sizeof *texts);
     const char **captions = calloc(job->count, sizeof *captions);
     hr_status st = HR_OK;
@@ -53,6 +74,22 @@ static hr_status show_images(const head_job *job, const image *images, hr_error 
     return st;
 }
 
+static hr_status show_images(const head_job *job, head_field *v, hr_error *err) {
+    image *images = calloc(job->count, sizeof *images);
+    if (images == NULL) {
+        return head_fail(err, HR_ERR_NO_MEMORY, "not enough memory for the images");
+    }
+    hr_status st = make_small(job, v, images, err);
+    if (st == HR_OK) {
+        st = print_images(job, images, err);
+    }
+    for (uint32_t i = 0; i < job->count; i++) {
+        image_free(&images[i]);
+    }
+    free(images);
+    return st;
+}
+
 /* --- PNG ------------------------------------------------------------------------------------ */
 
 bool head_png_is_file(const char *path) {
@@ -60,16 +97,37 @@ bool head_png_is_file(const char *path) {
     return n > 4 && strcasecmp(path + n - 4, ".png") == 0;
 }
 
-static hr_status write_grid(head_job *job, const image *images, hr_error *err) {
+static hr_status fill_grid(const head_job *job, head_field *v, uint32_t columns, image *grid,
+                           hr_error *err) {
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
+        image one = {0, 0, NULL};
+        st = make_image(job, v, i, &one, err);
+        if (st == HR_OK) {
+            image_grid_put(grid, columns, i, &one);
+        }
+        image_free(&one);
+    }
+    return st;
+}
+
+static hr_status write_grid(head_job *job, head_field *v, hr_error *err) {
     uint32_t columns = 1;
     while (columns * columns < job->count) {
         columns++;
     }
     image grid = {0, 0, NULL};
-    if (!image_grid(images, job->count, columns, &grid)) {
-        return head_fail(err, HR_ERR_NO_MEMORY, "not enough memory for all images in one");
+    hr_status st = check_room(v, image_grid_bytes(&v->layout, job->count, columns),
+                              ", or a folder with --png: one at a time", err);
+    if (st == HR_OK && !image_grid(&v->layout, job->count, columns, &grid)) {
+        st = head_fail(err, HR_ERR_NO_MEMORY, "not enough memory for all images in one");
     }
-    const hr_status st = png_write(job->png, &grid, job->force, err);
+    if (st == HR_OK) {
+        st = fill_grid(job, v, columns, &grid, err);
+    }
+    if (st == HR_OK) {
+        st = png_write(job->png, &grid, job->force, err);
+    }
     job->num_pngs += st == HR_OK;
     image_free(&grid);
     return st;
@@ -94,34 +152,27 @@ static hr_status write_one(const head_job *job, const head_field *v, uint32_t i,
     return st;
 }
 
-static hr_status write_pngs(head_job *job, const head_field *v, const image *images,
-                            hr_error *err) {
-    if (head_png_is_file(job->png)) {
-        return write_grid(job, images, err);
-    }
+static hr_status write_pngs(head_job *job, head_field *v, hr_error *err) {
+    hr_status st = HR_OK;
     (void)mkdir(job->png, 0777); /* what is wrong with it shows with the first file */
-    for (uint32_t i = 0; i < job->count; i++) {
-        const hr_status st = write_one(job, v, i, &images[i], err);
-        if (st != HR_OK) {
-            return st;
+    for (uint32_t i = 0; st == HR_OK && i < job->count; i++) {
+        image one = {0, 0, NULL};
+        st = make_image(job, v, i, &one, err);
+        if (st == HR_OK) {
+            st = write_one(job, v, i, &one, err);
         }
-        job->num_pngs++;
+        job->num_pngs += st == HR_OK;
+        image_free(&one);
     }
-    return HR_OK;
+    return st;
 }
 
 hr_status head_images(head_job *job, head_field *v, hr_error *err) {
-    image *images = calloc(job->count, sizeof *images);
-    if (images == NULL) {
-        return head_fail(err, HR_ERR_NO_MEMORY, "not enough memory for the images");
+    const hr_status st = check_room(v, image_bytes(&v->layout), "", err);
+    if (st != HR_OK || job->count == 0) {
+        return st;
     }
-    hr_status st = make_images(job, v, images, err);
-    if (st == HR_OK) {
-        st = job->png != NULL ? write_pngs(job, v, images, err) : show_images(job, images, err);
-    }
-    for (uint32_t i = 0; i < job->count; i++) {
-        image_free(&images[i]);
-    }
-    free(images);
-    return st;
+    return job->png == NULL             ? show_images(job, v, err)
+           : head_png_is_file(job->png) ? write_grid(job, v, err)
+                                        : write_pngs(job, v, err);
 }

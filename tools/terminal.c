@@ -105,6 +105,9 @@ static void print_line(const terminal *t, const image *images, const char *const
 
 void terminal_print_images(const terminal *t, const image *images, const char *const *captions,
                            uint32_t count) {
+    if (count == 0) {
+        return;
+    }
     const uint32_t wide = (uint32_t)images[0].width + 1;
     const uint32_t fit = (t->columns + 1) / wide > 0 ? (t->columns + 1) / wide : 1;
     for (uint32_t i = 0; i < count; i += fit) {
