@@ -83,6 +83,7 @@ USAGE_ERRORS = [
     (["info", "a.hrd", "--threads", "x"], "'x'"),
     (["verify"], "FILE is missing"),
     (["verify", "a.hrd", "--threads", "-1"], "'-1'"),
+    (["verify", "a.hrd", "--salvage", "b.hrd", "--threads", "2"], "--salvage works with one, leave it out"),
     (["plan"], "FILE is missing"),
     (["plan", "a.hrd", "--batch", "0"], "--batch: 0 is out of range"),
     (["plan", "a.hrd", "--batch", "99999999999"], "out of range"),

@@ -67,7 +67,8 @@ def test_compare__json__layout_and_exit_code(place):
     done = headrace("compare", "a.hrd", "b/X.npy", "--json")
     assert done.returncode == DIFFERENT
     out = json.loads(done.stdout)
-    side = {"name": "str", "dtype": "str", "width_bytes": "int", "shape": ["int"], "samples": "int"}
+    side = {"name": "str", "dtype": "str", "element_dtype": "NoneType", "width_bytes": "int", "shape": ["int"],
+            "samples": "int"}
     first, second = out.pop("fields")
     assert layout(out) == {"a": "str", "b": "str", "equal": "bool", "bytes": "int", "seconds": "float"}
     assert layout(first) == {

@@ -103,7 +103,8 @@ def test_completion__of_a_file__is_files(complete, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("complete", SHELLS)
 @pytest.mark.parametrize(("command", "option"), [
-    ("convert", "--codec"), ("convert", "--filter"), ("convert", "--optimize"), ("join", "--attributes"),
+    ("convert", "--codec"), ("convert", "--filter"), ("convert", "--optimize"), ("convert", "--sparse"),
+    ("join", "--attributes"),
     ("epoch", "--io"), ("epoch", "--numa"), ("epoch", "--rank"), ("epoch", "--device")])
 def test_completion__of_a_value__is_words_that_the_command_takes(complete, command, option, tmp_path):
     words = complete(command, option, "")

@@ -423,3 +423,14 @@ def test_convert__values__are_taken_from_data_sets(path, tmp_path, monkeypatch):
             same(data["t"][i], sample(i)["t"])
     with pytest.raises(hr.UnsupportedError, match="not shuffled"):
         hr.convert(path, out="b.hrd", shuffle=1, progress=False)
+
+
+def test_compare__of_sequences__names_the_type_of_their_elements(tmp_path):
+    for name, kind in (("a", "int32[]"), ("b", "int16[]")):
+        with hr.Writer(tmp_path / f"{name}.hrd", fields={"s": kind}) as writer:
+            writer.append(s=[[1, 2], []])
+    (found,) = hr.compare(tmp_path / "a.hrd", tmp_path / "b.hrd").fields
+    assert found.element_dtypes == ("int32", "int16") and found.dtypes == ("bytes", "bytes")
+    done = headrace("compare", tmp_path / "a.hrd", tmp_path / "b.hrd", "--json")
+    (field,) = json.loads(done.stdout)["fields"]
+    assert (field["a"]["element_dtype"], field["b"]["element_dtype"]) == ("int32", "int16")

@@ -169,9 +169,11 @@ static json_t *side_json(const hr_field *field, uint64_t num_samples) {
     if (field == NULL) {
         return json_null();
     }
-    return json_pack("{s:o, s:s, s:I, s:o, s:o}", "name", json_out_text(field->name), "dtype",
-                     hr_dtype_name(field->dtype), "width_bytes", (json_int_t)value_width(field),
-                     "shape", dataset_shape_json(field), "samples", json_out_uint(num_samples));
+    const char *element = field->element_dtype != 0 ? hr_dtype_name(field->element_dtype) : NULL;
+    return json_pack("{s:o, s:s, s:s?, s:I, s:o, s:o}", "name", json_out_text(field->name), "dtype",
+                     hr_dtype_name(field->dtype), "element_dtype", element, "width_bytes",
+                     (json_int_t)value_width(field), "shape", dataset_shape_json(field), "samples",
+                     json_out_uint(num_samples));
 }
 
 static json_t *difference_json(const hr_field *field, const hr_difference *d) {

@@ -161,12 +161,14 @@ static hr_status do_json(head_job *job, head_field *v, hr_error *err) {
             json_array_append_new(samples, head_sample_json(&v->shown, v->sample));
         }
     }
-    json_array_append_new(job->fields, json_pack("{s:o, s:s, s:I, s:o, s:b, s:o}", "name",
-                                                 json_out_text(v->field.name), "dtype",
-                                                 hr_dtype_name(v->field.dtype), "width_bytes",
-                                                 (json_int_t)value_width(&v->field), "shape",
-                                                 dataset_shape_json(&v->field), "complete",
-                                                 (int)complete, "samples", samples));
+    const char *element =
+        v->field.element_dtype != 0 ? hr_dtype_name(v->field.element_dtype) : NULL;
+    json_array_append_new(
+        job->fields,
+        json_pack("{s:o, s:s, s:s?, s:I, s:o, s:b, s:o}", "name", json_out_text(v->field.name),
+                  "dtype", hr_dtype_name(v->field.dtype), "element_dtype", element, "width_bytes",
+                  (json_int_t)value_width(&v->field), "shape", dataset_shape_json(&v->field),
+                  "complete", (int)complete, "samples", samples));
     return st;
 }
 

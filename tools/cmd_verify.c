@@ -156,6 +156,11 @@ static bool take_arguments(const options *o, verify_job *job) {
         report_usage(o->command, "--salvage: %d files were given; name one", o->argc - optind);
         return false;
     }
+    if (job->opts.num_threads != 0 && job->salvage != NULL) {
+        report_usage(o->command,
+                     "--threads is for checking; --salvage works with one, leave it out");
+        return false;
+    }
     if (job->force && job->salvage == NULL) {
         report_usage(o->command, "--force: there is no --salvage OUT to replace");
         return false;

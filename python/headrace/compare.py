@@ -39,7 +39,7 @@ class Difference(NamedTuple):
 
 class ComparedField(NamedTuple):
     """What was found of one field: `differs` is empty where it is equal, else some of "values", "dtype", "shape",
-    "samples", "only in a", "only in b"."""
+    "samples", "only in a", "only in b". `element_dtypes` are those of a sequence's elements, of other fields None."""
 
     name: str
     differs: tuple[str, ...]
@@ -48,6 +48,7 @@ class ComparedField(NamedTuple):
     num_elements: int
     num_different: int
     differences: tuple[Difference, ...]
+    element_dtypes: tuple[str | None, str | None]
 
 
 class Comparison(NamedTuple):
@@ -67,6 +68,10 @@ def _described(field: Any, num_samples: int) -> tuple[str | None, tuple[int, ...
         return None, None
     found = field.contents
     return name_of(found.dtype), (num_samples, *found.shape[: found.rank])
+
+
+def _element(field: Any) -> str | None:
+    return name_of(field.contents.element_dtype) if field and field.contents.element_dtype else None
 
 
 def _value(field: _abi.hr_field, side: bytes) -> Any:
@@ -97,6 +102,7 @@ def _compared(told: _abi.hr_compared_field) -> ComparedField:
         told.num_elements,
         told.num_different,
         tuple(_difference(field, sample_shape, told.differences[k]) for k in range(told.num_differences)),
+        (_element(told.a), _element(told.b)),
     )
 
 
