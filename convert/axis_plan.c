@@ -5,6 +5,8 @@
 
 #include "checked.h"
 
+#include <math.h>
+
 #define MAX_STAGE_BYTES (UINT64_C(1) << 20)
 #define STAGE_SHARE     16u /* of the memory */
 
@@ -13,11 +15,18 @@ uint64_t hr__axis_plan_samples(const struct hr__axis_plan *p, const struct hr__a
     return hr__min_u64(p->panel_samples, l->num_samples - panel * p->panel_samples);
 }
 
-static void set_panels(const struct hr__axis_layout *l, uint64_t room_bytes,
+static void set_panels(const struct hr__axis_layout *l, uint64_t room_bytes, uint64_t least_samples,
                        struct hr__axis_plan *p) {
-    p->panel_samples = hr__min_u64(l->num_samples, hr__max_u64(room_bytes / l->sample_bytes, 1));
+    p->panel_samples =
+        hr__min_u64(l->num_samples, hr__max_u64(room_bytes / l->sample_bytes, least_samples));
     p->num_panels = hr__ceil_div(l->num_samples, p->panel_samples);
     p->buffer_bytes = p->panel_samples * l->sample_bytes;
+}
+
+/* With fewer in a panel, the table of panels would take more than the panel saves. */
+static uint64_t least_spilled_samples(const struct hr__axis_layout *l) {
+    const double tables = (double)l->num_samples * sizeof(uint64_t) / (double)l->sample_bytes;
+    return hr__max_u64((uint64_t)sqrt(tables), 1);
 }
 
 /* Whole lines where one fits: then a block's pieces of a panel lie one after the other in the file.
@@ -49,12 +58,13 @@ void hr__axis_plan_make(const struct hr__axis_layout *l, uint64_t unit_bytes,
     *out = (struct hr__axis_plan){.panel_samples = 1};
     if (l->total_bytes == 0)
         return;
-    set_panels(l, room_bytes, out);
+    set_panels(l, room_bytes, 1, out);
     out->spilled = !is_read_where_it_lies(l, unit_bytes, access, out);
     if (out->spilled) {
         out->stage_bytes =
             hr__min_u64(MAX_STAGE_BYTES, hr__max_u64(room_bytes / STAGE_SHARE, l->inner_bytes));
-        set_panels(l, room_bytes - hr__min_u64(room_bytes, out->stage_bytes), out);
+        set_panels(l, room_bytes - hr__min_u64(room_bytes, out->stage_bytes),
+                   least_spilled_samples(l), out);
         out->buffer_bytes = hr__max_u64(out->buffer_bytes, unit_bytes);
         set_blocks(l, unit_bytes, out);
     }

@@ -26,15 +26,30 @@ static uint64_t least_of(const struct hr__source_info *info) {
 /* Of one reader of every field. */
 struct needs {
     uint64_t least_bytes;
+    uint64_t pool_bytes; /* cursors of the fields that have no share */
     uint32_t num_shares; /* fields whose readers need memory */
 };
+
+/* Those of a field before it may be the same. */
+static bool is_first_of_pool(const struct hr__inputs *in, uint32_t field) {
+    const struct hr__source_info *info = &in->fields[field].source->info;
+    for (uint32_t i = 0; i < field; i++) {
+        const struct hr__source_info *before = &in->fields[i].source->info;
+        if (before->reader_bytes == 0 && before->pool == info->pool)
+            return false;
+    }
+    return info->reader_bytes == 0;
+}
 
 static bool find_needs(const struct hr__inputs *in, struct needs *out) {
     *out = (struct needs){0};
     for (uint32_t i = 0; i < in->num_fields; i++) {
         const uint64_t least = least_of(&in->fields[i].source->info);
         out->num_shares += least != 0;
-        if (!hr__add_u64(out->least_bytes, least, &out->least_bytes))
+        const struct hr__source_info *info = &in->fields[i].source->info;
+        const uint64_t pool = is_first_of_pool(in, i) ? info->pool_bytes : 0;
+        if (!hr__add_u64(out->least_bytes, least, &out->least_bytes) ||
+            !hr__add_u64(out->pool_bytes, pool, &out->pool_bytes))
             return false;
     }
     return true;
@@ -75,9 +90,12 @@ hr_status hr__reader_shares_make(const struct hr__inputs *in, uint32_t max_reade
     if (needs.num_shares == 0)
         return HR_OK;
     const uint64_t left = bytes_left(budget);
-    const uint64_t fitting = hr__max_u64(left / hr__max_u64(needs.least_bytes, 1), 1);
+    uint64_t each;
+    if (!hr__add_u64(needs.least_bytes, needs.pool_bytes, &each))
+        each = UINT64_MAX;
+    const uint64_t fitting = hr__max_u64(left / hr__max_u64(each, 1), 1);
     out->num_readers = (uint32_t)hr__min_u64(max_readers, fitting);
-    const uint64_t least = needs.least_bytes * out->num_readers;
+    const uint64_t least = hr__min_u64(each, left / out->num_readers) * out->num_readers;
     const uint64_t extra = left > least ? left - least : 0;
     hr_status st =
         make_shares(out, in, extra / ((uint64_t)out->num_readers * needs.num_shares), err);

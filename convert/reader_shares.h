@@ -14,7 +14,8 @@ struct hr__reader_shares {
 };
 
 /* For at most max_readers of every field, of what is left of the budget: each gets what it needs
- * at least, and as much of what it wants as is left for it. HR_ERR_BUDGET: not even one. */
+ * at least, and as much of what it wants as is left for it. What fields without a share take for
+ * cursors is left to them. HR_ERR_BUDGET: not even one. */
 hr_status hr__reader_shares_make(const struct hr__inputs *in, uint32_t max_readers,
                                  struct hr__budget *budget, struct hr__reader_shares *out,
                                  hr_error *err);

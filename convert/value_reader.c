@@ -17,11 +17,27 @@ static bool is_variable(const struct hr__value_reader *r, uint32_t field) {
     return hr__dtype_is_variable(r->in->fields[field].source->info.dtype);
 }
 
+/* Readers take half of what the buffers leave, where they can do with that: the rest is for long
+ * values. */
+static hr_status make_shares(struct hr__value_reader *r, hr_error *err) {
+    const uint64_t reserved = atomic_load(&r->budget->reserved_bytes);
+    const uint64_t kept =
+        r->budget->limit_bytes > reserved ? (r->budget->limit_bytes - reserved) / 2 : 0;
+    if (hr__budget_reserve(r->budget, kept, "long values", NULL) == HR_OK) {
+        const hr_status st = hr__reader_shares_make(r->in, 1, r->budget, &r->shares, NULL);
+        hr__budget_release(r->budget, kept);
+        if (st == HR_OK)
+            return HR_OK;
+    }
+    return hr__reader_shares_make(r->in, 1, r->budget, &r->shares, err);
+}
+
 static hr_status open_readers(struct hr__value_reader *r, hr_error *err) {
-    hr_status st = HR_OK;
+    hr_status st = make_shares(r, err);
     for (uint32_t i = 0; st == HR_OK && i < r->in->num_fields; i++) {
         struct hr__source *src = r->in->fields[i].source;
-        st = src->ops->open_reader(src, r->budget, &r->readers[i], err);
+        struct hr__budget *share = hr__reader_shares_of(&r->shares, 0, i);
+        st = src->ops->open_reader(src, share, &r->readers[i], err);
     }
     return st;
 }
@@ -52,12 +68,12 @@ hr_status hr__value_reader_open(struct hr__value_reader *r, const struct hr__inp
     r->column_list = calloc(in->num_fields, sizeof *r->column_list);
     if (r->readers == NULL || r->columns == NULL || r->column_list == NULL)
         return hr__error_no_memory(err, in->num_fields * sizeof *r->columns, "columns");
-    HR_TRY(open_readers(r, err));
     HR_TRY(take(budget, offsets_bytes, &taken, err));
     r->offsets = taken;
     HR_TRY(take(budget, r->piece_bytes, &taken, err));
     r->bytes = taken;
     r->room_bytes = r->piece_bytes;
+    HR_TRY(open_readers(r, err));
     for (uint32_t i = 0, k = 0; i < in->num_fields; i++)
         if (is_variable(r, i))
             r->columns[i].offsets = r->offsets + k++ * (r->piece_samples + 1);
@@ -81,6 +97,7 @@ void hr__value_reader_close(struct hr__value_reader *r) {
                         (size_t)hr__read_plan_offsets_bytes(r->in, r->piece_samples));
     for (uint32_t i = 0; r->readers != NULL && i < r->in->num_fields; i++)
         r->in->fields[i].source->ops->close_reader(r->readers[i]);
+    hr__reader_shares_close(&r->shares);
     free(r->column_list);
     free(r->columns);
     free(r->readers);

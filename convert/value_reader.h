@@ -7,13 +7,15 @@
 
 #include "headrace/writer.h"
 #include "pipeline.h"
+#include "reader_shares.h"
 
 struct hr__value_reader {
     const struct hr__inputs *in;
     struct hr__budget *budget;
     uint64_t piece_bytes, piece_samples; /* usual: no more at once */
-    struct hr__source_reader **readers;  /* of the fields */
-    int64_t *offsets;                    /* piece_samples + 1 for each field of variable length */
+    struct hr__reader_shares shares;
+    struct hr__source_reader **readers; /* of the fields */
+    int64_t *offsets;                   /* piece_samples + 1 for each field of variable length */
     uint8_t *bytes;
     uint64_t room_bytes;       /* in `bytes`: more than is usual after a long value */
     hr_varlen_column *columns; /* one for each field; only those of variable length are used */

@@ -376,6 +376,21 @@ static void file__a_flipped_bit__is_found(void **state) {
     (void)unlink(path);
 }
 
+/* Of a million short samples, whose table would be larger than all else. */
+static void plan__without_room__takes_the_least(void **state) {
+    (void)state;
+    struct hr__axis_array a = {.rank = 2, .shape = {1000000, 3}, .fortran = true, .width_bytes = 1};
+    struct hr__axis_layout l;
+    struct hr__axis_plan none, plan;
+    assert_int_equal(hr__axis_layout_make(&a, 0, &l, NULL), HR_OK);
+    hr__axis_plan_make(&l, 1, HR__AXIS_IN_ORDER, 0, &none);
+    assert_true(none.spilled && none.own_bytes < 16384);
+    for (uint64_t room = 1; room < 3000000; room += 1 + room / 3) {
+        hr__axis_plan_make(&l, 1, HR__AXIS_IN_ORDER, room, &plan);
+        assert_true(plan.own_bytes >= none.own_bytes);
+    }
+}
+
 static void file__something_in_its_way__is_kept_and_refused(void **state) {
     (void)state;
     struct hr__axis_array a = {.rank = 2, .shape = {50, 30}, .fortran = true, .width_bytes = 4};
@@ -420,6 +435,7 @@ int main(void) {
         cmocka_unit_test(samples__stopped__say_so),
         cmocka_unit_test(axis__that_is_not_there__is_refused),
         cmocka_unit_test(file__a_flipped_bit__is_found),
+        cmocka_unit_test(plan__without_room__takes_the_least),
         cmocka_unit_test(file__something_in_its_way__is_kept_and_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -238,3 +238,18 @@ def test_report__each_way__says_the_same(tmp_path):
     loader.close()
     assert loader.report().figures["batches_delivered"] == 150
     assert loader.info()["batches_delivered"] == 150
+
+
+def test_convert__texts_beside_hdf5__readers_leave_each_other_memory(tmp_path, monkeypatch):
+    h5py = pytest.importorskip("h5py")
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).integers(0, 99, (4000, 512), dtype="i4")
+    texts = [f"text {k}" * (k % 50) for k in range(len(x))]
+    with h5py.File("x.h5", "w") as file:
+        file.create_dataset("x", data=x, chunks=(1000, 512), compression="gzip", compression_opts=1)
+    with hr.Writer("v.hrd", fields={"t": "utf8"}) as writer:
+        writer.append(t=texts)
+    hr.convert("x.h5", "v.hrd", out="both.hrd", budget="32M", threads=2)
+    both = hr.open("both.hrd")
+    np.testing.assert_array_equal(both["x"].read(), x)
+    assert both["t"].read().tolist() == texts

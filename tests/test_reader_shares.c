@@ -83,6 +83,23 @@ static void shares__too_little__is_refused_and_nothing_is_kept(void **state) {
     hr__budget_close(&budget);
 }
 
+static void shares__beside_cursors__leave_these_their_memory(void **state) {
+    (void)state;
+    struct hr__budget budget;
+    struct hr__reader_shares s;
+    make_inputs(10, 1000, 0, 0);
+    sources[1].info = sources[2].info = (struct hr__source_info){.pool = &budget, .pool_bytes = 50};
+    for (uint64_t limit = 60; limit < 300; limit++) {
+        hr__budget_init(&budget, limit);
+        assert_int_equal(hr__reader_shares_make(&inputs, 4, &budget, &s, NULL), HR_OK);
+        assert_int_equal(s.num_readers, limit / 60 < 4 ? limit / 60 : 4);
+        assert_true(limit - budget.reserved_bytes >= 50 * s.num_readers);
+        assert_true(limit - budget.reserved_bytes < 50 * s.num_readers + 4);
+        hr__reader_shares_close(&s);
+        hr__budget_close(&budget);
+    }
+}
+
 static void shares__of_plain_files__are_the_budget_itself(void **state) {
     (void)state;
     struct hr__budget budget;
@@ -101,6 +118,7 @@ int main(void) {
         cmocka_unit_test(shares__enough__everyone_gets_what_it_wants),
         cmocka_unit_test(shares__little__the_least_goes_first),
         cmocka_unit_test(shares__too_little__is_refused_and_nothing_is_kept),
+        cmocka_unit_test(shares__beside_cursors__leave_these_their_memory),
         cmocka_unit_test(shares__of_plain_files__are_the_budget_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
