@@ -118,7 +118,7 @@ static hr_status open_sources(struct hr__side *s, const struct hr__input_paths *
     convert.sparse = HR_SPARSE_DENSE; /* nothing is stored */
     const hr_status st = paths->n == 1
                              ? hr__sources_open(paths->paths[0], paths->member, false, &convert,
-                                                &s->sources, &s->num_sources, err)
+                                                NULL, &s->sources, &s->num_sources, err)
                              : hr__inputs_open(&convert, &s->inputs, err);
     return st == HR_OK ? columns_of_sources(s, err) : st;
 }

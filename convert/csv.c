@@ -149,6 +149,14 @@ static bool is_wanted(const struct hr__csv_options *o, const struct group *g) {
     return o->num_kept == 0;
 }
 
+static void note_left_out(struct hr__left_out *l, const struct group *g) {
+    const char *comma = l != NULL && l->used > 0 ? ", " : "";
+    if (l == NULL || l->used + strlen(comma) + g->name_bytes >= sizeof l->names)
+        return;
+    l->used += (size_t)snprintf(l->names + l->used, sizeof l->names - l->used, "%s%.*s", comma,
+                                (int)g->name_bytes, g->name);
+}
+
 /* ---- dtypes ---- */
 
 static hr_status refuse_column(const struct hr__csv_file *f, uint32_t column, hr_error *err) {
@@ -285,8 +293,10 @@ static hr_status add_sources(struct list *l, const struct hr__csv_options *o, hr
     hr_status st = HR_OK;
     for (uint32_t i = 0; i < layout->num_columns && st == HR_OK; i += g.count) {
         find_group(layout, i, &g);
-        if (!is_wanted(o, &g))
+        if (!is_wanted(o, &g)) {
+            note_left_out(o->left_out, &g);
             continue;
+        }
         st = check_new(l, &g, err);
         if (st == HR_OK)
             st = add_source(l, &g, o, err);

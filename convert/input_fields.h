@@ -18,6 +18,7 @@ struct hr__input_entry {
 struct hr__input_entries {
     size_t n, room;
     struct hr__input_entry *list;
+    struct hr__left_out left_out;
 };
 
 /* Fields in the order of their first entry, all of one length; the sources' ownership goes over to

@@ -60,7 +60,7 @@ done:
 
 /* "a, b, c": the names that the inputs give, each once, cut off where they are many. */
 static void list_names(const struct hr__input_entries *e, char *out, size_t room) {
-    size_t used = 0;
+    size_t used = (size_t)snprintf(out, room, "%s", e->left_out.names);
     for (size_t i = 0; i < e->n; i++) {
         size_t k = 0;
         while (k < i && strcmp(e->list[k].name, e->list[i].name) != 0)
@@ -78,10 +78,10 @@ static void list_names(const struct hr__input_entries *e, char *out, size_t room
 }
 
 static hr_status no_field(const struct hr__input_entries *e, const char *name, hr_error *err) {
-    char names[320] = "";
+    char names[320 + sizeof e->left_out.names];
     list_names(e, names, sizeof names);
     return hr__error_set(err, HR_ERR_NOT_FOUND, "no input gives a field %.100s%s%s", name,
-                         e->n > 0 ? "; there are: " : "", names);
+                         names[0] != '\0' ? "; there are: " : "", names);
 }
 
 static bool has_entry(const struct hr__input_entries *e, const char *name) {

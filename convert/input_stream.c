@@ -18,9 +18,9 @@
 
 struct hr__gunzip {
     z_stream z;
-    bool made, at_end;
-    uint64_t file_off; /* of what follows `in` */
-    uint64_t off;      /* of what is inflated next */
+    bool made, at_end, is_behind; /* of a whole member */
+    uint64_t file_off;            /* of what follows `in` */
+    uint64_t off;                 /* of what is inflated next */
     uint8_t in[BUFFER_BYTES];
     uint8_t skipped[BUFFER_BYTES];
 };
@@ -102,7 +102,15 @@ static hr_status next_member(struct hr__input_stream *s, hr_error *err) {
         g->z.avail_in--;
     }
     (void)inflateReset(&g->z);
+    g->is_behind = true;
     return HR_OK;
+}
+
+/* What inflate() says of garbage is that it is no gzip. */
+static const char *reason(const struct hr__gunzip *g) {
+    if (g->is_behind && g->z.total_out == 0)
+        return "behind it stands what gzip did not write";
+    return g->z.msg != NULL ? g->z.msg : "no gzip data";
 }
 
 /* One step: at most n_bytes more, at the end of all none. */
@@ -125,7 +133,7 @@ static hr_status inflate_some(struct hr__input_stream *s, uint8_t *dst, size_t n
     if (rc == Z_MEM_ERROR)
         return hr__error_no_memory(err, 0, "reading a compressed file");
     if (rc != Z_OK && rc != Z_BUF_ERROR)
-        return damaged(s, g->z.msg != NULL ? g->z.msg : "no gzip data", err);
+        return damaged(s, reason(g), err);
     if (given == 0 && *found == 0)
         return damaged(s, "the file is cut off", err);
     return HR_OK;
@@ -134,7 +142,7 @@ static hr_status inflate_some(struct hr__input_stream *s, uint8_t *dst, size_t n
 static void begin_anew(struct hr__gunzip *g) {
     (void)inflateReset(&g->z);
     g->z.avail_in = 0;
-    g->at_end = false;
+    g->at_end = g->is_behind = false;
     g->file_off = g->off = 0;
 }
 

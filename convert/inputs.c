@@ -59,7 +59,7 @@ static hr_status open_file(const hr_convert_options *opts, const char *path, con
     struct hr__source **sources = NULL;
     uint32_t n = 0;
     hr_status st;
-    HR_TRY(hr__sources_open(path, member, name != NULL, opts, &sources, &n, err));
+    HR_TRY(hr__sources_open(path, member, name != NULL, opts, &e->left_out, &sources, &n, err));
     if (name != NULL && n != 1) {
         st = hr__error_set(err, HR_ERR_INVALID,
                            "the field %s cannot be all of the %u data sets in %s; say which, as "

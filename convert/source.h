@@ -121,9 +121,16 @@ struct hr__hrd_options {
 hr_status hr__hrd_sources_open(const char *path, const struct hr__hrd_options *opts,
                                struct hr__source ***out, uint32_t *num_out, hr_error *err);
 
+/* Names of columns that are not kept, for messages: "a, b", as many as fit. */
+struct hr__left_out {
+    size_t used;
+    char names[256];
+};
+
 struct hr__csv_options {
-    const char *member;      /* only this field; NULL: all */
-    const char *const *kept; /* only fields of these names; num_kept 0: all */
+    struct hr__left_out *left_out; /* added to, or NULL */
+    const char *member;            /* only this field; NULL: all */
+    const char *const *kept;       /* only fields of these names; num_kept 0: all */
     uint32_t num_kept;
     bool as_one; /* all columns are one field, also where there is a header */
     bool gzip;

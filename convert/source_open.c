@@ -100,9 +100,10 @@ static hr_status open_dataset(const char *path, const char *member, const hr_con
 }
 
 static hr_status open_csv(const char *path, const char *member, bool as_one, bool gzip,
-                          const hr_convert_options *opts, struct hr__source ***out,
-                          uint32_t *num_out, hr_error *err) {
+                          const hr_convert_options *opts, struct hr__left_out *left_out,
+                          struct hr__source ***out, uint32_t *num_out, hr_error *err) {
     const struct hr__csv_options csv = {
+        .left_out = left_out,
         .member = member != NULL && member[0] == '/' ? member + 1 : member,
         .kept = opts->kept_fields,
         .num_kept = as_one ? 0 : opts->num_kept_fields,
@@ -119,8 +120,8 @@ static bool has_axes(enum hr__kind kind) {
 }
 
 hr_status hr__sources_open(const char *path, const char *member, bool as_one,
-                           const hr_convert_options *opts, struct hr__source ***out,
-                           uint32_t *num_out, hr_error *err) {
+                           const hr_convert_options *opts, struct hr__left_out *left_out,
+                           struct hr__source ***out, uint32_t *num_out, hr_error *err) {
     struct hr__source_kind kind;
     *out = NULL;
     *num_out = 0;
@@ -139,7 +140,7 @@ hr_status hr__sources_open(const char *path, const char *member, bool as_one,
     case HR__KIND_ZIP:
         return open_by_helper(path, member, kind.kind == HR__KIND_ZIP, opts, out, num_out, err);
     case HR__KIND_CSV:
-        return open_csv(path, member, as_one, kind.gzip, opts, out, num_out, err);
+        return open_csv(path, member, as_one, kind.gzip, opts, left_out, out, num_out, err);
     case HR__KIND_UNKNOWN:
         if (opts->raw_dtype == NULL)
             return refuse(path, err);

@@ -128,3 +128,17 @@ def test_csv__killed__resumes(tmp_path):
     got = exported(tmp_path, "k.hrd")
     np.testing.assert_array_equal(got["label"], labels)
     np.testing.assert_array_equal(got["pixel"], pixels)
+
+
+def test_csv__fields_that_it_has_not__are_told_from_those_that_it_has(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,c_0,c_1\n1,x,3,4\n")
+    done = headrace("convert", "t.csv", "-o", "o.hrd", "--fields", "a,d", cwd=tmp_path)
+    assert done.returncode != 0 and "no input gives a field d; there are: b, c" in done.stderr and ", a" in done.stderr
+    done = headrace("convert", "t.csv", "-o", "o.hrd", "--fields", "d", cwd=tmp_path)
+    assert "there are: a, b, c" in done.stderr
+
+
+def test_csv__garbage_behind_gzip__is_said(tmp_path):
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a\n1\n") + gzip.compress(b"2\n") + b"garbage")
+    done = headrace("convert", "t.csv.gz", "-o", "o.hrd", cwd=tmp_path)
+    assert done.returncode == 3 and "(behind it stands what gzip did not write)" in done.stderr
