@@ -213,6 +213,20 @@ static hr_status check_tables(const struct hr__chunk_view *v, const struct hr__s
     return HR_OK;
 }
 
+uint64_t hr__chunk_header_number(const uint8_t *bytes) {
+    struct hr__chunk_header h;
+    fixed_decode(bytes, &h);
+    return h.chunk_number;
+}
+
+bool hr__chunk_header_size_fits(const uint8_t *bytes) {
+    struct hr__chunk_header h;
+    fixed_decode(bytes, &h);
+    return h.header_bytes == HR__CHUNK_FIXED_BYTES +
+                                 HR__BLOCK_ENTRY_BYTES * (uint64_t)h.num_blocks +
+                                 HR__FRAME_ENTRY_BYTES * (uint64_t)h.num_frames;
+}
+
 hr_status hr__chunk_header_decode(const uint8_t *bytes, size_t n_bytes,
                                   const struct hr__chunk_expected *expected,
                                   struct hr__chunk_view *out, hr_error *err) {

@@ -66,6 +66,11 @@ struct hr__chunk_expected {
 /* Bytes of the header; only the first HR__CHUNK_FIXED_BYTES need be there. 0: no chunk header. */
 uint32_t hr__chunk_header_peek(const uint8_t *bytes, size_t n_bytes);
 
+/* What HR__CHUNK_FIXED_BYTES of a header that is there say of themselves, before they are checked:
+ * the chunk's number, and whether the header's size is that of its tables. */
+uint64_t hr__chunk_header_number(const uint8_t *bytes);
+bool hr__chunk_header_size_fits(const uint8_t *bytes);
+
 /* bytes: the header whole (n_bytes >= its header_bytes, else HR_ERR_CORRUPT). */
 hr_status hr__chunk_header_decode(const uint8_t *bytes, size_t n_bytes,
                                   const struct hr__chunk_expected *expected,

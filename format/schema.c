@@ -250,6 +250,12 @@ uint32_t hr__samples_per_chunk(uint64_t sample_bytes, uint64_t chunk_bytes) {
     return (uint32_t)hr__max_u64(1, hr__min_u64(n, HR__MAX_SAMPLES_PER_CHUNK));
 }
 
+bool hr__schema_same_type(const struct hr__schema_field *a, const struct hr__schema_field *b) {
+    return a->dtype == b->dtype && a->width_bytes == b->width_bytes &&
+           a->element_dtype == b->element_dtype && a->rank == b->rank &&
+           memcmp(a->shape, b->shape, a->rank * sizeof a->shape[0]) == 0;
+}
+
 void hr__schema_free(struct hr__schema *s) {
     for (uint32_t i = 0; i < s->num_fields; i++) {
         free(s->fields[i].name);

@@ -85,6 +85,9 @@ hr_status hr__schema_set_samples_per_chunk(struct hr__schema *s, uint32_t sample
 uint32_t hr__value_unit_bytes(const struct hr__schema_field *f);
 /* Samples per chunk that a writer chooses (docs/format.md, 2.3). */
 uint32_t hr__samples_per_chunk(uint64_t sample_bytes, uint64_t chunk_bytes);
+/* Same dtype and shape of a sample. */
+bool hr__schema_same_type(const struct hr__schema_field *a, const struct hr__schema_field *b);
+
 void hr__schema_free(struct hr__schema *s); /* a zeroed schema is fine */
 
 #endif

@@ -34,9 +34,7 @@ static const char *type_name(const struct hr__schema_field *f) {
 }
 
 static bool same_layout(const struct hr__schema_field *a, const struct hr__schema_field *b) {
-    return strcmp(a->name, b->name) == 0 && a->dtype == b->dtype &&
-           a->width_bytes == b->width_bytes && a->element_dtype == b->element_dtype &&
-           a->rank == b->rank && memcmp(a->shape, b->shape, a->rank * sizeof(a->shape[0])) == 0;
+    return strcmp(a->name, b->name) == 0 && hr__schema_same_type(a, b);
 }
 
 static hr_status check_fields(const hr_dataset *ds, const struct hr__schema *other, hr_error *err) {

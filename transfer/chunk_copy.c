@@ -193,7 +193,8 @@ static uint32_t threads_of(const struct hr__chunk_copy_job *job) {
     const uint64_t used = atomic_load(&job->budget->reserved_bytes);
     const uint64_t left = job->budget->limit_bytes - hr__min_u64(job->budget->limit_bytes, used);
     const uint64_t wanted = hr__min_u64(job->max_threads, MAX_THREADS);
-    return (uint32_t)hr__max_u64(1, hr__min_u64(wanted, left / THREAD_BYTES));
+    const uint64_t for_threads = left - left / 8; /* the tables of places grow meanwhile */
+    return (uint32_t)hr__max_u64(1, hr__min_u64(wanted, for_threads / THREAD_BYTES));
 }
 
 static hr_status run_threads(struct copy *c, hr_error *err) {

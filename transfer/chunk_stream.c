@@ -50,13 +50,6 @@ static hr_status head_grow(struct hr__chunk_stream *s, size_t n_bytes, hr_error 
     return HR_OK;
 }
 
-/* Whether the size of the header is that of its tables: a damaged size is not worth memory. */
-static bool size_fits(const uint8_t *head, uint32_t header_bytes) {
-    return header_bytes == HR__CHUNK_FIXED_BYTES +
-                               HR__BLOCK_ENTRY_BYTES * (uint64_t)hr__get_u32(head + 80) +
-                               HR__FRAME_ENTRY_BYTES * (uint64_t)hr__get_u32(head + 84);
-}
-
 hr_status hr__chunk_stream_head(struct hr__chunk_stream *s, const struct hr__chunk_from *from,
                                 hr_error *err) {
     size_t n_bytes = HEAD_ROOM_BYTES;
@@ -65,7 +58,7 @@ hr_status hr__chunk_stream_head(struct hr__chunk_stream *s, const struct hr__chu
     HR_TRY(hr__file_read_exact(from->file, s->head, n_bytes, from->off, err));
     const uint32_t header_bytes = hr__chunk_header_peek(s->head, n_bytes);
     if (header_bytes > n_bytes && header_bytes <= from->room_bytes &&
-        size_fits(s->head, header_bytes)) {
+        hr__chunk_header_size_fits(s->head)) { /* a damaged size is not worth memory */
         if (header_bytes > s->head_room_bytes)
             HR_TRY(head_grow(s, header_bytes, err));
         n_bytes = header_bytes;

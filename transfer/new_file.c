@@ -108,19 +108,11 @@ hr_status hr__new_file_add(struct hr__new_file *f, uint32_t pages, uint32_t num_
                                statistics != NULL ? statistics : f->no_statistics, off, err);
 }
 
-static hr_status cut(const struct hr__new_file *f, hr_error *err) {
-    const struct hr__file *file = &f->partial.file;
-    const int rc = file->ops->truncate(file->ctx, f->sink.end_off);
-    return rc == 0 ? HR_OK
-                   : hr__error_os(err, -rc, "%s: cannot cut it to %llu bytes", file->path,
-                                  (unsigned long long)f->sink.end_off);
-}
-
 hr_status hr__new_file_commit(struct hr__new_file *f, hr_error *err) {
     const struct hr__commit_parts parts = {
         .segments = f->segments, .num_segments = f->num_segments, .required = f->required};
     hr_status st;
-    HR_TRY(cut(f, err));
+    HR_TRY(hr__chunk_sink_cut(&f->sink, err));
     HR_TRY(hr__commit_file_of(&f->job, &f->sink, &parts, err));
     f->partial.in_use = true; /* complete, by whatever name */
     HR_TRY(hr__commit_name(f->partial.folder, f->partial.path, f->partial.target, f->replace, err));

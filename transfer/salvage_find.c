@@ -103,7 +103,7 @@ static struct hr__chunk_from from_found(const struct scan *c, const struct found
                                                 .chunk_number = f->number}};
 }
 
-/* Samples that chunk `number` should have, and those between it and the next sample. */
+/* Samples that chunk `number` should have. */
 static uint32_t expected_samples(const struct scan *c, uint64_t number) {
     return c->s->known.ds != NULL ? footer_samples(c->s, number)
                                   : c->s->known.schema.samples_per_chunk;
@@ -252,7 +252,7 @@ static hr_status look_at(struct scan *c, uint64_t off, bool *there, struct found
     *there = false;
     if (hr__chunk_header_peek(page, HR__PAGE_BYTES) == 0)
         return HR_OK;
-    *f = (struct found){.off = off, .number = hr__get_u64(page + 64)};
+    *f = (struct found){.off = off, .number = hr__chunk_header_number(page)};
     const struct hr__chunk_from from = from_found(c, f);
     const hr_status st = hr__chunk_stream_head(stream, &from, err);
     if (st != HR_OK)

@@ -77,7 +77,7 @@ static hr_status take_footer(struct hr__salvage *s, hr_error *err) {
     k->features = sb->required;
     k->end_off = sb->file_bytes;
     const hr_status st =
-        hr__schema_parse(f->json, strlen(f->json), f->schema.samples_per_chunk, &k->schema, err);
+        parse_schema(s, f->json, strlen(f->json), f->schema.samples_per_chunk, err);
     return st == HR_OK ? check_index(s, err) : st;
 }
 

@@ -51,11 +51,10 @@ static void without_advice(const char *reason, char out[HR_ERROR_MESSAGE_BYTES])
     static const char *const advice[] = {"; run headrace verify", "; copy the file again",
                                          "; convert anew"};
     (void)snprintf(out, HR_ERROR_MESSAGE_BYTES, "%s", reason);
-    for (size_t i = 0; i < sizeof advice / sizeof advice[0]; i++) {
-        char *at = strstr(out, advice[i]);
-        if (at != NULL)
-            *at = '\0';
-    }
+    char *last = strrchr(out, ';'); /* what stands before it may be names */
+    for (size_t i = 0; last != NULL && i < sizeof advice / sizeof advice[0]; i++)
+        if (strncmp(last, advice[i], strlen(advice[i])) == 0)
+            *last = '\0';
 }
 
 void hr__salvage_lose(struct hr__salvage *s, uint64_t num_chunks, uint64_t num_samples,

@@ -61,20 +61,6 @@ int32_t hr__append_level(const struct hr__schema *schema) {
 
 /* ---- the index ---- */
 
-/* Page p of the old index into page; it is there. */
-static hr_status read_page(const struct hr__append *a, const struct hr__file *file, uint64_t p,
-                           uint8_t *page, hr_error *err) {
-    const struct hr__index_page_ref *ref = &a->base.footer.index_pages[p];
-    const size_t n_bytes = hr__index_page_bytes(a->base.footer.num_chunks, p);
-    const hr_status st = hr__file_read_exact(file, page, n_bytes, ref->off, err);
-    if (st != HR_OK || hr__hash(page, n_bytes) == ref->hash)
-        return st;
-    return hr__error_at(err, HR_ERR_CORRUPT, ref->off,
-                        "index page %llu at offset %llu is damaged; run headrace verify, and "
-                        "convert anew",
-                        (unsigned long long)p, (unsigned long long)ref->off);
-}
-
 /* What the new commit will not refer to any more, of what the old one does. */
 static hr_status count_dead(struct hr__append *a, uint64_t index_bytes, hr_error *err) {
     const struct hr__superblock *sb = &a->base.superblock;
@@ -117,7 +103,8 @@ hr_status hr__append_place(struct hr__append *a, struct hr__chunk_sink *sink, hr
     uint8_t *page = sink->index.page;
     hr_status st = HR_OK;
     if (there)
-        HR_TRY(read_page(a, sink->file, p, page, err));
+        HR_TRY(hr__index_page_load(sink->file, &a->base.footer.index_pages[p],
+                                   a->base.footer.num_chunks, p, page, err));
     if (a->num_short > 0)
         HR_TRY(hr__index_entry_decode(hr__get_u64(page + keep * sizeof(uint64_t)),
                                       a->base.superblock.file_bytes, f->max_chunk_pages, &a->last,

@@ -35,12 +35,6 @@ static const char *describe(const struct hr__schema_field *f, char out[128]) {
     return out;
 }
 
-static bool same_type(const struct hr__schema_field *a, const struct hr__schema_field *b) {
-    return a->dtype == b->dtype && a->width_bytes == b->width_bytes &&
-           a->element_dtype == b->element_dtype && a->rank == b->rank &&
-           memcmp(a->shape, b->shape, a->rank * sizeof a->shape[0]) == 0;
-}
-
 static hr_status check_field(const char *path, uint32_t number, const struct hr__schema_field *has,
                              const struct hr__schema_field *given, hr_error *err) {
     char a[128], b[128];
@@ -48,7 +42,7 @@ static hr_status check_field(const char *path, uint32_t number, const struct hr_
         return hr__error_set(err, HR_ERR_MISMATCH,
                              "field %u of %.150s is \"%.60s\", but \"%.60s\" is given" ADVICE,
                              number, path, has->name, given->name);
-    if (!same_type(has, given))
+    if (!hr__schema_same_type(has, given))
         return hr__error_set(err, HR_ERR_MISMATCH,
                              "field \"%.60s\" of %.150s is %s, but %s is given" ADVICE, has->name,
                              path, describe(has, a), describe(given, b));

@@ -33,3 +33,11 @@ hr_status hr__chunk_sink_take(struct hr__chunk_sink *sink, uint32_t pages, uint3
     atomic_store(&sink->stored_bytes, sink->end_off);
     return added;
 }
+
+hr_status hr__chunk_sink_cut(const struct hr__chunk_sink *sink, hr_error *err) {
+    const struct hr__file *file = sink->file;
+    const int rc = file->ops->truncate(file->ctx, sink->end_off);
+    return rc == 0 ? HR_OK
+                   : hr__error_os(err, -rc, "%s: cannot cut it to %llu bytes", file->path,
+                                  (unsigned long long)sink->end_off);
+}

@@ -30,4 +30,7 @@ hr_status hr__chunk_sink_take(struct hr__chunk_sink *sink, uint32_t pages, uint3
                               struct hr__statistics *const *statistics, uint64_t *off,
                               hr_error *err);
 
+/* Ends the file where the chunks end. */
+hr_status hr__chunk_sink_cut(const struct hr__chunk_sink *sink, hr_error *err);
+
 #endif

@@ -104,22 +104,13 @@ done:
     return st;
 }
 
-static hr_status load_page(struct copy *k, uint64_t p, hr_error *err) {
-    const struct hr__index_page_ref *ref = &k->old->index->refs[p];
-    const size_t n_bytes = hr__index_page_bytes(k->old->num_chunks, p);
-    const hr_status st = hr__file_read_exact(k->old->file, k->page, n_bytes, ref->off, err);
-    if (st != HR_OK || hr__hash(k->page, n_bytes) == ref->hash)
-        return st;
-    return hr__error_at(err, HR_ERR_CORRUPT, ref->off, "index page %llu is damaged",
-                        (unsigned long long)p);
-}
-
 static hr_status copy_chunk(struct copy *k, uint64_t chunk, hr_error *err) {
-    const uint64_t place = chunk % HR__INDEX_PAGE_ENTRIES;
+    const uint64_t page = chunk / HR__INDEX_PAGE_ENTRIES, place = chunk % HR__INDEX_PAGE_ENTRIES;
     struct hr__index_entry entry;
     hr_status st;
     if (place == 0)
-        HR_TRY(load_page(k, chunk / HR__INDEX_PAGE_ENTRIES, err));
+        HR_TRY(hr__index_page_load(k->old->file, &k->old->index->refs[page], k->old->num_chunks,
+                                   page, k->page, err));
     HR_TRY(hr__index_entry_decode(hr__get_u64(k->page + place * sizeof(uint64_t)), k->old->end_off,
                                   k->old->max_chunk_pages, &entry, err));
     const uint64_t from = entry.page * HR__PAGE_BYTES;

@@ -12,6 +12,18 @@
 
 #include <string.h>
 
+hr_status hr__index_page_load(const struct hr__file *file, const struct hr__index_page_ref *ref,
+                              uint64_t num_chunks, uint64_t p, uint8_t *page, hr_error *err) {
+    const size_t n_bytes = hr__index_page_bytes(num_chunks, p);
+    const hr_status st = hr__file_read_exact(file, page, n_bytes, ref->off, err);
+    if (st != HR_OK || hr__hash(page, n_bytes) == ref->hash)
+        return st;
+    return hr__error_at(err, HR_ERR_CORRUPT, ref->off,
+                        "index page %llu at offset %llu is damaged; run headrace verify, and "
+                        "convert anew",
+                        (unsigned long long)p, (unsigned long long)ref->off);
+}
+
 hr_status hr__index_builder_init(struct hr__index_builder *ib, struct hr__budget *budget,
                                  hr_error *err) {
     *ib = (struct hr__index_builder){.budget = budget, .refs_bytes = HR__INDEX_TABLE_PIECE_BYTES};

@@ -90,12 +90,6 @@ done:
     return st;
 }
 
-static bool same_shape(const struct hr__schema_field *a, const struct hr__schema_field *b) {
-    return a->dtype == b->dtype && a->width_bytes == b->width_bytes &&
-           a->element_dtype == b->element_dtype && a->rank == b->rank &&
-           memcmp(a->shape, b->shape, a->rank * sizeof a->shape[0]) == 0;
-}
-
 static hr_status compare_fields(const char *path, const struct hr__schema *theirs,
                                 const struct hr__schema *ours, hr_error *err) {
     if (theirs->samples_per_chunk != ours->samples_per_chunk)
@@ -111,7 +105,7 @@ static hr_status compare_fields(const char *path, const struct hr__schema *their
         const struct hr__schema_field *a = &theirs->fields[f];
         const struct hr__schema_field *b = &ours->fields[f];
         const char *what = strcmp(a->name, b->name) != 0                        ? "name"
-                           : !same_shape(a, b)                                  ? "dtype or shape"
+                           : !hr__schema_same_type(a, b)                        ? "dtype or shape"
                            : !same_text(a->attributes_json, b->attributes_json) ? "attributes"
                                                                                 : NULL;
         if (what != NULL)

@@ -211,14 +211,6 @@ static hr_status take_chunks(struct resume *r, hr_error *err) {
     }
 }
 
-static hr_status cut_file(const struct hr__chunk_sink *sink, hr_error *err) {
-    const struct hr__file *file = sink->file;
-    const int rc = file->ops->truncate(file->ctx, sink->end_off);
-    return rc == 0 ? HR_OK
-                   : hr__error_os(err, -rc, "%s: cannot cut it to %llu bytes", file->path,
-                                  (unsigned long long)sink->end_off);
-}
-
 hr_status hr__superblocks_clear(const struct hr__file *file, hr_error *err) {
     const uint8_t zeros[HR__PAGE_BYTES] = {0};
     hr_status st;
@@ -251,7 +243,7 @@ hr_status hr__resume_chunks(const struct hr__job *job, struct hr__chunk_sink *si
     HR_TRY(decoder_open(&r, err));
     HR_TRY(hr__superblocks_clear(sink->file, err));
     HR_TRY(take_chunks(&r, err));
-    HR_TRY(cut_file(sink, err));
+    HR_TRY(hr__chunk_sink_cut(sink, err));
 done:
     decoder_close(&r);
     return st;
