@@ -160,17 +160,24 @@ static const uint8_t *fill_chunk(const struct h5_direct *d, uint8_t *out) {
     return out;
 }
 
+/* *stored_bytes: 0 where it was never written, which HDF5 1.10 takes for an error. */
+static bool find_chunk(const struct h5_direct *d, const hsize_t *at, hsize_t *stored_bytes) {
+    *stored_bytes = 0;
+    bool found = H5Dget_chunk_storage_size(d->dataset, at, stored_bytes) >= 0 ||
+                 h5_error_is("chunk storage is not allocated");
+    (void)H5Eclear2(H5E_DEFAULT);
+    return found;
+}
+
 /* The chunk whose first element is at `at`, decoded. out: where to, or NULL. *where: the bytes,
  * until the next call. */
 static hr_status decode(struct h5_direct *d, const hsize_t *at, uint8_t *out, const uint8_t **where,
                         hr_error *err) {
     hsize_t stored_bytes = 0;
     uint32_t mask = 0;
-    if (H5Dget_chunk_storage_size(d->dataset, at, &stored_bytes) < 0) { /* none has been written */
-        (void)H5Eclear2(H5E_DEFAULT);
+    if (!find_chunk(d, at, &stored_bytes))
         return hr__error_set(err, HR_ERR_UNSUPPORTED, "a chunk cannot be found");
-    }
-    if (stored_bytes == 0) { /* it was never written */
+    if (stored_bytes == 0) {
         *where = fill_chunk(d, out != NULL ? out : d->unpacker.buffers[0]);
         return HR_OK;
     }

@@ -15,8 +15,8 @@ struct h5_direct *h5_direct_open(hid_t dataset, const struct h5_described *is,
                                  uint64_t cache_bytes);
 void h5_direct_close(struct h5_direct *d); /* NULL is fine */
 
-/* Rows that exist, to dst. HR_ERR_UNSUPPORTED: H5Dread() is to read them, as there are no chunks
- * yet, or a chunk's stored bytes are more than decoding here has room for. */
+/* Rows that exist, to dst. HR_ERR_UNSUPPORTED: H5Dread() is to read them, and say what is wrong, as
+ * a chunk cannot be found, or its stored bytes are more than there is room for. */
 hr_status h5_direct_read(struct h5_direct *d, uint64_t first, uint64_t n, uint8_t *dst,
                          hr_error *err);
 

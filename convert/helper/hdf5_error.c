@@ -21,6 +21,13 @@ static herr_t visit(unsigned n, const H5E_error2_t *e, void *arg) {
     return 0;
 }
 
+bool h5_error_is(const char *text) {
+    struct innermost in;
+    memset(&in, 0, sizeof in);
+    (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, visit, &in);
+    return strcmp(in.text, text) == 0;
+}
+
 hr_status h5_error(hr_error *err, hr_status status, const char *format, ...) {
     struct innermost in;
     memset(&in, 0, sizeof in);

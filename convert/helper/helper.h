@@ -19,6 +19,8 @@
  * memory becomes HR_ERR_HELPER and says so. */
 hr_status h5_error(hr_error *err, hr_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* What the innermost message of HDF5's error stack says, which is kept. */
+bool h5_error_is(const char *text);
 
 /* --- hdf5_link.c: from names to objects, under the rule for links ----------------------------- */
 
