@@ -193,6 +193,9 @@ def test_verify__damaged_frame__names_chunk_field_and_samples(data, made, tmp_pa
     assert 3 * 15 + (9000 - 200 - 15 * 8) // 1024 in lost and set(lost) <= set(range(45, 60))
     text = headrace("verify", copy).stdout
     assert "chunk 3, field x" in text and f"samples {lost[0]} to {lost[-1]} are lost" in text
+    assert "--salvage saves only chunks that are whole, so it drops all samples of these chunks" in text
+    saved = json.loads(headrace("verify", copy, "--salvage", tmp_path / "saved.hrd", "--json").stdout)
+    assert saved["lost_samples"] == 15 >= len(lost)
     quiet = headrace("verify", copy, "--quiet")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (3, "", "")
 

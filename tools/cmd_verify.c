@@ -54,7 +54,7 @@ typedef struct verify_job {
     bool force, json, quiet, help;
     progress bar;
     const char *path;
-    uint64_t num_damages;
+    uint64_t num_damages, num_in_chunks; /* in chunks: of which samples are lost */
     uint64_t checked_bytes;
     json_t *files, *damages;
 } verify_job;
@@ -73,6 +73,7 @@ static void add_damage(json_t *damages, const hr_damage *d) {
 static void on_damage(void *user, const hr_damage *d) {
     verify_job *job = user;
     job->num_damages++;
+    job->num_in_chunks += d->chunk != UINT64_MAX && d->num_samples > 0;
     if (job->json) {
         add_damage(job->damages, d);
         return;
@@ -108,15 +109,26 @@ static void add_file(verify_job *job, hr_status st, const hr_error *err) {
     json_array_append_new(job->files, one);
 }
 
+/* So that nobody is surprised that salvage counts more. */
+static void print_what_is_lost(const verify_job *job) {
+    if (job->num_in_chunks > 0 && !job->json && !job->quiet) {
+        printf("%s: of each damaged frame its samples are lost, in its field; --salvage saves only "
+               "chunks that are whole, so it drops all samples of these chunks\n",
+               job->path);
+    }
+}
+
 static int verify_file(verify_job *job, const char *path) {
     hr_error err = {.message = ""};
     job->path = path;
     job->num_damages = 0;
+    job->num_in_chunks = 0;
     job->damages = json_array();
     job->bar = progress_begin("verify", job->quiet);
     const int64_t start_ns = progress_now_ns();
     const hr_status st = hr_dataset_verify(path, &job->opts, &err);
     progress_clear(&job->bar);
+    print_what_is_lost(job);
     int code = report_exit_code(st);
     if (st != HR_OK && !(job->quiet && st == HR_ERR_CORRUPT)) {
         code = report_status("verify", st, &err);
