@@ -73,6 +73,8 @@ done:
 static hr_status set_source(struct hr__column *c, const char *name, struct hr__source *source,
                             const char *path, hr_error *err) {
     const struct hr__source_info *info = &source->info;
+    if (source->ops->set_alone != NULL)
+        source->ops->set_alone(source);
     c->field = (hr_field){.name = name,
                           .dtype = info->dtype,
                           .width_bytes = info->width_bytes,

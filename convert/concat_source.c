@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PARTS_OPEN 2u /* some fields are at the end of a part, others in the next */
+
 struct concat_source {
     struct hr__source base;
     uint32_t num_parts;
@@ -188,6 +190,7 @@ static uint64_t piece_end(const struct hr__source *source, uint64_t sample) {
 /* A reader has one part open at a time. */
 static void set_room(struct hr__source *source, uint64_t n_bytes) {
     const struct concat_source *src = (const struct concat_source *)source;
+    uint64_t pool_bytes = 0;
     for (uint32_t i = 0; i < src->num_parts; i++) {
         struct hr__source *part = src->parts[i];
         if (part->ops->set_room != NULL)
@@ -196,7 +199,16 @@ static void set_room(struct hr__source *source, uint64_t n_bytes) {
             source->info.reader_bytes = part->info.reader_bytes;
         if (i == 0 || part->info.reader_wanted_bytes > source->info.reader_wanted_bytes)
             source->info.reader_wanted_bytes = part->info.reader_wanted_bytes;
+        pool_bytes = hr__max_u64(pool_bytes, part->info.pool_bytes);
     }
+    source->info.pool_bytes = pool_bytes * PARTS_OPEN;
+}
+
+static void set_alone(struct hr__source *source) {
+    const struct concat_source *src = (const struct concat_source *)source;
+    for (uint32_t i = 0; i < src->num_parts; i++)
+        if (src->parts[i]->ops->set_alone != NULL)
+            src->parts[i]->ops->set_alone(src->parts[i]);
 }
 
 static void stop(struct hr__source *source) {
@@ -214,6 +226,7 @@ static const struct hr__source_ops concat_ops = {
     .announce = announce,
     .close_reader = close_reader,
     .set_room = set_room,
+    .set_alone = set_alone,
     .stop = stop,
     .close = close_source,
 };
@@ -228,6 +241,7 @@ static const struct hr__source_ops concat_pieces_ops = {
     .close = close_source,
     .piece_end = piece_end,
     .set_room = set_room,
+    .set_alone = set_alone,
     .stop = stop,
 };
 
@@ -259,7 +273,7 @@ static hr_status add_parts(struct concat_source *src, struct hr__source *const *
         if (parts[i]->ops->piece_end != NULL)
             src->base.ops = &concat_pieces_ops;
     }
-    info->pool_bytes *= 2; /* some fields are at the end of a part, others in the next */
+    info->pool_bytes *= PARTS_OPEN;
     info->num_samples = src->starts[n];
     src->num_parts = n;
     return HR_OK;

@@ -43,11 +43,31 @@ static uint32_t wanted_cursors(const struct hr__cursor_pool *pool) {
     return (uint32_t)hr__ceil_div(pool->num_readers, hr__max_u64(pool->num_sources, 1));
 }
 
-/* What is too much. */
+enum fit { FIT_OTHERS, FIT_NEW, FIT_OWN, FIT_PIECE };
+
+static enum fit fit_of(const struct hr__cursor *c, uint64_t piece) {
+    if (c->piece == piece && piece != HR__NO_PIECE)
+        return FIT_PIECE;
+    if (!c->used)
+        return FIT_NEW;
+    return pthread_equal(c->user, pthread_self()) ? FIT_OWN : FIT_OTHERS;
+}
+
+/* Takes the idle one that fits best out of the list, in which there is one. */
+static struct hr__cursor *take_best(struct hr__cursor_pool *pool, uint64_t piece) {
+    struct hr__cursor **best = &pool->idle;
+    for (struct hr__cursor **c = &pool->idle; *c != NULL; c = &(*c)->next)
+        if (fit_of(*c, piece) > fit_of(*best, piece))
+            best = c;
+    struct hr__cursor *taken = *best;
+    *best = taken->next;
+    return taken;
+}
+
+/* What is too much: first what this thread had. */
 static void drop(struct hr__cursor_pool *pool) {
     while (pool->idle != NULL && pool->num_cursors > wanted_cursors(pool)) {
-        struct hr__cursor *c = pool->idle;
-        pool->idle = c->next;
+        struct hr__cursor *c = take_best(pool, HR__NO_PIECE);
         pool->num_cursors--;
         pool->ops->free(c);
     }
@@ -73,7 +93,7 @@ static hr_status make_cursor(struct hr__cursor_pool *pool, struct hr__budget *bu
     const hr_status st = pool->ops->make(pool->file, budget, &c, err);
     if (st != HR_OK)
         return st;
-    c->piece = UINT64_MAX;
+    c->piece = HR__NO_PIECE;
     c->next = pool->idle;
     pool->idle = c;
     pool->num_cursors++;
@@ -106,14 +126,18 @@ struct hr__cursor *hr__cursor_pool_take(struct hr__cursor_pool *pool, uint64_t p
     pthread_mutex_lock(&pool->lock);
     while (pool->idle == NULL)
         (void)hr__cond_wait_until(&pool->freed, &pool->lock, -1);
-    struct hr__cursor **found = &pool->idle;
-    for (struct hr__cursor **c = &pool->idle; *c != NULL; c = &(*c)->next)
-        if ((*c)->piece == piece)
-            found = c;
-    struct hr__cursor *taken = *found;
-    *found = taken->next;
+    struct hr__cursor *taken = take_best(pool, piece);
+    taken->used = true;
+    taken->user = pthread_self();
     pthread_mutex_unlock(&pool->lock);
     return taken;
+}
+
+bool hr__cursor_pool_has_one(struct hr__cursor_pool *pool) {
+    pthread_mutex_lock(&pool->lock);
+    const bool one = pool->num_cursors == 1;
+    pthread_mutex_unlock(&pool->lock);
+    return one;
 }
 
 void hr__cursor_pool_give(struct hr__cursor_pool *pool, struct hr__cursor *cursor) {

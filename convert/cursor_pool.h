@@ -2,7 +2,7 @@
  * What the readers of one file share, whose samples lie in pieces that hold several sources: the
  * chunks of a data set, runs of lines. A cursor is what one thread needs to read a piece, and keeps
  * the piece that it read last. So a thread that reads the sources in turns, piece by piece, reads
- * each piece once.
+ * each piece once: it gets the cursor that it had before, unless another one has the piece.
  *
  * Invariants, under the lock
  *   1. The file is open, and there is a cursor at least, while num_readers > 0.
@@ -16,9 +16,13 @@
 #include "budget.h"
 #include "thread.h"
 
+#define HR__NO_PIECE UINT64_MAX
+
 struct hr__cursor { /* the first member of each kind's own struct */
     struct hr__cursor *next;
-    uint64_t piece; /* at hand; UINT64_MAX: none */
+    uint64_t piece; /* at hand, or HR__NO_PIECE */
+    bool used;
+    pthread_t user; /* the last thread that used it */
 };
 
 struct hr__cursor_ops { /* under the lock, but for `make`'s use of the budget */
@@ -54,8 +58,12 @@ hr_status hr__cursor_pool_enter(struct hr__cursor_pool *pool, struct hr__budget 
                                 hr_error *err);
 void hr__cursor_pool_leave(struct hr__cursor_pool *pool);
 
-/* For a reader: the cursor that has the piece at hand, else any; waits until there is one. */
+/* For a reader: the cursor that has the piece at hand (HR__NO_PIECE: pieces do not matter), else
+ * the thread's own, else any; waits until there is one. */
 struct hr__cursor *hr__cursor_pool_take(struct hr__cursor_pool *pool, uint64_t piece);
 void hr__cursor_pool_give(struct hr__cursor_pool *pool, struct hr__cursor *cursor);
+
+/* Whether all reading is done with one cursor. */
+bool hr__cursor_pool_has_one(struct hr__cursor_pool *pool);
 
 #endif

@@ -15,8 +15,8 @@
 #include "hdf5_reader.h"
 
 #include "checked.h"
-#include "dtype.h"
 #include "error.h"
+#include "hdf5_values.h"
 #include "helper_process.h"
 #include "shared_memory.h"
 
@@ -31,7 +31,6 @@
 #define LARGE_SLOT_BYTES  (UINT64_C(16) << 20) /* for one row of chunks */
 #define PAGE_BYTES        4096u
 #define DEFAULT_AS_BYTES  (UINT64_C(512) << 20)
-#define NO_SAMPLE         UINT64_MAX
 
 enum slot_state { SLOT_EMPTY, SLOT_ASKED, SLOT_FULL, SLOT_FAILED };
 
@@ -109,11 +108,26 @@ uint64_t hr__hdf5_reader_wanted_bytes(const struct hr__helper_field *f) {
     return f->sample_bytes > 0 && make_window(f, wanted_rows(f), &w) ? w.total_bytes : 0;
 }
 
-/* Halves the window until the budget takes it. */
+/* The next smaller window: of whole rows of chunks as long as there is one. */
+static uint64_t fewer_rows(const struct hr__helper_field *f, uint64_t rows) {
+    const uint64_t granule = f->granule_samples, half = rows / 2;
+    return rows > granule ? hr__max_u64(half / granule * granule, granule) : half;
+}
+
+uint64_t hr__hdf5_reader_window(const struct hr__helper_field *f, uint64_t n_bytes) {
+    struct window w;
+    uint64_t rows = wanted_rows(f);
+    while (rows > 1 && make_window(f, rows, &w) && w.total_bytes > n_bytes)
+        rows = fewer_rows(f, rows);
+    return rows;
+}
+
+/* Makes the window smaller until the budget takes it. */
 static hr_status choose_window(struct hr__hdf5_reader *r, hr_error *err) {
-    for (uint64_t rows = wanted_rows(&r->target->field);; rows /= 2) {
+    const struct hr__helper_field *f = &r->target->field;
+    for (uint64_t rows = wanted_rows(f);; rows = fewer_rows(f, rows)) {
         struct window w;
-        if (!make_window(&r->target->field, rows, &w))
+        if (!make_window(f, rows, &w))
             return hr__error_set(err, HR_ERR_UNSUPPORTED, "%s: its chunks are too large",
                                  r->subject);
         hr_status st = hr__budget_reserve(r->budget, w.total_bytes, "reading through a helper",
@@ -151,14 +165,14 @@ static bool same_field(const struct hr__helper_field *a, const struct hr__helper
 
 static hr_status say_open(struct hr__hdf5_reader *r, int fd, hr_error *err) {
     const struct hr__hdf5_target *t = r->target;
-    struct hr__helper_message m = {.type = HR__HELPER_OPEN,
-                                   .flags =
-                                       (t->opts.follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0) |
-                                       (t->elements ? HR__HELPER_ELEMENTS : 0),
-                                   .slot_bytes = r->slot_bytes,
-                                   .cache_bytes = r->cache_bytes,
-                                   .path = t->path,
-                                   .member = t->field.member};
+    struct hr__helper_message m = {
+        .type = HR__HELPER_OPEN,
+        .flags = (t->opts.follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0) |
+                 (t->elements ? HR__HELPER_ELEMENTS : 0) | (t->records ? HR__HELPER_RECORDS : 0),
+        .slot_bytes = r->slot_bytes,
+        .cache_bytes = r->cache_bytes,
+        .path = t->path,
+        .member = t->field.member};
     hr_status st = hr__helper_send(r->helper, &m, fd, err);
     if (st == HR_OK)
         st = hr__helper_receive(r->helper, &m, err);
@@ -286,51 +300,16 @@ static hr_status slot_for(struct hr__hdf5_reader *r, uint64_t sample, uint64_t e
     return st == HR_OK ? ask(r, *out, window, r->window_samples, err) : st;
 }
 
-/* --- values --------------------------------------------------------------------------------- */
-
-static uint64_t first_bad_bool(const uint8_t *p, uint64_t n) {
-    for (uint64_t i = 0; i < n; i++) {
-        if (p[i] > 1)
-            return i;
-    }
-    return NO_SAMPLE;
-}
-
-static uint64_t first_bad_text(const uint8_t *p, uint64_t n, uint32_t width) {
-    for (uint64_t i = 0; i < n; i++) {
-        if (!hr__utf8_valid(p + i * width, width))
-            return i;
-    }
-    return NO_SAMPLE;
-}
-
-static hr_status check_values(const struct hr__hdf5_reader *r, uint64_t first, uint64_t n,
-                              const uint8_t *rows, hr_error *err) {
-    const struct hr__helper_field *f = &r->target->field;
-    const char *noun = r->target->noun != NULL ? r->target->noun : "sample";
-    uint64_t bytes = n * f->sample_bytes;
-    if (f->dtype == HR_BOOL && !r->target->elements) {
-        uint64_t bad = first_bad_bool(rows, bytes);
-        if (bad != NO_SAMPLE)
-            return hr__error_set(err, HR_ERR_DATA,
-                                 "%s: %s %" PRIu64 " holds %u where a bool is 0 or 1; write the "
-                                 "data set anew, or as uint8",
-                                 r->subject, noun, first + bad / f->sample_bytes, rows[bad]);
-    } else if (f->dtype == HR_FIXED_UTF8) {
-        uint64_t bad = first_bad_text(rows, bytes / f->width_bytes, f->width_bytes);
-        if (bad != NO_SAMPLE)
-            return hr__error_set(err, HR_ERR_DATA,
-                                 "%s: %s %" PRIu64 " holds text that is not UTF-8; write the "
-                                 "data set anew with ASCII strings to keep its bytes",
-                                 r->subject, noun, first + bad * f->width_bytes / f->sample_bytes);
-    }
-    return HR_OK;
-}
-
 /* --- the reader ----------------------------------------------------------------------------- */
 
-static hr_status read_part(struct hr__hdf5_reader *r, uint64_t first, uint64_t n, bool ahead,
-                           uint8_t *dst, uint64_t *done, hr_error *err) {
+bool hr__hdf5_reader_goes_on(struct hr__hdf5_reader *r, uint64_t first, uint64_t n) {
+    const bool goes_on = first == r->next_sample && first != 0;
+    r->next_sample = first + n;
+    return goes_on;
+}
+
+hr_status hr__hdf5_reader_view(struct hr__hdf5_reader *r, uint64_t first, uint64_t n, bool ahead,
+                               const uint8_t **rows, uint64_t *done, hr_error *err) {
     uint32_t slot = 0;
     const uint64_t end = ahead ? UINT64_MAX : first + n;
     hr_status st = slot_for(r, first, end, HR__HELPER_NUM_SLOTS, &slot, err);
@@ -346,11 +325,8 @@ static hr_status read_part(struct hr__hdf5_reader *r, uint64_t first, uint64_t n
         HR_TRY(take_answer(r, err));
     if (s->state == SLOT_FAILED)
         return slot_failed(s, err);
-    uint64_t take = hr__min_u64(n, next - first);
-    uint64_t row = r->target->field.sample_bytes;
-    memcpy(dst, r->shared + slot * r->slot_bytes + (first - s->first) * row, take * row);
-    *done = take;
-    return check_values(r, first, take, dst, err);
+    *rows = r->shared + slot * r->slot_bytes + (first - s->first) * r->target->field.sample_bytes;
+    *done = hr__min_u64(n, next - first);
 done:
     return st;
 }
@@ -365,12 +341,16 @@ hr_status hr__hdf5_reader_read(struct hr__hdf5_reader *r, uint64_t first, uint64
     if (f->sample_bytes == 0)
         return HR_OK;
     /* Only who reads straight on gets a window ahead: another range would not use it. */
-    bool ahead = first == r->next_sample && first != 0;
+    const bool ahead = hr__hdf5_reader_goes_on(r, first, n);
     uint8_t *p = dst;
-    r->next_sample = first + n;
     while (n > 0) {
+        const uint8_t *rows;
         uint64_t done = 0;
-        hr_status st = read_part(r, first, n, ahead, p, &done, err);
+        hr_status st = hr__hdf5_reader_view(r, first, n, ahead, &rows, &done, err);
+        if (st != HR_OK)
+            return st;
+        memcpy(p, rows, done * f->sample_bytes);
+        st = hr__hdf5_values_check(r->target, first, done, p, err);
         if (st != HR_OK)
             return st;
         first += done;

@@ -15,6 +15,7 @@ struct hr__hdf5_target {
     struct hr__helper_field field; /* as listed */
     struct hr__hdf5_options opts;
     bool elements;              /* of a .npz: in the order of the file; `field` says so */
+    bool records;               /* whole ones; `field` says so */
     const char *noun;           /* of what is read, for messages; NULL: "sample" */
     const char *program;        /* NULL: the helper that belongs to this library */
     const atomic_bool *stopped; /* NULL, or true when long reads are to end */
@@ -26,6 +27,9 @@ struct hr__hdf5_reader;
 uint64_t hr__hdf5_reader_least_bytes(const struct hr__helper_field *f);
 /* What a reader takes where it can. */
 uint64_t hr__hdf5_reader_wanted_bytes(const struct hr__helper_field *f);
+/* Samples that a reader asks for at once, whose budget has n_bytes, at least the least: windows
+ * begin at multiples of that. It keeps the last two. */
+uint64_t hr__hdf5_reader_window(const struct hr__helper_field *f, uint64_t n_bytes);
 
 /* *target must outlive the reader. */
 hr_status hr__hdf5_reader_open(const struct hr__hdf5_target *target, struct hr__budget *budget,
@@ -33,6 +37,15 @@ hr_status hr__hdf5_reader_open(const struct hr__hdf5_target *target, struct hr__
 /* As hr__source_ops.read. */
 hr_status hr__hdf5_reader_read(struct hr__hdf5_reader *r, uint64_t first, uint64_t n, void *dst,
                                hr_error *err);
+
+/* The same without a copy, of samples that exist and have bytes: where the first of them lie, and
+ * how many. The helper may change them at any time; they are gone with the next call. ahead: the
+ * window behind them is asked for, too. */
+hr_status hr__hdf5_reader_view(struct hr__hdf5_reader *r, uint64_t first, uint64_t n, bool ahead,
+                               const uint8_t **rows, uint64_t *done, hr_error *err);
+/* Whether these samples begin where the ones ended that were asked about before. */
+bool hr__hdf5_reader_goes_on(struct hr__hdf5_reader *r, uint64_t first, uint64_t n);
+
 void hr__hdf5_reader_close(struct hr__hdf5_reader *r);
 
 #endif

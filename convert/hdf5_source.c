@@ -12,6 +12,7 @@
 #include "hdf5_reader.h"
 #include "helper_process.h"
 #include "numpy_dtype.h"
+#include "record_source.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@
 struct hdf5_source {
     struct hr__source base;
     struct hr__hdf5_target target;
-    char *path, *member, *name, *attributes, *file_attributes, *note;
+    char *path, *member, *name, *record, *attributes, *file_attributes, *note;
     char numpy_dtype[HR__NUMPY_DTYPE_BYTES];
     atomic_bool stopped;
 };
@@ -36,6 +37,7 @@ static void source_close(struct hr__source *src) {
     free(s->path);
     free(s->member);
     free(s->name);
+    free(s->record);
     free(s->attributes);
     free(s->file_attributes);
     free(s->note);
@@ -109,7 +111,8 @@ static hr_status make_source(const char *path, const struct hr__helper_field *fi
     s->path = strdup(path);
     s->member = strdup(field->member);
     s->name = strdup(field->name);
-    if (s->path == NULL || s->member == NULL || s->name == NULL) {
+    s->record = strdup(field->record.path);
+    if (s->path == NULL || s->member == NULL || s->name == NULL || s->record == NULL) {
         source_close(&s->base);
         return hr__error_no_memory(err, strlen(path), "a source");
     }
@@ -118,6 +121,7 @@ static hr_status make_source(const char *path, const struct hr__helper_field *fi
     s->target.stopped = &s->stopped;
     s->target.field.member = s->member;
     s->target.field.name = s->name;
+    s->target.field.record.path = s->record;
     s->target.opts = *opts;
     fill_info(s, file);
     *out = &s->base;
@@ -279,6 +283,17 @@ static hr_status put_along(struct hr__source **source, const struct hr__axis_opt
     return hr__axis_source_make(*source, &input, axis, source, err);
 }
 
+/* A member of records is read together with the others. */
+static hr_status read_together(struct hr__source **source, struct hr__helper *h,
+                               struct hr__record_file **records, hr_error *err) {
+    const struct hdf5_source *s = (const struct hdf5_source *)*source;
+    if (s->base.ops != &hdf5_ops || s->record[0] == '\0')
+        return HR_OK;
+    hr_status st = hr__record_source_make(source, &s->target, records, err);
+    return st != HR_ERR_HELPER ? st
+                               : hr__helper_lied(h, "members that do not fit their records", err);
+}
+
 static hr_status take_list(struct list *l, struct hr__helper *h, const char *path,
                            const struct hr__hdf5_options *opts, const struct stat *file,
                            hr_error *err) {
@@ -338,6 +353,7 @@ hr_status hr__hdf5_sources_open(const char *path, const char *member,
     struct list l = {0};
     struct stat file;
     struct hr__helper *h = NULL;
+    struct hr__record_file *records = NULL;
     struct hr__helper_limits limits = {.timeout_ns = opts->timeout_ns,
                                        .zip = opts->zip,
                                        .memory_bytes = opts->memory_bytes != 0 ? opts->memory_bytes
@@ -348,13 +364,16 @@ hr_status hr__hdf5_sources_open(const char *path, const char *member,
     HR_TRY(check_file(path, &file, err));
     HR_TRY(hr__helper_start(NULL, path, &limits, &h, err));
     HR_TRY(list_file(&l, h, path, member, opts, &file, err));
-    for (uint32_t i = 0; i < l.n; i++)
+    for (uint32_t i = 0; i < l.n; i++) {
         HR_TRY(put_along(&l.sources[i], &opts->axis, err));
+        HR_TRY(read_together(&l.sources[i], h, &records, err));
+    }
     *out = l.sources;
     *num_out = l.n;
     l.sources = NULL; /* the caller's */
     l.n = 0;
 done:
+    hr__record_sources_end(records);
     hr__helper_close(h);
     list_close(&l);
     return st;

@@ -103,6 +103,8 @@ bool hr__helper_field_valid(const struct hr__helper_field *f) {
     bool empty = bytes == 0;
     for (uint32_t i = 0; i < f->rank; i++)
         empty = empty || f->shape[i] == 0;
+    if (f->record.path != NULL && f->record.path[0] != '\0' && !hr__helper_record_valid(f))
+        return false;
     if (empty)
         return f->sample_bytes == 0;
     for (uint32_t i = 0; i < f->rank; i++) {
@@ -125,6 +127,21 @@ struct hr__helper_field hr__helper_field_of_elements(const struct hr__helper_fie
     return elements;
 }
 
+/* Where there is none, only that is said. */
+static void do_record(struct cursor *c, struct hr__helper_field *f) {
+    struct hr__helper_record *r = &f->record;
+    do_text(c, &r->path);
+    if (c->failed || r->path == NULL || r->path[0] == '\0')
+        return;
+    do_u32(c, &r->rank);
+    do_u64(c, &r->bytes);
+    do_u64(c, &r->at);
+    if (r->rank > f->rank)
+        c->failed = true;
+    for (uint32_t i = r->rank; !c->failed && i < f->rank; i++)
+        do_u64(c, &r->steps[i]);
+}
+
 static void do_field(struct cursor *c, struct hr__helper_field *f) {
     uint32_t dtype = (uint32_t)f->dtype;
     do_u32(c, &dtype);
@@ -143,6 +160,7 @@ static void do_field(struct cursor *c, struct hr__helper_field *f) {
     do_u64(c, &f->chunk_row_bytes);
     do_text(c, &f->member);
     do_text(c, &f->name);
+    do_record(c, f);
     if (!c->failed && !hr__helper_field_valid(f))
         c->failed = true;
 }
@@ -210,7 +228,8 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
         do_text(c, &m->member);
         break;
     case HR__HELPER_OPEN:
-        do_flags(c, &m->flags, HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_ELEMENTS);
+        do_flags(c, &m->flags,
+                 HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_ELEMENTS | HR__HELPER_RECORDS);
         do_u64(c, &m->slot_bytes);
         do_u64(c, &m->cache_bytes);
         do_text(c, &m->path);

@@ -58,6 +58,7 @@ enum hr__helper_type {
 
 #define HR__HELPER_FOLLOW_EXTERNAL 1u /* flag of LIST and OPEN */
 #define HR__HELPER_ELEMENTS        2u /* flag of OPEN: as hr__helper_field_of_elements() says */
+#define HR__HELPER_RECORDS         8u /* flag of OPEN: as hr__helper_field_of_records() says */
 #define HR__HELPER_DENSE           4u /* flag of LIST: sparse matrices are fields of their rows */
 #define HR__HELPER_CHUNKED         1u /* flag of a field: several readers are useful */
 #define HR__HELPER_STREAM          2u /* flag of a field: going back reads it from the beginning */
@@ -70,6 +71,16 @@ enum hr__helper_type {
 #define HR__HELPER_TEXT            1u /* flag of VARIABLE: the values are UTF-8 */
 #define HR__HELPER_MAX_LEVEL       9u
 #define HR__HELPER_MAX_THREADS     64u
+
+/* The records that a data set's values are members of, where they can be read as wholes: packed,
+ * with the members one after the other. */
+struct hr__helper_record {
+    const char *path;            /* to be opened; NULL or "": there are none */
+    uint32_t rank;               /* of one sample: these axes come before those of the member */
+    uint64_t bytes;              /* of one record */
+    uint64_t at;                 /* of the member's first value in it */
+    uint64_t steps[HR_MAX_RANK]; /* to the next value, along each axis of the member */
+};
 
 /* A data set as the helper describes it. */
 struct hr__helper_field {
@@ -85,6 +96,7 @@ struct hr__helper_field {
     uint64_t chunk_row_bytes; /* of all chunks that one sample touches */
     const char *member;       /* path from the root of the file, without the leading '/' */
     const char *name;         /* the field's name where none is given */
+    struct hr__helper_record record;
 };
 
 struct hr__helper_message {
@@ -116,6 +128,15 @@ hr_status hr__helper_decode(const uint8_t *buf, size_t n_bytes, struct hr__helpe
 /* The same bytes, in the order of the file, as samples of one element each. They are canonical, but
  * that bools are not looked at. */
 struct hr__helper_field hr__helper_field_of_elements(const struct hr__helper_field *f);
+
+/* The whole records that the field is a member of, as fixed bytes. */
+struct hr__helper_field hr__helper_field_of_records(const struct hr__helper_field *f);
+
+/* helper_record.c: the field has a record, and values of its own in it. The record's figures lie in
+ * the format's limits. */
+bool hr__helper_record_valid(const struct hr__helper_field *f);
+/* Of the member in one record. */
+uint64_t hr__helper_record_member_bytes(const struct hr__helper_field *f);
 
 /* The figures of a field agree with each other and lie in the format's limits. */
 bool hr__helper_field_valid(const struct hr__helper_field *f);

@@ -94,6 +94,7 @@ static void set_room(struct hr__source *source, uint64_t n_bytes) {
         whole->ops->set_room(whole, n_bytes);
     source->info.reader_bytes = whole->info.reader_bytes;
     source->info.reader_wanted_bytes = whole->info.reader_wanted_bytes;
+    source->info.pool_bytes = whole->info.pool_bytes;
 }
 
 static void stop(struct hr__source *source) {

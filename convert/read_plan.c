@@ -22,6 +22,15 @@ uint64_t hr__read_plan_field_off(const struct hr__inputs *in, uint64_t range_sam
     return off;
 }
 
+/* Of those that share cursors, the first; the only one where it shares none. */
+static bool is_first_of_pool(const struct hr__inputs *in, uint32_t i) {
+    const void *pool = in->fields[i].source->info.pool;
+    uint32_t k = 0;
+    while (k < i && (pool == NULL || in->fields[k].source->info.pool != pool))
+        k++;
+    return k == i;
+}
+
 uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers) {
     uint32_t most = 1, with_helper = 0;
     bool has_stream = false;
@@ -29,7 +38,7 @@ uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers
         const struct hr__source_info *info = &in->fields[i].source->info;
         if (info->max_readers > most)
             most = info->max_readers;
-        with_helper += info->member != NULL;
+        with_helper += info->member != NULL && is_first_of_pool(in, i);
         has_stream = has_stream || info->is_stream;
     }
     if (has_stream) /* each reader would read all of it */
@@ -41,30 +50,32 @@ uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers
 
 uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in) {
     uint64_t total = 0;
-    for (uint32_t i = 0; i < in->num_fields; i++)
-        if (!hr__add_u64(total, in->fields[i].source->info.reader_bytes, &total))
-            return UINT64_MAX;
-    return total;
-}
-
-/* What each thread takes for cursors. */
-static uint64_t thread_bytes_of(const struct hr__inputs *in) {
-    uint64_t total = 0;
     for (uint32_t i = 0; i < in->num_fields; i++) {
         const struct hr__source_info *info = &in->fields[i].source->info;
-        uint32_t k = 0;
-        while (k < i && in->fields[k].source->info.pool != info->pool)
-            k++;
-        if (k == i)
-            total += info->pool_bytes;
+        const uint64_t cursors = info->reader_bytes != 0 ? info->pool_bytes : 0;
+        if (!hr__add_u64(total, info->reader_bytes, &total) || !hr__add_u64(total, cursors, &total))
+            return UINT64_MAX;
     }
     return total;
 }
 
+/* What each thread takes for cursors. UINT64_MAX: more than there can be. */
+static uint64_t thread_bytes_of(const struct hr__inputs *in) {
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < in->num_fields; i++)
+        if (is_first_of_pool(in, i) &&
+            !hr__add_u64(total, in->fields[i].source->info.pool_bytes, &total))
+            return UINT64_MAX;
+    return total;
+}
+
 uint64_t hr__read_plan_bytes(const struct hr__inputs *in, const struct hr__read_plan *plan) {
-    uint64_t bytes =
-        plan->buffer_bytes * plan->num_buffers + plan->num_readers * thread_bytes_of(in);
-    return hr__add_u64(bytes, hr__read_plan_reader_bytes(in), &bytes) ? bytes : UINT64_MAX;
+    uint64_t bytes = plan->buffer_bytes * plan->num_buffers, cursors;
+    return hr__mul_u64(plan->num_readers, thread_bytes_of(in), &cursors) &&
+                   hr__add_u64(bytes, cursors, &bytes) &&
+                   hr__add_u64(bytes, hr__read_plan_reader_bytes(in), &bytes)
+               ? bytes
+               : UINT64_MAX;
 }
 
 static uint64_t largest_granule(const struct hr__inputs *in) {
@@ -120,7 +131,7 @@ void hr__read_plan_make(const struct hr__inputs *in, uint64_t budget_bytes, uint
      * decoded by several of them. */
     for (uint32_t readers = max_readers; readers >= 1; readers--) {
         uint64_t share = budget_bytes / (readers + 1);
-        if (readers > 1 && readers * thread_bytes > budget_bytes)
+        if (readers > 1 && thread_bytes > budget_bytes / readers)
             continue;
         uint64_t wanted = hr__max_u64(TARGET_RANGE_BYTES, out->sample_bytes);
         uint64_t samples =

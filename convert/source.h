@@ -79,6 +79,9 @@ struct hr__source_ops {
      * info.reader_wanted_bytes, which are more where it cannot do with that. NULL: they are as they
      * are. */
     void (*set_room)(struct hr__source *src, uint64_t n_bytes);
+    /* It will be read by itself, and not in turns with the others of its file: before a reader is
+     * opened. NULL: that is the same to it. */
+    void (*set_alone)(struct hr__source *src);
     /* From any thread: reads that would take long end soon with HR_ERR_CANCELLED, for good. NULL:
      * none takes long. */
     void (*stop)(struct hr__source *src);

@@ -139,8 +139,29 @@ done:
     return st;
 }
 
-hr_status h5_describe(const struct h5_file *f, hid_t dataset, const char *path,
-                      struct h5_described *out, hr_error *err) {
+typedef hr_status (*select_leaf)(hid_t type, const char *path, struct h5_leaf *out, hr_error *err);
+
+/* All members of a record are one value. */
+static hr_status select_record(hid_t type, const char *rest, struct h5_leaf *out, hr_error *err) {
+    struct h5_record record;
+    hr_status st = h5_record_make(type, rest, &record, err);
+    if (st != HR_OK)
+        return st;
+    const size_t n_bytes = H5Tget_size(record.type);
+    if (n_bytes > INT32_MAX) {
+        h5_record_close(&record);
+        return hr__error_set(err, HR_ERR_UNSUPPORTED, "its records are larger than 2 GiB");
+    }
+    out->dtype = HR_FIXED_BYTES;
+    out->width_bytes = (uint32_t)n_bytes;
+    out->memory_type = record.type;
+    record.type = -1;
+    h5_record_close(&record);
+    return HR_OK;
+}
+
+static hr_status describe_as(const struct h5_file *f, hid_t dataset, select_leaf select,
+                             const char *path, struct h5_described *out, hr_error *err) {
     hr_status st = HR_OK;
     memset(out, 0, sizeof *out);
     out->leaf.memory_type = out->leaf.value_type = -1;
@@ -148,7 +169,7 @@ hr_status h5_describe(const struct h5_file *f, hid_t dataset, const char *path,
     if (type < 0 || plist < 0)
         st = h5_error(err, HR_ERR_CORRUPT, "its description cannot be read");
     if (st == HR_OK)
-        st = h5_leaf_select(type, path, &out->leaf, err);
+        st = select(type, path, &out->leaf, err);
     if (st == HR_OK)
         st = describe(f, dataset, type, plist, out, err);
     if (st != HR_OK)
@@ -158,4 +179,14 @@ hr_status h5_describe(const struct h5_file *f, hid_t dataset, const char *path,
     if (plist >= 0)
         (void)H5Pclose(plist);
     return st;
+}
+
+hr_status h5_describe(const struct h5_file *f, hid_t dataset, const char *path,
+                      struct h5_described *out, hr_error *err) {
+    return describe_as(f, dataset, h5_leaf_select, path, out, err);
+}
+
+hr_status h5_describe_records(const struct h5_file *f, hid_t dataset, const char *rest,
+                              struct h5_described *out, hr_error *err) {
+    return describe_as(f, dataset, select_record, rest, out, err);
 }

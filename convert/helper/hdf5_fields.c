@@ -41,13 +41,9 @@ struct dataset {
     hid_t dataset;
     const char *path, *rest; /* of the path that was asked for, behind the data set */
     uint32_t num_found;
+    struct h5_record record;
+    char record_path[HR__HELPER_PATH_BYTES];
 };
-
-/* The values that `rest` names, or is a part of the path to. */
-static bool is_asked_for(const char *rest, const char *leaf) {
-    size_t n = strlen(rest);
-    return n == 0 || (strncmp(leaf, rest, n) == 0 && (leaf[n] == '\0' || leaf[n] == '/'));
-}
 
 static hr_status tell_value(const struct dataset *d, const struct h5_described *is, hr_error *err) {
     struct h5_left_out left = {0};
@@ -61,13 +57,41 @@ static hr_status tell_value(const struct dataset *d, const struct h5_described *
     return st;
 }
 
+/* Where several values of an element can be read together. */
+static void make_record(struct dataset *d, hid_t type) {
+    int n = snprintf(d->record_path, sizeof d->record_path, "%s%s%s", d->path,
+                     d->rest[0] != '\0' ? "/" : "", d->rest);
+    const bool fits = n > 0 && (size_t)n < sizeof d->record_path;
+    if (h5_record_make(type, d->rest, &d->record, NULL) == HR_OK &&
+        (d->record.num_inside < 2 || !fits))
+        h5_record_close(&d->record);
+}
+
+/* Of the value that is told of next. */
+static void set_record(const struct dataset *d, struct h5_described *is) {
+    struct hr__helper_record *r = &is->field.record;
+    const uint32_t outer = (uint32_t)is->rank - 1;
+    if (d->num_found >= d->record.num_places)
+        return;
+    const struct h5_place *place = &d->record.places[d->num_found];
+    if (!place->inside || place->rank != is->leaf.rank)
+        return;
+    r->path = d->record_path;
+    r->rank = outer;
+    r->at = place->at;
+    r->bytes = H5Tget_size(d->record.type);
+    memcpy(r->steps + outer, place->steps, place->rank * sizeof *place->steps);
+    if (!hr__helper_record_valid(&is->field))
+        *r = (struct hr__helper_record){.path = NULL};
+}
+
 static hr_status tell_value_at(void *arg, const char *leaf, hr_error *err) {
     struct dataset *d = arg;
     struct h5_teller *t = d->teller;
     struct h5_described is;
     char path[HR__HELPER_PATH_BYTES];
     int n = snprintf(path, sizeof path, "%s%s%s", d->path, leaf[0] != '\0' ? "/" : "", leaf);
-    if (!is_asked_for(d->rest, leaf))
+    if (!h5_leaf_is_asked_for(d->rest, leaf))
         return HR_OK;
     if (n < 0 || (size_t)n >= sizeof path)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
@@ -86,6 +110,7 @@ static hr_status tell_value_at(void *arg, const char *leaf, hr_error *err) {
     }
     is.field.member = path;
     is.field.name = path + t->name_at;
+    set_record(d, &is);
     t->num_found++;
     d->num_found++;
     st = tell_value(d, &is, err);
@@ -99,7 +124,9 @@ hr_status h5_fields_tell(struct h5_teller *t, hid_t dataset, const char *path, c
     hid_t type = H5Dget_type(dataset);
     if (type < 0)
         return h5_error(err, HR_ERR_CORRUPT, "its type cannot be read");
+    make_record(&d, type);
     hr_status st = h5_leaf_each(type, tell_value_at, &d, err);
+    h5_record_close(&d.record);
     (void)H5Tclose(type);
     if (st == HR_OK && d.num_found == 0)
         return hr__error_set(err, HR_ERR_NOT_FOUND, "there is no %s in it", rest);

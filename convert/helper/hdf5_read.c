@@ -52,9 +52,10 @@ hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *o
         st = h5_walk(&r->file, r->file.file, open->member, &r->dataset, &rest, err);
     if (st != HR_OK)
         return st;
-    st = H5Iget_type(r->dataset) == H5I_DATASET
-             ? h5_describe(&r->file, r->dataset, rest, &r->is, err)
-             : open_sparse(r, rest, err);
+    const bool records = (open->flags & HR__HELPER_RECORDS) != 0;
+    st = H5Iget_type(r->dataset) != H5I_DATASET ? open_sparse(r, rest, err)
+         : records ? h5_describe_records(&r->file, r->dataset, rest, &r->is, err)
+                   : h5_describe(&r->file, r->dataset, rest, &r->is, err);
     if (st == HR_OK)
         st = check_memory(r, open->cache_bytes, memory_bytes, err);
     if (st == HR_OK && r->sparse == NULL)

@@ -100,6 +100,27 @@ void h5_leaf_close(struct h5_leaf *leaf);
 typedef hr_status (*h5_leaf_found)(void *arg, const char *path, hr_error *err);
 hr_status h5_leaf_each(hid_t type, h5_leaf_found found, void *arg, hr_error *err);
 
+/* --- hdf5_record.c: records as wholes --------------------------------------------------------- */
+
+/* Where a value lies in a packed record. */
+struct h5_place {
+    bool inside; /* it is in the record */
+    uint32_t rank;
+    uint64_t at;
+    uint64_t steps[HR_MAX_RANK]; /* to the next value, along each axis around it */
+};
+
+struct h5_record {
+    hid_t type; /* in memory; -1: none */
+    uint32_t num_places, num_inside;
+    struct h5_place *places; /* of the values that were asked for, in the order of h5_leaf_each() */
+};
+
+/* The values that `rest` names, or is a part of the path to; "": all. */
+bool h5_leaf_is_asked_for(const char *rest, const char *leaf);
+hr_status h5_record_make(hid_t type, const char *rest, struct h5_record *out, hr_error *err);
+void h5_record_close(struct h5_record *r);
+
 /* --- hdf5_attributes.c ------------------------------------------------------------------------ */
 
 /* What could not be carried over. */
@@ -138,6 +159,9 @@ struct h5_described {
 /* path: as h5_leaf_select(). Close with h5_leaf_close(&out->leaf). */
 hr_status h5_describe(const struct h5_file *f, hid_t dataset, const char *path,
                       struct h5_described *out, hr_error *err);
+/* Of whole records, of the values that `rest` names. */
+hr_status h5_describe_records(const struct h5_file *f, hid_t dataset, const char *rest,
+                              struct h5_described *out, hr_error *err);
 /* HR_ERR_UNSUPPORTED names a filter that cannot be decoded. */
 hr_status h5_check_filters(hid_t plist, hr_error *err);
 
