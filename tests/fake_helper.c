@@ -59,6 +59,34 @@ void fake_fill(uint32_t *rows, uint64_t slot_bytes, const struct hr__helper_mess
         rows[m->slot * (slot_bytes / 4) + i] = (uint32_t)(m->first + i);
 }
 
+/* Of records of two members, whose values are both the index. */
+static struct hr__helper_field fake_member(uint32_t index) {
+    struct hr__helper_field f = fake_field();
+    f.member = f.name = index == 0 ? "r/a" : "r/b";
+    f.chunk_bytes = f.chunk_row_bytes = 8000;
+    f.record = (struct hr__helper_record){.path = "r", .bytes = 8, .at = 4 * index};
+    return f;
+}
+
+/* Of files of some names, members that cannot be of the same records. */
+static void say_members(int socket, const char *path) {
+    for (uint32_t i = 0; i < 2; i++) {
+        struct hr__helper_message m = {.type = HR__HELPER_FIELD, .field = fake_member(i)};
+        if (strstr(path, "overfull") != NULL)
+            m.field.record = (struct hr__helper_record){.path = "r", .bytes = 4};
+        if (strstr(path, "wider") != NULL)
+            m.field.record.bytes += i;
+        if (strstr(path, "longer") != NULL)
+            m.field.num_samples += i;
+        fake_say(socket, &m);
+    }
+}
+
+static void fill_records(uint32_t *rows, uint64_t slot_bytes, const struct hr__helper_message *m) {
+    for (uint64_t i = 0; i < 2 * m->n; i++)
+        rows[m->slot * (slot_bytes / 4) + i] = (uint32_t)(m->first + i / 2);
+}
+
 /* Attributes and notes of the field and of the file; of files of some names, what they may not be.
  */
 static void say_list(int socket, const char *path) {
@@ -82,20 +110,28 @@ int fake_serve(int socket) {
     struct hr__helper_message m, hello = {.type = HR__HELPER_HELLO, .text = "fake"};
     uint64_t slot_bytes = 0;
     uint32_t *rows = NULL;
+    bool records = false;
     fake_say(socket, &hello);
     for (bool more = true; more;) {
         struct hr__helper_message answer = {.type = HR__HELPER_FIELD, .field = fake_field()};
         int fd = -1;
         fake_hear(socket, &m, &fd);
-        if (m.type == HR__HELPER_LIST) {
+        if (m.type == HR__HELPER_LIST && strstr(m.path, "records") != NULL) {
+            say_members(socket, m.path);
+            answer = (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 2};
+        } else if (m.type == HR__HELPER_LIST) {
             say_list(socket, m.path);
             answer = (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 1};
         } else if (m.type == HR__HELPER_OPEN) {
             rows = fake_map(fd, m.slot_bytes);
             slot_bytes = m.slot_bytes;
+            records = (m.flags & HR__HELPER_RECORDS) != 0;
+            const struct hr__helper_field member = fake_member(0);
+            if (records)
+                answer.field = hr__helper_field_of_records(&member);
             answer.type = HR__HELPER_OPENED;
         } else {
-            fake_fill(rows, slot_bytes, &m);
+            (records ? fill_records : fake_fill)(rows, slot_bytes, &m);
             answer = m;
             answer.type = HR__HELPER_ROWS;
         }

@@ -1,6 +1,7 @@
 /*
  * What test programs that play the source helper themselves have in common: a file with one data
- * set, whose values are its indices.
+ * set, whose values are its indices, or with records of two members, whose values likewise, where
+ * its name says "records".
  */
 #ifndef HEADRACE_FAKE_HELPER_H
 #define HEADRACE_FAKE_HELPER_H

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUM_EXAMPLES 19
+#define NUM_EXAMPLES 21
 
 static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     memset(m, 0, NUM_EXAMPLES * sizeof *m);
@@ -77,6 +77,11 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
                                             .member = "text",
                                             .name = ""};
     m[18] = (struct hr__helper_message){.type = HR__HELPER_VALUES, .slot = 1, .first = 7, .n = 9};
+    m[19] = m[4];
+    m[19].field.record =
+        (struct hr__helper_record){.path = "x", .rank = 1, .bytes = 60, .at = 8, .steps = {0, 24}};
+    m[20] = m[1];
+    m[20].flags = HR__HELPER_RECORDS;
 }
 
 /* Decodes from memory of exactly that size, so that a sanitizer sees every byte too far. */
@@ -122,6 +127,13 @@ static void protocol__every_message__round_trips(void **state) {
         assert_text_equal(out.field.name, m[i].field.name);
         assert_memory_equal(out.field.shape, m[i].field.shape, sizeof out.field.shape);
         assert_int_equal(out.field.chunk_row_bytes, m[i].field.chunk_row_bytes);
+        assert_string_equal(out.field.record.path != NULL ? out.field.record.path : "",
+                            m[i].field.record.path != NULL ? m[i].field.record.path : "");
+        assert_int_equal(out.field.record.rank, m[i].field.record.rank);
+        assert_int_equal(out.field.record.bytes, m[i].field.record.bytes);
+        assert_int_equal(out.field.record.at, m[i].field.record.at);
+        assert_memory_equal(out.field.record.steps, m[i].field.record.steps,
+                            sizeof out.field.record.steps);
         free(copy);
     }
 }
@@ -272,6 +284,63 @@ static void protocol__values_that_are_no_elements__are_not_encoded(void **state)
     assert_int_equal(hr__helper_encode(&v, buf, sizeof buf), 0);
 }
 
+static void record__figures_that_disagree__are_invalid(void **state) {
+    (void)state;
+    struct hr__helper_message m[NUM_EXAMPLES];
+    fill_examples(m);
+    const struct hr__helper_field good =
+        m[19].field; /* float32 (28, 3): records of 28, steps of 24 */
+    static const struct {
+        uint32_t rank;
+        uint64_t bytes, at, step;
+        bool valid;
+    } cases[] = {{1, 60, 8, 24, true},
+                 {1, 60, 9, 24, false}, /* leaves the record */
+                 {1, 60, UINT64_MAX, 24, false},
+                 {1, 60, 8, 3, false}, /* values lie on each other */
+                 {1, 60, 8, 4, true},
+                 {1, 60, 8, UINT64_MAX / 2, false},
+                 {2, 60, 56, 0, true},
+                 {2, 60, 57, 0, false},
+                 {3, 60, 8, 24, false},
+                 {1, 0, 0, 4, false},
+                 {1, UINT64_C(1) << 31, 8, 24, false},
+                 {1, UINT64_MAX, 8, 24, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct hr__helper_field f = good;
+        f.record = (struct hr__helper_record){.path = "x",
+                                              .rank = cases[i].rank,
+                                              .bytes = cases[i].bytes,
+                                              .at = cases[i].at,
+                                              .steps = {0, cases[i].step}};
+        if (hr__helper_field_valid(&f) != cases[i].valid)
+            fail_msg("case %zu", i);
+    }
+    struct hr__helper_field f = good;
+    f.num_samples = UINT64_C(1) << 54; /* so many of the field are fine, but not of the records */
+    assert_false(hr__helper_field_valid(&f));
+    f.record.path = "";
+    assert_true(hr__helper_field_valid(&f));
+    f = good;
+    f.shape[1] = 0;
+    f.sample_bytes = 0;
+    assert_false(hr__helper_field_valid(&f));
+}
+
+static void record__as_a_field__is_fixed_bytes(void **state) {
+    (void)state;
+    struct hr__helper_message m[NUM_EXAMPLES];
+    fill_examples(m);
+    const struct hr__helper_field records = hr__helper_field_of_records(&m[19].field);
+    assert_int_equal(records.dtype, HR_FIXED_BYTES);
+    assert_int_equal(records.width_bytes, 60);
+    assert_int_equal(records.rank, 1);
+    assert_int_equal(records.sample_bytes, 28 * 60);
+    assert_string_equal(records.member, "x");
+    assert_true(hr__helper_field_valid(&records));
+    assert_int_equal(hr__helper_record_member_bytes(&m[19].field), 12);
+}
+
 static void field__empty_samples_of_huge_other_axes__are_valid(void **state) {
     (void)state;
     struct hr__helper_field f = {.dtype = HR_INT8,
@@ -295,6 +364,8 @@ int main(void) {
         cmocka_unit_test(protocol__text_at_and_above_the_limit__fits_and_does_not),
         cmocka_unit_test(field__figures_that_disagree__are_invalid),
         cmocka_unit_test(protocol__values_that_are_no_elements__are_not_encoded),
+        cmocka_unit_test(record__figures_that_disagree__are_invalid),
+        cmocka_unit_test(record__as_a_field__is_fixed_bytes),
         cmocka_unit_test(field__empty_samples_of_huge_other_axes__are_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -285,6 +285,10 @@ static void plan__helpers__are_shared_by_the_fields(void **state) {
     y.base.info.member = "/y";
     assert_int_equal(hr__read_plan_readers(&inputs, 6), 3);
     assert_int_equal(hr__read_plan_readers(&inputs, 1), 1);
+    x.base.info.pool = y.base.info.pool = &x; /* one helper reads both */
+    assert_int_equal(hr__read_plan_readers(&inputs, 6), 6);
+    y.base.info.pool = &y;
+    assert_int_equal(hr__read_plan_readers(&inputs, 6), 3);
     x.base.info.max_readers = 1;
     assert_int_equal(hr__read_plan_readers(&inputs, 6), 1);
     x.base.info.max_readers = UINT32_MAX;

@@ -45,6 +45,7 @@ enum input {
     CSV,
     FORTRAN, /* by a temporary file */
     VALUES,  /* a data set with values of variable length */
+    RECORDS, /* of HDF5 */
     NUM_INPUTS
 };
 static char paths[NUM_INPUTS][256];
@@ -78,7 +79,7 @@ static void write_fortran(const char *path) {
 
 static void write_inputs(void) {
     static const char *const names[] = {"x.npy",    "x.bin", "x.h5",  "s.bin", "x.hrd",
-                                        "x.idx.gz", "x.csv", "f.npy", "v.hrd"};
+                                        "x.idx.gz", "x.csv", "f.npy", "v.hrd", "records.h5"};
     uint8_t header[2048];
     size_t n = hr__npy_header_print("<u4", FAKE_SAMPLES, NULL, 0, header, sizeof header);
     for (int i = 0; i < NUM_INPUTS; i++)
@@ -87,6 +88,7 @@ static void write_inputs(void) {
     write_file(paths[RAW], "", 0, FAKE_SAMPLES);
     write_file(paths[SHUFFLED], "", 0, SHUFFLED_SAMPLES);
     write_file(paths[HDF5], "\x89HDF\r\n\x1a\n", 8, 0);
+    write_file(paths[RECORDS], "\x89HDF\r\n\x1a\n", 8, 0);
     write_fortran(paths[FORTRAN]);
 }
 
@@ -170,9 +172,9 @@ static void assert_shuffled(hr_dataset *ds) {
     }
 }
 
-static void assert_in_order(hr_dataset *ds) {
+static void assert_in_order(hr_dataset *ds, uint32_t field) {
     static uint32_t rows[FAKE_SAMPLES];
-    read_field(ds, 0, rows, FAKE_SAMPLES, sizeof rows);
+    read_field(ds, field, rows, FAKE_SAMPLES, sizeof rows);
     for (uint32_t i = 0; i < FAKE_SAMPLES; i++)
         assert_int_equal(rows[i], i);
 }
@@ -206,7 +208,9 @@ static void assert_target_whole(enum input input) {
     else if (input == VALUES)
         assert_same_values(ds);
     else
-        assert_in_order(ds);
+        assert_in_order(ds, 0);
+    if (input == RECORDS)
+        assert_in_order(ds, 1);
     hr_dataset_close(ds);
 }
 
@@ -324,6 +328,16 @@ static void hdf5__each_allocation_fails__is_an_error(void **state) {
     each_fails(HDF5, FAULT_MEMORY, 80);
 }
 
+static void records__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(RECORDS, FAULT_SYSTEM, 60);
+}
+
+static void records__each_allocation_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(RECORDS, FAULT_MEMORY, 80);
+}
+
 /* An input of a helper that says what it may not. */
 static void assert_refused(const char *name, hr_status expected, const char *said) {
     char ordinary[sizeof paths[HDF5]];
@@ -346,6 +360,13 @@ static void attributes__without_end__are_a_broken_protocol(void **state) {
 static void attributes__that_are_no_json__are_refused(void **state) {
     (void)state;
     assert_refused("broken.h5", HR_ERR_CORRUPT, "the attributes of x");
+}
+
+static void records__whose_members_do_not_fit__are_a_broken_protocol(void **state) {
+    (void)state;
+    assert_refused("records-overfull.h5", HR_ERR_HELPER, "members that do not fit their records");
+    assert_refused("records-wider.h5", HR_ERR_HELPER, "members that do not fit their records");
+    assert_refused("records-longer.h5", HR_ERR_HELPER, "members that do not fit their records");
 }
 
 static void keep_line(void *user, const char *line) {
@@ -533,6 +554,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(values__each_allocation_fails__is_an_error),
         cmocka_unit_test(hdf5__each_system_call_fails__is_an_error),
         cmocka_unit_test(hdf5__each_allocation_fails__is_an_error),
+        cmocka_unit_test(records__each_system_call_fails__is_an_error),
+        cmocka_unit_test(records__each_allocation_fails__is_an_error),
+        cmocka_unit_test(records__whose_members_do_not_fit__are_a_broken_protocol),
         cmocka_unit_test(attributes__without_end__are_a_broken_protocol),
         cmocka_unit_test(attributes__that_are_no_json__are_refused),
         cmocka_unit_test(attributes_and_notes__arrive_without_control_characters),
