@@ -79,6 +79,27 @@ void *hr__budget_alloc(struct hr__budget *b, size_t n_bytes, const char *what, h
     return p;
 }
 
+static void *or_why(void *p, const hr_error *why, hr_status *st, hr_error *err) {
+    if (p != NULL)
+        return p;
+    *st = why->status;
+    if (err != NULL)
+        *err = *why;
+    return NULL;
+}
+
+void *hr__budget_take(struct hr__budget *b, size_t n_bytes, const char *what, hr_status *st,
+                      hr_error *err) {
+    hr_error why = {.status = HR_ERR_NO_MEMORY};
+    return or_why(hr__budget_alloc(b, n_bytes, what, &why), &why, st, err);
+}
+
+void *hr__budget_take_raw(struct hr__budget *b, size_t n_bytes, const char *what, hr_status *st,
+                          hr_error *err) {
+    hr_error why = {.status = HR_ERR_NO_MEMORY};
+    return or_why(hr__budget_alloc_raw(b, n_bytes, what, &why), &why, st, err);
+}
+
 void hr__budget_free(struct hr__budget *b, void *p, size_t n_bytes) {
     if (p == NULL)
         return;

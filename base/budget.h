@@ -38,6 +38,11 @@ void hr__budget_release(struct hr__budget *b, uint64_t n_bytes);
 void *hr__budget_alloc(struct hr__budget *b, size_t n_bytes, const char *what, hr_error *err);
 /* The same for a buffer that is written before it is read: its bytes are not set. */
 void *hr__budget_alloc_raw(struct hr__budget *b, size_t n_bytes, const char *what, hr_error *err);
+/* Both with *st set as well where NULL is returned, which needs no err. */
+void *hr__budget_take(struct hr__budget *b, size_t n_bytes, const char *what, hr_status *st,
+                      hr_error *err);
+void *hr__budget_take_raw(struct hr__budget *b, size_t n_bytes, const char *what, hr_status *st,
+                          hr_error *err);
 void hr__budget_free(struct hr__budget *b, void *p, size_t n_bytes);
 
 #endif

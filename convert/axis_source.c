@@ -149,22 +149,18 @@ static void close_reader(struct hr__source_reader *reader) {
 }
 
 static hr_status allocate(struct axis_reader *r, hr_error *err) {
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
-    r->panel = hr__budget_alloc_raw(r->budget, (size_t)r->plan.buffer_bytes, "a panel of samples",
-                                    &refused);
-    if (r->panel != NULL && r->plan.spilled) {
-        r->spill.stage = hr__budget_alloc_raw(r->budget, (size_t)r->plan.stage_bytes,
-                                              "a panel of samples", &refused);
+    hr_status st = HR_OK;
+    r->panel = hr__budget_take_raw(r->budget, (size_t)r->plan.buffer_bytes, "a panel of samples",
+                                   &st, err);
+    if (r->panel == NULL || !r->plan.spilled)
+        return st;
+    r->spill.stage =
+        hr__budget_take_raw(r->budget, (size_t)r->plan.stage_bytes, "a panel of samples", &st, err);
+    if (r->spill.stage != NULL)
         r->spill.hashes =
-            hr__budget_alloc(r->budget, (size_t)(r->plan.num_panels * sizeof *r->spill.hashes),
-                             "checksums of a temporary file", &refused);
-    }
-    if (r->panel != NULL &&
-        (!r->plan.spilled || (r->spill.stage != NULL && r->spill.hashes != NULL)))
-        return HR_OK;
-    if (err != NULL)
-        *err = refused;
-    return refused.status;
+            hr__budget_take(r->budget, (size_t)(r->plan.num_panels * sizeof *r->spill.hashes),
+                            "checksums of a temporary file", &st, err);
+    return st;
 }
 
 static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,

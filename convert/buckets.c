@@ -12,17 +12,14 @@ hr_status hr__buckets_open(struct hr__buckets *b, const struct hr__shuffle_layou
                            const struct hr__shuffle_plan *plan, const struct hr__file *file,
                            struct hr__budget *budget, hr_error *err) {
     *b = (struct hr__buckets){.layout = layout, .plan = plan, .file = file, .budget = budget};
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
-    b->buckets = hr__budget_alloc(budget, plan->num_buckets * sizeof *b->buckets,
-                                  "the buckets of a shuffle", &refused);
-    if (b->buckets == NULL) {
-        if (err != NULL)
-            *err = refused;
-        return refused.status;
-    }
-    const hr_status st = hr__piece_pool_open(&b->pool, file, plan->num_pieces,
-                                             plan->piece_records * layout->record_bytes,
-                                             plan->num_threads, budget, err);
+    hr_status st = HR_OK;
+    b->buckets = hr__budget_take(budget, plan->num_buckets * sizeof *b->buckets,
+                                 "the buckets of a shuffle", &st, err);
+    if (b->buckets == NULL)
+        return st;
+    st = hr__piece_pool_open(&b->pool, file, plan->num_pieces,
+                             plan->piece_records * layout->record_bytes, plan->num_threads, budget,
+                             err);
     if (st != HR_OK)
         hr__buckets_close(b);
     return st;

@@ -208,17 +208,13 @@ done:
 }
 
 static hr_status make_list(struct job *job, hr_error *err) {
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
+    hr_status st = HR_OK;
     struct hr__differences *d = &job->differences;
     hr__budget_init(&job->budget, job->opts.budget_bytes / NUM_SHARES);
     d->room = job->opts.max_differences;
-    d->list = hr__budget_alloc(&job->budget, d->room * sizeof *d->list, "a list of differences",
-                               &refused);
-    if (d->list != NULL)
-        return HR_OK;
-    if (err != NULL)
-        *err = refused;
-    return refused.status;
+    d->list =
+        hr__budget_take(&job->budget, d->room * sizeof *d->list, "a list of differences", &st, err);
+    return st;
 }
 
 hr_status hr_compare(const hr_compare_options *opts, hr_compare_result *result, hr_error *err) {

@@ -25,10 +25,6 @@
 
 #define PROGRESS_NS INT64_C(100000000)
 
-static bool is_append(const struct hr__convert_job *job) {
-    return (job->opts.flags & HR_CONVERT_APPEND) != 0;
-}
-
 /* Of the inputs. */
 static uint64_t written_samples(const struct hr__convert_job *job) {
     return hr_writer_num_samples(job->writer) - job->old_samples;
@@ -55,7 +51,7 @@ static hr_status tell_progress(struct hr__convert_job *job, uint64_t done_sample
     progress.done_bytes = hr__convert_bytes_of(job, done_samples);
     if (job->opts.on_progress(job->opts.user, &progress) == 0)
         return HR_OK;
-    if (is_append(job))
+    if (hr__convert_is_append(job))
         return hr__error_set(err, HR_ERR_CANCELLED,
                              "stopped before the samples were appended; %s is as it was, append "
                              "them again",
@@ -93,7 +89,7 @@ static hr_status check_output(const struct hr__convert_job *job, hr_error *err) 
             in.st_ino == out.st_ino)
             return hr__error_set(err, HR_ERR_INVALID,
                                  "the output %s is also an input; give it another name", path);
-    if ((job->opts.flags & HR_CONVERT_REPLACE) == 0 && !is_append(job))
+    if ((job->opts.flags & HR_CONVERT_REPLACE) == 0 && !hr__convert_is_append(job))
         return hr__error_set(err, HR_ERR_EXISTS,
                              "%s exists; give another name, or ask for it to be replaced", path);
     return HR_OK;
@@ -111,7 +107,7 @@ static hr_status check_space(struct hr__convert_job *job, hr_error *err) {
     return hr__space_check(job->opts.output,
                            hr__space_needed(&info, job->old_bytes + job->total_bytes,
                                             job->old_samples + job->num_samples),
-                           is_append(job) ? "append again" : "resume", err);
+                           hr__convert_is_append(job) ? "append again" : "resume", err);
 }
 
 static hr_status fetch_samples(struct hr__convert_job *job, hr_error *err) {

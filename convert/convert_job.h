@@ -33,6 +33,10 @@ struct hr__convert_job {
     bool space_checked;
 };
 
+static inline bool hr__convert_is_append(const struct hr__convert_job *job) {
+    return (job->opts.flags & HR_CONVERT_APPEND) != 0;
+}
+
 /* num_samples, layout, shuffled, has_values, total_bytes. HR_ERR_UNSUPPORTED: they are too many, or
  * cannot be shuffled. */
 hr_status hr__convert_measure(struct hr__convert_job *job, hr_error *err);

@@ -22,23 +22,19 @@ static void note(const struct hr__convert_job *job, const char *line) {
         job->opts.on_note(job->opts.user, line);
 }
 
-static bool is_append(const struct hr__convert_job *job) {
-    return (job->opts.flags & HR_CONVERT_APPEND) != 0;
-}
-
 /* What the source says, and what an export should restore; malloc'ed, or NULL for none. Of an
  * append only what tells what the values are: the file keeps its attributes. */
 static hr_status attributes_of(const struct hr__convert_job *job,
                                const struct hr__source_info *info, char **out, hr_error *err) {
     char numpy[64], differing[64];
     char *own = NULL;
-    if (is_append(job)) {
+    if (hr__convert_is_append(job)) {
         const hr_status st = hr__attributes_own(info->attributes_json, &own, err);
         if (st != HR_OK)
             return st;
     }
     const char *texts[] = {info->numpy_dtype != NULL ? numpy : NULL,
-                           is_append(job) ? own : info->attributes_json};
+                           hr__convert_is_append(job) ? own : info->attributes_json};
     if (info->numpy_dtype != NULL)
         snprintf(numpy, sizeof numpy, "{\"headrace:numpy_dtype\": \"%.24s\"}", info->numpy_dtype);
     const hr_status st = hr__attributes_join(texts, 2, out, differing, sizeof differing, err);
@@ -78,7 +74,7 @@ static hr_status open_writer_with(struct hr__convert_job *job, const hr_field *f
     hr_writer_options w = HR_WRITER_OPTIONS_INIT;
     w.flags = ((o->flags & HR_CONVERT_REPLACE) != 0 ? HR_WRITER_REPLACE : 0) |
               ((o->flags & HR_CONVERT_RESUME) != 0 ? HR_WRITER_RESUME : 0) |
-              (is_append(job) ? HR_WRITER_APPEND : 0);
+              (hr__convert_is_append(job) ? HR_WRITER_APPEND : 0);
     w.budget_bytes = budget_bytes;
     w.num_threads = o->num_threads;
     w.chunk_bytes = o->chunk_bytes;
@@ -89,7 +85,7 @@ static hr_status open_writer_with(struct hr__convert_job *job, const hr_field *f
     w.disk_bytes_per_s = o->disk_bytes_per_s;
     w.num_sources = job->inputs.num_files;
     w.sources = job->inputs.files;
-    w.attributes_json = is_append(job) ? NULL : job->inputs.attributes_json;
+    w.attributes_json = hr__convert_is_append(job) ? NULL : job->inputs.attributes_json;
     w.provenance_json = job->provenance_json;
     w.user = job;
     w.on_resume = hr__convert_on_resume;
@@ -225,7 +221,7 @@ hr_status hr__convert_open_writer(struct hr__convert_job *job, hr_error *err) {
         goto done;
     }
     HR_TRY(describe_fields(job, fields, texts, err));
-    const bool append = is_append(job);
+    const bool append = hr__convert_is_append(job);
     if (!append) /* which adds its sources to what the file says, and no more */
         HR_TRY(hr__provenance_make(&job->opts, &job->inputs, &job->provenance_json, err));
     /* The threads fetch whole chunks; an append may have to begin with the rest of one. */

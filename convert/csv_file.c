@@ -47,15 +47,10 @@ static hr_status fill_cursor(struct cursor *c, const struct hr__csv_file *f, hr_
                              f->path);
     HR_TRY(hr__line_reader_open(&c->lines, &c->stream, c->budget, err));
     c->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
     c->table_bytes = hr__max_u64(f->table_bytes, 1);
-    c->table = hr__budget_alloc(c->budget, c->table_bytes, "parsed rows", &refused);
     if (c->locale == (locale_t)0)
         return hr__error_no_memory(err, 0, "the C locale");
-    if (c->table == NULL && err != NULL)
-        *err = refused;
-    if (c->table == NULL)
-        return refused.status;
+    c->table = hr__budget_take(c->budget, c->table_bytes, "parsed rows", &st, err);
 done:
     return st;
 }

@@ -13,14 +13,10 @@
 hr_status hr__line_reader_open(struct hr__line_reader *r, struct hr__input_stream *stream,
                                struct hr__budget *budget, hr_error *err) {
     *r = (struct hr__line_reader){.stream = stream, .budget = budget};
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
-    r->bytes = hr__budget_alloc_raw(budget, HR__LINE_BLOCK_BYTES, "lines of text", &refused);
-    if (r->bytes == NULL && err != NULL)
-        *err = refused;
-    if (r->bytes == NULL)
-        return refused.status;
-    r->room_bytes = HR__LINE_BLOCK_BYTES;
-    return HR_OK;
+    hr_status st = HR_OK;
+    r->bytes = hr__budget_take_raw(budget, HR__LINE_BLOCK_BYTES, "lines of text", &st, err);
+    r->room_bytes = r->bytes != NULL ? HR__LINE_BLOCK_BYTES : 0;
+    return st;
 }
 
 void hr__line_reader_close(struct hr__line_reader *r) {
@@ -41,16 +37,14 @@ void hr__line_reader_seek(struct hr__line_reader *r, uint64_t off) {
 }
 
 static hr_status grow(struct hr__line_reader *r, hr_error *err) {
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
+    hr_status st = HR_OK;
     if (r->room_bytes >= MAX_LINE_BYTES)
         return hr__error_at(err, HR_ERR_UNSUPPORTED, r->off - r->end,
                             "%s: the line at byte %llu is longer than 16 MiB; is it text?",
                             r->stream->path, (unsigned long long)(r->off - r->end));
-    char *grown = hr__budget_alloc_raw(r->budget, r->room_bytes * 2, "a long line", &refused);
-    if (grown == NULL && err != NULL)
-        *err = refused;
+    char *grown = hr__budget_take_raw(r->budget, r->room_bytes * 2, "a long line", &st, err);
     if (grown == NULL)
-        return refused.status;
+        return st;
     memcpy(grown, r->bytes, r->end);
     hr__budget_free(r->budget, r->bytes, r->room_bytes);
     r->bytes = grown;

@@ -78,17 +78,14 @@ done:
 
 static hr_status make_pieces(struct hr__piece_pool *pool, uint64_t num_pieces, uint64_t piece_bytes,
                              hr_error *err) {
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
+    hr_status st = HR_OK;
     pool->num_pieces = num_pieces;
     pool->n_bytes = num_pieces * piece_bytes;
-    pool->pieces = hr__budget_alloc(pool->budget, num_pieces * sizeof *pool->pieces,
-                                    "pieces of a shuffle", &refused);
-    if (pool->pieces == NULL && err != NULL)
-        *err = refused;
+    pool->pieces = hr__budget_take(pool->budget, num_pieces * sizeof *pool->pieces,
+                                   "pieces of a shuffle", &st, err);
     if (pool->pieces == NULL)
-        return refused.status;
-    const hr_status st =
-        hr__shuffle_alloc(pool->budget, pool->n_bytes, "pieces of a shuffle", &pool->bytes, err);
+        return st;
+    st = hr__shuffle_alloc(pool->budget, pool->n_bytes, "pieces of a shuffle", &pool->bytes, err);
     for (uint64_t i = 0; i < num_pieces && st == HR_OK; i++) {
         pool->pieces[i].bytes = pool->bytes + i * piece_bytes;
         pool->pieces[i].next = pool->free_pieces;

@@ -148,13 +148,11 @@ static hr_status make_buffers(struct hr__pipeline *p, hr_error *err) {
         b->columns = calloc(p->in->num_fields, sizeof *b->columns);
         if (b->columns == NULL)
             return hr__error_no_memory(err, sizeof *b->columns, "buffers");
-        hr_error refused = {.status = HR_ERR_NO_MEMORY};
-        b->bytes = hr__budget_alloc(p->budget, hr__max_u64(p->plan.buffer_bytes, 1),
-                                    "a buffer for reading the source", &refused);
-        if (b->bytes == NULL && err != NULL)
-            *err = refused;
+        hr_status st = HR_OK;
+        b->bytes = hr__budget_take(p->budget, hr__max_u64(p->plan.buffer_bytes, 1),
+                                   "a buffer for reading the source", &st, err);
         if (b->bytes == NULL)
-            return refused.status;
+            return st;
         for (uint32_t f = 0; f < p->in->num_fields; f++)
             b->columns[f] = b->bytes + hr__read_plan_field_off(p->in, p->plan.range_samples, f);
     }

@@ -6,6 +6,8 @@
  */
 #include "strided_copy.h"
 
+#include "checked.h"
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -50,17 +52,13 @@ static void copy_tile(size_t width, const struct tile *t, const uint8_t *from, u
     }
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b) {
-    return a < b ? a : b;
-}
-
 static void copy_plane(size_t width, const struct tile *plane, const uint8_t *from, uint8_t *to) {
-    uint64_t side = smaller(TILE_BYTES / width + 1, MAX_TILE);
+    uint64_t side = hr__min_u64(TILE_BYTES / width + 1, MAX_TILE);
     for (uint64_t k = 0; k < plane->read.n; k += side) {
         for (uint64_t i = 0; i < plane->write.n; i += side) {
             struct tile t = *plane;
-            t.read.n = smaller(side, plane->read.n - k);
-            t.write.n = smaller(side, plane->write.n - i);
+            t.read.n = hr__min_u64(side, plane->read.n - k);
+            t.write.n = hr__min_u64(side, plane->write.n - i);
             copy_tile(width, &t, from + k * t.read.from + i * t.write.from,
                       to + k * t.read.to + i * t.write.to);
         }

@@ -42,15 +42,10 @@ static hr_status open_readers(struct hr__value_reader *r, hr_error *err) {
     return st;
 }
 
-/* Like hr__budget_alloc_raw(), with a status. */
 static hr_status take(struct hr__budget *budget, uint64_t n_bytes, void **out, hr_error *err) {
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
-    *out = hr__budget_alloc_raw(budget, (size_t)n_bytes, "values to convert", &refused);
-    if (*out != NULL)
-        return HR_OK;
-    if (err != NULL)
-        *err = refused;
-    return refused.status;
+    hr_status st = HR_OK;
+    *out = hr__budget_take_raw(budget, (size_t)n_bytes, "values to convert", &st, err);
+    return st;
 }
 
 hr_status hr__value_reader_open(struct hr__value_reader *r, const struct hr__inputs *in,

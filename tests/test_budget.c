@@ -110,6 +110,20 @@ static void alloc__more_than_there_can_be__gives_the_charge_back(void **state) {
     assert_true(b.reserved_bytes == 0);
 }
 
+static void take__without_an_error_to_fill__says_the_status(void **state) {
+    (void)state;
+    struct hr__budget b;
+    hr_status st = HR_OK;
+    hr__budget_init(&b, 10);
+    void *p = hr__budget_take(&b, 10, "x", &st, NULL);
+    assert_non_null(p);
+    assert_int_equal(st, HR_OK);
+    assert_null(hr__budget_take_raw(&b, 1, "x", &st, NULL));
+    assert_int_equal(st, HR_ERR_BUDGET);
+    hr__budget_free(&b, p, 10);
+    hr__budget_close(&b);
+}
+
 static void free__of_null__changes_nothing(void **state) {
     (void)state;
     struct hr__budget b;
@@ -154,6 +168,7 @@ int main(void) {
         cmocka_unit_test(alloc__any_size__is_aligned_zeroed_and_charged),
         cmocka_unit_test(alloc__beyond_the_limit__is_refused),
         cmocka_unit_test(alloc__more_than_there_can_be__gives_the_charge_back),
+        cmocka_unit_test(take__without_an_error_to_fill__says_the_status),
         cmocka_unit_test(free__of_null__changes_nothing),
         cmocka_unit_test(reserve__by_many_threads__never_exceeds_the_limit),
     };

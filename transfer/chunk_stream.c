@@ -15,17 +15,15 @@
 hr_status hr__chunk_stream_init(struct hr__chunk_stream *s, struct hr__budget *budget,
                                 hr_error *err) {
     *s = (struct hr__chunk_stream){.budget = budget};
-    hr_error why = {.status = HR_ERR_NO_MEMORY};
-    s->buffer = hr__budget_alloc_raw(budget, HR__STREAM_BUFFER_BYTES, "copying chunks", &why);
+    hr_status st = HR_OK;
+    s->buffer = hr__budget_take_raw(budget, HR__STREAM_BUFFER_BYTES, "copying chunks", &st, err);
     if (s->buffer != NULL)
-        s->head = hr__budget_alloc_raw(budget, HEAD_ROOM_BYTES, "a chunk header", &why);
+        s->head = hr__budget_take_raw(budget, HEAD_ROOM_BYTES, "a chunk header", &st, err);
     s->head_room_bytes = s->head != NULL ? HEAD_ROOM_BYTES : 0;
     if (s->head != NULL)
         return HR_OK;
     hr__chunk_stream_free(s);
-    if (err != NULL)
-        *err = why;
-    return why.status;
+    return st;
 }
 
 void hr__chunk_stream_free(struct hr__chunk_stream *s) {
@@ -37,13 +35,10 @@ void hr__chunk_stream_free(struct hr__chunk_stream *s) {
 }
 
 static hr_status head_grow(struct hr__chunk_stream *s, size_t n_bytes, hr_error *err) {
-    hr_error why = {.status = HR_ERR_NO_MEMORY};
-    uint8_t *head = hr__budget_alloc_raw(s->budget, n_bytes, "a chunk header", &why);
-    if (head == NULL) {
-        if (err != NULL)
-            *err = why;
-        return why.status;
-    }
+    hr_status st = HR_OK;
+    uint8_t *head = hr__budget_take_raw(s->budget, n_bytes, "a chunk header", &st, err);
+    if (head == NULL)
+        return st;
     hr__budget_free(s->budget, s->head, s->head_room_bytes);
     s->head = head;
     s->head_room_bytes = n_bytes;

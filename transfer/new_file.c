@@ -68,8 +68,8 @@ done:
 static hr_status grow_segments(struct hr__new_file *f, hr_error *err) {
     const uint64_t room = f->room_segments > 0 ? 2 * f->room_segments : FIRST_SEGMENTS;
     hr_status st = HR_OK;
-    struct hr__segment *grown = hr__writer_alloc(f->budget, (size_t)room * sizeof(*grown),
-                                                 "the table of segments", &st, err);
+    struct hr__segment *grown = hr__budget_take(f->budget, (size_t)room * sizeof(*grown),
+                                                "the table of segments", &st, err);
     if (grown == NULL)
         return st;
     if (f->segments != NULL) {

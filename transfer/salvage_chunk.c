@@ -45,7 +45,7 @@ done:
 
 static hr_status make_buffer(struct hr__salvage *s, uint8_t **out, hr_error *err) {
     hr_status st = HR_OK;
-    *out = hr__writer_alloc(&s->budget, HR__MAX_FRAME_BYTES, "a decoded frame", &st, err);
+    *out = hr__budget_take(&s->budget, HR__MAX_FRAME_BYTES, "a decoded frame", &st, err);
     return st;
 }
 
@@ -55,7 +55,7 @@ static size_t ends_bytes(const struct hr__salvage *s) {
 
 static hr_status make_ends(struct hr__salvage *s, hr_error *err) {
     hr_status st = HR_OK;
-    s->look.ends = hr__writer_alloc(&s->budget, ends_bytes(s), "ends of values", &st, err);
+    s->look.ends = hr__budget_take(&s->budget, ends_bytes(s), "ends of values", &st, err);
     return st;
 }
 

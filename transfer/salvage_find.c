@@ -286,7 +286,7 @@ done:
 hr_status hr__salvage_by_pages(struct hr__salvage *s, hr_error *err) {
     struct scan c = {.s = s};
     hr_status st = HR_OK;
-    c.bytes = hr__writer_alloc(&s->budget, SCAN_BYTES, "looking for chunks", &st, err);
+    c.bytes = hr__budget_take(&s->budget, SCAN_BYTES, "looking for chunks", &st, err);
     if (c.bytes == NULL)
         return st;
     st = scan_pages(&c, err);

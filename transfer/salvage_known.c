@@ -43,14 +43,11 @@ static hr_status parse_schema(struct hr__salvage *s, const char *text, size_t n_
 
 static hr_status check_index(struct hr__salvage *s, hr_error *err) {
     struct hr__salvage_known *k = &s->known;
-    hr_error why = {.status = HR_ERR_NO_MEMORY};
+    hr_error why = {.status = HR_OK};
     hr_status st = HR_OK;
-    uint8_t *page = hr__budget_alloc(&s->budget, HR__INDEX_PAGE_BYTES, "an index page", &why);
-    if (page == NULL) {
-        if (err != NULL)
-            *err = why;
-        return why.status;
-    }
+    uint8_t *page = hr__budget_take(&s->budget, HR__INDEX_PAGE_BYTES, "an index page", &st, err);
+    if (page == NULL)
+        return st;
     k->index_whole = true;
     for (uint64_t p = 0; p < k->ds->footer.num_index_pages && k->index_whole; p++) {
         st = hr__part_index_page_read(k->ds, 0, p, page, &why);
@@ -112,14 +109,10 @@ done:
 static hr_status take_json(struct hr__salvage *s, const struct hr__job_record *job, hr_error *err) {
     struct hr__salvage_known *k = &s->known;
     const size_t n_bytes = (size_t)job->json_bytes;
-    hr_error why = {.status = HR_ERR_NO_MEMORY};
-    hr_status st;
-    char *text = hr__budget_alloc(&s->budget, n_bytes, "the job record", &why);
-    if (text == NULL) {
-        if (err != NULL)
-            *err = why;
-        return why.status;
-    }
+    hr_status st = HR_OK;
+    char *text = hr__budget_take(&s->budget, n_bytes, "the job record", &st, err);
+    if (text == NULL)
+        return st;
     HR_TRY(hr__file_read_exact(&k->file, text, n_bytes, job->json_off, err));
     if (hr__hash(text, n_bytes) != job->json_hash)
         HR_TRY(hr__error_set(err, HR_ERR_CORRUPT, "the hash of its JSON is wrong"));

@@ -114,7 +114,7 @@ static hr_status load_footer(const struct hr__file *file, struct hr__budget *bud
     const struct hr__superblock *sb = &out->superblock;
     const size_t n_bytes = (size_t)sb->footer_bytes;
     hr_status st = HR_OK;
-    uint8_t *bytes = hr__writer_alloc(budget, n_bytes, "the footer", &st, err);
+    uint8_t *bytes = hr__budget_take(budget, n_bytes, "the footer", &st, err);
     if (bytes == NULL)
         return st;
     HR_TRY(hr__file_read_exact(file, bytes, n_bytes, sb->footer_off, err));

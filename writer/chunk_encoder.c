@@ -62,20 +62,19 @@ static hr_status make_buffers(struct hr__chunk_encoder *e, hr_error *err) {
     const struct hr__chunk_plan *plan = e->plan;
     struct hr__budget *b = e->budget;
     hr_status st = HR_OK;
-    e->stored = hr__writer_alloc_raw(b, (size_t)plan->stored_bytes, "a stored chunk", &st, err);
+    e->stored = hr__budget_take_raw(b, (size_t)plan->stored_bytes, "a stored chunk", &st, err);
     if (st == HR_OK)
-        e->frames = hr__writer_alloc(b, frames_bytes(plan), "a table of frames", &st, err);
+        e->frames = hr__budget_take(b, frames_bytes(plan), "a table of frames", &st, err);
     if (st == HR_OK)
-        e->frames_per_block =
-            hr__writer_alloc(b, blocks_bytes(plan), "a table of blocks", &st, err);
+        e->frames_per_block = hr__budget_take(b, blocks_bytes(plan), "a table of blocks", &st, err);
     if (st == HR_OK)
-        e->statistics = hr__writer_alloc(b, per_field_bytes(plan, sizeof(void *)),
-                                         "a table of statistics", &st, err);
+        e->statistics = hr__budget_take(b, per_field_bytes(plan, sizeof(void *)),
+                                        "a table of statistics", &st, err);
     if (st == HR_OK)
-        e->columns = hr__writer_alloc(b, per_field_bytes(plan, sizeof(void *)),
-                                      "a table of columns", &st, err);
+        e->columns = hr__budget_take(b, per_field_bytes(plan, sizeof(void *)), "a table of columns",
+                                     &st, err);
     if (st == HR_OK && gathered_bytes(plan) > 0)
-        e->gathered = hr__writer_alloc_raw(b, gathered_bytes(plan), "gathered values", &st, err);
+        e->gathered = hr__budget_take_raw(b, gathered_bytes(plan), "gathered values", &st, err);
     return st;
 }
 

@@ -161,7 +161,7 @@ static hr_status take_place(struct copy *k, struct hr__partial_file *target, hr_
 static hr_status prepare(struct copy *k, hr_error *err) {
     hr_status st = hr__index_builder_init(&k->index, k->budget, err);
     if (st == HR_OK)
-        k->page = hr__writer_alloc(k->budget, HR__INDEX_PAGE_BYTES, "an index page", &st, err);
+        k->page = hr__budget_take(k->budget, HR__INDEX_PAGE_BYTES, "an index page", &st, err);
     return st;
 }
 

@@ -215,8 +215,7 @@ static hr_status make_rows(struct hr__compress_pool *pool, uint32_t num_rows, hr
     for (uint32_t i = 0; i < num_rows; i++) {
         struct hr__chunk_rows *rows = &pool->rows[i];
         hr_status st = HR_OK;
-        rows->bytes =
-            hr__writer_alloc_raw(pool->budget, rows_bytes(pool), "a row buffer", &st, err);
+        rows->bytes = hr__budget_take_raw(pool->budget, rows_bytes(pool), "a row buffer", &st, err);
         if (rows->bytes == NULL)
             return st;
         rows->next = pool->free_rows;

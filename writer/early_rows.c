@@ -61,7 +61,7 @@ static hr_status grow(struct hr__early_rows *e, struct growing *g, uint64_t n_by
     const uint64_t room =
         hr__max_u64(hr__max_u64(2 * (uint64_t)g->room, g->used + n_bytes), LEAST_ROOM);
     struct growing larger = {.used = g->used, .room = (size_t)room};
-    larger.bytes = hr__writer_alloc_raw(&e->budget, larger.room, "the first rows", &st, err);
+    larger.bytes = hr__budget_take_raw(&e->budget, larger.room, "the first rows", &st, err);
     if (larger.bytes == NULL)
         return st;
     if (g->used > 0)

@@ -21,9 +21,9 @@ hr_status hr__frame_trial_open(struct hr__frame_trial *t, struct hr__chunk_encod
     if (st != HR_OK)
         return st;
     t->decoder_bytes = HR__DECODER_BYTES;
-    t->decoded = hr__writer_alloc(encoder->budget, frame_bytes(t), "a codec trial", &st, err);
+    t->decoded = hr__budget_take(encoder->budget, frame_bytes(t), "a codec trial", &st, err);
     if (st == HR_OK)
-        t->plain = hr__writer_alloc(encoder->budget, frame_bytes(t), "a codec trial", &st, err);
+        t->plain = hr__budget_take(encoder->budget, frame_bytes(t), "a codec trial", &st, err);
     return st == HR_OK ? hr__frame_decoder_init(&t->decoder, err) : st;
 }
 

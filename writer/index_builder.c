@@ -28,9 +28,9 @@ hr_status hr__index_builder_init(struct hr__index_builder *ib, struct hr__budget
                                  hr_error *err) {
     *ib = (struct hr__index_builder){.budget = budget, .refs_bytes = HR__INDEX_TABLE_PIECE_BYTES};
     hr_status st = HR_OK;
-    ib->page = hr__writer_alloc(budget, HR__INDEX_PAGE_BYTES, "an index page", &st, err);
+    ib->page = hr__budget_take(budget, HR__INDEX_PAGE_BYTES, "an index page", &st, err);
     if (st == HR_OK)
-        ib->refs = hr__writer_alloc(budget, ib->refs_bytes, "the table of index pages", &st, err);
+        ib->refs = hr__budget_take(budget, ib->refs_bytes, "the table of index pages", &st, err);
     return st;
 }
 
@@ -50,7 +50,7 @@ static hr_status grow_table(struct hr__index_builder *ib, uint64_t num_refs, hr_
         (size_t)hr__round_up(num_refs * sizeof *ib->refs, HR__INDEX_TABLE_PIECE_BYTES);
     hr_status st = HR_OK;
     struct hr__index_page_ref *larger =
-        hr__writer_alloc(ib->budget, larger_bytes, "the table of index pages", &st, err);
+        hr__budget_take(ib->budget, larger_bytes, "the table of index pages", &st, err);
     if (larger == NULL)
         return st;
     memcpy(larger, ib->refs, ib->refs_bytes);

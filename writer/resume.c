@@ -223,8 +223,8 @@ done:
 
 static hr_status decoder_open(struct resume *r, hr_error *err) {
     hr_status st = HR_OK;
-    r->scratch = hr__writer_alloc(r->encoder->budget, (size_t)r->encoder->plan->max_frame_bytes,
-                                  "a decoded frame", &st, err);
+    r->scratch = hr__budget_take(r->encoder->budget, (size_t)r->encoder->plan->max_frame_bytes,
+                                 "a decoded frame", &st, err);
     return st == HR_OK ? hr__frame_decoder_init(&r->decoder, err) : st;
 }
 

@@ -70,27 +70,6 @@ uint64_t hr__writer_memory_needed(const struct hr__writer_memory *m) {
     return m->fixed_bytes + m->num_threads * m->thread_bytes + m->num_rows * m->rows_bytes;
 }
 
-static void *or_why(void *p, const hr_error *why, hr_status *st, hr_error *err) {
-    if (p != NULL)
-        return p;
-    *st = why->status;
-    if (err != NULL)
-        *err = *why;
-    return NULL;
-}
-
-void *hr__writer_alloc(struct hr__budget *budget, size_t n_bytes, const char *what, hr_status *st,
-                       hr_error *err) {
-    hr_error why = {.status = HR_ERR_NO_MEMORY};
-    return or_why(hr__budget_alloc(budget, n_bytes, what, &why), &why, st, err);
-}
-
-void *hr__writer_alloc_raw(struct hr__budget *budget, size_t n_bytes, const char *what,
-                           hr_status *st, hr_error *err) {
-    hr_error why = {.status = HR_ERR_NO_MEMORY};
-    return or_why(hr__budget_alloc_raw(budget, n_bytes, what, &why), &why, st, err);
-}
-
 uint64_t hr__writer_memory_totals(const struct hr__chunk_plan *plan) {
     uint64_t n = 0;
     for (uint32_t f = 0; f < plan->schema->num_fields; f++)

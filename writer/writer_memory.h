@@ -20,15 +20,6 @@ uint64_t hr__statistics_bytes(const struct hr__schema *schema, uint32_t field,
 hr_status hr__statistics_make_all(const struct hr__schema *schema, struct hr__statistics **out,
                                   hr_error *err);
 
-/* hr__budget_alloc() that also says why it failed: *st is set where NULL is returned. */
-void *hr__writer_alloc(struct hr__budget *budget, size_t n_bytes, const char *what, hr_status *st,
-                       hr_error *err);
-
-/* The same without setting its bytes: untouched pages of what is only rarely filled cost nothing.
- */
-void *hr__writer_alloc_raw(struct hr__budget *budget, size_t n_bytes, const char *what,
-                           hr_status *st, hr_error *err);
-
 /* Most bytes of the statistics of all fields over any number of samples. */
 uint64_t hr__writer_memory_totals(const struct hr__chunk_plan *plan);
 
