@@ -53,22 +53,16 @@ struct worker {
 static hr_status worker_open(const struct crew *crew, struct worker *w, hr_error *err) {
     const struct hr__pair *p = crew->pair;
     hr_status st;
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
     w->piece_bytes = crew->piece_samples * p->a->sample_bytes;
     w->n_bytes = 2 * w->piece_bytes;
     w->found.room = crew->room;
     HR_TRY(hr__column_reader_open(p->a, p->budget, crew->threads_each, &w->a, err));
     HR_TRY(hr__column_reader_open(p->b, p->budget, crew->threads_each, &w->b, err));
     w->bytes =
-        hr__budget_alloc_raw(p->budget, (size_t)w->n_bytes, "buffers for comparing", &refused);
+        hr__budget_take_raw(p->budget, (size_t)w->n_bytes, "buffers for comparing", &st, err);
     if (w->bytes != NULL)
-        w->found.list = hr__budget_alloc(p->budget, crew->room * sizeof *w->found.list,
-                                         "a list of differences", &refused);
-    if (w->bytes == NULL || w->found.list == NULL) {
-        if (err != NULL)
-            *err = refused;
-        st = refused.status;
-    }
+        w->found.list = hr__budget_take(p->budget, crew->room * sizeof *w->found.list,
+                                        "a list of differences", &st, err);
 done:
     return st;
 }

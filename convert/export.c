@@ -163,18 +163,13 @@ done:
 
 static hr_status make_buffers(struct copy *c, uint64_t step, hr_error *err) {
     const struct hr__export_type *t = &c->item->type;
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
+    hr_status st = HR_OK;
     c->in_bytes = (size_t)(step * t->num_elements * t->width_bytes);
     c->out_bytes = c->ucs4 ? (size_t)(step * t->num_elements * t->item_bytes) : 0;
-    c->in = hr__budget_alloc(&c->job->budget, c->in_bytes, "a buffer for exporting", &refused);
+    c->in = hr__budget_take(&c->job->budget, c->in_bytes, "a buffer for exporting", &st, err);
     if (c->in != NULL && c->ucs4)
-        c->out =
-            hr__budget_alloc(&c->job->budget, c->out_bytes, "a buffer for exporting", &refused);
-    if (c->in != NULL && (!c->ucs4 || c->out != NULL))
-        return HR_OK;
-    if (err != NULL)
-        *err = refused;
-    return refused.status;
+        c->out = hr__budget_take(&c->job->budget, c->out_bytes, "a buffer for exporting", &st, err);
+    return st;
 }
 
 static hr_status copy_samples(struct copy *c, hr_error *err) {

@@ -30,15 +30,13 @@ static size_t offsets_bytes(const struct pieces *p) {
 }
 
 static hr_status open_pieces(struct pieces *p, hr_error *err) {
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
+    hr_status st = HR_OK;
     const uint64_t fit = left_bytes(p->job) / OFFSETS_PART / sizeof *p->offsets;
     p->most_samples = hr__max_u64(hr__min_u64(fit, MOST_SAMPLES), 1);
     p->offsets =
-        hr__budget_alloc_raw(&p->job->budget, offsets_bytes(p), "the lengths of values", &refused);
+        hr__budget_take_raw(&p->job->budget, offsets_bytes(p), "the lengths of values", &st, err);
     p->usual_bytes = hr__min_u64(PIECE_BYTES, left_bytes(p->job) / 2);
-    if (p->offsets == NULL && err != NULL)
-        *err = refused;
-    return p->offsets != NULL ? HR_OK : refused.status;
+    return st;
 }
 
 static void close_pieces(struct pieces *p) {
@@ -48,18 +46,15 @@ static void close_pieces(struct pieces *p) {
 
 static hr_status make_room(struct pieces *p, uint64_t first, hr_error *err) {
     const uint64_t needed = hr__max_u64((uint64_t)p->offsets[1], p->usual_bytes);
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
+    hr_status st = HR_OK;
     if (p->bytes != NULL && needed <= p->room_bytes)
         return HR_OK;
     hr__budget_free(&p->job->budget, p->bytes, (size_t)p->room_bytes);
-    p->bytes = hr__budget_alloc_raw(&p->job->budget, (size_t)needed, "values to export", &refused);
+    p->bytes = hr__budget_take_raw(&p->job->budget, (size_t)needed, "values to export", &st, err);
     p->room_bytes = p->bytes != NULL ? needed : 0;
-    if (p->bytes != NULL)
-        return HR_OK;
-    hr__error_prefix(&refused, "sample %llu", (unsigned long long)first);
-    if (err != NULL)
-        *err = refused;
-    return refused.status;
+    if (st != HR_OK)
+        hr__error_prefix(err, "sample %llu", (unsigned long long)first);
+    return st;
 }
 
 /* Of n samples as many as are usual at once, at least one. */
