@@ -82,19 +82,6 @@ static uint64_t common_samples(const struct hr__column *a, const struct hr__colu
     return values_compare(a, b) ? hr__min_u64(a->num_samples, b->num_samples) : 0;
 }
 
-/* A field of variable length is compared with one of another data set. */
-static hr_status check_variable(const struct job *job, const struct hr__column *a,
-                                const struct hr__column *b, hr_error *err) {
-    if (a == NULL || b == NULL || !values_compare(a, b) || !hr__column_is_variable(a) ||
-        (a->ds != NULL && b->ds != NULL))
-        return HR_OK;
-    return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                         "the field %s of %s and %s has values of different lengths, which are "
-                         "compared between .hrd files only; convert the other one, or name the "
-                         "other fields",
-                         a->field.name, job->opts.a, job->opts.b);
-}
-
 /* --- one field ------------------------------------------------------------------------------ */
 
 static hr_status tell(void *user, uint64_t done_bytes, hr_error *err) {
@@ -144,7 +131,6 @@ static hr_status compare_field(struct job *job, const struct hr__column *a,
                                .num_samples_a = a != NULL ? a->num_samples : 0,
                                .num_samples_b = b != NULL ? b->num_samples : 0,
                                .compared_samples = num_samples};
-    HR_TRY(check_variable(job, a, b, err));
     if (values_compare(a, b)) {
         HR_TRY(compare_values(job, a, b, num_samples, err));
         found.num_elements = num_samples * a->elements_per_sample;

@@ -196,6 +196,28 @@ hr_status hr__column_read(const struct hr__column_reader *r, uint64_t first, uin
     return hr__parallel_read(c->ds, c->index, first, n, r->num_threads, dst, err);
 }
 
+hr_status hr__column_fetch(const struct hr__column_reader *r, uint64_t first, uint64_t n,
+                           uint64_t *out, hr_error *err) {
+    const struct hr__source *source = r->column->source;
+    *out = n;
+    return source == NULL || source->ops->fetch == NULL
+               ? HR_OK
+               : source->ops->fetch(r->reader, first, n, out, err);
+}
+
+hr_status hr__column_read_values(const struct hr__column_reader *r, uint64_t first, uint64_t n,
+                                 int64_t *offsets, uint8_t *values, uint64_t room_bytes,
+                                 uint64_t *n_bytes, hr_error *err) {
+    const struct hr__column *c = r->column;
+    if (c->source == NULL)
+        return hr_dataset_read_values(c->ds, c->index, first, n, offsets, values, room_bytes,
+                                      n_bytes, err);
+    hr_status st =
+        c->source->ops->read_values(r->reader, first, n, offsets, values, room_bytes, err);
+    *n_bytes = st == HR_OK ? (uint64_t)offsets[n] : 0;
+    return st;
+}
+
 void hr__column_reader_close(struct hr__column_reader *r) {
     if (r->column != NULL && r->column->source != NULL)
         r->column->source->ops->close_reader(r->reader);

@@ -59,6 +59,13 @@ hr_status hr__column_reader_open(const struct hr__column *column, struct hr__bud
                                  hr_error *err);
 hr_status hr__column_read(const struct hr__column_reader *r, uint64_t first, uint64_t n,
                           uint8_t *dst, hr_error *err);
+/* Of values of variable length: as hr__source_ops.fetch, and .read_values, with the bytes of all.
+ */
+hr_status hr__column_fetch(const struct hr__column_reader *r, uint64_t first, uint64_t n,
+                           uint64_t *out, hr_error *err);
+hr_status hr__column_read_values(const struct hr__column_reader *r, uint64_t first, uint64_t n,
+                                 int64_t *offsets, uint8_t *values, uint64_t room_bytes,
+                                 uint64_t *n_bytes, hr_error *err);
 void hr__column_reader_close(struct hr__column_reader *r); /* a zeroed one is fine */
 
 #endif

@@ -19,6 +19,7 @@ struct values { /* of one side */
 
 struct variable {
     const struct hr__pair *pair;
+    struct hr__column_reader a_reader, b_reader;
     struct values *a, *b;
     struct hr__differences *out;
 };
@@ -57,13 +58,12 @@ static void compare_values(struct variable *v, uint64_t first, uint64_t n) {
     }
 }
 
-static hr_status read_lengths(const struct hr__column *c, uint64_t first, uint64_t n,
+static hr_status read_lengths(const struct hr__column_reader *r, uint64_t first, uint64_t n,
                               struct values *out, hr_error *err) {
-    return hr_dataset_read_values(c->ds, c->index, first, n, out->offsets, NULL, 0, &out->n_bytes,
-                                  err);
+    return hr__column_read_values(r, first, n, out->offsets, NULL, 0, &out->n_bytes, err);
 }
 
-static hr_status read_values(const struct hr__column *c, uint64_t first, uint64_t n,
+static hr_status read_values(const struct hr__column_reader *r, uint64_t first, uint64_t n,
                              struct hr__budget *budget, struct values *out, hr_error *err) {
     hr_error refused = {.status = HR_ERR_NO_MEMORY};
     uint64_t capacity = out->n_bytes;
@@ -73,20 +73,26 @@ static hr_status read_values(const struct hr__column *c, uint64_t first, uint64_
             *err = refused;
         return refused.status;
     }
-    return hr_dataset_read_values(c->ds, c->index, first, n, out->offsets, out->bytes, capacity,
-                                  &out->n_bytes, err);
+    return hr__column_read_values(r, first, n, out->offsets, out->bytes, capacity, &out->n_bytes,
+                                  err);
 }
 
-/* As many of *n samples as half of the budget holds, at least one. */
+/* As many of *n samples as half of what is left of the budget holds, at least one. */
 static hr_status choose_samples(struct variable *v, uint64_t first, uint64_t *n, hr_error *err) {
-    const struct hr__pair *p = v->pair;
-    for (;; *n = hr__max_u64(*n / 2, 1)) {
-        hr_status st = read_lengths(p->a, first, *n, v->a, err);
+    struct hr__budget *budget = v->pair->budget;
+    hr_status st = hr__column_fetch(&v->a_reader, first, *n, n, err);
+    if (st == HR_OK)
+        st = hr__column_fetch(&v->b_reader, first, *n, n, err);
+    for (; st == HR_OK; *n = hr__max_u64(*n / 2, 1)) {
+        const uint64_t held =
+            hr__min_u64(atomic_load(&budget->reserved_bytes), budget->limit_bytes);
+        st = read_lengths(&v->a_reader, first, *n, v->a, err);
         if (st == HR_OK)
-            st = read_lengths(p->b, first, *n, v->b, err);
-        if (st != HR_OK || *n == 1 || v->a->n_bytes + v->b->n_bytes <= p->budget->limit_bytes / 2)
-            return st;
+            st = read_lengths(&v->b_reader, first, *n, v->b, err);
+        if (*n == 1 || v->a->n_bytes + v->b->n_bytes <= (budget->limit_bytes - held) / 2)
+            break;
     }
+    return st;
 }
 
 static hr_status compare_piece(struct variable *v, uint64_t first, uint64_t *n, hr_error *err) {
@@ -96,8 +102,8 @@ static hr_status compare_piece(struct variable *v, uint64_t first, uint64_t *n, 
     HR_TRY(choose_samples(v, first, n, err));
     a_room = v->a->n_bytes + 1;
     b_room = v->b->n_bytes + 1;
-    HR_TRY(read_values(v->pair->a, first, *n, budget, v->a, err));
-    HR_TRY(read_values(v->pair->b, first, *n, budget, v->b, err));
+    HR_TRY(read_values(&v->a_reader, first, *n, budget, v->a, err));
+    HR_TRY(read_values(&v->b_reader, first, *n, budget, v->b, err));
     compare_values(v, first, *n);
 done:
     hr__budget_free(budget, v->a->bytes, (size_t)a_room);
@@ -106,12 +112,39 @@ done:
     return st;
 }
 
+/* The first reader leaves the second what it cannot do without. */
+static hr_status open_readers(struct variable *v, hr_error *err) {
+    const struct hr__pair *p = v->pair;
+    const uint64_t kept = p->b->source != NULL ? p->b->source->info.reader_bytes : 0;
+    hr_status st = hr__budget_reserve(p->budget, kept, "reading values to compare", err);
+    if (st != HR_OK)
+        return st;
+    st = hr__column_reader_open(p->a, p->budget, 1, &v->a_reader, err);
+    hr__budget_release(p->budget, kept);
+    return st == HR_OK ? hr__column_reader_open(p->b, p->budget, 1, &v->b_reader, err) : st;
+}
+
+static hr_status compare_all(struct variable *v, uint64_t *num_bytes, hr_error *err) {
+    const struct hr__pair *p = v->pair;
+    hr_status st;
+    HR_TRY(open_readers(v, err));
+    for (uint64_t first = 0, n; first < p->num_samples; first += n) {
+        n = hr__min_u64(MAX_SAMPLES, p->num_samples - first);
+        HR_TRY(compare_piece(v, first, &n, err));
+        *num_bytes += v->a->n_bytes;
+        HR_TRY(p->tell(p->user, *num_bytes, err));
+    }
+done:
+    hr__column_reader_close(&v->b_reader);
+    hr__column_reader_close(&v->a_reader);
+    return st;
+}
+
 hr_status hr__pair_compare_variable(const struct hr__pair *pair, struct hr__differences *out,
                                     uint64_t *num_bytes, hr_error *err) {
     struct variable v = {.pair = pair, .out = out};
     const size_t room = 2 * sizeof *v.a;
     hr_error refused = {.status = HR_ERR_NO_MEMORY};
-    hr_status st = HR_OK;
     *num_bytes = 0;
     v.a = hr__budget_alloc(pair->budget, room, "the lengths of values", &refused);
     if (v.a == NULL) {
@@ -120,13 +153,7 @@ hr_status hr__pair_compare_variable(const struct hr__pair *pair, struct hr__diff
         return refused.status;
     }
     v.b = v.a + 1;
-    for (uint64_t first = 0, n; first < pair->num_samples; first += n) {
-        n = hr__min_u64(MAX_SAMPLES, pair->num_samples - first);
-        HR_TRY(compare_piece(&v, first, &n, err));
-        *num_bytes += v.a->n_bytes;
-        HR_TRY(pair->tell(pair->user, *num_bytes, err));
-    }
-done:
+    hr_status st = compare_all(&v, num_bytes, err);
     hr__budget_free(pair->budget, v.a, room);
     return st;
 }

@@ -146,6 +146,23 @@ static hr_status read_values(struct hr__source_reader *reader, uint64_t first, u
     return st;
 }
 
+/* Not beyond the part that the first one is in. */
+static hr_status fetch(struct hr__source_reader *reader, uint64_t first, uint64_t n, uint64_t *out,
+                       hr_error *err) {
+    struct concat_reader *r = (struct concat_reader *)reader;
+    const struct concat_source *src = r->src;
+    hr_status st = check_range(src, first, n, err);
+    if (st != HR_OK)
+        return st;
+    const uint32_t part = part_of(src, first);
+    const struct hr__source_ops *ops = src->parts[part]->ops;
+    *out = hr__min_u64(n, src->starts[part + 1] - first);
+    if (ops->fetch == NULL)
+        return HR_OK;
+    st = open_part(r, part, err);
+    return st == HR_OK ? ops->fetch(r->reader, first - src->starts[part], *out, out, err) : st;
+}
+
 /* A part that cannot be opened says so when it is read. */
 static void announce(struct hr__source_reader *reader, uint64_t first, uint64_t n) {
     struct concat_reader *r = (struct concat_reader *)reader;
@@ -223,6 +240,7 @@ static const struct hr__source_ops concat_ops = {
     .open_reader = open_reader,
     .read = read_samples,
     .read_values = read_values,
+    .fetch = fetch,
     .announce = announce,
     .close_reader = close_reader,
     .set_room = set_room,
@@ -236,6 +254,7 @@ static const struct hr__source_ops concat_pieces_ops = {
     .open_reader = open_reader,
     .read = read_samples,
     .read_values = read_values,
+    .fetch = fetch,
     .announce = announce,
     .close_reader = close_reader,
     .close = close_source,

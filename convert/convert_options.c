@@ -50,7 +50,7 @@ static hr_status check_convert(const hr_convert_options *o, hr_error *err) {
                              "num_inputs, num_fields or raw_rank is given without its list");
     if (o->reserved != 0)
         return hr__error_set(err, HR_ERR_INVALID, "reserved is %u; set it to 0", o->reserved);
-    if (o->sparse < HR_SPARSE_REFUSE || o->sparse > HR_SPARSE_DENSE)
+    if (o->sparse < HR_SPARSE_REFUSE || o->sparse > HR_SPARSE_VARLEN)
         return hr__error_set(err, HR_ERR_INVALID, "sparse is %d, expected an hr_sparse", o->sparse);
     if (o->helper_timeout_ns < 0)
         return hr__error_set(err, HR_ERR_INVALID, "helper_timeout_ns is negative");

@@ -3,34 +3,26 @@
  * what it puts into the shared memory are untrusted.
  *
  * Invariants:
- * 1. The shared memory is made, allocated and sealed here, and mapped for reading only: no helper
- *    can shrink it under us, and the pages exist before it is handed over.
- * 2. What is copied out of a slot is decided by what was asked for, never by what the helper says;
+ * 1. What is copied out of a slot is decided by what was asked for, never by what the helper says;
  *    values are checked in the copy, where the helper cannot change them any more.
- * 3. Slots and the helper's chunk cache are charged to the budget before they exist.
- * 4. Of a stream, every window is asked for in turn, also those that nobody wants: each answer
+ * 2. Slots and the helper's chunk cache are charged to the budget before they exist.
+ * 3. Of a stream, every window is asked for in turn, also those that nobody wants: each answer
  * comes in little time, so that silence still means that something is wrong.
  */
-#define _GNU_SOURCE
 #include "hdf5_reader.h"
 
 #include "checked.h"
 #include "error.h"
+#include "hdf5_session.h"
 #include "hdf5_values.h"
-#include "helper_process.h"
-#include "shared_memory.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #define TARGET_SLOT_BYTES (UINT64_C(1) << 20)
 #define LARGE_SLOT_BYTES  (UINT64_C(16) << 20) /* for one row of chunks */
 #define PAGE_BYTES        4096u
-#define DEFAULT_AS_BYTES  (UINT64_C(512) << 20)
 
 enum slot_state { SLOT_EMPTY, SLOT_ASKED, SLOT_FULL, SLOT_FAILED };
 
@@ -43,13 +35,9 @@ struct slot {
 struct hr__hdf5_reader {
     const struct hr__hdf5_target *target;
     struct hr__budget *budget;
-    struct hr__helper *helper;
-    char *subject;
+    struct hr__hdf5_session session;
     uint64_t charged_bytes;
-    uint64_t slot_bytes, cache_bytes;
     uint64_t window_samples; /* what one slot holds */
-    uint8_t *shared;         /* MAP_FAILED is never kept here */
-    uint64_t shared_bytes;
     struct slot slots[HR__HELPER_NUM_SLOTS];
     uint32_t last_asked;
     uint64_t next_sample; /* where a reader that goes straight on would continue */
@@ -129,66 +117,24 @@ static hr_status choose_window(struct hr__hdf5_reader *r, hr_error *err) {
         struct window w;
         if (!make_window(f, rows, &w))
             return hr__error_set(err, HR_ERR_UNSUPPORTED, "%s: its chunks are too large",
-                                 r->subject);
+                                 r->session.subject);
         hr_status st = hr__budget_reserve(r->budget, w.total_bytes, "reading through a helper",
                                           rows > 1 ? NULL : err);
         if (st == HR_OK) {
             r->charged_bytes = w.total_bytes;
-            r->slot_bytes = w.slot_bytes;
-            r->cache_bytes = w.cache_bytes;
+            r->session.slot_bytes = w.slot_bytes;
+            r->session.cache_bytes = w.cache_bytes;
             r->window_samples = w.rows;
             return HR_OK;
         }
         if (rows <= 1) {
-            hr__error_prefix(err, "%s", r->subject);
+            hr__error_prefix(err, "%s", r->session.subject);
             return st;
         }
     }
 }
 
-/* --- the shared memory ---------------------------------------------------------------------- */
-
-static hr_status make_shared(struct hr__hdf5_reader *r, int *out_fd, hr_error *err) {
-    r->shared_bytes = r->slot_bytes * HR__HELPER_NUM_SLOTS;
-    return hr__shared_memory_make(r->shared_bytes, false, &r->shared, out_fd, err);
-}
-
 /* --- the conversation ----------------------------------------------------------------------- */
-
-/* What is open now, and what was listed. */
-static bool same_field(const struct hr__helper_field *a, const struct hr__helper_field *b) {
-    bool grown = (b->flags & HR__HELPER_GROWING) != 0 && a->num_samples > b->num_samples;
-    return a->dtype == b->dtype && a->width_bytes == b->width_bytes && a->rank == b->rank &&
-           (grown || a->num_samples == b->num_samples) && a->sample_bytes == b->sample_bytes &&
-           memcmp(a->shape, b->shape, sizeof a->shape) == 0;
-}
-
-static hr_status say_open(struct hr__hdf5_reader *r, int fd, hr_error *err) {
-    const struct hr__hdf5_target *t = r->target;
-    struct hr__helper_message m = {
-        .type = HR__HELPER_OPEN,
-        .flags = (t->opts.follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0) |
-                 (t->elements ? HR__HELPER_ELEMENTS : 0) | (t->records ? HR__HELPER_RECORDS : 0),
-        .slot_bytes = r->slot_bytes,
-        .cache_bytes = r->cache_bytes,
-        .path = t->path,
-        .member = t->field.member};
-    hr_status st = hr__helper_send(r->helper, &m, fd, err);
-    if (st == HR_OK)
-        st = hr__helper_receive(r->helper, &m, err);
-    if (st != HR_OK)
-        return st;
-    if (m.type == HR__HELPER_ERROR)
-        return hr__helper_said(r->helper, &m, err);
-    if (m.type != HR__HELPER_OPENED)
-        return hr__helper_lied(r->helper, "an unasked answer", err);
-    if (!same_field(&m.field, &t->field))
-        return hr__error_set(err, HR_ERR_DATA,
-                             "%s: its shape or type changed since it was listed; convert it when "
-                             "nothing writes to it",
-                             r->subject);
-    return HR_OK;
-}
 
 static hr_status ask(struct hr__hdf5_reader *r, uint32_t slot, uint64_t first, uint64_t most,
                      hr_error *err) {
@@ -198,7 +144,7 @@ static hr_status ask(struct hr__hdf5_reader *r, uint32_t slot, uint64_t first, u
     s->state = SLOT_EMPTY;
     struct hr__helper_message m = {
         .type = HR__HELPER_READ, .slot = slot, .first = s->first, .n = s->n};
-    hr_status st = hr__helper_send(r->helper, &m, -1, err);
+    hr_status st = hr__helper_send(r->session.helper, &m, -1, err);
     if (st == HR_OK) {
         s->state = SLOT_ASKED;
         r->last_asked = slot;
@@ -216,17 +162,17 @@ static uint32_t oldest_asked(const struct hr__hdf5_reader *r) {
 static hr_status take_answer(struct hr__hdf5_reader *r, hr_error *err) {
     struct slot *s = &r->slots[oldest_asked(r)];
     struct hr__helper_message m;
-    hr_status st = hr__helper_receive(r->helper, &m, err);
+    hr_status st = hr__helper_receive(r->session.helper, &m, err);
     if (st != HR_OK)
         return st;
     if (m.type == HR__HELPER_ERROR) {
         s->state = SLOT_FAILED;
-        (void)hr__helper_said(r->helper, &m, &s->error);
+        (void)hr__helper_said(r->session.helper, &m, &s->error);
         return HR_OK;
     }
     if (m.type != HR__HELPER_ROWS || m.slot != (uint32_t)(s - r->slots) || m.first != s->first ||
         m.n != s->n)
-        return hr__helper_lied(r->helper, "rows that were not asked for", err);
+        return hr__helper_lied(r->session.helper, "rows that were not asked for", err);
     s->state = SLOT_FULL;
     return HR_OK;
 }
@@ -255,7 +201,8 @@ static hr_status skip_to(struct hr__hdf5_reader *r, uint32_t slot, uint64_t firs
         r->stream_next = 0;
     while (r->stream_next < first) {
         if (r->target->stopped != NULL && atomic_load(r->target->stopped))
-            return hr__error_set(err, HR_ERR_CANCELLED, "%s: reading was stopped", r->subject);
+            return hr__error_set(err, HR_ERR_CANCELLED, "%s: reading was stopped",
+                                 r->session.subject);
         HR_TRY(ask(r, slot, r->stream_next, r->window_samples, err));
         HR_TRY(wait_for_slot(r, slot, err));
         if (r->slots[slot].state == SLOT_FAILED)
@@ -325,7 +272,8 @@ hr_status hr__hdf5_reader_view(struct hr__hdf5_reader *r, uint64_t first, uint64
         HR_TRY(take_answer(r, err));
     if (s->state == SLOT_FAILED)
         return slot_failed(s, err);
-    *rows = r->shared + slot * r->slot_bytes + (first - s->first) * r->target->field.sample_bytes;
+    *rows = r->session.shared + slot * r->session.slot_bytes +
+            (first - s->first) * r->target->field.sample_bytes;
     *done = hr__min_u64(n, next - first);
 done:
     return st;
@@ -336,8 +284,8 @@ hr_status hr__hdf5_reader_read(struct hr__hdf5_reader *r, uint64_t first, uint64
     const struct hr__helper_field *f = &r->target->field;
     if (!hr__range_within(first, n, f->num_samples))
         return hr__error_set(err, HR_ERR_INVALID,
-                             "%s: samples %" PRIu64 " and %" PRIu64 " more of %" PRIu64, r->subject,
-                             first, n, f->num_samples);
+                             "%s: samples %" PRIu64 " and %" PRIu64 " more of %" PRIu64,
+                             r->session.subject, first, n, f->num_samples);
     if (f->sample_bytes == 0)
         return HR_OK;
     /* Only who reads straight on gets a window ahead: another range would not use it. */
@@ -361,25 +309,8 @@ hr_status hr__hdf5_reader_read(struct hr__hdf5_reader *r, uint64_t first, uint64
 }
 
 static hr_status start(struct hr__hdf5_reader *r, hr_error *err) {
-    hr_status st = HR_OK;
-    int fd = -1;
-    struct hr__helper_limits limits = {.timeout_ns = r->target->opts.timeout_ns,
-                                       .memory_bytes = r->target->opts.memory_bytes,
-                                       .zip = r->target->opts.zip};
-    HR_TRY(choose_window(r, err));
-    if (limits.memory_bytes == 0)
-        limits.memory_bytes = DEFAULT_AS_BYTES + r->charged_bytes;
-    st = make_shared(r, &fd, err);
-    if (st != HR_OK) {
-        hr__error_prefix(err, "%s", r->subject);
-        goto done;
-    }
-    HR_TRY(hr__helper_start(r->target->program, r->subject, &limits, &r->helper, err));
-    HR_TRY(say_open(r, fd, err));
-done:
-    if (fd >= 0)
-        (void)close(fd);
-    return st;
+    hr_status st = choose_window(r, err);
+    return st == HR_OK ? hr__hdf5_session_start(&r->session, r->charged_bytes, err) : st;
 }
 
 hr_status hr__hdf5_reader_open(const struct hr__hdf5_target *target, struct hr__budget *budget,
@@ -390,11 +321,9 @@ hr_status hr__hdf5_reader_open(const struct hr__hdf5_target *target, struct hr__
         return hr__error_no_memory(err, sizeof *r, "a reader of a source");
     r->target = target;
     r->budget = budget;
-    if (asprintf(&r->subject, "%s:/%s", target->path, target->field.member) < 0) {
-        free(r);
-        return hr__error_no_memory(err, strlen(target->path), "a reader of a source");
-    }
-    hr_status st = target->field.sample_bytes == 0 ? HR_OK : start(r, err);
+    hr_status st = hr__hdf5_session_init(&r->session, target, err);
+    if (st == HR_OK && target->field.sample_bytes != 0)
+        st = start(r, err);
     if (st != HR_OK)
         hr__hdf5_reader_close(r);
     else
@@ -405,11 +334,8 @@ hr_status hr__hdf5_reader_open(const struct hr__hdf5_target *target, struct hr__
 void hr__hdf5_reader_close(struct hr__hdf5_reader *r) {
     if (r == NULL)
         return;
-    hr__helper_close(r->helper);
-    if (r->shared != NULL)
-        (void)munmap(r->shared, (size_t)r->shared_bytes);
+    hr__hdf5_session_close(&r->session);
     if (r->charged_bytes != 0)
         hr__budget_release(r->budget, r->charged_bytes);
-    free(r->subject);
     free(r);
 }

@@ -5,21 +5,7 @@
 #ifndef HEADRACE_HDF5_READER_H
 #define HEADRACE_HDF5_READER_H
 
-#include "helper_protocol.h"
-#include "source.h"
-
-#include <stdatomic.h>
-
-struct hr__hdf5_target {
-    const char *path;
-    struct hr__helper_field field; /* as listed */
-    struct hr__hdf5_options opts;
-    bool elements;              /* of a .npz: in the order of the file; `field` says so */
-    bool records;               /* whole ones; `field` says so */
-    const char *noun;           /* of what is read, for messages; NULL: "sample" */
-    const char *program;        /* NULL: the helper that belongs to this library */
-    const atomic_bool *stopped; /* NULL, or true when long reads are to end */
-};
+#include "hdf5_target.h"
 
 struct hr__hdf5_reader;
 

@@ -8,7 +8,9 @@
 
 #include "axis_source.h"
 #include "checked.h"
+#include "dtype.h"
 #include "error.h"
+#include "hdf5_ragged.h"
 #include "hdf5_reader.h"
 #include "helper_process.h"
 #include "numpy_dtype.h"
@@ -72,6 +74,57 @@ static const struct hr__source_ops hdf5_ops = {.name = "hdf5",
                                                .stop = stop,
                                                .close = source_close};
 
+static hr_status open_values(struct hr__source *src, struct hr__budget *budget,
+                             struct hr__source_reader **out, hr_error *err) {
+    struct hr__hdf5_ragged *r = NULL;
+    hr_status st = hr__hdf5_ragged_open(&((struct hdf5_source *)src)->target, budget, &r, err);
+    *out = (struct hr__source_reader *)r;
+    return st;
+}
+
+static hr_status fetch(struct hr__source_reader *r, uint64_t first, uint64_t n, uint64_t *out,
+                       hr_error *err) {
+    return hr__hdf5_ragged_fetch((struct hr__hdf5_ragged *)r, first, n, out, err);
+}
+
+static hr_status read_values(struct hr__source_reader *r, uint64_t first, uint64_t n,
+                             int64_t *offsets, uint8_t *values, uint64_t room_bytes,
+                             hr_error *err) {
+    return hr__hdf5_ragged_read((struct hr__hdf5_ragged *)r, first, n, offsets, values, room_bytes,
+                                err);
+}
+
+static void close_values(struct hr__source_reader *r) {
+    hr__hdf5_ragged_close((struct hr__hdf5_ragged *)r);
+}
+
+static const struct hr__source_ops values_ops = {.name = "hdf5, values of variable length",
+                                                 .open_reader = open_values,
+                                                 .read_values = read_values,
+                                                 .fetch = fetch,
+                                                 .close_reader = close_values,
+                                                 .stop = stop,
+                                                 .close = source_close};
+
+static void fill_reader(struct hdf5_source *s) {
+    const struct hr__helper_field *f = &s->target.field;
+    struct hr__source_info *info = &s->base.info;
+    info->max_readers = 1;
+    if ((f->flags & HR__HELPER_RAGGED) != 0) {
+        const bool whole = hr__dtype_is_variable(f->dtype);
+        info->dtype = whole ? f->dtype : HR_VAR_BYTES;
+        info->element_dtype = whole ? (hr_dtype)0 : f->dtype;
+        info->width_bytes = 0;
+        info->reader_bytes = hr__hdf5_ragged_least_bytes(f);
+        info->reader_wanted_bytes = hr__hdf5_ragged_wanted_bytes(f);
+        return;
+    }
+    info->reader_bytes = hr__hdf5_reader_least_bytes(f);
+    info->reader_wanted_bytes = hr__hdf5_reader_wanted_bytes(f);
+    if ((f->flags & HR__HELPER_CHUNKED) != 0 && s->target.opts.max_helpers > 1)
+        info->max_readers = s->target.opts.max_helpers;
+}
+
 static void fill_info(struct hdf5_source *s, const struct stat *file) {
     const struct hr__helper_field *f = &s->target.field;
     struct hr__source_info *info = &s->base.info;
@@ -85,12 +138,8 @@ static void fill_info(struct hdf5_source *s, const struct stat *file) {
     info->num_samples = f->num_samples;
     info->sample_bytes = f->sample_bytes;
     info->granule_samples = f->granule_samples;
-    info->reader_bytes = hr__hdf5_reader_least_bytes(f);
-    info->reader_wanted_bytes = hr__hdf5_reader_wanted_bytes(f);
-    info->max_readers = 1;
     info->is_stream = (f->flags & HR__HELPER_STREAM) != 0;
-    if ((f->flags & HR__HELPER_CHUNKED) != 0 && s->target.opts.max_helpers > 1)
-        info->max_readers = s->target.opts.max_helpers;
+    fill_reader(s);
     if (s->target.opts.zip && f->dtype == HR_FIXED_UTF8) { /* what became of code points */
         hr__numpy_dtype_print(HR_FIXED_UTF8, 0, f->width_bytes / 4, s->numpy_dtype);
         info->numpy_dtype = s->numpy_dtype;
@@ -107,7 +156,7 @@ static hr_status make_source(const char *path, const struct hr__helper_field *fi
     struct hdf5_source *s = calloc(1, sizeof *s);
     if (s == NULL)
         return hr__error_no_memory(err, sizeof *s, "a source");
-    s->base.ops = &hdf5_ops;
+    s->base.ops = (field->flags & HR__HELPER_RAGGED) != 0 ? &values_ops : &hdf5_ops;
     s->path = strdup(path);
     s->member = strdup(field->member);
     s->name = strdup(field->name);
@@ -334,7 +383,8 @@ static hr_status list_file(struct list *l, struct hr__helper *h, const char *pat
     struct hr__helper_message m = {.type = HR__HELPER_LIST,
                                    .flags =
                                        (opts->follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0) |
-                                       (opts->dense ? HR__HELPER_DENSE : 0),
+                                       (opts->dense ? HR__HELPER_DENSE : 0) |
+                                       (opts->row_values ? HR__HELPER_ROW_VALUES : 0),
                                    .path = path,
                                    .member = member != NULL ? member : ""};
     hr_status st = hr__helper_send(h, &m, -1, err);

@@ -19,7 +19,7 @@
 #define HEAD_BYTES 16u
 #define KNOWN_FIELD_FLAGS                                                                          \
     (HR__HELPER_CHUNKED | HR__HELPER_STREAM | HR__HELPER_GROWING | HR__HELPER_FORTRAN |            \
-     HR__HELPER_SPARSE | HR__HELPER_BY_COLUMNS)
+     HR__HELPER_SPARSE | HR__HELPER_BY_COLUMNS | HR__HELPER_RAGGED)
 #define MAGIC 0x48535248u /* "HRSH" */
 
 /* One cursor serves both directions, so that the two can never differ in layout. */
@@ -92,7 +92,22 @@ static bool width_valid(const struct hr__helper_field *f) {
     return f->width_bytes == 0;
 }
 
+/* Samples of no known size: how many there are is bounded by what their references take. */
+static bool ragged_valid(const struct hr__helper_field *f) {
+    const bool whole = hr__dtype_is_variable(f->dtype);
+    return (whole || (hr_dtype_bytes(f->dtype) != 0 && f->dtype != HR_BOOL)) && f->rank == 0 &&
+           f->width_bytes == 0 && f->sample_bytes == 0 && f->granule_samples != 0 &&
+           (f->flags & ~KNOWN_FIELD_FLAGS) == 0 && (f->flags & HR__HELPER_BY_COLUMNS) == 0 &&
+           f->num_samples <= INT64_MAX / 16;
+}
+
+uint32_t hr__helper_unit_bytes(const struct hr__helper_field *f) {
+    return hr__dtype_is_variable(f->dtype) ? 1 : (uint32_t)hr_dtype_bytes(f->dtype);
+}
+
 bool hr__helper_field_valid(const struct hr__helper_field *f) {
+    if ((f->flags & HR__HELPER_RAGGED) != 0)
+        return hr__dtype_valid(f->dtype) && ragged_valid(f);
     if (!hr__dtype_valid(f->dtype) || hr__dtype_is_variable(f->dtype) || !width_valid(f))
         return false;
     if (f->rank > HR_MAX_RANK || f->granule_samples == 0 || (f->flags & ~KNOWN_FIELD_FLAGS) != 0)
@@ -223,13 +238,15 @@ static void do_variable(struct cursor *c, struct hr__helper_message *m) {
 static void do_body(struct cursor *c, struct hr__helper_message *m) {
     switch (m->type) {
     case HR__HELPER_LIST:
-        do_flags(c, &m->flags, HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_DENSE);
+        do_flags(c, &m->flags,
+                 HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_DENSE | HR__HELPER_ROW_VALUES);
         do_text(c, &m->path);
         do_text(c, &m->member);
         break;
     case HR__HELPER_OPEN:
         do_flags(c, &m->flags,
-                 HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_ELEMENTS | HR__HELPER_RECORDS);
+                 HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_ELEMENTS | HR__HELPER_RECORDS |
+                     HR__HELPER_ROW_VALUES);
         do_u64(c, &m->slot_bytes);
         do_u64(c, &m->cache_bytes);
         do_text(c, &m->path);
@@ -264,8 +281,11 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
         break;
     case HR__HELPER_FIELD:
     case HR__HELPER_OPENED:
+        do_field(c, &m->field);
+        break;
     case HR__HELPER_ARRAY:
         do_field(c, &m->field);
+        c->failed = c->failed || (m->field.flags & HR__HELPER_RAGGED) != 0;
         break;
     case HR__HELPER_LIST_END:
         do_u32(c, &m->count);

@@ -6,7 +6,9 @@
  * A conversation: the helper says HELLO. LIST is answered by FIELD for each data set, then
  * LIST_END; before each of them may come its ATTRIBUTES, a JSON object in pieces, and a NOTE for
  * people; those before LIST_END are of the file. OPEN carries a sealed memfd and is answered by
- * OPENED; READ by ROWS, in the order of asking. ERROR may come in the place of any answer. The end
+ * OPENED; READ by ROWS, in the order of asking; of values of variable length by as many of them as
+ * a slot holds (value_slot.h), or by none, where not even one fits: then the slot begins with the
+ * bytes of that one, as a u64. ERROR may come in the place of any answer. The end
  * of file ends the conversation.
  *
  * Writing: CREATE names the file and carries a sealed memfd. ARRAY begins an array, WRITE carries
@@ -29,9 +31,10 @@
 #define HR__HELPER_MESSAGE_BYTES  16384u /* no packet is larger */
 #define HR__HELPER_PATH_BYTES     4096u  /* longest text */
 #define HR__HELPER_MAX_FIELDS     4096u
+#define HR__HELPER_VALUE_SLACK    64u /* a value of n bytes fits a slot of n and these */
 #define HR__HELPER_NUM_SLOTS      2u
-#define HR__HELPER_MAX_ATTRIBUTES (8u << 20) /* bytes of ATTRIBUTES in an answer to LIST */
-#define HR__HELPER_HEAP_BYTES     (2u << 20) /* of HDF5's heaps that a helper which writes keeps */
+#define HR__HELPER_MAX_ATTRIBUTES (8u << 20)    /* bytes of ATTRIBUTES in an answer to LIST */
+#define HR__HELPER_HEAP_BYTES     (2u << 20)    /* of HDF5's heaps that a helper keeps */
 #define HR__HELPER_BASE_BYTES     (64ull << 20) /* address space of a helper that holds no data */
 
 enum hr__helper_type {
@@ -60,17 +63,20 @@ enum hr__helper_type {
 #define HR__HELPER_ELEMENTS        2u /* flag of OPEN: as hr__helper_field_of_elements() says */
 #define HR__HELPER_RECORDS         8u /* flag of OPEN: as hr__helper_field_of_records() says */
 #define HR__HELPER_DENSE           4u /* flag of LIST: sparse matrices are fields of their rows */
-#define HR__HELPER_CHUNKED         1u /* flag of a field: several readers are useful */
-#define HR__HELPER_STREAM          2u /* flag of a field: going back reads it from the beginning */
-#define HR__HELPER_GROWING         4u /* flag of a field: another process adds samples to it */
-#define HR__HELPER_FORTRAN         8u /* flag of a field: the first axis is the fastest in the file */
-#define HR__HELPER_SPARSE          16u /* flag of a field: samples end inside chunks; always cache them */
-#define HR__HELPER_BY_COLUMNS      64u /* flag of a field: columns of a matrix, whose rows are meant */
-#define HR__HELPER_ZIP             1u /* flag of CREATE: an archive, not HDF5 */
-#define HR__HELPER_SCALAR          1u /* flag of ATTRIBUTE: one value, no list of one */
-#define HR__HELPER_TEXT            1u /* flag of VARIABLE: the values are UTF-8 */
-#define HR__HELPER_MAX_LEVEL       9u
-#define HR__HELPER_MAX_THREADS     64u
+#define HR__HELPER_ROW_VALUES                                                                      \
+    16u /* flag of LIST: they are two fields of what rows hold; OPEN: one */
+#define HR__HELPER_CHUNKED     1u /* flag of a field: several readers are useful */
+#define HR__HELPER_STREAM      2u /* flag of a field: going back reads it from the beginning */
+#define HR__HELPER_GROWING     4u /* flag of a field: another process adds samples to it */
+#define HR__HELPER_FORTRAN     8u /* flag of a field: the first axis is the fastest in the file */
+#define HR__HELPER_SPARSE      16u /* flag of a field: samples end inside chunks; always cache them */
+#define HR__HELPER_BY_COLUMNS  64u  /* flag of a field: columns of a matrix, whose rows are meant */
+#define HR__HELPER_RAGGED      128u /* flag of a field: of variable length, see its dtype */
+#define HR__HELPER_ZIP         1u   /* flag of CREATE: an archive, not HDF5 */
+#define HR__HELPER_SCALAR      1u   /* flag of ATTRIBUTE: one value, no list of one */
+#define HR__HELPER_TEXT        1u   /* flag of VARIABLE: the values are UTF-8 */
+#define HR__HELPER_MAX_LEVEL   9u
+#define HR__HELPER_MAX_THREADS 64u
 
 /* The records that a data set's values are members of, where they can be read as wholes: packed,
  * with the members one after the other. */
@@ -84,7 +90,7 @@ struct hr__helper_record {
 
 /* A data set as the helper describes it. */
 struct hr__helper_field {
-    hr_dtype dtype;
+    hr_dtype dtype;       /* of variable length: of an element; var_bytes, var_utf8: of a value */
     uint32_t width_bytes; /* of one element, HR_FIXED_* only */
     uint32_t rank;        /* of one sample */
     uint32_t flags;
@@ -137,6 +143,9 @@ struct hr__helper_field hr__helper_field_of_records(const struct hr__helper_fiel
 bool hr__helper_record_valid(const struct hr__helper_field *f);
 /* Of the member in one record. */
 uint64_t hr__helper_record_member_bytes(const struct hr__helper_field *f);
+
+/* Of values of variable length: a value is a multiple of these. */
+uint32_t hr__helper_unit_bytes(const struct hr__helper_field *f);
 
 /* The figures of a field agree with each other and lie in the format's limits. */
 bool hr__helper_field_valid(const struct hr__helper_field *f);

@@ -62,6 +62,17 @@ static hr_status read_values(struct hr__source_reader *reader, uint64_t first, u
                        : st;
 }
 
+static hr_status fetch(struct hr__source_reader *reader, uint64_t first, uint64_t n, uint64_t *out,
+                       hr_error *err) {
+    const struct range_reader *r = (const struct range_reader *)reader;
+    const struct hr__source_ops *ops = r->src->whole->ops;
+    const hr_status st = check_range(r, first, n, err);
+    *out = n;
+    return st != HR_OK || ops->fetch == NULL
+               ? st
+               : ops->fetch(r->reader, r->src->first + first, n, out, err);
+}
+
 static void announce(struct hr__source_reader *reader, uint64_t first, uint64_t n) {
     const struct range_reader *r = (const struct range_reader *)reader;
     r->src->whole->ops->announce(r->reader, r->src->first + first, n);
@@ -108,6 +119,7 @@ static const struct hr__source_ops range_ops = {
     .open_reader = open_reader,
     .read = read_samples,
     .read_values = read_values,
+    .fetch = fetch,
     .announce = announce,
     .close_reader = close_reader,
     .set_room = set_room,
@@ -120,6 +132,7 @@ static const struct hr__source_ops range_pieces_ops = {
     .open_reader = open_reader,
     .read = read_samples,
     .read_values = read_values,
+    .fetch = fetch,
     .announce = announce,
     .close_reader = close_reader,
     .set_room = set_room,

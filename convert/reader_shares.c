@@ -111,6 +111,24 @@ struct hr__budget *hr__reader_shares_of(const struct hr__reader_shares *s, uint3
     return own != NULL && own->limit_bytes != 0 ? own : s->parent;
 }
 
+bool hr__reader_shares_lend(struct hr__reader_shares *s, uint32_t field) {
+    struct hr__budget *own = hr__reader_shares_of(s, 0, field);
+    const uint64_t left = bytes_left(s->parent);
+    if (own == s->parent || left == 0 || hr__budget_reserve(s->parent, left, "", NULL) != HR_OK)
+        return false;
+    own->limit_bytes += left;
+    s->charged_bytes += left;
+    return true;
+}
+
+void hr__reader_shares_take_back(struct hr__reader_shares *s, uint32_t field) {
+    struct hr__budget *own = hr__reader_shares_of(s, 0, field);
+    const uint64_t unused = bytes_left(own);
+    own->limit_bytes -= unused;
+    s->charged_bytes -= unused;
+    hr__budget_release(s->parent, unused);
+}
+
 void hr__reader_shares_close(struct hr__reader_shares *s) {
     if (s->charged_bytes != 0)
         hr__budget_release(s->parent, s->charged_bytes);

@@ -66,6 +66,10 @@ struct hr__source_ops {
      * 1 offsets are wanted; else there is room for what they have said. */
     hr_status (*read_values)(struct hr__source_reader *r, uint64_t first, uint64_t n,
                              int64_t *offsets, uint8_t *values, uint64_t room_bytes, hr_error *err);
+    /* Of such sources, or NULL: brings as many of the n >= 1 values from `first` on to hand as the
+     * reader holds at once, at least one. To read these, lengths first, costs no more. Blocks. */
+    hr_status (*fetch)(struct hr__source_reader *r, uint64_t first, uint64_t n, uint64_t *out,
+                       hr_error *err);
     /* Rows that exist will be read soon, by any reader: begins to bring them into the page cache
      * and does not wait. Where any_pieces, else NULL. */
     void (*announce)(struct hr__source_reader *r, uint64_t first, uint64_t n);
@@ -148,7 +152,8 @@ hr_status hr__csv_sources_open(const char *path, const struct hr__csv_options *o
 
 struct hr__hdf5_options {
     int follow_external;
-    bool dense;            /* sparse matrices are sources of their rows; else they are refused */
+    bool dense;            /* sparse matrices are sources of their rows, or */
+    bool row_values;       /* two, of the values of their rows; else they are refused */
     bool zip;              /* the file is a .npz archive */
     int64_t timeout_ns;    /* of silence */
     uint64_t memory_bytes; /* address space of a helper */

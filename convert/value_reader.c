@@ -114,6 +114,27 @@ static int64_t *offsets_of(const struct hr__value_reader *r, uint32_t field) {
     return r->offsets + (r->columns[field].offsets - r->offsets);
 }
 
+/* A long value may take more than the share of its reader. */
+static hr_status fetch_field(struct hr__value_reader *r, uint32_t field, uint64_t first,
+                             uint64_t *n, hr_error *err) {
+    const struct hr__source_ops *ops = r->in->fields[field].source->ops;
+    hr_status st = ops->fetch(r->readers[field], first, *n, n, err);
+    if (st != HR_ERR_BUDGET || !hr__reader_shares_lend(&r->shares, field))
+        return st;
+    st = ops->fetch(r->readers[field], first, *n, n, err);
+    hr__reader_shares_take_back(&r->shares, field);
+    return st;
+}
+
+/* What the readers hold at once of the fields, so that nothing is read twice. */
+static hr_status fetch(struct hr__value_reader *r, uint64_t first, uint64_t *n, hr_error *err) {
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; st == HR_OK && i < r->in->num_fields; i++)
+        if (is_variable(r, i) && r->in->fields[i].source->ops->fetch != NULL)
+            st = fetch_field(r, i, first, n, err);
+    return st;
+}
+
 static hr_status read_lengths(struct hr__value_reader *r, uint64_t first, uint64_t n,
                               hr_error *err) {
     hr_status st = HR_OK;
@@ -204,6 +225,7 @@ hr_status hr__value_reader_next(struct hr__value_reader *r, uint64_t first, uint
                                 struct hr__range *out, hr_error *err) {
     uint64_t n = most_samples(r, first, left), at = 0;
     hr_status st;
+    HR_TRY(fetch(r, first, &n, err));
     HR_TRY(read_lengths(r, first, n, err));
     n = fitting_samples(r, n);
     HR_TRY(make_room(r, first, piece_bytes(r, n), err));

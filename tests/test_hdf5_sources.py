@@ -189,9 +189,19 @@ def test_listing__soft_links_in_a_circle__end(tmp_path):
     assert list_sources(tmp_path / "a.h5").status == "HR_ERR_UNSUPPORTED"
 
 
+def vlen_of_vlen():
+    return h5py.vlen_dtype(h5py.vlen_dtype("i4"))
+
+
 REFUSED = {
-    "variable-length strings": lambda f: f.create_dataset("x", data=["a", "bc"], dtype=h5py.string_dtype()),
-    "variable-length sequences": lambda f: f.create_dataset("x", (3,), dtype=h5py.vlen_dtype("i4")),
+    "variable-length values along 2 axes": lambda f: f.create_dataset("x", (3, 2), dtype=h5py.string_dtype()),
+    "sequences of variable-length values": lambda f: f.create_dataset("x", (3,), dtype=vlen_of_vlen()),
+    "sequences of strings": lambda f: f.create_dataset("x", (3,), dtype=h5py.vlen_dtype("S4")),
+    "sequences of records": lambda f: f.create_dataset("x", (3,), dtype=h5py.vlen_dtype(np.dtype("i4,f4"))),
+    "sequences of arrays": lambda f: f.create_dataset("x", (3,), dtype=h5py.vlen_dtype(np.dtype("(2,)i4"))),
+    "arrays of variable-length values": lambda f: h5py.h5d.create(
+        f.id, b"x", h5py.h5t.array_create(h5py.h5t.vlen_create(h5py.h5t.STD_I32LE), (2,)), h5py.h5s.create_simple((3,))
+    ),
     "references": lambda f: f.create_dataset("x", (3,), dtype=h5py.ref_dtype),
     "a single value": lambda f: f.create_dataset("x", data=1.5),
     "no values": lambda f: f.create_dataset("x", data=h5py.Empty("f4")),

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUM_EXAMPLES 21
+#define NUM_EXAMPLES 22
 
 static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     memset(m, 0, NUM_EXAMPLES * sizeof *m);
@@ -82,6 +82,15 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
         (struct hr__helper_record){.path = "x", .rank = 1, .bytes = 60, .at = 8, .steps = {0, 24}};
     m[20] = m[1];
     m[20].flags = HR__HELPER_RECORDS;
+    m[21] = m[4];
+    m[21].field = (struct hr__helper_field){.dtype = HR_VAR_UTF8,
+                                            .flags = HR__HELPER_CHUNKED | HR__HELPER_RAGGED,
+                                            .num_samples = 1000,
+                                            .granule_samples = 64,
+                                            .chunk_bytes = 1024,
+                                            .chunk_row_bytes = 1024,
+                                            .member = "x/names",
+                                            .name = "names"};
 }
 
 /* Decodes from memory of exactly that size, so that a sanitizer sees every byte too far. */
@@ -341,6 +350,32 @@ static void record__as_a_field__is_fixed_bytes(void **state) {
     assert_int_equal(hr__helper_record_member_bytes(&m[19].field), 12);
 }
 
+static void field__of_variable_length__has_elements_and_no_size(void **state) {
+    (void)state;
+    const struct hr__helper_field good = {
+        .dtype = HR_INT32, .flags = HR__HELPER_RAGGED, .num_samples = 3, .granule_samples = 1};
+    const hr_dtype none[] = {(hr_dtype)0, HR_BOOL, HR_FIXED_BYTES, HR_FIXED_UTF8};
+    struct hr__helper_field f = good;
+    assert_true(hr__helper_field_valid(&f));
+    assert_int_equal(hr__helper_unit_bytes(&f), 4);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        f.dtype = none[i];
+        assert_false(hr__helper_field_valid(&f));
+    }
+    f.dtype = HR_VAR_BYTES;
+    assert_true(hr__helper_field_valid(&f));
+    assert_int_equal(hr__helper_unit_bytes(&f), 1);
+    f = good;
+    f.sample_bytes = 4;
+    assert_false(hr__helper_field_valid(&f));
+    f = good;
+    f.rank = 1;
+    assert_false(hr__helper_field_valid(&f));
+    f = good;
+    f.num_samples = UINT64_MAX;
+    assert_false(hr__helper_field_valid(&f));
+}
+
 static void field__empty_samples_of_huge_other_axes__are_valid(void **state) {
     (void)state;
     struct hr__helper_field f = {.dtype = HR_INT8,
@@ -366,6 +401,7 @@ int main(void) {
         cmocka_unit_test(protocol__values_that_are_no_elements__are_not_encoded),
         cmocka_unit_test(record__figures_that_disagree__are_invalid),
         cmocka_unit_test(record__as_a_field__is_fixed_bytes),
+        cmocka_unit_test(field__of_variable_length__has_elements_and_no_size),
         cmocka_unit_test(field__empty_samples_of_huge_other_axes__are_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

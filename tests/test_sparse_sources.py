@@ -142,7 +142,7 @@ def test_unasked__is_refused_with_its_size_and_what_to_do(tmp_path):
     result = list_sources(tmp_path / "a.h5ad")
     assert result.status == "HR_ERR_UNSUPPORTED"
     assert "/X: it is a sparse matrix of 20 x 9" in result.message and " 720 bytes" in result.message
-    assert "--sparse dense" in result.message
+    assert "--sparse dense" in result.message and "--sparse varlen" in result.message
     with pytest.raises(hr.UnsupportedError, match="sparse matrix"):
         hr.convert(tmp_path / "a.h5ad:/X", out=tmp_path / "a.hrd")
 
@@ -312,3 +312,87 @@ def test_command__along_the_columns__is_the_matrix_transposed(tmp_path):
     good("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", "--sparse", "dense", "--axis", 1)
     with hr.open(tmp_path / "a.hrd") as ds:
         assert np.array_equal(ds["X"][:], x.T)
+
+
+def assert_values(path, name, x, shuffled=False):
+    """The two fields of what the rows of x hold."""
+    data, indices, indptr = parts(x, shuffled)
+    with hr.open(path) as dataset:
+        for field, expected in ((f"{name}/indices", indices), (f"{name}/data", data)):
+            assert dataset.fields[field].attributes["headrace:sparse_columns"] == x.shape[1]
+            rows = dataset[field][:]
+            assert len(rows) == len(x)
+            for i, row in enumerate(rows):
+                assert np.array_equal(row, expected[indptr[i] : indptr[i + 1]]), (field, i)
+
+
+@pytest.mark.parametrize("layout", [{}, {"chunks": (64,)}, {"chunks": (5000,), "compression": "gzip"}])
+@pytest.mark.parametrize("dtype", ["i1", "<u2", "<f4", ">f8", "<i8", "<c16", "?"])
+def test_varlen__of_every_width_and_layout__is_what_the_rows_hold(tmp_path, dtype, layout):
+    x = random_matrix(211, 67, dtype)
+    with h5py.File(tmp_path / "a.h5ad", "w") as f:
+        write_csr(f.create_group("X"), x, shuffled=True, index_type="i2", **layout)
+        f["X"].attrs["unit"] = "counts"
+    good("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", "--sparse", "varlen")
+    assert_values(tmp_path / "a.hrd", "X", x, shuffled=True)
+    with hr.open(tmp_path / "a.hrd") as dataset:
+        assert list(dataset.fields) == ["X/indices", "X/data"]
+        assert dataset.fields["X/data"].attributes == {"headrace:sparse_columns": 67, "unit": "counts"}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_varlen__random_shapes_and_budgets__is_what_the_rows_hold(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    rows, columns = int(rng.integers(1, 20_000)), int(rng.integers(1, 200))
+    x = random_matrix(rows, columns, density=float(rng.choice([0, 0.01, 0.5, 1])), seed=seed)
+    with h5py.File(tmp_path / "a.h5", "w") as f:
+        write_10x(f.create_group("matrix"), x, chunks=(int(rng.integers(1, 5000)),))
+    hr.convert(tmp_path / "a.h5", out=tmp_path / "a.hrd", sparse="varlen", budget=["48M", "1G"][seed % 2])
+    assert_values(tmp_path / "a.hrd", "matrix", x)
+
+
+def test_varlen__a_row_longer_than_a_slot__needs_the_budget_and_is_read(tmp_path):
+    x = np.zeros((5, 2_000_000), "f8")
+    x[3] = np.arange(1, 2_000_001)
+    with h5py.File(tmp_path / "a.h5ad", "w") as f:
+        write_csr(f.create_group("X"), x)
+    varlen = ("--sparse", "varlen")
+    refused = headrace("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", *varlen, "--budget", "64M")
+    assert refused.returncode == 1 and "sample 3 has " in refused.stderr
+    good("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", "--sparse", "varlen", "--budget", "1G")
+    assert_values(tmp_path / "a.hrd", "X", x)
+
+
+def test_varlen__range_fields_append_and_several_files__are_put_together(tmp_path):
+    x = random_matrix(900, 30)
+    (tmp_path / "in").mkdir()
+    for i in range(3):
+        with h5py.File(tmp_path / "in" / f"p_{i}.h5ad", "w") as f:
+            write_csr(f.create_group("X"), x[300 * i : 300 * (i + 1)])
+    varlen = ("--sparse", "varlen")
+    good("convert", tmp_path / "in", "-o", tmp_path / "a.hrd", *varlen, "--range", "100:700")
+    assert_values(tmp_path / "a.hrd", "X", x[100:700])
+    good("convert", tmp_path / "in" / "p_0.h5ad", "-o", tmp_path / "a.hrd", *varlen, "--append")
+    assert_values(tmp_path / "a.hrd", "X", np.concatenate([x[100:700], x[:300]]))
+
+
+def test_varlen__of_a_matrix_by_columns__is_refused_with_what_to_do(tmp_path):
+    with h5py.File(tmp_path / "a.h5ad", "w") as f:
+        write_csc(f.create_group("X"), random_matrix(20, 9))
+    done = headrace("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", "--sparse", "varlen")
+    assert done.returncode == 1 and "sparse matrix stored by columns" in done.stderr and "tocsr" in done.stderr
+    plain = headrace("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd")
+    assert "--sparse dense" in plain.stderr and "--sparse varlen" not in plain.stderr
+
+
+@pytest.mark.parametrize("damage", ["starts", "column"])
+def test_varlen__damaged__is_refused_with_its_reason(tmp_path, damage):
+    with h5py.File(tmp_path / "a.h5ad", "w") as f:
+        write_csr(f.create_group("X"), random_matrix(20, 9, density=0.5))
+        if damage == "starts":
+            f["X/indptr"][5] = 10_000
+        else:
+            f["X/indices"][7] = 9
+    done = headrace("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", "--sparse", "varlen")
+    assert done.returncode == 3 and "a.h5ad:/X/" in done.stderr and "row " in done.stderr
+    assert not (tmp_path / "a.hrd").exists()

@@ -44,7 +44,7 @@ static const char help[] =
                "What is read:\n"
                "      --dtype D --shape S --skip-bytes N   raw inputs: float32, 28,28, 16\n"
                "      --axis N            which axis is that of the samples (default 0)\n"
-               "      --sparse dense      sparse HDF5 matrices (AnnData, 10x) as rows with zeros\n"
+               "      --sparse dense      sparse HDF5 matrices as rows with zeros; or varlen\n"
                "      --fields a,b        only these, in this order\n"
                "      --rename OLD=NEW    another name for a field; may be repeated\n"
                "      --range A:B         only samples from A up to, without, B\n"
@@ -182,7 +182,8 @@ static bool take_choice(const options *o, int value, convert_job *job) {
 }
 
 static bool take_sparse(const options *o, hr_convert_options *opts) {
-    static const char *const words[] = {"refuse", "dense"}; /* in the order of hr_sparse */
+    static const char *const words[] = {"refuse", "dense",
+                                        "varlen"}; /* in the order of hr_sparse */
     size_t place = 0;
     if (!options_word(o, "sparse", words, sizeof words / sizeof words[0], &place)) {
         return false;

@@ -4,6 +4,7 @@
 #include "checked.h"
 #include "helper.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 hr_status h5_check_filters(hid_t plist, hr_error *err) {
@@ -102,6 +103,23 @@ static hr_status set_shape(struct h5_described *out, const hsize_t *dims, hr_err
     return HR_OK;
 }
 
+/* Of variable length: one value for each sample. */
+static hr_status set_ragged(struct h5_described *out, const hsize_t *dims, hr_error *err) {
+    struct hr__helper_field *f = &out->field;
+    if (out->rank != 1)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "it holds variable-length values along %d axes, and one is converted; "
+                             "write each column as a data set of its own (h5py: f[name] = "
+                             "data[:, 0])",
+                             out->rank);
+    f->num_samples = dims[0];
+    f->flags |= HR__HELPER_RAGGED;
+    if (!hr__helper_field_valid(f))
+        return hr__error_set(err, HR_ERR_CORRUPT, "it says that it has %" PRIu64 " samples",
+                             f->num_samples);
+    return HR_OK;
+}
+
 static bool leaves_holes(hid_t plist) {
     H5D_fill_value_t fill = H5D_FILL_VALUE_ERROR;
     H5D_fill_time_t when = H5D_FILL_TIME_ERROR;
@@ -131,10 +149,12 @@ static hr_status describe(const struct h5_file *file, hid_t dataset, hid_t type,
     HR_TRY(get_dims(dataset, dims, &out->rank, &can_grow, err));
     HR_TRY(h5_storage_check(file, dataset, plist, &sources, err));
     HR_TRY(h5_check_filters(plist, err));
-    HR_TRY(get_chunks(plist, dims, out->rank, H5Tget_size(type), f, err));
+    /* In the file a reference to a value may have twice the size that it has in memory. */
+    HR_TRY(
+        get_chunks(plist, dims, out->rank, H5Tget_size(type) * (out->leaf.ragged ? 2 : 1), f, err));
     set_source_chunks(&sources, f);
     f->flags |= file->growing && can_grow ? HR__HELPER_GROWING : 0;
-    HR_TRY(set_shape(out, dims, err));
+    HR_TRY(out->leaf.ragged ? set_ragged(out, dims, err) : set_shape(out, dims, err));
 done:
     return st;
 }

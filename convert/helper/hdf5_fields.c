@@ -3,7 +3,7 @@
  * attributes are untrusted.
  */
 #define _GNU_SOURCE
-#include "hdf5_sparse.h"
+#include "helper.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,9 +13,8 @@
 #define MAX_ATTRIBUTES        (4u << 20) /* bytes of JSON, of all objects */
 #define MAX_OBJECT_ATTRIBUTES (256u << 10)
 
-/* Tells of a field, or of the file where it is NULL, with the attributes. */
-static hr_status tell(struct h5_teller *t, const struct hr__helper_field *field, json_t *attributes,
-                      struct h5_left_out *left, hr_error *err) {
+hr_status h5_tell(struct h5_teller *t, const struct hr__helper_field *field, json_t *attributes,
+                  struct h5_left_out *left, hr_error *err) {
     char note[sizeof left->names + HR__HELPER_PATH_BYTES / 2], *text = NULL;
     if (json_object_size(attributes) > 0)
         text = json_dumps(attributes, JSON_COMPACT);
@@ -52,7 +51,7 @@ static hr_status tell_value(const struct dataset *d, const struct h5_described *
         return hr__error_no_memory(err, 0, "attributes");
     h5_attributes(d->dataset, attributes, &left);
     h5_type_attributes(is->leaf.value_type, attributes, &left);
-    hr_status st = tell(d->teller, &is->field, attributes, &left, err);
+    hr_status st = h5_tell(d->teller, &is->field, attributes, &left, err);
     json_decref(attributes);
     return st;
 }
@@ -133,56 +132,6 @@ hr_status h5_fields_tell(struct h5_teller *t, hid_t dataset, const char *path, c
     return st;
 }
 
-/* It may be a thousand times as large with its zeros: only who asked for that gets it. */
-static hr_status refuse_sparse(const struct h5_sparse *s, hr_error *err) {
-    const struct hr__helper_field *f = &s->field;
-    const bool columns = (f->flags & HR__HELPER_BY_COLUMNS) != 0;
-    return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                         "it is a sparse matrix of %" PRIu64 " x %" PRIu64 " with %" PRIu64
-                         " values, which has %" PRIu64
-                         " bytes when every row holds its zeros, too (they compress well); convert "
-                         "it that way with --sparse dense (Python: sparse=\"dense\")",
-                         columns ? s->num_columns : f->num_samples,
-                         columns ? f->num_samples : s->num_columns, s->num_values,
-                         f->num_samples * f->sample_bytes);
-}
-
-static hr_status tell_sparse(struct h5_teller *t, hid_t group, const struct h5_sparse *s,
-                             hr_error *err) {
-    struct h5_left_out left = {0};
-    json_t *attributes = json_object(), *value;
-    const char *name;
-    void *next;
-    if (attributes == NULL)
-        return hr__error_no_memory(err, 0, "attributes");
-    h5_attributes(group, attributes, &left);
-    json_object_foreach_safe(attributes, next, name, value) {
-        if (h5_sparse_is_encoding(name))
-            (void)json_object_del(attributes, name);
-    }
-    h5_type_attributes(s->values.is.leaf.value_type, attributes, &left);
-    hr_status st = tell(t, &s->field, attributes, &left, err);
-    json_decref(attributes);
-    return st;
-}
-
-hr_status h5_sparse_tell(struct h5_teller *t, hid_t group, const char *path, hr_error *err) {
-    struct h5_sparse s;
-    if (t->num_found == HR__HELPER_MAX_FIELDS)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "more than %u data sets; name a group or the data sets",
-                             HR__HELPER_MAX_FIELDS);
-    hr_status st = h5_sparse_open(t->file, group, &s, err);
-    if (st != HR_OK)
-        return st;
-    s.field.member = path;
-    s.field.name = path + t->name_at;
-    t->num_found++;
-    st = t->dense ? tell_sparse(t, group, &s, err) : refuse_sparse(&s, err);
-    h5_sparse_close(&s);
-    return st;
-}
-
 hr_status h5_file_tell(struct h5_teller *t, hr_error *err) {
     struct h5_left_out left = {0};
     json_t *attributes = json_object();
@@ -194,7 +143,7 @@ hr_status h5_file_tell(struct h5_teller *t, hr_error *err) {
         st = h5_error(err, HR_ERR_CORRUPT, "the root group cannot be opened");
     if (st == HR_OK) {
         h5_attributes(root, attributes, &left);
-        st = tell(t, NULL, attributes, &left, err);
+        st = h5_tell(t, NULL, attributes, &left, err);
     }
     if (root >= 0)
         (void)H5Gclose(root);

@@ -228,14 +228,14 @@ static hr_status list_from(struct lister *l, hid_t object, char *path, const cha
     return st;
 }
 
-hr_status h5_list(const struct h5_file *f, const char *member, bool dense, h5_found found,
+hr_status h5_list(const struct h5_file *f, const char *member, uint32_t sparse, h5_found found,
                   void *arg, hr_error *err) {
     hr_status st = HR_OK;
     hid_t object = -1;
     const char *rest;
     struct lister l = {
         .file = f,
-        .teller = {.file = f, .found = found, .arg = arg, .dense = dense},
+        .teller = {.file = f, .found = found, .arg = arg, .sparse = sparse},
     };
     char *path = plain_path(member);
     l.seen = calloc(MAX_OBJECTS, sizeof *l.seen);

@@ -6,18 +6,23 @@
 #include "checked.h"
 #include "hdf5_direct.h"
 #include "hdf5_sparse.h"
+#include "hdf5_values_read.h"
 #include "slots.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static hr_status check_memory(const struct h5_reader *r, uint64_t cache_bytes,
                               uint64_t memory_bytes, hr_error *err) {
+    /* Values of variable length are in memory once more, where HDF5 makes them, and in its heap. */
+    const uint64_t num_slots =
+        HR__HELPER_NUM_SLOTS + ((r->is.field.flags & HR__HELPER_RAGGED) != 0 ? 3 : 0);
     uint64_t need, chunk;
     bool fits = hr__mul_u64(r->is.field.chunk_bytes, 2, &chunk) &&
                 hr__add_u64(chunk, cache_bytes, &need) &&
-                hr__add_u64(need, r->slot_bytes * HR__HELPER_NUM_SLOTS, &need) &&
+                hr__add_u64(need, r->slot_bytes * num_slots, &need) &&
                 hr__add_u64(need, HR__HELPER_BASE_BYTES, &need);
     if (memory_bytes == 0 || (fits && need <= memory_bytes))
         return HR_OK;
@@ -39,25 +44,53 @@ static hr_status open_sparse(struct h5_reader *r, const char *rest, hr_error *er
     return st;
 }
 
+/* One of the two fields of what the rows of a matrix hold. */
+static hr_status open_row_values(struct h5_reader *r, const char *member, hr_error *err) {
+    const char *slash = strrchr(member, '/'), *name = slash != NULL ? slash + 1 : member;
+    const char *rest = "";
+    char group[HR__HELPER_PATH_BYTES + 1] = "";
+    if (slash != NULL)
+        (void)snprintf(group, sizeof group, "%.*s", (int)(slash - member), member);
+    hr_status st = h5_walk(&r->file, r->file.file, group, &r->dataset, &rest, err);
+    if (st == HR_OK)
+        st = open_sparse(r, rest, err);
+    if (st != HR_OK)
+        return st;
+    r->sparse->read_columns = strcmp(name, "indices") == 0;
+    if (r->sparse->kind == H5_SPARSE_CSC)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED, "it is stored by columns");
+    r->is.field = h5_sparse_values_field(r->sparse, r->sparse->read_columns ? &r->sparse->columns
+                                                                            : &r->sparse->values);
+    return HR_OK;
+}
+
+static hr_status open_member(struct h5_reader *r, const struct hr__helper_message *open,
+                             hr_error *err) {
+    const bool records = (open->flags & HR__HELPER_RECORDS) != 0;
+    const char *rest = "";
+    hr_status st = h5_walk(&r->file, r->file.file, open->member, &r->dataset, &rest, err);
+    if (st != HR_OK)
+        return st;
+    return H5Iget_type(r->dataset) != H5I_DATASET ? open_sparse(r, rest, err)
+           : records ? h5_describe_records(&r->file, r->dataset, rest, &r->is, err)
+                     : h5_describe(&r->file, r->dataset, rest, &r->is, err);
+}
+
 hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *open, int fd,
                          uint64_t memory_bytes, hr_error *err) {
     bool follow = (open->flags & HR__HELPER_FOLLOW_EXTERNAL) != 0;
-    const char *rest = "";
     uint64_t cache_chunks = open->cache_bytes >> 12; /* few chunks are smaller than 4 KiB */
     hr_status st = slots_map(fd, open->slot_bytes, &r->shared, err);
     r->slot_bytes = open->slot_bytes;
     if (st == HR_OK)
         st = h5_file_open(&r->file, open->path, follow, open->cache_bytes, cache_chunks, err);
     if (st == HR_OK)
-        st = h5_walk(&r->file, r->file.file, open->member, &r->dataset, &rest, err);
-    if (st != HR_OK)
-        return st;
-    const bool records = (open->flags & HR__HELPER_RECORDS) != 0;
-    st = H5Iget_type(r->dataset) != H5I_DATASET ? open_sparse(r, rest, err)
-         : records ? h5_describe_records(&r->file, r->dataset, rest, &r->is, err)
-                   : h5_describe(&r->file, r->dataset, rest, &r->is, err);
+        st = (open->flags & HR__HELPER_ROW_VALUES) != 0 ? open_row_values(r, open->member, err)
+                                                        : open_member(r, open, err);
     if (st == HR_OK)
         st = check_memory(r, open->cache_bytes, memory_bytes, err);
+    if (st == HR_OK && r->is.leaf.ragged)
+        return h5_values_open(r, err);
     if (st == HR_OK && r->sparse == NULL)
         r->direct = h5_direct_open(r->dataset, &r->is, open->cache_bytes);
     return st;
@@ -79,31 +112,32 @@ static bool read_direct(struct h5_reader *r, uint64_t first, uint64_t n, uint8_t
     return r->direct != NULL;
 }
 
-static herr_t read_rows(struct h5_reader *r, uint64_t first, uint64_t n, void *dst) {
+static hr_status read_rows(struct h5_reader *r, uint64_t first, uint64_t n, void *dst,
+                           hr_error *err) {
     hsize_t start[HR_MAX_RANK + 1] = {first}, count[HR_MAX_RANK + 1] = {n};
     for (int i = 1; i < r->is.rank; i++)
         count[i] = r->is.field.shape[i - 1];
     hid_t file_space = H5Dget_space(r->dataset);
     hid_t memory_space = H5Screate_simple(r->is.rank, count, NULL);
-    herr_t rc = -1;
-    if (file_space >= 0 && memory_space >= 0 &&
-        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0)
-        rc =
-            H5Dread(r->dataset, r->is.leaf.memory_type, memory_space, file_space, H5P_DEFAULT, dst);
+    hr_status st = HR_OK;
+    if (file_space < 0 || memory_space < 0 ||
+        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
+        H5Dread(r->dataset, r->is.leaf.memory_type, memory_space, file_space, H5P_DEFAULT, dst) < 0)
+        st = h5_error(err, HR_ERR_CORRUPT, "samples %" PRIu64 " to %" PRIu64 " cannot be read",
+                      first, first + n - 1);
     if (file_space >= 0)
         (void)H5Sclose(file_space);
     if (memory_space >= 0)
         (void)H5Sclose(memory_space);
-    return rc;
+    return st;
 }
 
-hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uint64_t n,
-                         hr_error *err) {
+static hr_status read_fixed(struct h5_reader *r, uint32_t slot, uint64_t first, uint64_t n,
+                            hr_error *err) {
     uint64_t bytes;
     hr_status st = HR_OK;
-    if (r->shared == NULL || n == 0 || !hr__range_within(first, n, r->is.field.num_samples) ||
-        !hr__mul_u64(n, r->is.field.sample_bytes, &bytes) || bytes > r->slot_bytes)
-        return hr__error_set(err, HR_ERR_INVALID, "rows that do not exist or fit were asked for");
+    if (!hr__mul_u64(n, r->is.field.sample_bytes, &bytes) || bytes > r->slot_bytes)
+        return hr__error_set(err, HR_ERR_INVALID, "rows that do not fit were asked for");
     uint8_t *dst = r->shared + slot * r->slot_bytes;
     if (r->sparse != NULL)
         return h5_sparse_read(r->sparse, first, n, dst, err);
@@ -111,8 +145,17 @@ hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uin
         return st;
     if (r->is.leaves_holes) /* else the rows before would show through */
         memset(dst, 0, (size_t)bytes);
-    if (read_rows(r, first, n, dst) < 0)
-        return h5_error(err, HR_ERR_CORRUPT, "samples %" PRIu64 " to %" PRIu64 " cannot be read",
-                        first, first + n - 1);
-    return HR_OK;
+    return read_rows(r, first, n, dst, err);
+}
+
+hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uint64_t *n,
+                         hr_error *err) {
+    if (r->shared == NULL || *n == 0 || !hr__range_within(first, *n, r->is.field.num_samples))
+        return hr__error_set(err, HR_ERR_INVALID, "rows that do not exist were asked for");
+    if (r->values != NULL)
+        return h5_values_read(r, slot, first, n, err);
+    if ((r->is.field.flags & HR__HELPER_RAGGED) != 0)
+        return h5_sparse_values_read(r->sparse, first, n, r->shared + slot * r->slot_bytes,
+                                     r->slot_bytes, err);
+    return read_fixed(r, slot, first, *n, err);
 }

@@ -6,8 +6,6 @@
 #define _GNU_SOURCE
 #include "helper.h"
 
-#include "dtype.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,13 +55,10 @@ static hr_status make_leaf(struct maker *m, hid_t type, const char *path, hid_t 
     hr_status st = add_place(m, &place, err);
     if (st != HR_OK)
         return st;
+    if (h5_is_ragged(type)) /* is read by itself */
+        return HR_OK;
     st = h5_type(type, &dtype, &width, out, err);
     if (st == HR_ERR_UNSUPPORTED) {
-        *out = -1;
-        return HR_OK;
-    }
-    if (st == HR_OK && hr__dtype_is_variable(dtype)) {
-        (void)H5Tclose(*out);
         *out = -1;
         return HR_OK;
     }

@@ -30,32 +30,30 @@ static hr_status make_room(struct h5_sparse *s, hr_error *err) {
     return HR_OK;
 }
 
-/* Entries first .. first + n - 1, as elements of memory_type, of width bytes each. */
-static hr_status read_part(const struct h5_sparse_part *p, const char *name, hid_t memory_type,
-                           uint64_t first, uint64_t n, void *dst, size_t width, hr_error *err) {
+hr_status h5_sparse_part_read(const struct h5_sparse_part *p, const char *name, hid_t memory_type,
+                              uint64_t first, uint64_t n, void *dst, size_t width, hr_error *err) {
     hsize_t start = first, count = n;
     hid_t file_space = H5Dget_space(p->dataset);
     hid_t memory_space = H5Screate_simple(1, &count, NULL);
-    herr_t rc = -1;
+    hr_status st = HR_OK;
     if (p->is.leaves_holes)
         memset(dst, 0, (size_t)n * width);
-    if (file_space >= 0 && memory_space >= 0 &&
-        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, NULL, &count, NULL) >= 0)
-        rc = H5Dread(p->dataset, memory_type, memory_space, file_space, H5P_DEFAULT, dst);
+    if (file_space < 0 || memory_space < 0 ||
+        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, NULL, &count, NULL) < 0 ||
+        H5Dread(p->dataset, memory_type, memory_space, file_space, H5P_DEFAULT, dst) < 0)
+        st = h5_error(err, HR_ERR_CORRUPT,
+                      "entries %" PRIu64 " to %" PRIu64 " of its %s cannot be read", first,
+                      first + n - 1, name);
     if (file_space >= 0)
         (void)H5Sclose(file_space);
     if (memory_space >= 0)
         (void)H5Sclose(memory_space);
-    if (rc >= 0)
-        return HR_OK;
-    return h5_error(err, HR_ERR_CORRUPT,
-                    "entries %" PRIu64 " to %" PRIu64 " of its %s cannot be read", first,
-                    first + n - 1, name);
+    return st;
 }
 
 /* Invariant 1. start, end: of this row. */
-static hr_status check_row(const struct h5_sparse *s, uint64_t row, int64_t start, int64_t end,
-                           hr_error *err) {
+hr_status h5_sparse_row_check(const struct h5_sparse *s, uint64_t row, int64_t start, int64_t end,
+                              hr_error *err) {
     if (start < 0 || end < start || (uint64_t)end > s->num_values || (row == 0 && start != 0))
         return hr__error_set(err, HR_ERR_CORRUPT,
                              "%s %" PRIu64 " is said to begin at value %" PRId64
@@ -69,6 +67,14 @@ static hr_status check_row(const struct h5_sparse *s, uint64_t row, int64_t star
                              h5_sparse_row(s), row, end - start, s->num_columns,
                              h5_sparse_column(s));
     return HR_OK;
+}
+
+hr_status h5_sparse_bad_column(const struct h5_sparse *s, uint64_t row, int64_t column,
+                               hr_error *err) {
+    return hr__error_set(err, HR_ERR_CORRUPT,
+                         "%s %" PRIu64 " has a value in %s %" PRId64 " of %" PRIu64
+                         "; write the file anew",
+                         h5_sparse_row(s), row, h5_sparse_column(s), column, s->num_columns);
 }
 
 static void put(uint8_t *dst, const uint8_t *src, size_t width) {
@@ -97,10 +103,7 @@ static hr_status scatter(struct h5_sparse *s, uint64_t row, size_t from, size_t 
     for (size_t i = from; i < to; i++) {
         const int64_t column = s->places[i];
         if (column < 0 || (uint64_t)column >= s->num_columns)
-            return hr__error_set(
-                err, HR_ERR_CORRUPT,
-                "%s %" PRIu64 " has a value in %s %" PRId64 " of %" PRIu64 "; write the file anew",
-                h5_sparse_row(s), row, h5_sparse_column(s), column, s->num_columns);
+            return h5_sparse_bad_column(s, row, column, err);
         uint8_t *bits = &s->seen[column / 8];
         const uint8_t bit = (uint8_t)(1u << (column % 8));
         if ((*bits & bit) != 0)
@@ -124,10 +127,10 @@ static void forget_columns(struct h5_sparse *s) {
 static hr_status read_piece(struct h5_sparse *s, uint64_t first, uint64_t at, uint64_t n,
                             uint64_t *row, uint8_t *dst, hr_error *err) {
     hr_status st;
-    HR_TRY(read_part(&s->columns, "indices", H5T_NATIVE_INT64, at, n, s->places, sizeof *s->places,
-                     err));
-    HR_TRY(read_part(&s->values, "data", s->values.is.leaf.memory_type, at, n, s->some_values,
-                     hr_dtype_bytes(s->field.dtype), err));
+    HR_TRY(h5_sparse_part_read(&s->columns, "indices", H5T_NATIVE_INT64, at, n, s->places,
+                               sizeof *s->places, err));
+    HR_TRY(h5_sparse_part_read(&s->values, "data", s->values.is.leaf.memory_type, at, n,
+                               s->some_values, hr_dtype_bytes(s->field.dtype), err));
     for (uint64_t done = 0; done < n;) {
         for (; (uint64_t)s->some_starts[*row + 1] <= at + done; (*row)++)
             forget_columns(s);
@@ -153,10 +156,10 @@ static hr_status read_values(struct h5_sparse *s, uint64_t first, uint64_t n, ui
 
 static hr_status read_rows(struct h5_sparse *s, uint64_t first, uint64_t n, uint8_t *dst,
                            hr_error *err) {
-    hr_status st = read_part(&s->starts, "indptr", H5T_NATIVE_INT64, first, n + 1, s->some_starts,
-                             sizeof *s->some_starts, err);
+    hr_status st = h5_sparse_part_read(&s->starts, "indptr", H5T_NATIVE_INT64, first, n + 1,
+                                       s->some_starts, sizeof *s->some_starts, err);
     for (uint64_t i = 0; st == HR_OK && i < n; i++)
-        st = check_row(s, first + i, s->some_starts[i], s->some_starts[i + 1], err);
+        st = h5_sparse_row_check(s, first + i, s->some_starts[i], s->some_starts[i + 1], err);
     return st == HR_OK ? read_values(s, first, n, dst, err) : st;
 }
 

@@ -193,12 +193,8 @@ static hr_status opaque_type(hid_t type, hr_dtype *dtype, uint32_t *width, hid_t
 
 static hr_status string_type(hid_t type, hr_dtype *dtype, uint32_t *width, hid_t *memory,
                              hr_error *err) {
-    htri_t variable = H5Tis_variable_str(type);
     size_t n_bytes = H5Tget_size(type);
     H5T_cset_t charset = H5Tget_cset(type);
-    if (variable != 0)
-        return refuse(err, "variable-length strings",
-                      "write it anew with fixed-length ones (h5py: dtype 'S<bytes>')");
     if ((charset != H5T_CSET_ASCII && charset != H5T_CSET_UTF8) || n_bytes > INT32_MAX)
         return refuse(err, "strings of an unknown character set, or too long ones",
                       "write it anew as UTF-8");
@@ -232,9 +228,6 @@ hr_status h5_type(hid_t type, hr_dtype *dtype, uint32_t *width_bytes, hid_t *mem
         return opaque_type(type, dtype, width_bytes, memory_type, err);
     case H5T_BITFIELD:
         return bitfield_type(type, dtype, memory_type, err);
-    case H5T_VLEN:
-        return refuse(err, "variable-length sequences",
-                      "write it anew padded to one length, with the lengths beside it");
     case H5T_REFERENCE:
         return refuse(err, "references to other objects", "leave it out");
     case H5T_TIME:

@@ -24,24 +24,12 @@ hr_status h5_writer_error(hr_error *err, const char *what) {
     return st;
 }
 
-/* Values of variable length lie in heaps, of which HDF5 would keep 32 MiB. */
-static bool bound_cache(hid_t file) {
-    H5AC_cache_config_t c = {.version = H5AC__CURR_CACHE_CONFIG_VERSION};
-    if (H5Fget_mdc_config(file, &c) < 0)
-        return false;
-    c.set_initial_size = true;
-    c.initial_size = c.max_size = HR__HELPER_HEAP_BYTES;
-    c.incr_mode = H5C_incr__off;
-    c.flash_incr_mode = H5C_flash_incr__off;
-    return H5Fset_mdc_config(file, &c) >= 0;
-}
-
 hr_status h5_writer_open(struct h5_writer *w, const char *path, uint32_t level,
                          uint32_t num_threads, hr_error *err) {
     w->level = level;
     w->num_threads = num_threads;
     w->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    return w->file >= 0 && bound_cache(w->file) ? HR_OK : h5_writer_error(err, "cannot be made");
+    return w->file >= 0 && h5_bound_heaps(w->file) ? HR_OK : h5_writer_error(err, "cannot be made");
 }
 
 static hid_t creation_list(const struct h5_writer *w, const struct hr__helper_field *f) {

@@ -78,6 +78,15 @@ hr_status h5_type(hid_t type, hr_dtype *dtype, uint32_t *width_bytes, hid_t *mem
 bool h5_is_complex(hid_t type); /* the compound by which h5py stores complex numbers */
 bool h5_is_bool(hid_t type);    /* the enumeration by which h5py stores bools */
 
+/* --- hdf5_ragged_types.c ---------------------------------------------------------------------- */
+
+struct h5_leaf;
+
+/* Strings or sequences of different lengths. */
+bool h5_is_ragged(hid_t type);
+/* What a leaf says of such a type; as h5_type(). */
+hr_status h5_ragged_type(hid_t type, struct h5_leaf *leaf, hr_error *err);
+
 /* --- hdf5_compound.c: types that hold others ---------------------------------------------------
  */
 
@@ -87,7 +96,8 @@ struct h5_leaf {
     uint32_t width_bytes;
     uint32_t rank; /* of the arrays around the value */
     hsize_t dims[HR_MAX_RANK];
-    hid_t value_type;  /* in the file, of one value */
+    bool ragged;       /* of variable length: as HR__HELPER_RAGGED */
+    hid_t value_type;  /* in the file, of one value, or of an element of one that is ragged */
     hid_t memory_type; /* of an element in memory: this value alone */
 };
 
@@ -177,25 +187,27 @@ struct h5_teller {
     const struct h5_file *file;
     h5_found found;
     void *arg;
-    size_t name_at; /* where in a path the field's name begins */
-    bool dense;     /* sparse matrices are told of; else they are refused */
+    size_t name_at;  /* where in a path the field's name begins */
+    uint32_t sparse; /* HR__HELPER_DENSE, HR__HELPER_ROW_VALUES; 0: these matrices are refused */
     uint32_t num_found;
     size_t attributes_bytes; /* told of */
 };
 
+/* Of a field, or of the file where it is NULL, with the attributes. */
+hr_status h5_tell(struct h5_teller *t, const struct hr__helper_field *field, json_t *attributes,
+                  struct h5_left_out *left, hr_error *err);
 /* Tells of the values that `rest` names, "" for all: names of members joined by '/'. */
 hr_status h5_fields_tell(struct h5_teller *t, hid_t dataset, const char *path, const char *rest,
                          hr_error *err);
-/* Of a sparse matrix, which is one field. */
+/* Of a sparse matrix, which is one field, or two. */
 hr_status h5_sparse_tell(struct h5_teller *t, hid_t group, const char *path, hr_error *err);
 hr_status h5_file_tell(struct h5_teller *t, hr_error *err);
 
 /* --- hdf5_list.c ---------------------------------------------------------------------------- */
 
 /* Calls found for each value of each data set below `member`, in natural order of names, then for
- * the file. The first that cannot be converted refuses the whole. dense: a sparse matrix is a field
- * of its rows; else it cannot be. */
-hr_status h5_list(const struct h5_file *f, const char *member, bool dense, h5_found found,
+ * the file. The first that cannot be converted refuses the whole. sparse: as h5_teller. */
+hr_status h5_list(const struct h5_file *f, const char *member, uint32_t sparse, h5_found found,
                   void *arg, hr_error *err);
 
 /* Order of names in which numbers in them count as numbers: "x2" before "x10". */
@@ -205,12 +217,14 @@ int h5_natural_compare(const char *a, const char *b);
 
 struct h5_direct;
 struct h5_sparse;
+struct h5_values;
 
 struct h5_reader {
     struct h5_file file;
     hid_t dataset;            /* or the group of a sparse matrix */
     struct h5_sparse *sparse; /* NULL: a data set */
     struct h5_direct *direct; /* NULL: HDF5 decodes the chunks */
+    struct h5_values *values; /* NULL: they are not of variable length */
     struct h5_described is;   /* of a matrix: the field alone */
     uint8_t *shared;
     uint64_t slot_bytes;
@@ -220,8 +234,15 @@ struct h5_reader {
  * process may use. */
 hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *open, int fd,
                          uint64_t memory_bytes, hr_error *err);
-hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uint64_t n,
+/* Samples first .. first + *n - 1 into a slot; of variable length as many of them as fit. */
+hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uint64_t *n,
                          hr_error *err);
+
+/* --- hdf5_heaps.c ---------------------------------------------------------------------------- */
+
+/* Values of variable length lie in heaps, of which HDF5 would keep 32 MiB: here it keeps
+ * HR__HELPER_HEAP_BYTES. */
+bool h5_bound_heaps(hid_t file);
 
 /* --- hdf5_write.c ---------------------------------------------------------------------------- */
 

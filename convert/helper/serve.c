@@ -81,7 +81,8 @@ static hr_status list_hdf5(struct server *s, const struct hr__helper_message *m,
     bool follow = (m->flags & HR__HELPER_FOLLOW_EXTERNAL) != 0;
     hr_status st = h5_file_open(&file, m->path, follow, 0, 0, err);
     if (st == HR_OK)
-        st = h5_list(&file, m->member, (m->flags & HR__HELPER_DENSE) != 0, found, s, err);
+        st = h5_list(&file, m->member, m->flags & (HR__HELPER_DENSE | HR__HELPER_ROW_VALUES), found,
+                     s, err);
     h5_file_close(&file);
     return st;
 }
@@ -121,10 +122,11 @@ static hr_status do_open(struct server *s, const struct hr__helper_message *m, i
 }
 
 static hr_status do_read(struct server *s, const struct hr__helper_message *m, hr_error *err) {
-    hr_status st = s->npz.shared != NULL ? npz_reader_read(&s->npz, m->slot, m->first, m->n, err)
-                                         : h5_reader_read(&s->reader, m->slot, m->first, m->n, err);
     struct hr__helper_message rows = *m;
     rows.type = HR__HELPER_ROWS;
+    hr_status st = s->npz.shared != NULL
+                       ? npz_reader_read(&s->npz, m->slot, m->first, m->n, err)
+                       : h5_reader_read(&s->reader, m->slot, m->first, &rows.n, err);
     if (st == HR_OK)
         say(s, &rows);
     return st;

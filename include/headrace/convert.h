@@ -42,8 +42,11 @@ typedef struct hr_convert_rename {
 
 /** What becomes of a sparse matrix in an HDF5 file. The numbers are frozen. */
 typedef enum hr_sparse {
-    HR_SPARSE_REFUSE = 0, /**< refused: the message says how large it would be */
-    HR_SPARSE_DENSE = 1   /**< its rows with their zeros, as one field */
+    HR_SPARSE_REFUSE = 0, /**< refused: the message says how large these would be */
+    HR_SPARSE_DENSE = 1,  /**< its rows with their zeros, as one field */
+    HR_SPARSE_VARLEN = 2  /**< what its rows hold, as two fields of variable length: NAME/indices,
+                             the  columns, and NAME/data, the values there; both have the number of
+                             columns as the attribute headrace:sparse_columns */
 } hr_sparse;
 
 /** Options of hr_convert(). Zero means default. */
@@ -122,7 +125,7 @@ typedef struct hr_convert_result {
  * OUTPUT.axis, where arrays whose samples are not one after the other (Fortran order, sample_axis)
  * may wait.
  *
- * Values of variable length, of .hrd files, are not shuffled (HR_ERR_UNSUPPORTED). About a
+ * Values of variable length, of .hrd and HDF5 files, are not shuffled (HR_ERR_UNSUPPORTED). About a
  * quarter of the budget is for reading them: HR_ERR_BUDGET names a longer one.
  *
  * With HR_CONVERT_APPEND the output is there, and is appended to as by HR_WRITER_APPEND; codec,

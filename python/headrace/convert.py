@@ -32,7 +32,7 @@ EXPORTS = {
     "npz": _abi.HR_EXPORT_NPZ,
     "hdf5": _abi.HR_EXPORT_HDF5,
 }
-SPARSE = {"refuse": _abi.HR_SPARSE_REFUSE, "dense": _abi.HR_SPARSE_DENSE}
+SPARSE = {"refuse": _abi.HR_SPARSE_REFUSE, "dense": _abi.HR_SPARSE_DENSE, "varlen": _abi.HR_SPARSE_VARLEN}
 OPTIMIZE = {"speed": _abi.HR_OPTIMIZE_SPEED, "balanced": _abi.HR_OPTIMIZE_BALANCED, "size": _abi.HR_OPTIMIZE_SIZE}
 
 
@@ -137,7 +137,8 @@ def convert(
         numbers of CSV
     :param axis: of arrays that have several, which is that of the samples; negative: from the last
     :param sparse: "dense": a sparse matrix in an HDF5 file (AnnData, 10x) becomes a field of its rows with their zeros;
-        "refuse": the error says how large that would be
+        "varlen": two fields of what the rows hold, NAME/indices and NAME/data; "refuse": the error says how large these
+        would be
     :param follow_external: HDF5 links that leave the input's folder are followed
     :param check_space: see first whether the disk has room
     :param budget: bytes, or "256M", for everything it holds
