@@ -154,6 +154,18 @@ def test_several_helpers__each_chunk_is_read_once(tmp_path):
     good("compare", tmp_path / "a.h5", tmp_path / "out.hrd")
 
 
+@pytest.mark.parametrize("align", [False, True])
+def test_records__packed_as_they_are_read_or_not__bit_for_bit(tmp_path, align):
+    x = np.zeros(3000, np.dtype([("a", "u1"), ("b", "<f4", (3,)), ("c", "<i8")], align=align))
+    x["a"], x["b"], x["c"] = numbers("u1", (3000,)), numbers("<f4", (3000, 3)), numbers("<i8", (3000,))
+    with h5py.File(tmp_path / "a.h5", "w") as f:
+        f.create_dataset("x", data=x, chunks=(700,), compression="gzip", shuffle=True, fletcher32=True)
+    good("convert", tmp_path / "a.h5", "-o", tmp_path / "out.hrd")
+    good("export", tmp_path / "out.hrd", "-o", tmp_path / "npy")
+    for name in x.dtype.names:
+        assert np.load(tmp_path / "npy" / f"x__{name}.npy").tobytes() == x[name].tobytes()
+
+
 # --- damage ---------------------------------------------------------------------------------------------------------
 
 def claim(path, stored, filters="d", n=4096):

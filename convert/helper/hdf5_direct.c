@@ -80,6 +80,17 @@ static bool take_shape(struct h5_direct *d, hid_t plist) {
     return known;
 }
 
+/* Samples and chunks are as large as those of the file: of records all members are read. */
+static bool sizes_agree(const struct h5_direct *d, const struct h5_described *is) {
+    uint64_t sample_bytes = d->element_bytes, chunk_bytes = d->element_bytes * d->chunk[0];
+    for (int i = 1; i < d->rank; i++) {
+        sample_bytes *= d->dims[i];
+        chunk_bytes *= d->chunk[i];
+    }
+    return d->dims[0] == is->field.num_samples && sample_bytes == is->field.sample_bytes &&
+           chunk_bytes == is->field.chunk_bytes;
+}
+
 static bool same_type(const struct h5_described *is, hid_t type) {
     return type >= 0 && H5Tequal(type, is->leaf.memory_type) > 0;
 }
@@ -95,8 +106,8 @@ static bool take_dataset(struct h5_direct *d, const struct h5_described *is, hid
     if (H5Pget_layout(plist) != H5D_CHUNKED || !edges_are_filtered(plist) || !same_type(is, type))
         return false;
     d->element_bytes = H5Tget_size(type);
-    return d->element_bytes > 0 && take_shape(d, plist) && take_filters(d, plist) &&
-           take_fill(d, plist, is);
+    return d->element_bytes > 0 && take_shape(d, plist) && sizes_agree(d, is) &&
+           take_filters(d, plist) && take_fill(d, plist, is);
 }
 
 static bool make_room(struct h5_direct *d, const struct h5_described *is, uint64_t cache_bytes) {
