@@ -57,6 +57,8 @@ const char *hr_status_name(hr_status status) {
         return "HR_ERR_DEVICE_MEMORY";
     case HR_ERR_DEVICE:
         return "HR_ERR_DEVICE";
+    case HR_ERR_NOT_DATASET:
+        return "HR_ERR_NOT_DATASET";
     case HR_TIMEOUT:
         return "HR_TIMEOUT";
     case HR_END_OF_EPOCH:

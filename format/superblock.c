@@ -74,7 +74,7 @@ static hr_status none_valid(const uint8_t *slot0, const uint8_t *slot1, hr_error
                             "unfinished: both superblocks are empty, so its writing was never "
                             "completed; go on with headrace convert --resume");
     if (memcmp(slot0, magic, sizeof(magic)) != 0 && memcmp(slot1, magic, sizeof(magic)) != 0)
-        return hr__error_at(err, HR_ERR_CORRUPT, 0,
+        return hr__error_at(err, HR_ERR_NOT_DATASET, 0,
                             "not a Headrace file (no signature at 0 or 65536); make one with "
                             "headrace convert");
     return hr__error_at(err, HR_ERR_CORRUPT, 0,

@@ -44,8 +44,8 @@ void hr__superblock_encode(const struct hr__superblock *sb, uint8_t page[HR__PAG
 bool hr__superblock_slot_valid(const uint8_t page[HR__PAGE_BYTES]);
 
 /* Which of the two slots decides, by the rule of the format: *slot is 0 or 1.
- * HR_ERR_CORRUPT: none is valid (the message tells "not a Headrace file", "unfinished: both slots
- * are zero", and "damaged" apart), or they contradict each other. */
+ * HR_ERR_NOT_DATASET: no signature in either. HR_ERR_CORRUPT: none is valid (the message tells
+ * "unfinished: both slots are zero" and "damaged" apart), or they contradict each other. */
 hr_status hr__superblock_choose(const uint8_t slot0[HR__PAGE_BYTES],
                                 const uint8_t slot1[HR__PAGE_BYTES], int *slot, hr_error *err);
 

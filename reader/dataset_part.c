@@ -28,7 +28,7 @@ static hr_status superblock_load(const struct hr__file *f, struct hr__superblock
             return hr__error_os(err, (int)-n, "reading its first bytes failed");
         if (n < 8 || memcmp(magic, expected, sizeof(magic)) != 0)
             return hr__error_set(
-                err, HR_ERR_CORRUPT,
+                err, memcmp(magic, expected, (size_t)n) == 0 ? HR_ERR_CORRUPT : HR_ERR_NOT_DATASET,
                 "not a Headrace file (%lld bytes, without its signature); make one "
                 "with headrace convert",
                 (long long)size);

@@ -289,12 +289,16 @@ static hr_status summary(const struct hr__verify_run *v, const char *path, hr_er
                          path, (unsigned long long)v->num_damaged, v->first.message);
 }
 
-/* Nothing can be looked at where what leads to it is damaged: one damage, and all is lost. */
-static void report_unopened(const hr_verify_options *opts, hr_status st, const hr_error *err) {
+/* Nothing can be looked at where what leads to it is damaged: one damage, and all is lost. Here a
+ * file without signatures is damaged: it was said to be a data set. */
+static hr_status report_unopened(const hr_verify_options *opts, hr_status st, hr_error *err) {
+    if (st == HR_ERR_NOT_DATASET)
+        st = err->status = HR_ERR_CORRUPT;
     const hr_damage d = {
         "superblock or footer", err->message, err->file_off, UINT64_MAX, UINT32_MAX, 0, 0};
     if (st == HR_ERR_CORRUPT && opts->on_damage != NULL)
         opts->on_damage(opts->user, &d);
+    return st;
 }
 
 hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
@@ -320,7 +324,7 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
     open_options.budget_bytes = budget;
     st = hr__dataset_open_bare(folder, path, &open_options, &v.ds, e);
     if (st != HR_OK) {
-        report_unopened(v.opts, st, e);
+        st = report_unopened(v.opts, st, e);
         goto done;
     }
     hr__budget_init(&v.budget, budget - atomic_load(&v.ds->budget.reserved_bytes));

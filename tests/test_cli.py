@@ -141,6 +141,16 @@ def test_failure__file_that_is_not_there__exit_1_and_its_name(command, tmp_path)
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", ["info", "plan", "export", "epoch", "split", "bench", "head", "join"])
+@pytest.mark.parametrize("text", [b"a list\n", b"x" * 200_000], ids=["short", "long"])
+def test_failure__file_that_is_no_data_set__exit_1_and_what_makes_one(command, text, tmp_path):
+    (tmp_path / "a.txt").write_bytes(text)
+    options = {"export": ["-o", "arrays"], "split": ["--fractions", "1", "--out", "a.npy"], "join": ["-o", "b.hrd"]}
+    done = headrace(command, "a.txt", *options.get(command, []), cwd=tmp_path)
+    assert done.returncode == 1 and "a.txt: not a Headrace file" in done.stderr
+    assert "make one with headrace convert" in done.stderr and "damaged" not in done.stderr
+
+
 @pytest.mark.parametrize("command", ["info", "verify", "plan", "export", "epoch", "split", "bench"])
 def test_damage__footer__exit_3_and_what_is_damaged(command, data, tmp_path):
     damaged = bytearray(data.read_bytes())

@@ -45,6 +45,20 @@ def exported(path, folder):
                 assert theirs.tobytes() == ours.tobytes()
 
 
+def exported_archive(path, archive):
+    """The same of values of variable length, which .npy does not hold."""
+    code, text = headrace("export", path, "-o", archive, "--quiet")
+    assert code == 0, text
+    with decoder.DataSet(path) as ds, np.load(archive) as found:
+        for f in ds.fields:
+            if not f.variable:
+                assert found[f.name].tobytes() == ds.read(f.name).tobytes()
+                continue
+            values, offsets = found[f"{f.name}.values"], found[f"{f.name}.offsets"].tolist()
+            ours = [value.encode() if f.dtype == "utf8" else bytes(value) for value in ds.read(f.name)]
+            assert [values[a:b].tobytes() for a, b in zip(offsets[:-1], offsets[1:])] == ours
+
+
 def as_text(array, f):
     """fixed_utf8 may be exported as NumPy bytes or as NumPy text."""
     if f.dtype == "fixed_utf8" and array.dtype.kind == "S":
@@ -56,11 +70,9 @@ def as_text(array, f):
 def test_golden__exported_by_c__is_what_the_second_reader_reads(name, tmp_path):
     path = alone.write(tmp_path, made.golden_bytes(name))
     if uses_varlen(name):
-        code, text = headrace("export", path, "-o", tmp_path / "out")
-        assert code == FAILED and "different lengths" in text
-        assert headrace("verify", path)[0] == 0
-        return
-    exported(path, tmp_path / "out")
+        exported_archive(path, tmp_path / "out.npz")
+    else:
+        exported(path, tmp_path / "out")
     assert headrace("verify", path)[0] == 0
 
 
@@ -77,18 +89,17 @@ def expected_code(recipe):
 
 
 def export_code(recipe):
-    """Values of different lengths are not exported, so what is wrong inside them is not seen."""
-    if recipe["where"] == "verify":
-        return 0
-    unseen = uses_varlen(recipe["base"]) or recipe["name"] == "value-cut-in-two"
-    return FAILED if unseen and recipe["where"] == "read" else expected_code(recipe)
+    if recipe["name"] == "not-a-headrace-file":  # damaged only where it is said to be a data set
+        return FAILED
+    return 0 if recipe["where"] == "verify" else expected_code(recipe)
 
 
 @pytest.mark.parametrize("name", sorted(alone.REFUSED))
 def test_refused__by_c__with_the_same_kind(name, tmp_path):
     recipe = alone.REFUSED[name]
     path = alone.write(tmp_path, made.apply(recipe))
-    code, text = headrace("export", path, "-o", tmp_path / "out", "--quiet")
+    variable = uses_varlen(recipe["base"]) or recipe["name"] == "value-cut-in-two"
+    code, text = headrace("export", path, "-o", tmp_path / ("out.npz" if variable else "out"), "--quiet")
     assert code == export_code(recipe), text
     code, text = headrace("verify", path)
     assert code == expected_code(recipe), text

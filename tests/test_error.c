@@ -25,7 +25,7 @@ static void status_name__every_status__has_its_own(void **state) {
         for (int b = 0; b < a; b++)
             assert_string_not_equal(name, hr_status_name((hr_status)b));
     }
-    assert_int_equal(named, 25);
+    assert_int_equal(named, 26);
     assert_string_equal(hr_status_name(HR_ERR_DATA), "HR_ERR_DATA");
     assert_string_equal(hr_status_name((hr_status)-1), "HR_ERR_UNKNOWN");
 }

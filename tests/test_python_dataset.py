@@ -367,6 +367,7 @@ ERRORS = {
     "InvalidError of a path": (hr.InvalidError, ValueError, lambda folder, data: hr.open("a\0b")),
     "BudgetError": (hr.BudgetError, MemoryError, lambda folder, data: next(iter(data.loader(batch=100, budget="64K")))),
     "CorruptError": (hr.CorruptError, hr.Error, lambda folder, data: hr.open(folder / "X.npy")),
+    "NotDatasetError": (hr.NotDatasetError, hr.CorruptError, lambda folder, data: hr.open(folder / "X.npy")),
     "IoError": (hr.IoError, OSError, lambda folder, data: hr.open(folder)),
     "ExistsError": (
         hr.ExistsError,

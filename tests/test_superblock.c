@@ -160,9 +160,9 @@ static void choose__none_valid__says_why(void **state) {
     damaged[100] = 1;
     assert_int_equal(choose(zeros, zeros, &slot, &err), HR_ERR_CORRUPT);
     assert_non_null(strstr(err.message, "unfinished"));
-    assert_int_equal(choose(text, text, &slot, &err), HR_ERR_CORRUPT);
+    assert_int_equal(choose(text, text, &slot, &err), HR_ERR_NOT_DATASET);
     assert_non_null(strstr(err.message, "not a Headrace file"));
-    assert_int_equal(choose(text, zeros, &slot, &err), HR_ERR_CORRUPT);
+    assert_int_equal(choose(text, zeros, &slot, &err), HR_ERR_NOT_DATASET);
     assert_non_null(strstr(err.message, "not a Headrace file"));
     assert_int_equal(choose(damaged, zeros, &slot, &err), HR_ERR_CORRUPT);
     assert_non_null(strstr(err.message, "damaged"));

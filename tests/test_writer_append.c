@@ -500,7 +500,7 @@ static void append__to_what_is_no_data_set__says_what_to_do(void **state) {
     for (int i = 0; i < 200000; i++)
         fputc('x', f);
     fclose(f);
-    assert_refused(rows_fields, ROWS_NUM_FIELDS, HR_ERR_CORRUPT, "not a Headrace file");
+    assert_refused(rows_fields, ROWS_NUM_FIELDS, HR_ERR_NOT_DATASET, "not a Headrace file");
     f = fopen(target, "wb");
     fputs("short", f);
     fclose(f);

@@ -167,7 +167,7 @@ hr_status hr__salvage_known_find(struct hr__salvage *s, hr_error *err) {
     if (st == HR_OK)
         return take_footer(s, err);
     keep_why(k, &why);
-    if (hr__salvage_is_damage(st))
+    if (hr__salvage_is_damage(st) || st == HR_ERR_NOT_DATASET)
         return without_footer(s, err);
     if (err != NULL)
         *err = why;

@@ -42,8 +42,9 @@ typedef struct hr_open_options {
  * @param opts  NULL for defaults
  * @param out   the data set on HR_OK, else NULL; release with hr_dataset_close()
  * @param err   NULL, or filled on failure only
- * @return HR_OK, HR_ERR_IO, HR_ERR_NOT_FOUND, HR_ERR_CORRUPT (a truncated file too),
- *         HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_INVALID
+ * @return HR_OK, HR_ERR_IO, HR_ERR_NOT_FOUND, HR_ERR_NOT_DATASET (it does not begin as one),
+ *         HR_ERR_CORRUPT (a truncated file too), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET,
+ *         HR_ERR_NO_MEMORY, HR_ERR_INVALID
  * Threads: any; one data set may be read by many. Fork: works in the child (reads are positioned
  * and take no lock).
  * @since 0.1
@@ -300,9 +301,9 @@ typedef struct hr_verify_options {
  *
  * @param path  of the file
  * @param opts  NULL for defaults
- * @return HR_OK: everything is whole; HR_ERR_CORRUPT: damage, or a place that cannot be read, was
- *         found and reported; HR_ERR_CANCELLED; or as hr_dataset_open()
- * Threads: any. Fork: works. @since 0.1
+ * @return HR_OK: everything is whole; HR_ERR_CORRUPT: damage (a file that does not begin as a data
+ *         set, too), or a place that cannot be read, was found and reported; HR_ERR_CANCELLED; or
+ * as hr_dataset_open() Threads: any. Fork: works. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_dataset_verify(const char *path, const hr_verify_options *opts,
                                                 hr_error *err);

@@ -45,6 +45,7 @@ typedef enum hr_status {
     HR_ERR_NO_DEVICE = 20,        /**< no such GPU */
     HR_ERR_DEVICE_MEMORY = 21,    /**< the GPU's memory, or its budget, does not suffice */
     HR_ERR_DEVICE = 22,           /**< a call of the GPU's runtime failed */
+    HR_ERR_NOT_DATASET = 23,      /**< the file does not begin as a Headrace data set */
     HR_TIMEOUT = 100,             /**< nothing was lost, call again */
     HR_END_OF_EPOCH = 101         /**< the epoch is over; the next call begins the next one */
 } hr_status;

@@ -106,10 +106,10 @@ typedef struct hr_writer_options {
  * @param out     the writer on HR_OK, else NULL; release with hr_writer_close()
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_EXISTS, HR_ERR_BUSY (another writer has it),
  *         HR_ERR_MISMATCH (resume: the partial file is of another job; append: the data set has
- *         other fields; the message says what differs), HR_ERR_NOT_FOUND and HR_ERR_CORRUPT
- *         (append), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY, HR_ERR_NO_SPACE,
- *         HR_ERR_IO, HR_ERR_CANCELLED
- * Threads: any. Fork: a writer belongs to the process that opened it.
+ *         other fields; the message says what differs), HR_ERR_NOT_FOUND,
+ *         HR_ERR_NOT_DATASET and HR_ERR_CORRUPT (append), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET,
+ * HR_ERR_NO_MEMORY, HR_ERR_NO_SPACE, HR_ERR_IO, HR_ERR_CANCELLED Threads: any. Fork: a writer
+ * belongs to the process that opened it.
  * @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_writer_open(const char *path, const hr_field *fields,

@@ -26,6 +26,7 @@ __all__ = [
     "NoDriverError",
     "NoMemoryError",
     "NoSpaceError",
+    "NotDatasetError",
     "NotFoundError",
     "UncertainError",
     "UnsupportedError",
@@ -78,6 +79,10 @@ class UncertainError(IoError):
 
 class CorruptError(Error):
     """Stored data are damaged or truncated."""
+
+
+class NotDatasetError(CorruptError):
+    """The file does not begin as a Headrace data set: perhaps it is to be converted first."""
 
 
 class UnsupportedError(Error):
@@ -171,6 +176,7 @@ _CLASSES: dict[int, type[Error]] = {
     _abi.HR_ERR_NO_DEVICE: NoDeviceError,
     _abi.HR_ERR_DEVICE_MEMORY: DeviceMemoryError,
     _abi.HR_ERR_DEVICE: DeviceError,
+    _abi.HR_ERR_NOT_DATASET: NotDatasetError,
 }
 _UNKNOWN_OFFSET = 2**64 - 1
 
