@@ -196,6 +196,21 @@ def test_small_budget__names_what_would_do_and_does(tmp_path, chunk):
         assert_same(tmp_path / "out.hrd", tmp_path / "npy", {**of_records(made), "y": np.arange(20_000)})
 
 
+@pytest.mark.parametrize("options", [[], ["--range", "100:4500"], ["--shuffle", "3"]])
+def test_small_budget__of_several_data_sets_and_files__is_kept_by_all(tmp_path, options):
+    for name, n in (("a", 2000), ("b", 3000)):
+        made = records(n, WIDE)
+        write(tmp_path / f"{name}.h5", r=(made, {"chunks": (170,), "compression": "gzip"}),
+              s=(made, {"chunks": (99,), "compression": "gzip"}),
+              y=(np.ones((n, 30)), {"chunks": (333, 7), "compression": "gzip"}))
+    command = ["convert", tmp_path / "a.h5", tmp_path / "b.h5", "-o", tmp_path / "out.hrd", *options, "--budget"]
+    done = headrace(*command, "100K")
+    assert done.returncode == 1, done.stderr
+    least = sum(int(n) for n in re.findall(r"(?:takes?|needs at least) (\d+)", done.stderr))
+    for budget in (least, 2 * least):
+        good(*command, budget, "--helpers", 8, "--threads", 2, "--force")
+
+
 def test_bad_values__of_a_member__are_named(tmp_path):
     dtype = np.dtype([("a", "<i4"), ("ok", "?"), ("text", h5py.string_dtype("utf-8", 4))])
     made = records(500, dtype)
