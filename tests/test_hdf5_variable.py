@@ -143,7 +143,7 @@ def random_file(path, seed):
     dtype = str(rng.choice(NUMBERS))
     expected["r"] = random_rows(rng, n, dtype, int(rng.choice([2, 100])))
     if rng.random() < 0.3:  # one far longer than the others
-        expected["t"][int(rng.integers(n))] = "xyz" * int(rng.integers(1, 300_000))
+        expected["t"][int(rng.integers(n))] = "xyz" * int(rng.integers(1, 100_000))
     with h5py.File(path, "w") as file:
         layout = {"chunks": (int(rng.integers(1, 2 * n + 1)),), "maxshape": (None,)} if rng.random() < 0.7 else {}
         file.create_dataset("t", data=expected["t"], dtype=h5py.string_dtype(), **layout)
