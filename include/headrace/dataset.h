@@ -303,7 +303,8 @@ typedef struct hr_verify_options {
  * @param opts  NULL for defaults
  * @return HR_OK: everything is whole; HR_ERR_CORRUPT: damage (a file that does not begin as a data
  *         set, too), or a place that cannot be read, was found and reported; HR_ERR_CANCELLED; or
- * as hr_dataset_open() Threads: any. Fork: works. @since 0.1
+ *         as hr_dataset_open().
+ * Threads: any. Fork: works. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_dataset_verify(const char *path, const hr_verify_options *opts,
                                                 hr_error *err);

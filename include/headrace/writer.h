@@ -108,8 +108,8 @@ typedef struct hr_writer_options {
  *         HR_ERR_MISMATCH (resume: the partial file is of another job; append: the data set has
  *         other fields; the message says what differs), HR_ERR_NOT_FOUND,
  *         HR_ERR_NOT_DATASET and HR_ERR_CORRUPT (append), HR_ERR_UNSUPPORTED, HR_ERR_BUDGET,
- * HR_ERR_NO_MEMORY, HR_ERR_NO_SPACE, HR_ERR_IO, HR_ERR_CANCELLED Threads: any. Fork: a writer
- * belongs to the process that opened it.
+ *         HR_ERR_NO_MEMORY, HR_ERR_NO_SPACE, HR_ERR_IO, HR_ERR_CANCELLED.
+ * Threads: any. Fork: a writer belongs to the process that opened it.
  * @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_writer_open(const char *path, const hr_field *fields,
