@@ -8,7 +8,7 @@
 
 #include "checked.h"
 #include "error.h"
-#include "hdf5_values.h"
+#include "helper_values.h"
 #include "strided_copy.h"
 
 #include <stdlib.h>
@@ -18,14 +18,14 @@ struct cursor {
     struct hr__cursor base;
     struct hr__budget *budget; /* that the room is taken from */
     struct hr__budget own;     /* the room */
-    struct hr__hdf5_reader *reader;
+    struct hr__helper_reader *reader;
 };
 
 /* --- cursors -------------------------------------------------------------------------------- */
 
 static void free_cursor(struct hr__cursor *cursor) {
     struct cursor *c = (struct cursor *)cursor;
-    hr__hdf5_reader_close(c->reader);
+    hr__helper_reader_close(c->reader);
     if (c->own.limit_bytes != 0)
         hr__budget_release(c->budget, c->own.limit_bytes);
     free(c);
@@ -42,7 +42,7 @@ static hr_status make_cursor(void *file, struct hr__budget *budget, struct hr__c
     if (st == HR_OK) {
         hr__budget_init_uncounted(&c->own);
         c->own.limit_bytes = f->room_bytes;
-        st = hr__hdf5_reader_open(&f->target, &c->own, &c->reader, err);
+        st = hr__helper_reader_open(&f->target, &c->own, &c->reader, err);
     } else {
         hr__error_prefix(err, "%s:/%s", f->path, f->member);
     }
@@ -77,7 +77,7 @@ static void free_file(struct hr__record_file *f) {
     free(f);
 }
 
-hr_status hr__record_file_make(const struct hr__hdf5_target *member, struct hr__record_file **out,
+hr_status hr__record_file_make(const struct hr__helper_target *member, struct hr__record_file **out,
                                hr_error *err) {
     hr_status st;
     *out = NULL;
@@ -90,11 +90,11 @@ hr_status hr__record_file_make(const struct hr__hdf5_target *member, struct hr__
         st = hr__error_no_memory(err, strlen(member->path), "the records of a data set");
         goto done;
     }
-    f->target = (struct hr__hdf5_target){.path = f->path,
-                                         .field = hr__helper_field_of_records(&member->field),
-                                         .opts = member->opts,
-                                         .records = true,
-                                         .program = member->program};
+    f->target = (struct hr__helper_target){.path = f->path,
+                                           .field = hr__helper_field_of_records(&member->field),
+                                           .opts = member->opts,
+                                           .records = true,
+                                           .program = member->program};
     f->target.field.member = f->member;
     HR_TRY(hr__cursor_pool_init(&f->pool, &cursor_ops, f, err));
     hr__record_file_set_room(f, UINT64_MAX);
@@ -154,9 +154,9 @@ struct hr__source *hr__record_file_remove(struct hr__record_file *f, struct hr__
 
 void hr__record_file_set_room(struct hr__record_file *f, uint64_t n_bytes) {
     const struct hr__helper_field *field = &f->target.field;
-    const uint64_t wanted = hr__hdf5_reader_wanted_bytes(field);
-    f->room_bytes = hr__max_u64(hr__min_u64(n_bytes, wanted), hr__hdf5_reader_least_bytes(field));
-    f->piece_samples = hr__hdf5_reader_window(field, f->room_bytes);
+    const uint64_t wanted = hr__helper_reader_wanted_bytes(field);
+    f->room_bytes = hr__max_u64(hr__min_u64(n_bytes, wanted), hr__helper_reader_least_bytes(field));
+    f->piece_samples = hr__helper_reader_window(field, f->room_bytes);
 }
 
 /* --- reading -------------------------------------------------------------------------------- */
@@ -181,11 +181,11 @@ static void take_member(const struct hr__helper_field *member, const uint8_t *ro
 
 static hr_status read_with(struct cursor *c, const struct hr__helper_field *member, uint64_t first,
                            uint64_t n, bool alone, uint8_t *dst, hr_error *err) {
-    const bool ahead = hr__hdf5_reader_goes_on(c->reader, first, n) && alone;
+    const bool ahead = hr__helper_reader_goes_on(c->reader, first, n) && alone;
     while (n > 0) {
         const uint8_t *rows;
         uint64_t done = 0;
-        const hr_status st = hr__hdf5_reader_view(c->reader, first, n, ahead, &rows, &done, err);
+        const hr_status st = hr__helper_reader_view(c->reader, first, n, ahead, &rows, &done, err);
         if (st != HR_OK)
             return st;
         take_member(member, rows, done, dst);
@@ -196,12 +196,12 @@ static hr_status read_with(struct cursor *c, const struct hr__helper_field *memb
     return HR_OK;
 }
 
-hr_status hr__record_file_read(struct hr__record_file *f, const struct hr__hdf5_target *member,
+hr_status hr__record_file_read(struct hr__record_file *f, const struct hr__helper_target *member,
                                uint64_t first, uint64_t n, uint8_t *dst, hr_error *err) {
     /* What is ahead of one of several threads is another one's. */
     const bool alone = hr__cursor_pool_has_one(&f->pool);
     struct cursor *c = (struct cursor *)hr__cursor_pool_take(&f->pool, HR__NO_PIECE);
     const hr_status st = read_with(c, &member->field, first, n, alone, dst, err);
     hr__cursor_pool_give(&f->pool, &c->base);
-    return st == HR_OK ? hr__hdf5_values_check(member, first, n, dst, err) : st;
+    return st == HR_OK ? hr__helper_values_check(member, first, n, dst, err) : st;
 }

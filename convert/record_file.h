@@ -8,10 +8,10 @@
 #define HEADRACE_RECORD_FILE_H
 
 #include "cursor_pool.h"
-#include "hdf5_reader.h"
+#include "helper_reader.h"
 
 struct hr__record_file {
-    struct hr__hdf5_target target; /* of whole records; path and member are its own */
+    struct hr__helper_target target; /* of whole records; path and member are its own */
     char *path, *member;
     uint64_t members_bytes; /* of all members that were ever added, in one record */
     uint64_t room_bytes;    /* that a cursor takes */
@@ -22,7 +22,7 @@ struct hr__record_file {
 };
 
 /* Of the data set that the field of `member` is a member of. */
-hr_status hr__record_file_make(const struct hr__hdf5_target *member, struct hr__record_file **out,
+hr_status hr__record_file_make(const struct hr__helper_target *member, struct hr__record_file **out,
                                hr_error *err);
 /* The caller of make is done. NULL is fine. */
 void hr__record_file_release(struct hr__record_file *f);
@@ -40,7 +40,7 @@ struct hr__source *hr__record_file_remove(struct hr__record_file *f, struct hr__
 void hr__record_file_set_room(struct hr__record_file *f, uint64_t n_bytes);
 
 /* For a reader, which has entered the pool: samples of a member, which exist. */
-hr_status hr__record_file_read(struct hr__record_file *f, const struct hr__hdf5_target *member,
+hr_status hr__record_file_read(struct hr__record_file *f, const struct hr__helper_target *member,
                                uint64_t first, uint64_t n, uint8_t *dst, hr_error *err);
 
 #endif

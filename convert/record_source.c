@@ -12,7 +12,7 @@
 struct record_source {
     struct hr__source base;
     struct hr__source *alone; /* reads the member by itself */
-    const struct hr__hdf5_target *target;
+    const struct hr__helper_target *target;
     struct hr__record_file *file; /* NULL: it is read by itself */
 };
 
@@ -150,7 +150,7 @@ void hr__record_sources_end(struct hr__record_file *file) {
     hr__record_file_release(file);
 }
 
-static hr_status find_file(const struct hr__hdf5_target *target, struct hr__record_file **file,
+static hr_status find_file(const struct hr__helper_target *target, struct hr__record_file **file,
                            hr_error *err) {
     if (*file != NULL && hr__record_file_has(*file, &target->field))
         return HR_OK;
@@ -158,7 +158,7 @@ static hr_status find_file(const struct hr__hdf5_target *target, struct hr__reco
     return hr__record_file_make(target, file, err);
 }
 
-hr_status hr__record_source_make(struct hr__source **source, const struct hr__hdf5_target *target,
+hr_status hr__record_source_make(struct hr__source **source, const struct hr__helper_target *target,
                                  struct hr__record_file **file, hr_error *err) {
     hr_status st = find_file(target, file, err);
     if (st != HR_OK)

@@ -150,7 +150,7 @@ struct hr__csv_options {
 hr_status hr__csv_sources_open(const char *path, const struct hr__csv_options *opts,
                                struct hr__source ***out, uint32_t *num_out, hr_error *err);
 
-struct hr__hdf5_options {
+struct hr__helper_options {
     int follow_external;
     bool dense;            /* sparse matrices are sources of their rows, or */
     bool row_values;       /* two, of the values of their rows; else they are refused */
@@ -161,12 +161,12 @@ struct hr__hdf5_options {
     struct hr__axis_options axis;
 };
 
-/* hdf5_source.c: every data set under `member` (NULL: the root) that can be converted, in the
+/* helper_source.c: every data set under `member` (NULL: the root) that can be converted, in the
  * file's natural order of names, or every array of an archive, in its order; *num_out sources in a
  * malloc'ed array. A single data set that cannot be converted refuses the whole with its reason.
  * Starts a helper process. */
-hr_status hr__hdf5_sources_open(const char *path, const char *member,
-                                const struct hr__hdf5_options *opts, struct hr__source ***out,
-                                uint32_t *num_out, hr_error *err);
+hr_status hr__helper_sources_open(const char *path, const char *member,
+                                  const struct hr__helper_options *opts, struct hr__source ***out,
+                                  uint32_t *num_out, hr_error *err);
 
 #endif

@@ -77,7 +77,7 @@ static hr_status open_flat(const char *path, const char *member, const struct hr
 static hr_status open_by_helper(const char *path, const char *member, bool zip,
                                 const hr_convert_options *opts, struct hr__source ***out,
                                 uint32_t *num_out, hr_error *err) {
-    const struct hr__hdf5_options hdf5 = {
+    const struct hr__helper_options hdf5 = {
         .zip = zip,
         .follow_external = (opts->flags & HR_CONVERT_FOLLOW_EXTERNAL) != 0,
         .dense = opts->sparse == HR_SPARSE_DENSE,
@@ -87,7 +87,7 @@ static hr_status open_by_helper(const char *path, const char *member, bool zip,
         .max_helpers = opts->num_helpers,
         .axis = axis_options(opts),
     };
-    return hr__hdf5_sources_open(path, member, &hdf5, out, num_out, err);
+    return hr__helper_sources_open(path, member, &hdf5, out, num_out, err);
 }
 
 static hr_status open_dataset(const char *path, const char *member, const hr_convert_options *opts,

@@ -12,8 +12,8 @@
 
 #include "clock.h"
 #include "fake_helper.h"
-#include "hdf5_reader.h"
 #include "helper_process.h"
+#include "helper_reader.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -262,26 +262,26 @@ static void fork__helper_of_the_parent__is_refused_and_survives(void **state) {
 
 /* Opens a reader over a bad helper and reads all of it in steps. */
 static hr_status read_all(const char *mode, uint64_t step, uint64_t budget_bytes, hr_error *err) {
-    struct hr__hdf5_target target = {.path = "some.h5",
-                                     .field = fake_field(),
-                                     .opts = {.timeout_ns = SECOND_NS / 2},
-                                     .program = program(mode)};
-    struct hr__hdf5_reader *r = NULL;
+    struct hr__helper_target target = {.path = "some.h5",
+                                       .field = fake_field(),
+                                       .opts = {.timeout_ns = SECOND_NS / 2},
+                                       .program = program(mode)};
+    struct hr__helper_reader *r = NULL;
     struct hr__budget budget;
     hr__budget_init(&budget, budget_bytes);
     int before = count_descriptors();
-    hr_status st = hr__hdf5_reader_open(&target, &budget, &r, err);
+    hr_status st = hr__helper_reader_open(&target, &budget, &r, err);
     assert_true((st == HR_OK) == (r != NULL));
     uint32_t *rows = malloc(step * 4);
     assert_non_null(rows);
     for (uint64_t at = 0; st == HR_OK && at < FAKE_SAMPLES; at += step) {
         uint64_t n = FAKE_SAMPLES - at < step ? FAKE_SAMPLES - at : step;
-        st = hr__hdf5_reader_read(r, at, n, rows, err);
+        st = hr__helper_reader_read(r, at, n, rows, err);
         for (uint64_t i = 0; st == HR_OK && i < n; i++)
             assert_int_equal(rows[i], at + i);
     }
     free(rows);
-    hr__hdf5_reader_close(r);
+    hr__helper_reader_close(r);
     assert_int_equal(budget.reserved_bytes, 0);
     assert_int_equal(count_descriptors(), before);
     assert_no_child();
@@ -304,24 +304,24 @@ static void reader__good_helper__gives_every_row(void **state) {
 static void reader__several_side_by_side__each_gives_its_rows(void **state) {
     (void)state;
     enum { NUM_READERS = 4, STEP = 500 };
-    struct hr__hdf5_target target = {.path = "some.h5",
-                                     .field = fake_field(),
-                                     .opts = {.timeout_ns = 5 * SECOND_NS},
-                                     .program = program("good")};
-    struct hr__hdf5_reader *readers[NUM_READERS];
+    struct hr__helper_target target = {.path = "some.h5",
+                                       .field = fake_field(),
+                                       .opts = {.timeout_ns = 5 * SECOND_NS},
+                                       .program = program("good")};
+    struct hr__helper_reader *readers[NUM_READERS];
     struct hr__budget budget;
     hr__budget_init(&budget, UINT64_C(4) << 20);
     for (unsigned k = 0; k < NUM_READERS; k++)
-        assert_int_equal(hr__hdf5_reader_open(&target, &budget, &readers[k], NULL), HR_OK);
+        assert_int_equal(hr__helper_reader_open(&target, &budget, &readers[k], NULL), HR_OK);
     for (uint64_t at = 0; at < FAKE_SAMPLES; at += STEP) {
         uint32_t rows[STEP];
         assert_int_equal(
-            hr__hdf5_reader_read(readers[at / STEP % NUM_READERS], at, STEP, rows, NULL), HR_OK);
+            hr__helper_reader_read(readers[at / STEP % NUM_READERS], at, STEP, rows, NULL), HR_OK);
         for (uint32_t i = 0; i < STEP; i++)
             assert_int_equal(rows[i], at + i);
     }
     for (unsigned k = 0; k < NUM_READERS; k++)
-        hr__hdf5_reader_close(readers[k]);
+        hr__helper_reader_close(readers[k]);
     assert_int_equal(budget.reserved_bytes, 0);
     assert_no_child();
 }
@@ -331,26 +331,26 @@ static void reader__several_side_by_side__each_gives_its_rows(void **state) {
 static void reader__of_a_stream__asks_for_every_window(void **state) {
     (void)state;
     static const uint64_t firsts[] = {FAKE_SAMPLES - 10, 0, 3000, 3500, 100, FAKE_SAMPLES / 2};
-    struct hr__hdf5_target target = {.path = "some.npz",
-                                     .field = fake_field(),
-                                     .opts = {.zip = true, .timeout_ns = SECOND_NS},
-                                     .program = program("stream")};
+    struct hr__helper_target target = {.path = "some.npz",
+                                       .field = fake_field(),
+                                       .opts = {.zip = true, .timeout_ns = SECOND_NS},
+                                       .program = program("stream")};
     target.field.flags = HR__HELPER_STREAM;
     target.field.granule_samples = 1;
     target.field.chunk_bytes = target.field.chunk_row_bytes = 0;
-    struct hr__hdf5_reader *r = NULL;
+    struct hr__helper_reader *r = NULL;
     struct hr__budget budget;
     hr_error err = {.status = HR_OK};
     hr__budget_init(&budget, 20000);
-    assert_int_equal(hr__hdf5_reader_open(&target, &budget, &r, &err), HR_OK);
+    assert_int_equal(hr__helper_reader_open(&target, &budget, &r, &err), HR_OK);
     for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
         uint32_t rows[10];
-        if (hr__hdf5_reader_read(r, firsts[i], 10, rows, &err) != HR_OK)
+        if (hr__helper_reader_read(r, firsts[i], 10, rows, &err) != HR_OK)
             fail_msg("%s", err.message);
         for (uint32_t k = 0; k < 10; k++)
             assert_int_equal(rows[k], firsts[i] + k);
     }
-    hr__hdf5_reader_close(r);
+    hr__helper_reader_close(r);
     assert_no_child();
 }
 

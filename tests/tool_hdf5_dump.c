@@ -1,5 +1,5 @@
 /*
- * For tests of HDF5 sources from outside: lists what hr__hdf5_sources_open() finds, or writes the
+ * For tests of HDF5 sources from outside: lists what hr__helper_sources_open() finds, or writes the
  * rows of one source as raw bytes.
  *     tool_hdf5_dump list FILE MEMBER
  *     tool_hdf5_dump rows FILE MEMBER INDEX OUT STEP [BUDGET_BYTES]
@@ -93,15 +93,15 @@ int main(int argc, char **argv) {
     if (argc < 4 || (strcmp(argv[1], "list") != 0 && argc < 7))
         return 2;
     hr_error err = {.status = HR_OK};
-    struct hr__hdf5_options opts = {.follow_external = from_env("FOLLOW") != 0,
-                                    .dense = from_env("DENSE") != 0,
-                                    .timeout_ns = (int64_t)from_env("TIMEOUT_MS") * 1000000,
-                                    .memory_bytes = from_env("MEMORY_BYTES"),
-                                    .max_helpers = 4};
+    struct hr__helper_options opts = {.follow_external = from_env("FOLLOW") != 0,
+                                      .dense = from_env("DENSE") != 0,
+                                      .timeout_ns = (int64_t)from_env("TIMEOUT_MS") * 1000000,
+                                      .memory_bytes = from_env("MEMORY_BYTES"),
+                                      .max_helpers = 4};
     struct hr__source **sources = NULL;
     uint32_t n = 0;
     const char *member = strcmp(argv[3], "-") == 0 ? NULL : argv[3];
-    hr_status st = hr__hdf5_sources_open(argv[2], member, &opts, &sources, &n, &err);
+    hr_status st = hr__helper_sources_open(argv[2], member, &opts, &sources, &n, &err);
     if (st != HR_OK)
         return failed(st, &err);
     int rc = 0;

@@ -5,7 +5,7 @@
  * helper can shrink it under us, and the pages exist before it is handed over.
  */
 #define _GNU_SOURCE
-#include "hdf5_session.h"
+#include "helper_session.h"
 
 #include "error.h"
 #include "shared_memory.h"
@@ -27,15 +27,15 @@ static bool same_field(const struct hr__helper_field *a, const struct hr__helper
            ragged && memcmp(a->shape, b->shape, sizeof a->shape) == 0;
 }
 
-static uint32_t open_flags(const struct hr__hdf5_target *t) {
+static uint32_t open_flags(const struct hr__helper_target *t) {
     const uint32_t values = HR__HELPER_SPARSE | HR__HELPER_RAGGED;
     return (t->opts.follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0) |
            (t->elements ? HR__HELPER_ELEMENTS : 0) | (t->records ? HR__HELPER_RECORDS : 0) |
            ((t->field.flags & values) == values ? HR__HELPER_ROW_VALUES : 0);
 }
 
-static hr_status say_open(struct hr__hdf5_session *s, int fd, hr_error *err) {
-    const struct hr__hdf5_target *t = s->target;
+static hr_status say_open(struct hr__helper_session *s, int fd, hr_error *err) {
+    const struct hr__helper_target *t = s->target;
     struct hr__helper_message m = {.type = HR__HELPER_OPEN,
                                    .flags = open_flags(t),
                                    .slot_bytes = s->slot_bytes,
@@ -59,8 +59,8 @@ static hr_status say_open(struct hr__hdf5_session *s, int fd, hr_error *err) {
     return HR_OK;
 }
 
-hr_status hr__hdf5_session_init(struct hr__hdf5_session *s, const struct hr__hdf5_target *target,
-                                hr_error *err) {
+hr_status hr__helper_session_init(struct hr__helper_session *s,
+                                  const struct hr__helper_target *target, hr_error *err) {
     s->target = target;
     if (asprintf(&s->subject, "%s:/%s", target->path, target->field.member) >= 0)
         return HR_OK;
@@ -68,8 +68,9 @@ hr_status hr__hdf5_session_init(struct hr__hdf5_session *s, const struct hr__hdf
     return hr__error_no_memory(err, strlen(target->path), "a reader of a source");
 }
 
-hr_status hr__hdf5_session_start(struct hr__hdf5_session *s, uint64_t held_bytes, hr_error *err) {
-    const struct hr__hdf5_options *o = &s->target->opts;
+hr_status hr__helper_session_start(struct hr__helper_session *s, uint64_t held_bytes,
+                                   hr_error *err) {
+    const struct hr__helper_options *o = &s->target->opts;
     struct hr__helper_limits limits = {
         .timeout_ns = o->timeout_ns, .memory_bytes = o->memory_bytes, .zip = o->zip};
     uint8_t *shared = NULL;
@@ -92,7 +93,7 @@ done:
     return st;
 }
 
-void hr__hdf5_session_stop(struct hr__hdf5_session *s) {
+void hr__helper_session_stop(struct hr__helper_session *s) {
     hr__helper_close(s->helper);
     s->helper = NULL;
     if (s->shared != NULL)
@@ -100,8 +101,8 @@ void hr__hdf5_session_stop(struct hr__hdf5_session *s) {
     s->shared = NULL;
 }
 
-void hr__hdf5_session_close(struct hr__hdf5_session *s) {
-    hr__hdf5_session_stop(s);
+void hr__helper_session_close(struct hr__helper_session *s) {
+    hr__helper_session_stop(s);
     free(s->subject);
     s->subject = NULL;
 }

@@ -9,12 +9,12 @@
  * 3. Of a stream, every window is asked for in turn, also those that nobody wants: each answer
  * comes in little time, so that silence still means that something is wrong.
  */
-#include "hdf5_reader.h"
+#include "helper_reader.h"
 
 #include "checked.h"
 #include "error.h"
-#include "hdf5_session.h"
-#include "hdf5_values.h"
+#include "helper_session.h"
+#include "helper_values.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -32,10 +32,10 @@ struct slot {
     hr_error error; /* SLOT_FAILED */
 };
 
-struct hr__hdf5_reader {
-    const struct hr__hdf5_target *target;
+struct hr__helper_reader {
+    const struct hr__helper_target *target;
     struct hr__budget *budget;
-    struct hr__hdf5_session session;
+    struct hr__helper_session session;
     uint64_t charged_bytes;
     uint64_t window_samples; /* what one slot holds */
     struct slot slots[HR__HELPER_NUM_SLOTS];
@@ -68,7 +68,7 @@ static bool make_window(const struct hr__helper_field *f, uint64_t rows, struct 
            hr__add_u64(both, scratch, &out->total_bytes) && out->total_bytes <= INT64_MAX;
 }
 
-uint64_t hr__hdf5_reader_least_bytes(const struct hr__helper_field *f) {
+uint64_t hr__helper_reader_least_bytes(const struct hr__helper_field *f) {
     struct window row, chunks;
     uint64_t least = UINT64_MAX;
     if (f->sample_bytes == 0)
@@ -91,7 +91,7 @@ static uint64_t wanted_rows(const struct hr__helper_field *f) {
     return hr__min_u64(hr__max_u64(rows, 1), hr__max_u64(f->num_samples, 1));
 }
 
-uint64_t hr__hdf5_reader_wanted_bytes(const struct hr__helper_field *f) {
+uint64_t hr__helper_reader_wanted_bytes(const struct hr__helper_field *f) {
     struct window w;
     return f->sample_bytes > 0 && make_window(f, wanted_rows(f), &w) ? w.total_bytes : 0;
 }
@@ -102,7 +102,7 @@ static uint64_t fewer_rows(const struct hr__helper_field *f, uint64_t rows) {
     return rows > granule ? hr__max_u64(half / granule * granule, granule) : half;
 }
 
-uint64_t hr__hdf5_reader_window(const struct hr__helper_field *f, uint64_t n_bytes) {
+uint64_t hr__helper_reader_window(const struct hr__helper_field *f, uint64_t n_bytes) {
     struct window w;
     uint64_t rows = wanted_rows(f);
     while (rows > 1 && make_window(f, rows, &w) && w.total_bytes > n_bytes)
@@ -111,7 +111,7 @@ uint64_t hr__hdf5_reader_window(const struct hr__helper_field *f, uint64_t n_byt
 }
 
 /* Makes the window smaller until the budget takes it. */
-static hr_status choose_window(struct hr__hdf5_reader *r, hr_error *err) {
+static hr_status choose_window(struct hr__helper_reader *r, hr_error *err) {
     const struct hr__helper_field *f = &r->target->field;
     for (uint64_t rows = wanted_rows(f);; rows = fewer_rows(f, rows)) {
         struct window w;
@@ -136,7 +136,7 @@ static hr_status choose_window(struct hr__hdf5_reader *r, hr_error *err) {
 
 /* --- the conversation ----------------------------------------------------------------------- */
 
-static hr_status ask(struct hr__hdf5_reader *r, uint32_t slot, uint64_t first, uint64_t most,
+static hr_status ask(struct hr__helper_reader *r, uint32_t slot, uint64_t first, uint64_t most,
                      hr_error *err) {
     struct slot *s = &r->slots[slot];
     s->first = first;
@@ -154,12 +154,12 @@ static hr_status ask(struct hr__hdf5_reader *r, uint32_t slot, uint64_t first, u
 }
 
 /* The slot whose answer comes next: answers come in the order of asking. */
-static uint32_t oldest_asked(const struct hr__hdf5_reader *r) {
+static uint32_t oldest_asked(const struct hr__helper_reader *r) {
     uint32_t other = 1 - r->last_asked;
     return r->slots[other].state == SLOT_ASKED ? other : r->last_asked;
 }
 
-static hr_status take_answer(struct hr__hdf5_reader *r, hr_error *err) {
+static hr_status take_answer(struct hr__helper_reader *r, hr_error *err) {
     struct slot *s = &r->slots[oldest_asked(r)];
     struct hr__helper_message m;
     hr_status st = hr__helper_receive(r->session.helper, &m, err);
@@ -181,7 +181,7 @@ static bool holds(const struct slot *s, uint64_t sample) {
     return s->state != SLOT_EMPTY && sample >= s->first && sample - s->first < s->n;
 }
 
-static hr_status wait_for_slot(struct hr__hdf5_reader *r, uint32_t slot, hr_error *err) {
+static hr_status wait_for_slot(struct hr__helper_reader *r, uint32_t slot, hr_error *err) {
     hr_status st = HR_OK;
     while (st == HR_OK && r->slots[slot].state == SLOT_ASKED)
         st = take_answer(r, err);
@@ -195,7 +195,8 @@ static hr_status slot_failed(const struct slot *s, hr_error *err) {
 }
 
 /* Of a stream: asks for all windows before `first`, from the beginning where that lies behind. */
-static hr_status skip_to(struct hr__hdf5_reader *r, uint32_t slot, uint64_t first, hr_error *err) {
+static hr_status skip_to(struct hr__helper_reader *r, uint32_t slot, uint64_t first,
+                         hr_error *err) {
     hr_status st = HR_OK;
     if (first < r->stream_next)
         r->stream_next = 0;
@@ -214,7 +215,7 @@ done:
 
 /* Of other sources: not before the chunk of `sample` nor beyond that of the last one before `end`,
  * which other readers may be decoding. */
-static hr_status ask_near(struct hr__hdf5_reader *r, uint32_t slot, uint64_t sample, uint64_t end,
+static hr_status ask_near(struct hr__helper_reader *r, uint32_t slot, uint64_t sample, uint64_t end,
                           hr_error *err) {
     const uint64_t granule = r->target->field.granule_samples;
     const uint64_t window = sample / r->window_samples * r->window_samples;
@@ -228,7 +229,7 @@ static hr_status ask_near(struct hr__hdf5_reader *r, uint32_t slot, uint64_t sam
 
 /* The slot that holds or will hold `sample`; asks for a window, where there is none. end: no sample
  * from there on is wanted yet. */
-static hr_status slot_for(struct hr__hdf5_reader *r, uint64_t sample, uint64_t end, uint32_t keep,
+static hr_status slot_for(struct hr__helper_reader *r, uint64_t sample, uint64_t end, uint32_t keep,
                           uint32_t *out, hr_error *err) {
     for (uint32_t i = 0; i < HR__HELPER_NUM_SLOTS; i++) {
         if (holds(&r->slots[i], sample)) {
@@ -249,14 +250,14 @@ static hr_status slot_for(struct hr__hdf5_reader *r, uint64_t sample, uint64_t e
 
 /* --- the reader ----------------------------------------------------------------------------- */
 
-bool hr__hdf5_reader_goes_on(struct hr__hdf5_reader *r, uint64_t first, uint64_t n) {
+bool hr__helper_reader_goes_on(struct hr__helper_reader *r, uint64_t first, uint64_t n) {
     const bool goes_on = first == r->next_sample && first != 0;
     r->next_sample = first + n;
     return goes_on;
 }
 
-hr_status hr__hdf5_reader_view(struct hr__hdf5_reader *r, uint64_t first, uint64_t n, bool ahead,
-                               const uint8_t **rows, uint64_t *done, hr_error *err) {
+hr_status hr__helper_reader_view(struct hr__helper_reader *r, uint64_t first, uint64_t n,
+                                 bool ahead, const uint8_t **rows, uint64_t *done, hr_error *err) {
     uint32_t slot = 0;
     const uint64_t end = ahead ? UINT64_MAX : first + n;
     hr_status st = slot_for(r, first, end, HR__HELPER_NUM_SLOTS, &slot, err);
@@ -279,8 +280,8 @@ done:
     return st;
 }
 
-hr_status hr__hdf5_reader_read(struct hr__hdf5_reader *r, uint64_t first, uint64_t n, void *dst,
-                               hr_error *err) {
+hr_status hr__helper_reader_read(struct hr__helper_reader *r, uint64_t first, uint64_t n, void *dst,
+                                 hr_error *err) {
     const struct hr__helper_field *f = &r->target->field;
     if (!hr__range_within(first, n, f->num_samples))
         return hr__error_set(err, HR_ERR_INVALID,
@@ -289,16 +290,16 @@ hr_status hr__hdf5_reader_read(struct hr__hdf5_reader *r, uint64_t first, uint64
     if (f->sample_bytes == 0)
         return HR_OK;
     /* Only who reads straight on gets a window ahead: another range would not use it. */
-    const bool ahead = hr__hdf5_reader_goes_on(r, first, n);
+    const bool ahead = hr__helper_reader_goes_on(r, first, n);
     uint8_t *p = dst;
     while (n > 0) {
         const uint8_t *rows;
         uint64_t done = 0;
-        hr_status st = hr__hdf5_reader_view(r, first, n, ahead, &rows, &done, err);
+        hr_status st = hr__helper_reader_view(r, first, n, ahead, &rows, &done, err);
         if (st != HR_OK)
             return st;
         memcpy(p, rows, done * f->sample_bytes);
-        st = hr__hdf5_values_check(r->target, first, done, p, err);
+        st = hr__helper_values_check(r->target, first, done, p, err);
         if (st != HR_OK)
             return st;
         first += done;
@@ -308,33 +309,33 @@ hr_status hr__hdf5_reader_read(struct hr__hdf5_reader *r, uint64_t first, uint64
     return HR_OK;
 }
 
-static hr_status start(struct hr__hdf5_reader *r, hr_error *err) {
+static hr_status start(struct hr__helper_reader *r, hr_error *err) {
     hr_status st = choose_window(r, err);
-    return st == HR_OK ? hr__hdf5_session_start(&r->session, r->charged_bytes, err) : st;
+    return st == HR_OK ? hr__helper_session_start(&r->session, r->charged_bytes, err) : st;
 }
 
-hr_status hr__hdf5_reader_open(const struct hr__hdf5_target *target, struct hr__budget *budget,
-                               struct hr__hdf5_reader **out, hr_error *err) {
+hr_status hr__helper_reader_open(const struct hr__helper_target *target, struct hr__budget *budget,
+                                 struct hr__helper_reader **out, hr_error *err) {
     *out = NULL;
-    struct hr__hdf5_reader *r = calloc(1, sizeof *r);
+    struct hr__helper_reader *r = calloc(1, sizeof *r);
     if (r == NULL)
         return hr__error_no_memory(err, sizeof *r, "a reader of a source");
     r->target = target;
     r->budget = budget;
-    hr_status st = hr__hdf5_session_init(&r->session, target, err);
+    hr_status st = hr__helper_session_init(&r->session, target, err);
     if (st == HR_OK && target->field.sample_bytes != 0)
         st = start(r, err);
     if (st != HR_OK)
-        hr__hdf5_reader_close(r);
+        hr__helper_reader_close(r);
     else
         *out = r;
     return st;
 }
 
-void hr__hdf5_reader_close(struct hr__hdf5_reader *r) {
+void hr__helper_reader_close(struct hr__helper_reader *r) {
     if (r == NULL)
         return;
-    hr__hdf5_session_close(&r->session);
+    hr__helper_session_close(&r->session);
     if (r->charged_bytes != 0)
         hr__budget_release(r->budget, r->charged_bytes);
     free(r);

@@ -1,6 +1,6 @@
 /*
  * HDF5 data sets, and the arrays of .npz archives, as sources. The file is listed by a helper
- * process, which is then ended; each reader has a helper of its own (hdf5_reader.c). What helpers
+ * process, which is then ended; each reader has a helper of its own (helper_reader.c). What helpers
  * say is untrusted.
  */
 #define _GNU_SOURCE
@@ -10,9 +10,9 @@
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
-#include "hdf5_ragged.h"
-#include "hdf5_reader.h"
 #include "helper_process.h"
+#include "helper_ragged.h"
+#include "helper_reader.h"
 #include "numpy_dtype.h"
 #include "record_source.h"
 
@@ -24,16 +24,16 @@
 
 #define LIST_AS_BYTES (UINT64_C(512) << 20)
 
-struct hdf5_source {
+struct helper_source {
     struct hr__source base;
-    struct hr__hdf5_target target;
+    struct hr__helper_target target;
     char *path, *member, *name, *record, *attributes, *file_attributes, *note;
     char numpy_dtype[HR__NUMPY_DTYPE_BYTES];
     atomic_bool stopped;
 };
 
 static void source_close(struct hr__source *src) {
-    struct hdf5_source *s = (struct hdf5_source *)src;
+    struct helper_source *s = (struct helper_source *)src;
     if (s == NULL)
         return;
     free(s->path);
@@ -48,26 +48,26 @@ static void source_close(struct hr__source *src) {
 
 static hr_status open_reader(struct hr__source *src, struct hr__budget *budget,
                              struct hr__source_reader **out, hr_error *err) {
-    struct hr__hdf5_reader *r = NULL;
-    hr_status st = hr__hdf5_reader_open(&((struct hdf5_source *)src)->target, budget, &r, err);
+    struct hr__helper_reader *r = NULL;
+    hr_status st = hr__helper_reader_open(&((struct helper_source *)src)->target, budget, &r, err);
     *out = (struct hr__source_reader *)r;
     return st;
 }
 
 static hr_status read_rows(struct hr__source_reader *r, uint64_t first, uint64_t n, void *dst,
                            hr_error *err) {
-    return hr__hdf5_reader_read((struct hr__hdf5_reader *)r, first, n, dst, err);
+    return hr__helper_reader_read((struct hr__helper_reader *)r, first, n, dst, err);
 }
 
 static void close_reader(struct hr__source_reader *r) {
-    hr__hdf5_reader_close((struct hr__hdf5_reader *)r);
+    hr__helper_reader_close((struct hr__helper_reader *)r);
 }
 
 static void stop(struct hr__source *src) {
-    atomic_store(&((struct hdf5_source *)src)->stopped, true);
+    atomic_store(&((struct helper_source *)src)->stopped, true);
 }
 
-static const struct hr__source_ops hdf5_ops = {.name = "hdf5",
+static const struct hr__source_ops rows_ops = {.name = "rows by a helper",
                                                .open_reader = open_reader,
                                                .read = read_rows,
                                                .close_reader = close_reader,
@@ -76,29 +76,29 @@ static const struct hr__source_ops hdf5_ops = {.name = "hdf5",
 
 static hr_status open_values(struct hr__source *src, struct hr__budget *budget,
                              struct hr__source_reader **out, hr_error *err) {
-    struct hr__hdf5_ragged *r = NULL;
-    hr_status st = hr__hdf5_ragged_open(&((struct hdf5_source *)src)->target, budget, &r, err);
+    struct hr__helper_ragged *r = NULL;
+    hr_status st = hr__helper_ragged_open(&((struct helper_source *)src)->target, budget, &r, err);
     *out = (struct hr__source_reader *)r;
     return st;
 }
 
 static hr_status fetch(struct hr__source_reader *r, uint64_t first, uint64_t n, uint64_t *out,
                        hr_error *err) {
-    return hr__hdf5_ragged_fetch((struct hr__hdf5_ragged *)r, first, n, out, err);
+    return hr__helper_ragged_fetch((struct hr__helper_ragged *)r, first, n, out, err);
 }
 
 static hr_status read_values(struct hr__source_reader *r, uint64_t first, uint64_t n,
                              int64_t *offsets, uint8_t *values, uint64_t room_bytes,
                              hr_error *err) {
-    return hr__hdf5_ragged_read((struct hr__hdf5_ragged *)r, first, n, offsets, values, room_bytes,
-                                err);
+    return hr__helper_ragged_read((struct hr__helper_ragged *)r, first, n, offsets, values,
+                                  room_bytes, err);
 }
 
 static void close_values(struct hr__source_reader *r) {
-    hr__hdf5_ragged_close((struct hr__hdf5_ragged *)r);
+    hr__helper_ragged_close((struct hr__helper_ragged *)r);
 }
 
-static const struct hr__source_ops values_ops = {.name = "hdf5, values of variable length",
+static const struct hr__source_ops values_ops = {.name = "values by a helper",
                                                  .open_reader = open_values,
                                                  .read_values = read_values,
                                                  .fetch = fetch,
@@ -106,7 +106,7 @@ static const struct hr__source_ops values_ops = {.name = "hdf5, values of variab
                                                  .stop = stop,
                                                  .close = source_close};
 
-static void fill_reader(struct hdf5_source *s) {
+static void fill_reader(struct helper_source *s) {
     const struct hr__helper_field *f = &s->target.field;
     struct hr__source_info *info = &s->base.info;
     info->max_readers = 1;
@@ -115,17 +115,17 @@ static void fill_reader(struct hdf5_source *s) {
         info->dtype = whole ? f->dtype : HR_VAR_BYTES;
         info->element_dtype = whole ? (hr_dtype)0 : f->dtype;
         info->width_bytes = 0;
-        info->reader_bytes = hr__hdf5_ragged_least_bytes(f);
-        info->reader_wanted_bytes = hr__hdf5_ragged_wanted_bytes(f);
+        info->reader_bytes = hr__helper_ragged_least_bytes(f);
+        info->reader_wanted_bytes = hr__helper_ragged_wanted_bytes(f);
         return;
     }
-    info->reader_bytes = hr__hdf5_reader_least_bytes(f);
-    info->reader_wanted_bytes = hr__hdf5_reader_wanted_bytes(f);
+    info->reader_bytes = hr__helper_reader_least_bytes(f);
+    info->reader_wanted_bytes = hr__helper_reader_wanted_bytes(f);
     if ((f->flags & HR__HELPER_CHUNKED) != 0 && s->target.opts.max_helpers > 1)
         info->max_readers = s->target.opts.max_helpers;
 }
 
-static void fill_info(struct hdf5_source *s, const struct stat *file) {
+static void fill_info(struct helper_source *s, const struct stat *file) {
     const struct hr__helper_field *f = &s->target.field;
     struct hr__source_info *info = &s->base.info;
     info->path = s->path;
@@ -151,12 +151,12 @@ static void fill_info(struct hdf5_source *s, const struct stat *file) {
 }
 
 static hr_status make_source(const char *path, const struct hr__helper_field *field,
-                             const struct hr__hdf5_options *opts, const struct stat *file,
+                             const struct hr__helper_options *opts, const struct stat *file,
                              struct hr__source **out, hr_error *err) {
-    struct hdf5_source *s = calloc(1, sizeof *s);
+    struct helper_source *s = calloc(1, sizeof *s);
     if (s == NULL)
         return hr__error_no_memory(err, sizeof *s, "a source");
-    s->base.ops = (field->flags & HR__HELPER_RAGGED) != 0 ? &values_ops : &hdf5_ops;
+    s->base.ops = (field->flags & HR__HELPER_RAGGED) != 0 ? &values_ops : &rows_ops;
     s->path = strdup(path);
     s->member = strdup(field->member);
     s->name = strdup(field->name);
@@ -208,7 +208,7 @@ static hr_status list_grow(struct list *l, hr_error *err) {
 
 /* One FIELD message becomes a source at the end of the list. */
 static hr_status list_add(struct list *l, struct hr__helper *h, const struct hr__helper_field *f,
-                          const char *path, const struct hr__hdf5_options *opts,
+                          const char *path, const struct hr__helper_options *opts,
                           const struct stat *file, hr_error *err) {
     if (l->n >= HR__HELPER_MAX_FIELDS)
         return hr__helper_lied(h, "too many data sets", err);
@@ -217,7 +217,7 @@ static hr_status list_add(struct list *l, struct hr__helper *h, const struct hr_
         st = make_source(path, f, opts, file, &l->sources[l->n], err);
     if (st != HR_OK)
         return st;
-    struct hdf5_source *s = (struct hdf5_source *)l->sources[l->n++];
+    struct helper_source *s = (struct helper_source *)l->sources[l->n++];
     s->base.info.attributes_json = s->attributes = l->attributes;
     s->base.info.note = s->note = l->note;
     l->attributes = l->note = NULL;
@@ -252,7 +252,7 @@ static hr_status take_note(struct list *l, struct hr__helper *h, const char *tex
     return l->note != NULL ? HR_OK : hr__error_no_memory(err, sizeof plain, "a note");
 }
 
-static hr_status add_note(struct hdf5_source *s, const char *note, hr_error *err) {
+static hr_status add_note(struct helper_source *s, const char *note, hr_error *err) {
     char *both = NULL;
     if (asprintf(&both, "%s%s%s", note, s->note != NULL ? "; " : "",
                  s->note != NULL ? s->note : "") < 0)
@@ -270,7 +270,7 @@ static hr_status settle_growing(struct list *l, hr_error *err) {
         if (l->sources[i]->info.growing)
             least = hr__min_u64(least, l->sources[i]->info.num_samples);
     for (uint32_t i = 0; i < l->n; i++) {
-        struct hdf5_source *s = (struct hdf5_source *)l->sources[i];
+        struct helper_source *s = (struct helper_source *)l->sources[i];
         if (s->base.info.growing)
             s->base.info.num_samples = s->target.field.num_samples = least;
     }
@@ -280,14 +280,14 @@ static hr_status settle_growing(struct list *l, hr_error *err) {
     (void)snprintf(line, sizeof line,
                    "another process writes it; the %llu samples that are there now are taken",
                    (unsigned long long)least);
-    return add_note((struct hdf5_source *)l->sources[0], line, err);
+    return add_note((struct helper_source *)l->sources[0], line, err);
 }
 
 /* What came last is the file's: the first source tells of it. */
 static hr_status end_list(struct list *l, hr_error *err) {
     if (l->n == 0)
         return HR_OK;
-    struct hdf5_source *s = (struct hdf5_source *)l->sources[0];
+    struct helper_source *s = (struct helper_source *)l->sources[0];
     s->base.info.file_attributes_json = s->file_attributes = l->attributes;
     l->attributes = NULL;
     hr_status st = l->note != NULL ? add_note(s, l->note, err) : HR_OK;
@@ -296,7 +296,7 @@ static hr_status end_list(struct list *l, hr_error *err) {
 
 /* What it hands out is put together: of an archive element after element, of HDF5 entry after entry
  * of the first axis, or column after column. */
-static void read_in_order_of_file(struct hdf5_source *s) {
+static void read_in_order_of_file(struct helper_source *s) {
     struct hr__source_info *info = &s->base.info;
     const bool columns = (s->target.field.flags & HR__HELPER_BY_COLUMNS) != 0;
     s->target.noun = s->target.opts.zip ? "element" : columns ? "column" : "entry";
@@ -312,7 +312,7 @@ static void read_in_order_of_file(struct hdf5_source *s) {
 /* Where samples do not lie one after the other: a source around it. */
 static hr_status put_along(struct hr__source **source, const struct hr__axis_options *axis,
                            hr_error *err) {
-    struct hdf5_source *s = (struct hdf5_source *)*source;
+    struct helper_source *s = (struct helper_source *)*source;
     const struct hr__helper_field *f = &s->target.field;
     uint32_t width = f->width_bytes != 0 ? f->width_bytes : (uint32_t)hr_dtype_bytes(f->dtype);
     struct hr__axis_input_array input = {.array = {.rank = f->rank + 1,
@@ -335,8 +335,8 @@ static hr_status put_along(struct hr__source **source, const struct hr__axis_opt
 /* A member of records is read together with the others. */
 static hr_status read_together(struct hr__source **source, struct hr__helper *h,
                                struct hr__record_file **records, hr_error *err) {
-    const struct hdf5_source *s = (const struct hdf5_source *)*source;
-    if (s->base.ops != &hdf5_ops || s->record[0] == '\0')
+    const struct helper_source *s = (const struct helper_source *)*source;
+    if (s->base.ops != &rows_ops || s->record[0] == '\0')
         return HR_OK;
     hr_status st = hr__record_source_make(source, &s->target, records, err);
     return st != HR_ERR_HELPER ? st
@@ -344,7 +344,7 @@ static hr_status read_together(struct hr__source **source, struct hr__helper *h,
 }
 
 static hr_status take_list(struct list *l, struct hr__helper *h, const char *path,
-                           const struct hr__hdf5_options *opts, const struct stat *file,
+                           const struct hr__helper_options *opts, const struct stat *file,
                            hr_error *err) {
     for (;;) {
         struct hr__helper_message m;
@@ -378,7 +378,7 @@ static hr_status check_file(const char *path, struct stat *out, hr_error *err) {
 }
 
 static hr_status list_file(struct list *l, struct hr__helper *h, const char *path,
-                           const char *member, const struct hr__hdf5_options *opts,
+                           const char *member, const struct hr__helper_options *opts,
                            const struct stat *file, hr_error *err) {
     struct hr__helper_message m = {.type = HR__HELPER_LIST,
                                    .flags =
@@ -397,9 +397,9 @@ static hr_status list_file(struct list *l, struct hr__helper *h, const char *pat
     return st;
 }
 
-hr_status hr__hdf5_sources_open(const char *path, const char *member,
-                                const struct hr__hdf5_options *opts, struct hr__source ***out,
-                                uint32_t *num_out, hr_error *err) {
+hr_status hr__helper_sources_open(const char *path, const char *member,
+                                  const struct hr__helper_options *opts, struct hr__source ***out,
+                                  uint32_t *num_out, hr_error *err) {
     struct list l = {0};
     struct stat file;
     struct hr__helper *h = NULL;

@@ -1,14 +1,14 @@
 /*
  * A helper that has one array open, and the memory that its answers cross in.
  */
-#ifndef HEADRACE_HDF5_SESSION_H
-#define HEADRACE_HDF5_SESSION_H
+#ifndef HEADRACE_HELPER_SESSION_H
+#define HEADRACE_HELPER_SESSION_H
 
-#include "hdf5_target.h"
 #include "helper_process.h"
+#include "helper_target.h"
 
-struct hr__hdf5_session {
-    const struct hr__hdf5_target *target;
+struct hr__helper_session {
+    const struct hr__helper_target *target;
     char *subject;                    /* FILE:/member, for messages */
     uint64_t slot_bytes, cache_bytes; /* to be set before it is started */
     struct hr__helper *helper;        /* NULL: it is not started */
@@ -17,12 +17,13 @@ struct hr__hdf5_session {
 };
 
 /* Zeroed but for what says what is meant; *target must outlive it. */
-hr_status hr__hdf5_session_init(struct hr__hdf5_session *s, const struct hr__hdf5_target *target,
-                                hr_error *err);
+hr_status hr__helper_session_init(struct hr__helper_session *s,
+                                  const struct hr__helper_target *target, hr_error *err);
 /* Starts a helper and has it open the array. held_bytes: what it will take, of the budget; a limit
  * that was not said otherwise allows that. Stop it also after a failure. */
-hr_status hr__hdf5_session_start(struct hr__hdf5_session *s, uint64_t held_bytes, hr_error *err);
-void hr__hdf5_session_stop(struct hr__hdf5_session *s);
-void hr__hdf5_session_close(struct hr__hdf5_session *s); /* stops; a zeroed one is fine */
+hr_status hr__helper_session_start(struct hr__helper_session *s, uint64_t held_bytes,
+                                   hr_error *err);
+void hr__helper_session_stop(struct hr__helper_session *s);
+void hr__helper_session_close(struct hr__helper_session *s); /* stops; a zeroed one is fine */
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * Bools and text. Values are untrusted.
  */
-#include "hdf5_values.h"
+#include "helper_values.h"
 
 #include "dtype.h"
 #include "error.h"
@@ -26,8 +26,8 @@ static uint64_t first_bad_text(const uint8_t *p, uint64_t n, uint32_t width) {
     return NONE;
 }
 
-hr_status hr__hdf5_values_check(const struct hr__hdf5_target *t, uint64_t first, uint64_t n,
-                                const uint8_t *rows, hr_error *err) {
+hr_status hr__helper_values_check(const struct hr__helper_target *t, uint64_t first, uint64_t n,
+                                  const uint8_t *rows, hr_error *err) {
     const struct hr__helper_field *f = &t->field;
     const char *noun = t->noun != NULL ? t->noun : "sample";
     uint64_t bytes = n * f->sample_bytes;

@@ -1,0 +1,27 @@
+/*
+ * One reader of values of variable length of one HDF5 data set or matrix: a helper process of its
+ * own and the memory its answers cross in.
+ */
+#ifndef HEADRACE_HELPER_RAGGED_H
+#define HEADRACE_HELPER_RAGGED_H
+
+#include "helper_target.h"
+
+struct hr__helper_ragged;
+
+/* The smallest budget, for values that are not long, and what a reader takes where it can. */
+uint64_t hr__helper_ragged_least_bytes(const struct hr__helper_field *f);
+uint64_t hr__helper_ragged_wanted_bytes(const struct hr__helper_field *f);
+
+/* *target must outlive the reader. */
+hr_status hr__helper_ragged_open(const struct hr__helper_target *target, struct hr__budget *budget,
+                                 struct hr__helper_ragged **out, hr_error *err);
+/* As hr__source_ops.fetch and .read_values. */
+hr_status hr__helper_ragged_fetch(struct hr__helper_ragged *r, uint64_t first, uint64_t n,
+                                  uint64_t *out, hr_error *err);
+hr_status hr__helper_ragged_read(struct hr__helper_ragged *r, uint64_t first, uint64_t n,
+                                 int64_t *offsets, uint8_t *values, uint64_t room_bytes,
+                                 hr_error *err);
+void hr__helper_ragged_close(struct hr__helper_ragged *r); /* NULL is fine */
+
+#endif
