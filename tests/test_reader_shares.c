@@ -100,6 +100,29 @@ static void shares__beside_cursors__leave_these_their_memory(void **state) {
     }
 }
 
+static void shares__lent__get_all_that_is_left_until_it_is_taken_back(void **state) {
+    (void)state;
+    struct hr__budget budget;
+    struct hr__reader_shares s;
+    make_inputs(10, 100, 20, 30);
+    hr__budget_init(&budget, 1000);
+    assert_int_equal(hr__reader_shares_make(&inputs, 1, &budget, &s, NULL), HR_OK);
+    struct hr__budget *own = hr__reader_shares_of(&s, 0, 0);
+    assert_true(hr__reader_shares_lend(&s, 0));
+    assert_int_equal(own->limit_bytes, 970);
+    assert_int_equal(budget.reserved_bytes, 1000);
+    assert_false(hr__reader_shares_lend(&s, 2)); /* nothing is left */
+    assert_int_equal(hr__budget_reserve(own, 500, "a value", NULL), HR_OK);
+    hr__reader_shares_take_back(&s, 0);
+    assert_int_equal(own->limit_bytes, 500);
+    assert_int_equal(budget.reserved_bytes, 530);
+    assert_false(hr__reader_shares_lend(&s, 1)); /* has no share */
+    hr__budget_release(own, 500);
+    hr__reader_shares_close(&s);
+    assert_int_equal(budget.reserved_bytes, 0);
+    hr__budget_close(&budget);
+}
+
 static void shares__of_plain_files__are_the_budget_itself(void **state) {
     (void)state;
     struct hr__budget budget;
@@ -119,6 +142,7 @@ int main(void) {
         cmocka_unit_test(shares__little__the_least_goes_first),
         cmocka_unit_test(shares__too_little__is_refused_and_nothing_is_kept),
         cmocka_unit_test(shares__beside_cursors__leave_these_their_memory),
+        cmocka_unit_test(shares__lent__get_all_that_is_left_until_it_is_taken_back),
         cmocka_unit_test(shares__of_plain_files__are_the_budget_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
