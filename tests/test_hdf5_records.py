@@ -150,6 +150,21 @@ def test_never_written__reads_as_the_fill_value(tmp_path):
     assert_same(tmp_path / "out.hrd", tmp_path / "npy", of_records(whole))
 
 
+def test_members_of_variable_length__among_others__are_the_same(tmp_path):
+    made = np.zeros(3000, [("a", "<i4"), ("text", h5py.string_dtype()), ("b", ">f4"), ("list", h5py.vlen_dtype("<i2"))])
+    made["a"], made["b"] = any_bits("<i4", 3000), any_bits("<i4", 3000, 2)
+    made["text"] = ["x" * (i % 9) for i in range(3000)]
+    made["list"][:] = [np.arange(i % 5, dtype="<i2") for i in range(3000)]
+    write(tmp_path / "a.h5", r=(made, LAYOUTS["gzip"]))
+    good("convert", tmp_path / "a.h5", "-o", tmp_path / "all.hrd")
+    good("export", tmp_path / "all.hrd", "-o", tmp_path / "all.npz")
+    with np.load(tmp_path / "all.npz") as found:
+        assert bytes(found["r/text.values"]).decode() == "".join("x" * (i % 9) for i in range(3000))
+        assert np.array_equal(found["r/list.values"], np.concatenate(made["list"]))
+        assert found["r/a"].tobytes() == made["a"].tobytes()
+        assert found["r/b"].tobytes() == little(made["b"]).tobytes()
+
+
 # --- once -------------------------------------------------------------------------------------------------------
 
 WIDE = np.dtype([(f"m{i}", "<f4") for i in range(12)])
