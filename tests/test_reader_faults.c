@@ -155,7 +155,7 @@ static void open__small_file_that_cannot_be_read__is_an_io_error(void **state) {
     struct memory_file f;
     hr_error err = {0};
     memory_file_make(&f, "text", 4, 0);
-    assert_int_equal(call(&f, &sets[0], READ, &err), HR_ERR_CORRUPT);
+    assert_int_equal(call(&f, &sets[0], READ, &err), HR_ERR_NOT_DATASET);
     memory_file_fail(&f, 3, EIO);
     assert_int_equal(call(&f, &sets[0], READ, &err), HR_ERR_IO);
     assert_non_null(strstr(err.message, NAME));
