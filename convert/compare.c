@@ -124,7 +124,7 @@ static hr_status compare_values(struct job *job, const struct hr__column *a,
 static hr_status compare_field(struct job *job, const struct hr__column *a,
                                const struct hr__column *b, hr_error *err) {
     uint64_t num_samples = common_samples(a, b);
-    hr_status st;
+    hr_status st = HR_OK;
     hr_compared_field found = {.differs = differs(a, b),
                                .a = a != NULL ? &a->field : NULL,
                                .b = b != NULL ? &b->field : NULL,
