@@ -1,12 +1,13 @@
 /*
  * For tests of HDF5 sources from outside: lists what hr__helper_sources_open() finds, or writes the
- * rows of one source as raw bytes.
+ * rows of one source as raw bytes; of values of variable length each behind its length, in 8 bytes.
  *     tool_hdf5_dump list FILE MEMBER
  *     tool_hdf5_dump rows FILE MEMBER INDEX OUT STEP [BUDGET_BYTES]
  * MEMBER "-": none. STEP: samples for each call of read. From the environment: FOLLOW, DENSE,
  * TIMEOUT_MS, MEMORY_BYTES. Prints one line of JSON; exit code 0, or 1 with the error as JSON.
  */
 #include "budget.h"
+#include "bytes.h"
 #include "error.h"
 #include "source.h"
 
@@ -66,6 +67,52 @@ done:
     return st;
 }
 
+/* One value behind its length. */
+static bool write_value(const uint8_t *value, uint64_t n_bytes, FILE *out) {
+    uint8_t length[8];
+    hr__put_u64(length, n_bytes);
+    return fwrite(length, 1, sizeof length, out) == sizeof length &&
+           fwrite(value, 1, (size_t)n_bytes, out) == n_bytes;
+}
+
+/* The first n samples from `at` on. */
+static hr_status write_some_values(struct hr__source *src, struct hr__source_reader *r, FILE *out,
+                                   uint64_t at, uint64_t n, int64_t *offsets, hr_error *err) {
+    uint8_t *values = NULL;
+    hr_status st;
+    HR_TRY(src->ops->read_values(r, at, n, offsets, NULL, 0, err));
+    const uint64_t room = (uint64_t)offsets[n];
+    values = malloc((size_t)room + 1);
+    if (values == NULL)
+        HR_TRY(hr__error_no_memory(err, room, "values"));
+    HR_TRY(src->ops->read_values(r, at, n, offsets, values, room, err));
+    for (uint64_t i = 0; i < n; i++)
+        if (!write_value(values + offsets[i], (uint64_t)(offsets[i + 1] - offsets[i]), out))
+            HR_TRY(hr__error_set(err, HR_ERR_IO, "cannot write"));
+done:
+    free(values);
+    return st;
+}
+
+static hr_status write_values(struct hr__source *src, struct hr__budget *budget, FILE *out,
+                              uint64_t step, hr_error *err) {
+    struct hr__source_reader *r = NULL;
+    const uint64_t num_samples = src->info.num_samples;
+    hr_status st = HR_OK;
+    int64_t *offsets = calloc((size_t)step + 1, sizeof *offsets);
+    if (offsets == NULL)
+        return hr__error_no_memory(err, step * sizeof *offsets, "offsets");
+    HR_TRY(src->ops->open_reader(src, budget, &r, err));
+    for (uint64_t at = 0; at < num_samples; at += step) {
+        const uint64_t n = num_samples - at < step ? num_samples - at : step;
+        HR_TRY(write_some_values(src, r, out, at, n, offsets, err));
+    }
+done:
+    src->ops->close_reader(r);
+    free(offsets);
+    return st;
+}
+
 static int dump(struct hr__source **sources, uint32_t n, char **argv, int argc) {
     hr_error err = {.status = HR_OK};
     struct hr__budget budget;
@@ -74,7 +121,9 @@ static int dump(struct hr__source **sources, uint32_t n, char **argv, int argc) 
     FILE *out = index < n && step > 0 ? fopen(argv[5], "wb") : NULL;
     if (out == NULL)
         return 2;
-    hr_status st = write_rows(sources[index], &budget, out, step, &err);
+    hr_status st = sources[index]->ops->read_values != NULL
+                       ? write_values(sources[index], &budget, out, step, &err)
+                       : write_rows(sources[index], &budget, out, step, &err);
     int rc = fclose(out);
     if (st != HR_OK)
         return failed(st, &err);
