@@ -108,9 +108,9 @@ def test_convert_gives_the_same_data_or_a_reason(path, tmp_path, table):
     exported = tmp_path / "exported"
     fields = json.loads(headrace("info", target, "--json").stdout)["fields"]
     variable = [f["name"] for f in fields if f["dtype"] in ("bytes", "utf8")]
-    fixed = ",".join(f["name"] for f in fields if f["name"] not in variable)
+    fixed = [f["name"] for f in fields if f["name"] not in variable]
     if fixed:
-        out = headrace("export", target, "-o", exported, "--fields", fixed)
+        out = headrace("export", target, "-o", exported, *(("--fields", ",".join(fixed)) if variable else ()))
         assert out.returncode == 0, out.stderr
     compared, n = check_fields(path, exported, variable, tmp_path)
     table.append((name, "converted", f"{compared} of {n} fields compared with h5py"))

@@ -112,9 +112,10 @@ static void add_file(verify_job *job, hr_status st, const hr_error *err) {
 /* So that nobody is surprised that salvage counts more. */
 static void print_what_is_lost(const verify_job *job) {
     if (job->num_in_chunks > 0 && !job->json && !job->quiet) {
-        printf("%s: of each damaged frame its samples are lost, in its field; --salvage saves only "
-               "chunks that are whole, so it drops all samples of these chunks\n",
-               job->path);
+        plain_printf(
+            "%s: of each damaged frame its samples are lost, in its field; --salvage saves "
+            "only chunks that are whole, so it drops all samples of these chunks\n",
+            job->path);
     }
 }
 
