@@ -24,31 +24,20 @@ struct csv_source {
     char *name;
 };
 
-struct csv_reader {
-    const struct csv_source *src;
-};
-
 /* ---- sources ---- */
 
+/* A reader keeps nothing of its own, and is the source: the file counts it. */
 static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
                              struct hr__source_reader **out, hr_error *err) {
     const struct csv_source *src = (const struct csv_source *)source;
-    *out = NULL;
-    struct csv_reader *r = calloc(1, sizeof *r);
-    if (r == NULL)
-        return hr__error_no_memory(err, sizeof *r, "a reader of a source");
-    r->src = src;
     const hr_status st = hr__cursor_pool_enter(&src->file->pool, budget, err);
-    if (st != HR_OK)
-        free(r);
-    else
-        *out = (struct hr__source_reader *)r;
+    *out = st == HR_OK ? (struct hr__source_reader *)source : NULL;
     return st;
 }
 
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
                               void *dst, hr_error *err) {
-    const struct csv_source *src = ((const struct csv_reader *)reader)->src;
+    const struct csv_source *src = (const struct csv_source *)reader;
     if (!hr__range_within(first, n, src->base.info.num_samples))
         return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->file->path,
                              (unsigned long long)src->base.info.num_samples);
@@ -56,11 +45,9 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
 }
 
 static void close_reader(struct hr__source_reader *reader) {
-    struct csv_reader *r = (struct csv_reader *)reader;
-    if (r == NULL)
-        return;
-    hr__cursor_pool_leave(&r->src->file->pool);
-    free(r);
+    const struct csv_source *src = (const struct csv_source *)reader;
+    if (src != NULL)
+        hr__cursor_pool_leave(&src->file->pool);
 }
 
 static void close_source(struct hr__source *source) {

@@ -69,19 +69,7 @@ static hr_status make_cursor(void *file, struct hr__budget *budget, struct hr__c
     return st;
 }
 
-/* Cursors open the file for themselves. */
-static hr_status open_nothing(void *file, hr_error *err) {
-    (void)file;
-    (void)err;
-    return HR_OK;
-}
-
-static void close_nothing(void *file) {
-    (void)file;
-}
-
-static const struct hr__cursor_ops cursor_ops = {
-    .open = open_nothing, .close = close_nothing, .make = make_cursor, .free = free_cursor};
+static const struct hr__cursor_ops cursor_ops = {.make = make_cursor, .free = free_cursor};
 
 /* ---- the file ---- */
 

@@ -78,7 +78,7 @@ static void drop(struct hr__cursor_pool *pool) {
 }
 
 static hr_status open_file(struct hr__cursor_pool *pool, hr_error *err) {
-    if (pool->open)
+    if (pool->open || pool->ops->open == NULL)
         return HR_OK;
     const hr_status st = pool->ops->open(pool->file, err);
     pool->open = st == HR_OK;

@@ -26,8 +26,9 @@ struct hr__cursor { /* the first member of each kind's own struct */
 };
 
 struct hr__cursor_ops { /* under the lock, but for `make`'s use of the budget */
-    hr_status (*open)(void *file, hr_error *err); /* the first reader comes */
-    void (*close)(void *file);                    /* the last one has gone */
+    /* The first reader comes; the last one has gone. NULL: cursors open the file for themselves. */
+    hr_status (*open)(void *file, hr_error *err);
+    void (*close)(void *file);
     hr_status (*make)(void *file, struct hr__budget *budget, struct hr__cursor **out,
                       hr_error *err);
     void (*free)(struct hr__cursor *cursor);

@@ -19,24 +19,12 @@ struct hrd_source {
     char *name, *attributes_json;
 };
 
-/* A reader keeps nothing of its own: the file counts it. */
-struct hrd_reader {
-    const struct hrd_source *src;
-};
-
+/* A reader keeps nothing of its own, and is the source: the file counts it. */
 static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
                              struct hr__source_reader **out, hr_error *err) {
     const struct hrd_source *src = (const struct hrd_source *)source;
-    *out = NULL;
-    struct hrd_reader *r = calloc(1, sizeof *r);
-    if (r == NULL)
-        return hr__error_no_memory(err, sizeof *r, "a reader of a source");
-    r->src = src;
     const hr_status st = hr__cursor_pool_enter(&src->file->pool, budget, err);
-    if (st != HR_OK)
-        free(r);
-    else
-        *out = (struct hr__source_reader *)r;
+    *out = st == HR_OK ? (struct hr__source_reader *)source : NULL;
     return st;
 }
 
@@ -50,7 +38,7 @@ static hr_status check_range(const struct hrd_source *src, uint64_t first, uint6
 
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
                               void *dst, hr_error *err) {
-    const struct hrd_source *src = ((const struct hrd_reader *)reader)->src;
+    const struct hrd_source *src = (const struct hrd_source *)reader;
     const hr_status st = check_range(src, first, n, err);
     return st == HR_OK ? hr__hrd_file_read(src->file, src->field, first, n, dst, err) : st;
 }
@@ -58,7 +46,7 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
 static hr_status read_values(struct hr__source_reader *reader, uint64_t first, uint64_t n,
                              int64_t *offsets, uint8_t *values, uint64_t room_bytes,
                              hr_error *err) {
-    const struct hrd_source *src = ((const struct hrd_reader *)reader)->src;
+    const struct hrd_source *src = (const struct hrd_source *)reader;
     const hr_status st = check_range(src, first, n, err);
     return st == HR_OK ? hr__hrd_file_read_values(src->file, src->field, first, n, offsets, values,
                                                   room_bytes, err)
@@ -66,11 +54,9 @@ static hr_status read_values(struct hr__source_reader *reader, uint64_t first, u
 }
 
 static void close_reader(struct hr__source_reader *reader) {
-    struct hrd_reader *r = (struct hrd_reader *)reader;
-    if (r == NULL)
-        return;
-    hr__cursor_pool_leave(&r->src->file->pool);
-    free(r);
+    const struct hrd_source *src = (const struct hrd_source *)reader;
+    if (src != NULL)
+        hr__cursor_pool_leave(&src->file->pool);
 }
 
 static void close_source(struct hr__source *source) {
