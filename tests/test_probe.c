@@ -196,25 +196,42 @@ static hr_loader_options from_slow_disk(void) {
     return o;
 }
 
+/* Where much else runs, a thread may have to wait at just the wrong moment, but not each time. */
+static bool in_some_try(bool (*is_good)(struct slow *s, const hr_loader_options *lo),
+                        struct slow *s, const hr_loader_options *lo) {
+    for (unsigned tries = 0; tries < 5; tries++)
+        if (is_good(s, lo))
+            return true;
+    return false;
+}
+
 /* Two threads with a read of 40 ms each: at most 50 visits a second. The first batch needs 8
  * visits, so 160 ms; the trial has 24 ms. The epoch needs ten times as many. */
+static bool extrapolates(struct slow *s, const hr_loader_options *lo) {
+    atomic_store(&s->file.delay_us, 40000);
+    int64_t began_ns = hr__now_ns();
+    hr_probe_result r = probe(s->ds, lo, 40 * MS);
+    int64_t took_ns = hr__now_ns() - began_ns;
+    atomic_store(&s->file.delay_us, 0);
+    assert_true(r.cached_share < 0);
+    bool slow = r.first_batch_ns >= 160 * MS && r.epoch_ns >= 1600 * MS;
+    double times = (double)r.epoch_ns / (double)r.first_batch_ns;
+    if (slow && r.limit == HR_LIMIT_DISK &&
+        strstr(r.sentence, "limited by the disk: it gave ") != NULL && times > 8 && times < 12 &&
+        took_ns < 1200 * MS) /* reads in flight, and a chunk to decode */
+        return true;
+    print_message("epoch %lld ms, first batch %lld ms, took %lld ms: %s\n",
+                  (long long)(r.epoch_ns / MS), (long long)(r.first_batch_ns / MS),
+                  (long long)(took_ns / MS), r.sentence);
+    return false;
+}
+
 static void probe__disk_too_slow_for_its_time__extrapolates(void **state) {
     (void)state;
     struct slow s = {0};
     slow_open(&s);
     hr_loader_options lo = from_slow_disk();
-    atomic_store(&s.file.delay_us, 40000);
-    int64_t began_ns = hr__now_ns();
-    hr_probe_result r = probe(s.ds, &lo, 40 * MS);
-    int64_t took_ns = hr__now_ns() - began_ns;
-    atomic_store(&s.file.delay_us, 0);
-    assert_int_equal(r.limit, HR_LIMIT_DISK);
-    assert_non_null(strstr(r.sentence, "limited by the disk: it gave "));
-    assert_true(r.first_batch_ns >= 160 * MS && r.epoch_ns >= 1600 * MS);
-    double times = (double)r.epoch_ns / (double)r.first_batch_ns;
-    assert_true(times > 8 && times < 12);
-    assert_true(r.cached_share < 0);
-    assert_true(took_ns < 1200 * MS); /* reads in flight, and a chunk to decode */
+    assert_true(in_some_try(extrapolates, &s, &lo));
     slow_close(&s);
 }
 
@@ -262,12 +279,36 @@ static void probe__slow_disk__prediction_is_what_then_comes(void **state) {
     for (unsigned flags = 0; flags <= HR_LOADER_SHUFFLE; flags++) {
         hr_loader_options lo = from_slow_disk();
         lo.flags = flags;
-        bool good = false;
-        for (unsigned tries = 0; tries < 5 && !good; tries++)
-            good = comes_as_expected(&s, &lo);
-        assert_true(good);
+        assert_true(in_some_try(comes_as_expected, &s, &lo));
     }
     slow_close(&s);
+}
+
+/* By two threads with a read of 20 ms each: 100 chunks a second at most. A trial of so few reads is
+ * not exact. */
+static bool gets_faster(struct slow *s, const hr_loader_options *lo) {
+    memset(seen, 0, sizeof(seen));
+    atomic_store(&seen[0], true); /* when the data set was opened */
+    slow_us = 20000;
+    hr_probe_result r = probe(s->ds, lo, 600 * MS);
+    assert_true(r.cached_share >= 0 && r.cached_share < 0.1);
+    if (r.limit == HR_LIMIT_DISK && r.bytes_per_s < 100 * 50.0 * SAMPLE_BYTES * 1.5 &&
+        r.later_bytes_per_s > 2 * r.bytes_per_s && r.later_epoch_ns < r.epoch_ns)
+        return true;
+    print_message("%.3g bytes/s, later %.3g: %s\n", r.bytes_per_s, r.later_bytes_per_s, r.sentence);
+    return false;
+}
+
+/* A file that is read whole in less than the time is not read again, faster. */
+static bool is_read_once(struct slow *s, const hr_loader_options *lo) {
+    for (size_t i = 1; i < sizeof(seen) / sizeof(seen[0]); i++)
+        atomic_store(&seen[i], false);
+    slow_us = 2000;
+    hr_probe_result r = probe(s->ds, lo, 600 * MS);
+    if (r.bytes_per_s < 1000 * 50.0 * SAMPLE_BYTES * 1.5 && r.epoch_ns >= 80 * MS)
+        return true;
+    print_message("%.3g bytes/s, epoch %lld ms\n", r.bytes_per_s, (long long)(r.epoch_ns / MS));
+    return false;
 }
 
 static void probe__file_not_in_the_page_cache__later_epochs_are_faster(void **state) {
@@ -275,31 +316,15 @@ static void probe__file_not_in_the_page_cache__later_epochs_are_faster(void **st
     struct slow s = {0};
     slow_open(&s);
     hr_loader_options lo = from_slow_disk();
-    memset(seen, 0, sizeof(seen));
-    slow_us = 20000;
     s.ops.read = read_slowly_once;
     s.ops.cached = cached_if_read;
-    atomic_store(&seen[0], true); /* when the data set was opened */
     s.ds->files[0].ops = &s.ops;
-    hr_probe_result r = probe(s.ds, &lo, 600 * MS);
-    assert_true(r.cached_share >= 0 && r.cached_share < 0.1);
-    assert_int_equal(r.limit, HR_LIMIT_DISK);
-    /* By two threads: 100 chunks a second at most. Where much else runs, a trial of so few reads
-     * is not exact. */
-    assert_true(r.bytes_per_s < 100 * 50.0 * SAMPLE_BYTES * 1.5);
-    assert_true(r.later_bytes_per_s > 2 * r.bytes_per_s);
-    assert_true(r.later_epoch_ns < r.epoch_ns);
-    /* A file that is read whole in less than the time is not read again, faster. */
-    for (size_t i = 1; i < sizeof(seen) / sizeof(seen[0]); i++)
-        atomic_store(&seen[i], false);
-    slow_us = 2000;
-    r = probe(s.ds, &lo, 600 * MS);
-    assert_true(r.bytes_per_s < 1000 * 50.0 * SAMPLE_BYTES * 1.5);
-    assert_true(r.epoch_ns >= 80 * MS);
+    assert_true(in_some_try(gets_faster, &s, &lo));
+    assert_true(in_some_try(is_read_once, &s, &lo));
     /* Now all is there that the probe read, and a file that is all there is tried once. */
     for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
         atomic_store(&seen[i], true);
-    r = probe(s.ds, &lo, 100 * MS);
+    hr_probe_result r = probe(s.ds, &lo, 100 * MS);
     assert_true(r.cached_share > 0.999);
     assert_true(r.later_bytes_per_s == r.bytes_per_s);
     slow_close(&s);
@@ -372,15 +397,40 @@ static void probe__smallest_budget__suffices_and_is_kept(void **state) {
     hr_dataset_close(ds);
 }
 
+/* When the callback was first and last called. */
+struct span {
+    int64_t first_ns, last_ns;
+};
+
+static int note_time(void *user) {
+    struct span *s = user;
+    s->last_ns = hr__now_ns();
+    if (s->first_ns == 0)
+        s->first_ns = s->last_ns;
+    return 0;
+}
+
+/* Without a limit it is 1.6 s, of which the trial takes 0.96 s for certain. */
 static void probe__time__is_kept(void **state) {
     (void)state;
     hr_dataset *ds = example_open(&example);
     hr_loader_options lo = shuffled();
-    int64_t began_ns = hr__now_ns();
-    hr_probe_result r = probe(ds, &lo, 0);
-    int64_t took_ns = hr__now_ns() - began_ns;
-    assert_true(took_ns >= 900 * MS && took_ns < 4000 * MS); /* other tests run beside it */
-    assert_true(r.took_ns <= took_ns && r.took_ns > took_ns - 100 * MS);
+    int64_t took_ns = INT64_MAX;
+    for (unsigned tries = 0; tries < 5 && took_ns >= 2400 * MS; tries++) {
+        struct span calls = {0};
+        hr_error err = {0};
+        hr_probe_options o = HR_PROBE_OPTIONS_INIT;
+        hr_probe_result r = {.struct_bytes = sizeof(r)};
+        o.on_progress = note_time;
+        o.user = &calls;
+        int64_t began_ns = hr__now_ns();
+        made_ok(hr_probe(ds, &lo, &o, &r, &err), &err);
+        took_ns = hr__now_ns() - began_ns;
+        assert_true(took_ns >= 950 * MS);
+        assert_true(r.took_ns >= 950 * MS && r.took_ns <= took_ns);
+        assert_true(r.took_ns >= calls.last_ns - calls.first_ns);
+    }
+    assert_true(took_ns < 2400 * MS);
     hr_dataset_close(ds);
 }
 
