@@ -4,6 +4,11 @@
 #define _GNU_SOURCE
 #include "fake_helper.h"
 
+#include "made_dataset.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -32,6 +37,15 @@ void fake_hear(int socket, struct hr__helper_message *m, int *fd) {
         _exit(0);
     if (msg.msg_controllen >= CMSG_LEN(sizeof(int)))
         memcpy(fd, CMSG_DATA(&control.head), sizeof *fd);
+}
+
+const char *fake_program(const char *mode) {
+    static char self[PATH_MAX];
+    const char *path = made_path(mode);
+    if (readlink("/proc/self/exe", self, sizeof self - 1) <= 0 ||
+        (symlink(self, path) != 0 && errno != EEXIST))
+        abort();
+    return path;
 }
 
 struct hr__helper_field fake_field(void) {

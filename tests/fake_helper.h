@@ -10,6 +10,9 @@
 
 #define FAKE_SAMPLES 100000u
 
+/* This program under the name of the mode that it is to play, for made_path(); until the next call
+ * of either. */
+const char *fake_program(const char *mode);
 /* Ends the process where it cannot be sent. */
 void fake_say(int socket, const struct hr__helper_message *m);
 /* Ends the process when there is no more. *fd: the descriptor that came along, or unchanged. */

@@ -75,7 +75,7 @@ SAYING = [
     ["convert", "X.npy", "-o", HOSTILE], ["info", f"{HOSTILE}.hrd"], ["info", "--why", f"{HOSTILE}.hrd"],
     ["info", f"{HOSTILE}.hrd", "t.hrd"], ["verify", f"{HOSTILE}.hrd"], ["verify", f"{HOSTILE}broken.hrd"],
     ["verify", f"{HOSTILE}broken.hrd", "--salvage", f"{HOSTILE}x.hrd"], ["export", "t.hrd", "-o", f"{HOSTILE}.npz"],
-    ["join", "t.hrd", "-o", f"{HOSTILE}x.hrd"], ["compare", "t.hrd", f"{HOSTILE}.hrd"],
+    ["join", "t.hrd", "-o", f"{HOSTILE}x.hrd"], ["compare", f"{HOSTILE}.hrd", "t.hrd"],
     ["split", "t.hrd", "--fractions", "1", "--out", f"{HOSTILE}.npy"], ["plan", f"{HOSTILE}.hrd"],
     ["bench", f"{HOSTILE}.hrd", "--rounds", "1", "--seconds", "10ms"], ["epoch", "--report", f"{HOSTILE}.hrd"],
     ["head", f"{HOSTILE}.hrd"],
@@ -94,6 +94,7 @@ def test_names__with_control_characters__are_escaped_in_results(args, folder):
     done = headrace(*args, cwd=folder, text=False)
     shown = done.stdout.decode() + done.stderr.decode()
     assert not [c for c in shown if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160], shown
+    assert "\\x9b31m" in shown or args[0] in ("plan", "epoch")  # which name nothing
     assert "[2J\\x07" not in shown.replace("\\x1b[2J\\x07\\x9b31m\\x0ab", "")
 
 

@@ -14,6 +14,7 @@
 #include "fake_helper.h"
 #include "helper_process.h"
 #include "helper_reader.h"
+#include "made_dataset.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -124,18 +125,6 @@ static int play(const char *mode, int socket) {
 
 /* --- the tests ------------------------------------------------------------------------------ */
 
-static char folder[] = "/tmp/headrace-helper-XXXXXX";
-
-static const char *program(const char *mode) {
-    static char path[256], self[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    assert_true(n > 0);
-    self[n] = '\0';
-    (void)snprintf(path, sizeof path, "%s/%s", folder, mode);
-    assert_true(symlink(self, path) == 0 || errno == EEXIST);
-    return path;
-}
-
 static int count_descriptors(void) {
     DIR *d = opendir("/proc/self/fd");
     assert_non_null(d);
@@ -155,7 +144,7 @@ static void assert_no_child(void) {
 static hr_status start(const char *mode, int64_t timeout_ns, hr_error *err) {
     struct hr__helper_limits limits = {.timeout_ns = timeout_ns};
     struct hr__helper *h = NULL;
-    hr_status st = hr__helper_start(program(mode), "some.h5", &limits, &h, err);
+    hr_status st = hr__helper_start(fake_program(mode), "some.h5", &limits, &h, err);
     assert_true((st == HR_OK) == (h != NULL));
     hr__helper_close(h);
     return st;
@@ -229,7 +218,8 @@ static void failure__every_later_call__returns_the_same(void **state) {
     struct hr__helper *h = NULL;
     struct hr__helper_message m = {.type = HR__HELPER_LIST, .path = "x", .member = ""}, out;
     hr_error first = {.status = HR_OK}, second = {.status = HR_OK};
-    assert_int_equal(hr__helper_start(program("die_after_hello"), "s", &limits, &h, NULL), HR_OK);
+    assert_int_equal(hr__helper_start(fake_program("die_after_hello"), "s", &limits, &h, NULL),
+                     HR_OK);
     assert_int_equal(hr__helper_receive(h, &out, &first), HR_ERR_HELPER);
     assert_non_null(strstr(first.message, "exit code 3"));
     assert_no_child();
@@ -243,7 +233,7 @@ static void fork__helper_of_the_parent__is_refused_and_survives(void **state) {
     (void)state;
     struct hr__helper_limits limits = {.timeout_ns = SECOND_NS};
     struct hr__helper *h = NULL;
-    assert_int_equal(hr__helper_start(program("good"), "s", &limits, &h, NULL), HR_OK);
+    assert_int_equal(hr__helper_start(fake_program("good"), "s", &limits, &h, NULL), HR_OK);
     pid_t child = fork();
     if (child == 0) {
         struct hr__helper_message out;
@@ -265,7 +255,7 @@ static hr_status read_all(const char *mode, uint64_t step, uint64_t budget_bytes
     struct hr__helper_target target = {.path = "some.h5",
                                        .field = fake_field(),
                                        .opts = {.timeout_ns = SECOND_NS / 2},
-                                       .program = program(mode)};
+                                       .program = fake_program(mode)};
     struct hr__helper_reader *r = NULL;
     struct hr__budget budget;
     hr__budget_init(&budget, budget_bytes);
@@ -307,7 +297,7 @@ static void reader__several_side_by_side__each_gives_its_rows(void **state) {
     struct hr__helper_target target = {.path = "some.h5",
                                        .field = fake_field(),
                                        .opts = {.timeout_ns = 5 * SECOND_NS},
-                                       .program = program("good")};
+                                       .program = fake_program("good")};
     struct hr__helper_reader *readers[NUM_READERS];
     struct hr__budget budget;
     hr__budget_init(&budget, UINT64_C(4) << 20);
@@ -334,7 +324,7 @@ static void reader__of_a_stream__asks_for_every_window(void **state) {
     struct hr__helper_target target = {.path = "some.npz",
                                        .field = fake_field(),
                                        .opts = {.zip = true, .timeout_ns = SECOND_NS},
-                                       .program = program("stream")};
+                                       .program = fake_program("stream")};
     target.field.flags = HR__HELPER_STREAM;
     target.field.granule_samples = 1;
     target.field.chunk_bytes = target.field.chunk_row_bytes = 0;
@@ -359,7 +349,7 @@ static void reader__of_an_archive_whose_helper_dies__says_how_to_check_it(void *
     struct hr__helper_limits limits = {.timeout_ns = SECOND_NS, .zip = true};
     struct hr__helper *h = NULL;
     hr_error err = {.status = HR_OK};
-    assert_int_equal(hr__helper_start(program("exit7"), "some.npz", &limits, &h, &err),
+    assert_int_equal(hr__helper_start(fake_program("exit7"), "some.npz", &limits, &h, &err),
                      HR_ERR_HELPER);
     assert_non_null(strstr(err.message, "unzip -t"));
 }
@@ -408,20 +398,6 @@ static void reader__file_size_limit_too_small__is_an_error_not_a_signal(void **s
     assert_int_equal(st, HR_ERR_INVALID);
 }
 
-static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
-        (void)unlinkat(dirfd(d), e->d_name, 0);
-    (void)closedir(d);
-    return rmdir(folder);
-}
-
 int main(int argc, char **argv) {
     if (argc == 5)
         return play(strrchr(argv[0], '/') + 1, atoi(argv[2]));
@@ -441,5 +417,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(reader__bad_helpers__are_errors),
         cmocka_unit_test(reader__file_size_limit_too_small__is_an_error_not_a_signal),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    made_cleanup();
+    return failed;
 }

@@ -14,10 +14,9 @@
 #include "bytes.h"
 #include "fake_helper.h"
 #include "helper_ragged.h"
+#include "made_dataset.h"
 #include "value_slot.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -113,18 +112,6 @@ static int play(const char *mode, int socket) {
 
 /* --- the reader ----------------------------------------------------------------------------- */
 
-static char folder[] = "/tmp/headrace-values-XXXXXX";
-
-static const char *program(const char *mode) {
-    static char path[256], self[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    assert_true(n > 0);
-    self[n] = '\0';
-    (void)snprintf(path, sizeof path, "%s/%s", folder, mode);
-    assert_true(symlink(self, path) == 0 || errno == EEXIST);
-    return path;
-}
-
 static void check(const char *mode, uint64_t first, uint64_t n, const int64_t *offsets,
                   const uint8_t *values) {
     for (uint64_t i = 0; i < n; i++) {
@@ -162,7 +149,7 @@ static hr_status read_all(const char *mode, uint64_t step, uint64_t budget_bytes
     struct hr__helper_target target = {.path = "some.h5",
                                        .field = ragged_field(),
                                        .opts = {.timeout_ns = INT64_C(5000000000)},
-                                       .program = program(mode)};
+                                       .program = fake_program(mode)};
     struct hr__helper_ragged *r = NULL;
     struct hr__budget budget;
     hr__budget_init(&budget, budget_bytes);
@@ -235,18 +222,6 @@ static void values__of_what_has_none_any_more__is_an_error(void **state) {
     assert_non_null(strstr(err.message, "changed"));
 }
 
-static int setup(void **state) {
-    (void)state;
-    return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-static int teardown(void **state) {
-    char command[128];
-    (void)state;
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
 int main(int argc, char **argv) {
     if (argc == 5)
         return play(strrchr(argv[0], '/') + 1, atoi(argv[2]));
@@ -258,5 +233,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(values__lying_helpers__are_errors),
         cmocka_unit_test(values__of_what_has_none_any_more__is_an_error),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    made_cleanup();
+    return failed;
 }

@@ -12,11 +12,11 @@
 
 #include "bytes.h"
 #include "helper_process.h"
+#include "made_dataset.h"
 #include "shared_memory.h"
 #include "value_slot.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,8 +24,7 @@
 
 #define SLOT_BYTES 8192u
 
-static char folder[] = "/tmp/headrace-lies-XXXXXX";
-static char path[64];
+static const char *path;
 static struct hr__helper *helper;
 static uint8_t *slots;
 
@@ -170,21 +169,6 @@ static void values__for_an_archive__are_refused(void **state) {
     assert_int_equal(values(0, 1), HR_ERR_INVALID);
 }
 
-static int setup(void **state) {
-    (void)state;
-    if (mkdtemp(folder) == NULL)
-        return -1;
-    (void)snprintf(path, sizeof path, "%s/a.h5", folder);
-    return 0;
-}
-
-static int teardown(void **state) {
-    char command[128];
-    (void)state;
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
 #define WITH_HELPER(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void) {
@@ -197,5 +181,8 @@ int main(void) {
     };
     if (!helper_is_built())
         return 77;
-    return cmocka_run_group_tests(tests, setup, teardown);
+    path = made_path("a.h5");
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    made_cleanup();
+    return failed;
 }
