@@ -171,7 +171,9 @@ static const uint8_t *fill_chunk(const struct h5_direct *d, uint8_t *out) {
     return out;
 }
 
-/* *stored_bytes: 0 where it was never written, which HDF5 1.10 takes for an error. */
+/* *stored_bytes: 0 where it was never written, which HDF5 1.10 takes for an error that differs from
+ * others by its words alone: where they are other ones, H5Dread() reads the rows.
+ * H5Dget_chunk_info_by_coord() takes it for none, but goes through all chunks for each one. */
 static bool find_chunk(const struct h5_direct *d, const hsize_t *at, hsize_t *stored_bytes) {
     *stored_bytes = 0;
     bool found = H5Dget_chunk_storage_size(d->dataset, at, stored_bytes) >= 0 ||

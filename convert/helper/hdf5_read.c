@@ -117,18 +117,14 @@ static hr_status read_rows(struct h5_reader *r, uint64_t first, uint64_t n, void
     hsize_t start[HR_MAX_RANK + 1] = {first}, count[HR_MAX_RANK + 1] = {n};
     for (int i = 1; i < r->is.rank; i++)
         count[i] = r->is.field.shape[i - 1];
-    hid_t file_space = H5Dget_space(r->dataset);
-    hid_t memory_space = H5Screate_simple(r->is.rank, count, NULL);
+    struct h5_hyperslab slab;
     hr_status st = HR_OK;
-    if (file_space < 0 || memory_space < 0 ||
-        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
-        H5Dread(r->dataset, r->is.leaf.memory_type, memory_space, file_space, H5P_DEFAULT, dst) < 0)
+    if (!h5_hyperslab_open(r->dataset, r->is.rank, start, count, &slab) ||
+        H5Dread(r->dataset, r->is.leaf.memory_type, slab.memory_space, slab.file_space, H5P_DEFAULT,
+                dst) < 0)
         st = h5_error(err, HR_ERR_CORRUPT, "samples %" PRIu64 " to %" PRIu64 " cannot be read",
                       first, first + n - 1);
-    if (file_space >= 0)
-        (void)H5Sclose(file_space);
-    if (memory_space >= 0)
-        (void)H5Sclose(memory_space);
+    h5_hyperslab_close(&slab);
     return st;
 }
 

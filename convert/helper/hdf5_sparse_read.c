@@ -33,21 +33,16 @@ static hr_status make_room(struct h5_sparse *s, hr_error *err) {
 hr_status h5_sparse_part_read(const struct h5_sparse_part *p, const char *name, hid_t memory_type,
                               uint64_t first, uint64_t n, void *dst, size_t width, hr_error *err) {
     hsize_t start = first, count = n;
-    hid_t file_space = H5Dget_space(p->dataset);
-    hid_t memory_space = H5Screate_simple(1, &count, NULL);
+    struct h5_hyperslab slab;
     hr_status st = HR_OK;
     if (p->is.leaves_holes)
         memset(dst, 0, (size_t)n * width);
-    if (file_space < 0 || memory_space < 0 ||
-        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, NULL, &count, NULL) < 0 ||
-        H5Dread(p->dataset, memory_type, memory_space, file_space, H5P_DEFAULT, dst) < 0)
+    if (!h5_hyperslab_open(p->dataset, 1, &start, &count, &slab) ||
+        H5Dread(p->dataset, memory_type, slab.memory_space, slab.file_space, H5P_DEFAULT, dst) < 0)
         st = h5_error(err, HR_ERR_CORRUPT,
                       "entries %" PRIu64 " to %" PRIu64 " of its %s cannot be read", first,
                       first + n - 1, name);
-    if (file_space >= 0)
-        (void)H5Sclose(file_space);
-    if (memory_space >= 0)
-        (void)H5Sclose(memory_space);
+    h5_hyperslab_close(&slab);
     return st;
 }
 

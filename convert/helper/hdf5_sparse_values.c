@@ -92,7 +92,7 @@ hr_status h5_sparse_values_read(struct h5_sparse *s, uint64_t first, uint64_t *n
         return HR_OK;
     }
     const uint64_t total = (uint64_t)s->some_starts[*n] - begin;
-    uint8_t *values = slot + *n * sizeof(uint64_t);
+    uint8_t *values = slot + hr__value_slot_bytes(*n, 0);
     if (total == 0)
         return HR_OK;
     HR_TRY(h5_sparse_part_read(part, s->read_columns ? "indices" : "data",

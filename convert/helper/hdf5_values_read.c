@@ -51,24 +51,19 @@ hr_status h5_values_open(struct h5_reader *r, hr_error *err) {
 static hr_status read_references(struct h5_reader *r, uint64_t first, uint64_t n, hr_error *err) {
     struct h5_values *v = r->values;
     hsize_t start = first, count = n;
-    hid_t file_space = H5Dget_space(r->dataset);
-    hid_t memory_space = H5Screate_simple(1, &count, NULL);
+    struct h5_hyperslab slab;
     hr_status st = HR_OK;
     value_arena_empty(&v->arena);
     memset(v->references, 0, (size_t)n * v->reference_bytes);
-    if (file_space < 0 || memory_space < 0 ||
-        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, NULL, &count, NULL) < 0 ||
-        H5Dread(r->dataset, r->is.leaf.memory_type, memory_space, file_space, v->transfer,
-                v->references) < 0)
-        st =
-            v->arena.refused_bytes != 0
-                ? HR_ERR_BUDGET
-                : h5_error(err, HR_ERR_CORRUPT, "samples %" PRIu64 " to %" PRIu64 " cannot be read",
-                           first, first + n - 1);
-    if (file_space >= 0)
-        (void)H5Sclose(file_space);
-    if (memory_space >= 0)
-        (void)H5Sclose(memory_space);
+    const bool done = h5_hyperslab_open(r->dataset, 1, &start, &count, &slab) &&
+                      H5Dread(r->dataset, r->is.leaf.memory_type, slab.memory_space,
+                              slab.file_space, v->transfer, v->references) >= 0;
+    if (!done && v->arena.refused_bytes != 0)
+        st = HR_ERR_BUDGET;
+    else if (!done)
+        st = h5_error(err, HR_ERR_CORRUPT, "samples %" PRIu64 " to %" PRIu64 " cannot be read",
+                      first, first + n - 1);
+    h5_hyperslab_close(&slab);
     return st;
 }
 
@@ -100,7 +95,7 @@ static uint64_t put_values(const struct h5_reader *r, uint64_t n, uint8_t *slot)
             break;
         total = more;
     }
-    uint8_t *values = slot + (hr__value_slot_values(slot, fitting) - slot);
+    uint8_t *values = slot + hr__value_slot_bytes(fitting, 0);
     total = 0;
     for (uint64_t i = 0; i < fitting; i++) {
         const uint8_t *value = value_at(r, i, &n_bytes);

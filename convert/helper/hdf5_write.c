@@ -140,36 +140,33 @@ static hr_status write_packed(struct h5_writer *w, uint64_t first, uint64_t n, c
     return st;
 }
 
-static herr_t write_run(struct h5_writer *w, const struct hr__chunk_run *run, const uint8_t *rows) {
+static hr_status write_run(struct h5_writer *w, const struct hr__chunk_run *run,
+                           const uint8_t *rows, hr_error *err) {
     const struct hr__chunks *c = &w->chunks;
     hsize_t at[HR_MAX_RANK + 1], count[HR_MAX_RANK + 1];
     for (uint32_t i = 0; i < c->rank; i++) {
         at[i] = run->at[i];
         count[i] = i < c->cut ? 1 : i == c->cut ? run->entries : c->dims[i];
     }
-    hid_t file_space = H5Dget_space(w->dataset);
-    hid_t memory_space = H5Screate_simple((int)c->rank, count, NULL);
-    herr_t rc = -1;
-    if (file_space >= 0 && memory_space >= 0 &&
-        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, at, NULL, count, NULL) >= 0)
-        rc = H5Dwrite(w->dataset, w->type, memory_space, file_space, H5P_DEFAULT, rows);
-    if (file_space >= 0)
-        (void)H5Sclose(file_space);
-    if (memory_space >= 0)
-        (void)H5Sclose(memory_space);
-    return rc;
+    struct h5_hyperslab slab;
+    hr_status st = HR_OK;
+    if (!h5_hyperslab_open(w->dataset, (int)c->rank, at, count, &slab) ||
+        H5Dwrite(w->dataset, w->type, slab.memory_space, slab.file_space, H5P_DEFAULT, rows) < 0)
+        st = h5_writer_error(err, "rows cannot be written");
+    h5_hyperslab_close(&slab);
+    return st;
 }
 
 static hr_status write_plain(struct h5_writer *w, uint64_t first, uint64_t n, const uint8_t *rows,
                              hr_error *err) {
-    for (uint64_t i = 0; i < n; i++) {
+    hr_status st = HR_OK;
+    for (uint64_t i = 0; st == HR_OK && i < n; i++) {
         struct hr__chunk_run run;
         hr__chunks_run(&w->chunks, first + i, &run);
-        if (write_run(w, &run, rows) < 0)
-            return h5_writer_error(err, "rows cannot be written");
+        st = write_run(w, &run, rows, err);
         rows += run.n_bytes;
     }
-    return HR_OK;
+    return st;
 }
 
 hr_status h5_writer_write(struct h5_writer *w, uint64_t first, uint64_t n, const uint8_t *rows,

@@ -91,17 +91,15 @@ static hr_status copy_texts(struct values *v, uint64_t n, hr_error *err) {
     return HR_OK;
 }
 
-static herr_t write_values(struct h5_writer *w, hsize_t first, hsize_t n, const void *values) {
-    hid_t file_space = H5Dget_space(w->dataset), memory_space = H5Screate_simple(1, &n, NULL);
-    herr_t rc = -1;
-    if (file_space >= 0 && memory_space >= 0 &&
-        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &first, NULL, &n, NULL) >= 0)
-        rc = H5Dwrite(w->dataset, w->type, memory_space, file_space, H5P_DEFAULT, values);
-    if (file_space >= 0)
-        (void)H5Sclose(file_space);
-    if (memory_space >= 0)
-        (void)H5Sclose(memory_space);
-    return rc;
+static hr_status write_values(struct h5_writer *w, hsize_t first, hsize_t n, const void *values,
+                              hr_error *err) {
+    struct h5_hyperslab slab;
+    hr_status st = HR_OK;
+    if (!h5_hyperslab_open(w->dataset, 1, &first, &n, &slab) ||
+        H5Dwrite(w->dataset, w->type, slab.memory_space, slab.file_space, H5P_DEFAULT, values) < 0)
+        st = h5_writer_error(err, "values cannot be written");
+    h5_hyperslab_close(&slab);
+    return st;
 }
 
 static hr_status take_values(struct h5_writer *w, uint64_t first, uint64_t n, const uint8_t *slot,
@@ -117,9 +115,7 @@ static hr_status take_values(struct h5_writer *w, uint64_t first, uint64_t n, co
     if (st != HR_OK)
         return st;
     const void *values = w->text ? (const void *)v->texts : v->sequences;
-    return write_values(w, first, n, values) >= 0
-               ? HR_OK
-               : h5_writer_error(err, "values cannot be written");
+    return write_values(w, first, n, values, err);
 }
 
 hr_status h5_writer_values(struct h5_writer *w, uint64_t first, uint64_t n, const uint8_t *slot,

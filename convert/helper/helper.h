@@ -58,6 +58,19 @@ hr_status h5_walk(const struct h5_file *f, hid_t group, const char *path, hid_t 
 /* A file, alone, or the first of a split or family file, or one that is being written. */
 hr_status h5_open_any(const char *path, hid_t access, hid_t *out, bool *growing, hr_error *err);
 
+/* --- hdf5_hyperslab.c ------------------------------------------------------------------------- */
+
+/* A part of a data set, and the memory for it, one element after the other. */
+struct h5_hyperslab {
+    hid_t file_space, memory_space; /* -1: none */
+};
+
+/* False: an error of HDF5's. Close it in either case, after the error was taken: closing forgets
+ * it. */
+bool h5_hyperslab_open(hid_t dataset, int rank, const hsize_t *start, const hsize_t *count,
+                       struct h5_hyperslab *out);
+void h5_hyperslab_close(struct h5_hyperslab *slab);
+
 /* --- hdf5_storage.c --------------------------------------------------------------------------- */
 
 /* Of the data sets that a virtual one is made of; zeros: it is none, or none of them is chunked. */
@@ -87,8 +100,7 @@ bool h5_is_ragged(hid_t type);
 /* What a leaf says of such a type; as h5_type(). */
 hr_status h5_ragged_type(hid_t type, struct h5_leaf *leaf, hr_error *err);
 
-/* --- hdf5_compound.c: types that hold others ---------------------------------------------------
- */
+/* --- hdf5_compound.c: types that hold others -------------------------------------------------- */
 
 /* One value of an element: the element itself, or a member of its records. */
 struct h5_leaf {
@@ -175,8 +187,7 @@ hr_status h5_describe_records(const struct h5_file *f, hid_t dataset, const char
 /* HR_ERR_UNSUPPORTED names a filter that cannot be decoded. */
 hr_status h5_check_filters(hid_t plist, hr_error *err);
 
-/* --- hdf5_fields.c: what is told of a data set and of the file ----------------------------------
- */
+/* --- hdf5_fields.c: what is told of a data set and of the file -------------------------------- */
 
 /* field: NULL for what is the file's. attributes: a JSON object as text, or NULL. note: a line for
  * people, or NULL. */
