@@ -6,7 +6,7 @@ _headrace_words() { # OPTION: the words it takes, or nothing
     --codec) echo "auto raw zstd" ;;
     --filter) echo "auto none shuffle bitshuffle delta delta+shuffle delta+bitshuffle" ;;
     --optimize) echo "speed balanced size" ;;
-    --sparse) echo "refuse dense" ;;
+    --sparse) echo "refuse dense varlen" ;;
     --io) echo "auto direct libaio cached threads" ;;
     --numa) echo "auto off" ;;
     --attributes) echo "same first" ;;
