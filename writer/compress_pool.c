@@ -341,10 +341,6 @@ struct hr__chunk_encoder *hr__compress_pool_encoder(struct hr__compress_pool *po
     return &pool->workers[thread].encoder;
 }
 
-struct hr__chunk_encoder *hr__compress_pool_idle_encoder(struct hr__compress_pool *pool) {
-    return hr__compress_pool_encoder(pool, 0);
-}
-
 void hr__compress_pool_run(struct hr__compress_pool *pool, uint32_t num_threads, hr__pool_task task,
                            void *user) {
     pthread_mutex_lock(&pool->lock);

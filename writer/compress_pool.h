@@ -4,15 +4,15 @@
  *
  * Invariants:
  *  1. row buffers are submitted, or taken to be fetched, with consecutive numbers; a worker that
- * has encoded number k waits for its turn (k), takes its place in the sink, passes the turn on, and
- * only then writes: so places are in ascending order and writes run side by side;
+ *     has encoded number k waits for its turn (k), takes its place in the sink, passes the turn on,
+ *     and only then writes: so places are in ascending order and writes run side by side;
  *  2. the oldest chunk that has not had its turn is always held by a worker, since buffers are
  *     handed out in the order in which they were submitted: the turn cannot stand still;
  *  3. after the first failure no chunk is encoded or placed any more, but every buffer still comes
  *     back: nobody waits for ever;
  *  4. every row buffer is in exactly one place: free, submitted, with a worker, or with the caller;
  *  5. while chunks are left to be fetched the caller has no buffer and submits none: as there are
- * at least as many buffers as workers, a worker without one finds one free.
+ *     at least as many buffers as workers, a worker without one finds one free.
  */
 #ifndef HEADRACE_COMPRESS_POOL_H
 #define HEADRACE_COMPRESS_POOL_H
@@ -81,9 +81,8 @@ hr_status hr__compress_pool_drain(struct hr__compress_pool *pool, int64_t timeou
                                   hr_error *err);
 /* The first failure so far. Does not block. */
 hr_status hr__compress_pool_failure(struct hr__compress_pool *pool, hr_error *err);
-/* The encoder of a thread that has nothing to do: only while nothing is submitted. */
-struct hr__chunk_encoder *hr__compress_pool_idle_encoder(struct hr__compress_pool *pool);
-/* That of thread 0 to num_workers - 1. Likewise, or in this thread itself. */
+/* The encoder of thread 0 to num_workers - 1: only in a task of that thread, or while nothing is
+ * submitted. */
 struct hr__chunk_encoder *hr__compress_pool_encoder(struct hr__compress_pool *pool,
                                                     uint32_t thread);
 /* Calls task(user, thread) in the threads 0 to num_threads - 1, side by side, and waits for them.

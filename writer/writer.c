@@ -74,7 +74,7 @@ static hr_status commit_append(hr_writer *w, hr_error *err) {
         st = hr__append_uncertain(w->partial.target, err);
     if (st != HR_OK)
         return st;
-    (void)hr__compact(&c, &w->partial, &w->budget, hr__compress_pool_idle_encoder(&w->pool)->stored,
+    (void)hr__compact(&c, &w->partial, &w->budget, hr__compress_pool_encoder(&w->pool, 0)->stored,
                       (size_t)w->plan.stored_bytes);
     atomic_store(&w->sink.stored_bytes, c.end_off);
     return HR_OK;

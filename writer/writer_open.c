@@ -123,7 +123,7 @@ static hr_status resume(hr_writer *w, const struct hr__resume_watch *watch, bool
     if (found == HR__JOB_NONE)
         return HR_OK;
     HR_TRY(hr__compress_pool_take(&w->pool, &rows, err));
-    st = hr__resume_chunks(&w->job, &w->sink, hr__compress_pool_idle_encoder(&w->pool), rows, watch,
+    st = hr__resume_chunks(&w->job, &w->sink, hr__compress_pool_encoder(&w->pool, 0), rows, watch,
                            err);
     hr__compress_pool_return(&w->pool, rows);
     if (st != HR_OK)
@@ -165,7 +165,7 @@ static hr_status take_last_chunk(hr_writer *w, hr_error *err) {
     if (a->num_short == 0)
         return HR_OK;
     HR_TRY(hr__compress_pool_take(&w->pool, &w->filling, err));
-    HR_TRY(hr__resume_last_chunk(&w->job, &w->sink, hr__compress_pool_idle_encoder(&w->pool),
+    HR_TRY(hr__resume_last_chunk(&w->job, &w->sink, hr__compress_pool_encoder(&w->pool, 0),
                                  &a->last, a->num_short, w->filling, err));
     w->filling->number = w->num_chunks;
     w->filling->num_counted = a->num_short;

@@ -177,7 +177,7 @@ static hr_status fetch_tried(hr_writer *w, const struct hr__row_source *source, 
         rows->num_samples = (uint32_t)hr__min_u64(n, w->schema.samples_per_chunk);
         rows->source = source;
         HR_TRY(hr__chunk_rows_fetch(&w->plan, rows, 0,
-                                    hr__compress_pool_idle_encoder(&w->pool)->columns, err));
+                                    hr__compress_pool_encoder(&w->pool, 0)->columns, err));
         w->num_samples += rows->num_samples;
         n -= rows->num_samples;
         HR_TRY(hr__writer_finish_rows(w, err));
