@@ -32,7 +32,7 @@ void hr__filter_apply(const struct hr__storage *how, const uint8_t *in, uint32_t
                       uint8_t *scratch, uint8_t *out);
 
 /* Where a filtered frame of n_bytes is to be cut for the compressor: into pieces of so many bytes,
- * the last of which may be longer or shorter. n_bytes: nowhere. */
+ * the last of which may be shorter. n_bytes: nowhere. */
 uint32_t hr__filter_piece_bytes(const struct hr__storage *how, uint32_t n_bytes);
 
 #endif

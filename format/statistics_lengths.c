@@ -62,8 +62,7 @@ json_t *hr__lengths_to_json(const struct hr__statistics *s) {
     return NULL;
 }
 
-/* Mean and sum of squares are those of a writer's arithmetic: only what would mislead is refused.
- */
+/* Mean and sum of squares are of a writer's arithmetic: only what would mislead is refused. */
 static bool are_possible(const struct hr__statistics *s) {
     const double slack = 1 + 1e-9;
     return s->zeros <= s->values && s->min_bits <= s->max_bits && s->max_bits <= s->total &&

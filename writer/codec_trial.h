@@ -12,12 +12,12 @@
  * at least one frame. The first level is always tried; the others as long as there is time: one
  * second for all fields (size: three), divided likewise, and where it is known how much will be
  * written, a twentieth of the processor time that this takes (but 0.1 s at least; balanced 0.3 s,
- * size 3 s). A candidate for
- * which the time ends is left out. One that is far from the best so far after an eighth of the
- * frames is not tried on the others.
+ * size 3 s). A candidate for which the time ends is left out. One that is far from the best so far
+ * after an eighth of the frames is not tried on the others.
  *
  * By whom: candidates of a field are tried side by side, each by one of the pool's threads, at most
- * one for each processor: so each is timed on one core, as busy as those of a loader are.
+ * one for each processor and eight in all: so each is timed on one core, as busy as those of a
+ * loader are.
  */
 #ifndef HEADRACE_CODEC_TRIAL_H
 #define HEADRACE_CODEC_TRIAL_H

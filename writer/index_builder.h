@@ -23,8 +23,7 @@ struct hr__index_builder {
     size_t refs_bytes;
 };
 
-/* Page p of an index of num_chunks chunks that is in a file: HR_ERR_CORRUPT if its hash is wrong.
- */
+/* Page p of an index of num_chunks chunks, from a file. HR_ERR_CORRUPT if its hash is wrong. */
 hr_status hr__index_page_load(const struct hr__file *file, const struct hr__index_page_ref *ref,
                               uint64_t num_chunks, uint64_t p, uint8_t *page, hr_error *err);
 
