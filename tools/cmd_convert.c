@@ -328,13 +328,14 @@ static bool take_arguments(const options *o, convert_job *job) {
     job->opts.fields = job->fields;
     select_args_apply(&job->select, &job->opts);
     const bool shuffled = (job->opts.flags & HR_CONVERT_SHUFFLE) != 0;
-    const char *missing = job->opts.num_inputs + job->opts.num_fields == 0 ? "an input is missing"
-                          : job->opts.output == NULL ? "the output is missing: -o OUT.hrd"
-                          : job->opts.index_field != NULL && !shuffled
-                              ? "--index-field is for --shuffle SEED, which is missing"
-                          : job->opts.level != 0 && job->opts.codec == HR_CODEC_RAW
-                              ? "--level is that of --codec zstd, and raw was asked for"
-                              : NULL;
+    const char *missing =
+        job->opts.num_inputs + job->opts.num_fields == 0 ? "an input is missing"
+        : job->opts.output == NULL                       ? "the output is missing: -o OUT.hrd"
+        : job->opts.index_field != NULL && !shuffled
+            ? "--index-field is for --shuffle SEED, which is missing"
+        : job->opts.level != 0 && job->opts.codec == HR_CODEC_RAW
+            ? "--level is that of --codec zstd, and raw was asked for; leave one out"
+            : NULL;
     if (missing != NULL) {
         report_usage(o->command, "%s", missing);
     }
