@@ -12,6 +12,7 @@
 #include "options.h"
 #include "plain.h"
 #include "report.h"
+#include "sizes.h"
 #include "value_text.h"
 
 #include "headrace/dataset.h"
@@ -271,9 +272,8 @@ static int run_job(head_job *job) {
     if (st == HR_OK && job->json) {
         code = print_json(job);
     } else if (st == HR_OK && job->png != NULL) {
-        plain_printf("%s: %" PRIu32 " image%s\n", job->png,
-                     head_png_is_file(job->png) ? job->count : job->num_pngs,
-                     job->count == 1 ? "" : "s");
+        const uint32_t images = head_png_is_file(job->png) ? job->count : job->num_pngs;
+        plain_printf("%s: %s\n", job->png, sizes_of(images, "image").text);
     }
     json_decref(job->fields);
     return code;
