@@ -18,6 +18,22 @@ static size_t length_of(unsigned char lead) {
                                          : 0;
 }
 
+/* No longer form than the character needs, no surrogate, nothing beyond U+10FFFF. */
+static bool second_fits(const unsigned char *p) {
+    switch (p[0]) {
+    case 0xe0:
+        return p[1] >= 0xa0;
+    case 0xed:
+        return p[1] < 0xa0;
+    case 0xf0:
+        return p[1] >= 0x90;
+    case 0xf4:
+        return p[1] < 0x90;
+    default:
+        return true;
+    }
+}
+
 /* Bytes of the character here; 0: none. The zero at the end goes on no character. */
 static size_t character(const unsigned char *p) {
     const size_t n = length_of(p[0]);
@@ -26,7 +42,7 @@ static size_t character(const unsigned char *p) {
             return 0;
         }
     }
-    return n;
+    return second_fits(p) ? n : 0;
 }
 
 static bool is_control(const unsigned char *p) {

@@ -10,11 +10,11 @@
  * Latin-1, and bytes that are no UTF-8) is shown as \xNN. */
 void plain_put(const char *text, FILE *f);
 
-/** Like printf(); so are the texts shown, and newlines in them: only those that begin
- * the format, and one that ends it, are printed as such. */
-void plain_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/** The same for a text of several lines. */
+/** The same for a text of several lines: newlines are printed as such. */
 void plain_put_lines(const char *text, FILE *f);
+
+/** printf() of one line, shown as plain_put() does. Only newlines that the format begins with, and
+ * one that ends it, are printed as such. */
+void plain_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif
