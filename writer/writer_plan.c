@@ -11,9 +11,8 @@
 
 /* Of what a chunk's values of variable length usually take: what a plan must have room for, and
  * what it is content with. */
-#define LEAST_CHUNKS     4u
-#define MOST_CHUNKS      64u
-#define MOST_USUAL_BYTES (UINT64_C(1) << 34) /* of a sample without them */
+#define LEAST_CHUNKS 4u
+#define MOST_CHUNKS  64u
 
 /* The default grows to the least that works, up to the stretched one. */
 static uint64_t default_budget(const struct hr__chunk_plan *plan,
@@ -50,7 +49,7 @@ hr_status hr__writer_plan_make(const struct hr__schema *schema,
     hr_status st;
     if (!hr__mul_u64(wants->mean_bytes, schema->samples_per_chunk, &usual_bytes))
         usual_bytes = UINT64_MAX;
-    usual_bytes = hr__min_u64(hr__max_u64(wants->chunk_bytes, usual_bytes), MOST_USUAL_BYTES);
+    usual_bytes = hr__min_u64(hr__max_u64(wants->chunk_bytes, usual_bytes), HR__MAX_SAMPLE_BYTES);
     HR_TRY(hr__chunk_plan_make(schema, LEAST_CHUNKS * usual_bytes, plan, err));
     *limit_bytes = wants->budget_bytes > 0 ? wants->budget_bytes : default_budget(plan, wants);
     HR_TRY(hr__writer_memory_plan(plan, wants->level, wants->max_threads, wants->held_bytes,
