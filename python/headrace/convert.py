@@ -67,7 +67,7 @@ def _watched(options: ctypes.Structure, watch: _job.Watch) -> None:
 def _keep(options: ctypes.Structure, fields: Sequence[str]) -> None:
     if isinstance(fields, str) or not fields:
         raise TypeError('fields is a mapping {"name": "FILE"}, or a list of the names that are kept')
-    options.kept_fields, options.num_kept_fields = _texts([name.encode() for name in fields]), len(fields)
+    options.kept_fields, options.num_kept_fields = _texts(_names.listed(fields, "fields")), len(fields)
 
 
 def _rename(options: ctypes.Structure, names: Mapping[str, str]) -> None:
