@@ -221,6 +221,42 @@ LOOPS = (
 """
 )
 
+JOBS = (
+    INTERRUPTED
+    + """
+    import numpy as np
+    times = 1e-4, 1e-3, 1e-2
+    class Rows:
+        shape, dtype, reads = (40, 256), np.dtype("float64"), 0
+        def __len__(self):
+            return 40
+        def __getitem__(self, rows):
+            Rows.reads += 1
+            return np.zeros((rows.stop - rows.start, 256))
+    hr.writer._BLOCK_BYTES = 2048  # a row at a time
+    completed = 0
+    while caught < wanted:
+        try:
+            arm()
+            while True:
+                hr.from_arrays("made.hrd", x=Rows(), options={"replace": True})
+                completed += 1
+        except Interrupt:
+            caught += 1
+        disarm()
+        reads = Rows.reads
+        time.sleep(1e-3)
+        assert Rows.reads == reads, (Rows.reads, reads)
+    assert all(isinstance(error, Interrupt) for error in swallowed), swallowed
+    assert hr.open("made.hrd")["x"].shape == (40, 256) or not completed
+    gc.collect()
+    time.sleep(0.1)  # a thread is seen for a moment after it was joined
+    names = [open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task")]
+    threads = sum(name.startswith("hr-") for name in names)
+    print(caught, completed, len(swallowed), memory_in_use() - before, threads)
+"""
+)
+
 
 def test_interrupts__in_next__lose_one_batch_each_at_most_and_repeat_none(folder):
     lost, caught, delivered, swallowed = map(int, finished(start(NEXT, folder, INTERRUPTS, 1), 120)[0].split())
@@ -234,7 +270,31 @@ def test_interrupts__that_leave_loops__repeat_none_and_leave_nothing(folder):
     assert (memory, threads) == (0, 0)
 
 
+def test_interrupts__of_long_calls__stop_them_wherever_they_come_and_leave_nothing(folder):
+    caught, _, _, memory, threads = map(int, finished(start(JOBS, folder, INTERRUPTS // 10, 3), 120)[0].split())
+    assert caught == INTERRUPTS // 10
+    assert (memory, threads) == (0, 0)
+
+
 ENDINGS = {
+    "a conversion in a daemon thread": """
+import threading, numpy as np
+class Rows:
+    shape, dtype = (10**6, 1000), np.dtype("float64")
+    def __len__(self):
+        return 10**6
+    def __getitem__(self, rows):
+        begun.set()
+        return np.zeros((rows.stop - rows.start, 1000))
+def write():
+    try:
+        hr.from_arrays("never.hrd", x=Rows(), options={"replace": True})
+    except hr.CancelledError:
+        pass
+begun = threading.Event()
+threading.Thread(target=write, daemon=True).start()
+begun.wait()
+""",
     "a loader": "loader = data.loader(batch=100)\nfor batch in loader:\n    check(batch)\n",
     "a loop half way": "iterator = iter(data.loader(batch=100, shuffle=True))\nnext(iterator)\n",
     "a batch": "batch = next(iter(data.loader(batch=100)))\n",

@@ -3,9 +3,11 @@ progress bar meanwhile."""
 
 from __future__ import annotations
 
+import _thread
+import atexit
 import contextlib
+import os
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -56,31 +58,86 @@ def _bar(what: str, unit: str, shown: bool) -> Iterator[Callable[[Watch], None]]
         yield draw
 
 
-def run(call: Callable[[], Any], watch: Watch, what: str, unit: str = "B", progress: bool | None = False) -> None:
-    """Call, and wait until it has returned; what it raises is raised here. An interrupt stops it first."""
-    raised: list[BaseException] = []
-    done = threading.Event()  # and not join(): a thread whose join() was interrupted counts as ended in some Pythons
+class _Job:
+    """A call and its thread. Nothing here can be left half done by an interrupt, which is why neither `Thread.start()`
+    nor an `Event` is used: both have moments in which an interrupt leaves a lock held for ever."""
 
-    def body() -> None:
+    def __init__(self, call: Callable[[], Any], watch: Watch) -> None:
+        self.raised: BaseException | None = None
+        self.ended = False
+        self._call = call
+        self._watch = watch
+        self._claim: dict[str, str] = {}
+        self._wake = _thread.allocate_lock()
+        self._wake.acquire()
+
+    def start(self) -> None:
+        _thread.start_new_thread(self._run, ())
+
+    def _run(self) -> None:
+        if self._claim.setdefault("call", "thread") != "thread":
+            return
+        _RUNNING.add(self)
         try:
-            call()
+            self._call()
         except BaseException as error:
-            raised.append(error)
-        finally:
-            done.set()
+            self.raised = error
+        _RUNNING.discard(self)
+        self.ended = True
+        self._wake.release()
 
-    threading.Thread(target=body, name="hr-job").start()
+    def stop(self) -> None:
+        """It is over soon: at once, and for ever, if its thread has not begun; else when it looks at its watch."""
+        self._watch.stop = True
+        if self._claim.setdefault("call", "nobody") == "nobody":
+            self.ended = True
+
+    def wait(self) -> None:
+        """Until it has ended, or for a while."""
+        self._wake.acquire(timeout=_LOOK_S)
+
+
+#: Calls of daemon threads, which must not come back into an interpreter that has ended.
+_RUNNING: set[_Job] = set()
+
+
+@atexit.register
+def _stop_all() -> None:
+    running = list(_RUNNING)
+    for job in running:
+        job.stop()
+    for job in running:
+        while not job.ended:
+            job.wait()
+
+
+os.register_at_fork(after_in_child=_RUNNING.clear)
+
+
+def run(call: Callable[[], Any], watch: Watch, what: str, unit: str = "B", progress: bool | None = False) -> None:
+    """Call, and wait until it has returned; what it raises is raised here. An interrupt stops it first, wherever it
+    comes: no call goes on behind the caller's back."""
+    job = _Job(call, watch)
     interrupt: BaseException | None = None
     with _bar(what, unit, wanted(progress)) as draw:
-        while not done.is_set():
+        while True:
             try:
-                done.wait(_LOOK_S)
-                draw(watch)
+                if interrupt is None:
+                    job.start()
+                else:
+                    job.stop()
+                while not job.ended:
+                    job.wait()
+                    draw(watch)
+                break
             except BaseException as error:
                 interrupt = error
-                watch.stop = True
         draw(watch)
-    if interrupt is not None and (not raised or isinstance(raised[0], errors.CancelledError)):
-        raise interrupt
-    if raised:
-        raise raised[0]
+    raised, job.raised = job.raised, None
+    if interrupt is not None and (raised is None or isinstance(raised, errors.CancelledError)):
+        raised = interrupt
+    try:
+        if raised is not None:
+            raise raised
+    finally:
+        del raised, interrupt  # whose traceback has this frame: together they would keep what the caller has

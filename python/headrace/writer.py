@@ -180,6 +180,7 @@ class Writer:
         options.disk_bytes_per_s = _sizes.parse(disk_rate, "disk_rate")
         options.attributes_json = json.dumps(attributes).encode() if attributes else None
         watch, made = _job.Watch(), ctypes.c_void_p()
+        self._handle = Handle(f"the writer of {self.path}", made, LIB.hr_writer_close)
         set_callback(options, "on_resume", lambda _, done: watch.tell(done, 0))
         _job.run(
             lambda: call(
@@ -193,8 +194,6 @@ class Writer:
             watch,
             "resume",
         )
-        assert made.value is not None
-        self._handle = Handle(f"the writer of {self.path}", made.value, LIB.hr_writer_close)
 
     @property
     def num_samples(self) -> int:
