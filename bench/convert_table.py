@@ -13,6 +13,10 @@ def seconds(x):
     return f"{x:.2f} s"
 
 
+def of_rounds(n):
+    return "one round" if n == 1 else f"medians of {n} rounds, with the lowest and highest"
+
+
 def without_paths(error):
     return re.sub(r"\S*/\S*", "...", error.partition("(")[0])[:120].strip()
 
@@ -59,7 +63,7 @@ def render(results):
         f"{TITLE}\n\n*By `{results['command']}` on {results['date']}, {results['cpu']}, {results['cores']} cores"
         f"{results['busy']}.*\n\n"
         f"The same arrays, {sizes}, from `.npy` files in the page cache, each writer at its documented defaults in a "
-        f"process of its own, in turns: medians of {results['rounds']} rounds, with the lowest and highest. Time is "
+        f"process of its own, in turns: {of_rounds(results['rounds'])}. Time is "
         "until all is synchronised to the disk, without the start of the program and the imports of Python's modules. "
         "Peak memory is the proportional set size of all its processes, the interpreter included where there is one. "
         "Killed: by `kill -9` after half of the time that it takes, or sooner, the features being written; what is "

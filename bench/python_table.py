@@ -87,13 +87,16 @@ def adapters_text(adapters):
     )
 
 
+def grown(n_bytes):
+    return f"{n_bytes / table.MIB:+.1f} MiB"
+
+
 def memory_row(row):
     if row["missing"]:
         return [f"`hr.{row['name']}`", f"not measured: {row['missing']}", *[""] * 5]
     cells = []
     for kind in ("fed", "control"):
-        early, late = row[kind]["early"], row[kind]["late"]
-        cells += [mib(early), f"{(late - early) / table.MIB:+.1f} MiB"]
+        cells += [mib(row[kind]["early"]["median"]), span(row[kind]["growth"], grown)]
     return [f"`hr.{row['name']}`", *cells, verdict(row["kept"])]
 
 
@@ -103,8 +106,9 @@ def memory_text(memory):
     return (
         "### Memory over epochs\n\n{made}"
         f"Resident memory of a process that trains for {epochs} epochs of {mib(memory['size_bytes'])}, and of one that "
-        "feeds the same framework as many batches from one fixed array. Promised: no more growth, within "
-        f"{mib(memory['allowed_bytes'])}.\n\n" + grid(header, map(memory_row, memory["rows"]))
+        f"feeds the same framework as many batches from one fixed array; medians of {memory['rounds']} processes each. "
+        f"Promised: no more growth, within {mib(memory['allowed_bytes'])}.\n\n"
+        + grid(header, map(memory_row, memory["rows"]))
     )
 
 

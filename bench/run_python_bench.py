@@ -42,7 +42,7 @@ def measure_part(name, folder, quick, limit_bytes):
     if name == "adapters":
         return python_adapters.measure(folder, size, rounds, 0.1 if quick else 0.5)
     if name == "memory":
-        return python_growth.measure(folder, (16 if quick else 128) * MIB, 4 if quick else 20)
+        return python_growth.measure(folder, (16 if quick else 128) * MIB, 4 if quick else 20, 1 if quick else 3)
     rows = (64 if quick else 2048) * MIB
     return python_rival_runs.measure(folder, rows, limit_bytes, 1 if quick else 3, 1 if quick else 6)
 

@@ -21,7 +21,8 @@ def rate(n):
 
 
 def span(summary, show):
-    return f"{show(summary['median'])} ({show(summary['low'])} to {show(summary['high'])})"
+    middle, low, high = (show(summary[key]) for key in ("median", "low", "high"))
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 def percent(x):

@@ -72,10 +72,11 @@ def adapters(missing=()):
 
 
 def growth(grown=0):
-    fed, control = {"early": 500 * MIB, "late": 501 * MIB + grown}, {"early": 400 * MIB, "late": 401 * MIB}
+    fed = {"early": spread(500 * MIB), "growth": spread(MIB + grown)}
+    control = {"early": spread(400 * MIB), "growth": spread(MIB)}
     rows = [{"name": name, "missing": None, "fed": fed, "control": control, "kept": not grown} for name in
             python_growth.NAMES]
-    return {"epochs": 20, "early": 2, "size_bytes": MIB, "allowed_bytes": 4 * MIB, "rows": rows} | ABOUT
+    return {"epochs": 20, "rounds": 3, "early": 2, "size_bytes": MIB, "allowed_bytes": 4 * MIB, "rows": rows} | ABOUT
 
 
 def rivals(dead=()):
