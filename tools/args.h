@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define ARGS_MESSAGE_BYTES 256
-#define ARGS_MAX_LIST      256
+#define ARGS_MAX_LIST      4096
 
 /** Why a value was refused; filled where a function here returns false. */
 typedef struct args_error {

@@ -2,7 +2,6 @@
  * headrace bench: what this machine can do with a file, and what share of it a loader reaches, by
  * hr_bench().
  */
-#define _GNU_SOURCE
 #include "args.h"
 #include "bench_text.h"
 #include "commands.h"
@@ -13,6 +12,7 @@
 #include "options.h"
 #include "output_path.h"
 #include "report.h"
+#include "whole_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -172,25 +172,21 @@ static int on_progress(void *user, const hr_bench_progress *p) {
     return interrupt_seen();
 }
 
-/* The picture is there when it is complete. */
 static bool write_svg(const bench_job *job, const char *name, const hr_bench_result *r) {
-    char *text = bench_svg(name, r), *partial = NULL;
-    if (text == NULL || asprintf(&partial, "%s.partial", job->svg_path) < 0) {
-        free(text);
+    char *text = bench_svg(name, r);
+    whole_file f = {0};
+    if (text == NULL) {
         report_failure("bench", "not enough memory for the picture");
         return false;
     }
-    FILE *file = fopen(partial, "w");
-    bool good = file != NULL && fputs(text, file) >= 0;
-    good = file != NULL && fclose(file) == 0 && good;
-    good = good && rename(partial, job->svg_path) == 0;
+    const bool good =
+        whole_file_open(&f, job->svg_path) && fputs(text, f.file) >= 0 && whole_file_finish(&f);
+    whole_file_close(&f);
+    free(text);
     if (!good) {
         report_failure("bench", "%s: the picture could not be written: %s", job->svg_path,
                        strerror(errno));
-        unlink(partial);
     }
-    free(partial);
-    free(text);
     return good;
 }
 

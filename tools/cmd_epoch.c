@@ -202,7 +202,7 @@ static int take_batch(epoch_job *job, hr_loader *loader, hr_batch *batch) {
     job->done_bytes += samples * job->sample_bytes;
     bool written = true;
     hr_status st = HR_OK;
-    if (job->index.file != NULL) {
+    if (job->index.whole.file != NULL) {
         st = hr_batch_indices(batch, job->indices, &err);
         written = st != HR_OK || index_file_add(&job->index, "epoch", job->indices, samples);
     }
@@ -300,7 +300,7 @@ static int run_loader(epoch_job *job, hr_loader *loader, int64_t start_ns) {
         return code;
     }
     /* The indices first: a state that is ahead of them would lose some for ever. */
-    if ((job->index.file != NULL && !index_file_finish(&job->index, "epoch")) ||
+    if ((job->index.whole.file != NULL && !index_file_finish(&job->index, "epoch")) ||
         !save_state(job, loader) || !traced) {
         return EXIT_FAILED;
     }

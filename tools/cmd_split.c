@@ -188,7 +188,7 @@ static int print_result(const split_job *job, const hr_dataset *ds) {
 }
 
 static int run_job(split_job *job, hr_dataset *ds) {
-    index_file files[SUBSET_MAX_PARTS] = {{0}};
+    index_file files[SUBSET_MAX_PARTS] = {{.count = 0}};
     hr_error err = {.message = ""};
     job->opts.fractions = job->fractions;
     const hr_status st = hr_split(ds, &job->opts, job->parts, &err);

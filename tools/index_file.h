@@ -4,16 +4,14 @@
 #ifndef HEADRACE_INDEX_FILE_H
 #define HEADRACE_INDEX_FILE_H
 
-#include <stdbool.h>
+#include "whole_file.h"
+
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 /** Zeroed: not in use. */
 typedef struct index_file {
-    FILE *file;
-    const char *path;
-    char *partial;
+    whole_file whole;
     uint64_t count;
 } index_file;
 

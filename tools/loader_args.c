@@ -115,6 +115,7 @@ bool loader_args_take(const options *o, int value, loader_args *a) {
         p->flags |= HR_LOADER_SHUFFLE;
         return true;
     case LOADER_SEED:
+        a->has_seed = true;
         return options_uint(o, "seed", 0, UINT64_MAX, &p->seed);
     case LOADER_WINDOW:
         return options_uint32(o, "window", 1, UINT32_MAX, &p->window_visits);
@@ -176,8 +177,8 @@ int loader_args_finish(const char *command, loader_args *a) {
                      "--truncate cuts what --pad FIELD=LENGTH is too short for; give it, too");
         return EXIT_USAGE;
     }
-    if (a->opts.window_visits != 0 && (a->opts.flags & HR_LOADER_SHUFFLE) == 0) {
-        report_usage(command, "--window is for --shuffle; give it, too");
+    if ((a->has_seed || a->opts.window_visits != 0) && (a->opts.flags & HR_LOADER_SHUFFLE) == 0) {
+        report_usage(command, "--seed and --window are for --shuffle; give it, too");
         return EXIT_USAGE;
     }
     for (uint32_t i = 0; i < a->opts.num_pads; i++) {

@@ -21,7 +21,8 @@ typedef struct loader_args {
     const char *fields[ARGS_MAX_LIST];
     finish_args finish;
     hr_pad pads[LOADER_ARGS_MAX_PADS];
-    bool truncate;            /* all of them */
+    bool truncate; /* all of them */
+    bool has_seed;
     bool rank_by_environment; /* --rank auto, or a launcher's name */
     const char *asked;        /* that name; NULL: auto */
     hr_rank_info ranks;       /* launcher "": rank and world size are those of the command line */

@@ -1,16 +1,14 @@
 /*
- * A loader's state in a file. A state that is being replaced is there, old or new, at any instant.
+ * A loader's state in a file.
  */
-#define _GNU_SOURCE
 #include "state_file.h"
 
 #include "report.h"
+#include "whole_file.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 bool state_file_read(const char *command, const char *path, void *out, size_t room, size_t *bytes) {
     FILE *file = fopen(path, "rb");
@@ -27,27 +25,13 @@ bool state_file_read(const char *command, const char *path, void *out, size_t ro
     return !failed;
 }
 
-static bool write_whole(const char *path, const void *state, size_t bytes) {
-    FILE *file = fopen(path, "wb");
-    if (file == NULL) {
-        return false;
-    }
-    bool good = fwrite(state, 1, bytes, file) == bytes && fflush(file) == 0;
-    good = good && fsync(fileno(file)) == 0;
-    return fclose(file) == 0 && good;
-}
-
 bool state_file_write(const char *command, const char *path, const void *state, size_t bytes) {
-    char *partial = NULL;
-    if (asprintf(&partial, "%s.partial", path) < 0) {
-        report_failure(command, "not enough memory");
-        return false;
-    }
-    const bool good = write_whole(partial, state, bytes) && rename(partial, path) == 0;
+    whole_file f;
+    const bool good = whole_file_open(&f, path) && fwrite(state, 1, bytes, f.file) == bytes &&
+                      whole_file_finish(&f);
+    whole_file_close(&f);
     if (!good) {
         report_failure(command, "%s: the state could not be saved: %s", path, strerror(errno));
-        unlink(partial);
     }
-    free(partial);
     return good;
 }

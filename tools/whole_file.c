@@ -1,0 +1,42 @@
+/*
+ * Files that are renamed when they are complete.
+ */
+#define _GNU_SOURCE
+#include "whole_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+bool whole_file_open(whole_file *f, const char *path) {
+    *f = (whole_file){.path = path};
+    if (asprintf(&f->partial, "%s.partial", path) < 0) {
+        f->partial = NULL;
+        errno = ENOMEM;
+        return false;
+    }
+    f->file = fopen(f->partial, "wbe");
+    return f->file != NULL;
+}
+
+bool whole_file_finish(whole_file *f) {
+    const bool finished =
+        fflush(f->file) == 0 && fsync(fileno(f->file)) == 0 && rename(f->partial, f->path) == 0;
+    if (finished) {
+        (void)fclose(f->file); /* all of it is on the disk */
+        f->file = NULL;
+    }
+    whole_file_close(f);
+    return finished;
+}
+
+void whole_file_close(whole_file *f) {
+    const int why = errno;
+    if (f->file != NULL) {
+        (void)fclose(f->file);
+        (void)unlink(f->partial);
+    }
+    free(f->partial);
+    *f = (whole_file){0};
+    errno = why;
+}
