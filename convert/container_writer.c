@@ -231,7 +231,7 @@ hr_status hr__container_write(struct hr__container *c, const uint8_t *bytes, uin
 hr_status hr__container_begin_values(struct hr__container *c, const struct hr__helper_field *field,
                                      bool text, hr_error *err) {
     struct hr__helper_message m = {
-        .type = HR__HELPER_VARIABLE, .flags = text ? HR__HELPER_TEXT : 0, .field = *field};
+        .type = HR__HELPER_BEGIN_VALUES, .flags = text ? HR__HELPER_TEXT : 0, .field = *field};
     begin_array(c, field->num_samples, true);
     return ask(c, &m, -1, err);
 }

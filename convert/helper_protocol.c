@@ -19,7 +19,7 @@
 #define HEAD_BYTES 16u
 #define KNOWN_FIELD_FLAGS                                                                          \
     (HR__HELPER_CHUNKED | HR__HELPER_STREAM | HR__HELPER_GROWING | HR__HELPER_FORTRAN |            \
-     HR__HELPER_SPARSE | HR__HELPER_BY_COLUMNS | HR__HELPER_RAGGED)
+     HR__HELPER_SPARSE | HR__HELPER_BY_COLUMNS | HR__HELPER_VARIABLE)
 #define MAGIC 0x48535248u /* "HRSH" */
 
 /* One cursor serves both directions, so that the two can never differ in layout. */
@@ -93,7 +93,7 @@ static bool width_valid(const struct hr__helper_field *f) {
 }
 
 /* Samples of no known size: how many there are is bounded by what their references take. */
-static bool ragged_valid(const struct hr__helper_field *f) {
+static bool variable_valid(const struct hr__helper_field *f) {
     const bool whole = hr__dtype_is_variable(f->dtype);
     return (whole || (hr_dtype_bytes(f->dtype) != 0 && f->dtype != HR_BOOL)) && f->rank == 0 &&
            f->width_bytes == 0 && f->sample_bytes == 0 && f->granule_samples != 0 &&
@@ -106,8 +106,8 @@ uint32_t hr__helper_unit_bytes(const struct hr__helper_field *f) {
 }
 
 bool hr__helper_field_valid(const struct hr__helper_field *f) {
-    if ((f->flags & HR__HELPER_RAGGED) != 0)
-        return hr__dtype_valid(f->dtype) && ragged_valid(f);
+    if ((f->flags & HR__HELPER_VARIABLE) != 0)
+        return hr__dtype_valid(f->dtype) && variable_valid(f);
     if (!hr__dtype_valid(f->dtype) || hr__dtype_is_variable(f->dtype) || !width_valid(f))
         return false;
     if (f->rank > HR_MAX_RANK || f->granule_samples == 0 || (f->flags & ~KNOWN_FIELD_FLAGS) != 0)
@@ -262,7 +262,7 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
     case HR__HELPER_ATTRIBUTE:
         do_attribute(c, m);
         break;
-    case HR__HELPER_VARIABLE:
+    case HR__HELPER_BEGIN_VALUES:
         do_variable(c, m);
         break;
     case HR__HELPER_FINISH:
@@ -285,7 +285,7 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
         break;
     case HR__HELPER_ARRAY:
         do_field(c, &m->field);
-        c->failed = c->failed || (m->field.flags & HR__HELPER_RAGGED) != 0;
+        c->failed = c->failed || (m->field.flags & HR__HELPER_VARIABLE) != 0;
         break;
     case HR__HELPER_LIST_END:
         do_u32(c, &m->count);

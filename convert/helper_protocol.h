@@ -12,10 +12,10 @@
  * of file ends the conversation.
  *
  * Writing: CREATE names the file and carries a sealed memfd. ARRAY begins an array, WRITE carries
- * chunks of it (hdf5_chunks.h), in order; VARIABLE begins an array of values of variable length, of
- * which VALUES carries some (value_slot.h), in order; ATTRIBUTE carries one; FINISH closes the
- * file. Each is answered by DONE, in the order of asking. Of an archive, all ARRAYs come before the
- * first WRITE, and no VARIABLE. One helper reads or writes one file.
+ * chunks of it (hdf5_chunks.h), in order; BEGIN_VALUES begins an array of values of variable
+ * length, of which VALUES carries some (value_slot.h), in order; ATTRIBUTE carries one; FINISH
+ * closes the file. Each is answered by DONE, in the order of asking. Of an archive, all ARRAYs come
+ * before the first WRITE, and no BEGIN_VALUES. One helper reads or writes one file.
  *
  * A packet, little-endian: magic "HRSH", u16 version, u16 type, u32 body bytes, u32 zero, body.
  * A text is u32 bytes, the bytes (none of them zero), one zero byte.
@@ -46,7 +46,7 @@ enum hr__helper_type {
     HR__HELPER_WRITE = 18,
     HR__HELPER_ATTRIBUTE = 19,
     HR__HELPER_FINISH = 20,
-    HR__HELPER_VARIABLE = 21,
+    HR__HELPER_BEGIN_VALUES = 21,
     HR__HELPER_VALUES = 22,
     HR__HELPER_HELLO = 64,
     HR__HELPER_FIELD = 65,
@@ -59,24 +59,32 @@ enum hr__helper_type {
     HR__HELPER_DONE = 96
 };
 
-#define HR__HELPER_FOLLOW_EXTERNAL 1u /* flag of LIST and OPEN */
-#define HR__HELPER_ELEMENTS        2u /* flag of OPEN: as hr__helper_field_of_elements() says */
-#define HR__HELPER_RECORDS         8u /* flag of OPEN: as hr__helper_field_of_records() says */
-#define HR__HELPER_DENSE           4u /* flag of LIST: sparse matrices are fields of their rows */
-#define HR__HELPER_ROW_VALUES                                                                      \
-    16u /* flag of LIST: they are two fields of what rows hold; OPEN: one */
-#define HR__HELPER_CHUNKED     1u /* flag of a field: several readers are useful */
-#define HR__HELPER_STREAM      2u /* flag of a field: going back reads it from the beginning */
-#define HR__HELPER_GROWING     4u /* flag of a field: another process adds samples to it */
-#define HR__HELPER_FORTRAN     8u /* flag of a field: the first axis is the fastest in the file */
-#define HR__HELPER_SPARSE      16u /* flag of a field: samples end inside chunks; always cache them */
-#define HR__HELPER_BY_COLUMNS  64u  /* flag of a field: columns of a matrix, whose rows are meant */
-#define HR__HELPER_RAGGED      128u /* flag of a field: of variable length, see its dtype */
-#define HR__HELPER_ZIP         1u   /* flag of CREATE: an archive, not HDF5 */
-#define HR__HELPER_SCALAR      1u   /* flag of ATTRIBUTE: one value, no list of one */
-#define HR__HELPER_TEXT        1u   /* flag of VARIABLE: the values are UTF-8 */
+/* Flags of LIST and OPEN. */
+#define HR__HELPER_FOLLOW_EXTERNAL 1u
+#define HR__HELPER_DENSE           2u  /* LIST: sparse matrices are fields of their rows */
+#define HR__HELPER_ROW_VALUES      4u  /* LIST: they are two, of what rows hold; OPEN: it is one */
+#define HR__HELPER_ELEMENTS        8u  /* OPEN: as hr__helper_field_of_elements() says */
+#define HR__HELPER_RECORDS         16u /* OPEN: as hr__helper_field_of_records() says */
+
+/* Flags of a field. */
+#define HR__HELPER_CHUNKED    1u  /* several readers are useful */
+#define HR__HELPER_STREAM     2u  /* going back reads it from the beginning */
+#define HR__HELPER_GROWING    4u  /* another process adds samples to it */
+#define HR__HELPER_FORTRAN    8u  /* the first axis is the fastest in the file */
+#define HR__HELPER_SPARSE     16u /* samples end inside chunks; always cache them */
+#define HR__HELPER_BY_COLUMNS 32u /* columns of a matrix, whose rows are meant */
+#define HR__HELPER_VARIABLE   64u /* of variable length, see its dtype */
+
+/* Of writing. */
+#define HR__HELPER_ZIP    1u /* flag of CREATE: an archive, not HDF5 */
+#define HR__HELPER_SCALAR 1u /* flag of ATTRIBUTE: one value, no list of one */
+#define HR__HELPER_TEXT   1u /* flag of BEGIN_VALUES: the values are UTF-8 */
+
 #define HR__HELPER_MAX_LEVEL   9u
 #define HR__HELPER_MAX_THREADS 64u
+
+/* The attribute of fields of what rows hold (HR__HELPER_ROW_VALUES): columns of the matrix. */
+#define HR__SPARSE_COLUMNS "headrace:sparse_columns"
 
 /* The records that a data set's values are members of, where they can be read as wholes: packed,
  * with the members one after the other. */
@@ -107,7 +115,7 @@ struct hr__helper_field {
 
 struct hr__helper_message {
     enum hr__helper_type type;
-    uint32_t flags;       /* LIST, OPEN, CREATE, ATTRIBUTE, VARIABLE */
+    uint32_t flags;       /* LIST, OPEN, CREATE, ATTRIBUTE, BEGIN_VALUES */
     uint32_t slot;        /* READ, ROWS, WRITE, VALUES, ATTRIBUTE, DONE */
     uint32_t count;       /* LIST_END; CREATE: threads; ATTRIBUTE: values */
     uint32_t level;       /* CREATE: of compression; 0: none */
@@ -120,8 +128,8 @@ struct hr__helper_message {
     const char *member;   /* LIST, OPEN, ATTRIBUTE; "": the root */
     const char *text;     /* ERROR: the message; HELLO: the library's name and version;
                            * ATTRIBUTES: a piece; NOTE: a line; ATTRIBUTE: its name */
-    struct hr__helper_field
-        field; /* FIELD, OPENED, ARRAY; VARIABLE: num_samples values of such elements */
+    struct hr__helper_field field; /* FIELD, OPENED, ARRAY; BEGIN_VALUES: num_samples values of such
+                                    * elements */
 };
 
 /* Bytes written to buf, or 0: it does not fit, a text is too long, or a figure is out of range. */

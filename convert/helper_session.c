@@ -21,14 +21,14 @@
 /* What is open now, and what was listed. */
 static bool same_field(const struct hr__helper_field *a, const struct hr__helper_field *b) {
     const bool grown = (b->flags & HR__HELPER_GROWING) != 0 && a->num_samples > b->num_samples;
-    const bool ragged = ((a->flags ^ b->flags) & HR__HELPER_RAGGED) == 0;
+    const bool same_kind = ((a->flags ^ b->flags) & HR__HELPER_VARIABLE) == 0;
     return a->dtype == b->dtype && a->width_bytes == b->width_bytes && a->rank == b->rank &&
            (grown || a->num_samples == b->num_samples) && a->sample_bytes == b->sample_bytes &&
-           ragged && memcmp(a->shape, b->shape, sizeof a->shape) == 0;
+           same_kind && memcmp(a->shape, b->shape, sizeof a->shape) == 0;
 }
 
 static uint32_t open_flags(const struct hr__helper_target *t) {
-    const uint32_t values = HR__HELPER_SPARSE | HR__HELPER_RAGGED;
+    const uint32_t values = HR__HELPER_SPARSE | HR__HELPER_VARIABLE;
     return (t->opts.follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0) |
            (t->elements ? HR__HELPER_ELEMENTS : 0) | (t->records ? HR__HELPER_RECORDS : 0) |
            ((t->field.flags & values) == values ? HR__HELPER_ROW_VALUES : 0);

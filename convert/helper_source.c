@@ -11,8 +11,8 @@
 #include "dtype.h"
 #include "error.h"
 #include "helper_process.h"
-#include "helper_ragged.h"
 #include "helper_reader.h"
+#include "helper_variable.h"
 #include "numpy_dtype.h"
 #include "record_source.h"
 
@@ -76,26 +76,27 @@ static const struct hr__source_ops rows_ops = {.name = "rows by a helper",
 
 static hr_status open_values(struct hr__source *src, struct hr__budget *budget,
                              struct hr__source_reader **out, hr_error *err) {
-    struct hr__helper_ragged *r = NULL;
-    hr_status st = hr__helper_ragged_open(&((struct helper_source *)src)->target, budget, &r, err);
+    struct hr__helper_variable *r = NULL;
+    hr_status st =
+        hr__helper_variable_open(&((struct helper_source *)src)->target, budget, &r, err);
     *out = (struct hr__source_reader *)r;
     return st;
 }
 
 static hr_status fetch(struct hr__source_reader *r, uint64_t first, uint64_t n, uint64_t *out,
                        hr_error *err) {
-    return hr__helper_ragged_fetch((struct hr__helper_ragged *)r, first, n, out, err);
+    return hr__helper_variable_fetch((struct hr__helper_variable *)r, first, n, out, err);
 }
 
 static hr_status read_values(struct hr__source_reader *r, uint64_t first, uint64_t n,
                              int64_t *offsets, uint8_t *values, uint64_t room_bytes,
                              hr_error *err) {
-    return hr__helper_ragged_read((struct hr__helper_ragged *)r, first, n, offsets, values,
-                                  room_bytes, err);
+    return hr__helper_variable_read((struct hr__helper_variable *)r, first, n, offsets, values,
+                                    room_bytes, err);
 }
 
 static void close_values(struct hr__source_reader *r) {
-    hr__helper_ragged_close((struct hr__helper_ragged *)r);
+    hr__helper_variable_close((struct hr__helper_variable *)r);
 }
 
 static const struct hr__source_ops values_ops = {.name = "values by a helper",
@@ -110,13 +111,13 @@ static void fill_reader(struct helper_source *s) {
     const struct hr__helper_field *f = &s->target.field;
     struct hr__source_info *info = &s->base.info;
     info->max_readers = 1;
-    if ((f->flags & HR__HELPER_RAGGED) != 0) {
+    if ((f->flags & HR__HELPER_VARIABLE) != 0) {
         const bool whole = hr__dtype_is_variable(f->dtype);
         info->dtype = whole ? f->dtype : HR_VAR_BYTES;
         info->element_dtype = whole ? (hr_dtype)0 : f->dtype;
         info->width_bytes = 0;
-        info->reader_bytes = hr__helper_ragged_least_bytes(f);
-        info->reader_wanted_bytes = hr__helper_ragged_wanted_bytes(f);
+        info->reader_bytes = hr__helper_variable_least_bytes(f);
+        info->reader_wanted_bytes = hr__helper_variable_wanted_bytes(f);
         return;
     }
     info->reader_bytes = hr__helper_reader_least_bytes(f);
@@ -156,7 +157,7 @@ static hr_status make_source(const char *path, const struct hr__helper_field *fi
     struct helper_source *s = calloc(1, sizeof *s);
     if (s == NULL)
         return hr__error_no_memory(err, sizeof *s, "a source");
-    s->base.ops = (field->flags & HR__HELPER_RAGGED) != 0 ? &values_ops : &rows_ops;
+    s->base.ops = (field->flags & HR__HELPER_VARIABLE) != 0 ? &values_ops : &rows_ops;
     s->path = strdup(path);
     s->member = strdup(field->member);
     s->name = strdup(field->name);
@@ -380,11 +381,11 @@ static hr_status check_file(const char *path, struct stat *out, hr_error *err) {
 static hr_status list_file(struct list *l, struct hr__helper *h, const char *path,
                            const char *member, const struct hr__helper_options *opts,
                            const struct stat *file, hr_error *err) {
+    static const uint32_t of_sparse[] = {
+        [HR_SPARSE_DENSE] = HR__HELPER_DENSE, [HR_SPARSE_VARLEN] = HR__HELPER_ROW_VALUES};
+    const uint32_t followed = opts->follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0;
     struct hr__helper_message m = {.type = HR__HELPER_LIST,
-                                   .flags =
-                                       (opts->follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0) |
-                                       (opts->dense ? HR__HELPER_DENSE : 0) |
-                                       (opts->row_values ? HR__HELPER_ROW_VALUES : 0),
+                                   .flags = followed | of_sparse[opts->sparse],
                                    .path = path,
                                    .member = member != NULL ? member : ""};
     hr_status st = hr__helper_send(h, &m, -1, err);

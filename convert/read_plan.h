@@ -12,13 +12,11 @@ struct hr__read_plan {
     uint64_t buffer_bytes;  /* of one range: every field begins at a multiple of 64 */
     uint64_t range_samples; /* read at once; the last range may be shorter */
     uint32_t num_readers;
-    uint32_t
-        num_buffers; /* above num_readers where the budget allows, so that they need not wait */
+    uint32_t num_buffers; /* above num_readers where the budget allows: then they need not wait */
 };
 
-/* budget_bytes: what buffers may take, and as much again cursors. max_readers: at
- * least
- * 1. It always succeeds: the smallest plan is one buffer of one sample, which may be more than the
+/* budget_bytes: what buffers may take, and as much again cursors. max_readers: at least 1. It
+ * always succeeds: the smallest plan is one buffer of one sample, which may be more than the
  * budget. With values of variable length it is one buffer for value_reader.h: the offsets of
  * range_samples samples, and the rest of buffer_bytes for the samples. */
 void hr__read_plan_make(const struct hr__inputs *in, uint64_t budget_bytes, uint32_t max_readers,

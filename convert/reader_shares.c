@@ -30,8 +30,8 @@ struct needs {
     uint32_t num_shares; /* fields whose readers need memory */
 };
 
-/* Those of a field before it may be the same. */
-static bool is_first_of_pool(const struct hr__inputs *in, uint32_t field) {
+/* A field without a share, whose cursors are not those of such a field before it. */
+static bool brings_cursors(const struct hr__inputs *in, uint32_t field) {
     const struct hr__source_info *info = &in->fields[field].source->info;
     for (uint32_t i = 0; i < field; i++) {
         const struct hr__source_info *before = &in->fields[i].source->info;
@@ -47,7 +47,7 @@ static bool find_needs(const struct hr__inputs *in, struct needs *out) {
         const uint64_t least = least_of(&in->fields[i].source->info);
         out->num_shares += least != 0;
         const struct hr__source_info *info = &in->fields[i].source->info;
-        const uint64_t pool = is_first_of_pool(in, i) ? info->pool_bytes : 0;
+        const uint64_t pool = brings_cursors(in, i) ? info->pool_bytes : 0;
         if (!hr__add_u64(out->least_bytes, least, &out->least_bytes) ||
             !hr__add_u64(out->pool_bytes, pool, &out->pool_bytes))
             return false;

@@ -152,8 +152,7 @@ hr_status hr__csv_sources_open(const char *path, const struct hr__csv_options *o
 
 struct hr__helper_options {
     int follow_external;
-    bool dense;            /* sparse matrices are sources of their rows, or */
-    bool row_values;       /* two, of the values of their rows; else they are refused */
+    hr_sparse sparse;      /* what becomes of sparse matrices */
     bool zip;              /* the file is a .npz archive */
     int64_t timeout_ns;    /* of silence */
     uint64_t memory_bytes; /* address space of a helper */

@@ -13,7 +13,7 @@
 
 #define MAX_DISTANCE_BYTES (UINT32_C(1) << 20)
 
-/* A block of zstd has tables of its own, of some 60 to 130 bytes. */
+/* A block of zstd has tables of its own: planes that are shorter share one. */
 #define LEAST_BYTE_PLANES 2048u
 #define LEAST_BIT_PLANES  8192u
 

@@ -69,7 +69,7 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
                                         .text = "title"};
     m[15] = (struct hr__helper_message){.type = HR__HELPER_FINISH};
     m[16] = (struct hr__helper_message){.type = HR__HELPER_DONE, .slot = 1, .first = 7, .n = 9};
-    m[17] = (struct hr__helper_message){.type = HR__HELPER_VARIABLE, .flags = HR__HELPER_TEXT};
+    m[17] = (struct hr__helper_message){.type = HR__HELPER_BEGIN_VALUES, .flags = HR__HELPER_TEXT};
     m[17].field = (struct hr__helper_field){.dtype = HR_UINT8,
                                             .num_samples = 1000,
                                             .sample_bytes = 1,
@@ -84,7 +84,7 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     m[20].flags = HR__HELPER_RECORDS;
     m[21] = m[4];
     m[21].field = (struct hr__helper_field){.dtype = HR_VAR_UTF8,
-                                            .flags = HR__HELPER_CHUNKED | HR__HELPER_RAGGED,
+                                            .flags = HR__HELPER_CHUNKED | HR__HELPER_VARIABLE,
                                             .num_samples = 1000,
                                             .granule_samples = 64,
                                             .chunk_bytes = 1024,
@@ -353,7 +353,7 @@ static void record__as_a_field__is_fixed_bytes(void **state) {
 static void field__of_variable_length__has_elements_and_no_size(void **state) {
     (void)state;
     const struct hr__helper_field good = {
-        .dtype = HR_INT32, .flags = HR__HELPER_RAGGED, .num_samples = 3, .granule_samples = 1};
+        .dtype = HR_INT32, .flags = HR__HELPER_VARIABLE, .num_samples = 3, .granule_samples = 1};
     const hr_dtype none[] = {(hr_dtype)0, HR_BOOL, HR_FIXED_BYTES, HR_FIXED_UTF8};
     struct hr__helper_field f = good;
     assert_true(hr__helper_field_valid(&f));

@@ -13,7 +13,7 @@
 #include "budget.h"
 #include "bytes.h"
 #include "fake_helper.h"
-#include "helper_ragged.h"
+#include "helper_variable.h"
 #include "made_dataset.h"
 #include "value_slot.h"
 
@@ -32,11 +32,11 @@ static uint64_t length_of(const char *mode, uint64_t sample) {
     return sample % 40 * 4;
 }
 
-static struct hr__helper_field ragged_field(void) {
+static struct hr__helper_field variable_field(void) {
     return (struct hr__helper_field){.dtype = HR_INT32,
                                      .num_samples = SAMPLES,
                                      .granule_samples = 1,
-                                     .flags = HR__HELPER_RAGGED,
+                                     .flags = HR__HELPER_VARIABLE,
                                      .member = "x",
                                      .name = "x"};
 }
@@ -90,13 +90,13 @@ static int play(const char *mode, int socket) {
     uint8_t *slots = NULL;
     fake_say(socket, &hello);
     for (;;) {
-        struct hr__helper_message answer = {.type = HR__HELPER_OPENED, .field = ragged_field()};
+        struct hr__helper_message answer = {.type = HR__HELPER_OPENED, .field = variable_field()};
         int fd = -1;
         fake_hear(socket, &m, &fd);
         if (m.type == HR__HELPER_OPEN) {
             slots = (uint8_t *)fake_map(fd, m.slot_bytes);
             slot_bytes = m.slot_bytes;
-            answer.field.flags = is(mode, "rows") ? 0 : HR__HELPER_RAGGED;
+            answer.field.flags = is(mode, "rows") ? 0 : HR__HELPER_VARIABLE;
             answer.field.sample_bytes = is(mode, "rows") ? 4 : 0;
         } else {
             uint8_t *slot = slots + m.slot * slot_bytes;
@@ -123,7 +123,7 @@ static void check(const char *mode, uint64_t first, uint64_t n, const int64_t *o
 }
 
 /* Lengths first, then values, `step` samples at once, or as many as come at once where it is 0. */
-static hr_status read_steps(struct hr__helper_ragged *r, const char *mode, uint64_t step,
+static hr_status read_steps(struct hr__helper_variable *r, const char *mode, uint64_t step,
                             hr_error *err) {
     int64_t *offsets = malloc((SAMPLES + 1) * sizeof *offsets);
     uint8_t *values = malloc(8u << 20);
@@ -132,11 +132,11 @@ static hr_status read_steps(struct hr__helper_ragged *r, const char *mode, uint6
     for (uint64_t first = 0, n; st == HR_OK && first < SAMPLES; first += n) {
         n = step != 0 && step < SAMPLES - first ? step : SAMPLES - first;
         if (step == 0)
-            st = hr__helper_ragged_fetch(r, first, n, &n, err);
+            st = hr__helper_variable_fetch(r, first, n, &n, err);
         if (st == HR_OK)
-            st = hr__helper_ragged_read(r, first, n, offsets, NULL, 0, err);
+            st = hr__helper_variable_read(r, first, n, offsets, NULL, 0, err);
         if (st == HR_OK)
-            st = hr__helper_ragged_read(r, first, n, offsets, values, (uint64_t)offsets[n], err);
+            st = hr__helper_variable_read(r, first, n, offsets, values, (uint64_t)offsets[n], err);
         if (st == HR_OK)
             check(mode, first, n, offsets, values);
     }
@@ -147,17 +147,17 @@ static hr_status read_steps(struct hr__helper_ragged *r, const char *mode, uint6
 
 static hr_status read_all(const char *mode, uint64_t step, uint64_t budget_bytes, hr_error *err) {
     struct hr__helper_target target = {.path = "some.h5",
-                                       .field = ragged_field(),
+                                       .field = variable_field(),
                                        .opts = {.timeout_ns = INT64_C(5000000000)},
                                        .program = fake_program(mode)};
-    struct hr__helper_ragged *r = NULL;
+    struct hr__helper_variable *r = NULL;
     struct hr__budget budget;
     hr__budget_init(&budget, budget_bytes);
-    hr_status st = hr__helper_ragged_open(&target, &budget, &r, err);
+    hr_status st = hr__helper_variable_open(&target, &budget, &r, err);
     assert_true((st == HR_OK) == (r != NULL));
     if (st == HR_OK)
         st = read_steps(r, mode, step, err);
-    hr__helper_ragged_close(r);
+    hr__helper_variable_close(r);
     assert_int_equal(budget.reserved_bytes, 0);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     return st;
@@ -166,7 +166,7 @@ static hr_status read_all(const char *mode, uint64_t step, uint64_t budget_bytes
 static void values__good_helper__are_all_read(void **state) {
     (void)state;
     static const uint64_t steps[] = {0, 1, 333, SAMPLES};
-    const uint64_t least = hr__helper_ragged_least_bytes(&(struct hr__helper_field){0});
+    const uint64_t least = hr__helper_variable_least_bytes(&(struct hr__helper_field){0});
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         hr_error err = {.status = HR_OK};
         if (read_all("good", steps[i], UINT64_C(16) << 20, &err) != HR_OK ||
@@ -193,7 +193,7 @@ static void values__one_longer_than_the_budget__is_refused_by_number_and_size(vo
 
 static void values__budget_too_small__is_refused(void **state) {
     (void)state;
-    const uint64_t least = hr__helper_ragged_least_bytes(&(struct hr__helper_field){0});
+    const uint64_t least = hr__helper_variable_least_bytes(&(struct hr__helper_field){0});
     assert_int_equal(read_all("good", 0, least - 1, NULL), HR_ERR_BUDGET);
 }
 

@@ -61,7 +61,7 @@ static hr_status create(bool zip) {
 }
 
 static hr_status begin(const char *name, hr_dtype dtype, bool text, uint64_t n) {
-    const struct hr__helper_message m = {.type = HR__HELPER_VARIABLE,
+    const struct hr__helper_message m = {.type = HR__HELPER_BEGIN_VALUES,
                                          .flags = text ? HR__HELPER_TEXT : 0,
                                          .field = {.dtype = dtype,
                                                    .num_samples = n,

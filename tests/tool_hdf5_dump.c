@@ -143,7 +143,8 @@ int main(int argc, char **argv) {
         return 2;
     hr_error err = {.status = HR_OK};
     struct hr__helper_options opts = {.follow_external = from_env("FOLLOW") != 0,
-                                      .dense = from_env("DENSE") != 0,
+                                      .sparse = from_env("DENSE") != 0 ? HR_SPARSE_DENSE
+                                                                       : HR_SPARSE_REFUSE,
                                       .timeout_ns = (int64_t)from_env("TIMEOUT_MS") * 1000000,
                                       .memory_bytes = from_env("MEMORY_BYTES"),
                                       .max_helpers = 4};

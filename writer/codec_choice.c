@@ -7,12 +7,12 @@
 
 #include <float.h>
 
-#define CORES         4.0
-#define FLOOR_NS      0.25
-#define MARGIN        0.95
-#define SIZE_MARGIN   0.99
-#define SECOND_SIZE   0.97
-#define DECODE_MARGIN 0.80
+#define CORES             4.0
+#define FLOOR_NS          0.25
+#define MARGIN            0.95
+#define SIZE_MARGIN       0.99
+#define SPEED_SIZE_MARGIN 0.97
+#define DECODE_MARGIN     0.80
 
 static double larger(double a, double b) {
     return a > b ? a : b;
@@ -100,7 +100,7 @@ const struct hr__candidate *hr__candidate_choose(const struct hr__candidate *c, 
         break;
     default:
         keep_least(deliver, n, MARGIN, &alive);
-        keep_least(stored, n, SECOND_SIZE, &alive);
+        keep_least(stored, n, SPEED_SIZE_MARGIN, &alive);
         break;
     }
     keep_least(decode, n, DECODE_MARGIN, &alive);

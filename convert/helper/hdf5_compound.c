@@ -106,8 +106,8 @@ static hr_status select_in(hid_t type, const char *path, unsigned depth, struct 
     if (path[0] != '\0')
         return hr__error_set(err, HR_ERR_NOT_FOUND, "there is no %s in it: it holds no records",
                              path);
-    if (h5_is_ragged(type))
-        return h5_ragged_type(type, leaf, err);
+    if (h5_is_variable(type))
+        return h5_variable_type(type, leaf, err);
     leaf->value_type = H5Tcopy(type);
     if (leaf->value_type < 0)
         return h5_error(err, HR_ERR_NO_MEMORY, "a type");

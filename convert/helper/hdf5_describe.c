@@ -104,7 +104,7 @@ static hr_status set_shape(struct h5_described *out, const hsize_t *dims, hr_err
 }
 
 /* Of variable length: one value for each sample. */
-static hr_status set_ragged(struct h5_described *out, const hsize_t *dims, hr_error *err) {
+static hr_status set_variable(struct h5_described *out, const hsize_t *dims, hr_error *err) {
     struct hr__helper_field *f = &out->field;
     if (out->rank != 1)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
@@ -113,7 +113,7 @@ static hr_status set_ragged(struct h5_described *out, const hsize_t *dims, hr_er
                              "data[:, 0])",
                              out->rank);
     f->num_samples = dims[0];
-    f->flags |= HR__HELPER_RAGGED;
+    f->flags |= HR__HELPER_VARIABLE;
     if (!hr__helper_field_valid(f))
         return hr__error_set(err, HR_ERR_CORRUPT, "it says that it has %" PRIu64 " samples",
                              f->num_samples);
@@ -150,11 +150,11 @@ static hr_status describe(const struct h5_file *file, hid_t dataset, hid_t type,
     HR_TRY(h5_storage_check(file, dataset, plist, &sources, err));
     HR_TRY(h5_check_filters(plist, err));
     /* In the file a reference to a value may have twice the size that it has in memory. */
-    HR_TRY(
-        get_chunks(plist, dims, out->rank, H5Tget_size(type) * (out->leaf.ragged ? 2 : 1), f, err));
+    HR_TRY(get_chunks(plist, dims, out->rank, H5Tget_size(type) * (out->leaf.variable ? 2 : 1), f,
+                      err));
     set_source_chunks(&sources, f);
     f->flags |= file->growing && can_grow ? HR__HELPER_GROWING : 0;
-    HR_TRY(out->leaf.ragged ? set_ragged(out, dims, err) : set_shape(out, dims, err));
+    HR_TRY(out->leaf.variable ? set_variable(out, dims, err) : set_shape(out, dims, err));
 done:
     return st;
 }

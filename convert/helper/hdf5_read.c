@@ -18,7 +18,7 @@ static hr_status check_memory(const struct h5_reader *r, uint64_t cache_bytes,
                               uint64_t memory_bytes, hr_error *err) {
     /* Values of variable length are in memory once more, where HDF5 makes them, and in its heap. */
     const uint64_t num_slots =
-        HR__HELPER_NUM_SLOTS + ((r->is.field.flags & HR__HELPER_RAGGED) != 0 ? 3 : 0);
+        HR__HELPER_NUM_SLOTS + ((r->is.field.flags & HR__HELPER_VARIABLE) != 0 ? 3 : 0);
     uint64_t need, chunk;
     bool fits = hr__mul_u64(r->is.field.chunk_bytes, 2, &chunk) &&
                 hr__add_u64(chunk, cache_bytes, &need) &&
@@ -89,7 +89,7 @@ hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *o
                                                         : open_member(r, open, err);
     if (st == HR_OK)
         st = check_memory(r, open->cache_bytes, memory_bytes, err);
-    if (st == HR_OK && r->is.leaf.ragged)
+    if (st == HR_OK && r->is.leaf.variable)
         return h5_values_open(r, err);
     if (st == HR_OK && r->sparse == NULL)
         r->direct = h5_direct_open(r->dataset, &r->is, open->cache_bytes);
@@ -150,7 +150,7 @@ hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uin
         return hr__error_set(err, HR_ERR_INVALID, "rows that do not exist were asked for");
     if (r->values != NULL)
         return h5_values_read(r, slot, first, n, err);
-    if ((r->is.field.flags & HR__HELPER_RAGGED) != 0)
+    if ((r->is.field.flags & HR__HELPER_VARIABLE) != 0)
         return h5_sparse_values_read(r->sparse, first, n, r->shared + slot * r->slot_bytes,
                                      r->slot_bytes, err);
     return read_fixed(r, slot, first, *n, err);

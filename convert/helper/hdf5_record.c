@@ -55,7 +55,7 @@ static hr_status make_leaf(struct maker *m, hid_t type, const char *path, hid_t 
     hr_status st = add_place(m, &place, err);
     if (st != HR_OK)
         return st;
-    if (h5_is_ragged(type)) /* is read by itself */
+    if (h5_is_variable(type)) /* is read by itself */
         return HR_OK;
     st = h5_type(type, &dtype, &width, out, err);
     if (st == HR_ERR_UNSUPPORTED) {

@@ -90,7 +90,7 @@ static hr_status check_part(const struct h5_sparse_part *p, bool numbers, hr_err
     const struct h5_described *is = &p->is;
     if (is->rank != 1 || is->field.rank != 0)
         return hr__error_set(err, HR_ERR_CORRUPT, "it has more than one axis, where one is needed");
-    if (is->field.width_bytes != 0 || is->leaf.ragged ||
+    if (is->field.width_bytes != 0 || is->leaf.variable ||
         (!numbers && H5Tget_class(is->leaf.value_type) != H5T_INTEGER))
         return hr__error_set(err, HR_ERR_UNSUPPORTED, "it holds no %s",
                              numbers ? "numbers" : "integers");

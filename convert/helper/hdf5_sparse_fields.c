@@ -79,7 +79,7 @@ static hr_status tell_values(struct h5_teller *t, hid_t group, const struct h5_s
     if (attributes == NULL)
         return hr__error_no_memory(err, 0, "attributes");
     h5_type_attributes(part->is.leaf.value_type, attributes, &left);
-    if (json_object_set_new(attributes, "headrace:sparse_columns",
+    if (json_object_set_new(attributes, HR__SPARSE_COLUMNS,
                             json_integer((json_int_t)s->num_columns)) != 0)
         h5_leave_out(&left, "the number of columns");
     f.member = path;

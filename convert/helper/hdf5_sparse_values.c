@@ -21,7 +21,7 @@ struct hr__helper_field h5_sparse_values_field(const struct h5_sparse *s,
     const hr_dtype dtype = part->is.field.dtype;
     return (struct hr__helper_field){
         .dtype = dtype == HR_BOOL ? HR_UINT8 : dtype, /* sequences of these there are none of */
-        .flags = HR__HELPER_RAGGED | HR__HELPER_SPARSE,
+        .flags = HR__HELPER_VARIABLE | HR__HELPER_SPARSE,
         .num_samples = s->field.num_samples,
         .granule_samples = 1,
         .chunk_bytes = s->field.chunk_bytes,

@@ -91,14 +91,15 @@ hr_status h5_type(hid_t type, hr_dtype *dtype, uint32_t *width_bytes, hid_t *mem
 bool h5_is_complex(hid_t type); /* the compound by which h5py stores complex numbers */
 bool h5_is_bool(hid_t type);    /* the enumeration by which h5py stores bools */
 
-/* --- hdf5_ragged_types.c ---------------------------------------------------------------------- */
+/* --- hdf5_variable_types.c ----------------------------------------------------------------------
+ */
 
 struct h5_leaf;
 
 /* Strings or sequences of different lengths. */
-bool h5_is_ragged(hid_t type);
+bool h5_is_variable(hid_t type);
 /* What a leaf says of such a type; as h5_type(). */
-hr_status h5_ragged_type(hid_t type, struct h5_leaf *leaf, hr_error *err);
+hr_status h5_variable_type(hid_t type, struct h5_leaf *leaf, hr_error *err);
 
 /* --- hdf5_compound.c: types that hold others -------------------------------------------------- */
 
@@ -108,8 +109,8 @@ struct h5_leaf {
     uint32_t width_bytes;
     uint32_t rank; /* of the arrays around the value */
     hsize_t dims[HR_MAX_RANK];
-    bool ragged;       /* of variable length: as HR__HELPER_RAGGED */
-    hid_t value_type;  /* in the file, of one value, or of an element of one that is ragged */
+    bool variable;     /* as HR__HELPER_VARIABLE */
+    hid_t value_type;  /* in the file, of one value, or of an element of one of variable length */
     hid_t memory_type; /* of an element in memory: this value alone */
 };
 

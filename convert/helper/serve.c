@@ -197,7 +197,7 @@ static hr_status answer(struct server *s, const struct hr__helper_message *m, in
     case HR__HELPER_CREATE:
     case HR__HELPER_ARRAY:
     case HR__HELPER_WRITE:
-    case HR__HELPER_VARIABLE:
+    case HR__HELPER_BEGIN_VALUES:
     case HR__HELPER_VALUES:
     case HR__HELPER_ATTRIBUTE:
     case HR__HELPER_FINISH:

@@ -30,7 +30,7 @@ static hr_status answer_hdf5(struct write_server *s, const struct hr__helper_mes
         return h5_writer_array(&s->hdf5, &m->field, err);
     case HR__HELPER_WRITE:
         return h5_writer_write(&s->hdf5, m->first, m->n, slot, s->slot_bytes, err);
-    case HR__HELPER_VARIABLE:
+    case HR__HELPER_BEGIN_VALUES:
         return h5_writer_variable(&s->hdf5, m, err);
     case HR__HELPER_VALUES:
         return h5_writer_values(&s->hdf5, m->first, m->n, slot, s->slot_bytes, err);

@@ -45,7 +45,7 @@ typedef enum hr_sparse {
     HR_SPARSE_REFUSE = 0, /**< refused: the message says how large these would be */
     HR_SPARSE_DENSE = 1,  /**< its rows with their zeros, as one field */
     HR_SPARSE_VARLEN = 2  /**< what its rows hold, as two fields of variable length: NAME/indices,
-                             the  columns, and NAME/data, the values there; both have the number of
+                             the columns, and NAME/data, the values there; both have the number of
                              columns as the attribute headrace:sparse_columns */
 } hr_sparse;
 

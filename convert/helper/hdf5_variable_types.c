@@ -5,7 +5,7 @@
 #include "dtype.h"
 #include "helper.h"
 
-bool h5_is_ragged(hid_t type) {
+bool h5_is_variable(hid_t type) {
     const H5T_class_t kind = H5Tget_class(type);
     return kind == H5T_VLEN || (kind == H5T_STRING && H5Tis_variable_str(type) > 0);
 }
@@ -29,7 +29,7 @@ static hr_status text_type(hid_t type, struct h5_leaf *leaf, hr_error *err) {
 /* What elements are, but for their dtype. */
 static hr_status check_element(hid_t element, hr_error *err) {
     const H5T_class_t kind = H5Tget_class(element);
-    const char *what = h5_is_ragged(element)     ? "variable-length values"
+    const char *what = h5_is_variable(element)   ? "variable-length values"
                        : kind == H5T_STRING      ? "strings"
                        : kind == H5T_OPAQUE      ? "opaque bytes"
                        : kind == H5T_ARRAY       ? "arrays"
@@ -65,12 +65,12 @@ static hr_status sequence_type(hid_t element, struct h5_leaf *leaf, hr_error *er
                : h5_error(err, HR_ERR_NO_MEMORY, "a type");
 }
 
-hr_status h5_ragged_type(hid_t type, struct h5_leaf *leaf, hr_error *err) {
+hr_status h5_variable_type(hid_t type, struct h5_leaf *leaf, hr_error *err) {
     if (leaf->rank != 0)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
                              "it holds arrays of variable-length values, which cannot be "
                              "converted; write one value for each sample");
-    leaf->ragged = true;
+    leaf->variable = true;
     if (H5Tget_class(type) == H5T_STRING)
         return text_type(type, leaf, err);
     hid_t element = H5Tget_super(type);

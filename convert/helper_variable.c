@@ -9,7 +9,7 @@
  *    makes of the values of one, the chunk cache, and the lists of ends.
  * 3. One window is asked for at a time, as its answer says where the next one begins.
  */
-#include "helper_ragged.h"
+#include "helper_variable.h"
 
 #include "bytes.h"
 #include "checked.h"
@@ -39,7 +39,7 @@ struct window {
     hr_error error; /* WINDOW_FAILED */
 };
 
-struct hr__helper_ragged {
+struct hr__helper_variable {
     const struct hr__helper_target *target;
     struct hr__budget *budget;
     struct hr__helper_session session;
@@ -63,15 +63,15 @@ static uint64_t total_bytes(const struct hr__helper_field *f, uint64_t slot_byte
     return fits ? total : UINT64_MAX;
 }
 
-uint64_t hr__helper_ragged_least_bytes(const struct hr__helper_field *f) {
+uint64_t hr__helper_variable_least_bytes(const struct hr__helper_field *f) {
     return total_bytes(f, LEAST_SLOT_BYTES);
 }
 
-uint64_t hr__helper_ragged_wanted_bytes(const struct hr__helper_field *f) {
+uint64_t hr__helper_variable_wanted_bytes(const struct hr__helper_field *f) {
     return total_bytes(f, WANTED_SLOT_BYTES);
 }
 
-static hr_status reserve(struct hr__helper_ragged *r, uint64_t slot_bytes, hr_error *err) {
+static hr_status reserve(struct hr__helper_variable *r, uint64_t slot_bytes, hr_error *err) {
     const uint64_t total = total_bytes(&r->target->field, slot_bytes);
     hr_status st = hr__budget_reserve(r->budget, total, "reading through a helper", err);
     if (st != HR_OK)
@@ -82,7 +82,7 @@ static hr_status reserve(struct hr__helper_ragged *r, uint64_t slot_bytes, hr_er
 }
 
 /* Halves the slots until the budget takes them. */
-static hr_status choose_slots(struct hr__helper_ragged *r, hr_error *err) {
+static hr_status choose_slots(struct hr__helper_variable *r, hr_error *err) {
     for (uint64_t slot = WANTED_SLOT_BYTES;; slot /= 2) {
         const bool last = slot <= LEAST_SLOT_BYTES;
         hr_status st = reserve(r, slot, last ? err : NULL);
@@ -96,7 +96,7 @@ static hr_status choose_slots(struct hr__helper_ragged *r, hr_error *err) {
 
 /* --- a helper ------------------------------------------------------------------------------- */
 
-static void stop(struct hr__helper_ragged *r) {
+static void stop(struct hr__helper_variable *r) {
     hr__helper_session_stop(&r->session);
     for (uint32_t i = 0; i < HR__HELPER_NUM_SLOTS; i++) {
         free(r->windows[i].ends);
@@ -108,7 +108,7 @@ static void stop(struct hr__helper_ragged *r) {
     r->charged_bytes = 0;
 }
 
-static hr_status make_lists(struct hr__helper_ragged *r, hr_error *err) {
+static hr_status make_lists(struct hr__helper_variable *r, hr_error *err) {
     const uint64_t n = most_values(r->session.slot_bytes);
     for (uint32_t i = 0; i < HR__HELPER_NUM_SLOTS; i++) {
         r->windows[i].ends = malloc(n * sizeof *r->windows[i].ends);
@@ -119,7 +119,7 @@ static hr_status make_lists(struct hr__helper_ragged *r, hr_error *err) {
 }
 
 /* With the slots that were reserved. */
-static hr_status start(struct hr__helper_ragged *r, hr_error *err) {
+static hr_status start(struct hr__helper_variable *r, hr_error *err) {
     hr_status st = make_lists(r, err);
     r->session.cache_bytes = r->target->field.chunk_row_bytes;
     if (st == HR_OK)
@@ -130,7 +130,7 @@ static hr_status start(struct hr__helper_ragged *r, hr_error *err) {
 }
 
 /* A value of n_bytes fits no slot. */
-static hr_status refuse_value(struct hr__helper_ragged *r, uint64_t sample, uint64_t n_bytes,
+static hr_status refuse_value(struct hr__helper_variable *r, uint64_t sample, uint64_t n_bytes,
                               uint64_t needed, hr_error *err) {
     const uint64_t held = atomic_load(&r->budget->reserved_bytes);
     const uint64_t left = r->budget->limit_bytes - hr__min_u64(held, r->budget->limit_bytes);
@@ -147,7 +147,7 @@ static hr_status refuse_value(struct hr__helper_ragged *r, uint64_t sample, uint
 
 /* Larger slots need another helper. At least twice as large ones, where there is room, so that few
  * are started for values that become longer and longer. */
-static hr_status enlarge(struct hr__helper_ragged *r, uint64_t sample, uint64_t n_bytes,
+static hr_status enlarge(struct hr__helper_variable *r, uint64_t sample, uint64_t n_bytes,
                          hr_error *err) {
     const uint64_t slot = hr__round_up(n_bytes + HR__HELPER_VALUE_SLACK, PAGE_BYTES);
     const uint64_t twice = hr__max_u64(slot, r->session.slot_bytes * 2);
@@ -161,14 +161,15 @@ static hr_status enlarge(struct hr__helper_ragged *r, uint64_t sample, uint64_t 
 }
 
 /* After a value was refused. */
-static hr_status start_again(struct hr__helper_ragged *r, hr_error *err) {
+static hr_status start_again(struct hr__helper_variable *r, hr_error *err) {
     hr_status st = reserve(r, r->session.slot_bytes, err);
     return st == HR_OK ? start(r, err) : st;
 }
 
 /* --- windows -------------------------------------------------------------------------------- */
 
-static hr_status ask(struct hr__helper_ragged *r, struct window *w, uint64_t first, hr_error *err) {
+static hr_status ask(struct hr__helper_variable *r, struct window *w, uint64_t first,
+                     hr_error *err) {
     struct hr__helper_message m = {
         .type = HR__HELPER_READ,
         .slot = (uint32_t)(w - r->windows),
@@ -184,12 +185,12 @@ static hr_status ask(struct hr__helper_ragged *r, struct window *w, uint64_t fir
     return HR_OK;
 }
 
-static const uint8_t *slot_of(const struct hr__helper_ragged *r, const struct window *w) {
+static const uint8_t *slot_of(const struct hr__helper_variable *r, const struct window *w) {
     return r->session.shared + (uint64_t)(w - r->windows) * r->session.slot_bytes;
 }
 
 /* The helper has no room for the first value. */
-static hr_status take_too_long(struct hr__helper_ragged *r, struct window *w, hr_error *err) {
+static hr_status take_too_long(struct hr__helper_variable *r, struct window *w, hr_error *err) {
     const uint64_t n_bytes = hr__get_u64(slot_of(r, w)), first = w->first;
     if (n_bytes + HR__HELPER_VALUE_SLACK <= r->session.slot_bytes || n_bytes > MAX_VALUE_BYTES)
         return hr__helper_lied(r->session.helper, "a length that cannot be", err);
@@ -197,7 +198,7 @@ static hr_status take_too_long(struct hr__helper_ragged *r, struct window *w, hr
     return st == HR_OK ? ask(r, w, first, err) : st;
 }
 
-static hr_status take_answer(struct hr__helper_ragged *r, struct window *w, hr_error *err) {
+static hr_status take_answer(struct hr__helper_variable *r, struct window *w, hr_error *err) {
     struct hr__helper_message m;
     hr_status st = hr__helper_receive(r->session.helper, &m, err);
     if (st != HR_OK)
@@ -220,7 +221,7 @@ static hr_status take_answer(struct hr__helper_ragged *r, struct window *w, hr_e
     return HR_OK;
 }
 
-static hr_status settle(struct hr__helper_ragged *r, struct window *w, hr_error *err) {
+static hr_status settle(struct hr__helper_variable *r, struct window *w, hr_error *err) {
     hr_status st = HR_OK;
     while (st == HR_OK && w->state == WINDOW_ASKED) {
         if (r->target->stopped != NULL && atomic_load(r->target->stopped))
@@ -235,14 +236,15 @@ static bool holds(const struct window *w, uint64_t sample) {
     return w->state != WINDOW_EMPTY && sample >= w->first && sample - w->first < w->n;
 }
 
-static struct window *find(struct hr__helper_ragged *r, uint64_t sample, enum window_state state) {
+static struct window *find(struct hr__helper_variable *r, uint64_t sample,
+                           enum window_state state) {
     for (uint32_t i = 0; i < HR__HELPER_NUM_SLOTS; i++)
         if (r->windows[i].state == state && holds(&r->windows[i], sample))
             return &r->windows[i];
     return NULL;
 }
 
-static hr_status settle_all(struct hr__helper_ragged *r, hr_error *err) {
+static hr_status settle_all(struct hr__helper_variable *r, hr_error *err) {
     hr_status st = HR_OK;
     for (uint32_t i = 0; st == HR_OK && i < HR__HELPER_NUM_SLOTS; i++)
         st = settle(r, &r->windows[i], err);
@@ -257,7 +259,7 @@ static hr_status failed(struct window *w, hr_error *err) {
 }
 
 /* The full window that has the sample, which exists. */
-static hr_status window_of(struct hr__helper_ragged *r, uint64_t sample, struct window **out,
+static hr_status window_of(struct hr__helper_variable *r, uint64_t sample, struct window **out,
                            hr_error *err) {
     hr_status st = HR_OK;
     *out = find(r, sample, WINDOW_FULL);
@@ -278,7 +280,7 @@ done:
 }
 
 /* The next window is read by the helper while the values of this one are compressed. */
-static hr_status ask_ahead(struct hr__helper_ragged *r, const struct window *w, hr_error *err) {
+static hr_status ask_ahead(struct hr__helper_variable *r, const struct window *w, hr_error *err) {
     struct window *other = &r->windows[w == &r->windows[0] ? 1 : 0];
     const uint64_t next = w->first + w->n;
     if (next >= r->target->field.num_samples || holds(other, next))
@@ -289,7 +291,7 @@ static hr_status ask_ahead(struct hr__helper_ragged *r, const struct window *w, 
 
 /* --- values --------------------------------------------------------------------------------- */
 
-static hr_status check_range(const struct hr__helper_ragged *r, uint64_t first, uint64_t n,
+static hr_status check_range(const struct hr__helper_variable *r, uint64_t first, uint64_t n,
                              hr_error *err) {
     if (hr__range_within(first, n, r->target->field.num_samples))
         return HR_OK;
@@ -298,8 +300,8 @@ static hr_status check_range(const struct hr__helper_ragged *r, uint64_t first, 
                          r->session.subject, first, n, r->target->field.num_samples);
 }
 
-hr_status hr__helper_ragged_fetch(struct hr__helper_ragged *r, uint64_t first, uint64_t n,
-                                  uint64_t *out, hr_error *err) {
+hr_status hr__helper_variable_fetch(struct hr__helper_variable *r, uint64_t first, uint64_t n,
+                                    uint64_t *out, hr_error *err) {
     struct window *w = NULL;
     const bool ahead = first == r->next_sample && first != 0;
     hr_status st;
@@ -313,7 +315,7 @@ done:
     return st;
 }
 
-static hr_status check_texts(const struct hr__helper_ragged *r, uint64_t first, uint64_t n,
+static hr_status check_texts(const struct hr__helper_variable *r, uint64_t first, uint64_t n,
                              const int64_t *offsets, const uint8_t *values, hr_error *err) {
     for (uint64_t i = 0; i < n; i++)
         if (!hr__utf8_valid(values + offsets[i], (size_t)(offsets[i + 1] - offsets[i])))
@@ -325,7 +327,7 @@ static hr_status check_texts(const struct hr__helper_ragged *r, uint64_t first, 
 }
 
 /* Of one window; offsets[0] says where its values go. */
-static hr_status copy(const struct hr__helper_ragged *r, const struct window *w, uint64_t first,
+static hr_status copy(const struct hr__helper_variable *r, const struct window *w, uint64_t first,
                       uint64_t n, int64_t *offsets, uint8_t *values, uint64_t room_bytes,
                       hr_error *err) {
     const uint64_t at = first - w->first, base = (uint64_t)offsets[0];
@@ -346,9 +348,9 @@ static hr_status copy(const struct hr__helper_ragged *r, const struct window *w,
                                                  : HR_OK;
 }
 
-hr_status hr__helper_ragged_read(struct hr__helper_ragged *r, uint64_t first, uint64_t n,
-                                 int64_t *offsets, uint8_t *values, uint64_t room_bytes,
-                                 hr_error *err) {
+hr_status hr__helper_variable_read(struct hr__helper_variable *r, uint64_t first, uint64_t n,
+                                   int64_t *offsets, uint8_t *values, uint64_t room_bytes,
+                                   hr_error *err) {
     hr_status st = check_range(r, first, n, err);
     offsets[0] = 0;
     while (st == HR_OK && n > 0) {
@@ -367,11 +369,12 @@ hr_status hr__helper_ragged_read(struct hr__helper_ragged *r, uint64_t first, ui
 
 /* --- the reader ----------------------------------------------------------------------------- */
 
-hr_status hr__helper_ragged_open(const struct hr__helper_target *target, struct hr__budget *budget,
-                                 struct hr__helper_ragged **out, hr_error *err) {
+hr_status hr__helper_variable_open(const struct hr__helper_target *target,
+                                   struct hr__budget *budget, struct hr__helper_variable **out,
+                                   hr_error *err) {
     hr_status st;
     *out = NULL;
-    struct hr__helper_ragged *r = calloc(1, sizeof *r);
+    struct hr__helper_variable *r = calloc(1, sizeof *r);
     if (r == NULL)
         return hr__error_no_memory(err, sizeof *r, "a reader of a source");
     r->target = target;
@@ -384,11 +387,11 @@ hr_status hr__helper_ragged_open(const struct hr__helper_target *target, struct 
     *out = r;
     r = NULL;
 done:
-    hr__helper_ragged_close(r);
+    hr__helper_variable_close(r);
     return st;
 }
 
-void hr__helper_ragged_close(struct hr__helper_ragged *r) {
+void hr__helper_variable_close(struct hr__helper_variable *r) {
     if (r == NULL)
         return;
     stop(r);
