@@ -178,8 +178,13 @@ static uint64_t variable_bytes(const struct hr__column *c, uint64_t num_samples)
 static hr_status open_sides(struct job *job, hr_error *err) {
     uint64_t share = job->opts.budget_bytes / NUM_SHARES;
     hr_status st;
-    HR_TRY(hr__side_open(job->opts.a, &job->opts, share, &job->a, err));
-    HR_TRY(hr__side_open(job->opts.b, &job->opts, share, &job->b, err));
+    HR_TRY(hr__side_open(job->opts.a, &job->opts, HR_SPARSE_DENSE, share, &job->a, err));
+    HR_TRY(hr__side_open(job->opts.b, &job->opts, hr__side_sparse(&job->a), share, &job->b, err));
+    if (job->a.ds == NULL && hr__side_sparse(&job->b) != HR_SPARSE_DENSE) {
+        hr__side_close(&job->a);
+        HR_TRY(
+            hr__side_open(job->opts.a, &job->opts, hr__side_sparse(&job->b), share, &job->a, err));
+    }
     HR_TRY(check_names(job, err));
     for (uint32_t i = 0; i < job->a.num_columns; i++) {
         const struct hr__column *a = &job->a.columns[i];

@@ -5,11 +5,13 @@
 
 #include "checked.h"
 #include "error.h"
+#include "helper_protocol.h"
 #include "input_paths.h"
 #include "parallel_read.h"
 #include "source_kind.h"
 #include "source_open.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,8 +108,8 @@ done:
 
 /* One file may hold arrays of different lengths; files that are put together must fit. */
 static hr_status open_sources(struct hr__side *s, const struct hr__input_paths *paths,
-                              const hr_compare_options *opts, uint64_t budget_bytes,
-                              hr_error *err) {
+                              const hr_compare_options *opts, hr_sparse sparse,
+                              uint64_t budget_bytes, hr_error *err) {
     hr_convert_options convert = HR_CONVERT_OPTIONS_INIT;
     convert.flags = opts->flags;
     convert.inputs = &s->path;
@@ -117,7 +119,7 @@ static hr_status open_sources(struct hr__side *s, const struct hr__input_paths *
     convert.helper_memory_bytes = opts->helper_memory_bytes;
     convert.budget_bytes = budget_bytes;
     convert.num_threads = opts->num_threads;
-    convert.sparse = HR_SPARSE_DENSE; /* nothing is stored */
+    convert.sparse = (int32_t)sparse;
     const hr_status st = paths->n == 1
                              ? hr__sources_open(paths->paths[0], paths->member, false, &convert,
                                                 NULL, &s->sources, &s->num_sources, err)
@@ -133,8 +135,8 @@ static hr_status open_dataset(struct hr__side *s, const char *path, const char *
     return st == HR_OK ? columns_of_dataset(s, member, err) : st;
 }
 
-hr_status hr__side_open(const char *path, const hr_compare_options *opts, uint64_t budget_bytes,
-                        struct hr__side *out, hr_error *err) {
+hr_status hr__side_open(const char *path, const hr_compare_options *opts, hr_sparse sparse,
+                        uint64_t budget_bytes, struct hr__side *out, hr_error *err) {
     struct hr__input_paths paths = {0};
     struct hr__source_kind kind = {0};
     hr_status st;
@@ -144,7 +146,7 @@ hr_status hr__side_open(const char *path, const hr_compare_options *opts, uint64
         HR_TRY(hr__source_kind_find(paths.paths[0], false, &kind, err));
     st = kind.kind == HR__KIND_HEADRACE
              ? open_dataset(out, paths.paths[0], paths.member, budget_bytes, err)
-             : open_sources(out, &paths, opts, budget_bytes, err);
+             : open_sources(out, &paths, opts, sparse, budget_bytes, err);
 done:
     hr__input_paths_free(&paths);
     if (st != HR_OK)
@@ -158,6 +160,19 @@ void hr__side_close(struct hr__side *s) {
     hr__inputs_close(&s->inputs);
     hr_dataset_close(s->ds);
     *s = (struct hr__side){0};
+}
+
+/* Dense rows cost nothing here, as nothing is stored. */
+hr_sparse hr__side_sparse(const struct hr__side *s) {
+    for (uint32_t i = 0; i < s->num_columns; i++) {
+        const char *attributes = s->columns[i].field.attributes_json;
+        json_t *json = attributes != NULL ? json_loads(attributes, 0, NULL) : NULL;
+        const bool row_values = json_object_get(json, HR__SPARSE_COLUMNS) != NULL;
+        json_decref(json);
+        if (row_values)
+            return HR_SPARSE_VARLEN;
+    }
+    return HR_SPARSE_DENSE;
 }
 
 const struct hr__column *hr__side_find(const struct hr__side *s, const char *name) {

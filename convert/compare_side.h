@@ -33,10 +33,13 @@ struct hr__side {
     uint32_t num_columns;
 };
 
-/* path must outlive the side. budget_bytes: as of hr_open_options. */
-hr_status hr__side_open(const char *path, const hr_compare_options *opts, uint64_t budget_bytes,
-                        struct hr__side *out, hr_error *err);
+/* path must outlive the side. budget_bytes: as of hr_open_options. sparse: of HDF5 files. */
+hr_status hr__side_open(const char *path, const hr_compare_options *opts, hr_sparse sparse,
+                        uint64_t budget_bytes, struct hr__side *out, hr_error *err);
 void hr__side_close(struct hr__side *s); /* a zeroed one is fine */
+
+/* How the other side's sparse matrices are to be read: as this data set has them. */
+hr_sparse hr__side_sparse(const struct hr__side *s);
 
 /* NULL: there is no such column. */
 const struct hr__column *hr__side_find(const struct hr__side *s, const char *name);

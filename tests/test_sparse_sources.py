@@ -340,6 +340,24 @@ def test_varlen__of_every_width_and_layout__is_what_the_rows_hold(tmp_path, dtyp
         assert dataset.fields["X/data"].attributes == {"headrace:sparse_columns": 67, "unit": "counts"}
 
 
+@pytest.mark.parametrize("kind", ["varlen", "dense"])
+def test_compare__with_the_matrix__reads_it_as_the_data_set_has_it(tmp_path, kind):
+    x = random_matrix(2000, 67)
+    with h5py.File(tmp_path / "a.h5ad", "w") as f:
+        write_csr(f.create_group("X"), x, chunks=(500,), compression="gzip")
+        f["y"] = np.arange(2000)
+    good("convert", "a.h5ad", "-o", "a.hrd", "--sparse", kind, cwd=tmp_path)
+    for sides in (("a.hrd", "a.h5ad"), ("a.h5ad", "a.hrd")):
+        good("compare", *sides, cwd=tmp_path)
+    with h5py.File(tmp_path / "a.h5ad", "r+") as f:
+        f["X/data"][1234] += 1
+    row = np.searchsorted(parts(x, False)[2], 1234, side="right") - 1
+    for sides in (("a.hrd", "a.h5ad"), ("a.h5ad", "a.hrd")):
+        done = headrace("compare", *sides, cwd=tmp_path)
+        assert done.returncode == 4
+        assert f"[{row}" in done.stdout, (row, done.stdout)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_varlen__random_shapes_and_budgets__is_what_the_rows_hold(tmp_path, seed):
     rng = np.random.default_rng(seed)
