@@ -24,10 +24,10 @@ static hr_status make_shares(struct hr__value_reader *r, hr_error *err) {
     const uint64_t kept =
         r->budget->limit_bytes > reserved ? (r->budget->limit_bytes - reserved) / 2 : 0;
     if (hr__budget_reserve(r->budget, kept, "long values", NULL) == HR_OK) {
-        const hr_status st = hr__reader_shares_make(r->in, 1, r->budget, &r->shares, NULL);
+        const hr_status st = hr__reader_shares_make(r->in, 1, r->budget, &r->shares, err);
         hr__budget_release(r->budget, kept);
-        if (st == HR_OK)
-            return HR_OK;
+        if (st != HR_ERR_BUDGET)
+            return st;
     }
     return hr__reader_shares_make(r->in, 1, r->budget, &r->shares, err);
 }

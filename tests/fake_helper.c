@@ -5,6 +5,7 @@
 #include "fake_helper.h"
 
 #include "made_dataset.h"
+#include "value_slot.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -101,6 +102,34 @@ static void fill_records(uint32_t *rows, uint64_t slot_bytes, const struct hr__h
         rows[m->slot * (slot_bytes / 4) + i] = (uint32_t)(m->first + i / 2);
 }
 
+static struct hr__helper_field fake_sequences(void) {
+    return (struct hr__helper_field){.dtype = HR_UINT32,
+                                     .flags = HR__HELPER_CHUNKED | HR__HELPER_VARIABLE,
+                                     .num_samples = FAKE_SEQUENCES,
+                                     .granule_samples = 500,
+                                     .chunk_bytes = 8000,
+                                     .chunk_row_bytes = 8000,
+                                     .member = "s",
+                                     .name = "s"};
+}
+
+/* As many as fit. */
+static uint64_t fill_sequences(uint8_t *slot, uint64_t slot_bytes,
+                               const struct hr__helper_message *m) {
+    static int64_t offsets[HR__SLOT_MAX_VALUES + 1];
+    static uint32_t values[HR__SLOT_MAX_VALUES * FAKE_LENGTHS];
+    uint64_t n = m->n < HR__SLOT_MAX_VALUES ? m->n : HR__SLOT_MAX_VALUES;
+    uint32_t at = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        for (uint64_t k = 0; k < (m->first + i) % FAKE_LENGTHS; k++)
+            values[at++] = (uint32_t)(m->first + i);
+        offsets[i + 1] = (int64_t)(at * sizeof *values);
+    }
+    n = hr__value_slot_fits(offsets, n, slot_bytes);
+    hr__value_slot_put(offsets, n, (const uint8_t *)values, slot);
+    return n;
+}
+
 /* Attributes and notes of the field and of the file; of files of some names, what they may not be.
  */
 static void say_list(int socket, const char *path) {
@@ -120,34 +149,63 @@ static void say_list(int socket, const char *path) {
     fake_say(socket, &note);
 }
 
+enum fake_kind { INDICES, RECORDS, SEQUENCES };
+
+static enum fake_kind kind_of(const char *path) {
+    return strstr(path, "records") != NULL     ? RECORDS
+           : strstr(path, "sequences") != NULL ? SEQUENCES
+                                               : INDICES;
+}
+
+static struct hr__helper_message list(int socket, const char *path) {
+    const struct hr__helper_message sequences = {.type = HR__HELPER_FIELD,
+                                                 .field = fake_sequences()};
+    const enum fake_kind kind = kind_of(path);
+    if (kind == RECORDS)
+        say_members(socket, path);
+    else if (kind == SEQUENCES)
+        fake_say(socket, &sequences);
+    else
+        say_list(socket, path);
+    return (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 1 + (kind == RECORDS)};
+}
+
+static struct hr__helper_message opened(const struct hr__helper_message *m) {
+    struct hr__helper_message answer = {.type = HR__HELPER_OPENED, .field = fake_field()};
+    const struct hr__helper_field member = fake_member(0);
+    if ((m->flags & HR__HELPER_RECORDS) != 0)
+        answer.field = hr__helper_field_of_records(&member);
+    else if (kind_of(m->path) == SEQUENCES)
+        answer.field = fake_sequences();
+    return answer;
+}
+
 int fake_serve(int socket) {
     struct hr__helper_message m, hello = {.type = HR__HELPER_HELLO, .text = "fake"};
+    enum fake_kind kind = INDICES;
     uint64_t slot_bytes = 0;
     uint32_t *rows = NULL;
-    bool records = false;
     fake_say(socket, &hello);
     for (bool more = true; more;) {
-        struct hr__helper_message answer = {.type = HR__HELPER_FIELD, .field = fake_field()};
+        struct hr__helper_message answer;
         int fd = -1;
         fake_hear(socket, &m, &fd);
-        if (m.type == HR__HELPER_LIST && strstr(m.path, "records") != NULL) {
-            say_members(socket, m.path);
-            answer = (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 2};
-        } else if (m.type == HR__HELPER_LIST) {
-            say_list(socket, m.path);
-            answer = (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 1};
+        if (m.type == HR__HELPER_LIST) {
+            answer = list(socket, m.path);
         } else if (m.type == HR__HELPER_OPEN) {
             rows = fake_map(fd, m.slot_bytes);
             slot_bytes = m.slot_bytes;
-            records = (m.flags & HR__HELPER_RECORDS) != 0;
-            const struct hr__helper_field member = fake_member(0);
-            if (records)
-                answer.field = hr__helper_field_of_records(&member);
-            answer.type = HR__HELPER_OPENED;
+            answer = opened(&m);
+            kind = kind_of(m.path);
+            if (kind == RECORDS && (m.flags & HR__HELPER_RECORDS) == 0)
+                kind = INDICES;
         } else {
-            (records ? fill_records : fake_fill)(rows, slot_bytes, &m);
             answer = m;
             answer.type = HR__HELPER_ROWS;
+            if (kind == SEQUENCES)
+                answer.n = fill_sequences((uint8_t *)rows + m.slot * slot_bytes, slot_bytes, &m);
+            else
+                (kind == RECORDS ? fill_records : fake_fill)(rows, slot_bytes, &m);
         }
         fake_say(socket, &answer);
     }

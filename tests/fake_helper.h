@@ -1,14 +1,17 @@
 /*
  * What test programs that play the source helper themselves have in common: a file with one data
- * set, whose values are its indices, or with records of two members, whose values likewise, where
- * its name says "records".
+ * set, whose values are its indices; with records of two members, whose values likewise, where its
+ * name says "records"; or where it says "sequences" with sequences, in which sample i has its index
+ * i % FAKE_LENGTHS times.
  */
 #ifndef HEADRACE_FAKE_HELPER_H
 #define HEADRACE_FAKE_HELPER_H
 
 #include "helper_protocol.h"
 
-#define FAKE_SAMPLES 100000u
+#define FAKE_SAMPLES   100000u
+#define FAKE_SEQUENCES 5000u
+#define FAKE_LENGTHS   5u
 
 /* This program under the name of the mode that it is to play, for made_path(); until the next call
  * of either. */

@@ -79,6 +79,34 @@ def test_convert_killed_at_any_instant_resumes(tmp_path):
     assert killed >= KILLS // 2
 
 
+def test_conversion_of_texts_killed_at_any_instant_resumes(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    source, target = tmp_path / "texts.h5", tmp_path / "texts.hrd"
+    rng = np.random.default_rng(5)
+    letters = np.frombuffer(b"abcdefghijklmnop", "S1")
+    texts = [rng.choice(letters, size).tobytes() for size in rng.integers(0, 800, 20_000)]
+    with h5py.File(source, "w") as file:
+        file.create_dataset("text", data=texts, dtype=h5py.string_dtype(), chunks=(500,))
+        file["label"] = np.arange(len(texts))
+    arguments = ["convert", source, "-o", target, "--level", "12", "--threads", "2", "--chunk-bytes", "65536"]
+    begun = time.monotonic()
+    assert run(*arguments).returncode == 0
+    whole_s = time.monotonic() - begun
+    rng = random.Random(10)
+    killed = resumed = 0
+    for _ in range(KILLS // 2):
+        target.unlink()
+        killed += kill_after(arguments, rng.uniform(0, 1.1 * whole_s))
+        if not target.exists():
+            done = run(*arguments, "--resume", "--json")
+            assert done.returncode == 0, done.stderr
+            resumed += json.loads(done.stdout)["resumed_samples"] > 0
+        compared = run("compare", target, source)
+        assert compared.returncode == 0, compared.stdout + compared.stderr
+    assert killed >= KILLS // 4
+    assert resumed > 0  # else the instants prove nothing
+
+
 def test_compaction_killed_at_any_instant_resumes(tmp_path):
     inputs = make_inputs(tmp_path, 4)
     source, target = tmp_path / "source.hrd", tmp_path / "target.hrd"

@@ -46,6 +46,7 @@ enum input {
     FORTRAN, /* by a temporary file */
     VALUES,  /* a data set with values of variable length */
     RECORDS, /* of HDF5 */
+    SEQUENCES,
     NUM_INPUTS
 };
 static char paths[NUM_INPUTS][256];
@@ -78,8 +79,9 @@ static void write_fortran(const char *path) {
 }
 
 static void write_inputs(void) {
-    static const char *const names[] = {"x.npy",    "x.bin", "x.h5",  "s.bin", "x.hrd",
-                                        "x.idx.gz", "x.csv", "f.npy", "v.hrd", "records.h5"};
+    static const char *const names[] = {"x.npy", "x.bin",      "x.h5",        "s.bin",
+                                        "x.hrd", "x.idx.gz",   "x.csv",       "f.npy",
+                                        "v.hrd", "records.h5", "sequences.h5"};
     uint8_t header[2048];
     size_t n = hr__npy_header_print("<u4", FAKE_SAMPLES, NULL, 0, header, sizeof header);
     for (int i = 0; i < NUM_INPUTS; i++)
@@ -89,6 +91,7 @@ static void write_inputs(void) {
     write_file(paths[SHUFFLED], "", 0, SHUFFLED_SAMPLES);
     write_file(paths[HDF5], "\x89HDF\r\n\x1a\n", 8, 0);
     write_file(paths[RECORDS], "\x89HDF\r\n\x1a\n", 8, 0);
+    write_file(paths[SEQUENCES], "\x89HDF\r\n\x1a\n", 8, 0);
     write_fortran(paths[FORTRAN]);
 }
 
@@ -104,7 +107,7 @@ static hr_status convert(enum input input, uint32_t flags, hr_error *err) {
     o.num_helpers = 2;
     o.raw_dtype = input == RAW || input == SHUFFLED || input == CSV ? "<u4" : NULL;
     o.helper_timeout_ns = INT64_C(5000000000);
-    if (input == VALUES)
+    if (input == VALUES || input == SEQUENCES)
         o.budget_bytes = UINT64_C(32) << 20;
     if (input == FORTRAN)
         o.codec = HR_CODEC_RAW;
@@ -195,6 +198,24 @@ static void assert_same_values(hr_dataset *ds) {
         fail_msg("%s", err.message);
 }
 
+static void assert_sequences(hr_dataset *ds) {
+    static int64_t offsets[FAKE_SEQUENCES + 1];
+    static uint32_t values[FAKE_SEQUENCES * FAKE_LENGTHS];
+    uint64_t n_bytes = 0;
+    hr_error err = {0};
+    assert_int_equal(hr_dataset_num_samples(ds), FAKE_SEQUENCES);
+    if (hr_dataset_read_values(ds, 0, 0, FAKE_SEQUENCES, offsets, values, sizeof values, &n_bytes,
+                               &err) != HR_OK)
+        fail_msg("%s", err.message);
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < FAKE_SEQUENCES; i++) {
+        assert_int_equal(offsets[i], at * sizeof *values);
+        for (uint32_t k = 0; k < i % FAKE_LENGTHS; k++)
+            assert_int_equal(values[at++], i);
+    }
+    assert_int_equal(n_bytes, at * sizeof *values);
+}
+
 static void assert_target_whole(enum input input) {
     hr_dataset *ds = NULL;
     hr_error err = {0};
@@ -207,6 +228,8 @@ static void assert_target_whole(enum input input) {
         assert_put_together(ds);
     else if (input == VALUES)
         assert_same_values(ds);
+    else if (input == SEQUENCES)
+        assert_sequences(ds);
     else
         assert_in_order(ds, 0);
     if (input == RECORDS)
@@ -336,6 +359,16 @@ static void records__each_system_call_fails__is_an_error(void **state) {
 static void records__each_allocation_fails__is_an_error(void **state) {
     (void)state;
     each_fails(RECORDS, FAULT_MEMORY, 80);
+}
+
+static void sequences__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(SEQUENCES, FAULT_SYSTEM, 60);
+}
+
+static void sequences__each_allocation_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(SEQUENCES, FAULT_MEMORY, 80);
 }
 
 /* An input of a helper that says what it may not. */
@@ -556,6 +589,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(hdf5__each_allocation_fails__is_an_error),
         cmocka_unit_test(records__each_system_call_fails__is_an_error),
         cmocka_unit_test(records__each_allocation_fails__is_an_error),
+        cmocka_unit_test(sequences__each_system_call_fails__is_an_error),
+        cmocka_unit_test(sequences__each_allocation_fails__is_an_error),
         cmocka_unit_test(records__whose_members_do_not_fit__are_a_broken_protocol),
         cmocka_unit_test(attributes__without_end__are_a_broken_protocol),
         cmocka_unit_test(attributes__that_are_no_json__are_refused),
