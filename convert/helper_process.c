@@ -254,8 +254,8 @@ static int wait_readable(const struct hr__helper *h) {
     }
 }
 
-hr_status hr__helper_receive(struct hr__helper *h, struct hr__helper_message *out, hr_error *err) {
-    memset(out, 0, sizeof *out);
+/* Any message. */
+static hr_status receive(struct hr__helper *h, struct hr__helper_message *out, hr_error *err) {
     hr_status st = usable(h, err);
     if (st != HR_OK)
         return st;
@@ -292,6 +292,27 @@ hr_status hr__helper_said(const struct hr__helper *h, const struct hr__helper_me
     char text[HR_ERROR_MESSAGE_BYTES];
     hr__helper_plain_text(m->text, text, sizeof text);
     return hr__error_set(err, m->status, "%s: %s", h->subject, text);
+}
+
+hr_status hr__helper_greet(struct hr__helper *h, hr_error *err) {
+    struct hr__helper_message m;
+    if (h->greeted)
+        return HR_OK;
+    hr_status st = receive(h, &m, err);
+    if (st != HR_OK)
+        return st;
+    if (m.type == HR__HELPER_ERROR)
+        return hr__helper_said(h, &m, err);
+    if (m.type != HR__HELPER_HELLO)
+        return hr__helper_lied(h, "no greeting", err);
+    h->greeted = true;
+    return HR_OK;
+}
+
+hr_status hr__helper_receive(struct hr__helper *h, struct hr__helper_message *out, hr_error *err) {
+    memset(out, 0, sizeof *out);
+    const hr_status st = hr__helper_greet(h, err);
+    return st == HR_OK ? receive(h, out, err) : st;
 }
 
 /* The environment of a helper: nothing of the program's but where libraries are found. */
@@ -382,18 +403,6 @@ done:
     return st;
 }
 
-static hr_status greet(struct hr__helper *h, hr_error *err) {
-    struct hr__helper_message m;
-    hr_status st = hr__helper_receive(h, &m, err);
-    if (st != HR_OK)
-        return st;
-    if (m.type == HR__HELPER_ERROR)
-        return hr__helper_said(h, &m, err);
-    if (m.type != HR__HELPER_HELLO)
-        return hr__helper_lied(h, "no greeting", err);
-    return HR_OK;
-}
-
 hr_status hr__helper_start(const char *program, const char *subject,
                            const struct hr__helper_limits *limits, struct hr__helper **out,
                            hr_error *err) {
@@ -420,7 +429,6 @@ hr_status hr__helper_start(const char *program, const char *subject,
         program = found;
     }
     HR_TRY(start_child(h, program, err));
-    HR_TRY(greet(h, err));
     *out = h;
     h = NULL;
 done:

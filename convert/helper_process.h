@@ -31,14 +31,15 @@ struct hr__helper {
     pid_t pid;
     pid_t owner;
     struct hr__helper_limits limits;
-    char *subject;    /* "FILE" or "FILE:/member", for messages */
+    char *subject; /* "FILE" or "FILE:/member", for messages */
+    bool greeted;
     hr_status failed; /* of invariant 1 */
     hr_error failure;
     uint8_t *packet; /* HR__HELPER_MESSAGE_BYTES: the last message received points into it */
 };
 
-/* Finds and starts a helper and waits for its greeting. program: NULL, or what to start instead of
- * the one that belongs to this library. subject is copied. */
+/* Finds and starts a helper, which can be sent to at once. program: NULL, or what to start instead
+ * of the one that belongs to this library. subject is copied. */
 hr_status hr__helper_start(const char *program, const char *subject,
                            const struct hr__helper_limits *limits, struct hr__helper **out,
                            hr_error *err);
@@ -47,8 +48,11 @@ hr_status hr__helper_start(const char *program, const char *subject,
 hr_status hr__helper_send(struct hr__helper *h, const struct hr__helper_message *m, int fd,
                           hr_error *err);
 
-/* The next message, within the time of silence. An ERROR is a message too. Texts in *out are valid
- * until the next call. */
+/* Waits for its greeting, where it has not come yet. */
+hr_status hr__helper_greet(struct hr__helper *h, hr_error *err);
+
+/* The next message after the greeting, within the time of silence. An ERROR is a message too. Texts
+ * in *out are valid until the next call. */
 hr_status hr__helper_receive(struct hr__helper *h, struct hr__helper_message *out, hr_error *err);
 
 /* HR_ERR_HELPER, and the helper is killed: it said something that cannot be. */

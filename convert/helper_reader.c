@@ -162,7 +162,7 @@ static uint32_t oldest_asked(const struct hr__helper_reader *r) {
 static hr_status take_answer(struct hr__helper_reader *r, hr_error *err) {
     struct slot *s = &r->slots[oldest_asked(r)];
     struct hr__helper_message m;
-    hr_status st = hr__helper_receive(r->session.helper, &m, err);
+    hr_status st = hr__helper_session_receive(&r->session, &m, err);
     if (st != HR_OK)
         return st;
     if (m.type == HR__HELPER_ERROR) {

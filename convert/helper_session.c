@@ -34,29 +34,43 @@ static uint32_t open_flags(const struct hr__helper_target *t) {
            ((t->field.flags & values) == values ? HR__HELPER_ROW_VALUES : 0);
 }
 
-static hr_status say_open(struct hr__helper_session *s, int fd, hr_error *err) {
+static hr_status ask_to_open(struct hr__helper_session *s, int fd, hr_error *err) {
     const struct hr__helper_target *t = s->target;
-    struct hr__helper_message m = {.type = HR__HELPER_OPEN,
-                                   .flags = open_flags(t),
-                                   .slot_bytes = s->slot_bytes,
-                                   .cache_bytes = s->cache_bytes,
-                                   .path = t->path,
-                                   .member = t->field.member};
-    hr_status st = hr__helper_send(s->helper, &m, fd, err);
-    if (st == HR_OK)
-        st = hr__helper_receive(s->helper, &m, err);
+    const struct hr__helper_message m = {.type = HR__HELPER_OPEN,
+                                         .flags = open_flags(t),
+                                         .slot_bytes = s->slot_bytes,
+                                         .cache_bytes = s->cache_bytes,
+                                         .path = t->path,
+                                         .member = t->field.member};
+    return hr__helper_send(s->helper, &m, fd, err);
+}
+
+static hr_status take_opened(const struct hr__helper_session *s, hr_error *err) {
+    struct hr__helper_message m;
+    const hr_status st = hr__helper_receive(s->helper, &m, err);
     if (st != HR_OK)
         return st;
     if (m.type == HR__HELPER_ERROR)
         return hr__helper_said(s->helper, &m, err);
     if (m.type != HR__HELPER_OPENED)
         return hr__helper_lied(s->helper, "an unasked answer", err);
-    if (!same_field(&m.field, &t->field))
+    if (!same_field(&m.field, &s->target->field))
         return hr__error_set(err, HR_ERR_DATA,
                              "%s: its shape or type changed since it was listed; convert it when "
                              "nothing writes to it",
                              s->subject);
     return HR_OK;
+}
+
+hr_status hr__helper_session_receive(struct hr__helper_session *s, struct hr__helper_message *out,
+                                     hr_error *err) {
+    if (!s->opened && s->refused.status == HR_OK)
+        s->opened = take_opened(s, &s->refused) == HR_OK;
+    if (s->opened)
+        return hr__helper_receive(s->helper, out, err);
+    if (err != NULL)
+        *err = s->refused;
+    return s->refused.status;
 }
 
 hr_status hr__helper_session_init(struct hr__helper_session *s,
@@ -86,7 +100,7 @@ hr_status hr__helper_session_start(struct hr__helper_session *s, uint64_t held_b
     }
     s->shared = shared;
     HR_TRY(hr__helper_start(s->target->program, s->subject, &limits, &s->helper, err));
-    HR_TRY(say_open(s, fd, err));
+    HR_TRY(ask_to_open(s, fd, err));
 done:
     if (fd >= 0)
         (void)close(fd);
@@ -96,6 +110,8 @@ done:
 void hr__helper_session_stop(struct hr__helper_session *s) {
     hr__helper_close(s->helper);
     s->helper = NULL;
+    s->opened = false;
+    s->refused.status = HR_OK;
     if (s->shared != NULL)
         (void)munmap((void *)(uintptr_t)s->shared, (size_t)s->shared_bytes);
     s->shared = NULL;

@@ -200,7 +200,7 @@ static hr_status take_too_long(struct hr__helper_variable *r, struct window *w, 
 
 static hr_status take_answer(struct hr__helper_variable *r, struct window *w, hr_error *err) {
     struct hr__helper_message m;
-    hr_status st = hr__helper_receive(r->session.helper, &m, err);
+    hr_status st = hr__helper_session_receive(&r->session, &m, err);
     if (st != HR_OK)
         return st;
     if (m.type == HR__HELPER_ERROR) {
