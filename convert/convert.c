@@ -132,7 +132,7 @@ done:
 
 static hr_status copy_samples(struct hr__convert_job *job, hr_error *err) {
     hr_status st;
-    HR_TRY(hr__pipeline_open(&job->inputs, &job->plan, job->resumed_samples, &job->budget,
+    HR_TRY(hr__pipeline_open(&job->inputs, &job->plan, job->resumed_samples, NULL, &job->budget,
                              &job->pipeline, err));
     for (;;) {
         struct hr__range range;

@@ -137,13 +137,19 @@ static hr_status leave_memory(struct hr__convert_job *job, const hr_field *field
     return open_writer_with(job, fields, job->opts.budget_bytes, err);
 }
 
+/* Those who read put the samples in their places, too, where these are in memory. */
+static uint32_t shuffle_readers(const struct hr__convert_job *job) {
+    return hr__input_fetch_fits(&job->inputs, job->opts.num_threads)
+               ? job->opts.num_threads
+               : hr__read_plan_readers(&job->inputs, job->opts.num_helpers);
+}
+
 /* What the writer does not need is for reading, of which a quarter, and for shuffling. */
 static void plan_shuffle(struct hr__convert_job *job) {
     const uint64_t memory = job->opts.budget_bytes - hr__writer_keep_to_need(job->writer);
     hr__budget_init(&job->budget, memory);
     hr__inputs_set_room(&job->inputs, memory / 8);
-    hr__read_plan_make(&job->inputs, memory / 4,
-                       hr__read_plan_readers(&job->inputs, job->opts.num_helpers), &job->plan);
+    hr__read_plan_make(&job->inputs, memory / 4, shuffle_readers(job), &job->plan);
     if (reading_bytes(job) > memory / 2) {
         hr__inputs_set_room(&job->inputs, 0);
         hr__read_plan_make(&job->inputs, 0, 1, &job->plan);

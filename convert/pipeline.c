@@ -36,6 +36,7 @@ struct reader {
 struct hr__pipeline {
     const struct hr__inputs *in;
     struct hr__read_plan plan;
+    struct hr__range_work work; /* run NULL: none */
     struct hr__budget *budget;
     uint64_t first_sample, num_samples; /* of the source; what is before the first is not read */
     uint64_t num_ranges;
@@ -120,6 +121,12 @@ static bool take_range(struct hr__pipeline *p, uint64_t *range) {
     return taken;
 }
 
+static void work_on(const struct hr__pipeline *p, uint64_t range, const struct buffer *b) {
+    struct hr__range r = {.columns = b->columns};
+    range_of(p, range, &r.first, &r.num_samples);
+    p->work.run(p->work.user, &r);
+}
+
 static void *read_ranges(void *arg) {
     struct reader *r = arg;
     struct hr__pipeline *p = r->pipeline;
@@ -127,6 +134,8 @@ static void *read_ranges(void *arg) {
     while (take_range(p, &range)) {
         struct buffer *b = &p->buffers[range % p->plan.num_buffers];
         hr_status st = read_range(r, range, b, &b->error);
+        if (st == HR_OK && p->work.run != NULL)
+            work_on(p, range, b);
         pthread_mutex_lock(&p->mutex);
         b->status = st;
         b->ready = true;
@@ -229,8 +238,8 @@ done:
 }
 
 hr_status hr__pipeline_open(const struct hr__inputs *in, const struct hr__read_plan *plan,
-                            uint64_t first_sample, struct hr__budget *budget,
-                            struct hr__pipeline **out, hr_error *err) {
+                            uint64_t first_sample, const struct hr__range_work *work,
+                            struct hr__budget *budget, struct hr__pipeline **out, hr_error *err) {
     hr_status st;
     uint64_t total = in->fields[0].source->info.num_samples;
     *out = NULL;
@@ -240,6 +249,8 @@ hr_status hr__pipeline_open(const struct hr__inputs *in, const struct hr__read_p
     p->in = in;
     p->plan = *plan;
     p->budget = budget;
+    if (work != NULL)
+        p->work = *work;
     p->first_sample = hr__min_u64(first_sample, total);
     p->num_samples = total;
     if (p->first_sample < total)

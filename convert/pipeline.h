@@ -18,11 +18,18 @@ struct hr__range {
     const void *const *columns; /* one for each field; valid until released */
 };
 
-/* Begins to read at first_sample. The inputs must live longer. Fewer readers than planned are used
- * where the budget has no room for what they need themselves. */
+/* What is done with each range by the thread that has read it, before the caller gets it: ranges in
+ * any order, side by side. */
+struct hr__range_work {
+    void (*run)(void *user, const struct hr__range *range);
+    void *user;
+};
+
+/* Begins to read at first_sample. The inputs must live longer. work: NULL for none. Fewer readers
+ * than planned are used where the budget has no room for what they need themselves. */
 hr_status hr__pipeline_open(const struct hr__inputs *in, const struct hr__read_plan *plan,
-                            uint64_t first_sample, struct hr__budget *budget,
-                            struct hr__pipeline **out, hr_error *err);
+                            uint64_t first_sample, const struct hr__range_work *work,
+                            struct hr__budget *budget, struct hr__pipeline **out, hr_error *err);
 
 /* The next range: HR_OK; HR_TIMEOUT: not there yet; HR_END_OF_EPOCH: there is no more; or what
  * reading it gave. */

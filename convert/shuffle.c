@@ -14,7 +14,8 @@
 #include <stdlib.h>
 
 #define WAIT_NS      INT64_C(100000000)
-#define BLOCK_PLACES 1024u               /* computed at once */
+#define BLOCK_PLACES 1024u /* computed at once */
+#define NO_PLACE     UINT64_MAX
 #define APPEND_BYTES (UINT64_C(4) << 20) /* between two looks at whether to stop */
 
 struct shuffle {
@@ -34,37 +35,51 @@ void hr__shuffle_permutation(struct hr__permutation *p, uint64_t num_samples, ui
     hr__permutation_init(p, num_samples, hr__order_key(seed, 0, HR__KEY_DATASET, 0, 0));
 }
 
-/* ---- the first pass: every sample to its bucket ---- */
+/* ---- the first pass: every sample to its place, or to its bucket ---- */
 
-static hr_status put_range(struct shuffle *s, const struct hr__range *range, hr_error *err) {
+/* Places of the n samples from `first` on, those before first_place as NO_PLACE. */
+static void find_places(const struct shuffle *s, uint64_t first, uint64_t n, uint64_t *places) {
+    hr__permutation_range(&s->permutation, first, n, places);
+    for (uint64_t i = 0; i < n; i++)
+        places[i] = places[i] < s->first_place ? NO_PLACE : places[i] - s->first_place;
+}
+
+/* By the threads that read: no two samples have the same place. */
+static void place_range(void *user, const struct hr__range *range) {
+    struct shuffle *s = user;
     uint64_t places[BLOCK_PLACES];
-    const struct hr__shuffle_layout *layout = s->job->layout;
     for (uint64_t done = 0; done < range->num_samples; done += BLOCK_PLACES) {
         const uint64_t n = hr__min_u64(BLOCK_PLACES, range->num_samples - done);
         const uint64_t first = range->first + done;
-        hr__permutation_range(&s->permutation, first, n, places);
-        for (uint64_t i = 0; i < n; i++) {
-            if (places[i] < s->first_place)
-                continue;
-            const uint64_t place = places[i] - s->first_place;
-            if (s->plan.in_memory) {
-                hr__shuffle_rows_put(layout, &s->rows[0], place, range->columns, done + i,
-                                     first + i);
-                continue;
-            }
-            const hr_status st =
-                hr__buckets_put(&s->buckets, place, range->columns, done + i, first + i, err);
-            if (st != HR_OK)
-                return st;
-        }
+        find_places(s, first, n, places);
+        for (uint64_t i = 0; i < n; i++)
+            if (places[i] != NO_PLACE)
+                hr__shuffle_rows_put(s->job->layout, &s->rows[0], places[i], range->columns,
+                                     done + i, first + i);
     }
-    return HR_OK;
+}
+
+static hr_status put_range(struct shuffle *s, const struct hr__range *range, hr_error *err) {
+    uint64_t places[BLOCK_PLACES];
+    hr_status st = HR_OK;
+    for (uint64_t done = 0; done < range->num_samples && st == HR_OK; done += BLOCK_PLACES) {
+        const uint64_t n = hr__min_u64(BLOCK_PLACES, range->num_samples - done);
+        const uint64_t first = range->first + done;
+        find_places(s, first, n, places);
+        for (uint64_t i = 0; i < n && st == HR_OK; i++)
+            if (places[i] != NO_PLACE)
+                st = hr__buckets_put(&s->buckets, places[i], range->columns, done + i, first + i,
+                                     err);
+    }
+    return st;
 }
 
 static hr_status read_all(struct shuffle *s, hr_error *err) {
     const struct hr__shuffle_job *job = s->job;
+    const struct hr__range_work placing = {.run = place_range, .user = s};
     hr_status st;
-    HR_TRY(hr__pipeline_open(job->inputs, job->read_plan, 0, job->budget, &s->pipeline, err));
+    HR_TRY(hr__pipeline_open(job->inputs, job->read_plan, 0, s->plan.in_memory ? &placing : NULL,
+                             job->budget, &s->pipeline, err));
     for (;;) {
         struct hr__range range;
         HR_TRY(job->tell(job->user, s->num_read, err));
@@ -75,7 +90,8 @@ static hr_status read_all(struct shuffle *s, hr_error *err) {
             break;
         if (st != HR_OK)
             goto done;
-        HR_TRY(put_range(s, &range, err));
+        if (!s->plan.in_memory)
+            HR_TRY(put_range(s, &range, err));
         s->num_read += range.num_samples;
         hr__pipeline_release(s->pipeline);
     }

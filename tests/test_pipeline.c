@@ -136,8 +136,8 @@ static void pipeline__any_number_of_readers__gives_all_samples_in_order(void **s
                 struct hr__budget budget;
                 uint64_t end;
                 hr__budget_init(&budget, 1 << 20);
-                assert_int_equal(hr__pipeline_open(&inputs, &plan, starts[i], &budget, &p, NULL),
-                                 HR_OK);
+                assert_int_equal(
+                    hr__pipeline_open(&inputs, &plan, starts[i], NULL, &budget, &p, NULL), HR_OK);
                 assert_int_equal(read_all(p, starts[i], &end, NULL), HR_END_OF_EPOCH);
                 assert_int_equal(end, starts[i] < 1001 ? 1001 : starts[i]);
                 hr__pipeline_close(p);
@@ -178,7 +178,7 @@ static void pipeline__sources_with_pieces__are_read_in_turns(void **state) {
         hr__budget_init(&budget, 1 << 20);
         x.reads = 0;
         turns_x = turns_y = first;
-        assert_int_equal(hr__pipeline_open(&inputs, &plan, first, &budget, &p, NULL), HR_OK);
+        assert_int_equal(hr__pipeline_open(&inputs, &plan, first, NULL, &budget, &p, NULL), HR_OK);
         assert_int_equal(read_all(p, first, &end, NULL), HR_END_OF_EPOCH);
         assert_int_equal(end, 1001);
         assert_true(x.reads >= (1001 - first) / 50 && x.reads <= (1001 - first) / 50 + 10);
@@ -196,7 +196,7 @@ static void pipeline__a_failure__comes_in_its_place(void **state) {
         uint64_t end;
         hr__budget_init(&budget, 1 << 20);
         y.fails_at = 507;
-        assert_int_equal(hr__pipeline_open(&inputs, &plan, 0, &budget, &p, NULL), HR_OK);
+        assert_int_equal(hr__pipeline_open(&inputs, &plan, 0, NULL, &budget, &p, NULL), HR_OK);
         assert_int_equal(read_all(p, 0, &end, &err), HR_ERR_DATA);
         assert_int_equal(end, 500);
         assert_string_equal(err.message, "sample 507 is bad");
@@ -213,7 +213,7 @@ static void pipeline__closed_early__drains(void **state) {
     struct hr__budget budget;
     struct hr__range range;
     hr__budget_init(&budget, 1 << 20);
-    assert_int_equal(hr__pipeline_open(&inputs, &plan, 0, &budget, &p, NULL), HR_OK);
+    assert_int_equal(hr__pipeline_open(&inputs, &plan, 0, NULL, &budget, &p, NULL), HR_OK);
     assert_int_equal(hr__pipeline_next(p, -1, &range, NULL), HR_OK);
     hr__pipeline_close(p);
     assert_int_equal(budget.reserved_bytes, 0);
@@ -229,16 +229,16 @@ static void pipeline__readers_beyond_the_budget__are_left_out(void **state) {
     uint64_t end;
     x.reader_bytes = 1000;
     hr__budget_init(&budget, 5 * plan.buffer_bytes + 2500);
-    assert_int_equal(hr__pipeline_open(&inputs, &plan, 0, &budget, &p, NULL), HR_OK);
+    assert_int_equal(hr__pipeline_open(&inputs, &plan, 0, NULL, &budget, &p, NULL), HR_OK);
     assert_int_equal(x.open_readers, 2);
     assert_int_equal(y.open_readers, 2);
     assert_int_equal(read_all(p, 0, &end, NULL), HR_END_OF_EPOCH);
     hr__pipeline_close(p);
     hr__budget_init(&budget, 5 * plan.buffer_bytes + 500);
-    assert_int_equal(hr__pipeline_open(&inputs, &plan, 0, &budget, &p, NULL), HR_ERR_BUDGET);
+    assert_int_equal(hr__pipeline_open(&inputs, &plan, 0, NULL, &budget, &p, NULL), HR_ERR_BUDGET);
     assert_null(p);
     hr__budget_init(&budget, plan.buffer_bytes);
-    assert_int_equal(hr__pipeline_open(&inputs, &plan, 0, &budget, &p, NULL), HR_ERR_BUDGET);
+    assert_int_equal(hr__pipeline_open(&inputs, &plan, 0, NULL, &budget, &p, NULL), HR_ERR_BUDGET);
     assert_int_equal(budget.reserved_bytes, 0);
 }
 
@@ -250,7 +250,7 @@ static void pipeline__nothing_there_yet__times_out(void **state) {
     struct hr__range range;
     hr_status st;
     hr__budget_init(&budget, 1 << 20);
-    assert_int_equal(hr__pipeline_open(&inputs, &plan, 1, &budget, &p, NULL), HR_OK);
+    assert_int_equal(hr__pipeline_open(&inputs, &plan, 1, NULL, &budget, &p, NULL), HR_OK);
     while ((st = hr__pipeline_next(p, 0, &range, NULL)) != HR_OK)
         assert_int_equal(st, HR_TIMEOUT);
     assert_int_equal(range.first, 1);
