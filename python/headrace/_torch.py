@@ -143,7 +143,8 @@ class TorchBatches(Adapter):
         self._running = False
         worker = framework("torch.utils.data").get_worker_info()
         if worker is not None and worker.id > 0:
-            self._tell(worker)
+            if worker.id == 1:  # and not each that comes before another one's note is seen
+                self._tell(worker)
             return iter(())
         return _Epoch(self)
 
