@@ -86,15 +86,7 @@ static hr_status choose_slots(struct hr__container *c, hr_error *err) {
 static hr_status ask(struct hr__container *c, struct hr__helper_message *m, int fd, hr_error *err) {
     struct hr__helper_message answer;
     hr_status st = hr__helper_send(c->helper, m, fd, err);
-    if (st == HR_OK)
-        st = hr__helper_receive(c->helper, &answer, err);
-    if (st != HR_OK)
-        return st;
-    if (answer.type == HR__HELPER_ERROR)
-        return hr__helper_said(c->helper, &answer, err);
-    if (answer.type != HR__HELPER_DONE)
-        return hr__helper_lied(c->helper, "an unasked answer", err);
-    return HR_OK;
+    return st == HR_OK ? hr__helper_answer(c->helper, HR__HELPER_DONE, &answer, err) : st;
 }
 
 static hr_status start(struct hr__container *c, hr_error *err) {
@@ -150,13 +142,10 @@ done:
 static hr_status take_answer(struct hr__container *c, hr_error *err) {
     uint32_t slot = c->slots[c->slot].asked ? c->slot : 1 - c->slot;
     struct hr__helper_message m;
-    hr_status st = hr__helper_receive(c->helper, &m, err);
+    hr_status st = hr__helper_answer(c->helper, HR__HELPER_DONE, &m, err);
     if (st != HR_OK)
         return st;
-    if (m.type == HR__HELPER_ERROR)
-        return hr__helper_said(c->helper, &m, err);
-    if (m.type != HR__HELPER_DONE || m.slot != slot || m.first != c->slots[slot].first ||
-        m.n != c->slots[slot].n)
+    if (m.slot != slot || m.first != c->slots[slot].first || m.n != c->slots[slot].n)
         return hr__helper_lied(c->helper, "an unasked answer", err);
     c->slots[slot].asked = false;
     return HR_OK;

@@ -294,25 +294,34 @@ hr_status hr__helper_said(const struct hr__helper *h, const struct hr__helper_me
     return hr__error_set(err, m->status, "%s: %s", h->subject, text);
 }
 
+static hr_status expect(struct hr__helper *h, const struct hr__helper_message *m,
+                        enum hr__helper_type type, const char *lie, hr_error *err) {
+    if (m->type == HR__HELPER_ERROR)
+        return hr__helper_said(h, m, err);
+    return m->type == type ? HR_OK : hr__helper_lied(h, lie, err);
+}
+
 hr_status hr__helper_greet(struct hr__helper *h, hr_error *err) {
     struct hr__helper_message m;
     if (h->greeted)
         return HR_OK;
     hr_status st = receive(h, &m, err);
-    if (st != HR_OK)
-        return st;
-    if (m.type == HR__HELPER_ERROR)
-        return hr__helper_said(h, &m, err);
-    if (m.type != HR__HELPER_HELLO)
-        return hr__helper_lied(h, "no greeting", err);
-    h->greeted = true;
-    return HR_OK;
+    if (st == HR_OK)
+        st = expect(h, &m, HR__HELPER_HELLO, "no greeting", err);
+    h->greeted = st == HR_OK;
+    return st;
 }
 
 hr_status hr__helper_receive(struct hr__helper *h, struct hr__helper_message *out, hr_error *err) {
     memset(out, 0, sizeof *out);
     const hr_status st = hr__helper_greet(h, err);
     return st == HR_OK ? receive(h, out, err) : st;
+}
+
+hr_status hr__helper_answer(struct hr__helper *h, enum hr__helper_type type,
+                            struct hr__helper_message *out, hr_error *err) {
+    const hr_status st = hr__helper_receive(h, out, err);
+    return st == HR_OK ? expect(h, out, type, "an unasked answer", err) : st;
 }
 
 /* The environment of a helper: nothing of the program's but where libraries are found. */

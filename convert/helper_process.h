@@ -55,6 +55,10 @@ hr_status hr__helper_greet(struct hr__helper *h, hr_error *err);
  * in *out are valid until the next call. */
 hr_status hr__helper_receive(struct hr__helper *h, struct hr__helper_message *out, hr_error *err);
 
+/* The same of a message that is to be of a type: an ERROR is its error, another one a lie. */
+hr_status hr__helper_answer(struct hr__helper *h, enum hr__helper_type type,
+                            struct hr__helper_message *out, hr_error *err);
+
 /* HR_ERR_HELPER, and the helper is killed: it said something that cannot be. */
 hr_status hr__helper_lied(struct hr__helper *h, const char *what, hr_error *err);
 

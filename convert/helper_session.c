@@ -47,13 +47,9 @@ static hr_status ask_to_open(struct hr__helper_session *s, int fd, hr_error *err
 
 static hr_status take_opened(const struct hr__helper_session *s, hr_error *err) {
     struct hr__helper_message m;
-    const hr_status st = hr__helper_receive(s->helper, &m, err);
+    const hr_status st = hr__helper_answer(s->helper, HR__HELPER_OPENED, &m, err);
     if (st != HR_OK)
         return st;
-    if (m.type == HR__HELPER_ERROR)
-        return hr__helper_said(s->helper, &m, err);
-    if (m.type != HR__HELPER_OPENED)
-        return hr__helper_lied(s->helper, "an unasked answer", err);
     if (!same_field(&m.field, &s->target->field))
         return hr__error_set(err, HR_ERR_DATA,
                              "%s: its shape or type changed since it was listed; convert it when "
