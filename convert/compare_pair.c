@@ -150,16 +150,26 @@ static uint64_t fitting_samples(const struct hr__pair *p, uint64_t n_bytes, uint
     return samples >= granule ? samples / granule * granule : samples;
 }
 
+/* Half, or most of what readers leave that take as much as they want; some in any case. */
+static uint64_t room_of_pieces(const struct hr__pair *p, uint32_t workers) {
+    const uint64_t limit = p->budget->limit_bytes;
+    uint64_t readers;
+    if (!hr__add_u64(p->a->reader_bytes, p->b->reader_bytes, &readers) ||
+        !hr__mul_u64(readers, workers, &readers))
+        readers = UINT64_MAX;
+    const uint64_t left = limit - hr__min_u64(readers, limit);
+    return hr__max_u64(hr__min_u64(left - left / 8, limit / 2), limit / 16);
+}
+
 /* Several workers only where each can have whole granules: else they decode them several times. */
 static void choose_pieces(struct crew *crew) {
     const struct hr__pair *p = crew->pair;
     uint64_t granule = hr__max_u64(p->a->granule_samples, p->b->granule_samples);
-    uint64_t room = p->budget->limit_bytes / 2;
     uint32_t most = (uint32_t)hr__min_u64(hr__min_u64(p->num_threads, MAX_WORKERS),
                                           hr__min_u64(p->a->max_readers, p->b->max_readers));
     for (uint32_t workers = most > 1 ? most : 1; workers >= 1; workers--) {
         uint32_t threads = p->num_threads > workers ? p->num_threads / workers : 1;
-        uint64_t share = room / workers / 2;
+        uint64_t share = room_of_pieces(p, workers) / workers / 2;
         uint64_t samples = fitting_samples(p, hr__min_u64(share, threads * PIECE_BYTES), granule);
         if (samples < granule)
             samples = hr__min_u64(granule, share / p->a->sample_bytes);

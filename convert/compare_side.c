@@ -87,6 +87,7 @@ static hr_status set_source(struct hr__column *c, const char *name, struct hr__s
     c->sample_bytes = info->sample_bytes;
     c->granule_samples = hr__max_u64(info->granule_samples, 1);
     c->max_readers = info->is_stream ? 1 : info->max_readers;
+    c->reader_bytes = source->ops->set_room == NULL ? info->reader_wanted_bytes : 0;
     c->source = source;
     return measure(c, path, err);
 }

@@ -18,6 +18,7 @@ struct hr__column {
     uint64_t elements_per_sample;
     uint64_t granule_samples; /* decoded together */
     uint32_t max_readers;     /* that are useful side by side; UINT32_MAX: any number */
+    uint64_t reader_bytes;    /* that one wants; 0 where its room can be set */
     hr_dataset *ds;           /* with `index`, or */
     uint32_t index;
     struct hr__source *source;

@@ -190,6 +190,15 @@ def test_compare__memory__is_bounded(tmp_path):
     assert int(done.stdout) < 40 << 10
 
 
+def test_compare__large_chunks__leave_the_readers_what_they_need(tmp_path):
+    """Chunks of 17 MiB, of which a reader takes three: half of a third of the budget for pieces would be too much."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("x", (2 * 17408, 1024), "u1", chunks=(17408, 1024), compression="gzip")[::1000, 5] = 7
+    good("convert", "x.h5", "-o", "x.hrd", "--quiet", cwd=tmp_path)
+    good("compare", "x.h5", "x.hrd", "--quiet", "--budget", "240M", cwd=tmp_path)
+
+
 def test_python__compare__what_the_command_finds(place):
     same = hr.compare("a.hrd", "X.npy", fields=["X"])
     assert same and same.equal and same.fields[0].differs == () and same.compared_bytes == 500 * 96
