@@ -17,6 +17,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#define MAX_SHUFFLE_READERS   64u
+#define SHUFFLE_READING_SHARE 64u
+
 static void note(const struct hr__convert_job *job, const char *line) {
     if (job->opts.on_note != NULL)
         job->opts.on_note(job->opts.user, line);
@@ -137,11 +140,16 @@ static hr_status leave_memory(struct hr__convert_job *job, const hr_field *field
     return open_writer_with(job, fields, job->opts.budget_bytes, err);
 }
 
-/* Those who read put the samples in their places, too, where these are in memory. */
-static uint32_t shuffle_readers(const struct hr__convert_job *job) {
-    return hr__input_fetch_fits(&job->inputs, job->opts.num_threads)
-               ? job->opts.num_threads
-               : hr__read_plan_readers(&job->inputs, job->opts.num_helpers);
+/* Of memory for reading and shuffling. Those who read put the samples in their places, too, where
+ * these are in memory: then many readers are of use, whose buffers are to leave room for samples.
+ */
+static void plan_shuffle_reading(struct hr__convert_job *job, uint64_t memory) {
+    const uint32_t threads = (uint32_t)hr__min_u64(job->opts.num_threads, MAX_SHUFFLE_READERS);
+    if (hr__input_fetch_fits(&job->inputs, threads))
+        hr__read_plan_make(&job->inputs, memory / SHUFFLE_READING_SHARE, threads, &job->plan);
+    else
+        hr__read_plan_make(&job->inputs, memory / 4,
+                           hr__read_plan_readers(&job->inputs, job->opts.num_helpers), &job->plan);
 }
 
 /* What the writer does not need is for reading, of which a quarter, and for shuffling. */
@@ -149,7 +157,7 @@ static void plan_shuffle(struct hr__convert_job *job) {
     const uint64_t memory = job->opts.budget_bytes - hr__writer_keep_to_need(job->writer);
     hr__budget_init(&job->budget, memory);
     hr__inputs_set_room(&job->inputs, memory / 8);
-    hr__read_plan_make(&job->inputs, memory / 4, shuffle_readers(job), &job->plan);
+    plan_shuffle_reading(job, memory);
     if (reading_bytes(job) > memory / 2) {
         hr__inputs_set_room(&job->inputs, 0);
         hr__read_plan_make(&job->inputs, 0, 1, &job->plan);
