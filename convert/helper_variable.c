@@ -145,14 +145,23 @@ static hr_status refuse_value(struct hr__helper_variable *r, uint64_t sample, ui
                          ((double)missing + (double)n_bytes) * BUDGET_SHARES);
 }
 
+/* Where its memory is limited otherwise than by what it is to hold. */
+static bool helper_may_hold(const struct hr__helper_variable *r, uint64_t slot_bytes) {
+    const uint64_t most = r->target->opts.memory_bytes;
+    return most == 0 || total_bytes(&r->target->field, slot_bytes) <=
+                            most - hr__min_u64(most, HR__HELPER_BASE_BYTES);
+}
+
 /* Larger slots need another helper. At least twice as large ones, where there is room, so that few
  * are started for values that become longer and longer. */
 static hr_status enlarge(struct hr__helper_variable *r, uint64_t sample, uint64_t n_bytes,
                          hr_error *err) {
     const uint64_t slot = hr__round_up(n_bytes + HR__HELPER_VALUE_SLACK, PAGE_BYTES);
     const uint64_t twice = hr__max_u64(slot, r->session.slot_bytes * 2);
+    hr_status st = HR_ERR_BUDGET;
     stop(r);
-    hr_status st = reserve(r, twice, NULL);
+    if (helper_may_hold(r, twice))
+        st = reserve(r, twice, NULL);
     if (st != HR_OK)
         st = reserve(r, slot, NULL);
     if (st != HR_OK)

@@ -26,11 +26,12 @@ static hr_status check_memory(const struct h5_reader *r, uint64_t cache_bytes,
                 hr__add_u64(need, HR__HELPER_BASE_BYTES, &need);
     if (memory_bytes == 0 || (fits && need <= memory_bytes))
         return HR_OK;
-    return hr__error_set(err, HR_ERR_HELPER,
-                         "its chunks need %" PRIu64 " MiB in a helper, which may use %" PRIu64
-                         " MiB; allow a helper more memory, or write it anew with smaller chunks "
-                         "(h5repack -l)",
-                         fits ? need >> 20 : UINT64_MAX >> 20, memory_bytes >> 20);
+    return hr__error_set(
+        err, HR_ERR_HELPER,
+        "reading it needs %" PRIu64 " MiB in a helper, which may use %" PRIu64
+        " MiB; allow a helper more memory%s",
+        fits ? need >> 20 : UINT64_MAX >> 20, memory_bytes >> 20,
+        r->is.field.chunk_bytes == 0 ? "" : ", or write it anew with smaller chunks (h5repack -l)");
 }
 
 static hr_status open_sparse(struct h5_reader *r, const char *rest, hr_error *err) {
