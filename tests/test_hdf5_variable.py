@@ -1,18 +1,25 @@
 """HDF5 strings and sequences of variable length through `headrace convert` and hr.convert(): what h5py reads, or a
 reason. $HEADRACE_SEEDS is how many random files are tried (default 40)."""
 
+import fcntl
 import os
+import pathlib
 import resource
 import shutil
+import socket
+import struct
+import subprocess
 
 import h5py
 import numpy as np
 import pytest
 
-from headrace_command import figures, good, headrace, needs_program
+from headrace_command import PLACE, figures, good, headrace, needs_program
 from python_package import hr
 
 pytestmark = needs_program
+HELPER = pathlib.Path(os.environ.get("HEADRACE_LIBEXEC", PLACE.parent / "libexec" / "headrace")) / "headrace-source"
+OPEN, READ, HELLO, ERROR = 2, 3, 64, 69  # messages of helper_protocol.h
 SEEDS = range(int(os.environ.get("HEADRACE_SEEDS", "40")))
 NUMBERS = ["i1", "<i2", ">i4", "<i8", "u1", ">u2", "<u4", "<u8", "<f2", ">f4", "<f8", "<c8", ">c16"]
 ALPHABET = np.array(list("abc Z09äß€😀\n\t"))
@@ -274,3 +281,37 @@ def test_shuffle__is_refused_with_what_to_do(tmp_path):
         file.create_dataset("t", data=["a", "b"], dtype=h5py.string_dtype())
     done = headrace("convert", tmp_path / "a.h5", "-o", tmp_path / "a.hrd", "--shuffle", 1)
     assert done.returncode == 1 and "not shuffled" in done.stderr
+
+
+def packet(kind, body):
+    return struct.pack("<4sHHII", b"HRSH", 1, kind, len(body), 0) + body
+
+
+def text(value):
+    return struct.pack("<I", len(value)) + value + b"\0"
+
+
+@pytest.mark.parametrize(("name", "why"), [(b"x", b"reading it needs 104 MiB"), (b"none", b"none")])
+def test_helper__asked_to_read_what_it_could_not_open__refuses_that_too(tmp_path, name, why):
+    """All is asked at once; 100 MiB are too little for values of variable length in slots of 8 MiB."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", data=["a", "b"], dtype=h5py.string_dtype())
+    slots = os.memfd_create("slots", os.MFD_ALLOW_SEALING)
+    os.ftruncate(slots, 16 << 20)
+    fcntl.fcntl(slots, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    its.set_inheritable(True)
+    command = [HELPER, "1", "3", str(100 << 20), str(os.getpid())]
+    with subprocess.Popen(command, preexec_fn=lambda: os.dup2(its.fileno(), 3), close_fds=False) as helper, ours:
+        its.close()
+        ours.settimeout(20)
+        body = struct.pack("<IQQ", 0, 8 << 20, 0) + text(os.fsencode(tmp_path / "a.h5")) + text(name)
+        socket.send_fds(ours, [packet(OPEN, body)], [slots])
+        for slot in range(2):
+            ours.send(packet(READ, struct.pack("<IQQ", slot, slot, 1)))
+        answers = [ours.recv(16384) for _ in range(4)]
+        assert [struct.unpack_from("<H", answer, 6)[0] for answer in answers] == [HELLO, ERROR, ERROR, ERROR]
+        assert why in answers[1] and b"no data set is open" in answers[3]
+        assert helper.poll() is None
+        ours.close()
+    os.close(slots)

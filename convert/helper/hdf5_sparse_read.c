@@ -17,6 +17,16 @@
 #define PIECE_ROWS   4096u
 #define PIECE_VALUES 65536u
 
+static void free_room(struct h5_sparse *s) {
+    free(s->some_starts);
+    free(s->places);
+    free(s->some_values);
+    free(s->seen);
+    s->some_starts = s->places = NULL;
+    s->some_values = s->seen = NULL;
+}
+
+/* All of it, or none. */
 static hr_status make_room(struct h5_sparse *s, hr_error *err) {
     if (s->seen != NULL)
         return HR_OK;
@@ -25,9 +35,10 @@ static hr_status make_room(struct h5_sparse *s, hr_error *err) {
     s->places = calloc(PIECE_VALUES, sizeof *s->places);
     s->some_values = calloc(PIECE_VALUES, hr_dtype_bytes(s->field.dtype));
     s->seen = calloc(1, (size_t)bits);
-    if (s->some_starts == NULL || s->places == NULL || s->some_values == NULL || s->seen == NULL)
-        return hr__error_no_memory(err, bits, "reading a sparse matrix");
-    return HR_OK;
+    if (s->some_starts != NULL && s->places != NULL && s->some_values != NULL && s->seen != NULL)
+        return HR_OK;
+    free_room(s);
+    return hr__error_no_memory(err, bits, "reading a sparse matrix");
 }
 
 hr_status h5_sparse_part_read(const struct h5_sparse_part *p, const char *name, hid_t memory_type,

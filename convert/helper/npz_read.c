@@ -54,6 +54,7 @@ static hr_status go_to(struct npz_reader *r, uint64_t at, uint8_t *buffer, hr_er
         HR_TRY(npz_stream_open(&r->stream, &r->archive, &r->entry, err));
         if (r->stream.header.data_bytes != r->header.data_bytes) {
             st = hr__error_set(err, HR_ERR_DATA, "it changed while it was read");
+            npz_stream_close(&r->stream);
             goto done;
         }
     }

@@ -16,6 +16,7 @@ struct server {
     int socket;
     uint64_t memory_bytes;
     uint32_t num_found;
+    bool opened; /* an array, as was asked */
     struct h5_reader reader;
     struct npz_reader npz; /* instead of it, where the file is an archive */
     struct write_server writer;
@@ -116,7 +117,8 @@ static hr_status do_open(struct server *s, const struct hr__helper_message *m, i
                                         .field = npz ? s->npz.field : s->reader.is.field};
     opened.field.member = m->member;
     opened.field.name = "";
-    if (st == HR_OK)
+    s->opened = st == HR_OK;
+    if (s->opened)
         say(s, &opened);
     return st;
 }
@@ -124,6 +126,8 @@ static hr_status do_open(struct server *s, const struct hr__helper_message *m, i
 static hr_status do_read(struct server *s, const struct hr__helper_message *m, hr_error *err) {
     struct hr__helper_message rows = *m;
     rows.type = HR__HELPER_ROWS;
+    if (!s->opened)
+        return hr__error_set(err, HR_ERR_INVALID, "no data set is open");
     hr_status st = s->npz.shared != NULL
                        ? npz_reader_read(&s->npz, m->slot, m->first, m->n, err)
                        : h5_reader_read(&s->reader, m->slot, m->first, &rows.n, err);
