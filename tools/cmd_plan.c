@@ -34,7 +34,7 @@ static const char help[] =
     "N\n" LOADER_ARGS_DEVICE_HELP
     "      --probe[=T]      try it for T (default 1.6s): predicts rate, time of an\n"
     "                       epoch and of its first batch, and says what limits\n"
-    "      --json           as JSON\n"
+    "      --json           as JSON;  --pageable  as for epoch\n"
     "  -h, --help\n"
     "\n"
     "Example:\n"

@@ -86,8 +86,10 @@ typedef struct hr_compare_result {
  * Compare two sets of arrays bit for bit, in the canonical form that a .hrd file has them in: byte
  * order and NumPy's four bytes for each character do not count, every bit of a NaN does, and so
  * does the sign of a zero. Fields belong together by name; two sides of one array each are
- * compared whatever their names are. Memory is bounded by the budget, however large the arrays
- * are. Blocks; starts and joins its own threads and helper processes.
+ * compared whatever their names are. A sparse matrix in an HDF5 file is compared as dense rows, or,
+ * where the .hrd file on the other side was made with HR_SPARSE_VARLEN, as its two fields. Memory
+ * is bounded by the budget, however large the arrays are. Blocks; starts and joins its own threads
+ * and helper processes.
  *
  * @param result  struct_bytes set by the caller; the rest filled on HR_OK
  * @return HR_OK, whether they are equal or not; HR_ERR_INVALID, HR_ERR_NOT_FOUND (a file, or a

@@ -147,7 +147,7 @@ HR_API HR_NODISCARD hr_status hr_convert(const hr_convert_options *opts, hr_conv
 typedef enum hr_export_kind {
     HR_EXPORT_AUTO = 0, /**< by the end of the path: .h5, .hdf5, .npz, else a folder of .npy */
     HR_EXPORT_NPY = 1,  /**< a folder, FIELD.npy for each field */
-    HR_EXPORT_NPZ = 2,  /**< an archive of FIELD.npy, as numpy.savez() makes it */
+    HR_EXPORT_NPZ = 2,  /**< an archive of FIELD.npy, as numpy.savez_compressed() makes it */
     HR_EXPORT_HDF5 = 3  /**< a file with a data set for each field; a '/' in its name: groups */
 } hr_export_kind;
 

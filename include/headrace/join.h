@@ -65,6 +65,7 @@ typedef struct hr_join_result {
  * @param result  NULL, or struct_bytes set by the caller and filled on HR_OK
  * @return HR_OK; HR_ERR_MISMATCH (a part does not fit the first, in what; or what is to be resumed
  *         is another job); HR_ERR_CORRUPT (a part is damaged: which, the chunk and field);
+ *         HR_ERR_NOT_DATASET (a part does not begin as a data set);
  *         HR_ERR_INVALID (a part given twice, the output is a part); HR_ERR_NOT_FOUND,
  *         HR_ERR_EXISTS, HR_ERR_BUSY, HR_ERR_CANCELLED, HR_ERR_UNCERTAIN, HR_ERR_NO_SPACE,
  *         HR_ERR_IO, HR_ERR_UNSUPPORTED, HR_ERR_BUDGET, HR_ERR_NO_MEMORY

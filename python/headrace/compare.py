@@ -119,8 +119,9 @@ def compare(
     helper_timeout: float = 0,
     progress: bool | None = None,
 ) -> Comparison:
-    """Compare the arrays of two files bit for bit, in bounded memory: .hrd, .npy, .npz, HDF5 ("F.h5:/path" too), or a
-    folder or pattern of these. Fields go by name; of two single arrays the names do not matter.
+    """Compare the arrays of two files bit for bit, in bounded memory: .hrd, .npy, .npz, HDF5 ("F.h5:/path" too), CSV,
+    IDX, or a folder or pattern of these. Fields go by name; of two single arrays the names do not matter. A sparse
+    matrix in an HDF5 file is compared as the .hrd file on the other side has it, else as dense rows.
 
     :param fields: only these, a list of names
     :param show: so many differences are kept of each field, at most

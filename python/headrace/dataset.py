@@ -32,7 +32,8 @@ def open(paths: Path | Sequence[Path], *, budget: int | str | None = None) -> Da
     :param budget: bytes, or "256M": for the index, and again for what one index or read brings; None: a quarter of
         what this process may still use, at most 1 GiB
     :raises NotFoundError: no such file
-    :raises CorruptError: damaged, truncated, or no .hrd file
+    :raises NotDatasetError: no .hrd file (a `CorruptError`, too)
+    :raises CorruptError: damaged or truncated
     :raises MismatchError: the files do not fit together
 
     >>> data = hr.open("train.hrd")

@@ -94,11 +94,11 @@ class ExistsError(Error, FileExistsError):
 
 
 class NotFoundError(Error, FileNotFoundError):
-    """No such file, folder or member."""
+    """No such file, folder or member, or no such field, where an option names it."""
 
 
 class FieldNotFoundError(Error, KeyError):
-    """No such field; the message lists those that there are."""
+    """`data[name]` or `batch[name]` of no such field; the message lists those that there are."""
 
 
 class BusyError(Error):

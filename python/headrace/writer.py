@@ -122,7 +122,8 @@ class Writer:
     :param replace: an existing file is replaced at commit
     :param resume: go on with what an interrupted writer of this file has left: `num_samples` says how many samples
         are there already
-    :param samples_per_chunk, chunk_bytes, codec, filter, level, optimize, disk_rate: as for `convert()`
+    :param samples_per_chunk: 1 to 65,536; 0: by `chunk_bytes`
+    :param chunk_bytes, codec, filter, level, optimize, disk_rate: as for `convert()`
     :param budget: bytes, or "256M"
     :raises ExistsError: the file is there; BusyError: another writer has it; MismatchError: it has other fields
 
