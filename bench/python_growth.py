@@ -109,8 +109,7 @@ def one(word, path, epochs):
 
 
 def measure(folder, size_bytes, epochs, rounds):
-    """Of each, the median of some processes: buffers that are there from the beginning are first used now and then by
-    a late epoch, which counts as growth of one of them."""
+    """Of each, the median of some processes: that of one may rise by some MiB in a late epoch, and stay there."""
     path = python_runs.convert(*python_runs.arrays(folder, size_bytes))
     rows = [{"name": name, "missing": python_adapters.missing(name)} for name in NAMES]
     words = [word for row in rows if not row["missing"] for word in (row["name"], f"{row['name']}/control")]

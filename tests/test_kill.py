@@ -49,6 +49,25 @@ def check_target(target, inputs, folder):
         assert (out / source.name).read_bytes() == source.read_bytes()
 
 
+def kill_and_resume(arguments, target, check, seed):
+    """A conversion killed at random instants, and gone on with each time: the target is right then."""
+    begun = time.monotonic()
+    assert run(*arguments).returncode == 0
+    whole_s = time.monotonic() - begun
+    rng = random.Random(seed)
+    killed = resumed = 0
+    for _ in range(KILLS // 2):
+        target.unlink()
+        killed += kill_after(arguments, rng.uniform(0, 1.1 * whole_s))
+        if not target.exists():
+            done = run(*arguments, "--resume", "--json")
+            assert done.returncode == 0, done.stderr
+            resumed += json.loads(done.stdout)["resumed_samples"] > 0
+        check()
+    assert killed >= KILLS // 4
+    assert resumed > 0  # else the instants prove nothing
+
+
 def test_convert_killed_at_any_instant_resumes(tmp_path):
     inputs = make_inputs(tmp_path, 1)
     options = ["--level", "12", "--threads", "2", "--chunk-bytes", "65536"]
@@ -89,22 +108,11 @@ def test_conversion_of_texts_killed_at_any_instant_resumes(tmp_path):
         file.create_dataset("text", data=texts, dtype=h5py.string_dtype(), chunks=(500,))
         file["label"] = np.arange(len(texts))
     arguments = ["convert", source, "-o", target, "--level", "12", "--threads", "2", "--chunk-bytes", "65536"]
-    begun = time.monotonic()
-    assert run(*arguments).returncode == 0
-    whole_s = time.monotonic() - begun
-    rng = random.Random(10)
-    killed = resumed = 0
-    for _ in range(KILLS // 2):
-        target.unlink()
-        killed += kill_after(arguments, rng.uniform(0, 1.1 * whole_s))
-        if not target.exists():
-            done = run(*arguments, "--resume", "--json")
-            assert done.returncode == 0, done.stderr
-            resumed += json.loads(done.stdout)["resumed_samples"] > 0
+    def check():
         compared = run("compare", target, source)
         assert compared.returncode == 0, compared.stdout + compared.stderr
-    assert killed >= KILLS // 4
-    assert resumed > 0  # else the instants prove nothing
+
+    kill_and_resume(arguments, target, check, 10)
 
 
 def test_compaction_killed_at_any_instant_resumes(tmp_path):
@@ -112,24 +120,7 @@ def test_compaction_killed_at_any_instant_resumes(tmp_path):
     source, target = tmp_path / "source.hrd", tmp_path / "target.hrd"
     assert run("convert", *inputs, "-o", source, "--chunk-bytes", "20000").returncode == 0
     arguments = ["convert", source, "-o", target, "--level", "12", "--threads", "2", "--chunk-bytes", "65536"]
-    begun = time.monotonic()
-    assert run(*arguments).returncode == 0
-    whole_s = time.monotonic() - begun
-    rng = random.Random(9)
-    killed = resumed = 0
-    for i in range(KILLS // 2):
-        target.unlink()
-        killed += kill_after(arguments, rng.uniform(0, 1.1 * whole_s))
-        if not target.exists():
-            done = run(*arguments, "--resume", "--json")
-            assert done.returncode == 0, done.stderr
-            resumed += json.loads(done.stdout)["resumed_samples"] > 0
-        if i % 5 == 0:
-            check_target(target, inputs, tmp_path)
-        else:
-            assert run("verify", target).returncode == 0
-    assert killed >= KILLS // 4
-    assert resumed > 0  # else the instants prove nothing
+    kill_and_resume(arguments, target, lambda: check_target(target, inputs, tmp_path), 9)
 
 
 def test_convert_killed_over_an_old_target_leaves_it(tmp_path):

@@ -242,10 +242,5 @@ void h5_sparse_close(struct h5_sparse *s) {
     close_part(&s->values);
     close_part(&s->columns);
     close_part(&s->starts);
-    free(s->seen);
-    free(s->some_starts);
-    free(s->places);
-    free(s->some_values);
-    s->seen = s->some_values = NULL;
-    s->some_starts = s->places = NULL;
+    h5_sparse_free_room(s);
 }

@@ -40,6 +40,8 @@ enum h5_sparse_kind h5_sparse_find(hid_t group);
 hr_status h5_sparse_open(const struct h5_file *f, hid_t group, struct h5_sparse *out,
                          hr_error *err);
 void h5_sparse_close(struct h5_sparse *s);
+/* hdf5_sparse_read.c: what reading has made for itself. */
+void h5_sparse_free_room(struct h5_sparse *s);
 
 /* What a person calls an entry of `indptr`, and of `indices`. */
 const char *h5_sparse_row(const struct h5_sparse *s);

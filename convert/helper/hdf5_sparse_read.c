@@ -17,7 +17,7 @@
 #define PIECE_ROWS   4096u
 #define PIECE_VALUES 65536u
 
-static void free_room(struct h5_sparse *s) {
+void h5_sparse_free_room(struct h5_sparse *s) {
     free(s->some_starts);
     free(s->places);
     free(s->some_values);
@@ -37,7 +37,7 @@ static hr_status make_room(struct h5_sparse *s, hr_error *err) {
     s->seen = calloc(1, (size_t)bits);
     if (s->some_starts != NULL && s->places != NULL && s->some_values != NULL && s->seen != NULL)
         return HR_OK;
-    free_room(s);
+    h5_sparse_free_room(s);
     return hr__error_no_memory(err, bits, "reading a sparse matrix");
 }
 
