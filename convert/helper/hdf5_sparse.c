@@ -8,7 +8,6 @@
 #include "checked.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const encodings[] = {"encoding-type", "encoding-version", "shape",
