@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #define STEP_BYTES       (UINT64_C(4) << 20)
+#define STEPS_AHEAD      4u /* announced beyond what is read */
 #define FIRST_STEPS      8u /* announced at once: codecs are tried before the next one is wanted */
 #define DESCRIPTORS_PART 4
 
@@ -28,12 +29,12 @@ static struct hr__source_reader **readers_of(const struct hr__input_fetch *f, ui
     return f->readers + (size_t)thread * f->in->num_fields;
 }
 
-/* One step more, where samples are wanted that are less than a step behind what is announced; at
- * first several. */
+/* One step more, where samples are wanted that are less than some steps behind what is announced;
+ * at first several. */
 static void announce(struct hr__input_fetch *f, struct hr__source_reader **readers,
                      uint64_t sample) {
     uint64_t from = atomic_load(&f->announced);
-    if (from >= f->num_samples || (from > sample && from - sample > f->step_samples))
+    if (from >= f->num_samples || (from > sample && from - sample > f->step_samples * STEPS_AHEAD))
         return;
     const uint64_t step = f->step_samples * (from == f->first_sample ? FIRST_STEPS : 1);
     const uint64_t n = hr__min_u64(step, f->num_samples - from);
