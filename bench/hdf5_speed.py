@@ -1,6 +1,7 @@
 """How fast an HDF5 file of gzip is converted: against h5repack, which makes another HDF5 file of it, and as a share of
-inflating its chunks on all cores. Inflating is that of zlib, which HDF5 and other programs use; that of libdeflate,
-which headrace uses, is measured beside it. Every writer's time includes fsync."""
+inflating its chunks on all cores. That share is also taken of a file that holds the same chunks several times: in a
+short conversion, starting and trying codecs count. Inflating is that of zlib, which HDF5 and other programs use; that
+of libdeflate, which headrace uses, is measured beside it. Every writer's time includes fsync."""
 
 import concurrent.futures
 import ctypes
@@ -20,6 +21,7 @@ from programs import say
 
 PROMISED_FACTOR = 2.0
 PROMISED_SHARE = 0.85
+REPEATS = 4  # of the chunks, in the large file
 FILTERS = {
     "NONE": ("NONE",),
     "SHUF, GZIP=1": ("SHUF", "GZIP=1"),
@@ -100,11 +102,13 @@ def usable_filters(source, target):
 
 def measure(source, folder, rounds, timed, warm, convert):
     """source: a .npy file; timed, warm and convert: those of conversion_speed."""
-    gzipped = folder / "inflate.h5"
+    gzipped, large = folder / "inflate.h5", folder / "inflate_large.h5"
     bench_data.write_hdf5(np.load(source), gzipped)
+    bench_data.repeat_hdf5(gzipped, large, REPEATS * source.stat().st_size)
     chunks = stored_chunks(gzipped)
     chosen = {
         "convert": warm(gzipped, timed(convert, gzipped, folder / "inflated.hrd")),
+        "convert large": warm(large, timed(convert, large, folder / "inflated.hrd")),
         "inflate": lambda: inflate(chunks, by_zlib),
     }
     faster = libdeflate(by_zlib(chunks[0]))
@@ -114,20 +118,30 @@ def measure(source, folder, rounds, timed, warm, convert):
     for name, how in filters.items():
         chosen[name] = warm(gzipped, timed(repack(how), gzipped, folder / "repacked.h5"))
     got = programs.in_rounds("from HDF5", chosen, rounds)
-    for path in (gzipped, folder / "inflated.hrd", folder / "repacked.h5"):
+    for path in (gzipped, large, folder / "inflated.hrd", folder / "repacked.h5"):
         path.unlink(missing_ok=True)
     return report(got, filters, source.stat().st_size)
 
 
-def report(got, filters, n_bytes):
-    seconds = [result["seconds"] for result in got["convert"]]
-    took_ns = [result["cpu_seconds"] * 1e9 / n_bytes for result in got["convert"]]
-    fastest = [min(results) for results in zip(*([run["seconds"] for run in got[name]] for name in filters))]
-    shares = [n_bytes / took / limit["bytes_per_s"] for took, limit in zip(seconds, got["inflate"])]
+def share_report(converted, inflated, n_bytes):
+    seconds = [result["seconds"] for result in converted]
+    took_ns = [result["cpu_seconds"] * 1e9 / n_bytes for result in converted]
+    shares = [n_bytes / took / limit["bytes_per_s"] for took, limit in zip(seconds, inflated)]
     return {
         "decoded_bytes": n_bytes,
         "seconds": programs.summary(seconds),
         "bytes_per_s": n_bytes / statistics.median(seconds),
+        "share": programs.summary(shares),
+        "cpu_share": programs.summary([limit["cpu_ns_per_byte"] / took for limit, took in zip(inflated, took_ns)]),
+    }
+
+
+def report(got, filters, n_bytes):
+    seconds = [result["seconds"] for result in got["convert"]]
+    fastest = [min(results) for results in zip(*([run["seconds"] for run in got[name]] for name in filters))]
+    return {
+        "small": share_report(got["convert"], got["inflate"], n_bytes),
+        "large": share_report(got["convert large"], got["inflate"], REPEATS * n_bytes),
         "repack": {
             name: {
                 "seconds": programs.summary([run["seconds"] for run in got[name]]),
@@ -138,12 +152,8 @@ def report(got, filters, n_bytes):
         "factor": programs.summary([slow / fast for slow, fast in zip(fastest, seconds)]) if filters else None,
         "promised_factor": PROMISED_FACTOR,
         "inflate_bytes_per_s": programs.summary([limit["bytes_per_s"] for limit in got["inflate"]]),
-        "share": programs.summary(shares),
         "libdeflate_bytes_per_s": programs.summary([limit["bytes_per_s"] for limit in got["libdeflate"]])
         if "libdeflate" in got
         else None,
         "promised_share": PROMISED_SHARE,
-        "cpu_share": programs.summary(
-            [limit["cpu_ns_per_byte"] / took for limit, took in zip(got["inflate"], took_ns)]
-        ),
     }

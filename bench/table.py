@@ -301,13 +301,22 @@ def hdf5_text(hdf5):
         [f"h5repack to {name}", span(found["seconds"], short_seconds), mib(found["bytes"])]
         for name, found in hdf5["repack"].items()
     ]
+    shares = [
+        [
+            mib(found["decoded_bytes"]),
+            span(found["seconds"], short_seconds),
+            rate(found["bytes_per_s"]),
+            f"**{span(found['share'], percent)}**",
+            percent(hdf5["promised_share"]),
+            span(found["cpu_share"], percent),
+        ]
+        for found in (hdf5["small"], hdf5["large"])
+    ]
     text = (
-        f"\n{mib(hdf5['decoded_bytes'])} of the same rows from HDF5 (gzip 4 + shuffle, chunks of 256 KiB) in the page "
-        f"cache: converted in {span(hdf5['seconds'], short_seconds)}, {rate(hdf5['bytes_per_s'])}. Inflating "
-        f"its chunks from memory by zlib on all cores: {span(hdf5['inflate_bytes_per_s'], rate)}; that is "
-        f"**{percent(hdf5['share']['median'])}** (promised {percent(hdf5['promised_share'])}); of the processor time "
-        f"inflating by zlib is {span(hdf5['cpu_share'], percent)}."
-        f"{libdeflate_text(hdf5)}\n"
+        "\nThe same rows from HDF5 (gzip 4 + shuffle, chunks of 256 KiB) in the page cache; the larger file has the "
+        "chunks of the smaller one several times. Inflating these from memory by zlib on all cores: "
+        f"{span(hdf5['inflate_bytes_per_s'], rate)}.{libdeflate_text(hdf5)}\n\n"
+        + grid(["rows", "time", "rate", "share of inflating by zlib", "promised", "processor time"], shares)
     )
     if hdf5["factor"] is None:
         return text
@@ -315,7 +324,8 @@ def hdf5_text(hdf5):
         text
         + "\n"
         + grid(["program", "time", "size"], rows)
-        + f"\nThe fastest of these takes **{hdf5['factor']['median']:.1f} times** as long as the conversion "
+        + f"\nFor {mib(hdf5['small']['decoded_bytes'])}. The fastest of these takes "
+        f"**{hdf5['factor']['median']:.1f} times** as long as the conversion "
         f"({hdf5['factor']['low']:.1f} to {hdf5['factor']['high']:.1f}; promised {hdf5['promised_factor']:.0f}).\n"
     )
 
