@@ -95,10 +95,12 @@ static bool width_valid(const struct hr__helper_field *f) {
 /* Samples of no known size: how many there are is bounded by what their references take. */
 static bool variable_valid(const struct hr__helper_field *f) {
     const bool whole = hr__dtype_is_variable(f->dtype);
-    return (whole || (hr_dtype_bytes(f->dtype) != 0 && f->dtype != HR_BOOL)) && f->rank == 0 &&
+    const uint32_t rank = (f->flags & HR__HELPER_BY_COLUMNS) != 0 ? 1 : 0;
+    if (f->rank != rank || (rank == 1 && (whole || f->shape[0] > INT64_MAX / 16)))
+        return false;
+    return (whole || (hr_dtype_bytes(f->dtype) != 0 && f->dtype != HR_BOOL)) &&
            f->width_bytes == 0 && f->sample_bytes == 0 && f->granule_samples != 0 &&
-           (f->flags & ~KNOWN_FIELD_FLAGS) == 0 && (f->flags & HR__HELPER_BY_COLUMNS) == 0 &&
-           f->num_samples <= INT64_MAX / 16;
+           (f->flags & ~KNOWN_FIELD_FLAGS) == 0 && f->num_samples <= INT64_MAX / 16;
 }
 
 uint32_t hr__helper_unit_bytes(const struct hr__helper_field *f) {

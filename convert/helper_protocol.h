@@ -72,7 +72,7 @@ enum hr__helper_type {
 #define HR__HELPER_GROWING    4u  /* another process adds samples to it */
 #define HR__HELPER_FORTRAN    8u  /* the first axis is the fastest in the file */
 #define HR__HELPER_SPARSE     16u /* samples end inside chunks; always cache them */
-#define HR__HELPER_BY_COLUMNS 32u /* columns of a matrix, whose rows are meant */
+#define HR__HELPER_BY_COLUMNS 32u /* columns of a matrix, whose rows, shape[0], are meant */
 #define HR__HELPER_VARIABLE   64u /* of variable length, see its dtype */
 
 /* Of writing. */

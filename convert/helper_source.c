@@ -15,6 +15,7 @@
 #include "helper_variable.h"
 #include "numpy_dtype.h"
 #include "record_source.h"
+#include "transpose_source.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -316,13 +317,14 @@ static hr_status put_along(struct hr__source **source, const struct hr__axis_opt
     struct helper_source *s = (struct helper_source *)*source;
     const struct hr__helper_field *f = &s->target.field;
     uint32_t width = f->width_bytes != 0 ? f->width_bytes : (uint32_t)hr_dtype_bytes(f->dtype);
-    struct hr__axis_input_array input = {.array = {.rank = f->rank + 1,
+    const uint32_t rank = (f->flags & HR__HELPER_VARIABLE) != 0 ? 0 : f->rank;
+    struct hr__axis_input_array input = {.array = {.rank = rank + 1,
                                                    .fortran = (f->flags & HR__HELPER_FORTRAN) != 0,
                                                    .width_bytes = width},
                                          .element = {.dtype = f->dtype, .width_bytes = width}};
     input.array.shape[0] = f->num_samples;
     memcpy(input.array.shape + 1, f->shape, sizeof f->shape);
-    if ((f->flags & HR__HELPER_BY_COLUMNS) != 0) {
+    if (rank > 0 && (f->flags & HR__HELPER_BY_COLUMNS) != 0) {
         input.array.shape[0] = f->shape[0];
         input.array.shape[1] = f->num_samples;
         input.array.fortran = true;
@@ -331,6 +333,40 @@ static hr_status put_along(struct hr__source **source, const struct hr__axis_opt
         return HR_OK;
     read_in_order_of_file(s);
     return hr__axis_source_make(*source, &input, axis, source, err);
+}
+
+/* NULL: it is none of the two fields of a matrix by columns. */
+static const struct hr__helper_field *by_columns(const struct hr__source *source) {
+    const struct helper_source *s = (const struct helper_source *)source;
+    return source->ops == &values_ops && (s->target.field.flags & HR__HELPER_BY_COLUMNS) != 0
+               ? &s->target.field
+               : NULL;
+}
+
+/* Two fields of a matrix that is stored by columns, the rows in which these have values and the
+ * values, become fields of its rows. Both need the first. */
+static hr_status put_rows_together(struct list *l, uint32_t i, struct hr__helper *h,
+                                   const struct hr__helper_options *opts, const struct stat *file,
+                                   hr_error *err) {
+    const struct hr__helper_field *rows = by_columns(l->sources[i]);
+    const struct hr__helper_field *values = i + 1 < l->n ? by_columns(l->sources[i + 1]) : NULL;
+    struct hr__source *again = NULL;
+    if (values == NULL || !hr__dtype_is_integer(rows->dtype) ||
+        rows->num_samples != values->num_samples || rows->shape[0] != values->shape[0])
+        return hr__helper_lied(h, "a matrix by columns without its two parts", err);
+    const uint64_t num_rows = rows->shape[0];
+    hr_status st =
+        make_source(((struct helper_source *)l->sources[i])->path, rows, opts, file, &again, err);
+    if (st != HR_OK)
+        return st;
+    st = hr__transpose_source_make(&(struct hr__by_columns){again, l->sources[i + 1], num_rows},
+                                   &opts->axis, &l->sources[i + 1], err);
+    if (st != HR_OK) {
+        again->ops->close(again);
+        return st;
+    }
+    return hr__transpose_source_make(&(struct hr__by_columns){l->sources[i], NULL, num_rows},
+                                     &opts->axis, &l->sources[i], err);
 }
 
 /* A member of records is read together with the others. */
@@ -419,6 +455,9 @@ hr_status hr__helper_sources_open(const char *path, const char *member,
         HR_TRY(put_along(&l.sources[i], &opts->axis, err));
         HR_TRY(read_together(&l.sources[i], h, &records, err));
     }
+    for (uint32_t i = 0; i < l.n; i++)
+        if (by_columns(l.sources[i]) != NULL)
+            HR_TRY(put_rows_together(&l, i, h, opts, &file, err));
     *out = l.sources;
     *num_out = l.n;
     l.sources = NULL; /* the caller's */

@@ -113,6 +113,28 @@ static struct hr__helper_field fake_sequences(void) {
                                      .name = "s"};
 }
 
+/* Column i of a matrix has values in row i only: of the same lengths as the sequences. Of files of
+ * some names, what cannot be the two parts of one, or rows that there are none of. */
+static struct hr__helper_field fake_columns(uint32_t index, const char *path) {
+    struct hr__helper_field f = fake_sequences();
+    f.flags |= HR__HELPER_SPARSE | HR__HELPER_BY_COLUMNS;
+    f.rank = 1;
+    f.shape[0] = strstr(path, "few-rows") != NULL ? 10 : FAKE_SEQUENCES;
+    f.num_samples += strstr(path, "longer") != NULL ? index : 0;
+    f.dtype = strstr(path, "real-rows") != NULL ? HR_FLOAT32 : HR_UINT32;
+    f.member = f.name = index == 0 ? "m/indices" : "m/data";
+    return f;
+}
+
+static uint32_t say_columns(int socket, const char *path) {
+    const uint32_t n = strstr(path, "half") != NULL ? 1 : 2;
+    for (uint32_t i = 0; i < n; i++) {
+        struct hr__helper_message m = {.type = HR__HELPER_FIELD, .field = fake_columns(i, path)};
+        fake_say(socket, &m);
+    }
+    return n;
+}
+
 /* As many as fit. */
 static uint64_t fill_sequences(uint8_t *slot, uint64_t slot_bytes,
                                const struct hr__helper_message *m) {
@@ -149,11 +171,12 @@ static void say_list(int socket, const char *path) {
     fake_say(socket, &note);
 }
 
-enum fake_kind { INDICES, RECORDS, SEQUENCES };
+enum fake_kind { INDICES, RECORDS, SEQUENCES, COLUMNS };
 
 static enum fake_kind kind_of(const char *path) {
     return strstr(path, "records") != NULL     ? RECORDS
            : strstr(path, "sequences") != NULL ? SEQUENCES
+           : strstr(path, "columns") != NULL   ? COLUMNS
                                                : INDICES;
 }
 
@@ -161,13 +184,16 @@ static struct hr__helper_message list(int socket, const char *path) {
     const struct hr__helper_message sequences = {.type = HR__HELPER_FIELD,
                                                  .field = fake_sequences()};
     const enum fake_kind kind = kind_of(path);
+    uint32_t n = 1 + (kind == RECORDS);
     if (kind == RECORDS)
         say_members(socket, path);
+    else if (kind == COLUMNS)
+        n = say_columns(socket, path);
     else if (kind == SEQUENCES)
         fake_say(socket, &sequences);
     else
         say_list(socket, path);
-    return (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 1 + (kind == RECORDS)};
+    return (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = n};
 }
 
 static struct hr__helper_message opened(const struct hr__helper_message *m) {
@@ -177,6 +203,8 @@ static struct hr__helper_message opened(const struct hr__helper_message *m) {
         answer.field = hr__helper_field_of_records(&member);
     else if (kind_of(m->path) == SEQUENCES)
         answer.field = fake_sequences();
+    else if (kind_of(m->path) == COLUMNS)
+        answer.field = fake_columns(strstr(m->member, "data") != NULL, m->path);
     return answer;
 }
 
@@ -202,7 +230,7 @@ int fake_serve(int socket) {
         } else {
             answer = m;
             answer.type = HR__HELPER_ROWS;
-            if (kind == SEQUENCES)
+            if (kind == SEQUENCES || kind == COLUMNS)
                 answer.n = fill_sequences((uint8_t *)rows + m.slot * slot_bytes, slot_bytes, &m);
             else
                 (kind == RECORDS ? fill_records : fake_fill)(rows, slot_bytes, &m);

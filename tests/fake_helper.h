@@ -2,7 +2,8 @@
  * What test programs that play the source helper themselves have in common: a file with one data
  * set, whose values are its indices; with records of two members, whose values likewise, where its
  * name says "records"; or where it says "sequences" with sequences, in which sample i has its index
- * i % FAKE_LENGTHS times.
+ * i % FAKE_LENGTHS times, or "columns" with a matrix by columns, which are such sequences, as are
+ * what the rows hold.
  */
 #ifndef HEADRACE_FAKE_HELPER_H
 #define HEADRACE_FAKE_HELPER_H

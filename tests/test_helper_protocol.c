@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUM_EXAMPLES 22
+#define NUM_EXAMPLES 23
 
 static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     memset(m, 0, NUM_EXAMPLES * sizeof *m);
@@ -91,6 +91,11 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
                                             .chunk_row_bytes = 1024,
                                             .member = "x/names",
                                             .name = "names"};
+    m[22] = m[21];
+    m[22].field.dtype = HR_FLOAT32;
+    m[22].field.flags |= HR__HELPER_SPARSE | HR__HELPER_BY_COLUMNS;
+    m[22].field.rank = 1;
+    m[22].field.shape[0] = 30000;
 }
 
 /* Decodes from memory of exactly that size, so that a sanitizer sees every byte too far. */

@@ -47,6 +47,7 @@ enum input {
     VALUES,  /* a data set with values of variable length */
     RECORDS, /* of HDF5 */
     SEQUENCES,
+    COLUMNS, /* a sparse matrix stored by these */
     NUM_INPUTS
 };
 static char paths[NUM_INPUTS][256];
@@ -79,9 +80,9 @@ static void write_fortran(const char *path) {
 }
 
 static void write_inputs(void) {
-    static const char *const names[] = {"x.npy", "x.bin",      "x.h5",        "s.bin",
-                                        "x.hrd", "x.idx.gz",   "x.csv",       "f.npy",
-                                        "v.hrd", "records.h5", "sequences.h5"};
+    static const char *const names[] = {"x.npy", "x.bin",      "x.h5",         "s.bin",
+                                        "x.hrd", "x.idx.gz",   "x.csv",        "f.npy",
+                                        "v.hrd", "records.h5", "sequences.h5", "columns.h5"};
     uint8_t header[2048];
     size_t n = hr__npy_header_print("<u4", FAKE_SAMPLES, NULL, 0, header, sizeof header);
     for (int i = 0; i < NUM_INPUTS; i++)
@@ -92,6 +93,7 @@ static void write_inputs(void) {
     write_file(paths[HDF5], "\x89HDF\r\n\x1a\n", 8, 0);
     write_file(paths[RECORDS], "\x89HDF\r\n\x1a\n", 8, 0);
     write_file(paths[SEQUENCES], "\x89HDF\r\n\x1a\n", 8, 0);
+    write_file(paths[COLUMNS], "\x89HDF\r\n\x1a\n", 8, 0);
     write_fortran(paths[FORTRAN]);
 }
 
@@ -109,6 +111,10 @@ static hr_status convert(enum input input, uint32_t flags, hr_error *err) {
     o.helper_timeout_ns = INT64_C(5000000000);
     if (input == VALUES || input == SEQUENCES)
         o.budget_bytes = UINT64_C(32) << 20;
+    if (input == COLUMNS) {
+        o.budget_bytes = UINT64_C(96) << 20;
+        o.sparse = HR_SPARSE_VARLEN;
+    }
     if (input == FORTRAN)
         o.codec = HR_CODEC_RAW;
     if (input == SHUFFLED) {
@@ -198,14 +204,14 @@ static void assert_same_values(hr_dataset *ds) {
         fail_msg("%s", err.message);
 }
 
-static void assert_sequences(hr_dataset *ds) {
+static void assert_sequences(hr_dataset *ds, uint32_t field) {
     static int64_t offsets[FAKE_SEQUENCES + 1];
     static uint32_t values[FAKE_SEQUENCES * FAKE_LENGTHS];
     uint64_t n_bytes = 0;
     hr_error err = {0};
     assert_int_equal(hr_dataset_num_samples(ds), FAKE_SEQUENCES);
-    if (hr_dataset_read_values(ds, 0, 0, FAKE_SEQUENCES, offsets, values, sizeof values, &n_bytes,
-                               &err) != HR_OK)
+    if (hr_dataset_read_values(ds, field, 0, FAKE_SEQUENCES, offsets, values, sizeof values,
+                               &n_bytes, &err) != HR_OK)
         fail_msg("%s", err.message);
     uint64_t at = 0;
     for (uint32_t i = 0; i < FAKE_SEQUENCES; i++) {
@@ -228,12 +234,14 @@ static void assert_target_whole(enum input input) {
         assert_put_together(ds);
     else if (input == VALUES)
         assert_same_values(ds);
-    else if (input == SEQUENCES)
-        assert_sequences(ds);
+    else if (input == SEQUENCES || input == COLUMNS)
+        assert_sequences(ds, 0);
     else
         assert_in_order(ds, 0);
     if (input == RECORDS)
         assert_in_order(ds, 1);
+    if (input == COLUMNS)
+        assert_sequences(ds, 1);
     hr_dataset_close(ds);
 }
 
@@ -371,39 +379,61 @@ static void sequences__each_allocation_fails__is_an_error(void **state) {
     each_fails(SEQUENCES, FAULT_MEMORY, 80);
 }
 
+static void columns__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(COLUMNS, FAULT_SYSTEM, 60);
+}
+
+static void columns__each_allocation_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(COLUMNS, FAULT_MEMORY, 80);
+}
+
 /* An input of a helper that says what it may not. */
-static void assert_refused(const char *name, hr_status expected, const char *said) {
-    char ordinary[sizeof paths[HDF5]];
+static void assert_refused(enum input input, const char *name, hr_status expected,
+                           const char *said) {
+    char ordinary[sizeof paths[input]];
     hr_error err = {0};
-    memcpy(ordinary, paths[HDF5], sizeof ordinary);
-    (void)snprintf(paths[HDF5], sizeof paths[HDF5], "%s/%s", folder, name);
-    write_file(paths[HDF5], "\x89HDF\r\n\x1a\n", 8, 0);
-    assert_int_equal(convert(HDF5, 0, &err), expected);
+    memcpy(ordinary, paths[input], sizeof ordinary);
+    (void)snprintf(paths[input], sizeof paths[input], "%s/%s", folder, name);
+    write_file(paths[input], "\x89HDF\r\n\x1a\n", 8, 0);
+    assert_int_equal(convert(input, 0, &err), expected);
     assert_non_null(strstr(err.message, said));
     assert_no_child();
     assert_int_not_equal(access(target, F_OK), 0);
-    memcpy(paths[HDF5], ordinary, sizeof ordinary);
+    memcpy(paths[input], ordinary, sizeof ordinary);
 }
 
 static void attributes__without_end__are_a_broken_protocol(void **state) {
     (void)state;
-    assert_refused("endless.h5", HR_ERR_HELPER, "too many attributes");
+    assert_refused(HDF5, "endless.h5", HR_ERR_HELPER, "too many attributes");
 }
 
 static void attributes__that_are_no_json__are_refused(void **state) {
     (void)state;
-    assert_refused("broken.h5", HR_ERR_CORRUPT, "the attributes of x");
+    assert_refused(HDF5, "broken.h5", HR_ERR_CORRUPT, "the attributes of x");
 }
 
 static void records__whose_members_do_not_fit__are_a_broken_protocol(void **state) {
     (void)state;
-    assert_refused("records-overfull.h5", HR_ERR_HELPER, "members that do not fit their records");
-    assert_refused("records-wider.h5", HR_ERR_HELPER, "members that do not fit their records");
-    assert_refused("records-longer.h5", HR_ERR_HELPER, "members that do not fit their records");
+    assert_refused(HDF5, "records-overfull.h5", HR_ERR_HELPER,
+                   "members that do not fit their records");
+    assert_refused(HDF5, "records-wider.h5", HR_ERR_HELPER,
+                   "members that do not fit their records");
+    assert_refused(HDF5, "records-longer.h5", HR_ERR_HELPER,
+                   "members that do not fit their records");
 }
 
 static void keep_line(void *user, const char *line) {
     (void)strncat(user, line, 1000);
+}
+
+static void columns__that_are_no_matrix__are_refused(void **state) {
+    (void)state;
+    assert_refused(COLUMNS, "columns-half.h5", HR_ERR_HELPER, "without its two parts");
+    assert_refused(COLUMNS, "columns-longer.h5", HR_ERR_HELPER, "without its two parts");
+    assert_refused(COLUMNS, "columns-real-rows.h5", HR_ERR_HELPER, "without its two parts");
+    assert_refused(COLUMNS, "columns-few-rows.h5", HR_ERR_CORRUPT, "a row that is none of 10");
 }
 
 static void attributes_and_notes__arrive_without_control_characters(void **state) {
@@ -591,7 +621,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(records__each_allocation_fails__is_an_error),
         cmocka_unit_test(sequences__each_system_call_fails__is_an_error),
         cmocka_unit_test(sequences__each_allocation_fails__is_an_error),
+        cmocka_unit_test(columns__each_system_call_fails__is_an_error),
+        cmocka_unit_test(columns__each_allocation_fails__is_an_error),
         cmocka_unit_test(records__whose_members_do_not_fit__are_a_broken_protocol),
+        cmocka_unit_test(columns__that_are_no_matrix__are_refused),
         cmocka_unit_test(attributes__without_end__are_a_broken_protocol),
         cmocka_unit_test(attributes__that_are_no_json__are_refused),
         cmocka_unit_test(attributes_and_notes__arrive_without_control_characters),

@@ -1,14 +1,17 @@
-"""Sparse matrices in HDF5 files (AnnData, 10x) as dense rows: against the matrices that they were made of, refused
-where nobody asked for them, and damaged ones refused with their reason. Uses the program
+"""Sparse matrices in HDF5 files (AnnData, 10x) as dense rows, and as what their rows hold: against the matrices that
+they were made of, refused where nobody asked for them, and damaged ones refused with their reason. Uses the program
 tool_hdf5_dump of the build that $HEADRACE_BIN is the bin folder of (default: build/release/bin)."""
+
 import re
+import subprocess
+import time
 
 import h5py
 import numpy as np
 import pytest
 
 from hdf5_dump import BUILD, TOOL, assert_rows, list_sources, read_bytes, read_rows
-from headrace_command import figures, good, headrace
+from headrace_command import PROGRAM, figures, good, headrace
 from python_package import hr
 
 pytestmark = pytest.mark.skipif(TOOL is None, reason=f"no tool_hdf5_dump in {BUILD}")
@@ -396,13 +399,100 @@ def test_varlen__range_fields_append_and_several_files__are_put_together(tmp_pat
     assert_values(tmp_path / "a.hrd", "X", np.concatenate([x[100:700], x[:300]]))
 
 
-def test_varlen__of_a_matrix_by_columns__is_refused_with_what_to_do(tmp_path):
+@pytest.mark.parametrize("layout", [{}, {"chunks": (64,)}, {"chunks": (5000,), "compression": "gzip"}])
+@pytest.mark.parametrize("dtype", ["i1", "<u2", "<f4", ">f8", "<i8", "<c16", "?"])
+def test_varlen__of_a_matrix_by_columns__is_what_its_rows_hold(tmp_path, dtype, layout):
+    x = random_matrix(211, 67, dtype)
     with h5py.File(tmp_path / "a.h5ad", "w") as f:
-        write_csc(f.create_group("X"), random_matrix(20, 9))
-    done = headrace("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", "--sparse", "varlen")
-    assert done.returncode == 1 and "sparse matrix stored by columns" in done.stderr and "tocsr" in done.stderr
+        write_csc(f.create_group("X"), x, shuffled=True, index_type="i2", **layout)
+        f["X"].attrs["unit"] = "counts"
     plain = headrace("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd")
-    assert "--sparse dense" in plain.stderr and "--sparse varlen" not in plain.stderr
+    assert plain.returncode == 1 and "--sparse dense" in plain.stderr and "--sparse varlen" in plain.stderr
+    good("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", "--sparse", "varlen")
+    assert_values(tmp_path / "a.hrd", "X", x)
+    with hr.open(tmp_path / "a.hrd") as dataset:
+        assert list(dataset.fields) == ["X/indices", "X/data"]
+        assert dataset.fields["X/data"].attributes == {"headrace:sparse_columns": 67, "unit": "counts"}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_varlen__by_columns__random_shapes_and_budgets__is_what_the_rows_hold(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    rows, columns = int(rng.choice([1, 100, 30_000])), int(rng.choice([1, 3, 200]))
+    x = random_matrix(rows, columns, density=float(rng.choice([0, 0.01, 0.5, 1])), seed=seed)
+    with h5py.File(tmp_path / "a.h5ad", "w") as f:
+        write_csc(f.create_group("X"), x, chunks=(int(rng.integers(1, 5000)),), index_type=["i4", "i8"][seed % 2])
+    hr.convert(tmp_path / "a.h5ad", out=tmp_path / "a.hrd", sparse="varlen", budget=["48M", "1G"][seed // 2 % 2])
+    assert_values(tmp_path / "a.hrd", "X", x)
+
+
+@pytest.mark.parametrize("shape", [(0, 7), (7, 0), (0, 0)])
+def test_varlen__by_columns_with_nothing_in_it__is_as_many_empty_rows(tmp_path, shape):
+    with h5py.File(tmp_path / "a.h5ad", "w") as f:
+        write_csc(f.create_group("X"), np.zeros(shape, "f4"))
+    good("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", "--sparse", "varlen")
+    assert_values(tmp_path / "a.hrd", "X", np.zeros(shape, "f4"))
+
+
+def test_varlen__by_columns_whose_rows_are_narrow_numbers__has_numbers_that_hold_its_columns(tmp_path):
+    x = random_matrix(100, 700, density=0.3)
+    with h5py.File(tmp_path / "a.h5ad", "w") as f:
+        write_csc(f.create_group("X"), x, index_type="i4")
+        replace(f["X"], "indices", f["X/indices"][:].astype("u1"))
+    good("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", "--sparse", "varlen")
+    assert_values(tmp_path / "a.hrd", "X", x)
+
+
+def test_varlen__by_columns_range_fields_append_and_several_files__are_put_together(tmp_path):
+    x = random_matrix(900, 30)
+    (tmp_path / "in").mkdir()
+    for i in range(3):
+        with h5py.File(tmp_path / "in" / f"p_{i}.h5ad", "w") as f:
+            write_csc(f.create_group("X"), x[300 * i : 300 * (i + 1)], chunks=(100,))
+    varlen = ("--sparse", "varlen")
+    good("convert", tmp_path / "in", "-o", tmp_path / "a.hrd", *varlen, "--range", "100:700")
+    assert_values(tmp_path / "a.hrd", "X", x[100:700])
+    good("convert", tmp_path / "in" / "p_0.h5ad", "-o", tmp_path / "a.hrd", *varlen, "--append")
+    assert_values(tmp_path / "a.hrd", "X", np.concatenate([x[100:700], x[:300]]))
+    good("convert", tmp_path / "in" / "p_1.h5ad", "-o", tmp_path / "b.hrd", *varlen, "--fields", "X/data")
+    with hr.open(tmp_path / "b.hrd") as dataset:
+        assert list(dataset.fields) == ["X/data"]
+        assert np.array_equal(np.concatenate(list(dataset["X/data"][:])), parts(x[300:600])[0])
+    good("compare", tmp_path / "b.hrd", tmp_path / "in" / "p_1.h5ad", "--fields", "X/data")
+
+
+@pytest.mark.parametrize("damage", ["starts", "row", "lengths"])
+def test_varlen__by_columns_damaged__is_refused_with_its_reason(tmp_path, damage):
+    with h5py.File(tmp_path / "a.h5ad", "w") as f:
+        write_csc(f.create_group("X"), random_matrix(20, 9, density=0.5))
+        if damage == "starts":
+            f["X/indptr"][5] = 10_000
+        elif damage == "row":
+            f["X/indices"][7] = 20
+        else:
+            replace(f["X"], "data", np.zeros(3, "f4"))
+    done = headrace("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", "--sparse", "varlen")
+    said = {"starts": "column 4 ", "row": "has a value in row 20 of 20", "lengths": "equally many"}
+    assert done.returncode == 3 and "/X" in done.stderr and said[damage] in done.stderr
+    assert not (tmp_path / "a.hrd").exists()
+
+
+def test_varlen__by_columns_through_a_file__resumes_and_leaves_nothing(tmp_path):
+    x = random_matrix(40_000, 60, density=0.6)
+    with h5py.File(tmp_path / "a.h5ad", "w") as f:
+        write_csc(f.create_group("X"), x, chunks=(5000,))
+    command = ("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", "--sparse", "varlen", "--budget", "48M")
+    for seconds in (0.2, 0.4, 0.6):
+        process = subprocess.Popen([str(PROGRAM), *map(str, command), "--resume"])
+        time.sleep(seconds)
+        process.kill()
+        process.wait()
+        if (tmp_path / "a.hrd").exists():
+            break
+    else:
+        good(*command, "--resume")
+    assert_values(tmp_path / "a.hrd", "X", x)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5ad", "a.hrd"]
 
 
 @pytest.mark.parametrize("damage", ["starts", "column"])

@@ -58,8 +58,6 @@ static hr_status open_row_values(struct h5_reader *r, const char *member, hr_err
     if (st != HR_OK)
         return st;
     r->sparse->read_columns = strcmp(name, "indices") == 0;
-    if (r->sparse->kind == H5_SPARSE_CSC)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED, "it is stored by columns");
     r->is.field = h5_sparse_values_field(r->sparse, r->sparse->read_columns ? &r->sparse->columns
                                                                             : &r->sparse->values);
     return HR_OK;

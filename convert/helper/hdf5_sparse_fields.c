@@ -13,29 +13,16 @@ static hr_status refuse(const struct h5_sparse *s, hr_error *err) {
     const struct hr__helper_field *f = &s->field;
     const bool columns = (f->flags & HR__HELPER_BY_COLUMNS) != 0;
     const uint64_t each = s->values.is.field.sample_bytes + s->columns.is.field.sample_bytes;
-    char values[160] = "";
-    if (!columns)
-        (void)snprintf(values, sizeof values,
-                       ", or what its rows hold, %.0f bytes, as two fields of variable length with "
-                       "--sparse varlen",
-                       (double)s->num_values * (double)each);
     return hr__error_set(err, HR_ERR_UNSUPPORTED,
                          "it is a sparse matrix of %" PRIu64 " x %" PRIu64 " with %" PRIu64
                          " values, which has %" PRIu64
                          " bytes when every row holds its zeros, too (they compress well); convert "
-                         "it that way with --sparse dense%s (Python: sparse=\"dense\"%s)",
+                         "it that way with --sparse dense, or what its rows hold, %.0f bytes, as "
+                         "two fields of variable length with --sparse varlen (Python: "
+                         "sparse=\"dense\", sparse=\"varlen\")",
                          columns ? s->num_columns : f->num_samples,
                          columns ? f->num_samples : s->num_columns, s->num_values,
-                         f->num_samples * f->sample_bytes, values,
-                         columns ? "" : ", sparse=\"varlen\"");
-}
-
-static hr_status refuse_columns(hr_error *err) {
-    return hr__error_set(
-        err, HR_ERR_UNSUPPORTED,
-        "it is a sparse matrix stored by columns, whose rows lie scattered; write it "
-        "anew by rows (adata.X = adata.X.tocsr()), or convert it with --sparse dense "
-        "(Python: sparse=\"dense\")");
+                         f->num_samples * f->sample_bytes, (double)s->num_values * (double)each);
 }
 
 /* Attributes of the group but for those that say how it is stored; NULL: no memory. */
@@ -71,6 +58,8 @@ static hr_status tell_values(struct h5_teller *t, hid_t group, const struct h5_s
     struct h5_left_out left = {0};
     char path[HR__HELPER_PATH_BYTES];
     struct hr__helper_field f = h5_sparse_values_field(s, part);
+    const bool columns = (f.flags & HR__HELPER_BY_COLUMNS) != 0;
+    const uint64_t num_columns = columns ? s->field.num_samples : s->num_columns;
     const int n = snprintf(path, sizeof path, "%s%s%s", s->field.member,
                            s->field.member[0] != '\0' ? "/" : "", name);
     if (n < 0 || (size_t)n >= sizeof path)
@@ -80,7 +69,7 @@ static hr_status tell_values(struct h5_teller *t, hid_t group, const struct h5_s
         return hr__error_no_memory(err, 0, "attributes");
     h5_type_attributes(part->is.leaf.value_type, attributes, &left);
     if (json_object_set_new(attributes, HR__SPARSE_COLUMNS,
-                            json_integer((json_int_t)s->num_columns)) != 0)
+                            json_integer((json_int_t)num_columns)) != 0)
         h5_leave_out(&left, "the number of columns");
     f.member = path;
     f.name = path + t->name_at;
@@ -95,8 +84,6 @@ static hr_status tell(struct h5_teller *t, hid_t group, const struct h5_sparse *
         return tell_dense(t, group, s, err);
     if ((t->sparse & HR__HELPER_ROW_VALUES) == 0)
         return refuse(s, err);
-    if (s->kind == H5_SPARSE_CSC)
-        return refuse_columns(err);
     hr_status st = tell_values(t, group, s, &s->columns, "indices", err);
     return st == HR_OK ? tell_values(t, group, s, &s->values, "data", err) : st;
 }

@@ -8,6 +8,7 @@
 #include "bytes.h"
 #include "checked.h"
 #include "dtype.h"
+#include "sparse_index.h"
 #include "value_slot.h"
 
 #include <inttypes.h>
@@ -19,36 +20,25 @@
 struct hr__helper_field h5_sparse_values_field(const struct h5_sparse *s,
                                                const struct h5_sparse_part *part) {
     const hr_dtype dtype = part->is.field.dtype;
+    const bool columns = s->kind == H5_SPARSE_CSC;
     return (struct hr__helper_field){
+        .rank = columns ? 1 : 0,
+        .shape = {columns ? s->num_columns : 0},
         .dtype = dtype == HR_BOOL ? HR_UINT8 : dtype, /* sequences of these there are none of */
-        .flags = HR__HELPER_VARIABLE | HR__HELPER_SPARSE,
+        .flags = HR__HELPER_VARIABLE | HR__HELPER_SPARSE | (columns ? HR__HELPER_BY_COLUMNS : 0),
         .num_samples = s->field.num_samples,
         .granule_samples = 1,
         .chunk_bytes = s->field.chunk_bytes,
         .chunk_row_bytes = s->field.chunk_row_bytes};
 }
 
-static int64_t column_at(const uint8_t *p, hr_dtype dtype) {
-    const bool is_signed = hr__dtype_is_signed(dtype);
-    switch (hr_dtype_bytes(dtype)) {
-    case 1:
-        return is_signed ? (int8_t)*p : *p;
-    case 2:
-        return is_signed ? (int16_t)hr__get_u16(p) : hr__get_u16(p);
-    case 4:
-        return is_signed ? (int32_t)hr__get_u32(p) : (int64_t)hr__get_u32(p);
-    default:
-        return (int64_t)hr__get_u64(p); /* above 2^63 negative, which no column is either */
-    }
-}
-
 static hr_status check_columns(const struct h5_sparse *s, uint64_t row, const uint8_t *columns,
                                uint64_t n, hr_error *err) {
     const hr_dtype dtype = s->columns.is.field.dtype;
     for (uint64_t i = 0; i < n; i++) {
-        const int64_t column = column_at(columns + i * hr_dtype_bytes(dtype), dtype);
-        if (column < 0 || (uint64_t)column >= s->num_columns)
-            return h5_sparse_bad_column(s, row, column, err);
+        const uint64_t column = hr__sparse_index_at(columns + i * hr_dtype_bytes(dtype), dtype);
+        if (column >= s->num_columns)
+            return h5_sparse_bad_column(s, row, (int64_t)column, err);
     }
     return HR_OK;
 }
