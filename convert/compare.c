@@ -1,6 +1,8 @@
 /*
- * hr_compare(): both sides are opened, their columns paired by name, and each pair compared.
+ * hr_compare(): both sides are opened, their columns paired by name, and the pairs compared; those
+ * whose sources share what they read together. They are told of in the order of a's columns.
  */
+#define _GNU_SOURCE
 #include "headrace/compare.h"
 
 #include "checked.h"
@@ -11,22 +13,37 @@
 #include "error.h"
 #include "options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TELL_NS INT64_C(100000000)
 /* Data sets, reading them, and all the rest get a third each. */
 #define NUM_SHARES 3u
+/* Of the budget, for what is kept of pairs that are compared together. */
+#define LISTS_SHARE 16u
+#define MAX_LISTS   17u /* of one pair: its own, and one for each worker */
 /* What hr_dataset_read() takes for itself: a thread more only where the budget has room for it. */
 #define READ_BYTES (UINT64_C(5) << 20)
+
+/* Of a column of a. */
+struct match {
+    struct hr__column *a, *b; /* b NULL: there is none */
+    bool compares;            /* values, too */
+    bool done;
+    uint64_t num_samples;         /* of the values */
+    struct hr__differences found; /* its list is freed when it was told of */
+};
 
 struct job {
     hr_compare_options opts;
     hr_compare_result result;
     struct hr__side a, b;
     struct hr__budget budget;
-    struct hr__differences differences; /* of the field at hand */
-    uint64_t before_bytes;              /* of the fields before it */
+    struct match *matches; /* of the columns of a */
+    char *spill_path;
+    uint64_t before_bytes; /* of the pairs before those at hand */
     int64_t told_ns;
     hr_progress progress;
 };
@@ -45,8 +62,8 @@ static bool single(const struct job *job) {
     return job->a.num_columns == 1 && job->b.num_columns == 1 && job->opts.fields == NULL;
 }
 
-static const struct hr__column *counterpart(const struct job *job, const struct hr__side *in,
-                                            const struct hr__column *of) {
+static struct hr__column *counterpart(const struct job *job, const struct hr__side *in,
+                                      const struct hr__column *of) {
     return single(job) ? &in->columns[0] : hr__side_find(in, of->field.name);
 }
 
@@ -82,7 +99,7 @@ static uint64_t common_samples(const struct hr__column *a, const struct hr__colu
     return values_compare(a, b) ? hr__min_u64(a->num_samples, b->num_samples) : 0;
 }
 
-/* --- one field ------------------------------------------------------------------------------ */
+/* --- values -------------------------------------------------------------------------------- */
 
 static hr_status tell(void *user, uint64_t done_bytes, hr_error *err) {
     struct job *job = user;
@@ -97,67 +114,135 @@ static hr_status tell(void *user, uint64_t done_bytes, hr_error *err) {
                          job->opts.a, job->opts.b);
 }
 
-static hr_status compare_values(struct job *job, const struct hr__column *a,
-                                const struct hr__column *b, uint64_t num_samples, hr_error *err) {
+static size_t list_bytes(const struct job *job) {
+    return job->opts.max_differences * sizeof(hr_difference);
+}
+
+static bool share(const void *pool, const void *other) {
+    return pool != NULL && pool == other;
+}
+
+/* Whether the values of two pairs are compared together. */
+static bool belong_together(const struct match *m, const struct match *other) {
+    return !hr__column_is_variable(m->a) && !hr__column_is_variable(other->a) &&
+           m->num_samples == other->num_samples &&
+           (share(hr__column_pool(m->a), hr__column_pool(other->a)) ||
+            share(hr__column_pool(m->b), hr__column_pool(other->b)));
+}
+
+/* Those that are compared together with the first, which is among them: their numbers. */
+static uint32_t find_group(const struct job *job, uint32_t first, uint32_t *members) {
+    const uint64_t most = job->budget.limit_bytes / LISTS_SHARE / MAX_LISTS / list_bytes(job);
+    uint32_t n = 0;
+    members[n++] = first;
+    for (uint32_t i = first + 1; i < job->a.num_columns && n < most; i++)
+        if (job->matches[i].compares && !job->matches[i].done &&
+            belong_together(&job->matches[first], &job->matches[i]))
+            members[n++] = i;
+    return n;
+}
+
+static hr_status run(struct job *job, struct hr__pair *pairs, uint32_t n, uint64_t num_samples,
+                     hr_error *err) {
     uint64_t threads = hr__max_u64(1, job->opts.budget_bytes / NUM_SHARES / READ_BYTES);
-    const struct hr__pair pair = {.a = a,
-                                  .b = b,
-                                  .num_samples = num_samples,
-                                  .budget = &job->budget,
-                                  .num_threads =
-                                      (uint32_t)hr__min_u64(job->opts.num_threads, threads),
-                                  .user = job,
-                                  .tell = tell};
-    job->differences.n = 0;
-    job->differences.num_different = 0;
-    uint64_t num_bytes = num_samples * a->sample_bytes;
-    hr_status st = hr__column_is_variable(a)
-                       ? hr__pair_compare_variable(&pair, &job->differences, &num_bytes, err)
-                       : hr__pair_compare(&pair, &job->differences, err);
+    const struct hr__comparison c = {.pairs = pairs,
+                                     .num_pairs = n,
+                                     .num_samples = num_samples,
+                                     .budget = &job->budget,
+                                     .num_threads =
+                                         (uint32_t)hr__min_u64(job->opts.num_threads, threads),
+                                     .user = job,
+                                     .tell = tell};
+    uint64_t num_bytes = num_samples * hr__comparison_sample_bytes(&c);
+    const hr_status st = hr__column_is_variable(pairs[0].a)
+                             ? hr__comparison_run_variable(&c, &num_bytes, err)
+                             : hr__comparison_run(&c, err);
     if (st != HR_OK)
         return st;
     job->before_bytes += num_bytes;
-    job->progress.done_samples += num_samples;
+    job->progress.done_samples += num_samples * n;
     return tell(job, 0, err);
 }
 
-static hr_status compare_field(struct job *job, const struct hr__column *a,
-                               const struct hr__column *b, hr_error *err) {
-    uint64_t num_samples = common_samples(a, b);
+static hr_status prepare(struct job *job, struct match *m, struct hr__pair *pair, hr_error *err) {
     hr_status st = HR_OK;
+    m->found.room = job->opts.max_differences;
+    m->found.list =
+        hr__budget_take(&job->budget, list_bytes(job), "a list of differences", &st, err);
+    *pair = (struct hr__pair){m->a, m->b, m->found};
+    return st;
+}
+
+static hr_status compare_group(struct job *job, uint32_t first, hr_error *err) {
+    uint32_t *members = calloc(job->a.num_columns, sizeof *members);
+    struct hr__pair *pairs = calloc(job->a.num_columns, sizeof *pairs);
+    hr_status st = HR_OK;
+    uint32_t n = 0;
+    if (members == NULL || pairs == NULL) {
+        st = hr__error_no_memory(err, job->a.num_columns * sizeof *pairs, "a list of fields");
+        goto done;
+    }
+    n = find_group(job, first, members);
+    if (n == 1) {
+        hr__column_set_alone(job->matches[first].a);
+        hr__column_set_alone(job->matches[first].b);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        HR_TRY(prepare(job, &job->matches[members[i]], &pairs[i], err));
+    HR_TRY(run(job, pairs, n, job->matches[first].num_samples, err));
+    for (uint32_t i = 0; i < n; i++) {
+        job->matches[members[i]].found = pairs[i].found;
+        job->matches[members[i]].done = true;
+    }
+done:
+    free(pairs);
+    free(members);
+    return st;
+}
+
+/* --- fields --------------------------------------------------------------------------------- */
+
+static void tell_field(struct job *job, const struct hr__column *a, const struct hr__column *b,
+                       const struct match *m) {
     hr_compared_field found = {.differs = differs(a, b),
                                .a = a != NULL ? &a->field : NULL,
                                .b = b != NULL ? &b->field : NULL,
                                .num_samples_a = a != NULL ? a->num_samples : 0,
-                               .num_samples_b = b != NULL ? b->num_samples : 0,
-                               .compared_samples = num_samples};
-    if (values_compare(a, b)) {
-        HR_TRY(compare_values(job, a, b, num_samples, err));
-        found.num_elements = num_samples * a->elements_per_sample;
-        found.num_different = job->differences.num_different;
-        found.num_differences = job->differences.n;
-        found.differences = job->differences.list;
+                               .num_samples_b = b != NULL ? b->num_samples : 0};
+    if (m != NULL && m->compares) {
+        found.compared_samples = m->num_samples;
+        found.num_elements = m->num_samples * a->elements_per_sample;
+        found.num_different = m->found.num_different;
+        found.num_differences = m->found.n;
+        found.differences = m->found.list;
         found.differs |= found.num_different > 0 ? HR_DIFFERS_VALUES : 0;
     }
     job->result.num_fields++;
     job->result.num_different += found.differs != 0;
     if (job->opts.on_field != NULL)
         job->opts.on_field(job->opts.user, &found);
-done:
-    return st;
+}
+
+static void forget(struct job *job, struct match *m) {
+    hr__budget_free(&job->budget, m->found.list, list_bytes(job));
+    m->found.list = NULL;
 }
 
 static hr_status compare_all(struct job *job, hr_error *err) {
     hr_status st = HR_OK;
     for (uint32_t i = 0; i < job->a.num_columns; i++) {
-        const struct hr__column *a = &job->a.columns[i];
-        if (asked_for(&job->opts, a->field.name))
-            HR_TRY(compare_field(job, a, counterpart(job, &job->b, a), err));
+        struct match *m = &job->matches[i];
+        if (!asked_for(&job->opts, m->a->field.name))
+            continue;
+        if (m->compares && !m->done)
+            HR_TRY(compare_group(job, i, err));
+        tell_field(job, m->a, m->b, m);
+        forget(job, m);
     }
     for (uint32_t i = 0; i < job->b.num_columns; i++) {
         const struct hr__column *b = &job->b.columns[i];
         if (asked_for(&job->opts, b->field.name) && counterpart(job, &job->a, b) == NULL)
-            HR_TRY(compare_field(job, NULL, b, err));
+            tell_field(job, NULL, b, NULL);
     }
 done:
     return st;
@@ -175,37 +260,80 @@ static uint64_t variable_bytes(const struct hr__column *c, uint64_t num_samples)
                                          : (uint64_t)((double)num_samples * lengths.mean_bytes);
 }
 
+/* Where samples do not lie one after the other. */
+static hr_status name_spill(struct job *job, hr_error *err) {
+    const char *folder = secure_getenv("TMPDIR");
+    if (asprintf(&job->spill_path, "%s/headrace-compare-%ld", folder != NULL ? folder : "/var/tmp",
+                 (long)getpid()) >= 0)
+        return HR_OK;
+    job->spill_path = NULL;
+    return hr__error_no_memory(err, 0, "the name of a temporary file");
+}
+
+static hr_status open_side(const struct job *job, const char *path, hr_sparse sparse,
+                           struct hr__side *out, hr_error *err) {
+    const struct hr__side_options how = {.opts = &job->opts,
+                                         .sparse = sparse,
+                                         .budget_bytes = job->opts.budget_bytes / NUM_SHARES,
+                                         .spill_path = job->spill_path};
+    return hr__side_open(path, &how, out, err);
+}
+
 static hr_status open_sides(struct job *job, hr_error *err) {
-    uint64_t share = job->opts.budget_bytes / NUM_SHARES;
     hr_status st;
-    HR_TRY(hr__side_open(job->opts.a, &job->opts, HR_SPARSE_DENSE, share, &job->a, err));
-    HR_TRY(hr__side_open(job->opts.b, &job->opts, hr__side_sparse(&job->a), share, &job->b, err));
+    HR_TRY(name_spill(job, err));
+    HR_TRY(open_side(job, job->opts.a, HR_SPARSE_DENSE, &job->a, err));
+    HR_TRY(open_side(job, job->opts.b, hr__side_sparse(&job->a), &job->b, err));
     if (job->a.ds == NULL && hr__side_sparse(&job->b) != HR_SPARSE_DENSE) {
         hr__side_close(&job->a);
-        HR_TRY(
-            hr__side_open(job->opts.a, &job->opts, hr__side_sparse(&job->b), share, &job->a, err));
+        HR_TRY(open_side(job, job->opts.a, hr__side_sparse(&job->b), &job->a, err));
     }
-    HR_TRY(check_names(job, err));
-    for (uint32_t i = 0; i < job->a.num_columns; i++) {
-        const struct hr__column *a = &job->a.columns[i];
-        if (!asked_for(&job->opts, a->field.name))
-            continue;
-        uint64_t samples = common_samples(a, counterpart(job, &job->b, a));
-        job->progress.total_samples += samples;
-        job->progress.total_bytes += samples * a->sample_bytes + variable_bytes(a, samples);
-    }
+    st = check_names(job, err);
 done:
     return st;
 }
 
-static hr_status make_list(struct job *job, hr_error *err) {
-    hr_status st = HR_OK;
-    struct hr__differences *d = &job->differences;
-    hr__budget_init(&job->budget, job->opts.budget_bytes / NUM_SHARES);
-    d->room = job->opts.max_differences;
-    d->list =
-        hr__budget_take(&job->budget, d->room * sizeof *d->list, "a list of differences", &st, err);
-    return st;
+/* Columns whose values are not compared are nobody's company. */
+static void leave_out(struct hr__side *side, const struct job *job) {
+    for (uint32_t i = 0; i < side->num_columns; i++) {
+        bool compared = false;
+        for (uint32_t k = 0; k < job->a.num_columns && !compared; k++)
+            compared = job->matches[k].compares && (job->matches[k].a == &side->columns[i] ||
+                                                    job->matches[k].b == &side->columns[i]);
+        if (!compared)
+            hr__column_set_alone(&side->columns[i]);
+    }
+}
+
+static hr_status match_columns(struct job *job, hr_error *err) {
+    job->matches = calloc((size_t)job->a.num_columns + 1, sizeof *job->matches);
+    if (job->matches == NULL)
+        return hr__error_no_memory(err, job->a.num_columns * sizeof *job->matches,
+                                   "a list of fields");
+    for (uint32_t i = 0; i < job->a.num_columns; i++) {
+        struct hr__column *a = &job->a.columns[i], *b = counterpart(job, &job->b, a);
+        struct match *m = &job->matches[i];
+        *m = (struct match){.a = a, .b = b, .num_samples = common_samples(a, b)};
+        m->compares = asked_for(&job->opts, a->field.name) && values_compare(a, b);
+        if (!m->compares)
+            continue;
+        job->progress.total_samples += m->num_samples;
+        job->progress.total_bytes +=
+            m->num_samples * a->sample_bytes + variable_bytes(a, m->num_samples);
+    }
+    leave_out(&job->a, job);
+    leave_out(&job->b, job);
+    return HR_OK;
+}
+
+static void close_job(struct job *job) {
+    for (uint32_t i = 0; job->matches != NULL && i < job->a.num_columns; i++)
+        forget(job, &job->matches[i]);
+    free(job->matches);
+    hr__side_close(&job->b);
+    hr__side_close(&job->a);
+    free(job->spill_path);
+    hr__budget_close(&job->budget);
 }
 
 hr_status hr_compare(const hr_compare_options *opts, hr_compare_result *result, hr_error *err) {
@@ -215,18 +343,15 @@ hr_status hr_compare(const hr_compare_options *opts, hr_compare_result *result, 
     HR_TRY(hr__result_check(result, offsetof(hr_compare_result, num_fields), sizeof *result,
                             "hr_compare_result", err));
     HR_TRY(hr__compare_options_resolve(opts, &job.opts, err));
-    HR_TRY(make_list(&job, err));
+    hr__budget_init(&job.budget, job.opts.budget_bytes / NUM_SHARES);
     HR_TRY(open_sides(&job, err));
+    HR_TRY(match_columns(&job, err));
     HR_TRY(compare_all(&job, err));
     job.result.equal = job.result.num_different == 0;
     job.result.compared_bytes = job.before_bytes;
     job.result.elapsed_ns = hr__now_ns() - start_ns;
     hr__result_copy(result, &job.result, sizeof job.result);
 done:
-    hr__side_close(&job.b);
-    hr__side_close(&job.a);
-    hr__budget_free(&job.budget, job.differences.list,
-                    job.differences.room * sizeof *job.differences.list);
-    hr__budget_close(&job.budget);
+    close_job(&job);
     return st;
 }

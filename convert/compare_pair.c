@@ -23,11 +23,11 @@
 #define TELL_NS           INT64_C(100000000)
 
 struct crew {
-    const struct hr__pair *pair;
+    const struct hr__comparison *all;
+    uint64_t sample_bytes; /* of all pairs */
     uint64_t piece_samples;
     uint32_t num_workers;
     uint32_t threads_each; /* of one worker, where a data set is decoded */
-    uint32_t room;         /* differences that are kept */
     bool has_lock, has_opening, has_ended, stopped;
     hr__mutex lock;
     hr__mutex opening; /* taken before `lock` */
@@ -37,41 +37,73 @@ struct crew {
     uint32_t running;
     uint64_t done_bytes;
     hr_error failure; /* status HR_OK: none */
-    struct hr__differences *merged;
     struct hr__thread threads[MAX_WORKERS];
 };
 
-struct worker {
+/* Of one pair. */
+struct side_by_side {
     struct hr__column_reader a, b;
-    uint8_t *bytes; /* a piece of a, then one of b */
-    uint64_t n_bytes, piece_bytes;
+    uint8_t *a_bytes, *b_bytes; /* a piece each */
     struct hr__differences found;
+};
+
+struct worker {
+    struct side_by_side *pairs; /* all->num_pairs */
+    uint8_t *bytes;             /* pieces of all */
+    uint64_t n_bytes;
 };
 
 /* --- one worker ----------------------------------------------------------------------------- */
 
-static hr_status worker_open(const struct crew *crew, struct worker *w, hr_error *err) {
-    const struct hr__pair *p = crew->pair;
+static size_t list_bytes(const struct hr__pair *p) {
+    return p->found.room * sizeof *p->found.list;
+}
+
+static size_t pairs_bytes(const struct crew *crew) {
+    return crew->all->num_pairs * sizeof(struct side_by_side);
+}
+
+static hr_status open_pair(const struct crew *crew, const struct hr__pair *p,
+                           struct side_by_side *s, hr_error *err) {
+    struct hr__budget *budget = crew->all->budget;
     hr_status st;
-    w->piece_bytes = crew->piece_samples * p->a->sample_bytes;
-    w->n_bytes = 2 * w->piece_bytes;
-    w->found.room = crew->room;
-    HR_TRY(hr__column_reader_open(p->a, p->budget, crew->threads_each, &w->a, err));
-    HR_TRY(hr__column_reader_open(p->b, p->budget, crew->threads_each, &w->b, err));
-    w->bytes =
-        hr__budget_take_raw(p->budget, (size_t)w->n_bytes, "buffers for comparing", &st, err);
-    if (w->bytes != NULL)
-        w->found.list = hr__budget_take(p->budget, crew->room * sizeof *w->found.list,
-                                        "a list of differences", &st, err);
+    s->found.room = p->found.room;
+    HR_TRY(hr__column_reader_open(p->a, budget, crew->threads_each, &s->a, err));
+    HR_TRY(hr__column_reader_open(p->b, budget, crew->threads_each, &s->b, err));
+    s->found.list = hr__budget_take(budget, list_bytes(p), "a list of differences", &st, err);
 done:
     return st;
 }
 
+static hr_status worker_open(const struct crew *crew, struct worker *w, hr_error *err) {
+    const struct hr__comparison *all = crew->all;
+    hr_status st = HR_OK;
+    w->n_bytes = 2 * crew->piece_samples * crew->sample_bytes;
+    w->pairs = hr__budget_take(all->budget, pairs_bytes(crew), "a list of fields", &st, err);
+    for (uint32_t i = 0; i < all->num_pairs && st == HR_OK; i++)
+        st = open_pair(crew, &all->pairs[i], &w->pairs[i], err);
+    if (st == HR_OK)
+        w->bytes =
+            hr__budget_take_raw(all->budget, (size_t)w->n_bytes, "buffers for comparing", &st, err);
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < all->num_pairs && st == HR_OK; i++) {
+        const uint64_t piece = crew->piece_samples * all->pairs[i].a->sample_bytes;
+        w->pairs[i].a_bytes = w->bytes + at;
+        w->pairs[i].b_bytes = w->bytes + at + piece;
+        at += 2 * piece;
+    }
+    return st;
+}
+
 static void worker_close(const struct crew *crew, struct worker *w) {
-    hr__budget_free(crew->pair->budget, w->found.list, crew->room * sizeof *w->found.list);
-    hr__budget_free(crew->pair->budget, w->bytes, (size_t)w->n_bytes);
-    hr__column_reader_close(&w->b);
-    hr__column_reader_close(&w->a);
+    const struct hr__comparison *all = crew->all;
+    for (uint32_t i = 0; w->pairs != NULL && i < all->num_pairs; i++) {
+        hr__budget_free(all->budget, w->pairs[i].found.list, list_bytes(&all->pairs[i]));
+        hr__column_reader_close(&w->pairs[i].b);
+        hr__column_reader_close(&w->pairs[i].a);
+    }
+    hr__budget_free(all->budget, w->bytes, (size_t)w->n_bytes);
+    hr__budget_free(all->budget, w->pairs, pairs_bytes(crew));
 }
 
 /* One after the other, as readers take what memory they find: the first has it all, and those for
@@ -88,7 +120,7 @@ static hr_status open_in_turn(struct crew *crew, struct worker *w, bool *needed,
 static bool take_piece(struct crew *crew, uint64_t *first, uint64_t *n) {
     pthread_mutex_lock(&crew->lock);
     *first = crew->next;
-    *n = hr__min_u64(crew->piece_samples, crew->pair->num_samples - crew->next);
+    *n = hr__min_u64(crew->piece_samples, crew->all->num_samples - crew->next);
     if (crew->failure.status != HR_OK)
         *n = 0;
     crew->next += *n;
@@ -98,22 +130,61 @@ static bool take_piece(struct crew *crew, uint64_t *first, uint64_t *n) {
 
 static void give_back(struct crew *crew, struct worker *w, uint64_t n) {
     pthread_mutex_lock(&crew->lock);
-    hr__differences_merge(crew->merged, &w->found);
-    crew->done_bytes += n * crew->pair->a->sample_bytes;
+    for (uint32_t i = 0; i < crew->all->num_pairs; i++)
+        hr__differences_merge(&crew->all->pairs[i].found, &w->pairs[i].found);
+    crew->done_bytes += n * crew->sample_bytes;
     pthread_mutex_unlock(&crew->lock);
-    w->found.n = 0;
-    w->found.num_different = 0;
+    for (uint32_t i = 0; i < crew->all->num_pairs; i++) {
+        w->pairs[i].found.n = 0;
+        w->pairs[i].found.num_different = 0;
+    }
+}
+
+/* Samples from .. to - 1, to their place in the buffer of a piece that begins at `first`. */
+static hr_status read_into(const struct hr__column_reader *r, uint64_t first, uint64_t from,
+                           uint64_t to, uint8_t *bytes, hr_error *err) {
+    return hr__column_read(r, from, to - from, bytes + (from - first) * r->column->sample_bytes,
+                           err);
+}
+
+/* Of the columns with pieces, or of the others. */
+static hr_status read_columns(const struct crew *crew, const struct worker *w, bool with_pieces,
+                              uint64_t first, uint64_t from, uint64_t to, hr_error *err) {
+    hr_status st = HR_OK;
+    for (uint32_t i = 0; i < crew->all->num_pairs && st == HR_OK; i++) {
+        const struct side_by_side *s = &w->pairs[i];
+        if (hr__column_has_pieces(s->a.column) == with_pieces)
+            st = read_into(&s->a, first, from, to, s->a_bytes, err);
+        if (st == HR_OK && hr__column_has_pieces(s->b.column) == with_pieces)
+            st = read_into(&s->b, first, from, to, s->b_bytes, err);
+    }
+    return st;
+}
+
+/* Where the next pieces end, and with them what is read in turns. */
+static uint64_t pieces_end(const struct crew *crew, uint64_t sample, uint64_t end) {
+    for (uint32_t i = 0; i < crew->all->num_pairs; i++) {
+        const struct hr__pair *p = &crew->all->pairs[i];
+        end = hr__min_u64(end, hr__column_piece_end(p->a, sample));
+        end = hr__min_u64(end, hr__column_piece_end(p->b, sample));
+    }
+    return end;
 }
 
 static hr_status compare_piece(const struct crew *crew, struct worker *w, uint64_t first,
                                uint64_t n, hr_error *err) {
-    const struct hr__column *a = crew->pair->a;
-    uint8_t *of_b = w->bytes + w->piece_bytes;
     hr_status st;
-    HR_TRY(hr__column_read(&w->a, first, n, w->bytes, err));
-    HR_TRY(hr__column_read(&w->b, first, n, of_b, err));
-    hr__compare_elements(w->bytes, of_b, n * a->elements_per_sample, a->width_bytes,
-                         a->elements_per_sample, first, &w->found);
+    HR_TRY(read_columns(crew, w, false, first, first, first + n, err));
+    for (uint64_t at = first, to; at < first + n; at = to) {
+        to = pieces_end(crew, at, first + n);
+        HR_TRY(read_columns(crew, w, true, first, at, to, err));
+    }
+    for (uint32_t i = 0; i < crew->all->num_pairs; i++) {
+        const struct hr__column *a = crew->all->pairs[i].a;
+        struct side_by_side *s = &w->pairs[i];
+        hr__compare_elements(s->a_bytes, s->b_bytes, n * a->elements_per_sample, a->width_bytes,
+                             a->elements_per_sample, first, &s->found);
+    }
 done:
     return st;
 }
@@ -144,18 +215,39 @@ static void *work(void *arg) {
 
 /* --- the crew ------------------------------------------------------------------------------- */
 
-/* Samples of a piece, whole granules of both columns where that is not too large. */
-static uint64_t fitting_samples(const struct hr__pair *p, uint64_t n_bytes, uint64_t granule) {
-    uint64_t samples = hr__min_u64(MAX_PIECE_SAMPLES, n_bytes / p->a->sample_bytes);
+/* Samples of a piece, whole granules of all columns where that is not too large. */
+static uint64_t fitting_samples(const struct crew *crew, uint64_t n_bytes, uint64_t granule) {
+    uint64_t samples = hr__min_u64(MAX_PIECE_SAMPLES, n_bytes / crew->sample_bytes);
     return samples >= granule ? samples / granule * granule : samples;
 }
 
+/* What all columns together say of themselves. */
+struct needs {
+    uint64_t granule_samples, reader_bytes;
+    uint32_t max_readers;
+};
+
+static void add_needs(struct needs *n, const struct hr__column *c) {
+    n->granule_samples = hr__max_u64(n->granule_samples, c->granule_samples);
+    n->max_readers = (uint32_t)hr__min_u64(n->max_readers, c->max_readers);
+    if (!hr__add_u64(n->reader_bytes, c->reader_bytes, &n->reader_bytes))
+        n->reader_bytes = UINT64_MAX;
+}
+
+static struct needs find_needs(const struct hr__comparison *all) {
+    struct needs n = {.granule_samples = 1, .max_readers = UINT32_MAX};
+    for (uint32_t i = 0; i < all->num_pairs; i++) {
+        add_needs(&n, all->pairs[i].a);
+        add_needs(&n, all->pairs[i].b);
+    }
+    return n;
+}
+
 /* Half, or most of what readers leave that take as much as they want; some in any case. */
-static uint64_t room_of_pieces(const struct hr__pair *p, uint32_t workers) {
-    const uint64_t limit = p->budget->limit_bytes;
+static uint64_t room_of_pieces(const struct crew *crew, uint64_t reader_bytes, uint32_t workers) {
+    const uint64_t limit = crew->all->budget->limit_bytes;
     uint64_t readers;
-    if (!hr__add_u64(p->a->reader_bytes, p->b->reader_bytes, &readers) ||
-        !hr__mul_u64(readers, workers, &readers))
+    if (!hr__mul_u64(reader_bytes, workers, &readers))
         readers = UINT64_MAX;
     const uint64_t left = limit - hr__min_u64(readers, limit);
     return hr__max_u64(hr__min_u64(left - left / 8, limit / 2), limit / 16);
@@ -163,27 +255,34 @@ static uint64_t room_of_pieces(const struct hr__pair *p, uint32_t workers) {
 
 /* Several workers only where each can have whole granules: else they decode them several times. */
 static void choose_pieces(struct crew *crew) {
-    const struct hr__pair *p = crew->pair;
-    uint64_t granule = hr__max_u64(p->a->granule_samples, p->b->granule_samples);
-    uint32_t most = (uint32_t)hr__min_u64(hr__min_u64(p->num_threads, MAX_WORKERS),
-                                          hr__min_u64(p->a->max_readers, p->b->max_readers));
+    const struct hr__comparison *all = crew->all;
+    const struct needs needs = find_needs(all);
+    const uint64_t granule = needs.granule_samples;
+    uint32_t most =
+        (uint32_t)hr__min_u64(hr__min_u64(all->num_threads, MAX_WORKERS), needs.max_readers);
     for (uint32_t workers = most > 1 ? most : 1; workers >= 1; workers--) {
-        uint32_t threads = p->num_threads > workers ? p->num_threads / workers : 1;
-        uint64_t share = room_of_pieces(p, workers) / workers / 2;
-        uint64_t samples = fitting_samples(p, hr__min_u64(share, threads * PIECE_BYTES), granule);
+        uint32_t threads = all->num_threads > workers ? all->num_threads / workers : 1;
+        uint64_t share = room_of_pieces(crew, needs.reader_bytes, workers) / workers / 2;
+        uint64_t samples =
+            fitting_samples(crew, hr__min_u64(share, threads * PIECE_BYTES), granule);
         if (samples < granule)
-            samples = hr__min_u64(granule, share / p->a->sample_bytes);
+            samples = hr__min_u64(granule, share / crew->sample_bytes);
         crew->num_workers = workers;
         crew->threads_each = threads;
-        crew->piece_samples = hr__min_u64(hr__max_u64(samples, 1), p->num_samples);
+        crew->piece_samples = hr__min_u64(hr__max_u64(samples, 1), all->num_samples);
         if (samples >= granule)
             break;
     }
 }
 
 /* Of each side a quarter of what the buffers leave. */
-static uint64_t room_of_reader(const struct crew *crew) {
-    return crew->pair->budget->limit_bytes / 8 / crew->num_workers;
+static void set_rooms(const struct crew *crew) {
+    const struct hr__comparison *all = crew->all;
+    const uint64_t room = all->budget->limit_bytes / 8 / crew->num_workers / all->num_pairs;
+    for (uint32_t i = 0; i < all->num_pairs; i++) {
+        hr__column_set_room(all->pairs[i].a, room);
+        hr__column_set_room(all->pairs[i].b, room);
+    }
 }
 
 static hr_status crew_start(struct crew *crew, hr_error *err) {
@@ -212,23 +311,23 @@ done:
 
 /* So that no read that takes long is waited for. */
 static void crew_stop(struct crew *crew) {
-    if (!crew->stopped) {
-        hr__column_stop(crew->pair->a);
-        hr__column_stop(crew->pair->b);
+    for (uint32_t i = 0; !crew->stopped && i < crew->all->num_pairs; i++) {
+        hr__column_stop(crew->all->pairs[i].a);
+        hr__column_stop(crew->all->pairs[i].b);
     }
     crew->stopped = true;
 }
 
 /* Until every worker has ended. */
 static void crew_wait(struct crew *crew) {
-    const struct hr__pair *p = crew->pair;
+    const struct hr__comparison *all = crew->all;
     pthread_mutex_lock(&crew->lock);
     while (crew->running > 0) {
         (void)hr__cond_wait_until(&crew->ended, &crew->lock, hr__now_ns() + TELL_NS);
         uint64_t done_bytes = crew->done_bytes;
         pthread_mutex_unlock(&crew->lock);
         hr_error why = {.status = HR_OK};
-        hr_status st = p->tell(p->user, done_bytes, &why);
+        hr_status st = all->tell(all->user, done_bytes, &why);
         pthread_mutex_lock(&crew->lock);
         if (st != HR_OK && crew->failure.status == HR_OK)
             crew->failure = why;
@@ -249,15 +348,21 @@ static void crew_close(struct crew *crew) {
         pthread_mutex_destroy(&crew->lock);
 }
 
-hr_status hr__pair_compare(const struct hr__pair *pair, struct hr__differences *out,
-                           hr_error *err) {
-    struct crew crew = {.pair = pair, .merged = out, .room = out->room};
+uint64_t hr__comparison_sample_bytes(const struct hr__comparison *c) {
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < c->num_pairs; i++)
+        if (!hr__add_u64(n, c->pairs[i].a->sample_bytes, &n))
+            return UINT64_MAX;
+    return n;
+}
+
+hr_status hr__comparison_run(const struct hr__comparison *c, hr_error *err) {
+    struct crew crew = {.all = c, .sample_bytes = hr__comparison_sample_bytes(c)};
     hr_status st;
-    if (pair->num_samples == 0 || pair->a->sample_bytes == 0)
+    if (c->num_samples == 0 || crew.sample_bytes == 0)
         return HR_OK;
     choose_pieces(&crew);
-    hr__column_set_room(pair->a, room_of_reader(&crew));
-    hr__column_set_room(pair->b, room_of_reader(&crew));
+    set_rooms(&crew);
     HR_TRY(crew_start(&crew, err));
     crew_wait(&crew);
     st = crew.failure.status;

@@ -1,5 +1,7 @@
 /*
- * Two columns of the same elements compared, piece by piece, by several threads.
+ * Pairs of columns of the same elements compared, piece by piece, by several threads. Columns whose
+ * sources share what they read (records, lines of text) are compared together, so that it is read
+ * once.
  */
 #ifndef HEADRACE_COMPARE_PAIR_H
 #define HEADRACE_COMPARE_PAIR_H
@@ -9,15 +11,24 @@
 
 struct hr__pair {
     const struct hr__column *a, *b; /* equal dtype, width and shape */
-    uint64_t num_samples;           /* that are compared, from the first on */
-    struct hr__budget *budget;      /* for buffers and readers */
-    uint32_t num_threads;           /* at most */
+    struct hr__differences found;   /* has room for what it is to keep, and is empty */
+};
+
+struct hr__comparison {
+    struct hr__pair *pairs;
+    uint32_t num_pairs;
+    uint64_t num_samples;      /* that are compared, from the first on */
+    struct hr__budget *budget; /* for buffers and readers */
+    uint32_t num_threads;      /* at most */
     void *user;
     /* About ten times a second, on the calling thread. Anything but HR_OK stops. */
     hr_status (*tell)(void *user, uint64_t done_bytes, hr_error *err);
 };
 
-/* *out has room for what it is to keep, and is empty. Blocks; starts and joins threads. */
-hr_status hr__pair_compare(const struct hr__pair *pair, struct hr__differences *out, hr_error *err);
+/* Of one sample of all pairs. */
+uint64_t hr__comparison_sample_bytes(const struct hr__comparison *c);
+
+/* Pairs of fixed-size samples. Blocks; starts and joins threads. */
+hr_status hr__comparison_run(const struct hr__comparison *c, hr_error *err);
 
 #endif

@@ -72,11 +72,15 @@ done:
     return st;
 }
 
+static void take_needs(struct hr__column *c) {
+    const struct hr__source_info *info = &c->source->info;
+    c->max_readers = info->is_stream ? 1 : info->max_readers;
+    c->reader_bytes = c->source->ops->set_room == NULL ? info->reader_wanted_bytes : 0;
+}
+
 static hr_status set_source(struct hr__column *c, const char *name, struct hr__source *source,
                             const char *path, hr_error *err) {
     const struct hr__source_info *info = &source->info;
-    if (source->ops->set_alone != NULL)
-        source->ops->set_alone(source);
     c->field = (hr_field){.name = name,
                           .dtype = info->dtype,
                           .width_bytes = info->width_bytes,
@@ -86,9 +90,8 @@ static hr_status set_source(struct hr__column *c, const char *name, struct hr__s
     c->num_samples = info->num_samples;
     c->sample_bytes = info->sample_bytes;
     c->granule_samples = hr__max_u64(info->granule_samples, 1);
-    c->max_readers = info->is_stream ? 1 : info->max_readers;
-    c->reader_bytes = source->ops->set_room == NULL ? info->reader_wanted_bytes : 0;
     c->source = source;
+    take_needs(c);
     return measure(c, path, err);
 }
 
@@ -109,8 +112,8 @@ done:
 
 /* One file may hold arrays of different lengths; files that are put together must fit. */
 static hr_status open_sources(struct hr__side *s, const struct hr__input_paths *paths,
-                              const hr_compare_options *opts, hr_sparse sparse,
-                              uint64_t budget_bytes, hr_error *err) {
+                              const struct hr__side_options *how, hr_error *err) {
+    const hr_compare_options *opts = how->opts;
     hr_convert_options convert = HR_CONVERT_OPTIONS_INIT;
     convert.flags = opts->flags;
     convert.inputs = &s->path;
@@ -118,9 +121,10 @@ static hr_status open_sources(struct hr__side *s, const struct hr__input_paths *
     convert.num_helpers = opts->num_helpers;
     convert.helper_timeout_ns = opts->helper_timeout_ns;
     convert.helper_memory_bytes = opts->helper_memory_bytes;
-    convert.budget_bytes = budget_bytes;
+    convert.budget_bytes = how->budget_bytes;
     convert.num_threads = opts->num_threads;
-    convert.sparse = (int32_t)sparse;
+    convert.sparse = (int32_t)how->sparse;
+    convert.output = how->spill_path;
     const hr_status st = paths->n == 1
                              ? hr__sources_open(paths->paths[0], paths->member, false, &convert,
                                                 NULL, &s->sources, &s->num_sources, err)
@@ -136,8 +140,8 @@ static hr_status open_dataset(struct hr__side *s, const char *path, const char *
     return st == HR_OK ? columns_of_dataset(s, member, err) : st;
 }
 
-hr_status hr__side_open(const char *path, const hr_compare_options *opts, hr_sparse sparse,
-                        uint64_t budget_bytes, struct hr__side *out, hr_error *err) {
+hr_status hr__side_open(const char *path, const struct hr__side_options *how, struct hr__side *out,
+                        hr_error *err) {
     struct hr__input_paths paths = {0};
     struct hr__source_kind kind = {0};
     hr_status st;
@@ -146,8 +150,8 @@ hr_status hr__side_open(const char *path, const hr_compare_options *opts, hr_spa
     if (paths.n == 1)
         HR_TRY(hr__source_kind_find(paths.paths[0], false, &kind, err));
     st = kind.kind == HR__KIND_HEADRACE
-             ? open_dataset(out, paths.paths[0], paths.member, budget_bytes, err)
-             : open_sources(out, &paths, opts, sparse, budget_bytes, err);
+             ? open_dataset(out, paths.paths[0], paths.member, how->budget_bytes, err)
+             : open_sources(out, &paths, how, err);
 done:
     hr__input_paths_free(&paths);
     if (st != HR_OK)
@@ -176,11 +180,30 @@ hr_sparse hr__side_sparse(const struct hr__side *s) {
     return HR_SPARSE_DENSE;
 }
 
-const struct hr__column *hr__side_find(const struct hr__side *s, const char *name) {
+struct hr__column *hr__side_find(const struct hr__side *s, const char *name) {
     for (uint32_t i = 0; i < s->num_columns; i++)
         if (strcmp(s->columns[i].field.name, name) == 0)
             return &s->columns[i];
     return NULL;
+}
+
+bool hr__column_has_pieces(const struct hr__column *c) {
+    return c->source != NULL && c->source->ops->piece_end != NULL;
+}
+
+uint64_t hr__column_piece_end(const struct hr__column *c, uint64_t sample) {
+    return hr__column_has_pieces(c) ? c->source->ops->piece_end(c->source, sample) : UINT64_MAX;
+}
+
+void hr__column_set_alone(struct hr__column *c) {
+    if (c->source == NULL || c->source->ops->set_alone == NULL)
+        return;
+    c->source->ops->set_alone(c->source);
+    take_needs(c);
+}
+
+const void *hr__column_pool(const struct hr__column *c) {
+    return c->source != NULL ? c->source->info.pool : NULL;
 }
 
 /* --- reading -------------------------------------------------------------------------------- */

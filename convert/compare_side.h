@@ -34,16 +34,33 @@ struct hr__side {
     uint32_t num_columns;
 };
 
-/* path must outlive the side. budget_bytes: as of hr_open_options. sparse: of HDF5 files. */
-hr_status hr__side_open(const char *path, const hr_compare_options *opts, hr_sparse sparse,
-                        uint64_t budget_bytes, struct hr__side *out, hr_error *err);
+struct hr__side_options {
+    const hr_compare_options *opts;
+    hr_sparse sparse;       /* of HDF5 files */
+    uint64_t budget_bytes;  /* as of hr_open_options */
+    const char *spill_path; /* what the names of temporary files begin with */
+};
+
+/* path and the spill path must outlive the side. */
+hr_status hr__side_open(const char *path, const struct hr__side_options *how, struct hr__side *out,
+                        hr_error *err);
 void hr__side_close(struct hr__side *s); /* a zeroed one is fine */
 
 /* How the other side's sparse matrices are to be read: as this data set has them. */
 hr_sparse hr__side_sparse(const struct hr__side *s);
 
 /* NULL: there is no such column. */
-const struct hr__column *hr__side_find(const struct hr__side *s, const char *name);
+struct hr__column *hr__side_find(const struct hr__side *s, const char *name);
+
+/* It will be compared by itself, not together with others of its file: before it is opened. */
+void hr__column_set_alone(struct hr__column *c);
+/* What such columns share that are best compared together; NULL: nothing. */
+const void *hr__column_pool(const struct hr__column *c);
+
+/* Whether it has others of its file that are best read in turns with it, and up to where: as
+ * hr__source_ops.piece_end; UINT64_MAX: it has none. */
+bool hr__column_has_pieces(const struct hr__column *c);
+uint64_t hr__column_piece_end(const struct hr__column *c, uint64_t sample);
 
 /* How much each reader may take for itself, before the first is opened. */
 void hr__column_set_room(const struct hr__column *c, uint64_t n_bytes);

@@ -18,10 +18,10 @@ struct values { /* of one side */
 };
 
 struct variable {
-    const struct hr__pair *pair;
+    const struct hr__comparison *all;
+    struct hr__pair *pair;
     struct hr__column_reader a_reader, b_reader;
     struct values *a, *b;
-    struct hr__differences *out;
 };
 
 bool hr__column_is_variable(const struct hr__column *c) {
@@ -30,7 +30,7 @@ bool hr__column_is_variable(const struct hr__column *c) {
 
 static void keep(struct variable *v, uint64_t sample, const uint8_t *a, uint64_t a_bytes,
                  const uint8_t *b, uint64_t b_bytes) {
-    struct hr__differences *d = v->out;
+    struct hr__differences *d = &v->pair->found;
     d->num_different++;
     if (d->n == d->room)
         return;
@@ -41,7 +41,7 @@ static void keep(struct variable *v, uint64_t sample, const uint8_t *a, uint64_t
             from++;
     from -= from % width; /* numbers of a sequence are kept whole */
     hr_difference *one = &d->list[d->n++];
-    *one = (hr_difference){.sample = sample, .first_byte = (uint32_t)from};
+    *one = (hr_difference){.sample = sample, .first_byte = from};
     one->a_bytes = (uint32_t)hr__min_u64(a_bytes - from, HR_DIFFERENCE_BYTES);
     one->b_bytes = (uint32_t)hr__min_u64(b_bytes - from, HR_DIFFERENCE_BYTES);
     memcpy(one->a, a + from, one->a_bytes);
@@ -79,7 +79,7 @@ static hr_status read_values(const struct hr__column_reader *r, uint64_t first, 
 
 /* As many of *n samples as half of what is left of the budget holds, at least one. */
 static hr_status choose_samples(struct variable *v, uint64_t first, uint64_t *n, hr_error *err) {
-    struct hr__budget *budget = v->pair->budget;
+    struct hr__budget *budget = v->all->budget;
     hr_status st = hr__column_fetch(&v->a_reader, first, *n, n, err);
     if (st == HR_OK)
         st = hr__column_fetch(&v->b_reader, first, *n, n, err);
@@ -96,7 +96,7 @@ static hr_status choose_samples(struct variable *v, uint64_t first, uint64_t *n,
 }
 
 static hr_status compare_piece(struct variable *v, uint64_t first, uint64_t *n, hr_error *err) {
-    struct hr__budget *budget = v->pair->budget;
+    struct hr__budget *budget = v->all->budget;
     uint64_t a_room = 0, b_room = 0;
     hr_status st;
     HR_TRY(choose_samples(v, first, n, err));
@@ -115,24 +115,25 @@ done:
 /* The first reader leaves the second what it cannot do without. */
 static hr_status open_readers(struct variable *v, hr_error *err) {
     const struct hr__pair *p = v->pair;
+    struct hr__budget *budget = v->all->budget;
     const uint64_t kept = p->b->source != NULL ? p->b->source->info.reader_bytes : 0;
-    hr_status st = hr__budget_reserve(p->budget, kept, "reading values to compare", err);
+    hr_status st = hr__budget_reserve(budget, kept, "reading values to compare", err);
     if (st != HR_OK)
         return st;
-    st = hr__column_reader_open(p->a, p->budget, 1, &v->a_reader, err);
-    hr__budget_release(p->budget, kept);
-    return st == HR_OK ? hr__column_reader_open(p->b, p->budget, 1, &v->b_reader, err) : st;
+    st = hr__column_reader_open(p->a, budget, 1, &v->a_reader, err);
+    hr__budget_release(budget, kept);
+    return st == HR_OK ? hr__column_reader_open(p->b, budget, 1, &v->b_reader, err) : st;
 }
 
 static hr_status compare_all(struct variable *v, uint64_t *num_bytes, hr_error *err) {
-    const struct hr__pair *p = v->pair;
+    const struct hr__comparison *all = v->all;
     hr_status st;
     HR_TRY(open_readers(v, err));
-    for (uint64_t first = 0, n; first < p->num_samples; first += n) {
-        n = hr__min_u64(MAX_SAMPLES, p->num_samples - first);
+    for (uint64_t first = 0, n; first < all->num_samples; first += n) {
+        n = hr__min_u64(MAX_SAMPLES, all->num_samples - first);
         HR_TRY(compare_piece(v, first, &n, err));
         *num_bytes += v->a->n_bytes;
-        HR_TRY(p->tell(p->user, *num_bytes, err));
+        HR_TRY(all->tell(all->user, *num_bytes, err));
     }
 done:
     hr__column_reader_close(&v->b_reader);
@@ -140,20 +141,17 @@ done:
     return st;
 }
 
-hr_status hr__pair_compare_variable(const struct hr__pair *pair, struct hr__differences *out,
-                                    uint64_t *num_bytes, hr_error *err) {
-    struct variable v = {.pair = pair, .out = out};
+hr_status hr__comparison_run_variable(const struct hr__comparison *c, uint64_t *num_bytes,
+                                      hr_error *err) {
+    struct variable v = {.all = c, .pair = &c->pairs[0]};
     const size_t room = 2 * sizeof *v.a;
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
+    hr_status st = HR_OK;
     *num_bytes = 0;
-    v.a = hr__budget_alloc(pair->budget, room, "the lengths of values", &refused);
-    if (v.a == NULL) {
-        if (err != NULL)
-            *err = refused;
-        return refused.status;
-    }
+    v.a = hr__budget_take(c->budget, room, "the lengths of values", &st, err);
+    if (v.a == NULL)
+        return st;
     v.b = v.a + 1;
-    hr_status st = compare_all(&v, num_bytes, err);
-    hr__budget_free(pair->budget, v.a, room);
+    st = compare_all(&v, num_bytes, err);
+    hr__budget_free(c->budget, v.a, room);
     return st;
 }

@@ -48,8 +48,7 @@ static hr_status make(const struct hr__folder_ops *folder, const char *path, con
     if (rc != 0)
         return hr__error_os(
             err, -rc,
-            "%s, a temporary file for %s, cannot be made; convert to a folder that can be written "
-            "to",
+            "%s, a temporary file for %s, cannot be made; choose a folder that can be written to",
             path, purpose);
     rc = folder->unlink(folder->ctx, path);
     if (rc == 0)

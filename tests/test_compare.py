@@ -190,6 +190,19 @@ def test_compare__memory__is_bounded(tmp_path):
     assert int(done.stdout) < 40 << 10
 
 
+def test_compare__fortran_order_in_a_stream__goes_through_a_temporary_file(tmp_path, monkeypatch):
+    x = np.asfortranarray(np.random.default_rng(0).integers(0, 9, (400_000, 25), np.int32))
+    np.savez_compressed(tmp_path / "x.npz", x=x)
+    good("convert", "x.npz", "-o", "x.hrd", cwd=tmp_path)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    good("compare", "x.npz", "x.hrd", "--budget", "48M", cwd=tmp_path)
+    assert not list((tmp_path / "tmp").iterdir())
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    done = headrace("compare", "x.npz", "x.hrd", "--budget", "48M", cwd=tmp_path)
+    assert done.returncode == 1 and f"{tmp_path}/none" in done.stderr and "temporary file" in done.stderr
+
+
 def test_compare__large_chunks__leave_the_readers_what_they_need(tmp_path):
     """Chunks of 17 MiB, of which a reader takes three: half of a third of the budget for pieces would be too much."""
     h5py = pytest.importorskip("h5py")
@@ -197,6 +210,30 @@ def test_compare__large_chunks__leave_the_readers_what_they_need(tmp_path):
         file.create_dataset("x", (2 * 17408, 1024), "u1", chunks=(17408, 1024), compression="gzip")[::1000, 5] = 7
     good("convert", "x.h5", "-o", "x.hrd", "--quiet", cwd=tmp_path)
     good("compare", "x.h5", "x.hrd", "--quiet", "--budget", "240M", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_compare__records__together_find_what_each_field_does_alone(tmp_path, seed):
+    import h5py
+
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 30_000))
+    kinds = [("f4",), ("<i8", (3,)), (">u2",), ("S5",), ("f8", (2, 2)), ("?",)]
+    dtype = np.dtype([(f"m{i}", *kinds[int(rng.integers(len(kinds)))]) for i in range(int(rng.integers(1, 9)))])
+    rows = np.frombuffer(rng.integers(0, 2, n * dtype.itemsize, np.uint8).tobytes(), dtype).copy()
+    changed = rows.copy()
+    for name in rng.choice(dtype.names, 2):
+        changed[name][rng.integers(0, n, 20)] = rows[name][0]
+    for side, values in (("a", rows), ("b", changed)):
+        with h5py.File(tmp_path / f"{side}.h5", "w") as f:
+            f.create_dataset("t", data=values, chunks=(int(rng.integers(1, n + 1)),), compression="gzip")
+    good("convert", "a.h5", "-o", "a.hrd", cwd=tmp_path)
+    for sides in (("a.h5", "b.h5"), ("a.hrd", "b.h5"), ("b.h5", "a.hrd"), ("a.hrd", "a.h5")):
+        together = json.loads(headrace("compare", *sides, "--json", "--threads", 3, cwd=tmp_path).stdout)
+        assert [field["a"]["name"] for field in together["fields"]] == [f"t/{name}" for name in dtype.names]
+        for field in together["fields"]:
+            alone = headrace("compare", *sides, "--fields", field["a"]["name"], "--json", cwd=tmp_path)
+            assert json.loads(alone.stdout)["fields"] == [field]
 
 
 def test_python__compare__what_the_command_finds(place):

@@ -96,17 +96,18 @@ static hr_status compare(struct slow *a, struct slow *b, bool cancel, hr_error *
                                          .max_readers = 4,
                                          .source = &sides[i]->base};
     }
-    const struct hr__pair pair = {.a = &columns[0],
-                                  .b = &columns[1],
-                                  .num_samples = SAMPLES,
-                                  .budget = &budget,
-                                  .num_threads = 4,
-                                  .user = &cancel,
-                                  .tell = tell};
     hr_difference room[1];
     none.list = room;
     none.room = 1;
-    return hr__pair_compare(&pair, &none, err);
+    struct hr__pair pair = {&columns[0], &columns[1], none};
+    const struct hr__comparison all = {.pairs = &pair,
+                                       .num_pairs = 1,
+                                       .num_samples = SAMPLES,
+                                       .budget = &budget,
+                                       .num_threads = 4,
+                                       .user = &cancel,
+                                       .tell = tell};
+    return hr__comparison_run(&all, err);
 }
 
 static void pair__cancelled_while_a_read_takes_long__ends_it(void **state) {
@@ -131,10 +132,88 @@ static void pair__of_sources_with_rooms__sets_each_once(void **state) {
     assert_int_equal(atomic_load(&a.stops), 0);
 }
 
+/* --- sources that share pieces --------------------------------------------------------------- */
+
+#define PIECE    1000u
+#define MEMBERS  3u
+#define MAX_READ 4096u
+
+static struct {
+    uint32_t n;
+    uint64_t piece[MAX_READ];
+} reads;
+
+static uint64_t piece_end(const struct hr__source *src, uint64_t sample) {
+    (void)src;
+    return (sample / PIECE + 1) * PIECE;
+}
+
+static hr_status read_piece(struct hr__source_reader *reader, uint64_t first, uint64_t n, void *dst,
+                            hr_error *err) {
+    (void)reader;
+    (void)err;
+    assert_int_equal(first / PIECE, (first + n - 1) / PIECE);
+    assert_true(reads.n < MAX_READ);
+    reads.piece[reads.n++] = first / PIECE;
+    for (uint64_t i = 0; i < n; i++)
+        ((uint8_t *)dst)[i] = (uint8_t)((first + i) % 251);
+    return HR_OK;
+}
+
+static const struct hr__source_ops piece_ops = {.name = "pieces",
+                                                .open_reader = open_reader,
+                                                .read = read_piece,
+                                                .close_reader = close_reader,
+                                                .piece_end = piece_end};
+
+/* So whoever decodes a piece for all of them does so once. */
+static void pairs__of_sources_with_pieces__are_read_in_turns(void **state) {
+    (void)state;
+    bool cancel = false;
+    struct hr__source sources[2 * MEMBERS];
+    struct hr__column columns[2 * MEMBERS];
+    struct hr__pair pairs[MEMBERS];
+    hr_difference room[MEMBERS];
+    struct hr__budget budget;
+    hr__budget_init_uncounted(&budget);
+    budget.limit_bytes = 1 << 20;
+    reads.n = 0;
+    for (uint32_t i = 0; i < 2 * MEMBERS; i++) {
+        sources[i] = (struct hr__source){.ops = &piece_ops};
+        columns[i] = (struct hr__column){.field = {.name = "x", .dtype = HR_UINT8},
+                                         .num_samples = SAMPLES,
+                                         .sample_bytes = 1,
+                                         .width_bytes = 1,
+                                         .elements_per_sample = 1,
+                                         .granule_samples = 1,
+                                         .max_readers = 1,
+                                         .source = &sources[i]};
+    }
+    for (uint32_t i = 0; i < MEMBERS; i++)
+        pairs[i] =
+            (struct hr__pair){&columns[2 * i], &columns[2 * i + 1], {.list = &room[i], .room = 1}};
+    const struct hr__comparison all = {.pairs = pairs,
+                                       .num_pairs = MEMBERS,
+                                       .num_samples = SAMPLES,
+                                       .budget = &budget,
+                                       .num_threads = 1,
+                                       .user = &cancel,
+                                       .tell = tell};
+    assert_int_equal(hr__comparison_run(&all, NULL), HR_OK);
+    assert_int_equal(reads.n % (2 * MEMBERS), 0);
+    for (uint32_t i = 0; i < reads.n; i++) {
+        assert_int_equal(reads.piece[i], reads.piece[i / (2 * MEMBERS) * (2 * MEMBERS)]);
+        assert_true(i == 0 || reads.piece[i] >= reads.piece[i - 1]);
+    }
+    for (uint32_t i = 0; i < MEMBERS; i++)
+        assert_int_equal(pairs[i].found.num_different, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pair__cancelled_while_a_read_takes_long__ends_it),
         cmocka_unit_test(pair__of_sources_with_rooms__sets_each_once),
+        cmocka_unit_test(pairs__of_sources_with_pieces__are_read_in_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,7 +221,7 @@ static void print_difference(const hr_compared_field *f, const hr_difference *d)
     }
     printf("]: ");
     if (d->first_byte > 0) {
-        printf("from byte %" PRIu32 " on ", d->first_byte);
+        printf("from byte %" PRIu64 " on ", d->first_byte);
     }
     printf("%s and %s\n", side_text(f->a, d->a, d->a_bytes).text,
            side_text(f->b, d->b, d->b_bytes).text);

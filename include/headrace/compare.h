@@ -26,9 +26,8 @@ extern "C" {
 typedef struct hr_difference {
     uint64_t sample;
     uint64_t element;               /**< in the sample, in C order; 0: of variable length */
-    uint32_t first_byte;            /**< of the element, in a and b: 0 unless it is longer */
+    uint64_t first_byte;            /**< of the element, in a and b: 0 unless it is longer */
     uint32_t a_bytes, b_bytes;      /**< how many are in a and b */
-    uint32_t reserved;              /**< 0 */
     uint8_t a[HR_DIFFERENCE_BYTES]; /**< canonical form: little-endian */
     uint8_t b[HR_DIFFERENCE_BYTES];
 } hr_difference;

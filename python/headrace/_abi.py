@@ -823,10 +823,9 @@ class hr_difference(Structure):
     _fields_ = (
         ("sample", c_uint64),
         ("element", c_uint64),
-        ("first_byte", c_uint32),
+        ("first_byte", c_uint64),
         ("a_bytes", c_uint32),
         ("b_bytes", c_uint32),
-        ("reserved", c_uint32),
         ("a", c_uint8 * HR_DIFFERENCE_BYTES),
         ("b", c_uint8 * HR_DIFFERENCE_BYTES),
     )
