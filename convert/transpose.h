@@ -12,7 +12,7 @@
  * Invariants
  *   1. starts[row] is where the row's values begin among all values: but while values are put into
  *      memory it is where the next one goes, until the bucket at hand is complete.
- *   2. A bucket is a run of whole rows, whose values take at most bucket_bytes, or one row.
+ *   2. A bucket is a run of whole rows: as many as have room together, or one that has not.
  *   3. Of each bucket in the file the hashes of its pieces were added up as they were written.
  */
 #ifndef HEADRACE_TRANSPOSE_H

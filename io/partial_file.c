@@ -42,6 +42,11 @@ bool hr__partial_file_has_name(const struct hr__partial_file *p) {
 
 static hr_status open_and_lock(struct hr__partial_file *p, hr_error *err) {
     int rc = p->folder->open(p->folder->ctx, p->path, O_RDWR | O_CREAT, &p->file);
+    if (rc == -ENOENT)
+        return hr__error_os(err, -rc,
+                            "cannot make %s: its folder is not there, make it or choose another "
+                            "output",
+                            p->path);
     if (rc != 0)
         return hr__error_os(err, -rc, "cannot make %s", p->path);
     rc = p->file.ops->lock(p->file.ctx);

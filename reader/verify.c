@@ -284,9 +284,10 @@ static hr_status summary(const struct hr__verify_run *v, const char *path, hr_er
     if (v->num_damaged == 0)
         return HR_OK;
     return hr__error_set(err, HR_ERR_CORRUPT,
-                         "%s: %llu damaged places (the first: %.200s); copy the file again, "
+                         "%s: %llu damaged place%s (the first: %.200s); copy the file again, "
                          "convert anew, or save what is whole (headrace verify --salvage)",
-                         path, (unsigned long long)v->num_damaged, v->first.message);
+                         path, (unsigned long long)v->num_damaged, v->num_damaged == 1 ? "" : "s",
+                         v->first.message);
 }
 
 /* Nothing can be looked at where what leads to it is damaged: one damage, and all is lost. Here a

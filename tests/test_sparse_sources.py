@@ -236,7 +236,7 @@ DAMAGE = {
     "float_indices": (lambda g: replace(g, "indices", g["indices"][:].astype("f4")), "UNSUPPORTED", "no integers"),
     "text": (lambda g: replace(g, "data", g["data"][:].astype("S4")), "UNSUPPORTED", "no numbers"),
     "a_group": (lambda g: (g.pop("data"), g.create_group("data")), "CORRUPT", "its data: it is no data set"),
-    "missing": (lambda g: g.pop("indptr"), "NOT_FOUND", "there is no indptr"),
+    "missing": (lambda g: g.pop("indptr"), "NOT_FOUND", 'there is no "indptr"'),
     "no_shape": (lambda g: g.attrs.pop("shape"), "CORRUPT", "shape is not two integers"),
     "shape_of_3": (lambda g: g.attrs.__setitem__("shape", (20, 9, 1)), "CORRUPT", "shape is not two integers"),
     "shape_of_floats": (lambda g: g.attrs.__setitem__("shape", (20., 9.)), "CORRUPT", "not two integers"),

@@ -145,8 +145,8 @@ static hr_status step(const struct h5_file *f, hid_t group, const char *name, un
         return hr__error_set(err, HR_ERR_NOT_FOUND, "%s is looked for in what is no group", name);
     htri_t there = H5Lexists(group, name, H5P_DEFAULT);
     if (there == 0)
-        return hr__error_set(err, HR_ERR_NOT_FOUND, "there is no %s; h5ls -r lists what is there",
-                             name);
+        return hr__error_set(err, HR_ERR_NOT_FOUND,
+                             "there is no \"%s\" in it; h5ls -r lists what is there", name);
     if (there < 0 || H5Lget_info(group, name, &info, H5P_DEFAULT) < 0)
         return h5_error(err, HR_ERR_CORRUPT, "the link %s cannot be read", name);
     if (info.type == H5L_TYPE_SOFT || info.type == H5L_TYPE_EXTERNAL)
