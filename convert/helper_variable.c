@@ -198,16 +198,21 @@ static const uint8_t *slot_of(const struct hr__helper_variable *r, const struct 
     return r->session.shared + (uint64_t)(w - r->windows) * r->session.slot_bytes;
 }
 
-/* The helper has no room for the first value. */
-static hr_status take_too_long(struct hr__helper_variable *r, struct window *w, hr_error *err) {
+/* The helper has no room for the first value. Only one that is wanted is worth another helper. */
+static hr_status take_too_long(struct hr__helper_variable *r, struct window *w, uint64_t wanted,
+                               hr_error *err) {
     const uint64_t n_bytes = hr__get_u64(slot_of(r, w)), first = w->first;
     if (n_bytes + HR__HELPER_VALUE_SLACK <= r->session.slot_bytes || n_bytes > MAX_VALUE_BYTES)
         return hr__helper_lied(r->session.helper, "a length that cannot be", err);
+    w->state = WINDOW_EMPTY;
+    if (first != wanted)
+        return HR_OK;
     hr_status st = enlarge(r, first, n_bytes, err);
     return st == HR_OK ? ask(r, w, first, err) : st;
 }
 
-static hr_status take_answer(struct hr__helper_variable *r, struct window *w, hr_error *err) {
+static hr_status take_answer(struct hr__helper_variable *r, struct window *w, uint64_t wanted,
+                             hr_error *err) {
     struct hr__helper_message m;
     hr_status st = hr__helper_session_receive(&r->session, &m, err);
     if (st != HR_OK)
@@ -221,7 +226,7 @@ static hr_status take_answer(struct hr__helper_variable *r, struct window *w, hr
         m.n > w->n)
         return hr__helper_lied(r->session.helper, "values that were not asked for", err);
     if (m.n == 0)
-        return take_too_long(r, w, err);
+        return take_too_long(r, w, wanted, err);
     if (hr__value_slot_take(slot_of(r, w), r->session.slot_bytes, m.n,
                             hr__helper_unit_bytes(&r->target->field), w->ends, NULL) != HR_OK)
         return hr__helper_lied(r->session.helper, "values that lie in no slot", err);
@@ -230,13 +235,15 @@ static hr_status take_answer(struct hr__helper_variable *r, struct window *w, hr
     return HR_OK;
 }
 
-static hr_status settle(struct hr__helper_variable *r, struct window *w, hr_error *err) {
+/* wanted: the sample that is waited for; what is read ahead of it may stay away. */
+static hr_status settle(struct hr__helper_variable *r, struct window *w, uint64_t wanted,
+                        hr_error *err) {
     hr_status st = HR_OK;
     while (st == HR_OK && w->state == WINDOW_ASKED) {
         if (r->target->stopped != NULL && atomic_load(r->target->stopped))
             return hr__error_set(err, HR_ERR_CANCELLED, "%s: reading was stopped",
                                  r->session.subject);
-        st = take_answer(r, w, err);
+        st = take_answer(r, w, wanted, err);
     }
     return st;
 }
@@ -253,10 +260,10 @@ static struct window *find(struct hr__helper_variable *r, uint64_t sample,
     return NULL;
 }
 
-static hr_status settle_all(struct hr__helper_variable *r, hr_error *err) {
+static hr_status settle_all(struct hr__helper_variable *r, uint64_t wanted, hr_error *err) {
     hr_status st = HR_OK;
     for (uint32_t i = 0; st == HR_OK && i < HR__HELPER_NUM_SLOTS; i++)
-        st = settle(r, &r->windows[i], err);
+        st = settle(r, &r->windows[i], wanted, err);
     return st;
 }
 
@@ -276,10 +283,10 @@ static hr_status window_of(struct hr__helper_variable *r, uint64_t sample, struc
         return HR_OK;
     if (r->session.helper == NULL)
         HR_TRY(start_again(r, err));
-    HR_TRY(settle_all(r, err));
+    HR_TRY(settle_all(r, sample, err));
     if (find(r, sample, WINDOW_FULL) == NULL && find(r, sample, WINDOW_FAILED) == NULL) {
         HR_TRY(ask(r, &r->windows[0], sample, err));
-        HR_TRY(settle_all(r, err));
+        HR_TRY(settle_all(r, sample, err));
     }
     *out = find(r, sample, WINDOW_FULL);
     if (*out == NULL)
@@ -294,7 +301,7 @@ static hr_status ask_ahead(struct hr__helper_variable *r, const struct window *w
     const uint64_t next = w->first + w->n;
     if (next >= r->target->field.num_samples || holds(other, next))
         return HR_OK;
-    hr_status st = settle(r, other, err);
+    hr_status st = settle(r, other, w->first, err);
     return st == HR_OK ? ask(r, other, next, err) : st;
 }
 
