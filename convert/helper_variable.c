@@ -129,11 +129,27 @@ static hr_status start(struct hr__helper_variable *r, hr_error *err) {
     return st;
 }
 
-/* A value of n_bytes fits no slot. */
-static hr_status refuse_value(struct hr__helper_variable *r, uint64_t sample, uint64_t n_bytes,
-                              uint64_t needed, hr_error *err) {
+/* The address space of a helper with such slots. */
+static uint64_t helper_bytes(const struct hr__helper_field *f, uint64_t slot_bytes) {
+    const uint64_t held = total_bytes(f, slot_bytes) - most_values(slot_bytes) * LIST_BYTES;
+    return held < UINT64_MAX - HR__HELPER_BASE_BYTES ? held + HR__HELPER_BASE_BYTES : UINT64_MAX;
+}
+
+/* Where its memory is limited otherwise than by what it is to hold. */
+static bool helper_may_hold(const struct hr__helper_variable *r, uint64_t slot_bytes) {
+    const uint64_t most = r->target->opts.memory_bytes;
+    return most == 0 || helper_bytes(&r->target->field, slot_bytes) <= most;
+}
+
+static uint64_t bytes_left(const struct hr__helper_variable *r) {
     const uint64_t held = atomic_load(&r->budget->reserved_bytes);
-    const uint64_t left = r->budget->limit_bytes - hr__min_u64(held, r->budget->limit_bytes);
+    return r->budget->limit_bytes - hr__min_u64(held, r->budget->limit_bytes);
+}
+
+/* A value of n_bytes, for which a helper would need slots of slot_bytes. */
+static hr_status refuse_value(const struct hr__helper_variable *r, uint64_t sample,
+                              uint64_t n_bytes, uint64_t slot_bytes, hr_error *err) {
+    const uint64_t needed = total_bytes(&r->target->field, slot_bytes), left = bytes_left(r);
     const uint64_t missing = needed > left ? needed - left : 0;
     return hr__error_set(err, HR_ERR_BUDGET,
                          "%s: sample %" PRIu64 " has %" PRIu64
@@ -145,11 +161,25 @@ static hr_status refuse_value(struct hr__helper_variable *r, uint64_t sample, ui
                          ((double)missing + (double)n_bytes) * BUDGET_SHARES);
 }
 
-/* Where its memory is limited otherwise than by what it is to hold. */
-static bool helper_may_hold(const struct hr__helper_variable *r, uint64_t slot_bytes) {
-    const uint64_t most = r->target->opts.memory_bytes;
-    return most == 0 || total_bytes(&r->target->field, slot_bytes) <=
-                            most - hr__min_u64(most, HR__HELPER_BASE_BYTES);
+static hr_status refuse_helper(const struct hr__helper_variable *r, uint64_t sample,
+                               uint64_t n_bytes, uint64_t slot_bytes, hr_error *err) {
+    return hr__error_set(err, HR_ERR_HELPER,
+                         "%s: sample %" PRIu64 " has %" PRIu64
+                         " bytes, for which a helper takes %" PRIu64
+                         " bytes of memory, and it may use %" PRIu64
+                         "; allow a helper that much memory, unless the file is damaged",
+                         r->session.subject, sample, n_bytes,
+                         helper_bytes(&r->target->field, slot_bytes), r->target->opts.memory_bytes);
+}
+
+/* The budget has it, and the process-wide cap has not. */
+static hr_status refuse_cap(const struct hr__helper_variable *r, uint64_t sample, uint64_t n_bytes,
+                            const hr_error *why, hr_error *err) {
+    if (err != NULL)
+        *err = *why;
+    hr__error_prefix(err, "%s: sample %" PRIu64 " has %" PRIu64 " bytes", r->session.subject,
+                     sample, n_bytes);
+    return HR_ERR_BUDGET;
 }
 
 /* Larger slots need another helper. At least twice as large ones, where there is room, so that few
@@ -158,15 +188,20 @@ static hr_status enlarge(struct hr__helper_variable *r, uint64_t sample, uint64_
                          hr_error *err) {
     const uint64_t slot = hr__round_up(n_bytes + HR__HELPER_VALUE_SLACK, PAGE_BYTES);
     const uint64_t twice = hr__max_u64(slot, r->session.slot_bytes * 2);
+    hr_error why = {.status = HR_OK};
     hr_status st = HR_ERR_BUDGET;
     stop(r);
+    if (!helper_may_hold(r, slot))
+        return refuse_helper(r, sample, n_bytes, slot, err);
     if (helper_may_hold(r, twice))
         st = reserve(r, twice, NULL);
     if (st != HR_OK)
-        st = reserve(r, slot, NULL);
-    if (st != HR_OK)
-        return refuse_value(r, sample, n_bytes, total_bytes(&r->target->field, slot), err);
-    return start(r, err);
+        st = reserve(r, slot, &why);
+    if (st == HR_OK)
+        return start(r, err);
+    return total_bytes(&r->target->field, slot) <= bytes_left(r)
+               ? refuse_cap(r, sample, n_bytes, &why, err)
+               : refuse_value(r, sample, n_bytes, slot, err);
 }
 
 /* After a value was refused. */

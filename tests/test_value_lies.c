@@ -17,6 +17,8 @@
 #include "made_dataset.h"
 #include "value_slot.h"
 
+#include "headrace/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -208,6 +210,28 @@ static void values__one_longer_than_the_budget__is_refused_by_number_and_size(vo
     assert_non_null(strstr(err.message, "larger by"));
 }
 
+static void values__one_longer_than_a_helper_may_hold__is_refused_by_that(void **state) {
+    (void)state;
+    hr_error err = {.status = HR_OK};
+    struct opened o;
+    assert_int_equal(open_reader(&o, "long", UINT64_C(64) << 20, UINT64_C(72) << 20, &err), HR_OK);
+    assert_int_equal(read_steps(o.reader, "long", 0, &err), HR_ERR_HELPER);
+    assert_non_null(strstr(err.message, "some.h5:/x: sample 4000 has 3145728 bytes"));
+    assert_non_null(strstr(err.message, "it may use 75497472; allow a helper that much memory"));
+    assert_null(strstr(err.message, "budget"));
+    close_reader(&o);
+}
+
+static void values__one_longer_than_the_cap__is_refused_by_that(void **state) {
+    (void)state;
+    hr_error err = {.status = HR_OK};
+    hr_memory_set_cap(UINT64_C(8) << 20);
+    assert_int_equal(read_all("long", 0, UINT64_C(64) << 20, &err), HR_ERR_BUDGET);
+    hr_memory_set_cap(0);
+    assert_non_null(strstr(err.message, "some.h5:/x: sample 4000 has 3145728 bytes"));
+    assert_non_null(strstr(err.message, "process-wide cap of 8.0 MiB"));
+}
+
 /* The window that is read ahead then begins with the long one. */
 static hr_status read_before_the_long_one(struct hr__helper_variable *r, uint64_t *at,
                                           hr_error *err) {
@@ -272,6 +296,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(values__good_helper__are_all_read),
         cmocka_unit_test(values__one_longer_than_a_slot__starts_another_helper),
         cmocka_unit_test(values__one_longer_than_the_budget__is_refused_by_number_and_size),
+        cmocka_unit_test(values__one_longer_than_a_helper_may_hold__is_refused_by_that),
+        cmocka_unit_test(values__one_longer_than_the_cap__is_refused_by_that),
         cmocka_unit_test(values__one_too_long_ahead__fails_no_read_of_others),
         cmocka_unit_test(values__budget_too_small__is_refused),
         cmocka_unit_test(values__lying_helpers__are_errors),
