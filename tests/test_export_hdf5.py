@@ -94,7 +94,7 @@ def test_export__bfloat16__bits_for_us_and_values_for_h5py(tmp_path):
 
 def test_export__part_and_kind__as_asked(data, tmp_path):
     source = hr.open(data)
-    hr.export(source, tmp_path / "part.hdf5", fields=["label", "raw"], first=100, num_samples=1001, gzip=0, threads=1)
+    hr.export(source, tmp_path / "part.hdf5", fields=["label", "raw"], range=(100, 1101), gzip=0, threads=1)
     with h5py.File(tmp_path / "part.hdf5") as file:
         assert list(file) == ["label", "raw"]
         np.testing.assert_array_equal(file["label"][:], np.arange(100, 1101))

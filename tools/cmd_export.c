@@ -15,7 +15,6 @@
 
 #include "headrace/convert.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 static const char help[] =
@@ -26,7 +25,7 @@ static const char help[] =
     "\n"
     "  -o, --output OUT    the file or folder\n"
     "      --fields A,B    only these\n"
-    "      --samples A:B   a part: from A up to, without, B\n"
+    "      --range A:B     only samples from A up to, without, B\n"
     "      --gzip N        compression of a file, 1 to 9 (default 4), 0 for none\n"
     "      --force         replace files that are there\n"
     "      --budget SIZE   memory\n"
@@ -36,11 +35,11 @@ static const char help[] =
     "  -h, --help\n"
     "\n"
     "Example:\n"
-    "  headrace export train.hrd -o train.h5 --fields y --samples 0:1000\n";
+    "  headrace export train.hrd -o train.h5 --fields y --range 0:1000\n";
 
 enum {
     OPT_FIELDS = OPTIONS_LONG,
-    OPT_SAMPLES,
+    OPT_RANGE,
     OPT_GZIP,
     OPT_FORCE,
     OPT_BUDGET,
@@ -52,7 +51,7 @@ enum {
 static const struct option table[] = {
     {"output", required_argument, NULL, 'o'},
     {"fields", required_argument, NULL, OPT_FIELDS},
-    {"samples", required_argument, NULL, OPT_SAMPLES},
+    {"range", required_argument, NULL, OPT_RANGE},
     {"gzip", required_argument, NULL, OPT_GZIP},
     {"force", no_argument, NULL, OPT_FORCE},
     {"budget", required_argument, NULL, OPT_BUDGET},
@@ -67,7 +66,6 @@ typedef struct export_job {
     options_files files;
     hr_export_options opts;
     const char *fields[ARGS_MAX_LIST];
-    uint64_t end_sample;
     bool json, quiet, help;
     progress bar;
 } export_job;
@@ -94,12 +92,8 @@ static bool take_option(const options *o, int value, export_job *job) {
             return false;
         }
         return true;
-    case OPT_SAMPLES:
-        if (!args_range(optarg, &job->opts.first_sample, &job->end_sample, &err)) {
-            report_usage(o->command, "--samples: %s", err.message);
-            return false;
-        }
-        return true;
+    case OPT_RANGE:
+        return options_range(o, "range", &job->opts.first_sample, &job->opts.end_sample);
     case OPT_GZIP:
         return take_gzip(o, job);
     case OPT_FORCE:
@@ -150,32 +144,13 @@ static void on_note(void *user, const char *line) {
     }
 }
 
-/* An end of UINT64_MAX is that of the data set. */
-static bool take_range(const hr_dataset *ds, export_job *job) {
-    const uint64_t total = hr_dataset_num_samples(ds);
-    const uint64_t end = job->end_sample == UINT64_MAX ? total : job->end_sample;
-    if (end > total || job->opts.first_sample > end) {
-        char name[DATASET_NAME_BYTES];
-        dataset_name_text(ds, name);
-        report_failure("export",
-                       "samples %" PRIu64 ":%" PRIu64 " were asked for, but %s has %" PRIu64,
-                       job->opts.first_sample, end, name, total);
-        return false;
-    }
-    if (end == job->opts.first_sample && end < total) { /* 0 samples would mean all that follow */
-        report_failure("export",
-                       "the range %" PRIu64 ":%" PRIu64 " is empty; name one sample or more", end,
-                       end);
-        return false;
-    }
-    job->opts.num_samples = end - job->opts.first_sample;
-    return true;
+/* Of a range that the export has found to be one. */
+static uint64_t num_exported(const hr_dataset *ds, const export_job *job) {
+    const uint64_t end = job->opts.end_sample;
+    return (end != 0 ? end : hr_dataset_num_samples(ds)) - job->opts.first_sample;
 }
 
 static int run_job(hr_dataset *ds, export_job *job) {
-    if (!take_range(ds, job)) {
-        return EXIT_FAILED;
-    }
     hr_error err = {.message = ""};
     job->opts.user = job;
     job->opts.on_progress = on_progress;
@@ -189,6 +164,7 @@ static int run_job(hr_dataset *ds, export_job *job) {
     if (st != HR_OK) {
         return report_status("export", st, &err);
     }
+    const uint64_t samples = num_exported(ds, job);
     const uint32_t fields =
         job->opts.fields != NULL ? job->opts.num_fields : hr_dataset_num_fields(ds);
     if (job->json) {
@@ -196,21 +172,20 @@ static int run_job(hr_dataset *ds, export_job *job) {
             "export",
             json_pack("{s:o, s:o, s:o, s:I, s:o, s:o}", "file", json_out_text(hr_dataset_path(ds)),
                       "files", dataset_files_json(ds), "output", json_out_text(job->opts.path),
-                      "fields", (json_int_t)fields, "samples", json_out_uint(job->opts.num_samples),
-                      "seconds", json_out_seconds(took_ns)),
+                      "fields", (json_int_t)fields, "samples", json_out_uint(samples), "seconds",
+                      json_out_seconds(took_ns)),
             JSON_OUT_MEASURED);
     }
     if (!job->quiet) {
-        plain_printf("%s: %s of %s in %s\n", job->opts.path,
-                     sizes_of(job->opts.num_samples, "sample").text, sizes_of(fields, "field").text,
-                     sizes_duration(took_ns).text);
+        plain_printf("%s: %s of %s in %s\n", job->opts.path, sizes_of(samples, "sample").text,
+                     sizes_of(fields, "field").text, sizes_duration(took_ns).text);
     }
     return EXIT_DONE;
 }
 
 int cmd_export(int argc, char **argv) {
     const options o = {"export", argc, argv, table, ":o:h"};
-    export_job job = {.opts = HR_EXPORT_OPTIONS_INIT, .end_sample = UINT64_MAX};
+    export_job job = {.opts = HR_EXPORT_OPTIONS_INIT};
     if (!take_arguments(&o, &job)) {
         return EXIT_USAGE;
     }

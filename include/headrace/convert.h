@@ -162,9 +162,8 @@ typedef struct hr_export_options {
     const char *const *fields; /**< names; NULL: all */
     uint32_t num_fields;
     uint32_t num_threads; /**< that read and decode; 0: one per core; at most 16 are used */
-    uint64_t first_sample;
-    uint64_t num_samples;  /**< 0: to the end */
-    uint64_t budget_bytes; /**< 0: default */
+    uint64_t first_sample, end_sample; /**< only samples first .. end - 1; end 0: to the last */
+    uint64_t budget_bytes;             /**< 0: default */
     void *user;
     int (*on_progress)(void *user, const hr_progress *progress);
     void (*on_note)(void *user, const char *line);
