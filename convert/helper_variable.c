@@ -129,7 +129,7 @@ static hr_status start(struct hr__helper_variable *r, hr_error *err) {
     return st;
 }
 
-/* The address space of a helper with such slots. */
+/* The least address space of a helper with such slots. */
 static uint64_t helper_bytes(const struct hr__helper_field *f, uint64_t slot_bytes) {
     const uint64_t held = total_bytes(f, slot_bytes) - most_values(slot_bytes) * LIST_BYTES;
     return held < UINT64_MAX - HR__HELPER_BASE_BYTES ? held + HR__HELPER_BASE_BYTES : UINT64_MAX;
@@ -165,9 +165,9 @@ static hr_status refuse_helper(const struct hr__helper_variable *r, uint64_t sam
                                uint64_t n_bytes, uint64_t slot_bytes, hr_error *err) {
     return hr__error_set(err, HR_ERR_HELPER,
                          "%s: sample %" PRIu64 " has %" PRIu64
-                         " bytes, for which a helper takes %" PRIu64
+                         " bytes, for which a helper takes more than %" PRIu64
                          " bytes of memory, and it may use %" PRIu64
-                         "; allow a helper that much memory, unless the file is damaged",
+                         "; allow it more, or leave that limit out, unless the file is damaged",
                          r->session.subject, sample, n_bytes,
                          helper_bytes(&r->target->field, slot_bytes), r->target->opts.memory_bytes);
 }

@@ -27,9 +27,12 @@ static const char help[] =
     "      --fields A,B    only these\n"
     "      --range A:B     only samples from A up to, without, B\n"
     "      --gzip N        compression of a file, 1 to 9 (default 4), 0 for none\n"
+    "      --kind K        npy, npz or hdf5, whatever OUT ends with\n"
     "      --force         replace files that are there\n"
     "      --budget SIZE   memory\n"
     "      --threads N     that decode and compress (default: one per core)\n"
+    "      --helper-timeout T    longest silence of the process that writes a file\n"
+    "      --helper-memory SIZE  what that may use\n"
     "      --json          the result as JSON\n"
     "      --quiet\n"
     "  -h, --help\n"
@@ -41,7 +44,10 @@ enum {
     OPT_FIELDS = OPTIONS_LONG,
     OPT_RANGE,
     OPT_GZIP,
+    OPT_KIND,
     OPT_FORCE,
+    OPT_HELPER_TIMEOUT,
+    OPT_HELPER_MEMORY,
     OPT_BUDGET,
     OPT_THREADS,
     OPT_JSON,
@@ -53,7 +59,10 @@ static const struct option table[] = {
     {"fields", required_argument, NULL, OPT_FIELDS},
     {"range", required_argument, NULL, OPT_RANGE},
     {"gzip", required_argument, NULL, OPT_GZIP},
+    {"kind", required_argument, NULL, OPT_KIND},
     {"force", no_argument, NULL, OPT_FORCE},
+    {"helper-timeout", required_argument, NULL, OPT_HELPER_TIMEOUT},
+    {"helper-memory", required_argument, NULL, OPT_HELPER_MEMORY},
     {"budget", required_argument, NULL, OPT_BUDGET},
     {"threads", required_argument, NULL, OPT_THREADS},
     {"json", no_argument, NULL, OPT_JSON},
@@ -79,6 +88,17 @@ static bool take_gzip(const options *o, export_job *job) {
     return true;
 }
 
+static bool take_kind(const options *o, export_job *job) {
+    static const char *const words[] = {"auto", "npy", "npz",
+                                        "hdf5"}; /* in the order of hr_export_kind */
+    size_t place = 0;
+    if (!options_word(o, "kind", words, sizeof words / sizeof words[0], &place)) {
+        return false;
+    }
+    job->opts.kind = (int32_t)place;
+    return true;
+}
+
 static bool take_option(const options *o, int value, export_job *job) {
     args_error err;
     switch (value) {
@@ -96,6 +116,12 @@ static bool take_option(const options *o, int value, export_job *job) {
         return options_range(o, "range", &job->opts.first_sample, &job->opts.end_sample);
     case OPT_GZIP:
         return take_gzip(o, job);
+    case OPT_KIND:
+        return take_kind(o, job);
+    case OPT_HELPER_TIMEOUT:
+        return options_duration(o, "helper-timeout", &job->opts.helper_timeout_ns);
+    case OPT_HELPER_MEMORY:
+        return options_size(o, "helper-memory", &job->opts.helper_memory_bytes);
     case OPT_FORCE:
         job->opts.flags |= HR_CONVERT_REPLACE;
         return true;

@@ -67,10 +67,11 @@ typedef struct hr_convert_options {
     const char *raw_dtype;        /**< for raw binary inputs: "float32", "<f4", ...; and for CSV */
     const uint64_t *raw_shape;    /**< of one sample */
     uint32_t raw_rank;
-    uint32_t raw_skip_bytes;      /**< header to skip in each raw file */
-    int64_t helper_timeout_ns;    /**< longest silence of a helper; 0: 60 s */
-    uint64_t helper_memory_bytes; /**< address space of a helper; 0: default */
-    void *user;                   /**< handed to the callbacks */
+    uint32_t raw_skip_bytes;   /**< header to skip in each raw file */
+    int64_t helper_timeout_ns; /**< longest silence of a helper; 0: 60 s */
+    uint64_t
+        helper_memory_bytes; /**< address space of a helper; 0: what it is to hold and 512 MiB */
+    void *user;              /**< handed to the callbacks */
     /** Called about ten times a second on the calling thread, also while what an interrupted
      * conversion left is read again; non-zero stops with HR_ERR_CANCELLED. */
     int (*on_progress)(void *user, const hr_progress *progress);
@@ -171,7 +172,7 @@ typedef struct hr_export_options {
     int32_t kind;                 /**< hr_export_kind, of hr_export() */
     int32_t gzip_level;           /**< 1 to 9, HR_EXPORT_NO_GZIP; 0: 4 */
     int64_t helper_timeout_ns;    /**< longest silence of the helper; 0: 60 s */
-    uint64_t helper_memory_bytes; /**< address space of the helper; 0: default */
+    uint64_t helper_memory_bytes; /**< address space of the helper; 0: as above */
 } hr_export_options;
 #define HR_EXPORT_OPTIONS_INIT                                                                     \
     { sizeof(hr_export_options), 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 }

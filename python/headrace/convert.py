@@ -142,7 +142,8 @@ def convert(
     :param follow_external: HDF5 links that leave the input's folder are followed
     :param check_space: see first whether the disk has room
     :param budget: bytes, or "256M", for everything it holds
-    :param helpers: processes that read one HDF5 file; `helper_timeout` seconds is their longest silence
+    :param helpers: processes that read one HDF5 file; `helper_timeout` seconds is the longest silence of each, and
+        `helper_memory`, as `budget`, the memory that each may use
     :param progress: show a bar; None: on a terminal and in a notebook
     :raises UnsupportedError: a source that cannot be converted: the message says why and what can be done
 
@@ -238,7 +239,8 @@ def export(
     :param range: (first, end): only samples from first up to, without, end; None: from the first, to the last
     :param kind: "npy", "npz" or "hdf5": whatever the name ends with
     :param gzip: of HDF5 and .npz, 1 to 9; 0: not compressed
-    :param helper_timeout: the longest silence, in seconds, of the process that writes such a file
+    :param helper_timeout: the longest silence, in seconds, of the process that writes such a file; `helper_memory`,
+        as `budget`, the memory that it may use
 
     >>> hr.export(data, "arrays", fields=["y"], range=(0, 10))
     >>> np.load("arrays/y.npy")
