@@ -173,12 +173,13 @@ hr_status hr__input_stream_read(struct hr__input_stream *s, void *buf, size_t n_
     return hr__input_file_read(&s->file, s->path, buf, n_bytes, off, found, err);
 }
 
-hr_status hr__input_stream_finish(struct hr__input_stream *s, hr_error *err) {
+hr_status hr__input_stream_finish(struct hr__input_stream *s, uint64_t *end_off, hr_error *err) {
     struct hr__gunzip *g = s->gunzip;
     hr_status st = HR_OK;
     while (g != NULL && !g->at_end && st == HR_OK) {
         size_t found;
         st = inflate_some(s, g->skipped, BUFFER_BYTES, &found, err);
     }
+    *end_off = g != NULL ? g->off : s->file.size_bytes;
     return st;
 }
