@@ -56,7 +56,7 @@ typedef struct hr_compare_options {
     const char *const *fields; /**< names; NULL: all */
     uint32_t num_fields;
     uint32_t num_threads;      /**< 0: one per core; at most 16 are used */
-    uint32_t num_helpers;      /**< for one HDF5 file; 0: as many as threads */
+    uint32_t num_helpers;      /**< for one HDF5 file, at most 16 are used; 0: as many as threads */
     uint32_t max_differences;  /**< told of each field; 0: 10; at most 4,096 */
     uint64_t budget_bytes;     /**< 0: default */
     int64_t helper_timeout_ns; /**< longest silence of a helper; 0: 60 s */

@@ -60,9 +60,10 @@ typedef struct hr_convert_options {
     const hr_convert_field *fields; /**< instead of, or besides, inputs */
     const char *output;             /**< the .hrd file */
     uint64_t budget_bytes;          /**< 0: default */
-    uint32_t num_threads;           /**< compression workers; 0: one per core */
-    uint32_t num_helpers;         /**< helper processes for one HDF5 file; 0: as many as threads */
-    uint64_t chunk_bytes;         /**< decoded; 0: 256 KiB */
+    uint32_t num_threads;           /**< compression workers, at most 1,024; 0: one per core */
+    uint32_t num_helpers; /**< helper processes for one HDF5 file, at most 64 are used; 0: as many
+                             as threads */
+    uint64_t chunk_bytes; /**< decoded; 0: 256 KiB */
     int32_t codec, filter, level; /**< as hr_writer_options */
     const char *raw_dtype;        /**< for raw binary inputs: "float32", "<f4", ...; and for CSV */
     const uint64_t *raw_shape;    /**< of one sample */
