@@ -100,6 +100,16 @@ def test_idx__longer_than_its_array__says_how_much_is_ignored(ending, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "v.npy"), wanted)
 
 
+def test_idx__compressed_with_endless_surplus__is_refused(tmp_path):
+    zeros = gzip.compress(bytes(16 << 20))  # each of 65 members: 16 KiB
+    write(tmp_path / "v.idx.gz", idx(np.arange(5, dtype="i4")))
+    with open(tmp_path / "v.idx.gz", "ab") as file:
+        file.write(zeros * 65)
+    done = headrace("convert", "v.idx.gz", "-o", "v.hrd", cwd=tmp_path)
+    assert done.returncode == 3 and "more than 1073741824 bytes lie behind" in done.stderr
+    assert not (tmp_path / "v.hrd").exists()
+
+
 def test_idx__compressed_and_not_read_to_the_end__says_nothing_of_it(tmp_path):
     write(tmp_path / "v.idx.gz", idx(np.arange(50_000, dtype="i4")) + b"more")
     done = headrace("convert", "v.idx.gz", "-o", "v.hrd", "--range", "0:10", cwd=tmp_path)
