@@ -17,6 +17,7 @@ void hr__budget_init(struct hr__budget *b, uint64_t limit_bytes) {
     b->limit_bytes = limit_bytes;
     atomic_init(&b->reserved_bytes, 0);
     atomic_init(&b->peak_bytes, 0);
+    atomic_init(&b->missing_bytes, 0);
     b->counted = true;
 }
 
@@ -29,17 +30,21 @@ void hr__budget_close(struct hr__budget *b) {
     hr__budget_release(b, atomic_load(&b->reserved_bytes));
 }
 
+static hr_status refuse(struct hr__budget *b, uint64_t n_bytes, uint64_t left_bytes,
+                        const char *what, hr_error *err) {
+    atomic_store(&b->missing_bytes, n_bytes - left_bytes);
+    return hr__error_set(err, HR_ERR_BUDGET,
+                         "%s needs %s, and %s of the budget of %s are left; give a larger budget",
+                         what, hr__size_text(n_bytes).text, hr__size_text(left_bytes).text,
+                         hr__size_text(b->limit_bytes).text);
+}
+
 hr_status hr__budget_reserve(struct hr__budget *b, uint64_t n_bytes, const char *what,
                              hr_error *err) {
     uint64_t was = atomic_load(&b->reserved_bytes);
     do {
         if (n_bytes > b->limit_bytes - was)
-            return hr__error_set(err, HR_ERR_BUDGET,
-                                 "%s needs %s, and %s of the budget of %s are left; give a larger "
-                                 "budget",
-                                 what, hr__size_text(n_bytes).text,
-                                 hr__size_text(b->limit_bytes - was).text,
-                                 hr__size_text(b->limit_bytes).text);
+            return refuse(b, n_bytes, b->limit_bytes - was, what, err);
     } while (!atomic_compare_exchange_weak(&b->reserved_bytes, &was, was + n_bytes));
     hr_status st = b->counted ? hr__memory_take(n_bytes, what, err) : HR_OK;
     if (st != HR_OK) {

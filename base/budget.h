@@ -19,6 +19,7 @@ struct hr__budget {
     uint64_t limit_bytes;
     _Atomic uint64_t reserved_bytes;
     _Atomic uint64_t peak_bytes;
+    _Atomic uint64_t missing_bytes; /* of what was refused last, beyond the limit */
     bool counted;
 };
 

@@ -5,7 +5,7 @@ add_library(headrace_flags INTERFACE)
 target_compile_options(headrace_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
     -Wvla -Wno-sign-conversion -fno-strict-aliasing -fno-omit-frame-pointer
-    $<$<BOOL:${HEADRACE_WERROR}>:-Werror>)
+    $<$<C_COMPILER_ID:Clang>:-Wconditional-uninitialized> $<$<BOOL:${HEADRACE_WERROR}>:-Werror>)
 if(HEADRACE_SANITIZE)
     target_compile_options(headrace_flags INTERFACE -fsanitize=${HEADRACE_SANITIZE}
                            -fno-sanitize-recover=all)

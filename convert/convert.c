@@ -212,6 +212,7 @@ static hr_status finish(struct hr__convert_job *job, hr_convert_result *result, 
     hr_writer_info info = {.struct_bytes = sizeof info};
     hr_status st;
     HR_TRY(hr__inputs_check_unchanged(&job->inputs, err));
+    hr__inputs_note_surplus(&job->inputs, &job->opts);
     HR_TRY(hr_writer_commit(job->writer, err));
     HR_TRY(hr_writer_describe(job->writer, &info, err));
     result->num_fields = job->layout.num_fields;

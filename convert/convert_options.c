@@ -8,6 +8,7 @@
 #include "input_select.h"
 #include "name_ending.h"
 #include "options.h"
+#include "sample_range.h"
 #include "shuffle_options.h"
 
 #include <stdbool.h>
@@ -104,7 +105,7 @@ static hr_status resolve_export(const hr_export_options *opts, hr_export_options
         out->helper_timeout_ns = DEFAULT_TIMEOUT_NS;
     if (out->budget_bytes == 0)
         out->budget_bytes = hr_default_budget();
-    return HR_OK;
+    return hr__sample_range_check(out->first_sample, out->end_sample, err);
 }
 
 static int32_t kind_by_name(const char *path) {

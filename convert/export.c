@@ -12,6 +12,7 @@
 #include "export_variable.h"
 #include "numpy_elements.h"
 #include "parallel_read.h"
+#include "sample_range.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,22 +36,9 @@ void hr__export_note(const struct hr__export_job *job, const char *format, ...) 
 }
 
 static hr_status choose_range(struct hr__export_job *job, hr_error *err) {
-    uint64_t total = hr_dataset_num_samples(job->ds);
     job->first = job->opts.first_sample;
-    job->num_samples = job->opts.num_samples;
-    if (job->first > total)
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "the export begins at sample %llu, the data set has %llu",
-                             (unsigned long long)job->first, (unsigned long long)total);
-    if (job->num_samples == 0)
-        job->num_samples = total - job->first;
-    if (job->num_samples > total - job->first)
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "%llu samples from sample %llu on are asked for, the data set has "
-                             "%llu",
-                             (unsigned long long)job->num_samples, (unsigned long long)job->first,
-                             (unsigned long long)total);
-    return HR_OK;
+    return hr__sample_range_count(job->first, job->opts.end_sample, hr_dataset_num_samples(job->ds),
+                                  "the data set has", &job->num_samples, err);
 }
 
 static hr_status add_item(struct hr__export_job *job, uint32_t field, hr_error *err) {

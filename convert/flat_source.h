@@ -18,6 +18,7 @@ struct hr__flat_source {
     char *name;
     char numpy_dtype[HR__NUMPY_DTYPE_BYTES];
     char note[96];
+    _Atomic uint64_t surplus_bytes; /* of a compressed file: info.surplus_bytes */
 };
 /* The same bytes as samples of one element each, which are handed out as they are. */
 struct hr__npy_header hr__npy_header_of_elements(const struct hr__npy_header *array);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 struct gzip_reader {
-    const struct hr__flat_source *src;
+    struct hr__flat_source *src;
     struct hr__input_stream stream;
 };
 
@@ -24,7 +24,7 @@ static void close_reader(struct hr__source_reader *reader) {
 
 static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
                              struct hr__source_reader **out, hr_error *err) {
-    const struct hr__flat_source *src = (const struct hr__flat_source *)source;
+    struct hr__flat_source *src = (struct hr__flat_source *)source;
     const hr_source_fingerprint *opened = &src->base.info.file;
     (void)budget; /* of a fixed, small size */
     *out = NULL;
@@ -46,6 +46,18 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
     return HR_OK;
 }
 
+/* The last sample was read. */
+static hr_status come_to_end(struct gzip_reader *r, hr_error *err) {
+    struct hr__flat_source *src = r->src;
+    uint64_t end_off = 0;
+    const hr_status st = hr__input_stream_finish(&r->stream, &end_off, err);
+    if (st == HR_OK)
+        atomic_store(&src->surplus_bytes,
+                     end_off - src->data_off -
+                         src->base.info.num_samples * src->base.info.sample_bytes);
+    return st;
+}
+
 static hr_status read_bytes(struct gzip_reader *r, uint64_t first, uint64_t n, uint8_t *dst,
                             hr_error *err) {
     const struct hr__flat_source *src = r->src;
@@ -61,7 +73,7 @@ static hr_status read_bytes(struct gzip_reader *r, uint64_t first, uint64_t n, u
                            src->path, (unsigned long long)(first + found / sample_bytes),
                            (unsigned long long)src->base.info.num_samples);
     if (st == HR_OK && first + n == src->base.info.num_samples)
-        st = hr__input_stream_finish(&r->stream, err);
+        st = come_to_end(r, err);
     return st;
 }
 
@@ -99,6 +111,7 @@ hr_status hr__gzip_source_make(const char *path, const struct hr__input_file *fi
         return st;
     src->base.ops = &gzip_ops;
     src->base.info.any_pieces = false;
+    src->base.info.surplus_bytes = &src->surplus_bytes;
     src->base.info.is_stream = true;
     *out = &src->base;
     return HR_OK;

@@ -129,11 +129,27 @@ static hr_status start(struct hr__helper_variable *r, hr_error *err) {
     return st;
 }
 
-/* A value of n_bytes fits no slot. */
-static hr_status refuse_value(struct hr__helper_variable *r, uint64_t sample, uint64_t n_bytes,
-                              uint64_t needed, hr_error *err) {
+/* The least address space of a helper with such slots. */
+static uint64_t helper_bytes(const struct hr__helper_field *f, uint64_t slot_bytes) {
+    const uint64_t held = total_bytes(f, slot_bytes) - most_values(slot_bytes) * LIST_BYTES;
+    return held < UINT64_MAX - HR__HELPER_BASE_BYTES ? held + HR__HELPER_BASE_BYTES : UINT64_MAX;
+}
+
+/* Where its memory is limited otherwise than by what it is to hold. */
+static bool helper_may_hold(const struct hr__helper_variable *r, uint64_t slot_bytes) {
+    const uint64_t most = r->target->opts.memory_bytes;
+    return most == 0 || helper_bytes(&r->target->field, slot_bytes) <= most;
+}
+
+static uint64_t bytes_left(const struct hr__helper_variable *r) {
     const uint64_t held = atomic_load(&r->budget->reserved_bytes);
-    const uint64_t left = r->budget->limit_bytes - hr__min_u64(held, r->budget->limit_bytes);
+    return r->budget->limit_bytes - hr__min_u64(held, r->budget->limit_bytes);
+}
+
+/* A value of n_bytes, for which a helper would need slots of slot_bytes. */
+static hr_status refuse_value(const struct hr__helper_variable *r, uint64_t sample,
+                              uint64_t n_bytes, uint64_t slot_bytes, hr_error *err) {
+    const uint64_t needed = total_bytes(&r->target->field, slot_bytes), left = bytes_left(r);
     const uint64_t missing = needed > left ? needed - left : 0;
     return hr__error_set(err, HR_ERR_BUDGET,
                          "%s: sample %" PRIu64 " has %" PRIu64
@@ -145,11 +161,25 @@ static hr_status refuse_value(struct hr__helper_variable *r, uint64_t sample, ui
                          ((double)missing + (double)n_bytes) * BUDGET_SHARES);
 }
 
-/* Where its memory is limited otherwise than by what it is to hold. */
-static bool helper_may_hold(const struct hr__helper_variable *r, uint64_t slot_bytes) {
-    const uint64_t most = r->target->opts.memory_bytes;
-    return most == 0 || total_bytes(&r->target->field, slot_bytes) <=
-                            most - hr__min_u64(most, HR__HELPER_BASE_BYTES);
+static hr_status refuse_helper(const struct hr__helper_variable *r, uint64_t sample,
+                               uint64_t n_bytes, uint64_t slot_bytes, hr_error *err) {
+    return hr__error_set(err, HR_ERR_HELPER,
+                         "%s: sample %" PRIu64 " has %" PRIu64
+                         " bytes, for which a helper takes more than %" PRIu64
+                         " bytes of memory, and it may use %" PRIu64
+                         "; allow it more, or leave that limit out, unless the file is damaged",
+                         r->session.subject, sample, n_bytes,
+                         helper_bytes(&r->target->field, slot_bytes), r->target->opts.memory_bytes);
+}
+
+/* The budget has it, and the process-wide cap has not. */
+static hr_status refuse_cap(const struct hr__helper_variable *r, uint64_t sample, uint64_t n_bytes,
+                            const hr_error *why, hr_error *err) {
+    if (err != NULL)
+        *err = *why;
+    hr__error_prefix(err, "%s: sample %" PRIu64 " has %" PRIu64 " bytes", r->session.subject,
+                     sample, n_bytes);
+    return HR_ERR_BUDGET;
 }
 
 /* Larger slots need another helper. At least twice as large ones, where there is room, so that few
@@ -158,15 +188,20 @@ static hr_status enlarge(struct hr__helper_variable *r, uint64_t sample, uint64_
                          hr_error *err) {
     const uint64_t slot = hr__round_up(n_bytes + HR__HELPER_VALUE_SLACK, PAGE_BYTES);
     const uint64_t twice = hr__max_u64(slot, r->session.slot_bytes * 2);
+    hr_error why = {.status = HR_OK};
     hr_status st = HR_ERR_BUDGET;
     stop(r);
+    if (!helper_may_hold(r, slot))
+        return refuse_helper(r, sample, n_bytes, slot, err);
     if (helper_may_hold(r, twice))
         st = reserve(r, twice, NULL);
     if (st != HR_OK)
-        st = reserve(r, slot, NULL);
-    if (st != HR_OK)
-        return refuse_value(r, sample, n_bytes, total_bytes(&r->target->field, slot), err);
-    return start(r, err);
+        st = reserve(r, slot, &why);
+    if (st == HR_OK)
+        return start(r, err);
+    return total_bytes(&r->target->field, slot) <= bytes_left(r)
+               ? refuse_cap(r, sample, n_bytes, &why, err)
+               : refuse_value(r, sample, n_bytes, slot, err);
 }
 
 /* After a value was refused. */
@@ -198,16 +233,21 @@ static const uint8_t *slot_of(const struct hr__helper_variable *r, const struct 
     return r->session.shared + (uint64_t)(w - r->windows) * r->session.slot_bytes;
 }
 
-/* The helper has no room for the first value. */
-static hr_status take_too_long(struct hr__helper_variable *r, struct window *w, hr_error *err) {
+/* The helper has no room for the first value. Only one that is wanted is worth another helper. */
+static hr_status take_too_long(struct hr__helper_variable *r, struct window *w, uint64_t wanted,
+                               hr_error *err) {
     const uint64_t n_bytes = hr__get_u64(slot_of(r, w)), first = w->first;
     if (n_bytes + HR__HELPER_VALUE_SLACK <= r->session.slot_bytes || n_bytes > MAX_VALUE_BYTES)
         return hr__helper_lied(r->session.helper, "a length that cannot be", err);
+    w->state = WINDOW_EMPTY;
+    if (first != wanted)
+        return HR_OK;
     hr_status st = enlarge(r, first, n_bytes, err);
     return st == HR_OK ? ask(r, w, first, err) : st;
 }
 
-static hr_status take_answer(struct hr__helper_variable *r, struct window *w, hr_error *err) {
+static hr_status take_answer(struct hr__helper_variable *r, struct window *w, uint64_t wanted,
+                             hr_error *err) {
     struct hr__helper_message m;
     hr_status st = hr__helper_session_receive(&r->session, &m, err);
     if (st != HR_OK)
@@ -221,7 +261,7 @@ static hr_status take_answer(struct hr__helper_variable *r, struct window *w, hr
         m.n > w->n)
         return hr__helper_lied(r->session.helper, "values that were not asked for", err);
     if (m.n == 0)
-        return take_too_long(r, w, err);
+        return take_too_long(r, w, wanted, err);
     if (hr__value_slot_take(slot_of(r, w), r->session.slot_bytes, m.n,
                             hr__helper_unit_bytes(&r->target->field), w->ends, NULL) != HR_OK)
         return hr__helper_lied(r->session.helper, "values that lie in no slot", err);
@@ -230,13 +270,15 @@ static hr_status take_answer(struct hr__helper_variable *r, struct window *w, hr
     return HR_OK;
 }
 
-static hr_status settle(struct hr__helper_variable *r, struct window *w, hr_error *err) {
+/* wanted: the sample that is waited for; what is read ahead of it may stay away. */
+static hr_status settle(struct hr__helper_variable *r, struct window *w, uint64_t wanted,
+                        hr_error *err) {
     hr_status st = HR_OK;
     while (st == HR_OK && w->state == WINDOW_ASKED) {
         if (r->target->stopped != NULL && atomic_load(r->target->stopped))
             return hr__error_set(err, HR_ERR_CANCELLED, "%s: reading was stopped",
                                  r->session.subject);
-        st = take_answer(r, w, err);
+        st = take_answer(r, w, wanted, err);
     }
     return st;
 }
@@ -253,10 +295,10 @@ static struct window *find(struct hr__helper_variable *r, uint64_t sample,
     return NULL;
 }
 
-static hr_status settle_all(struct hr__helper_variable *r, hr_error *err) {
+static hr_status settle_all(struct hr__helper_variable *r, uint64_t wanted, hr_error *err) {
     hr_status st = HR_OK;
     for (uint32_t i = 0; st == HR_OK && i < HR__HELPER_NUM_SLOTS; i++)
-        st = settle(r, &r->windows[i], err);
+        st = settle(r, &r->windows[i], wanted, err);
     return st;
 }
 
@@ -276,10 +318,10 @@ static hr_status window_of(struct hr__helper_variable *r, uint64_t sample, struc
         return HR_OK;
     if (r->session.helper == NULL)
         HR_TRY(start_again(r, err));
-    HR_TRY(settle_all(r, err));
+    HR_TRY(settle_all(r, sample, err));
     if (find(r, sample, WINDOW_FULL) == NULL && find(r, sample, WINDOW_FAILED) == NULL) {
         HR_TRY(ask(r, &r->windows[0], sample, err));
-        HR_TRY(settle_all(r, err));
+        HR_TRY(settle_all(r, sample, err));
     }
     *out = find(r, sample, WINDOW_FULL);
     if (*out == NULL)
@@ -294,7 +336,7 @@ static hr_status ask_ahead(struct hr__helper_variable *r, const struct window *w
     const uint64_t next = w->first + w->n;
     if (next >= r->target->field.num_samples || holds(other, next))
         return HR_OK;
-    hr_status st = settle(r, other, err);
+    hr_status st = settle(r, other, w->first, err);
     return st == HR_OK ? ask(r, other, next, err) : st;
 }
 

@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "range_source.h"
+#include "sample_range.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,10 +51,7 @@ hr_status hr__input_select_check(const hr_convert_options *opts, hr_error *err) 
     hr_status st;
     HR_TRY(check_kept(opts, err));
     HR_TRY(check_renames(opts, err));
-    if (opts->end_sample != 0 && opts->end_sample <= opts->first_sample)
-        st = hr__error_set(
-            err, HR_ERR_INVALID, "the range of samples %llu:%llu is empty; its end is not included",
-            (unsigned long long)opts->first_sample, (unsigned long long)opts->end_sample);
+    st = hr__sample_range_check(opts->first_sample, opts->end_sample, err);
 done:
     return st;
 }
@@ -166,19 +164,13 @@ done:
 
 hr_status hr__input_select_samples(const hr_convert_options *opts, struct hr__inputs *in,
                                    hr_error *err) {
-    const uint64_t total = in->fields[0].source->info.num_samples;
-    const uint64_t first = opts->first_sample;
-    const uint64_t end = opts->end_sample != 0 ? opts->end_sample : total;
-    if (first == 0 && opts->end_sample == 0)
-        return HR_OK;
-    if (end > total || first >= end)
-        return hr__error_set(err, HR_ERR_INVALID,
-                             "the range of samples begins at %llu and ends before %llu, but the "
-                             "inputs have %llu samples",
-                             (unsigned long long)first, (unsigned long long)end,
-                             (unsigned long long)total);
-    hr_status st = HR_OK;
+    const uint64_t total = in->fields[0].source->info.num_samples, first = opts->first_sample;
+    uint64_t n;
+    hr_status st =
+        hr__sample_range_count(first, opts->end_sample, total, "the inputs have", &n, err);
+    if (n == total)
+        return st;
     for (uint32_t i = 0; i < in->num_fields && st == HR_OK; i++)
-        st = hr__range_source_make(&in->fields[i].source, first, end - first, err);
+        st = hr__range_source_make(&in->fields[i].source, first, n, err);
     return st;
 }

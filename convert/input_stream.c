@@ -13,8 +13,9 @@
 #include <string.h>
 #include <zlib.h>
 
-#define BUFFER_BYTES ((size_t)64 << 10)
-#define GZIP_WINDOW  (15 + 16) /* the largest window, and gzip's header and checksum */
+#define BUFFER_BYTES   ((size_t)64 << 10)
+#define MAX_REST_BYTES (UINT64_C(1) << 30)
+#define GZIP_WINDOW    (15 + 16) /* the largest window, and gzip's header and checksum */
 
 struct hr__gunzip {
     z_stream z;
@@ -173,12 +174,19 @@ hr_status hr__input_stream_read(struct hr__input_stream *s, void *buf, size_t n_
     return hr__input_file_read(&s->file, s->path, buf, n_bytes, off, found, err);
 }
 
-hr_status hr__input_stream_finish(struct hr__input_stream *s, hr_error *err) {
+hr_status hr__input_stream_finish(struct hr__input_stream *s, uint64_t *end_off, hr_error *err) {
     struct hr__gunzip *g = s->gunzip;
+    const uint64_t most = g != NULL ? g->off + MAX_REST_BYTES : 0;
     hr_status st = HR_OK;
     while (g != NULL && !g->at_end && st == HR_OK) {
         size_t found;
+        if (g->off > most)
+            return hr__error_set(err, HR_ERR_CORRUPT,
+                                 "%s: more than %llu bytes lie behind what its header says; cut "
+                                 "them off, or copy it again",
+                                 s->path, (unsigned long long)MAX_REST_BYTES);
         st = inflate_some(s, g->skipped, BUFFER_BYTES, &found, err);
     }
+    *end_off = g != NULL ? g->off : s->file.size_bytes;
     return st;
 }

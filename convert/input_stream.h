@@ -29,8 +29,10 @@ hr_status hr__input_stream_open(const char *path, bool gzip, struct hr__input_st
 hr_status hr__input_stream_read(struct hr__input_stream *s, void *buf, size_t n_bytes, uint64_t off,
                                 size_t *found, hr_error *err);
 
-/* Reads what is left of a compressed file, so that its checksum is checked. */
-hr_status hr__input_stream_finish(struct hr__input_stream *s, hr_error *err);
+/* Reads what is left of a compressed file, so that its checksum is checked. *end_off: all that the
+ * file holds. HR_ERR_CORRUPT also where a GiB more is not the end: a few bytes can be made to hold
+ * more than can be read. */
+hr_status hr__input_stream_finish(struct hr__input_stream *s, uint64_t *end_off, hr_error *err);
 
 void hr__input_stream_close(struct hr__input_stream *s); /* a zeroed one is fine */
 

@@ -163,7 +163,8 @@ static hr_status list_files(const struct hr__input_entries *e, struct hr__inputs
     in->files = malloc((e->n + 1) * sizeof *in->files);
     in->growing = calloc(e->n + 1, sizeof *in->growing);
     in->origins = malloc((e->n + 1) * sizeof(*in->origins));
-    if (in->files == NULL || in->growing == NULL || in->origins == NULL)
+    in->streams = malloc((e->n + 1) * sizeof(*in->streams));
+    if (in->files == NULL || in->growing == NULL || in->origins == NULL || in->streams == NULL)
         return hr__error_no_memory(err, e->n * sizeof *in->files, "a list of files");
     for (size_t i = 0; i < e->n; i++) {
         const struct hr__source_info *info = &e->list[i].source->info;
@@ -176,6 +177,8 @@ static hr_status list_files(const struct hr__input_entries *e, struct hr__inputs
                 in->origins[in->num_origins++] = info->origin;
         }
         in->growing[k] |= info->growing;
+        if (info->surplus_bytes != NULL)
+            in->streams[in->num_streams++] = info;
     }
     return HR_OK;
 }
@@ -253,7 +256,19 @@ void hr__inputs_close(struct hr__inputs *in) {
     free(in->growing);
     free(in->attributes_json);
     free(in->origins);
+    free(in->streams);
     *in = (struct hr__inputs){0};
+}
+
+void hr__inputs_note_surplus(const struct hr__inputs *in, const hr_convert_options *opts) {
+    for (uint32_t i = 0; i < in->num_streams; i++) {
+        const uint64_t surplus = atomic_load(in->streams[i]->surplus_bytes);
+        char line[HR_ERROR_MESSAGE_BYTES];
+        snprintf(line, sizeof line, "%s: %llu bytes behind the array are ignored",
+                 in->streams[i]->file.path, (unsigned long long)surplus);
+        if (surplus > 0)
+            note(opts, line);
+    }
 }
 
 hr_status hr__inputs_check_unchanged(const struct hr__inputs *in, hr_error *err) {

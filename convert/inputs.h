@@ -20,6 +20,8 @@ struct hr__inputs {
     char *attributes_json; /* of the data set: of all files, or NULL */
     uint32_t num_origins;  /* every data set once, likewise */
     const struct hr__source_origin **origins;
+    uint32_t num_streams; /* sources whose end is known when it was read */
+    const struct hr__source_info **streams;
 };
 
 /* Opens everything that the options name, and tells on_note which files became a field, in which
@@ -33,6 +35,9 @@ bool hr__inputs_have_values(const struct hr__inputs *in);
 void hr__inputs_set_room(const struct hr__inputs *in, uint64_t n_bytes);
 
 void hr__inputs_close(struct hr__inputs *in); /* a zeroed one is fine */
+
+/* After they were read: tells on_note what lies behind the arrays of compressed files. */
+void hr__inputs_note_surplus(const struct hr__inputs *in, const hr_convert_options *opts);
 
 /* HR_ERR_DATA if a file is not what it was when it was opened. */
 hr_status hr__inputs_check_unchanged(const struct hr__inputs *in, hr_error *err);

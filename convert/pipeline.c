@@ -204,7 +204,7 @@ static hr_status open_readers(struct hr__pipeline *p, hr_error *err) {
     if (p->readers == NULL)
         return hr__error_no_memory(err, sizeof *p->readers, "readers");
     for (uint32_t i = 0; i < wanted; i++) {
-        hr_error refused;
+        hr_error refused = {.status = HR_OK};
         hr_status st = open_reader(p, &p->readers[i], i == 0 ? err : &refused);
         if (st == HR_OK) {
             p->num_readers++;

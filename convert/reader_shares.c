@@ -111,14 +111,28 @@ struct hr__budget *hr__reader_shares_of(const struct hr__reader_shares *s, uint3
     return own != NULL && own->limit_bytes != 0 ? own : s->parent;
 }
 
-bool hr__reader_shares_lend(struct hr__reader_shares *s, uint32_t field) {
+static hr_status lend(struct hr__reader_shares *s, struct hr__budget *own, uint64_t n_bytes,
+                      hr_error *err) {
+    const hr_status st = hr__budget_reserve(s->parent, n_bytes, "reading it", err);
+    if (st == HR_OK) {
+        own->limit_bytes += n_bytes;
+        s->charged_bytes += n_bytes;
+    }
+    return st;
+}
+
+hr_status hr__reader_shares_lend(struct hr__reader_shares *s, uint32_t field, hr_error *err) {
     struct hr__budget *own = hr__reader_shares_of(s, 0, field);
-    const uint64_t left = bytes_left(s->parent);
-    if (own == s->parent || left == 0 || hr__budget_reserve(s->parent, left, "", NULL) != HR_OK)
-        return false;
-    own->limit_bytes += left;
-    s->charged_bytes += left;
-    return true;
+    if (own == s->parent)
+        return HR_OK;
+    const uint64_t missing = atomic_load(&own->missing_bytes), left = bytes_left(s->parent);
+    if (missing > left) {
+        (void)lend(s, own, left, NULL);
+        return HR_OK;
+    }
+    const uint64_t twice = hr__max_u64(missing, own->limit_bytes);
+    const hr_status st = lend(s, own, twice, NULL);
+    return st == HR_OK ? st : lend(s, own, missing, err);
 }
 
 void hr__reader_shares_take_back(struct hr__reader_shares *s, uint32_t field) {

@@ -24,9 +24,11 @@ hr_status hr__reader_shares_make(const struct hr__inputs *in, uint32_t max_reade
 struct hr__budget *hr__reader_shares_of(const struct hr__reader_shares *s, uint32_t reader,
                                         uint32_t field);
 
-/* Of the only reader: its share of a field gets all that is left of the budget, until what it does
- * not use is taken back. False: nothing is left, or it has no share. */
-bool hr__reader_shares_lend(struct hr__reader_shares *s, uint32_t field);
+/* Of the only reader, whose share of a field was too small: it gets what was refused to it last, or
+ * as much again as it has, where that is more and can be had, until what it does not use is taken
+ * back. Where the budget has less left, it gets that. HR_ERR_BUDGET: the budget has it, and the
+ * process-wide cap has not. */
+hr_status hr__reader_shares_lend(struct hr__reader_shares *s, uint32_t field, hr_error *err);
 void hr__reader_shares_take_back(struct hr__reader_shares *s, uint32_t field);
 
 void hr__reader_shares_close(struct hr__reader_shares *s); /* a zeroed one is fine */

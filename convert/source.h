@@ -9,6 +9,7 @@
 #include "budget.h"
 #include "headrace/convert.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct hr__source;
@@ -49,7 +50,9 @@ struct hr__source_info {
     const struct hr__source_origin *origin; /* NULL: it is no field of a data set */
     const void *pool;    /* the same for sources whose readers share cursors; NULL: none */
     uint64_t pool_bytes; /* that readers of all of them take in one thread */
-    bool named_inside;   /* default_name stands in the file, and is not its name */
+    const _Atomic uint64_t *surplus_bytes; /* behind the array, once a reader came to the end; or
+                                            * NULL: nothing can be there, or the note says so */
+    bool named_inside; /* default_name stands in the file, and is not its name */
 };
 
 struct hr__source_ops {

@@ -119,8 +119,14 @@ static hr_status fetch_field(struct hr__value_reader *r, uint32_t field, uint64_
                              uint64_t *n, hr_error *err) {
     const struct hr__source_ops *ops = r->in->fields[field].source->ops;
     hr_status st = ops->fetch(r->readers[field], first, *n, n, err);
-    if (st != HR_ERR_BUDGET || !hr__reader_shares_lend(&r->shares, field))
+    if (st != HR_ERR_BUDGET || hr__reader_shares_of(&r->shares, 0, field) == r->budget)
         return st;
+    st = hr__reader_shares_lend(&r->shares, field, err);
+    if (st != HR_OK) {
+        hr__error_prefix(err, "the field %s, sample %llu", r->in->fields[field].name,
+                         (unsigned long long)first);
+        return st;
+    }
     st = ops->fetch(r->readers[field], first, *n, n, err);
     hr__reader_shares_take_back(&r->shares, field);
     return st;

@@ -77,7 +77,7 @@ void hr_batch_let_go(hr_batch *b) {
 }
 
 hr_status hr_loader_take(hr_loader *l, int64_t timeout_ns, hr_taken_batch *out, hr_error *err) {
-    hr_batch *b;
+    hr_batch *b = NULL;
     hr_status st = hr__result_check(out, sizeof(*out), sizeof(*out), "hr_taken_batch", err);
     if (st == HR_OK) {
         out->batch = NULL;

@@ -30,12 +30,11 @@ INLINE void pieces_join(__m256i lo, __m256i hi, __m256i *first, __m256i *second)
 }
 
 INLINE struct pair pair2(const uint8_t *src, size_t plane) {
+    __m256i a = load32(src), b = load32(src + plane);
+    __m256i c = load32(src + 32), d = load32(src + 32 + plane);
     struct pair p;
-    for (int i = 0; i < 2; i++, src += 32) {
-        __m256i a = load32(src), b = load32(src + plane);
-        pieces_join(_mm256_unpacklo_epi8(a, b), _mm256_unpackhi_epi8(a, b), &p.part[2 * i],
-                    &p.part[2 * i + 1]);
-    }
+    pieces_join(_mm256_unpacklo_epi8(a, b), _mm256_unpackhi_epi8(a, b), &p.part[0], &p.part[1]);
+    pieces_join(_mm256_unpacklo_epi8(c, d), _mm256_unpackhi_epi8(c, d), &p.part[2], &p.part[3]);
     return p;
 }
 

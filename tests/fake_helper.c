@@ -214,7 +214,7 @@ int fake_serve(int socket) {
     uint64_t slot_bytes = 0;
     uint32_t *rows = NULL;
     fake_say(socket, &hello);
-    for (bool more = true; more;) {
+    for (;;) {
         struct hr__helper_message answer;
         int fd = -1;
         fake_hear(socket, &m, &fd);
@@ -237,5 +237,4 @@ int fake_serve(int socket) {
         }
         fake_say(socket, &answer);
     }
-    return 0;
 }

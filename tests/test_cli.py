@@ -102,8 +102,9 @@ USAGE_ERRORS = [
     (["export", "a.hrd"], "-o OUT"),
     (["export", "-o", "arrays"], "FILE is missing"),
     (["export", "a.hrd", "-o", "a.h5", "--gzip", "10"], "--gzip: 10 is out of range"),
-    (["export", "a.hrd", "-o", "arrays", "--samples", "7"], "--samples: '7'"),
-    (["export", "a.hrd", "-o", "arrays", "--samples", "7:3"], "ends before"),
+    (["export", "a.hrd", "-o", "arrays", "--range", "7"], "--range: '7'"),
+    (["export", "a.hrd", "-o", "arrays", "--range", "7:3"], "ends before"),
+    (["export", "a.hrd", "-o", "arrays", "--range", "7:7"], "7:7 holds no sample"),
     (["epoch"], "FILE is missing"),
     (["epoch", "a.hrd", "--io", "fast"], "auto, direct, cached"),
     (["epoch", "a.hrd", "--seed", "1e3"], "'1e3'"),
@@ -504,12 +505,14 @@ def test_plan__large_index__judges_as_epoch_does(batch, tmp_path):
 
 
 def test_export__json_and_part__are_right(data, made, tmp_path):
-    out = figures("export", data, "-o", "arrays", "--fields", "y", "--samples", "10:50", cwd=tmp_path)
+    out = figures("export", data, "-o", "arrays", "--fields", "y", "--range", "10:50", cwd=tmp_path)
     assert layout(out) == {"file": "str", "files": ["str"], "output": "str", "fields": WHOLE,
                            "samples": WHOLE, "seconds": FIGURE}
     assert (out["fields"], out["samples"]) == (1, 40)
+    assert figures("export", data, "-o", "rest", "--fields", "y", "--range", "2990:", cwd=tmp_path)["samples"] == 10
     assert [p.name for p in (tmp_path / "arrays").iterdir()] == ["y.npy"]
     assert np.array_equal(np.load(tmp_path / "arrays" / "y.npy"), np.load(made / "y.npy")[10:50])
+    assert np.array_equal(np.load(tmp_path / "rest" / "y.npy"), np.load(made / "y.npy")[2990:])
 
 
 def test_export__all__comes_back_equal(data, made, tmp_path):
@@ -519,7 +522,7 @@ def test_export__all__comes_back_equal(data, made, tmp_path):
         assert np.array_equal(np.load(tmp_path / name), np.load(made / name))
 
 
-@pytest.mark.parametrize("args, words", [(["--samples", "0:3001"], "3000"), (["--fields", "z"], "z")])
+@pytest.mark.parametrize("args, words", [(["--range", "0:3001"], "3000"), (["--fields", "z"], "z")])
 def test_export__part_that_is_not_there__is_refused(args, words, data, tmp_path):
     done = headrace("export", data, "-o", tmp_path / "arrays", *args)
     assert done.returncode == 1 and words in done.stderr

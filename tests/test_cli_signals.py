@@ -56,7 +56,7 @@ def test_convert__sigint__exit_130_and_resume_completes(large):
     resumed = figures(*hint[1:], cwd=large)
     assert resumed["resumed_samples"] > 0 and not partial.exists()
     good("verify", "x.hrd", cwd=large)
-    good("export", "x.hrd", "-o", "back", "--samples", "0:75000", cwd=large)
+    good("export", "x.hrd", "-o", "back", "--range", "0:75000", cwd=large)
     expected = np.load(large / "x.npy", mmap_mode="r")
     back = np.load(large / "back" / "x.npy", mmap_mode="r")
     assert np.array_equal(back, expected)

@@ -64,12 +64,12 @@ static hr_dataset *make(const hr_field *fields, uint32_t num_fields, uint64_t n,
     return ds;
 }
 
-static hr_status export_to(hr_dataset *ds, const char *to, uint64_t first, uint64_t n,
+static hr_status export_to(hr_dataset *ds, const char *to, uint64_t first, uint64_t end,
                            hr_error *err) {
     hr_export_options o = HR_EXPORT_OPTIONS_INIT;
     o.folder = to;
     o.first_sample = first;
-    o.num_samples = n;
+    o.end_sample = end;
     o.on_note = take_note;
     return hr_export_npy(ds, &o, err);
 }
@@ -117,15 +117,15 @@ static void export__all_fields__come_back(void **state) {
     check_npy("all/s.npy", "|S5", 50, NULL, 0, s, sizeof s);
     assert_non_null(strstr(notes, "field b is bfloat16"));
     assert_int_equal(access("all/x.npy.partial", F_OK), -1);
-    for (uint64_t first = 0; first <= 50; first += 9)
+    for (uint64_t first = 0; first < 50; first += 9)
         for (uint64_t n = 1; n <= 50 - first; n += 8) {
             hr_export_options o = HR_EXPORT_OPTIONS_INIT;
             o.folder = "part/";
             o.flags = HR_CONVERT_REPLACE;
             o.first_sample = first;
-            o.num_samples = n;
+            o.end_sample = first + n;
             assert_int_equal(hr_export_npy(ds, &o, NULL), HR_OK);
-            check_npy("part/x.npy", "<f4", n, shape, 1, x[first < 50 ? first : 0], n * 12);
+            check_npy("part/x.npy", "<f4", n, shape, 1, x[first], n * 12);
         }
     hr_dataset_close(ds);
 }
@@ -169,7 +169,10 @@ static void export__what_cannot_be__is_refused(void **state) {
     assert_non_null(strstr(err.message, "would both become"));
     assert_int_equal(access("out", F_OK), -1);
     assert_int_equal(export_to(ds, "out", 4, 0, NULL), HR_ERR_INVALID);
-    assert_int_equal(export_to(ds, "out", 2, 2, NULL), HR_ERR_INVALID);
+    assert_int_equal(export_to(ds, "out", 3, 0, NULL), HR_ERR_INVALID);
+    assert_int_equal(export_to(ds, "out", 2, 4, NULL), HR_ERR_INVALID);
+    assert_int_equal(export_to(ds, "out", 2, 2, &err), HR_ERR_INVALID);
+    assert_non_null(strstr(err.message, "2:2 is empty"));
     o.folder = "out";
     o.fields = unknown;
     o.num_fields = 1;

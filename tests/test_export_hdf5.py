@@ -92,9 +92,26 @@ def test_export__bfloat16__bits_for_us_and_values_for_h5py(tmp_path):
         np.testing.assert_array_equal(file["x"][:], (bits.astype("u4") << 16).view("f4"))
 
 
+def test_export__kind_said_by_the_command__is_made_whatever_the_name(data, tmp_path):
+    limits = ["--helper-timeout", "2m", "--helper-memory", "1G"]
+    good("export", data, "-o", tmp_path / "odd.name", "--kind", "hdf5", *limits)
+    assert h5py.is_hdf5(tmp_path / "odd.name")
+    good("export", data, "-o", tmp_path / "dir.h5", "--kind", "npy", "--fields", "label")
+    assert (tmp_path / "dir.h5" / "label.npy").is_file()
+
+
+@pytest.mark.parametrize("ending", ["h5", "npz"])
+def test_export__a_helper_without_memory__is_an_error_and_nothing_is_made(data, tmp_path, ending):
+    done = headrace("export", data, "-o", tmp_path / f"a.{ending}", "--helper-memory", "8M")
+    assert done.returncode == 1 and "the helper that writes this file" in done.stderr
+    with pytest.raises(hr.Error):
+        hr.export(hr.open(data), tmp_path / f"a.{ending}", helper_memory="8M")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_export__part_and_kind__as_asked(data, tmp_path):
     source = hr.open(data)
-    hr.export(source, tmp_path / "part.hdf5", fields=["label", "raw"], first=100, num_samples=1001, gzip=0, threads=1)
+    hr.export(source, tmp_path / "part.hdf5", fields=["label", "raw"], range=(100, 1101), gzip=0, threads=1)
     with h5py.File(tmp_path / "part.hdf5") as file:
         assert list(file) == ["label", "raw"]
         np.testing.assert_array_equal(file["label"][:], np.arange(100, 1101))

@@ -55,7 +55,7 @@ def test_export__and_back__is_equal_bit_for_bit(data, tmp_path):
 
 def test_export__python_part_and_kind__as_asked(data, tmp_path):
     source = hr.open(data)
-    hr.export(source, tmp_path / "part.npz", fields=["label", "raw"], first=100, num_samples=1001, gzip=0)
+    hr.export(source, tmp_path / "part.npz", fields=["label", "raw"], range=(100, 1101), gzip=0)
     with np.load(tmp_path / "part.npz") as found:
         np.testing.assert_array_equal(found["label"], np.arange(100, 1101))
     hr.export(source, tmp_path / "odd.name", fields=["label"], kind="npz")

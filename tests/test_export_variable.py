@@ -74,8 +74,8 @@ def test_npz__loaded_by_numpy__is_offsets_and_values(options, data, tmp_path):
 def test_python__a_part_of_the_samples__is_exported(data, tmp_path):
     source = hr.open(data)
     names = ["text", "of int32"]
-    hr.export(source, tmp_path / "a.h5", fields=names, first=1234, num_samples=777)
-    hr.export(source, tmp_path / "a.npz", fields=names, first=1234, num_samples=777)
+    hr.export(source, tmp_path / "a.h5", fields=names, range=(1234, 2011))
+    hr.export(source, tmp_path / "a.npz", fields=names, range=(1234, 2011))
     with h5py.File(tmp_path / "a.h5") as file, np.load(tmp_path / "a.npz") as archive:
         assert [value.decode() for value in file["text"][:]] == TEXTS[1234:2011]
         assert list(of_npz(archive, "text", "utf8")) == TEXTS[1234:2011]

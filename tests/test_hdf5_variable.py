@@ -239,6 +239,20 @@ def test_a_long_value__needs_a_budget__and_is_then_converted(tmp_path):
     assert_field(tmp_path / "a.hrd", "t", values)
 
 
+@pytest.mark.parametrize("command", ["convert", "compare"])
+def test_a_long_value__needs_a_helper_of_much_memory__which_the_message_says(tmp_path, command):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("t", data=["a", "b" * 30_000_000], dtype=h5py.string_dtype())
+    good("convert", tmp_path / "a.h5", "-o", tmp_path / "a.hrd")
+    other = ["-o", tmp_path / "b.hrd"] if command == "convert" else [tmp_path / "a.hrd"]
+    refused = headrace(command, tmp_path / "a.h5", *other, "--helper-memory", "190M")
+    assert refused.returncode == 1 and "sample 1 has 3000000" in refused.stderr and "budget" not in refused.stderr
+    good(command, tmp_path / "a.h5", *other, "--helper-memory", "500M")
+    name, to = ("out", "c.hrd") if command == "convert" else ("b", "a.hrd")
+    with pytest.raises(hr.Error, match="allow it more, or leave that limit out"):
+        getattr(hr, command)(tmp_path / "a.h5", helper_memory="190M", **{name: tmp_path / to})
+
+
 def heap_of(data):
     """Where the first global heap begins and ends."""
     begin = data.index(b"GCOL")

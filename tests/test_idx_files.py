@@ -84,6 +84,38 @@ def test_idx__damaged_or_cut_off__is_refused(mnist):
         assert not (folder / "bad.hrd").exists()
 
 
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_idx__longer_than_its_array__says_how_much_is_ignored(ending, tmp_path):
+    for part, surplus in ((1, b"more"), (2, b""), (3, bytes(100_000))):
+        write(tmp_path / f"v_{part}.idx{ending}", idx(np.full((2000, 7), part, "i4")) + surplus)
+    done = headrace("convert", f"v_*.idx{ending}", "-o", "v.hrd", cwd=tmp_path)
+    assert done.returncode == 0
+    said = [line for line in done.stderr.splitlines() if "behind the array are ignored" in line]
+    assert [line.split(": ")[-2:] for line in said] == [
+        [f"v_1.idx{ending}", "4 bytes behind the array are ignored"],
+        [f"v_3.idx{ending}", "100000 bytes behind the array are ignored"],
+    ]
+    good("export", "v.hrd", "-o", "out", cwd=tmp_path)
+    wanted = np.repeat(np.arange(1, 4, dtype="i4"), 2000 * 7).reshape(-1, 7)
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "v.npy"), wanted)
+
+
+def test_idx__compressed_with_endless_surplus__is_refused(tmp_path):
+    zeros = gzip.compress(bytes(16 << 20))  # each of 65 members: 16 KiB
+    write(tmp_path / "v.idx.gz", idx(np.arange(5, dtype="i4")))
+    with open(tmp_path / "v.idx.gz", "ab") as file:
+        file.write(zeros * 65)
+    done = headrace("convert", "v.idx.gz", "-o", "v.hrd", cwd=tmp_path)
+    assert done.returncode == 3 and "more than 1073741824 bytes lie behind" in done.stderr
+    assert not (tmp_path / "v.hrd").exists()
+
+
+def test_idx__compressed_and_not_read_to_the_end__says_nothing_of_it(tmp_path):
+    write(tmp_path / "v.idx.gz", idx(np.arange(50_000, dtype="i4")) + b"more")
+    done = headrace("convert", "v.idx.gz", "-o", "v.hrd", "--range", "0:10", cwd=tmp_path)
+    assert done.returncode == 0 and "ignored" not in done.stderr
+
+
 def test_gzip__of_other_files__says_what_to_do(tmp_path):
     np.save(tmp_path / "x.npy", np.arange(5))
     write(tmp_path / "x.npy.gz", (tmp_path / "x.npy").read_bytes())

@@ -104,12 +104,12 @@ def test_completion__of_a_file__is_files(complete, tmp_path, monkeypatch):
 @pytest.mark.parametrize("complete", SHELLS)
 @pytest.mark.parametrize(("command", "option"), [
     ("convert", "--codec"), ("convert", "--filter"), ("convert", "--optimize"), ("convert", "--sparse"),
-    ("join", "--attributes"),
+    ("join", "--attributes"), ("export", "--kind"),
     ("epoch", "--io"), ("epoch", "--numa"), ("epoch", "--rank"), ("epoch", "--device")])
 def test_completion__of_a_value__is_words_that_the_command_takes(complete, command, option, tmp_path):
     words = complete(command, option, "")
     assert len(words) >= 2
     for word in words:  # a usage error would be 2
-        rest = ["-o", tmp_path / "out.hrd"] if command in ("convert", "join") else []
+        rest = ["-o", tmp_path / "out.hrd"] if command in ("convert", "join", "export") else []
         done = subprocess.run([PROGRAM, command, "/missing", *rest, option, word], capture_output=True, timeout=60)
         assert done.returncode == 1, done.stderr

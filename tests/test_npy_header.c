@@ -210,8 +210,8 @@ static void parse__what_numpy_never_writes__is_damage(void **state) {
         "{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807,)}",
         "{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296)}",
         "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 4294967296, 4294967296)}",
-        "{'descr': '0123456789012345678901234567890123456789012345678901234567890123456789', "
-        "'fortran_order': False, 'shape': (3,)}",
+        ("{'descr': '0123456789012345678901234567890123456789012345678901234567890123456789', "
+         "'fortran_order': False, 'shape': (3,)}"),
     };
     for (size_t i = 0; i < sizeof damaged / sizeof damaged[0]; i++) {
         struct hr__npy_header h;

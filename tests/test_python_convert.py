@@ -146,7 +146,7 @@ def test_convert__progress__drawn_where_it_is_asked_for(arrays, capsys):
 
 def test_export__some_fields_and_samples__as_they_are(arrays):
     hr.convert("X.npy", "y.npy", out="a.hrd")
-    hr.export(hr.open("a.hrd"), "out", fields=["X"], first=10, num_samples=20)
+    hr.export(hr.open("a.hrd"), "out", fields=["X"], range=(10, 30))
     assert os.listdir("out") == ["X.npy"]
     np.testing.assert_array_equal(np.load("out/X.npy"), np.load("X.npy")[10:30])
     with pytest.raises(FileExistsError):

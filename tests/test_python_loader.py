@@ -307,6 +307,18 @@ def test_resume__at_every_batch__goes_on_with_the_next(data, shuffle, tmp_path):
         assert resumed.step == step and all_of(resumed) == wanted[step:]
 
 
+@pytest.mark.parametrize("part", [None, (100, 700)])
+def test_resume__sequential__needs_no_seed(data, part, tmp_path):
+    options = {"batch": BATCH, "subset": data.subset(*part) if part else None}
+    wanted = all_of(data.loader(**options, epochs=2))
+    place = data.loader(**options, epochs=2, seed=2).state(step=3)
+    resumed = data.loader(**options, epochs=2, seed=9, resume=place)
+    assert all_of(resumed) == wanted[3:]
+    (tmp_path / "place").write_bytes(place)
+    data.loader(**options, epochs=2, resume=tmp_path / "place").checkpoint(tmp_path / "again", step=4)
+    assert all_of(data.loader(**options, epochs=2, seed=2, resume=tmp_path / "again")) == wanted[4:]
+
+
 def test_state__of_a_step__is_the_place_before_that_batch(data, tmp_path):
     options = {"batch": BATCH, "shuffle": True, "epochs": 3}
     wanted = all_of(data.loader(**options))

@@ -10,6 +10,8 @@
 
 #include "reader_shares.h"
 
+#include "headrace/memory.h"
+
 #include <string.h>
 
 #define NUM_FIELDS 3u
@@ -100,27 +102,75 @@ static void shares__beside_cursors__leave_these_their_memory(void **state) {
     }
 }
 
-static void shares__lent__get_all_that_is_left_until_it_is_taken_back(void **state) {
-    (void)state;
-    struct hr__budget budget;
-    struct hr__reader_shares s;
+/* Two fields, of which each asks for more than its share. */
+static void open_two(struct hr__reader_shares *s, struct hr__budget *budget,
+                     struct hr__budget *own[2]) {
     make_inputs(10, 100, 20, 30);
-    hr__budget_init(&budget, 1000);
-    assert_int_equal(hr__reader_shares_make(&inputs, 1, &budget, &s, NULL), HR_OK);
-    struct hr__budget *own = hr__reader_shares_of(&s, 0, 0);
-    assert_true(hr__reader_shares_lend(&s, 0));
-    assert_int_equal(own->limit_bytes, 970);
-    assert_int_equal(budget.reserved_bytes, 1000);
-    assert_false(hr__reader_shares_lend(&s, 2)); /* nothing is left */
-    assert_int_equal(hr__budget_reserve(own, 500, "a value", NULL), HR_OK);
+    hr__budget_init(budget, 1000);
+    assert_int_equal(hr__reader_shares_make(&inputs, 1, budget, s, NULL), HR_OK);
+    own[0] = hr__reader_shares_of(s, 0, 0);
+    own[1] = hr__reader_shares_of(s, 0, 2);
+    assert_int_equal(hr__budget_reserve(own[0], 500, "a value", NULL), HR_ERR_BUDGET);
+    assert_int_equal(hr__budget_reserve(own[1], 31, "a value", NULL), HR_ERR_BUDGET);
+}
+
+static void close_two(struct hr__reader_shares *s, struct hr__budget *budget) {
+    hr__reader_shares_close(s);
+    assert_int_equal(budget->reserved_bytes, 0);
+    hr__budget_close(budget);
+}
+
+static void shares__lent__get_what_was_refused_until_it_is_taken_back(void **state) {
+    (void)state;
+    struct hr__budget budget, *own[2];
+    struct hr__reader_shares s;
+    open_two(&s, &budget, own);
+    assert_int_equal(hr__reader_shares_lend(&s, 0, NULL), HR_OK);
+    assert_int_equal(own[0]->limit_bytes, 500);
+    assert_int_equal(hr__reader_shares_lend(&s, 2, NULL), HR_OK);
+    assert_int_equal(own[1]->limit_bytes, 60); /* as much again */
+    assert_int_equal(budget.reserved_bytes, 560);
+    assert_int_equal(hr__budget_reserve(own[0], 450, "a value", NULL), HR_OK);
     hr__reader_shares_take_back(&s, 0);
-    assert_int_equal(own->limit_bytes, 500);
-    assert_int_equal(budget.reserved_bytes, 530);
-    assert_false(hr__reader_shares_lend(&s, 1)); /* has no share */
-    hr__budget_release(own, 500);
-    hr__reader_shares_close(&s);
-    assert_int_equal(budget.reserved_bytes, 0);
-    hr__budget_close(&budget);
+    hr__reader_shares_take_back(&s, 2);
+    assert_int_equal(own[0]->limit_bytes, 450);
+    assert_int_equal(budget.reserved_bytes, 450);
+    assert_int_equal(hr__reader_shares_lend(&s, 1, NULL), HR_OK); /* has no share */
+    assert_int_equal(budget.reserved_bytes, 450);
+    hr__budget_release(own[0], 450);
+    close_two(&s, &budget);
+}
+
+static void shares__lent_more_than_is_left__get_that(void **state) {
+    (void)state;
+    struct hr__budget budget, *own[2];
+    struct hr__reader_shares s;
+    open_two(&s, &budget, own);
+    assert_int_equal(hr__budget_reserve(own[0], 2000, "a value", NULL), HR_ERR_BUDGET);
+    assert_int_equal(hr__reader_shares_lend(&s, 0, NULL), HR_OK);
+    assert_int_equal(own[0]->limit_bytes, 970);
+    assert_int_equal(budget.reserved_bytes, 1000);
+    close_two(&s, &budget);
+}
+
+static void shares__lent_under_a_cap__get_what_fits_it_or_hear_of_it(void **state) {
+    (void)state;
+    struct hr__budget budget, *own[2];
+    struct hr__reader_shares s;
+    hr_error err = {.status = HR_OK};
+    open_two(&s, &budget, own);
+    hr_memory_set_cap(hr_memory_in_use() + 400);
+    assert_int_equal(hr__reader_shares_lend(&s, 0, NULL), HR_OK);
+    assert_int_equal(own[0]->limit_bytes, 500);
+    hr_memory_set_cap(hr_memory_in_use() + 1);
+    assert_int_equal(hr__reader_shares_lend(&s, 2, NULL), HR_OK); /* no room for twice as much */
+    assert_int_equal(own[1]->limit_bytes, 31);
+    assert_int_equal(hr__budget_reserve(own[1], 33, "a value", NULL), HR_ERR_BUDGET);
+    assert_int_equal(hr__reader_shares_lend(&s, 2, &err), HR_ERR_BUDGET);
+    assert_non_null(strstr(err.message, "process-wide cap"));
+    assert_int_equal(own[1]->limit_bytes, 31);
+    hr_memory_set_cap(0);
+    close_two(&s, &budget);
 }
 
 static void shares__of_plain_files__are_the_budget_itself(void **state) {
@@ -142,7 +192,9 @@ int main(void) {
         cmocka_unit_test(shares__little__the_least_goes_first),
         cmocka_unit_test(shares__too_little__is_refused_and_nothing_is_kept),
         cmocka_unit_test(shares__beside_cursors__leave_these_their_memory),
-        cmocka_unit_test(shares__lent__get_all_that_is_left_until_it_is_taken_back),
+        cmocka_unit_test(shares__lent__get_what_was_refused_until_it_is_taken_back),
+        cmocka_unit_test(shares__lent_more_than_is_left__get_that),
+        cmocka_unit_test(shares__lent_under_a_cap__get_what_fits_it_or_hear_of_it),
         cmocka_unit_test(shares__of_plain_files__are_the_budget_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

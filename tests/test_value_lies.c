@@ -17,6 +17,8 @@
 #include "made_dataset.h"
 #include "value_slot.h"
 
+#include "headrace/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -145,21 +147,38 @@ static hr_status read_steps(struct hr__helper_variable *r, const char *mode, uin
     return st;
 }
 
-static hr_status read_all(const char *mode, uint64_t step, uint64_t budget_bytes, hr_error *err) {
-    struct hr__helper_target target = {.path = "some.h5",
-                                       .field = variable_field(),
-                                       .opts = {.timeout_ns = INT64_C(5000000000)},
-                                       .program = fake_program(mode)};
-    struct hr__helper_variable *r = NULL;
+struct opened {
+    struct hr__helper_target target;
     struct hr__budget budget;
-    hr__budget_init(&budget, budget_bytes);
-    hr_status st = hr__helper_variable_open(&target, &budget, &r, err);
-    assert_true((st == HR_OK) == (r != NULL));
-    if (st == HR_OK)
-        st = read_steps(r, mode, step, err);
-    hr__helper_variable_close(r);
-    assert_int_equal(budget.reserved_bytes, 0);
+    struct hr__helper_variable *reader;
+};
+
+/* memory_bytes: of the helper; 0: what it needs. */
+static hr_status open_reader(struct opened *o, const char *mode, uint64_t budget_bytes,
+                             uint64_t memory_bytes, hr_error *err) {
+    o->target = (struct hr__helper_target){
+        .path = "some.h5",
+        .field = variable_field(),
+        .opts = {.timeout_ns = INT64_C(5000000000), .memory_bytes = memory_bytes},
+        .program = fake_program(mode)};
+    hr__budget_init(&o->budget, budget_bytes);
+    const hr_status st = hr__helper_variable_open(&o->target, &o->budget, &o->reader, err);
+    assert_true((st == HR_OK) == (o->reader != NULL));
+    return st;
+}
+
+static void close_reader(struct opened *o) {
+    hr__helper_variable_close(o->reader);
+    assert_int_equal(o->budget.reserved_bytes, 0);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static hr_status read_all(const char *mode, uint64_t step, uint64_t budget_bytes, hr_error *err) {
+    struct opened o;
+    hr_status st = open_reader(&o, mode, budget_bytes, 0, err);
+    if (st == HR_OK)
+        st = read_steps(o.reader, mode, step, err);
+    close_reader(&o);
     return st;
 }
 
@@ -189,6 +208,54 @@ static void values__one_longer_than_the_budget__is_refused_by_number_and_size(vo
     assert_int_equal(read_all("long", 0, UINT64_C(8) << 20, &err), HR_ERR_BUDGET);
     assert_non_null(strstr(err.message, "some.h5:/x: sample 4000 has 3145728 bytes"));
     assert_non_null(strstr(err.message, "larger by"));
+}
+
+static void values__one_longer_than_a_helper_may_hold__is_refused_by_that(void **state) {
+    (void)state;
+    hr_error err = {.status = HR_OK};
+    struct opened o;
+    assert_int_equal(open_reader(&o, "long", UINT64_C(64) << 20, UINT64_C(72) << 20, &err), HR_OK);
+    assert_int_equal(read_steps(o.reader, "long", 0, &err), HR_ERR_HELPER);
+    assert_non_null(strstr(err.message, "some.h5:/x: sample 4000 has 3145728 bytes"));
+    assert_non_null(strstr(err.message, "it may use 75497472; allow it more"));
+    assert_null(strstr(err.message, "budget"));
+    close_reader(&o);
+}
+
+static void values__one_longer_than_the_cap__is_refused_by_that(void **state) {
+    (void)state;
+    hr_error err = {.status = HR_OK};
+    hr_memory_set_cap(UINT64_C(8) << 20);
+    assert_int_equal(read_all("long", 0, UINT64_C(64) << 20, &err), HR_ERR_BUDGET);
+    hr_memory_set_cap(0);
+    assert_non_null(strstr(err.message, "some.h5:/x: sample 4000 has 3145728 bytes"));
+    assert_non_null(strstr(err.message, "process-wide cap of 8.0 MiB"));
+}
+
+/* The window that is read ahead then begins with the long one. */
+static hr_status read_before_the_long_one(struct hr__helper_variable *r, uint64_t *at,
+                                          hr_error *err) {
+    hr_status st = HR_OK;
+    for (uint64_t n; st == HR_OK && *at < LONG_SAMPLE; *at += n)
+        st = hr__helper_variable_fetch(r, *at, LONG_SAMPLE - *at, &n, err);
+    return st;
+}
+
+static void values__one_too_long_ahead__fails_no_read_of_others(void **state) {
+    (void)state;
+    int64_t offsets[101];
+    uint8_t values[100 * 40 * 4];
+    uint64_t at = 0, n;
+    hr_error err = {.status = HR_OK};
+    struct opened o;
+    assert_int_equal(open_reader(&o, "long", UINT64_C(8) << 20, 0, &err), HR_OK);
+    if (read_before_the_long_one(o.reader, &at, &err) != HR_OK ||
+        hr__helper_variable_read(o.reader, 1000, 100, offsets, values, sizeof values, &err) !=
+            HR_OK)
+        fail_msg("%s", err.message);
+    check("long", 1000, 100, offsets, values);
+    assert_int_equal(hr__helper_variable_fetch(o.reader, at, 1, &n, &err), HR_ERR_BUDGET);
+    close_reader(&o);
 }
 
 static void values__budget_too_small__is_refused(void **state) {
@@ -229,6 +296,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(values__good_helper__are_all_read),
         cmocka_unit_test(values__one_longer_than_a_slot__starts_another_helper),
         cmocka_unit_test(values__one_longer_than_the_budget__is_refused_by_number_and_size),
+        cmocka_unit_test(values__one_longer_than_a_helper_may_hold__is_refused_by_that),
+        cmocka_unit_test(values__one_longer_than_the_cap__is_refused_by_that),
+        cmocka_unit_test(values__one_too_long_ahead__fails_no_read_of_others),
         cmocka_unit_test(values__budget_too_small__is_refused),
         cmocka_unit_test(values__lying_helpers__are_errors),
         cmocka_unit_test(values__of_what_has_none_any_more__is_an_error),

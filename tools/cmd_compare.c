@@ -29,7 +29,8 @@ static const char help[] =
     "      --show N             differences shown of each field (default 10)\n"
     "      --follow-external    HDF5 links and parts outside the file's folder\n"
     "      --helpers N          processes that read one HDF5 file\n"
-    "      --helper-timeout T   their longest silence (default 60s)\n"
+    "      --helper-timeout T   longest silence of one (default 60s)\n"
+    "      --helper-memory SIZE  what one may use\n"
     "      --budget SIZE        memory\n"
     "      --threads N          that read and decode (default: one per core)\n"
     "      --json               the findings as JSON\n"
@@ -47,6 +48,7 @@ enum {
     OPT_FOLLOW,
     OPT_HELPERS,
     OPT_HELPER_TIMEOUT,
+    OPT_HELPER_MEMORY,
     OPT_BUDGET,
     OPT_THREADS,
     OPT_JSON,
@@ -59,6 +61,7 @@ static const struct option table[] = {
     {"follow-external", no_argument, NULL, OPT_FOLLOW},
     {"helpers", required_argument, NULL, OPT_HELPERS},
     {"helper-timeout", required_argument, NULL, OPT_HELPER_TIMEOUT},
+    {"helper-memory", required_argument, NULL, OPT_HELPER_MEMORY},
     {"budget", required_argument, NULL, OPT_BUDGET},
     {"threads", required_argument, NULL, OPT_THREADS},
     {"json", no_argument, NULL, OPT_JSON},
@@ -95,6 +98,8 @@ static bool take_option(const options *o, int value, compare_job *job) {
         return options_uint32(o, "helpers", 1, 1024, &job->opts.num_helpers);
     case OPT_HELPER_TIMEOUT:
         return options_duration(o, "helper-timeout", &job->opts.helper_timeout_ns);
+    case OPT_HELPER_MEMORY:
+        return options_size(o, "helper-memory", &job->opts.helper_memory_bytes);
     case OPT_BUDGET:
         return options_size(o, "budget", &job->opts.budget_bytes);
     case OPT_THREADS:

@@ -61,6 +61,7 @@ static const char help[] =
                "How it is done:\n"
                "      --threads N         workers;  --helpers N  HDF5 helper processes\n"
                "      --helper-timeout T  longest silence of a helper (default 60s)\n"
+               "      --helper-memory SIZE  what one may use\n"
                "      --no-space-check    do not look for free disk space first\n"
                "      --json              the result as JSON;  --quiet  no progress\n"
                "  -h                      the first of these;  --help  this\n" HELP_END;
@@ -92,6 +93,7 @@ enum {
     OPT_THREADS,
     OPT_HELPERS,
     OPT_HELPER_TIMEOUT,
+    OPT_HELPER_MEMORY,
     OPT_JSON,
     OPT_QUIET,
     OPT_HELP
@@ -125,6 +127,7 @@ static const struct option table[] = {
     {"threads", required_argument, NULL, OPT_THREADS},
     {"helpers", required_argument, NULL, OPT_HELPERS},
     {"helper-timeout", required_argument, NULL, OPT_HELPER_TIMEOUT},
+    {"helper-memory", required_argument, NULL, OPT_HELPER_MEMORY},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, OPT_HELP},
@@ -234,6 +237,8 @@ static bool take_resource(const options *o, int value, hr_convert_options *opts)
         return options_uint32(o, "threads", 1, 1024, &opts->num_threads);
     case OPT_HELPERS:
         return options_uint32(o, "helpers", 1, 1024, &opts->num_helpers);
+    case OPT_HELPER_MEMORY:
+        return options_size(o, "helper-memory", &opts->helper_memory_bytes);
     default:
         return options_duration(o, "helper-timeout", &opts->helper_timeout_ns);
     }

@@ -344,9 +344,6 @@ static uint64_t sample_bytes(const hr_dataset *ds, const hr_loader_options *opts
 
 static int run(epoch_job *job) {
     hr_loader_options *opts = &job->loader.opts;
-    if (job->resume_path != NULL) { /* a state has its seed, whatever the order */
-        job->loader.has_seed = false;
-    }
     int code = loader_args_finish("epoch", &job->loader);
     if (code != EXIT_DONE) {
         return code;

@@ -15,7 +15,6 @@
 
 #include "headrace/convert.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 static const char help[] =
@@ -26,23 +25,29 @@ static const char help[] =
     "\n"
     "  -o, --output OUT    the file or folder\n"
     "      --fields A,B    only these\n"
-    "      --samples A:B   a part: from A up to, without, B\n"
+    "      --range A:B     only samples from A up to, without, B\n"
     "      --gzip N        compression of a file, 1 to 9 (default 4), 0 for none\n"
+    "      --kind K        npy, npz or hdf5, whatever OUT ends with\n"
     "      --force         replace files that are there\n"
     "      --budget SIZE   memory\n"
     "      --threads N     that decode and compress (default: one per core)\n"
+    "      --helper-timeout T    longest silence of the process that writes a file\n"
+    "      --helper-memory SIZE  what that may use\n"
     "      --json          the result as JSON\n"
     "      --quiet\n"
     "  -h, --help\n"
     "\n"
     "Example:\n"
-    "  headrace export train.hrd -o train.h5 --fields y --samples 0:1000\n";
+    "  headrace export train.hrd -o train.h5 --fields y --range 0:1000\n";
 
 enum {
     OPT_FIELDS = OPTIONS_LONG,
-    OPT_SAMPLES,
+    OPT_RANGE,
     OPT_GZIP,
+    OPT_KIND,
     OPT_FORCE,
+    OPT_HELPER_TIMEOUT,
+    OPT_HELPER_MEMORY,
     OPT_BUDGET,
     OPT_THREADS,
     OPT_JSON,
@@ -52,9 +57,12 @@ enum {
 static const struct option table[] = {
     {"output", required_argument, NULL, 'o'},
     {"fields", required_argument, NULL, OPT_FIELDS},
-    {"samples", required_argument, NULL, OPT_SAMPLES},
+    {"range", required_argument, NULL, OPT_RANGE},
     {"gzip", required_argument, NULL, OPT_GZIP},
+    {"kind", required_argument, NULL, OPT_KIND},
     {"force", no_argument, NULL, OPT_FORCE},
+    {"helper-timeout", required_argument, NULL, OPT_HELPER_TIMEOUT},
+    {"helper-memory", required_argument, NULL, OPT_HELPER_MEMORY},
     {"budget", required_argument, NULL, OPT_BUDGET},
     {"threads", required_argument, NULL, OPT_THREADS},
     {"json", no_argument, NULL, OPT_JSON},
@@ -67,7 +75,6 @@ typedef struct export_job {
     options_files files;
     hr_export_options opts;
     const char *fields[ARGS_MAX_LIST];
-    uint64_t end_sample;
     bool json, quiet, help;
     progress bar;
 } export_job;
@@ -78,6 +85,17 @@ static bool take_gzip(const options *o, export_job *job) {
         return false;
     }
     job->opts.gzip_level = level == 0 ? HR_EXPORT_NO_GZIP : (int32_t)level;
+    return true;
+}
+
+static bool take_kind(const options *o, export_job *job) {
+    static const char *const words[] = {"auto", "npy", "npz",
+                                        "hdf5"}; /* in the order of hr_export_kind */
+    size_t place = 0;
+    if (!options_word(o, "kind", words, sizeof words / sizeof words[0], &place)) {
+        return false;
+    }
+    job->opts.kind = (int32_t)place;
     return true;
 }
 
@@ -94,14 +112,16 @@ static bool take_option(const options *o, int value, export_job *job) {
             return false;
         }
         return true;
-    case OPT_SAMPLES:
-        if (!args_range(optarg, &job->opts.first_sample, &job->end_sample, &err)) {
-            report_usage(o->command, "--samples: %s", err.message);
-            return false;
-        }
-        return true;
+    case OPT_RANGE:
+        return options_range(o, "range", &job->opts.first_sample, &job->opts.end_sample);
     case OPT_GZIP:
         return take_gzip(o, job);
+    case OPT_KIND:
+        return take_kind(o, job);
+    case OPT_HELPER_TIMEOUT:
+        return options_duration(o, "helper-timeout", &job->opts.helper_timeout_ns);
+    case OPT_HELPER_MEMORY:
+        return options_size(o, "helper-memory", &job->opts.helper_memory_bytes);
     case OPT_FORCE:
         job->opts.flags |= HR_CONVERT_REPLACE;
         return true;
@@ -150,32 +170,13 @@ static void on_note(void *user, const char *line) {
     }
 }
 
-/* An end of UINT64_MAX is that of the data set. */
-static bool take_range(const hr_dataset *ds, export_job *job) {
-    const uint64_t total = hr_dataset_num_samples(ds);
-    const uint64_t end = job->end_sample == UINT64_MAX ? total : job->end_sample;
-    if (end > total || job->opts.first_sample > end) {
-        char name[DATASET_NAME_BYTES];
-        dataset_name_text(ds, name);
-        report_failure("export",
-                       "samples %" PRIu64 ":%" PRIu64 " were asked for, but %s has %" PRIu64,
-                       job->opts.first_sample, end, name, total);
-        return false;
-    }
-    if (end == job->opts.first_sample && end < total) { /* 0 samples would mean all that follow */
-        report_failure("export",
-                       "the range %" PRIu64 ":%" PRIu64 " is empty; name one sample or more", end,
-                       end);
-        return false;
-    }
-    job->opts.num_samples = end - job->opts.first_sample;
-    return true;
+/* Of a range that the export has found to be one. */
+static uint64_t num_exported(const hr_dataset *ds, const export_job *job) {
+    const uint64_t end = job->opts.end_sample;
+    return (end != 0 ? end : hr_dataset_num_samples(ds)) - job->opts.first_sample;
 }
 
 static int run_job(hr_dataset *ds, export_job *job) {
-    if (!take_range(ds, job)) {
-        return EXIT_FAILED;
-    }
     hr_error err = {.message = ""};
     job->opts.user = job;
     job->opts.on_progress = on_progress;
@@ -189,6 +190,7 @@ static int run_job(hr_dataset *ds, export_job *job) {
     if (st != HR_OK) {
         return report_status("export", st, &err);
     }
+    const uint64_t samples = num_exported(ds, job);
     const uint32_t fields =
         job->opts.fields != NULL ? job->opts.num_fields : hr_dataset_num_fields(ds);
     if (job->json) {
@@ -196,21 +198,20 @@ static int run_job(hr_dataset *ds, export_job *job) {
             "export",
             json_pack("{s:o, s:o, s:o, s:I, s:o, s:o}", "file", json_out_text(hr_dataset_path(ds)),
                       "files", dataset_files_json(ds), "output", json_out_text(job->opts.path),
-                      "fields", (json_int_t)fields, "samples", json_out_uint(job->opts.num_samples),
-                      "seconds", json_out_seconds(took_ns)),
+                      "fields", (json_int_t)fields, "samples", json_out_uint(samples), "seconds",
+                      json_out_seconds(took_ns)),
             JSON_OUT_MEASURED);
     }
     if (!job->quiet) {
-        plain_printf("%s: %s of %s in %s\n", job->opts.path,
-                     sizes_of(job->opts.num_samples, "sample").text, sizes_of(fields, "field").text,
-                     sizes_duration(took_ns).text);
+        plain_printf("%s: %s of %s in %s\n", job->opts.path, sizes_of(samples, "sample").text,
+                     sizes_of(fields, "field").text, sizes_duration(took_ns).text);
     }
     return EXIT_DONE;
 }
 
 int cmd_export(int argc, char **argv) {
     const options o = {"export", argc, argv, table, ":o:h"};
-    export_job job = {.opts = HR_EXPORT_OPTIONS_INIT, .end_sample = UINT64_MAX};
+    export_job job = {.opts = HR_EXPORT_OPTIONS_INIT};
     if (!take_arguments(&o, &job)) {
         return EXIT_USAGE;
     }

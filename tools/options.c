@@ -57,6 +57,19 @@ bool options_duration(const options *o, const char *name, int64_t *out_ns) {
     return args_duration(optarg, out_ns, &err) || refused(o, name, &err);
 }
 
+bool options_range(const options *o, const char *name, uint64_t *first, uint64_t *end) {
+    args_error err;
+    if (!args_range(optarg, first, end, &err)) {
+        return refused(o, name, &err);
+    }
+    if (*end == *first) {
+        report_usage(o->command, "--%s: %s holds no sample", name, optarg);
+        return false;
+    }
+    *end = *end == UINT64_MAX ? 0 : *end;
+    return true;
+}
+
 bool options_word(const options *o, const char *name, const char *const *words, size_t count,
                   size_t *out) {
     args_error err;

@@ -30,6 +30,8 @@ bool options_uint(const options *o, const char *name, uint64_t min, uint64_t max
 bool options_uint32(const options *o, const char *name, uint32_t min, uint32_t max, uint32_t *out);
 bool options_size(const options *o, const char *name, uint64_t *out);
 bool options_duration(const options *o, const char *name, int64_t *out_ns);
+/** A range that is not empty; *end is 0 where it is left out. */
+bool options_range(const options *o, const char *name, uint64_t *first, uint64_t *end);
 bool options_word(const options *o, const char *name, const char *const *words, size_t count,
                   size_t *out);
 

@@ -61,19 +61,7 @@ bool select_args_rename(const options *o, select_args *a) {
 }
 
 bool select_args_range(const options *o, select_args *a) {
-    args_error err;
-    if (!args_range(optarg, &a->first, &a->end, &err)) {
-        report_usage(o->command, "--range: %s", err.message);
-        return false;
-    }
-    if (a->end == a->first) {
-        report_usage(o->command, "--range: %s holds no sample", optarg);
-        return false;
-    }
-    if (a->end == UINT64_MAX) {
-        a->end = 0;
-    }
-    return true;
+    return options_range(o, "range", &a->first, &a->end);
 }
 
 void select_args_apply(const select_args *a, hr_convert_options *opts) {

@@ -19,7 +19,7 @@ static hr_status check_memory(const struct h5_reader *r, uint64_t cache_bytes,
     /* Values of variable length are in memory once more, where HDF5 makes them, and in its heap. */
     const uint64_t num_slots =
         HR__HELPER_NUM_SLOTS + ((r->is.field.flags & HR__HELPER_VARIABLE) != 0 ? 3 : 0);
-    uint64_t need, chunk;
+    uint64_t need = 0, chunk;
     bool fits = hr__mul_u64(r->is.field.chunk_bytes, 2, &chunk) &&
                 hr__add_u64(chunk, cache_bytes, &need) &&
                 hr__add_u64(need, r->slot_bytes * num_slots, &need) &&

@@ -102,7 +102,7 @@ static hr_status check_device(uint32_t index, hr_error *err) {
 /* The device's context is made here, if nobody has made it. */
 static cudaError_t device_start(struct gpu *g, struct hr__gpu_info *info) {
     struct cudaDeviceProp properties;
-    size_t free_bytes, total_bytes;
+    size_t free_bytes = 0, total_bytes = 0;
     cudaError_t e = cudaSetDevice(g->device);
     if (e == cudaSuccess)
         e = cudaFree(NULL);

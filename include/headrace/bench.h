@@ -43,7 +43,7 @@ typedef struct hr_bench_options {
                              * share of are measured with it */
     uint32_t batch_samples; /**< 0: 256 */
     uint32_t window_visits; /**< of the shuffled epochs; 0: the default of docs/order.md */
-    uint32_t num_threads;   /**< that decode and read; 0: one per core */
+    uint32_t num_threads;   /**< that decode and read, at most 1,024; 0: one per core */
     uint32_t num_rounds;    /**< each measure is taken once in each; 0: 7; at most 1,000 */
     uint64_t seed;          /**< of the shuffled order; round r is epoch r - 1 of it */
     uint64_t budget_bytes;  /**< for the chunks held in memory and for the loaders; 0: default */

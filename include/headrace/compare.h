@@ -54,13 +54,14 @@ typedef struct hr_compare_options {
     const char *b;             /**< likewise */
     const char *const *fields; /**< names; NULL: all */
     uint32_t num_fields;
-    uint32_t num_threads;         /**< 0: one per core; at most 16 are used */
-    uint32_t num_helpers;         /**< for one HDF5 file; 0: as many as threads */
-    uint32_t max_differences;     /**< told of each field; 0: 10; at most 4,096 */
-    uint64_t budget_bytes;        /**< 0: default */
-    int64_t helper_timeout_ns;    /**< longest silence of a helper; 0: 60 s */
-    uint64_t helper_memory_bytes; /**< address space of a helper; 0: default */
-    void *user;                   /**< handed to the callbacks */
+    uint32_t num_threads;      /**< 0: one per core; at most 16 are used */
+    uint32_t num_helpers;      /**< for one HDF5 file, at most 16 are used; 0: as many as threads */
+    uint32_t max_differences;  /**< told of each field; 0: 10; at most 4,096 */
+    uint64_t budget_bytes;     /**< 0: default */
+    int64_t helper_timeout_ns; /**< longest silence of a helper; 0: 60 s */
+    uint64_t
+        helper_memory_bytes; /**< address space of a helper; 0: what it is to hold and 512 MiB */
+    void *user;              /**< handed to the callbacks */
     /** Called about ten times a second on the calling thread; non-zero stops with
      * HR_ERR_CANCELLED. */
     int (*on_progress)(void *user, const hr_progress *progress);

@@ -60,17 +60,19 @@ typedef struct hr_convert_options {
     const hr_convert_field *fields; /**< instead of, or besides, inputs */
     const char *output;             /**< the .hrd file */
     uint64_t budget_bytes;          /**< 0: default */
-    uint32_t num_threads;           /**< compression workers; 0: one per core */
-    uint32_t num_helpers;         /**< helper processes for one HDF5 file; 0: as many as threads */
-    uint64_t chunk_bytes;         /**< decoded; 0: 256 KiB */
+    uint32_t num_threads;           /**< compression workers, at most 1,024; 0: one per core */
+    uint32_t num_helpers; /**< helper processes for one HDF5 file, at most 64 are used; 0: as many
+                             as threads */
+    uint64_t chunk_bytes; /**< decoded; 0: 256 KiB */
     int32_t codec, filter, level; /**< as hr_writer_options */
     const char *raw_dtype;        /**< for raw binary inputs: "float32", "<f4", ...; and for CSV */
     const uint64_t *raw_shape;    /**< of one sample */
     uint32_t raw_rank;
-    uint32_t raw_skip_bytes;      /**< header to skip in each raw file */
-    int64_t helper_timeout_ns;    /**< longest silence of a helper; 0: 60 s */
-    uint64_t helper_memory_bytes; /**< address space of a helper; 0: default */
-    void *user;                   /**< handed to the callbacks */
+    uint32_t raw_skip_bytes;   /**< header to skip in each raw file */
+    int64_t helper_timeout_ns; /**< longest silence of a helper; 0: 60 s */
+    uint64_t
+        helper_memory_bytes; /**< address space of a helper; 0: what it is to hold and 512 MiB */
+    void *user;              /**< handed to the callbacks */
     /** Called about ten times a second on the calling thread, also while what an interrupted
      * conversion left is read again; non-zero stops with HR_ERR_CANCELLED. */
     int (*on_progress)(void *user, const hr_progress *progress);
@@ -162,9 +164,8 @@ typedef struct hr_export_options {
     const char *const *fields; /**< names; NULL: all */
     uint32_t num_fields;
     uint32_t num_threads; /**< that read and decode; 0: one per core; at most 16 are used */
-    uint64_t first_sample;
-    uint64_t num_samples;  /**< 0: to the end */
-    uint64_t budget_bytes; /**< 0: default */
+    uint64_t first_sample, end_sample; /**< only samples first .. end - 1; end 0: to the last */
+    uint64_t budget_bytes;             /**< 0: default */
     void *user;
     int (*on_progress)(void *user, const hr_progress *progress);
     void (*on_note)(void *user, const char *line);
@@ -172,7 +173,7 @@ typedef struct hr_export_options {
     int32_t kind;                 /**< hr_export_kind, of hr_export() */
     int32_t gzip_level;           /**< 1 to 9, HR_EXPORT_NO_GZIP; 0: 4 */
     int64_t helper_timeout_ns;    /**< longest silence of the helper; 0: 60 s */
-    uint64_t helper_memory_bytes; /**< address space of the helper; 0: default */
+    uint64_t helper_memory_bytes; /**< address space of the helper; 0: as above */
 } hr_export_options;
 #define HR_EXPORT_OPTIONS_INIT                                                                     \
     { sizeof(hr_export_options), 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 }

@@ -45,7 +45,7 @@ typedef struct hr_loader_options {
     uint32_t world_size;       /**< 0: 1; must divide num_streams */
     uint32_t max_held_batches; /**< batches a consumer holds at the same time; 0: 2 */
     uint64_t budget_bytes;     /**< 0: see hr_default_budget() */
-    uint32_t num_threads;      /**< decode workers; 0: one per core */
+    uint32_t num_threads;      /**< decode workers, at most 1,024; 0: one per core */
     hr_io io;                  /**< how to read; HR_IO_AUTO by default */
     const char *const *fields; /**< names of the fields wanted, in this order; NULL: all */
     uint32_t num_fields;       /**< entries of fields */
@@ -59,7 +59,7 @@ typedef struct hr_loader_options {
     hr_subset *subset; /**< deliver these samples of the data set only (docs/order.md, 9); NULL:
                         * all. The loader holds it: hr_subset_free() may come at any time */
     const hr_finish *finish; /**< what is done to the values of fields; all of one struct_bytes */
-    uint32_t num_finish;     /**< entries of finish */
+    uint32_t num_finish;     /**< entries of finish, one for each field at most */
     uint32_t device;         /**< where batches end: HR_DEVICE_HOST, or HR_DEVICE_CUDA(...), for
                               * which there is one thread more, that uploads (gpu.h) */
     uint32_t device_slots;   /**< batches that the GPU has room for: max_held_batches + 1 or more;
@@ -71,7 +71,7 @@ typedef struct hr_loader_options {
                                * this rank may have together; 0: batch samples x the longest value.
                                * A batch that needs more is an error */
     const hr_pad *pads;       /**< fields that are padded to one length; all of one struct_bytes */
-    uint32_t num_pads;        /**< entries of pads */
+    uint32_t num_pads;        /**< entries of pads, at most 4,096 */
     uint32_t reserved;        /**< 0 */
 } hr_loader_options;
 #define HR_LOADER_OPTIONS_INIT                                                                     \

@@ -61,7 +61,7 @@ typedef struct hr_writer_options {
     uint32_t struct_bytes;
     uint32_t flags;
     uint64_t budget_bytes;      /**< 0: default, see hr_default_budget() */
-    uint32_t num_threads;       /**< compression workers; 0: one per core */
+    uint32_t num_threads;       /**< compression workers, at most 1,024; 0: one per core */
     uint32_t samples_per_chunk; /**< 0: from chunk_bytes, for values of variable length as soon as
                                  * the first 4 x chunk_bytes or 65,536 samples are there; else
                                  * 1..65,536 */

@@ -797,7 +797,7 @@ class hr_export_options(Structure):
         ("num_fields", c_uint32),
         ("num_threads", c_uint32),
         ("first_sample", c_uint64),
-        ("num_samples", c_uint64),
+        ("end_sample", c_uint64),
         ("budget_bytes", c_uint64),
         ("user", c_void_p),
         ("on_progress", CFUNCTYPE(c_int, c_void_p, POINTER(hr_progress))),

@@ -117,6 +117,7 @@ def compare(
     threads: int = 0,
     helpers: int = 0,
     helper_timeout: float = 0,
+    helper_memory: int | str | None = None,
     progress: bool | None = None,
 ) -> Comparison:
     """Compare the arrays of two files bit for bit, in bounded memory: .hrd, .npy, .npz, HDF5 ("F.h5:/path" too), CSV,
@@ -126,6 +127,8 @@ def compare(
     :param fields: only these, a list of names
     :param show: so many differences are kept of each field, at most
     :param budget: bytes, or "256M", for everything it holds
+    :param helpers: processes that read one HDF5 file; `helper_timeout` seconds is the longest silence of each, and
+        `helper_memory`, as `budget`, the memory that each may use
 
     >>> bool(hr.compare("train.hrd", "X.npy", fields=["X"]))
     True
@@ -147,6 +150,7 @@ def compare(
     options.num_threads = counted(threads, "threads")
     options.num_helpers = counted(helpers, "helpers")
     options.helper_timeout_ns = int(helper_timeout * 1e9)
+    options.helper_memory_bytes = _sizes.parse(helper_memory, "helper_memory")
     set_callback(
         options, "on_progress", lambda _, told: watch.tell(told.contents.done_bytes, told.contents.total_bytes)
     )

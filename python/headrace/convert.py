@@ -142,7 +142,8 @@ def convert(
     :param follow_external: HDF5 links that leave the input's folder are followed
     :param check_space: see first whether the disk has room
     :param budget: bytes, or "256M", for everything it holds
-    :param helpers: processes that read one HDF5 file; `helper_timeout` seconds is their longest silence
+    :param helpers: processes that read one HDF5 file; `helper_timeout` seconds is the longest silence of each, and
+        `helper_memory`, as `budget`, the memory that each may use
     :param progress: show a bar; None: on a terminal and in a notebook
     :raises UnsupportedError: a source that cannot be converted: the message says why and what can be done
 
@@ -220,8 +221,7 @@ def export(
     out: Path,
     *,
     fields: Sequence[str] | None = None,
-    first: int = 0,
-    num_samples: int | None = None,
+    range: tuple[int | None, int | None] | None = None,
     kind: str = "auto",
     gzip: int = 4,
     replace: bool = False,
@@ -236,11 +236,13 @@ def export(
     variable length become h5py's strings and sequences, or FIELD.offsets and FIELD.values in an archive; .npy cannot
     hold them.
 
+    :param range: (first, end): only samples from first up to, without, end; None: from the first, to the last
     :param kind: "npy", "npz" or "hdf5": whatever the name ends with
     :param gzip: of HDF5 and .npz, 1 to 9; 0: not compressed
-    :param helper_timeout: the longest silence, in seconds, of the process that writes such a file
+    :param helper_timeout: the longest silence, in seconds, of the process that writes such a file; `helper_memory`,
+        as `budget`, the memory that it may use
 
-    >>> hr.export(data, "arrays", fields=["y"], num_samples=10)
+    >>> hr.export(data, "arrays", fields=["y"], range=(0, 10))
     >>> np.load("arrays/y.npy")
     array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
@@ -251,8 +253,8 @@ def export(
     options.gzip_level = counted(gzip, "gzip", 0, 9) or _abi.HR_EXPORT_NO_GZIP
     if fields is not None:
         options.fields, options.num_fields = _texts(_names.listed(fields, "fields")), len(fields)
-    options.first_sample = counted(first, "first", 0, 2**64 - 1)
-    options.num_samples = 0 if num_samples is None else counted(num_samples, "num_samples", 1, 2**64 - 1)
+    if range is not None:
+        _choose_samples(options, range)
     options.budget_bytes = _sizes.parse(budget, "budget")
     options.num_threads = counted(threads, "threads")
     options.helper_timeout_ns = int(helper_timeout * 1e9)

@@ -7,6 +7,7 @@ _headrace_words() { # OPTION: the words it takes, or nothing
     --filter) echo "auto none shuffle bitshuffle delta delta+shuffle delta+bitshuffle" ;;
     --optimize) echo "speed balanced size" ;;
     --sparse) echo "refuse dense varlen" ;;
+    --kind) echo "auto npy npz hdf5" ;;
     --io) echo "auto direct libaio cached threads" ;;
     --numa) echo "auto off" ;;
     --attributes) echo "same first" ;;
