@@ -114,20 +114,26 @@ static int64_t *offsets_of(const struct hr__value_reader *r, uint32_t field) {
     return r->offsets + (r->columns[field].offsets - r->offsets);
 }
 
-/* A long value may take more than the share of its reader. */
+/* A long value may take more than the share of its reader, which is told step by step what it
+ * lacks. */
 static hr_status fetch_field(struct hr__value_reader *r, uint32_t field, uint64_t first,
                              uint64_t *n, hr_error *err) {
     const struct hr__source_ops *ops = r->in->fields[field].source->ops;
+    const struct hr__budget *share = hr__reader_shares_of(&r->shares, 0, field);
     hr_status st = ops->fetch(r->readers[field], first, *n, n, err);
-    if (st != HR_ERR_BUDGET || hr__reader_shares_of(&r->shares, 0, field) == r->budget)
+    if (st != HR_ERR_BUDGET || share == r->budget)
         return st;
-    st = hr__reader_shares_lend(&r->shares, field, err);
-    if (st != HR_OK) {
-        hr__error_prefix(err, "the field %s, sample %llu", r->in->fields[field].name,
-                         (unsigned long long)first);
-        return st;
+    for (uint64_t had = 0; st == HR_ERR_BUDGET && share->limit_bytes != had;) {
+        had = share->limit_bytes;
+        const hr_status lent = hr__reader_shares_lend(&r->shares, field, err);
+        if (lent != HR_OK) {
+            hr__error_prefix(err, "the field %s, sample %llu", r->in->fields[field].name,
+                             (unsigned long long)first);
+            return lent;
+        }
+        if (share->limit_bytes != had)
+            st = ops->fetch(r->readers[field], first, *n, n, err);
     }
-    st = ops->fetch(r->readers[field], first, *n, n, err);
     hr__reader_shares_take_back(&r->shares, field);
     return st;
 }
