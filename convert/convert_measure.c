@@ -38,7 +38,8 @@ hr_status hr__convert_measure(struct hr__convert_job *job, hr_error *err) {
     if (st != HR_OK)
         return st;
     const uint64_t sample_bytes = job->layout.sample_bytes;
-    job->shuffled = (job->opts.flags & HR_CONVERT_SHUFFLE) != 0 && sample_bytes > 0;
+    job->shuffled =
+        (job->opts.flags & HR_CONVERT_SHUFFLE) != 0 && sample_bytes > 0 && job->num_samples > 0;
     if (!hr__mul_u64(sample_bytes, job->num_samples, &job->total_bytes))
         return hr__error_set(err, HR_ERR_UNSUPPORTED, "the inputs have more than 2^64 bytes");
     st = add_values(job, err);

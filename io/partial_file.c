@@ -60,7 +60,14 @@ static hr_status open_and_lock(struct hr__partial_file *p, hr_error *err) {
     return HR_OK;
 }
 
+/* A device or a pipe that has the target's name is not replaced, whatever was asked for. */
 static hr_status check_target(const struct hr__partial_file *p, bool replace, hr_error *err) {
+    struct stat there;
+    if (stat(p->target, &there) == 0 && !S_ISREG(there.st_mode))
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "%s is no regular file, and nothing else is replaced: choose another "
+                             "output",
+                             p->target);
     if (replace || !p->folder->exists(p->folder->ctx, p->target))
         return HR_OK;
     return hr__error_os(

@@ -1,6 +1,8 @@
 """Where outputs cannot be: inputs stay, folders are looked at before the work, limits and names are no surprise."""
 
+import os
 import resource
+import stat
 
 import pytest
 
@@ -37,6 +39,20 @@ def test_output__in_a_folder_that_is_not_there__is_said_before_the_work(args, fo
     done = headrace(*args, "none/out", cwd=folder)
     assert done.returncode == 1 and done.stdout == ""
     assert "the folder none/: No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize("args", [
+    ["convert", "X.npy", "-o", "PIPE", "--force"], ["export", "t.hrd", "-o", "PIPE.h5", "--force"],
+    ["join", "t.hrd", "-o", "PIPE", "--force"], ["epoch", "t.hrd", "--save-state", "PIPE"],
+    ["epoch", "t.hrd", "--index", "PIPE"], ["epoch", "t.hrd", "--trace", "PIPE"],
+    ["split", "t.hrd", "--fractions", "1", "--out", "PIPE", "--force"]])
+def test_output__that_is_a_pipe__is_not_replaced(args, folder):
+    pipe = next(arg for arg in args if arg.startswith("PIPE"))
+    os.mkfifo(folder / pipe)
+    done = headrace(*args, cwd=folder)
+    assert done.returncode == 1 and pipe in done.stderr, done.stderr
+    assert stat.S_ISFIFO(os.stat(folder / pipe).st_mode)
+    assert not (folder / f"{pipe}.partial").exists()
 
 
 def test_split__the_same_output_twice__is_a_usage_error(folder):

@@ -84,6 +84,25 @@ def test_convert__terminal_interrupt_during_hdf5__exit_130_and_resume_completes(
     good("verify", "x.hrd", cwd=tmp_path)
 
 
+@pytest.mark.parametrize("args", [["export", "x.hrd", "-o", "y.h5", "--gzip", "9"], ["export", "x.hrd", "-o", "y.npz"],
+                                  ["compare", "x.hrd", "x.h5"]])
+def test_helper__terminal_interrupt__exit_130_and_no_file_is_called_damaged(args, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    x = np.random.default_rng(0).integers(0, 99, (60_000, 500), np.int32)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("x", data=x, chunks=(1, 500), compression="gzip", compression_opts=1)
+    np.save(tmp_path / "x.npy", x)
+    good("convert", "x.npy", "-o", "x.hrd", cwd=tmp_path)
+    child = subprocess.Popen([PROGRAM, *args], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             text=True, start_new_session=True)
+    time.sleep(0.1)
+    assert child.poll() is None
+    os.killpg(child.pid, signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130 and "damaged" not in err, (child.returncode, err)
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith("y.")]
+
+
 def test_epoch__sigint__exit_130_and_the_state_is_true(data, tmp_path):
     state, index = tmp_path / "state", tmp_path / "index.npy"
     child = subprocess.Popen(

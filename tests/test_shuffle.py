@@ -64,6 +64,15 @@ def save(arrays, folder):
     return [folder / f"{name}.npy" for name in arrays]
 
 
+@pytest.mark.parametrize("name", ["h.csv", "x.npy", "x.npz"])
+def test_shuffle__of_no_samples__is_a_file_of_none(name, tmp_path):
+    (tmp_path / "h.csv").write_text("a,b\n")
+    np.save(tmp_path / "x.npy", np.zeros((0, 3)))
+    np.savez(tmp_path / "x.npz", x=np.zeros((0, 3)))
+    run_well("convert", tmp_path / name, "-o", tmp_path / "none.hrd", "--shuffle", 1, "--index-field", "was")
+    assert json.loads(run_well("info", tmp_path / "none.hrd", "--json").stdout)["files"][0]["samples"] == 0
+
+
 @pytest.mark.parametrize("num_samples", [0, 1, 2, 255, 256, 257, 5000])
 def test_any_number_of_samples__is_permuted_as_the_reference_says(num_samples, tmp_path):
     arrays = make_arrays(num_samples)

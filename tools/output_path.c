@@ -31,6 +31,16 @@ static bool is_no_input(const char *command, const char *path, const options_fil
     return true;
 }
 
+/* A device or a pipe would be replaced. */
+static bool is_file_or_nothing(const char *command, const char *path) {
+    struct stat output;
+    if (stat(path, &output) != 0 || S_ISREG(output.st_mode)) {
+        return true;
+    }
+    report_failure(command, "%s is no regular file; name another file to write", path);
+    return false;
+}
+
 static bool folder_good(const char *command, const char *path) {
     const char *slash = strrchr(path, '/');
     char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
@@ -44,5 +54,6 @@ static bool folder_good(const char *command, const char *path) {
 }
 
 bool output_path_good(const char *command, const char *path, const options_files *inputs) {
-    return path == NULL || (is_no_input(command, path, inputs) && folder_good(command, path));
+    return path == NULL || (is_no_input(command, path, inputs) &&
+                            is_file_or_nothing(command, path) && folder_good(command, path));
 }

@@ -6,8 +6,8 @@
 
 #include "options.h"
 
-/** It is none of the inputs, and its folder is there and can be written. path NULL is fine. False
- * after a report. */
+/** It is none of the inputs, no device or pipe, and its folder is there and can be written. path
+ * NULL is fine. False after a report. */
 bool output_path_good(const char *command, const char *path, const options_files *inputs);
 
 #endif

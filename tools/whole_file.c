@@ -6,10 +6,16 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool whole_file_open(whole_file *f, const char *path) {
+    struct stat there;
     *f = (whole_file){.path = path};
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
+        errno = EINVAL; /* a device or a pipe is not replaced */
+        return false;
+    }
     if (asprintf(&f->partial, "%s.partial", path) < 0) {
         f->partial = NULL;
         errno = ENOMEM;
