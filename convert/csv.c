@@ -212,6 +212,8 @@ static void describe(struct csv_source *src, const struct hr__csv_options *o) {
     info->file = src->file->fingerprint;
     info->pool = &src->file->pool;
     info->named_inside = src->file->layout.names != NULL && !o->as_one;
+    if (src->file->layout.names != NULL && info->num_samples == 0 && src->field == 0)
+        info->note = "its only line was taken for the names of its columns: it has no samples";
 }
 
 static hr_status grow(struct list *l, hr_error *err) {

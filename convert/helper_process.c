@@ -24,6 +24,7 @@
 #define DEFAULT_TIMEOUT_NS (INT64_C(60) * 1000000000)
 #define LAST_WORDS_MS      1000 /* from the end of file to the end of the process */
 #define CHILD_SOCKET       3
+#define EXIT_NOT_LOADED    127 /* of ld.so */
 
 /* Numbers the same on every architecture that has them; older headers lack the names. */
 #ifndef SYS_pidfd_send_signal
@@ -41,7 +42,8 @@ static const char *signal_name(int number) {
     } names[] = {{SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"},   {SIGABRT, "SIGABRT"},
                  {SIGFPE, "SIGFPE"},   {SIGILL, "SIGILL"},   {SIGKILL, "SIGKILL"},
                  {SIGTERM, "SIGTERM"}, {SIGXCPU, "SIGXCPU"}, {SIGTRAP, "SIGTRAP"},
-                 {SIGSYS, "SIGSYS"},   {SIGPIPE, "SIGPIPE"}, {SIGXFSZ, "SIGXFSZ"}};
+                 {SIGSYS, "SIGSYS"},   {SIGPIPE, "SIGPIPE"}, {SIGXFSZ, "SIGXFSZ"},
+                 {SIGINT, "SIGINT"},   {SIGHUP, "SIGHUP"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (names[i].number == number)
             return names[i].name;
@@ -96,6 +98,7 @@ static void reap(struct hr__helper *h, char *how, size_t how_bytes) {
         rc = wait_end(h, &info, WEXITED);
     while (rc != 0 && errno == EINTR);
     h->pid = -1;
+    h->not_loaded = rc == 0 && info.si_code == CLD_EXITED && info.si_status == EXIT_NOT_LOADED;
     if (rc != 0 || info.si_pid == 0)
         (void)snprintf(how, how_bytes, "ended");
     else if (info.si_code == CLD_EXITED)
@@ -133,6 +136,9 @@ static const char *advice_of(const struct hr__helper *h, enum advice advice) {
         {"the file may be damaged: check it with unzip -t, or save it again",
          "allow more time if the disk is slow; else the file may be damaged: check it with unzip "
          "-t"}};
+    if (h->not_loaded)
+        return "its libraries could not be loaded: allow it more memory (ulimit -v), or install "
+               "Headrace with its helper again";
     if (h->limits.writes)
         return "nothing was made: export again, or allow a helper more time and memory";
     return texts[h->limits.zip][advice];

@@ -33,6 +33,7 @@ struct hr__helper {
     struct hr__helper_limits limits;
     char *subject; /* "FILE" or "FILE:/member", for messages */
     bool greeted;
+    bool not_loaded;  /* it ended as programs do whose libraries could not be loaded */
     hr_status failed; /* of invariant 1 */
     hr_error failure;
     uint8_t *packet; /* HR__HELPER_MESSAGE_BYTES: the last message received points into it */

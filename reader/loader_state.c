@@ -154,8 +154,8 @@ hr_status hr__state_decode(const struct hr_loader *l, const void *state, size_t 
     uint8_t ours[HR_LOADER_STATE_BYTES];
     if (!is_whole(theirs, n_bytes))
         return hr__error_set(err, HR_ERR_CORRUPT,
-                             "this is no loader state, or a damaged one (%zu bytes); pass what "
-                             "hr_loader_state() gave, or begin anew without a state",
+                             "the state (%zu bytes) is none that a loader saved, or is damaged; "
+                             "give one that was saved, or begin anew without a state",
                              n_bytes);
     hr__state_encode(l, 0, 0, ours);
     hr_status st = compare(theirs, ours, err);

@@ -25,7 +25,7 @@ def test_epoch__json__has_the_documented_layout(data):
         "wait_s": {"io": FIGURE, "decode": FIGURE, "consumer": FIGURE, "batch": FIGURE},
         "padding": WHOLE, "reserved_bytes": WHOLE, "read_bytes": WHOLE, "window": WHOLE, "streams": WHOLE,
         "batch": WHOLE, "threads": WHOLE, "inflation": FIGURE, "io": "str",
-        "io_depth": WHOLE, "read_threads": WHOLE, "nodes": WHOLE, "ring_interleaved": "bool",
+        "io_depth": WHOLE, "read_threads": WHOLE, "dropped_samples": WHOLE, "nodes": WHOLE, "ring_interleaved": "bool",
         "numa_refused": "NoneType", "device": "NoneType",
         "rank": WHOLE, "world_size": WHOLE, "launcher": "NoneType", "subset": "NoneType",
     }
@@ -182,3 +182,11 @@ def test_epoch__max_batches__counts_the_epoch_that_it_ends(data):
 def test_epoch__slow_consumer__takes_its_time(data):
     out = figures("epoch", data, "--batch", "1000", "--consume-ns", "50000000")
     assert out["seconds"] >= 0.15
+
+
+def test_epoch__of_several_streams__says_what_it_leaves_out(data):
+    told = good("epoch", data, "--streams", "7", "--batch", "70")
+    left = figures("epoch", data, "--streams", "7", "--batch", "70")
+    assert left["samples"] + left["dropped_samples"] == SAMPLES and left["dropped_samples"] > 0
+    assert f"{left['dropped_samples']:,} samples of all ranks are left out of each epoch; --pad-last" in told
+    assert "left out" not in good("epoch", data, "--streams", "7", "--batch", "70", "--pad-last")

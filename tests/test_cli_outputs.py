@@ -55,9 +55,14 @@ def test_output__that_is_a_pipe__is_not_replaced(args, folder):
     assert not (folder / f"{pipe}.partial").exists()
 
 
-def test_split__the_same_output_twice__is_a_usage_error(folder):
-    done = headrace("split", "t.hrd", "--fractions", "0.5,0.5", "--out", "a.npy", "--out", "a.npy", cwd=folder)
-    assert done.returncode == 2 and "a.npy is given twice" in done.stderr
+@pytest.mark.parametrize("args", [
+    ["split", "t.hrd", "--fractions", "0.5,0.5", "--out", "a.npy", "--out", "a.npy"],
+    ["split", "t.hrd", "--fractions", "0.5,0.5", "--out", "a.npy", "--out", ".//a.npy"],
+    ["epoch", "t.hrd", "--index", "a.npy", "--save-state", "./a.npy"],
+    ["epoch", "t.hrd", "--trace", "../NAME/a.npy", "--save-state", "a.npy"]])
+def test_outputs__that_are_one_file__are_a_usage_error(args, folder):
+    done = headrace(*[arg.replace("NAME", folder.name) for arg in args], cwd=folder)
+    assert done.returncode == 2 and "are one file" in done.stderr
     assert not (folder / "a.npy").exists()
 
 

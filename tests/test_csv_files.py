@@ -142,3 +142,10 @@ def test_csv__garbage_behind_gzip__is_said(tmp_path):
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a\n1\n") + gzip.compress(b"2\n") + b"garbage")
     done = headrace("convert", "t.csv.gz", "-o", "o.hrd", cwd=tmp_path)
     assert done.returncode == 3 and "(behind it stands what gzip did not write)" in done.stderr
+
+
+def test_csv__of_names_alone__says_that_it_has_no_samples(tmp_path):
+    (tmp_path / "h.csv").write_text("0x10,1_000\n")
+    done = headrace("convert", "h.csv", "-o", "t.hrd", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr.count("its only line was taken for the names of its columns") == 1
+    assert figures("info", "t.hrd", cwd=tmp_path)["files"][0]["samples"] == 0

@@ -47,6 +47,8 @@ static void before_hello(const char *mode, int socket) {
     memset(junk, 'x', sizeof junk);
     if (is(mode, "exit7"))
         _exit(7);
+    if (is(mode, "exit127"))
+        _exit(127);
     if (is(mode, "silent"))
         hang();
     if (is(mode, "garbage"))
@@ -156,10 +158,10 @@ static void start__bad_helpers__are_helper_errors_and_leave_nothing(void **state
     (void)state;
     static const struct {
         const char *mode, *says;
-    } cases[] = {{"exit7", "exit code 7"},       {"silent", "said nothing for 0.3 s"},
-                 {"garbage", "no message"},      {"large", "32768 bytes"},
-                 {"empty", "was ended by"},      {"closed", "SIGKILL"},
-                 {"segv", "signal 11 (SIGSEGV)"}};
+    } cases[] = {{"exit7", "exit code 7"},        {"silent", "said nothing for 0.3 s"},
+                 {"garbage", "no message"},       {"large", "32768 bytes"},
+                 {"empty", "was ended by"},       {"closed", "SIGKILL"},
+                 {"segv", "signal 11 (SIGSEGV)"}, {"exit127", "libraries could not be loaded"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         hr_error err = {.status = HR_OK};
         int before = count_descriptors();

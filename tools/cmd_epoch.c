@@ -348,6 +348,10 @@ static int run(epoch_job *job) {
     if (code != EXIT_DONE) {
         return code;
     }
+    const char *const outputs[] = {job->save_path, job->index_path, job->trace_path};
+    if (!output_paths_differ("epoch", outputs, sizeof outputs / sizeof outputs[0])) {
+        return EXIT_USAGE;
+    }
     code = EXIT_FAILED;
     if (!output_path_good("epoch", job->save_path, &job->files) ||
         !output_path_good("epoch", job->index_path, &job->files) ||

@@ -72,12 +72,6 @@ typedef struct split_job {
 } split_job;
 
 static bool take_out(split_job *job) {
-    for (uint32_t i = 0; i < job->num_out; i++) {
-        if (strcmp(job->out[i], optarg) == 0) {
-            report_usage("split", "--out: %s is given twice", optarg);
-            return false;
-        }
-    }
     if (job->num_out == SUBSET_MAX_PARTS) {
         report_usage("split", "--out: more than %d files", SUBSET_MAX_PARTS);
         return false;
@@ -128,7 +122,7 @@ static bool take_arguments(const options *o, split_job *job) {
                      job->opts.num_fractions, job->num_out);
         return false;
     }
-    return true;
+    return output_paths_differ("split", job->out, job->num_out);
 }
 
 static bool write_indices(index_file *f, const hr_subset *part) {

@@ -86,8 +86,9 @@ int epoch_result_print_json(const epoch_result *r) {
         json_out_uint(peak_rss_bytes()), "budget_bytes", json_out_uint(i->budget_bytes), "wait_s",
         wait);
     json_t *more = json_pack(
-        "{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:s, s:I, s:I}", "padding",
-        json_out_uint(r->padding), "reserved_bytes", json_out_uint(i->reserved_bytes), "read_bytes",
+        "{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:s, s:I, s:I}", "padding",
+        json_out_uint(r->padding), "dropped_samples", json_out_uint(i->dropped_samples),
+        "reserved_bytes", json_out_uint(i->reserved_bytes), "read_bytes",
         json_out_uint(i->read_bytes), "window", (json_int_t)i->window_visits, "streams",
         (json_int_t)i->num_streams, "batch", (json_int_t)i->batch_samples, "threads",
         (json_int_t)i->num_threads, "inflation", json_out_real(i->inflation), "io", i->io_backend,
@@ -130,6 +131,10 @@ void epoch_result_print(const epoch_result *r) {
     if (i->order_samples < i->dataset_samples) {
         printf("a subset: %s of %s samples\n", sizes_count(i->order_samples).text,
                sizes_count(i->dataset_samples).text);
+    }
+    if (i->dropped_samples > 0) {
+        printf("%s of all ranks are left out of each epoch; --pad-last delivers every one\n",
+               sizes_of(i->dropped_samples, "sample").text);
     }
     if (r->loader->rank_by_environment) {
         printf("rank %u of %u, as %s says\n", r->loader->ranks.rank, r->loader->ranks.world_size,

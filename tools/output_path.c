@@ -53,6 +53,39 @@ static bool folder_good(const char *command, const char *path) {
     return good;
 }
 
+/* The folder of a path, however it is written. */
+static bool stat_folder(const char *path, struct stat *out) {
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    const bool found = folder != NULL && stat(folder, out) == 0;
+    free(folder);
+    return found;
+}
+
+static const char *name_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+static bool name_one_file(const char *a, const char *b) {
+    struct stat of_a, of_b;
+    return strcmp(name_of(a), name_of(b)) == 0 && stat_folder(a, &of_a) && stat_folder(b, &of_b) &&
+           of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+bool output_paths_differ(const char *command, const char *const *paths, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (paths[i] != NULL && paths[k] != NULL && name_one_file(paths[i], paths[k])) {
+                report_usage(command, "%s and %s are one file; give each output its own", paths[k],
+                             paths[i]);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 bool output_path_good(const char *command, const char *path, const options_files *inputs) {
     return path == NULL || (is_no_input(command, path, inputs) &&
                             is_file_or_nothing(command, path) && folder_good(command, path));
