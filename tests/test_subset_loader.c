@@ -151,10 +151,10 @@ static void state__with_a_subset__names_it_and_refuses_others(void **state) {
                  "in the order interleaved/1 subset/1, this loader's is interleaved/1;");
     check_resume(second, whole, sizeof(whole), HR_ERR_MISMATCH,
                  "in the order interleaved/1, this loader's is interleaved/1 subset/1;");
-    check_resume(second, part, 143, HR_ERR_CORRUPT, "or a damaged one (143 bytes)");
+    check_resume(second, part, 143, HR_ERR_CORRUPT, "the state (143 bytes) is none");
     for (size_t at = 120; at < 144; at++) {
         part[at] ^= 4;
-        check_resume(second, part, sizeof(part), HR_ERR_CORRUPT, "a damaged one");
+        check_resume(second, part, sizeof(part), HR_ERR_CORRUPT, "or is damaged");
         part[at] ^= 4;
     }
     hr_subset_free(second);
