@@ -30,6 +30,11 @@ void hr__budget_close(struct hr__budget *b) {
     hr__budget_release(b, atomic_load(&b->reserved_bytes));
 }
 
+uint64_t hr__budget_left(const struct hr__budget *b) {
+    const uint64_t reserved = atomic_load(&b->reserved_bytes);
+    return b->limit_bytes > reserved ? b->limit_bytes - reserved : 0;
+}
+
 static hr_status refuse(struct hr__budget *b, uint64_t n_bytes, uint64_t left_bytes,
                         const char *what, hr_error *err) {
     atomic_store(&b->missing_bytes, n_bytes - left_bytes);

@@ -34,6 +34,7 @@ void hr__budget_close(struct hr__budget *b);
 hr_status hr__budget_reserve(struct hr__budget *b, uint64_t n_bytes, const char *what,
                              hr_error *err);
 void hr__budget_release(struct hr__budget *b, uint64_t n_bytes);
+uint64_t hr__budget_left(const struct hr__budget *b); /* at this instant */
 
 /* malloc'ed memory (64-byte aligned, zeroed) charged to a budget; NULL and err on failure. */
 void *hr__budget_alloc(struct hr__budget *b, size_t n_bytes, const char *what, hr_error *err);

@@ -29,11 +29,10 @@
 
 /* Of a column of a. */
 struct match {
-    struct hr__column *a, *b; /* b NULL: there is none */
-    bool compares;            /* values, too */
-    bool done;
+    struct hr__column *a, *b;     /* b NULL: there is none */
+    bool compares;                /* values, too */
     uint64_t num_samples;         /* of the values */
-    struct hr__differences found; /* its list is freed when it was told of */
+    struct hr__differences found; /* it has a list from when it is compared until it was told of */
 };
 
 struct job {
@@ -136,14 +135,14 @@ static uint32_t find_group(const struct job *job, uint32_t first, uint32_t *memb
     uint32_t n = 0;
     members[n++] = first;
     for (uint32_t i = first + 1; i < job->a.num_columns && n < most; i++)
-        if (job->matches[i].compares && !job->matches[i].done &&
+        if (job->matches[i].compares && job->matches[i].found.list == NULL &&
             belong_together(&job->matches[first], &job->matches[i]))
             members[n++] = i;
     return n;
 }
 
-static hr_status run(struct job *job, struct hr__pair *pairs, uint32_t n, uint64_t num_samples,
-                     hr_error *err) {
+static hr_status run(struct job *job, const struct hr__pair *pairs, uint32_t n,
+                     uint64_t num_samples, hr_error *err) {
     uint64_t threads = hr__max_u64(1, job->opts.budget_bytes / NUM_SHARES / READ_BYTES);
     const struct hr__comparison c = {.pairs = pairs,
                                      .num_pairs = n,
@@ -169,7 +168,7 @@ static hr_status prepare(struct job *job, struct match *m, struct hr__pair *pair
     m->found.room = job->opts.max_differences;
     m->found.list =
         hr__budget_take(&job->budget, list_bytes(job), "a list of differences", &st, err);
-    *pair = (struct hr__pair){m->a, m->b, m->found};
+    *pair = (struct hr__pair){m->a, m->b, &m->found};
     return st;
 }
 
@@ -189,11 +188,7 @@ static hr_status compare_group(struct job *job, uint32_t first, hr_error *err) {
     }
     for (uint32_t i = 0; i < n; i++)
         HR_TRY(prepare(job, &job->matches[members[i]], &pairs[i], err));
-    HR_TRY(run(job, pairs, n, job->matches[first].num_samples, err));
-    for (uint32_t i = 0; i < n; i++) {
-        job->matches[members[i]].found = pairs[i].found;
-        job->matches[members[i]].done = true;
-    }
+    st = run(job, pairs, n, job->matches[first].num_samples, err);
 done:
     free(pairs);
     free(members);
@@ -234,7 +229,7 @@ static hr_status compare_all(struct job *job, hr_error *err) {
         struct match *m = &job->matches[i];
         if (!asked_for(&job->opts, m->a->field.name))
             continue;
-        if (m->compares && !m->done)
+        if (m->compares && m->found.list == NULL)
             HR_TRY(compare_group(job, i, err));
         tell_field(job, m->a, m->b, m);
         forget(job, m);

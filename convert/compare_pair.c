@@ -56,7 +56,7 @@ struct worker {
 /* --- one worker ----------------------------------------------------------------------------- */
 
 static size_t list_bytes(const struct hr__pair *p) {
-    return p->found.room * sizeof *p->found.list;
+    return p->found->room * sizeof *p->found->list;
 }
 
 static size_t pairs_bytes(const struct crew *crew) {
@@ -67,7 +67,7 @@ static hr_status open_pair(const struct crew *crew, const struct hr__pair *p,
                            struct side_by_side *s, hr_error *err) {
     struct hr__budget *budget = crew->all->budget;
     hr_status st;
-    s->found.room = p->found.room;
+    s->found.room = p->found->room;
     HR_TRY(hr__column_reader_open(p->a, budget, crew->threads_each, &s->a, err));
     HR_TRY(hr__column_reader_open(p->b, budget, crew->threads_each, &s->b, err));
     s->found.list = hr__budget_take(budget, list_bytes(p), "a list of differences", &st, err);
@@ -131,7 +131,7 @@ static bool take_piece(struct crew *crew, uint64_t *first, uint64_t *n) {
 static void give_back(struct crew *crew, struct worker *w, uint64_t n) {
     pthread_mutex_lock(&crew->lock);
     for (uint32_t i = 0; i < crew->all->num_pairs; i++)
-        hr__differences_merge(&crew->all->pairs[i].found, &w->pairs[i].found);
+        hr__differences_merge(crew->all->pairs[i].found, &w->pairs[i].found);
     crew->done_bytes += n * crew->sample_bytes;
     pthread_mutex_unlock(&crew->lock);
     for (uint32_t i = 0; i < crew->all->num_pairs; i++) {

@@ -11,11 +11,11 @@
 
 struct hr__pair {
     const struct hr__column *a, *b; /* equal dtype, width and shape */
-    struct hr__differences found;   /* has room for what it is to keep, and is empty */
+    struct hr__differences *found;  /* has room for what it is to keep, and is empty */
 };
 
 struct hr__comparison {
-    struct hr__pair *pairs;
+    const struct hr__pair *pairs;
     uint32_t num_pairs;
     uint64_t num_samples;      /* that are compared, from the first on */
     struct hr__budget *budget; /* for buffers and readers */

@@ -19,7 +19,7 @@ struct values { /* of one side */
 
 struct variable {
     const struct hr__comparison *all;
-    struct hr__pair *pair;
+    const struct hr__pair *pair;
     struct hr__column_reader a_reader, b_reader;
     struct values *a, *b;
 };
@@ -30,7 +30,7 @@ bool hr__column_is_variable(const struct hr__column *c) {
 
 static void keep(struct variable *v, uint64_t sample, const uint8_t *a, uint64_t a_bytes,
                  const uint8_t *b, uint64_t b_bytes) {
-    struct hr__differences *d = &v->pair->found;
+    struct hr__differences *d = v->pair->found;
     d->num_different++;
     if (d->n == d->room)
         return;
@@ -84,12 +84,10 @@ static hr_status choose_samples(struct variable *v, uint64_t first, uint64_t *n,
     if (st == HR_OK)
         st = hr__column_fetch(&v->b_reader, first, *n, n, err);
     for (; st == HR_OK; *n = hr__max_u64(*n / 2, 1)) {
-        const uint64_t held =
-            hr__min_u64(atomic_load(&budget->reserved_bytes), budget->limit_bytes);
         st = read_lengths(&v->a_reader, first, *n, v->a, err);
         if (st == HR_OK)
             st = read_lengths(&v->b_reader, first, *n, v->b, err);
-        if (*n == 1 || v->a->n_bytes + v->b->n_bytes <= (budget->limit_bytes - held) / 2)
+        if (*n == 1 || v->a->n_bytes + v->b->n_bytes <= hr__budget_left(budget) / 2)
             break;
     }
     return st;

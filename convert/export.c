@@ -123,7 +123,7 @@ static uint64_t range_samples(const struct copy *c) {
     const struct hr__export_type *t = &c->item->type;
     uint64_t per_sample =
         t->num_elements * (t->width_bytes + (c->ucs4 ? (uint64_t)t->item_bytes : 0));
-    uint64_t left = job->budget.limit_bytes - job->budget.reserved_bytes;
+    uint64_t left = hr__budget_left(&job->budget);
     uint64_t room = hr__min_u64(TARGET_RANGE_BYTES * 2, left);
     uint64_t samples = per_sample == 0 ? UINT64_C(1) << 20 : room / per_sample;
     if (samples > job->samples_per_chunk)

@@ -21,21 +21,17 @@ struct pieces {
     void *arg;
 };
 
-static uint64_t left_bytes(const struct hr__export_job *job) {
-    return job->budget.limit_bytes - job->budget.reserved_bytes;
-}
-
 static size_t offsets_bytes(const struct pieces *p) {
     return (size_t)(p->most_samples + 1) * sizeof *p->offsets;
 }
 
 static hr_status open_pieces(struct pieces *p, hr_error *err) {
     hr_status st = HR_OK;
-    const uint64_t fit = left_bytes(p->job) / OFFSETS_PART / sizeof *p->offsets;
+    const uint64_t fit = hr__budget_left(&p->job->budget) / OFFSETS_PART / sizeof *p->offsets;
     p->most_samples = hr__max_u64(hr__min_u64(fit, MOST_SAMPLES), 1);
     p->offsets =
         hr__budget_take_raw(&p->job->budget, offsets_bytes(p), "the lengths of values", &st, err);
-    p->usual_bytes = hr__min_u64(PIECE_BYTES, left_bytes(p->job) / 2);
+    p->usual_bytes = hr__min_u64(PIECE_BYTES, hr__budget_left(&p->job->budget) / 2);
     return st;
 }
 

@@ -141,15 +141,11 @@ static bool helper_may_hold(const struct hr__helper_variable *r, uint64_t slot_b
     return most == 0 || helper_bytes(&r->target->field, slot_bytes) <= most;
 }
 
-static uint64_t bytes_left(const struct hr__helper_variable *r) {
-    const uint64_t held = atomic_load(&r->budget->reserved_bytes);
-    return r->budget->limit_bytes - hr__min_u64(held, r->budget->limit_bytes);
-}
-
 /* A value of n_bytes, for which a helper would need slots of slot_bytes. */
 static hr_status refuse_value(const struct hr__helper_variable *r, uint64_t sample,
                               uint64_t n_bytes, uint64_t slot_bytes, hr_error *err) {
-    const uint64_t needed = total_bytes(&r->target->field, slot_bytes), left = bytes_left(r);
+    const uint64_t needed = total_bytes(&r->target->field, slot_bytes),
+                   left = hr__budget_left(r->budget);
     const uint64_t missing = needed > left ? needed - left : 0;
     return hr__error_set(err, HR_ERR_BUDGET,
                          "%s: sample %" PRIu64 " has %" PRIu64
@@ -199,7 +195,7 @@ static hr_status enlarge(struct hr__helper_variable *r, uint64_t sample, uint64_
         st = reserve(r, slot, &why);
     if (st == HR_OK)
         return start(r, err);
-    return total_bytes(&r->target->field, slot) <= bytes_left(r)
+    return total_bytes(&r->target->field, slot) <= hr__budget_left(r->budget)
                ? refuse_cap(r, sample, n_bytes, &why, err)
                : refuse_value(r, sample, n_bytes, slot, err);
 }

@@ -9,11 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t bytes_left(struct hr__budget *b) {
-    const uint64_t reserved = atomic_load(&b->reserved_bytes);
-    return b->limit_bytes > reserved ? b->limit_bytes - reserved : 0;
-}
-
 /* Of one reader, which has a share; 0: it has none. Parts of a field that are no helper's may need
  * cursors. */
 static uint64_t least_of(const struct hr__source_info *info) {
@@ -89,7 +84,7 @@ hr_status hr__reader_shares_make(const struct hr__inputs *in, uint32_t max_reade
         return hr__error_set(err, HR_ERR_BUDGET, "reading the source needs more than there can be");
     if (needs.num_shares == 0)
         return HR_OK;
-    const uint64_t left = bytes_left(budget);
+    const uint64_t left = hr__budget_left(budget);
     uint64_t each;
     if (!hr__add_u64(needs.least_bytes, needs.pool_bytes, &each))
         each = UINT64_MAX;
@@ -125,7 +120,7 @@ hr_status hr__reader_shares_lend(struct hr__reader_shares *s, uint32_t field, hr
     struct hr__budget *own = hr__reader_shares_of(s, 0, field);
     if (own == s->parent)
         return HR_OK;
-    const uint64_t missing = atomic_load(&own->missing_bytes), left = bytes_left(s->parent);
+    const uint64_t missing = atomic_load(&own->missing_bytes), left = hr__budget_left(s->parent);
     if (missing > left) {
         (void)lend(s, own, left, NULL);
         return HR_OK;
@@ -137,7 +132,7 @@ hr_status hr__reader_shares_lend(struct hr__reader_shares *s, uint32_t field, hr
 
 void hr__reader_shares_take_back(struct hr__reader_shares *s, uint32_t field) {
     struct hr__budget *own = hr__reader_shares_of(s, 0, field);
-    const uint64_t unused = bytes_left(own);
+    const uint64_t unused = hr__budget_left(own);
     own->limit_bytes -= unused;
     s->charged_bytes -= unused;
     hr__budget_release(s->parent, unused);

@@ -30,11 +30,6 @@ static uint64_t entry_bytes(const struct hr__transpose *t) {
     return ROW_BYTES + t->width;
 }
 
-static uint64_t bytes_left(const struct hr__budget *b) {
-    const uint64_t reserved = atomic_load(&b->reserved_bytes);
-    return b->limit_bytes - hr__min_u64(reserved, b->limit_bytes);
-}
-
 hr_status hr__transpose_open(struct hr__transpose *t, uint64_t num_rows, uint32_t width,
                              struct hr__budget *budget, hr_error *err) {
     hr_status st = HR_OK;
@@ -113,7 +108,6 @@ static hr_status make_buckets(struct hr__transpose *t, uint64_t most_values, hr_
         b->end_row = row = bucket_end(t, row, most_values);
         b->first_value = t->starts[b->first_row];
         b->num_values = t->starts[b->end_row] - b->first_value;
-        t->most_values = hr__max_u64(t->most_values, b->num_values);
     }
     return HR_OK;
 }
@@ -146,7 +140,8 @@ static hr_status take_values(struct hr__transpose *t, uint64_t num_values, hr_er
 /* Half of what is left, a piece for each bucket. */
 static hr_status make_pieces(struct hr__transpose *t, hr_error *err) {
     hr_status st = HR_OK;
-    const uint64_t each = hr__min_u64(bytes_left(t->budget) / 2 / t->num_buckets, MOST_PIECE_BYTES);
+    const uint64_t each =
+        hr__min_u64(hr__budget_left(t->budget) / 2 / t->num_buckets, MOST_PIECE_BYTES);
     t->piece_entries = hr__max_u64(each / entry_bytes(t), 1);
     t->pieces_bytes = t->num_buckets * t->piece_entries * entry_bytes(t);
     t->pieces = hr__budget_take_raw(t->budget, (size_t)t->pieces_bytes,
@@ -173,10 +168,10 @@ hr_status hr__transpose_place(struct hr__transpose *t, const char *output, bool 
     hr_status st;
     for (uint64_t row = 0; row < t->num_rows; row++)
         t->starts[row + 1] += t->starts[row];
-    const uint64_t fitting = bytes_left(t->budget) / 2 / t->width;
+    const uint64_t fitting = hr__budget_left(t->budget) / 2 / t->width;
     HR_TRY(make_buckets(t, fitting, err));
     if (t->num_buckets == 1)
-        return take_values(t, t->most_values, err);
+        return take_values(t, t->buckets[0].num_values, err);
     if (t->num_buckets > 1) {
         HR_TRY(open_file(t, output, check_space, name, err));
         st = make_pieces(t, err);
@@ -248,7 +243,7 @@ static hr_status put_in_file(struct hr__transpose *t, struct hr__transpose_bucke
 hr_status hr__transpose_put(struct hr__transpose *t, uint64_t row, const uint8_t *value,
                             hr_error *err) {
     struct hr__transpose_bucket *b = &t->buckets[bucket_of(t, row)];
-    t->put += hr__transpose_mix(row);
+    t->not_put -= hr__transpose_mix(row);
     if (t->num_buckets > 1)
         return b->num_put < b->num_values ? put_in_file(t, b, row, value, err) : changed(err);
     if (t->starts[row] - b->first_value >= b->num_values)
@@ -260,7 +255,7 @@ hr_status hr__transpose_put(struct hr__transpose *t, uint64_t row, const uint8_t
 
 hr_status hr__transpose_finish(struct hr__transpose *t, hr_error *err) {
     hr_status st = HR_OK;
-    if (t->put != t->counted)
+    if (t->not_put != 0)
         return changed(err);
     for (uint64_t i = 0; t->num_buckets > 1 && i < t->num_buckets && st == HR_OK; i++) {
         struct hr__transpose_bucket *b = &t->buckets[i];

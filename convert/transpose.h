@@ -29,15 +29,15 @@ struct hr__transpose {
     uint32_t width;   /* of a value */
     uint64_t *starts; /* num_rows + 1 */
     struct hr__transpose_bucket *buckets;
-    uint64_t num_buckets, most_values; /* of one bucket */
-    uint64_t piece_entries;            /* of the file */
-    uint8_t *pieces;                   /* one for each bucket; then one */
+    uint64_t num_buckets;
+    uint64_t piece_entries; /* of the file */
+    uint8_t *pieces;        /* one for each bucket; then one */
     uint64_t pieces_bytes;
     struct hr__file file; /* where there are several buckets */
     uint8_t *values;      /* of the bucket in memory */
     uint64_t values_bytes;
-    uint64_t loaded;       /* the bucket in memory; num_buckets: none */
-    uint64_t counted, put; /* the same where the rows are that were put which were counted */
+    uint64_t loaded;  /* the bucket in memory; num_buckets: none */
+    uint64_t not_put; /* of rows that were counted, a sum: 0 when the same were put */
 };
 
 /* Takes 8 bytes for each row of the budget, which must outlive it. num_rows: below 2^60. */
@@ -45,6 +45,7 @@ hr_status hr__transpose_open(struct hr__transpose *t, uint64_t num_rows, uint32_
                              struct hr__budget *budget, hr_error *err);
 void hr__transpose_close(struct hr__transpose *t); /* a zeroed one is fine */
 
+/* Another sum for other rows, but by chance. */
 static inline uint64_t hr__transpose_mix(uint64_t row) {
     const uint64_t x = (row + 1) * UINT64_C(0x9e3779b97f4a7c15);
     return (x ^ x >> 32) * x;
@@ -52,7 +53,7 @@ static inline uint64_t hr__transpose_mix(uint64_t row) {
 
 static inline void hr__transpose_count(struct hr__transpose *t, uint64_t row) {
     t->starts[row + 1]++;
-    t->counted += hr__transpose_mix(row);
+    t->not_put += hr__transpose_mix(row);
 }
 
 /* What is left of the budget decides about the buckets. output: beside which there may be a file;

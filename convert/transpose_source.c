@@ -146,22 +146,6 @@ static hr_status count_entries(struct transpose_reader *r, const struct columns 
     return HR_OK;
 }
 
-static hr_status count_all(struct transpose_reader *r, struct columns *rows, hr_error *err) {
-    const uint64_t num_columns = rows->src->info.num_samples;
-    hr_status st = HR_OK;
-    for (uint64_t first = 0, n; first < num_columns; first += n) {
-        n = hr__min_u64(num_columns - first, PIECE_COLUMNS);
-        if (atomic_load(&r->src->stopped))
-            return hr__error_set(err, HR_ERR_CANCELLED, "%s: reading was stopped",
-                                 r->src->base.info.path);
-        HR_TRY(columns_begin(rows, first, &n, err));
-        HR_TRY(columns_read(rows, first, n, err));
-        HR_TRY(count_entries(r, rows, first, n, err));
-    }
-done:
-    return st;
-}
-
 /* values: NULL where what is put is the column's number. */
 static hr_status put_entries(struct transpose_reader *r, const struct columns *rows,
                              const struct columns *values, uint64_t first, uint64_t n,
@@ -206,23 +190,40 @@ static hr_status check_lengths(const struct transpose_source *src, const struct 
     return HR_OK;
 }
 
+/* Columns from `first` on, with their values unless these are NULL. *n: how many. */
+static hr_status read_piece(const struct transpose_source *src, struct columns *rows,
+                            struct columns *values, uint64_t first, uint64_t *n, hr_error *err) {
+    hr_status st;
+    *n = hr__min_u64(rows->src->info.num_samples - first, PIECE_COLUMNS);
+    if (atomic_load(&src->stopped))
+        return hr__error_set(err, HR_ERR_CANCELLED, "%s: reading was stopped", src->base.info.path);
+    HR_TRY(columns_begin(rows, first, n, err));
+    if (values != NULL)
+        HR_TRY(columns_begin(values, first, n, err));
+    HR_TRY(columns_read(rows, first, *n, err));
+    if (values != NULL) {
+        HR_TRY(columns_read(values, first, *n, err));
+        HR_TRY(check_lengths(src, rows, values, first, *n, err));
+    }
+done:
+    return st;
+}
+
+static hr_status count_all(struct transpose_reader *r, struct columns *rows, hr_error *err) {
+    hr_status st = HR_OK;
+    for (uint64_t first = 0, n; first < rows->src->info.num_samples; first += n) {
+        HR_TRY(read_piece(r->src, rows, NULL, first, &n, err));
+        HR_TRY(count_entries(r, rows, first, n, err));
+    }
+done:
+    return st;
+}
+
 static hr_status put_all(struct transpose_reader *r, struct columns *rows, struct columns *values,
                          hr_error *err) {
-    const uint64_t num_columns = rows->src->info.num_samples;
     hr_status st = HR_OK;
-    for (uint64_t first = 0, n; first < num_columns; first += n) {
-        n = hr__min_u64(num_columns - first, PIECE_COLUMNS);
-        if (atomic_load(&r->src->stopped))
-            return hr__error_set(err, HR_ERR_CANCELLED, "%s: reading was stopped",
-                                 r->src->base.info.path);
-        HR_TRY(columns_begin(rows, first, &n, err));
-        if (values != NULL)
-            HR_TRY(columns_begin(values, first, &n, err));
-        HR_TRY(columns_read(rows, first, n, err));
-        if (values != NULL) {
-            HR_TRY(columns_read(values, first, n, err));
-            HR_TRY(check_lengths(r->src, rows, values, first, n, err));
-        }
+    for (uint64_t first = 0, n; first < rows->src->info.num_samples; first += n) {
+        HR_TRY(read_piece(r->src, rows, values, first, &n, err));
         HR_TRY(put_entries(r, rows, values, first, n, err));
     }
 done:

@@ -20,9 +20,7 @@ static bool is_variable(const struct hr__value_reader *r, uint32_t field) {
 /* Readers take half of what the buffers leave, where they can do with that: the rest is for long
  * values. */
 static hr_status make_shares(struct hr__value_reader *r, hr_error *err) {
-    const uint64_t reserved = atomic_load(&r->budget->reserved_bytes);
-    const uint64_t kept =
-        r->budget->limit_bytes > reserved ? (r->budget->limit_bytes - reserved) / 2 : 0;
+    const uint64_t kept = hr__budget_left(r->budget) / 2;
     if (hr__budget_reserve(r->budget, kept, "long values", NULL) == HR_OK) {
         const hr_status st = hr__reader_shares_make(r->in, 1, r->budget, &r->shares, err);
         hr__budget_release(r->budget, kept);
@@ -208,8 +206,7 @@ static hr_status make_room(struct hr__value_reader *r, uint64_t first, uint64_t 
         return HR_OK;
     free_bytes(r);
     const hr_status st = take(r->budget, n_bytes, &taken, err);
-    if (st == HR_ERR_BUDGET &&
-        n_bytes > r->budget->limit_bytes - atomic_load(&r->budget->reserved_bytes))
+    if (st == HR_ERR_BUDGET && n_bytes > hr__budget_left(r->budget))
         return refuse_sample(r, first, n_bytes, err);
     if (st == HR_OK) {
         r->bytes = taken;

@@ -239,7 +239,7 @@ static hr_status run_threads(struct hr__verify_run *v, hr_error *err) {
     uint64_t each = (uint64_t)4 * HR__MAX_FRAME_BYTES + ((uint64_t)1 << 18);
     if (v->ds->footer.schema.num_variable > 0)
         each += v->ds->footer.schema.samples_per_chunk * sizeof(uint64_t);
-    uint64_t left = v->budget.limit_bytes - atomic_load(&v->budget.reserved_bytes);
+    uint64_t left = hr__budget_left(&v->budget);
     uint64_t wanted = v->opts->num_threads != 0 ? v->opts->num_threads : hr__cpu_count();
     uint32_t n =
         (uint32_t)hr__max_u64(1, hr__min_u64(hr__min_u64(wanted, left / each), MAX_THREADS));

@@ -21,8 +21,10 @@ static void reserve__up_to_the_limit__is_given_and_one_more_byte_refused(void **
     hr_error err = {0};
     hr__budget_init(&b, 100);
     assert_int_equal(hr__budget_reserve(&b, 60, "x", &err), HR_OK);
+    assert_int_equal(hr__budget_left(&b), 40);
     assert_int_equal(hr__budget_reserve(&b, 41, "x", &err), HR_ERR_BUDGET);
     assert_int_equal(hr__budget_reserve(&b, 40, "x", &err), HR_OK);
+    assert_int_equal(hr__budget_left(&b), 0);
     assert_int_equal(hr__budget_reserve(&b, 1, "x", NULL), HR_ERR_BUDGET);
     assert_int_equal(hr__budget_reserve(&b, 0, "x", NULL), HR_OK);
     assert_true(b.reserved_bytes == 100);

@@ -78,6 +78,17 @@ static hr_status tell(void *user, uint64_t done_bytes, hr_error *err) {
     return *(bool *)user ? hr__error_set(err, HR_ERR_CANCELLED, "enough") : HR_OK;
 }
 
+static struct hr__column column_of(struct hr__source *source, uint32_t max_readers) {
+    return (struct hr__column){.field = {.name = "x", .dtype = HR_UINT8},
+                               .num_samples = SAMPLES,
+                               .sample_bytes = 1,
+                               .width_bytes = 1,
+                               .elements_per_sample = 1,
+                               .granule_samples = 1,
+                               .max_readers = max_readers,
+                               .source = source};
+}
+
 static hr_status compare(struct slow *a, struct slow *b, bool cancel, hr_error *err) {
     struct hr__budget budget;
     struct hr__column columns[2];
@@ -87,19 +98,12 @@ static hr_status compare(struct slow *a, struct slow *b, bool cancel, hr_error *
     budget.limit_bytes = 1 << 20;
     for (int i = 0; i < 2; i++) {
         sides[i]->base.ops = &ops;
-        columns[i] = (struct hr__column){.field = {.name = "x", .dtype = HR_UINT8},
-                                         .num_samples = SAMPLES,
-                                         .sample_bytes = 1,
-                                         .width_bytes = 1,
-                                         .elements_per_sample = 1,
-                                         .granule_samples = 1,
-                                         .max_readers = 4,
-                                         .source = &sides[i]->base};
+        columns[i] = column_of(&sides[i]->base, 4);
     }
     hr_difference room[1];
     none.list = room;
     none.room = 1;
-    struct hr__pair pair = {&columns[0], &columns[1], none};
+    const struct hr__pair pair = {&columns[0], &columns[1], &none};
     const struct hr__comparison all = {.pairs = &pair,
                                        .num_pairs = 1,
                                        .num_samples = SAMPLES,
@@ -173,6 +177,7 @@ static void pairs__of_sources_with_pieces__are_read_in_turns(void **state) {
     struct hr__source sources[2 * MEMBERS];
     struct hr__column columns[2 * MEMBERS];
     struct hr__pair pairs[MEMBERS];
+    struct hr__differences found[MEMBERS];
     hr_difference room[MEMBERS];
     struct hr__budget budget;
     hr__budget_init_uncounted(&budget);
@@ -180,18 +185,12 @@ static void pairs__of_sources_with_pieces__are_read_in_turns(void **state) {
     reads.n = 0;
     for (uint32_t i = 0; i < 2 * MEMBERS; i++) {
         sources[i] = (struct hr__source){.ops = &piece_ops};
-        columns[i] = (struct hr__column){.field = {.name = "x", .dtype = HR_UINT8},
-                                         .num_samples = SAMPLES,
-                                         .sample_bytes = 1,
-                                         .width_bytes = 1,
-                                         .elements_per_sample = 1,
-                                         .granule_samples = 1,
-                                         .max_readers = 1,
-                                         .source = &sources[i]};
+        columns[i] = column_of(&sources[i], 1);
     }
     for (uint32_t i = 0; i < MEMBERS; i++)
-        pairs[i] =
-            (struct hr__pair){&columns[2 * i], &columns[2 * i + 1], {.list = &room[i], .room = 1}};
+        found[i] = (struct hr__differences){.list = &room[i], .room = 1};
+    for (uint32_t i = 0; i < MEMBERS; i++)
+        pairs[i] = (struct hr__pair){&columns[2 * i], &columns[2 * i + 1], &found[i]};
     const struct hr__comparison all = {.pairs = pairs,
                                        .num_pairs = MEMBERS,
                                        .num_samples = SAMPLES,
@@ -206,7 +205,7 @@ static void pairs__of_sources_with_pieces__are_read_in_turns(void **state) {
         assert_true(i == 0 || reads.piece[i] >= reads.piece[i - 1]);
     }
     for (uint32_t i = 0; i < MEMBERS; i++)
-        assert_int_equal(pairs[i].found.num_different, 0);
+        assert_int_equal(found[i].num_different, 0);
 }
 
 int main(void) {

@@ -10,6 +10,7 @@
 #include "head_numbers.h"
 #include "json_out.h"
 #include "options.h"
+#include "output_path.h"
 #include "plain.h"
 #include "report.h"
 #include "sizes.h"
@@ -236,7 +237,7 @@ static bool check(head_job *job) {
     }
     if (job->png != NULL && (images == 0 || job->count == 0)) {
         report_failure("head", "there are no images: fields of uint8 or floats, of shape (H, W), "
-                               "(H, W, C) or (C, H, W) with 1, 3 or 4 channels");
+                               "(H, W, C) or (C, H, W) with 1, 3 or 4 channels, at least 8 by 8");
         return false;
     }
     if (job->png != NULL && head_png_is_file(job->png) && images > 1) {
@@ -246,7 +247,8 @@ static bool check(head_job *job) {
                        images);
         return false;
     }
-    return true;
+    return job->png == NULL || !head_png_is_file(job->png) ||
+           output_path_good("head", job->png, &job->files);
 }
 
 static int print_json(head_job *job) {

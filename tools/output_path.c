@@ -41,9 +41,14 @@ static bool is_file_or_nothing(const char *command, const char *path) {
     return false;
 }
 
-static bool folder_good(const char *command, const char *path) {
+/* With the slash, malloc'ed. */
+static char *folder_of(const char *path) {
     const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    return slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+}
+
+static bool folder_good(const char *command, const char *path) {
+    char *folder = folder_of(path);
     const bool good = folder != NULL && access(folder, W_OK | X_OK) == 0;
     if (!good) {
         report_failure(command, "%s cannot be written: the folder %s: %s", path,
@@ -55,8 +60,7 @@ static bool folder_good(const char *command, const char *path) {
 
 /* The folder of a path, however it is written. */
 static bool stat_folder(const char *path, struct stat *out) {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    char *folder = folder_of(path);
     const bool found = folder != NULL && stat(folder, out) == 0;
     free(folder);
     return found;

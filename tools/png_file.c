@@ -31,7 +31,7 @@ static hr_status write_pixels(const char *path, FILE *file, const image *i, hr_e
 hr_status png_write(const char *path, const image *i, bool replace, hr_error *err) {
     whole_file f;
     if (!replace && access(path, F_OK) == 0) {
-        return fail(err, HR_ERR_EXISTS, path, "it exists; --force replaces it");
+        return fail(err, HR_ERR_EXISTS, path, "it exists");
     }
     hr_status st = whole_file_open(&f, path) ? write_pixels(path, f.file, i, err)
                                              : fail(err, HR_ERR_IO, path, strerror(errno));

@@ -190,8 +190,7 @@ static void *help(void *arg) {
 }
 
 static uint32_t threads_of(const struct hr__chunk_copy_job *job) {
-    const uint64_t used = atomic_load(&job->budget->reserved_bytes);
-    const uint64_t left = job->budget->limit_bytes - hr__min_u64(job->budget->limit_bytes, used);
+    const uint64_t left = hr__budget_left(job->budget);
     const uint64_t wanted = hr__min_u64(job->max_threads, MAX_THREADS);
     const uint64_t for_threads = left - left / 8; /* the tables of places grow meanwhile */
     return (uint32_t)hr__max_u64(1, hr__min_u64(wanted, for_threads / THREAD_BYTES));
