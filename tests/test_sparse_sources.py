@@ -386,17 +386,23 @@ def test_varlen__a_row_longer_than_a_slot__needs_the_budget_and_is_read(tmp_path
     assert_values(tmp_path / "a.hrd", "X", x)
 
 
-def test_varlen__range_fields_append_and_several_files__are_put_together(tmp_path):
+@pytest.mark.parametrize("write", [write_csr, write_csc])
+def test_varlen__range_fields_append_and_several_files__are_put_together(tmp_path, write):
     x = random_matrix(900, 30)
     (tmp_path / "in").mkdir()
     for i in range(3):
         with h5py.File(tmp_path / "in" / f"p_{i}.h5ad", "w") as f:
-            write_csr(f.create_group("X"), x[300 * i : 300 * (i + 1)])
+            write(f.create_group("X"), x[300 * i : 300 * (i + 1)], chunks=(100,))
     varlen = ("--sparse", "varlen")
     good("convert", tmp_path / "in", "-o", tmp_path / "a.hrd", *varlen, "--range", "100:700")
     assert_values(tmp_path / "a.hrd", "X", x[100:700])
     good("convert", tmp_path / "in" / "p_0.h5ad", "-o", tmp_path / "a.hrd", *varlen, "--append")
     assert_values(tmp_path / "a.hrd", "X", np.concatenate([x[100:700], x[:300]]))
+    good("convert", tmp_path / "in" / "p_1.h5ad", "-o", tmp_path / "b.hrd", *varlen, "--fields", "X/data")
+    with hr.open(tmp_path / "b.hrd") as dataset:
+        assert list(dataset.fields) == ["X/data"]
+        assert np.array_equal(np.concatenate(list(dataset["X/data"][:])), parts(x[300:600])[0])
+    good("compare", tmp_path / "b.hrd", tmp_path / "in" / "p_1.h5ad", "--fields", "X/data")
 
 
 @pytest.mark.parametrize("layout", [{}, {"chunks": (64,)}, {"chunks": (5000,), "compression": "gzip"}])
@@ -441,24 +447,6 @@ def test_varlen__by_columns_whose_rows_are_narrow_numbers__has_numbers_that_hold
         replace(f["X"], "indices", f["X/indices"][:].astype("u1"))
     good("convert", tmp_path / "a.h5ad", "-o", tmp_path / "a.hrd", "--sparse", "varlen")
     assert_values(tmp_path / "a.hrd", "X", x)
-
-
-def test_varlen__by_columns_range_fields_append_and_several_files__are_put_together(tmp_path):
-    x = random_matrix(900, 30)
-    (tmp_path / "in").mkdir()
-    for i in range(3):
-        with h5py.File(tmp_path / "in" / f"p_{i}.h5ad", "w") as f:
-            write_csc(f.create_group("X"), x[300 * i : 300 * (i + 1)], chunks=(100,))
-    varlen = ("--sparse", "varlen")
-    good("convert", tmp_path / "in", "-o", tmp_path / "a.hrd", *varlen, "--range", "100:700")
-    assert_values(tmp_path / "a.hrd", "X", x[100:700])
-    good("convert", tmp_path / "in" / "p_0.h5ad", "-o", tmp_path / "a.hrd", *varlen, "--append")
-    assert_values(tmp_path / "a.hrd", "X", np.concatenate([x[100:700], x[:300]]))
-    good("convert", tmp_path / "in" / "p_1.h5ad", "-o", tmp_path / "b.hrd", *varlen, "--fields", "X/data")
-    with hr.open(tmp_path / "b.hrd") as dataset:
-        assert list(dataset.fields) == ["X/data"]
-        assert np.array_equal(np.concatenate(list(dataset["X/data"][:])), parts(x[300:600])[0])
-    good("compare", tmp_path / "b.hrd", tmp_path / "in" / "p_1.h5ad", "--fields", "X/data")
 
 
 @pytest.mark.parametrize("damage", ["starts", "row", "lengths"])
