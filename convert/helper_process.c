@@ -353,8 +353,9 @@ static hr_status make_environment(struct child_environment *e, hr_error *err) {
     return HR_OK;
 }
 
-/* posix_spawn of `program`, socket as descriptor 3, the others on /dev/null, signals as at birth.
- * 0 or an errno. */
+/* posix_spawn of `program`, socket as descriptor 3, the others on /dev/null, signals as at birth,
+ * but that those are held back from the first moment which a terminal sends to all programs of a
+ * job: what they mean is for this program to say. 0 or an errno. */
 static int spawn(pid_t *pid, const char *program, int socket, const struct hr__helper_limits *lim,
                  const struct child_environment *environment) {
     char version[16], memory[32], parent[16], fd[16];
@@ -365,8 +366,11 @@ static int spawn(pid_t *pid, const char *program, int socket, const struct hr__h
     const char *argv[] = {program, version, fd, memory, parent, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
-    sigset_t none, all;
-    (void)sigemptyset(&none);
+    sigset_t held_back, all;
+    (void)sigemptyset(&held_back);
+    (void)sigaddset(&held_back, SIGINT);
+    (void)sigaddset(&held_back, SIGTERM);
+    (void)sigaddset(&held_back, SIGHUP);
     (void)sigfillset(&all);
     int rc = posix_spawn_file_actions_init(&actions);
     if (rc != 0)
@@ -381,7 +385,7 @@ static int spawn(pid_t *pid, const char *program, int socket, const struct hr__h
     for (int i = 0; rc == 0 && i < 3; i++)
         rc = posix_spawn_file_actions_addopen(&actions, i, "/dev/null", O_RDWR, 0);
     if (rc == 0)
-        rc = posix_spawnattr_setsigmask(&attr, &none);
+        rc = posix_spawnattr_setsigmask(&attr, &held_back);
     if (rc == 0)
         rc = posix_spawnattr_setsigdefault(&attr, &all);
     if (rc == 0)

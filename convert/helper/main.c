@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -36,10 +35,6 @@ int main(int argc, char **argv) {
     (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_MMAP_THRESHOLD, KEPT_BYTES / 2);
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
-    /* A terminal sends them to all programs of a job: what they mean is for Headrace to say. */
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGTERM, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
     limits_set(memory_bytes);
     if (!limits_watch_parent((int)fd, (int)parent))
         return 3;
