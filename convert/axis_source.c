@@ -164,7 +164,8 @@ static hr_status allocate(struct axis_reader *r, hr_error *err) {
 }
 
 static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err) {
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err) {
     struct axis_source *src = (struct axis_source *)source;
     *out = NULL;
     struct axis_reader *r = calloc(1, sizeof *r);
@@ -185,7 +186,7 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
     if (st == HR_OK && src->layout.total_bytes > 0)
         st = allocate(r, err);
     if (st == HR_OK && src->layout.total_bytes > 0)
-        st = src->inner->ops->open_reader(src->inner, budget, &r->inner, err);
+        st = src->inner->ops->open_reader(src->inner, budget, helpers, &r->inner, err);
     if (st != HR_OK) {
         close_reader((struct hr__source_reader *)r);
         return st;

@@ -40,7 +40,8 @@ struct job {
     hr_compare_result result;
     struct hr__side a, b;
     struct hr__budget budget;
-    struct match *matches; /* of the columns of a */
+    struct hr__helper_group helpers[HR__COMPARE_MAX_WORKERS]; /* kept from field to field */
+    struct match *matches;                                    /* of the columns of a */
     char *spill_path;
     uint64_t before_bytes; /* of the pairs before those at hand */
     int64_t told_ns;
@@ -150,6 +151,7 @@ static hr_status run(struct job *job, const struct hr__pair *pairs, uint32_t n,
                                      .budget = &job->budget,
                                      .num_threads =
                                          (uint32_t)hr__min_u64(job->opts.num_threads, threads),
+                                     .helpers = job->helpers,
                                      .user = job,
                                      .tell = tell};
     uint64_t num_bytes = num_samples * hr__comparison_sample_bytes(&c);
@@ -325,6 +327,8 @@ static void close_job(struct job *job) {
     for (uint32_t i = 0; job->matches != NULL && i < job->a.num_columns; i++)
         forget(job, &job->matches[i]);
     free(job->matches);
+    for (uint32_t i = 0; i < HR__COMPARE_MAX_WORKERS; i++)
+        hr__helper_group_close(&job->helpers[i]);
     hr__side_close(&job->b);
     hr__side_close(&job->a);
     free(job->spill_path);
@@ -339,6 +343,9 @@ hr_status hr_compare(const hr_compare_options *opts, hr_compare_result *result, 
                             "hr_compare_result", err));
     HR_TRY(hr__compare_options_resolve(opts, &job.opts, err));
     hr__budget_init(&job.budget, job.opts.budget_bytes / NUM_SHARES);
+    for (uint32_t i = 0; i < HR__COMPARE_MAX_WORKERS; i++)
+        job.helpers[i] =
+            (struct hr__helper_group){.num_groups = HR__COMPARE_MAX_WORKERS, .keeps = true};
     HR_TRY(open_sides(&job, err));
     HR_TRY(match_columns(&job, err));
     HR_TRY(compare_all(&job, err));

@@ -19,7 +19,6 @@
 
 #define PIECE_BYTES       (UINT64_C(4) << 20) /* for each thread that decodes it */
 #define MAX_PIECE_SAMPLES (UINT64_C(1) << 20)
-#define MAX_WORKERS       16u
 #define TELL_NS           INT64_C(100000000)
 
 struct crew {
@@ -32,12 +31,12 @@ struct crew {
     hr__mutex lock;
     hr__mutex opening; /* taken before `lock` */
     hr__cond ended;
-    uint64_t next;       /* sample */
-    uint32_t num_opened; /* workers; changes under `opening` */
+    uint64_t next;                  /* sample */
+    uint32_t num_begun, num_opened; /* workers; change under `opening` */
     uint32_t running;
     uint64_t done_bytes;
     hr_error failure; /* status HR_OK: none */
-    struct hr__thread threads[MAX_WORKERS];
+    struct hr__thread threads[HR__COMPARE_MAX_WORKERS];
 };
 
 /* Of one pair. */
@@ -48,6 +47,7 @@ struct side_by_side {
 };
 
 struct worker {
+    struct hr__helper_group *helpers;
     struct side_by_side *pairs; /* all->num_pairs */
     uint8_t *bytes;             /* pieces of all */
     uint64_t n_bytes;
@@ -64,12 +64,13 @@ static size_t pairs_bytes(const struct crew *crew) {
 }
 
 static hr_status open_pair(const struct crew *crew, const struct hr__pair *p,
-                           struct side_by_side *s, hr_error *err) {
+                           struct hr__helper_group *helpers, struct side_by_side *s,
+                           hr_error *err) {
     struct hr__budget *budget = crew->all->budget;
     hr_status st;
     s->found.room = p->found->room;
-    HR_TRY(hr__column_reader_open(p->a, budget, crew->threads_each, &s->a, err));
-    HR_TRY(hr__column_reader_open(p->b, budget, crew->threads_each, &s->b, err));
+    HR_TRY(hr__column_reader_open(p->a, budget, crew->threads_each, helpers, &s->a, err));
+    HR_TRY(hr__column_reader_open(p->b, budget, crew->threads_each, helpers, &s->b, err));
     s->found.list = hr__budget_take(budget, list_bytes(p), "a list of differences", &st, err);
 done:
     return st;
@@ -81,7 +82,7 @@ static hr_status worker_open(const struct crew *crew, struct worker *w, hr_error
     w->n_bytes = 2 * crew->piece_samples * crew->sample_bytes;
     w->pairs = hr__budget_take(all->budget, pairs_bytes(crew), "a list of fields", &st, err);
     for (uint32_t i = 0; i < all->num_pairs && st == HR_OK; i++)
-        st = open_pair(crew, &all->pairs[i], &w->pairs[i], err);
+        st = open_pair(crew, &all->pairs[i], w->helpers, &w->pairs[i], err);
     if (st == HR_OK)
         w->bytes =
             hr__budget_take_raw(all->budget, (size_t)w->n_bytes, "buffers for comparing", &st, err);
@@ -110,6 +111,7 @@ static void worker_close(const struct crew *crew, struct worker *w) {
  * whom too little is left are not needed. */
 static hr_status open_in_turn(struct crew *crew, struct worker *w, bool *needed, hr_error *err) {
     pthread_mutex_lock(&crew->opening);
+    w->helpers = &crew->all->helpers[crew->num_begun++];
     hr_status st = worker_open(crew, w, err);
     *needed = st != HR_ERR_BUDGET || crew->num_opened == 0;
     crew->num_opened += st == HR_OK;
@@ -258,8 +260,8 @@ static void choose_pieces(struct crew *crew) {
     const struct hr__comparison *all = crew->all;
     const struct needs needs = find_needs(all);
     const uint64_t granule = needs.granule_samples;
-    uint32_t most =
-        (uint32_t)hr__min_u64(hr__min_u64(all->num_threads, MAX_WORKERS), needs.max_readers);
+    uint32_t most = (uint32_t)hr__min_u64(hr__min_u64(all->num_threads, HR__COMPARE_MAX_WORKERS),
+                                          needs.max_readers);
     for (uint32_t workers = most > 1 ? most : 1; workers >= 1; workers--) {
         uint32_t threads = all->num_threads > workers ? all->num_threads / workers : 1;
         uint64_t share = room_of_pieces(crew, needs.reader_bytes, workers) / workers / 2;

@@ -8,6 +8,9 @@
 
 #include "compare_side.h"
 #include "compare_values.h"
+#include "helper_channel.h"
+
+#define HR__COMPARE_MAX_WORKERS 16u
 
 struct hr__pair {
     const struct hr__column *a, *b; /* equal dtype, width and shape */
@@ -17,9 +20,10 @@ struct hr__pair {
 struct hr__comparison {
     const struct hr__pair *pairs;
     uint32_t num_pairs;
-    uint64_t num_samples;      /* that are compared, from the first on */
-    struct hr__budget *budget; /* for buffers and readers */
-    uint32_t num_threads;      /* at most */
+    uint64_t num_samples;             /* that are compared, from the first on */
+    struct hr__budget *budget;        /* for buffers and readers */
+    uint32_t num_threads;             /* at most */
+    struct hr__helper_group *helpers; /* HR__COMPARE_MAX_WORKERS, for threads */
     void *user;
     /* About ten times a second, on the calling thread. Anything but HR_OK stops. */
     hr_status (*tell)(void *user, uint64_t done_bytes, hr_error *err);

@@ -219,12 +219,12 @@ void hr__column_stop(const struct hr__column *c) {
 }
 
 hr_status hr__column_reader_open(const struct hr__column *column, struct hr__budget *budget,
-                                 uint32_t num_threads, struct hr__column_reader *out,
-                                 hr_error *err) {
+                                 uint32_t num_threads, struct hr__helper_group *helpers,
+                                 struct hr__column_reader *out, hr_error *err) {
     *out = (struct hr__column_reader){.column = column, .num_threads = num_threads};
     if (column->source == NULL)
         return HR_OK;
-    return column->source->ops->open_reader(column->source, budget, &out->reader, err);
+    return column->source->ops->open_reader(column->source, budget, helpers, &out->reader, err);
 }
 
 hr_status hr__column_read(const struct hr__column_reader *r, uint64_t first, uint64_t n,

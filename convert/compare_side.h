@@ -68,7 +68,7 @@ void hr__column_set_room(const struct hr__column *c, uint64_t n_bytes);
 /* From any thread: reads that would take long end soon, for good. */
 void hr__column_stop(const struct hr__column *c);
 
-/* Reads a column for one thread; num_threads of its own may help. */
+/* Reads a column for one thread, whose `helpers` are; num_threads of its own may help. */
 struct hr__column_reader {
     const struct hr__column *column;
     struct hr__source_reader *reader;
@@ -76,8 +76,8 @@ struct hr__column_reader {
 };
 
 hr_status hr__column_reader_open(const struct hr__column *column, struct hr__budget *budget,
-                                 uint32_t num_threads, struct hr__column_reader *out,
-                                 hr_error *err);
+                                 uint32_t num_threads, struct hr__helper_group *helpers,
+                                 struct hr__column_reader *out, hr_error *err);
 hr_status hr__column_read(const struct hr__column_reader *r, uint64_t first, uint64_t n,
                           uint8_t *dst, hr_error *err);
 /* Of values of variable length: as hr__source_ops.fetch, and .read_values, with the bytes of all.

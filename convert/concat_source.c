@@ -27,6 +27,7 @@ struct concat_source {
 struct concat_reader {
     const struct concat_source *src;
     struct hr__budget *budget;
+    struct hr__helper_group *helpers;
     uint32_t part;                    /* that `open` belongs to */
     struct hr__source_reader *reader; /* NULL: none is open */
 };
@@ -46,13 +47,15 @@ static void close_reader(struct hr__source_reader *reader) {
 }
 
 static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err) {
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err) {
     struct concat_reader *r = calloc(1, sizeof *r);
     *out = NULL;
     if (r == NULL)
         return hr__error_no_memory(err, sizeof *r, "a reader of several files");
     r->src = (const struct concat_source *)source;
     r->budget = budget;
+    r->helpers = helpers;
     *out = (struct hr__source_reader *)r;
     return HR_OK;
 }
@@ -76,7 +79,7 @@ static hr_status open_part(struct concat_reader *r, uint32_t part, hr_error *err
     close_part(r);
     r->part = part;
     struct hr__source *src = r->src->parts[part];
-    return src->ops->open_reader(src, r->budget, &r->reader, err);
+    return src->ops->open_reader(src, r->budget, r->helpers, &r->reader, err);
 }
 
 static hr_status check_range(const struct concat_source *src, uint64_t first, uint64_t n,

@@ -23,9 +23,11 @@ static void close_reader(struct hr__source_reader *reader) {
 }
 
 static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err) {
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err) {
     struct hr__flat_source *src = (struct hr__flat_source *)source;
     const hr_source_fingerprint *opened = &src->base.info.file;
+    (void)helpers;
     (void)budget; /* of a fixed, small size */
     *out = NULL;
     struct gzip_reader *r = calloc(1, sizeof *r);

@@ -201,6 +201,10 @@ static hr_status usable(const struct hr__helper *h, hr_error *err) {
     return HR_OK;
 }
 
+void hr__helper_set_subject(struct hr__helper *h, const char *subject) {
+    h->subject = subject != NULL ? subject : h->file;
+}
+
 hr_status hr__helper_send(struct hr__helper *h, const struct hr__helper_message *m, int fd,
                           hr_error *err) {
     hr_status st = usable(h, err);
@@ -231,11 +235,12 @@ hr_status hr__helper_send(struct hr__helper *h, const struct hr__helper_message 
     do
         rc = sendmsg(h->socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (rc < 0 && errno == EINTR);
-    if (rc == (ssize_t)n_bytes)
+    /* That it has died is for who receives to say, as what it said before comes first. */
+    if (rc == (ssize_t)n_bytes || (rc < 0 && (errno == EPIPE || errno == ECONNRESET)))
         return HR_OK;
-    if (rc < 0 && errno != EPIPE && errno != ECONNRESET && errno != EAGAIN)
+    if (rc < 0 && errno != EAGAIN)
         return fail_os(h, errno, err);
-    return fail(h, rc < 0 && errno == EAGAIN, NULL, ADVICE_DAMAGED, err);
+    return fail(h, true, NULL, ADVICE_DAMAGED, err);
 }
 
 /* Waits until there is something to receive: 0, or an errno, ETIMEDOUT when the time is over. */
@@ -260,6 +265,15 @@ static int wait_readable(const struct hr__helper *h) {
     }
 }
 
+/* Without room for control data, descriptors that a helper sends along are dropped. */
+static ssize_t receive_packet(struct hr__helper *h) {
+    ssize_t n;
+    do
+        n = recv(h->socket, h->packet, HR__HELPER_MESSAGE_BYTES, MSG_DONTWAIT | MSG_TRUNC);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 /* Any message. */
 static hr_status receive(struct hr__helper *h, struct hr__helper_message *out, hr_error *err) {
     hr_status st = usable(h, err);
@@ -270,11 +284,9 @@ static hr_status receive(struct hr__helper *h, struct hr__helper_message *out, h
         return fail_silent(h, err);
     if (rc != 0)
         return fail_os(h, rc, err);
-    /* Without room for control data, descriptors that a helper sends along are dropped. */
-    ssize_t n;
-    do
-        n = recv(h->socket, h->packet, HR__HELPER_MESSAGE_BYTES, MSG_DONTWAIT | MSG_TRUNC);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = receive_packet(h);
+    if (n < 0 && errno == ECONNRESET) /* told once: what it said before it died is still there */
+        n = receive_packet(h);
     if (n == 0 || (n < 0 && (errno == ECONNRESET || errno == EAGAIN)))
         return fail(h, false, NULL, ADVICE_DAMAGED, err);
     if (n < 0)
@@ -293,17 +305,16 @@ void hr__helper_plain_text(const char *text, char *out, size_t room) {
     out[n] = '\0';
 }
 
-hr_status hr__helper_said(const struct hr__helper *h, const struct hr__helper_message *m,
-                          hr_error *err) {
+hr_status hr__helper_said(const char *subject, const struct hr__helper_message *m, hr_error *err) {
     char text[HR_ERROR_MESSAGE_BYTES];
     hr__helper_plain_text(m->text, text, sizeof text);
-    return hr__error_set(err, m->status, "%s: %s", h->subject, text);
+    return hr__error_set(err, m->status, "%s: %s", subject, text);
 }
 
 static hr_status expect(struct hr__helper *h, const struct hr__helper_message *m,
                         enum hr__helper_type type, const char *lie, hr_error *err) {
     if (m->type == HR__HELPER_ERROR)
-        return hr__helper_said(h, m, err);
+        return hr__helper_said(h->subject, m, err);
     return m->type == type ? HR_OK : hr__helper_lied(h, lie, err);
 }
 
@@ -422,7 +433,7 @@ done:
     return st;
 }
 
-hr_status hr__helper_start(const char *program, const char *subject,
+hr_status hr__helper_start(const char *program, const char *file,
                            const struct hr__helper_limits *limits, struct hr__helper **out,
                            hr_error *err) {
     hr_status st = HR_OK;
@@ -437,9 +448,10 @@ hr_status hr__helper_start(const char *program, const char *subject,
     h->limits = *limits;
     if (h->limits.timeout_ns <= 0)
         h->limits.timeout_ns = DEFAULT_TIMEOUT_NS;
-    h->subject = strdup(subject);
+    h->file = strdup(file);
+    h->subject = h->file;
     h->packet = malloc(HR__HELPER_MESSAGE_BYTES);
-    if (h->subject == NULL || h->packet == NULL) {
+    if (h->file == NULL || h->packet == NULL) {
         st = hr__error_no_memory(err, HR__HELPER_MESSAGE_BYTES, "a helper");
         goto done;
     }
@@ -452,7 +464,7 @@ hr_status hr__helper_start(const char *program, const char *subject,
     h = NULL;
 done:
     if (st != HR_OK)
-        hr__error_name_file(err, subject);
+        hr__error_name_file(err, file);
     free(found);
     hr__helper_close(h);
     return st;
@@ -463,7 +475,7 @@ void hr__helper_close(struct hr__helper *h) {
         return;
     char how[128];
     finish(h, true, how, sizeof how);
-    free(h->subject);
+    free(h->file);
     free(h->packet);
     free(h);
 }

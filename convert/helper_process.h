@@ -31,7 +31,8 @@ struct hr__helper {
     pid_t pid;
     pid_t owner;
     struct hr__helper_limits limits;
-    char *subject; /* "FILE" or "FILE:/member", for messages */
+    char *file;          /* as it was started for */
+    const char *subject; /* that, or "FILE:/member", for messages */
     bool greeted;
     bool not_loaded;  /* it ended as programs do whose libraries could not be loaded */
     hr_status failed; /* of invariant 1 */
@@ -40,12 +41,16 @@ struct hr__helper {
 };
 
 /* Finds and starts a helper, which can be sent to at once. program: NULL, or what to start instead
- * of the one that belongs to this library. subject is copied. */
-hr_status hr__helper_start(const char *program, const char *subject,
+ * of the one that belongs to this library. file is copied. */
+hr_status hr__helper_start(const char *program, const char *file,
                            const struct hr__helper_limits *limits, struct hr__helper **out,
                            hr_error *err);
 
-/* fd: -1, or a descriptor that goes along. */
+/* What messages are about from now on, and stays valid; NULL: the file. */
+void hr__helper_set_subject(struct hr__helper *h, const char *subject);
+
+/* fd: -1, or a descriptor that goes along. One that has died is found when its answer is received.
+ */
 hr_status hr__helper_send(struct hr__helper *h, const struct hr__helper_message *m, int fd,
                           hr_error *err);
 
@@ -64,8 +69,7 @@ hr_status hr__helper_answer(struct hr__helper *h, enum hr__helper_type type,
 hr_status hr__helper_lied(struct hr__helper *h, const char *what, hr_error *err);
 
 /* The status and text of an ERROR message as an error about the subject. */
-hr_status hr__helper_said(const struct hr__helper *h, const struct hr__helper_message *m,
-                          hr_error *err);
+hr_status hr__helper_said(const char *subject, const struct hr__helper_message *m, hr_error *err);
 
 /* A text from a file or a helper, cut to the room, without what a terminal would take as a command.
  */

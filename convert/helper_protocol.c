@@ -197,6 +197,13 @@ static void do_slot(struct cursor *c, struct hr__helper_message *m) {
         c->failed = true;
 }
 
+/* The number of an array. */
+static void do_array(struct cursor *c, uint32_t *array) {
+    do_u32(c, array);
+    if (*array >= HR__HELPER_MAX_ARRAYS)
+        c->failed = true;
+}
+
 static void do_status(struct cursor *c, hr_status *status) {
     uint32_t number = (uint32_t)*status;
     do_u32(c, &number);
@@ -249,6 +256,8 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
         do_flags(c, &m->flags,
                  HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_ELEMENTS | HR__HELPER_RECORDS |
                      HR__HELPER_ROW_VALUES);
+        do_array(c, &m->array);
+        do_u64(c, &m->memory_bytes);
         do_u64(c, &m->slot_bytes);
         do_u64(c, &m->cache_bytes);
         do_text(c, &m->path);
@@ -269,8 +278,14 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
         break;
     case HR__HELPER_FINISH:
         break;
+    case HR__HELPER_CLOSE:
+        do_array(c, &m->array);
+        break;
     case HR__HELPER_READ:
     case HR__HELPER_ROWS:
+        do_array(c, &m->array);
+        do_slot(c, m);
+        break;
     case HR__HELPER_WRITE:
     case HR__HELPER_VALUES:
     case HR__HELPER_DONE:

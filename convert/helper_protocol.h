@@ -5,11 +5,12 @@
  *
  * A conversation: the helper says HELLO. LIST is answered by FIELD for each data set, then
  * LIST_END; before each of them may come its ATTRIBUTES, a JSON object in pieces, and a NOTE for
- * people; those before LIST_END are of the file. OPEN carries a sealed memfd and is answered by
- * OPENED; READ by ROWS, in the order of asking; of values of variable length by as many of them as
- * a slot holds (value_slot.h), or by none, where not even one fits: then the slot begins with the
- * bytes of that one, as a u64. ERROR may come in the place of any answer. The end
- * of file ends the conversation.
+ * people; those before LIST_END are of the file. OPEN gives a data set the number of an array,
+ * carries a sealed memfd, and is answered by OPENED; READ of an array by ROWS; of values of
+ * variable length by as many of them as a slot holds (value_slot.h), or by none, where not even one
+ * fits: then the slot begins with the bytes of that one, as a u64. CLOSE is answered by DONE, and
+ * the number free for another OPEN. Several arrays may be open; answers come in the order of
+ * asking. ERROR may come in the place of any answer. The end of file ends the conversation.
  *
  * Writing: CREATE names the file and carries a sealed memfd. ARRAY begins an array, WRITE carries
  * chunks of it (hdf5_chunks.h), in order; BEGIN_VALUES begins an array of values of variable
@@ -27,11 +28,12 @@
 
 #include <stdbool.h>
 
-#define HR__HELPER_VERSION        1u
+#define HR__HELPER_VERSION        2u
 #define HR__HELPER_MESSAGE_BYTES  16384u /* no packet is larger */
 #define HR__HELPER_PATH_BYTES     4096u  /* longest text */
 #define HR__HELPER_MAX_FIELDS     4096u
-#define HR__HELPER_VALUE_SLACK    64u /* a value of n bytes fits a slot of n and these */
+#define HR__HELPER_MAX_ARRAYS     4096u /* open in one helper */
+#define HR__HELPER_VALUE_SLACK    64u   /* a value of n bytes fits a slot of n and these */
 #define HR__HELPER_NUM_SLOTS      2u
 #define HR__HELPER_MAX_ATTRIBUTES (8u << 20)    /* bytes of ATTRIBUTES in an answer to LIST */
 #define HR__HELPER_HEAP_BYTES     (2u << 20)    /* of HDF5's heaps that a helper keeps */
@@ -41,6 +43,7 @@ enum hr__helper_type {
     HR__HELPER_LIST = 1,
     HR__HELPER_OPEN = 2,
     HR__HELPER_READ = 3,
+    HR__HELPER_CLOSE = 4,
     HR__HELPER_CREATE = 16,
     HR__HELPER_ARRAY = 17,
     HR__HELPER_WRITE = 18,
@@ -115,19 +118,21 @@ struct hr__helper_field {
 
 struct hr__helper_message {
     enum hr__helper_type type;
-    uint32_t flags;       /* LIST, OPEN, CREATE, ATTRIBUTE, BEGIN_VALUES */
-    uint32_t slot;        /* READ, ROWS, WRITE, VALUES, ATTRIBUTE, DONE */
-    uint32_t count;       /* LIST_END; CREATE: threads; ATTRIBUTE: values */
-    uint32_t level;       /* CREATE: of compression; 0: none */
-    hr_dtype dtype;       /* ATTRIBUTE: int64, float64, bool, or fixed_utf8: one text */
-    hr_status status;     /* ERROR */
-    uint64_t slot_bytes;  /* OPEN, CREATE: of each slot of the memfd */
-    uint64_t cache_bytes; /* OPEN: what the chunk cache may hold */
-    uint64_t first, n;    /* READ, ROWS: samples; WRITE: chunks; VALUES: values; DONE: either */
-    const char *path;     /* LIST, OPEN, CREATE */
-    const char *member;   /* LIST, OPEN, ATTRIBUTE; "": the root */
-    const char *text;     /* ERROR: the message; HELLO: the library's name and version;
-                           * ATTRIBUTES: a piece; NOTE: a line; ATTRIBUTE: its name */
+    uint32_t flags;        /* LIST, OPEN, CREATE, ATTRIBUTE, BEGIN_VALUES */
+    uint32_t array;        /* OPEN, READ, ROWS, CLOSE */
+    uint32_t slot;         /* READ, ROWS, WRITE, VALUES, ATTRIBUTE, DONE */
+    uint32_t count;        /* LIST_END; CREATE: threads; ATTRIBUTE: values */
+    uint32_t level;        /* CREATE: of compression; 0: none */
+    hr_dtype dtype;        /* ATTRIBUTE: int64, float64, bool, or fixed_utf8: one text */
+    hr_status status;      /* ERROR */
+    uint64_t memory_bytes; /* OPEN: address space that the helper may use from now on; 0: any */
+    uint64_t slot_bytes;   /* OPEN, CREATE: of each slot of the memfd */
+    uint64_t cache_bytes;  /* OPEN: what the chunk cache may hold */
+    uint64_t first, n;     /* READ, ROWS: samples; WRITE: chunks; VALUES: values; DONE: either */
+    const char *path;      /* LIST, OPEN, CREATE */
+    const char *member;    /* LIST, OPEN, ATTRIBUTE; "": the root */
+    const char *text;      /* ERROR: the message; HELLO: the library's name and version;
+                            * ATTRIBUTES: a piece; NOTE: a line; ATTRIBUTE: its name */
     struct hr__helper_field field; /* FIELD, OPENED, ARRAY; BEGIN_VALUES: num_samples values of such
                                     * elements */
 };

@@ -142,9 +142,7 @@ static hr_status ask(struct hr__helper_reader *r, uint32_t slot, uint64_t first,
     s->first = first;
     s->n = hr__min_u64(most, r->target->field.num_samples - first);
     s->state = SLOT_EMPTY;
-    struct hr__helper_message m = {
-        .type = HR__HELPER_READ, .slot = slot, .first = s->first, .n = s->n};
-    hr_status st = hr__helper_send(r->session.helper, &m, -1, err);
+    hr_status st = hr__helper_session_ask(&r->session, slot, s->first, s->n, err);
     if (st == HR_OK) {
         s->state = SLOT_ASKED;
         r->last_asked = slot;
@@ -161,18 +159,17 @@ static uint32_t oldest_asked(const struct hr__helper_reader *r) {
 
 static hr_status take_answer(struct hr__helper_reader *r, hr_error *err) {
     struct slot *s = &r->slots[oldest_asked(r)];
-    struct hr__helper_message m;
-    hr_status st = hr__helper_session_receive(&r->session, &m, err);
+    struct hr__helper_answer a;
+    hr_status st = hr__helper_session_receive(&r->session, &a, err);
     if (st != HR_OK)
         return st;
-    if (m.type == HR__HELPER_ERROR) {
+    if (a.error.status != HR_OK) {
         s->state = SLOT_FAILED;
-        (void)hr__helper_said(r->session.helper, &m, &s->error);
+        s->error = a.error;
         return HR_OK;
     }
-    if (m.type != HR__HELPER_ROWS || m.slot != (uint32_t)(s - r->slots) || m.first != s->first ||
-        m.n != s->n)
-        return hr__helper_lied(r->session.helper, "rows that were not asked for", err);
+    if (a.slot != (uint32_t)(s - r->slots) || a.first != s->first || a.n != s->n)
+        return hr__helper_session_lied(&r->session, "rows that were not asked for", err);
     s->state = SLOT_FULL;
     return HR_OK;
 }
@@ -309,13 +306,14 @@ hr_status hr__helper_reader_read(struct hr__helper_reader *r, uint64_t first, ui
     return HR_OK;
 }
 
-static hr_status start(struct hr__helper_reader *r, hr_error *err) {
+static hr_status start(struct hr__helper_reader *r, struct hr__helper_group *group, hr_error *err) {
     hr_status st = choose_window(r, err);
-    return st == HR_OK ? hr__helper_session_start(&r->session, r->charged_bytes, err) : st;
+    return st == HR_OK ? hr__helper_session_start(&r->session, group, r->charged_bytes, err) : st;
 }
 
 hr_status hr__helper_reader_open(const struct hr__helper_target *target, struct hr__budget *budget,
-                                 struct hr__helper_reader **out, hr_error *err) {
+                                 struct hr__helper_group *group, struct hr__helper_reader **out,
+                                 hr_error *err) {
     *out = NULL;
     struct hr__helper_reader *r = calloc(1, sizeof *r);
     if (r == NULL)
@@ -324,7 +322,7 @@ hr_status hr__helper_reader_open(const struct hr__helper_target *target, struct 
     r->budget = budget;
     hr_status st = hr__helper_session_init(&r->session, target, err);
     if (st == HR_OK && target->field.sample_bytes != 0)
-        st = start(r, err);
+        st = start(r, group, err);
     if (st != HR_OK)
         hr__helper_reader_close(r);
     else

@@ -1,11 +1,10 @@
 /*
- * One reader of one HDF5 data set or one array of a .npz archive: a helper process of its own and
- * the memory its rows cross in.
+ * One reader of one HDF5 data set or one array of a .npz archive, through a helper.
  */
 #ifndef HEADRACE_HELPER_READER_H
 #define HEADRACE_HELPER_READER_H
 
-#include "helper_target.h"
+#include "helper_channel.h"
 
 struct hr__helper_reader;
 
@@ -17,9 +16,11 @@ uint64_t hr__helper_reader_wanted_bytes(const struct hr__helper_field *f);
  * begin at multiples of that. It keeps the last two. */
 uint64_t hr__helper_reader_window(const struct hr__helper_field *f, uint64_t n_bytes);
 
-/* *target must outlive the reader. */
+/* group: of the thread that reads; NULL: it has a helper of its own. *target and *group must
+ * outlive the reader. */
 hr_status hr__helper_reader_open(const struct hr__helper_target *target, struct hr__budget *budget,
-                                 struct hr__helper_reader **out, hr_error *err);
+                                 struct hr__helper_group *group, struct hr__helper_reader **out,
+                                 hr_error *err);
 /* As hr__source_ops.read. */
 hr_status hr__helper_reader_read(struct hr__helper_reader *r, uint64_t first, uint64_t n, void *dst,
                                  hr_error *err);

@@ -1,7 +1,7 @@
 /*
  * HDF5 data sets, and the arrays of .npz archives, as sources. The file is listed by a helper
- * process, which is then ended; each reader has a helper of its own (helper_reader.c). What helpers
- * say is untrusted.
+ * process, which is then ended; readers share others (helper_channel.c). What helpers say is
+ * untrusted.
  */
 #define _GNU_SOURCE
 #include "source.h"
@@ -48,9 +48,11 @@ static void source_close(struct hr__source *src) {
 }
 
 static hr_status open_reader(struct hr__source *src, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err) {
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err) {
     struct hr__helper_reader *r = NULL;
-    hr_status st = hr__helper_reader_open(&((struct helper_source *)src)->target, budget, &r, err);
+    hr_status st =
+        hr__helper_reader_open(&((struct helper_source *)src)->target, budget, helpers, &r, err);
     *out = (struct hr__source_reader *)r;
     return st;
 }
@@ -76,10 +78,11 @@ static const struct hr__source_ops rows_ops = {.name = "rows by a helper",
                                                .close = source_close};
 
 static hr_status open_values(struct hr__source *src, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err) {
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err) {
     struct hr__helper_variable *r = NULL;
     hr_status st =
-        hr__helper_variable_open(&((struct helper_source *)src)->target, budget, &r, err);
+        hr__helper_variable_open(&((struct helper_source *)src)->target, budget, helpers, &r, err);
     *out = (struct hr__source_reader *)r;
     return st;
 }
@@ -389,7 +392,7 @@ static hr_status take_list(struct list *l, struct hr__helper *h, const char *pat
         if (st != HR_OK)
             return st;
         if (m.type == HR__HELPER_ERROR)
-            return hr__helper_said(h, &m, err);
+            return hr__helper_said(path, &m, err);
         if (m.type == HR__HELPER_LIST_END)
             return m.count == l->n ? end_list(l, err)
                                    : hr__helper_lied(h, "a count that is wrong", err);

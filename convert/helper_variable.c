@@ -42,6 +42,7 @@ struct window {
 struct hr__helper_variable {
     const struct hr__helper_target *target;
     struct hr__budget *budget;
+    struct hr__helper_group *group;
     struct hr__helper_session session;
     uint64_t charged_bytes;
     struct window windows[HR__HELPER_NUM_SLOTS];
@@ -123,7 +124,7 @@ static hr_status start(struct hr__helper_variable *r, hr_error *err) {
     hr_status st = make_lists(r, err);
     r->session.cache_bytes = r->target->field.chunk_row_bytes;
     if (st == HR_OK)
-        st = hr__helper_session_start(&r->session, r->charged_bytes, err);
+        st = hr__helper_session_start(&r->session, r->group, r->charged_bytes, err);
     if (st != HR_OK)
         stop(r);
     return st;
@@ -178,8 +179,8 @@ static hr_status refuse_cap(const struct hr__helper_variable *r, uint64_t sample
     return HR_ERR_BUDGET;
 }
 
-/* Larger slots need another helper. At least twice as large ones, where there is room, so that few
- * are started for values that become longer and longer. */
+/* Larger slots: it is opened anew. At least twice as large ones, where there is room, so that this
+ * is rare where values become longer and longer. */
 static hr_status enlarge(struct hr__helper_variable *r, uint64_t sample, uint64_t n_bytes,
                          hr_error *err) {
     const uint64_t slot = hr__round_up(n_bytes + HR__HELPER_VALUE_SLACK, PAGE_BYTES);
@@ -210,17 +211,14 @@ static hr_status start_again(struct hr__helper_variable *r, hr_error *err) {
 
 static hr_status ask(struct hr__helper_variable *r, struct window *w, uint64_t first,
                      hr_error *err) {
-    struct hr__helper_message m = {
-        .type = HR__HELPER_READ,
-        .slot = (uint32_t)(w - r->windows),
-        .first = first,
-        .n = hr__min_u64(r->target->field.num_samples - first, most_values(r->session.slot_bytes))};
+    const uint64_t n =
+        hr__min_u64(r->target->field.num_samples - first, most_values(r->session.slot_bytes));
     w->state = WINDOW_EMPTY;
-    hr_status st = hr__helper_send(r->session.helper, &m, -1, err);
+    hr_status st = hr__helper_session_ask(&r->session, (uint32_t)(w - r->windows), first, n, err);
     if (st != HR_OK)
         return st;
     w->first = first;
-    w->n = m.n;
+    w->n = n;
     w->state = WINDOW_ASKED;
     return HR_OK;
 }
@@ -229,12 +227,12 @@ static const uint8_t *slot_of(const struct hr__helper_variable *r, const struct 
     return r->session.shared + (uint64_t)(w - r->windows) * r->session.slot_bytes;
 }
 
-/* The helper has no room for the first value. Only one that is wanted is worth another helper. */
+/* The helper has no room for the first value. Only one that is wanted is worth opening it anew. */
 static hr_status take_too_long(struct hr__helper_variable *r, struct window *w, uint64_t wanted,
                                hr_error *err) {
     const uint64_t n_bytes = hr__get_u64(slot_of(r, w)), first = w->first;
     if (n_bytes + HR__HELPER_VALUE_SLACK <= r->session.slot_bytes || n_bytes > MAX_VALUE_BYTES)
-        return hr__helper_lied(r->session.helper, "a length that cannot be", err);
+        return hr__helper_session_lied(&r->session, "a length that cannot be", err);
     w->state = WINDOW_EMPTY;
     if (first != wanted)
         return HR_OK;
@@ -244,24 +242,23 @@ static hr_status take_too_long(struct hr__helper_variable *r, struct window *w, 
 
 static hr_status take_answer(struct hr__helper_variable *r, struct window *w, uint64_t wanted,
                              hr_error *err) {
-    struct hr__helper_message m;
-    hr_status st = hr__helper_session_receive(&r->session, &m, err);
+    struct hr__helper_answer a;
+    hr_status st = hr__helper_session_receive(&r->session, &a, err);
     if (st != HR_OK)
         return st;
-    if (m.type == HR__HELPER_ERROR) {
+    if (a.error.status != HR_OK) {
         w->state = WINDOW_FAILED;
-        (void)hr__helper_said(r->session.helper, &m, &w->error);
+        w->error = a.error;
         return HR_OK;
     }
-    if (m.type != HR__HELPER_ROWS || m.slot != (uint32_t)(w - r->windows) || m.first != w->first ||
-        m.n > w->n)
-        return hr__helper_lied(r->session.helper, "values that were not asked for", err);
-    if (m.n == 0)
+    if (a.slot != (uint32_t)(w - r->windows) || a.first != w->first || a.n > w->n)
+        return hr__helper_session_lied(&r->session, "values that were not asked for", err);
+    if (a.n == 0)
         return take_too_long(r, w, wanted, err);
-    if (hr__value_slot_take(slot_of(r, w), r->session.slot_bytes, m.n,
+    if (hr__value_slot_take(slot_of(r, w), r->session.slot_bytes, a.n,
                             hr__helper_unit_bytes(&r->target->field), w->ends, NULL) != HR_OK)
-        return hr__helper_lied(r->session.helper, "values that lie in no slot", err);
-    w->n = m.n;
+        return hr__helper_session_lied(&r->session, "values that lie in no slot", err);
+    w->n = a.n;
     w->state = WINDOW_FULL;
     return HR_OK;
 }
@@ -312,7 +309,7 @@ static hr_status window_of(struct hr__helper_variable *r, uint64_t sample, struc
     *out = find(r, sample, WINDOW_FULL);
     if (*out != NULL)
         return HR_OK;
-    if (r->session.helper == NULL)
+    if (r->session.channel == NULL)
         HR_TRY(start_again(r, err));
     HR_TRY(settle_all(r, sample, err));
     if (find(r, sample, WINDOW_FULL) == NULL && find(r, sample, WINDOW_FAILED) == NULL) {
@@ -417,8 +414,8 @@ hr_status hr__helper_variable_read(struct hr__helper_variable *r, uint64_t first
 /* --- the reader ----------------------------------------------------------------------------- */
 
 hr_status hr__helper_variable_open(const struct hr__helper_target *target,
-                                   struct hr__budget *budget, struct hr__helper_variable **out,
-                                   hr_error *err) {
+                                   struct hr__budget *budget, struct hr__helper_group *group,
+                                   struct hr__helper_variable **out, hr_error *err) {
     hr_status st;
     *out = NULL;
     struct hr__helper_variable *r = calloc(1, sizeof *r);
@@ -426,6 +423,7 @@ hr_status hr__helper_variable_open(const struct hr__helper_target *target,
         return hr__error_no_memory(err, sizeof *r, "a reader of a source");
     r->target = target;
     r->budget = budget;
+    r->group = group;
     HR_TRY(hr__helper_session_init(&r->session, target, err));
     if (target->field.num_samples > 0) {
         HR_TRY(choose_slots(r, err));

@@ -1,11 +1,10 @@
 /*
- * One reader of values of variable length of one HDF5 data set or matrix: a helper process of its
- * own and the memory its answers cross in.
+ * One reader of values of variable length of one HDF5 data set or matrix, through a helper.
  */
 #ifndef HEADRACE_HELPER_VARIABLE_H
 #define HEADRACE_HELPER_VARIABLE_H
 
-#include "helper_target.h"
+#include "helper_channel.h"
 
 struct hr__helper_variable;
 
@@ -13,10 +12,10 @@ struct hr__helper_variable;
 uint64_t hr__helper_variable_least_bytes(const struct hr__helper_field *f);
 uint64_t hr__helper_variable_wanted_bytes(const struct hr__helper_field *f);
 
-/* *target must outlive the reader. */
+/* As hr__helper_reader_open(). */
 hr_status hr__helper_variable_open(const struct hr__helper_target *target,
-                                   struct hr__budget *budget, struct hr__helper_variable **out,
-                                   hr_error *err);
+                                   struct hr__budget *budget, struct hr__helper_group *group,
+                                   struct hr__helper_variable **out, hr_error *err);
 /* As hr__source_ops.fetch and .read_values. */
 hr_status hr__helper_variable_fetch(struct hr__helper_variable *r, uint64_t first, uint64_t n,
                                     uint64_t *out, hr_error *err);

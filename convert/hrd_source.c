@@ -21,7 +21,9 @@ struct hrd_source {
 
 /* A reader keeps nothing of its own, and is the source: the file counts it. */
 static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err) {
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err) {
+    (void)helpers;
     const struct hrd_source *src = (const struct hrd_source *)source;
     const hr_status st = hr__cursor_pool_enter(&src->file->pool, budget, err);
     *out = st == HR_OK ? (struct hr__source_reader *)source : NULL;

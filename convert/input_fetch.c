@@ -79,7 +79,7 @@ hr_status hr__input_fetch_open(struct hr__input_fetch *f, const struct hr__input
     hr_status st = HR_OK;
     for (size_t i = 0; i < n && st == HR_OK; i++) {
         struct hr__source *src = in->fields[i % in->num_fields].source;
-        st = src->ops->open_reader(src, budget, &f->readers[i], err);
+        st = src->ops->open_reader(src, budget, NULL, &f->readers[i], err);
     }
     return st;
 }

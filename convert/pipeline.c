@@ -13,6 +13,7 @@
 #include "checked.h"
 #include "clock.h"
 #include "error.h"
+#include "helper_channel.h"
 #include "reader_shares.h"
 #include "thread.h"
 
@@ -31,6 +32,7 @@ struct reader {
     struct hr__pipeline *pipeline;
     struct hr__thread thread;
     struct hr__source_reader **fields; /* one for each field */
+    struct hr__helper_group helpers;
 };
 
 struct hr__pipeline {
@@ -179,13 +181,14 @@ static void close_reader(const struct hr__pipeline *p, struct reader *r) {
 static hr_status open_reader(struct hr__pipeline *p, struct reader *r, hr_error *err) {
     const uint32_t number = (uint32_t)(r - p->readers);
     r->pipeline = p;
+    r->helpers.num_groups = p->shares.num_readers;
     r->fields = calloc(p->in->num_fields, sizeof *r->fields);
     if (r->fields == NULL)
         return hr__error_no_memory(err, sizeof *r->fields, "a reader of the sources");
     for (uint32_t i = 0; i < p->in->num_fields; i++) {
         struct hr__source *src = p->in->fields[i].source;
         struct hr__budget *share = hr__reader_shares_of(&p->shares, number, i);
-        hr_status st = src->ops->open_reader(src, share, &r->fields[i], err);
+        hr_status st = src->ops->open_reader(src, share, &r->helpers, &r->fields[i], err);
         if (st != HR_OK)
             return st;
     }

@@ -20,14 +20,15 @@ struct range_reader {
 };
 
 static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err) {
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err) {
     const struct range_source *src = (const struct range_source *)source;
     *out = NULL;
     struct range_reader *r = calloc(1, sizeof *r);
     if (r == NULL)
         return hr__error_no_memory(err, sizeof *r, "a reader of a source");
     r->src = src;
-    const hr_status st = src->whole->ops->open_reader(src->whole, budget, &r->reader, err);
+    const hr_status st = src->whole->ops->open_reader(src->whole, budget, helpers, &r->reader, err);
     if (st != HR_OK)
         free(r);
     else

@@ -31,20 +31,33 @@ static bool is_first_of_pool(const struct hr__inputs *in, uint32_t i) {
     return k == i;
 }
 
+/* Of one thread: fields that share no cursors share a helper. */
+static uint32_t num_helpers_of(const struct hr__inputs *in) {
+    uint32_t with_cursors = 0, others = 0;
+    for (uint32_t i = 0; i < in->num_fields; i++) {
+        const struct hr__source_info *info = &in->fields[i].source->info;
+        if (info->member != NULL && info->pool == NULL)
+            others = 1;
+        else if (info->member != NULL)
+            with_cursors += is_first_of_pool(in, i);
+    }
+    return with_cursors + others;
+}
+
 uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers) {
-    uint32_t most = 1, with_helper = 0;
+    const uint32_t helpers = num_helpers_of(in);
+    uint32_t most = 1;
     bool has_stream = false;
     for (uint32_t i = 0; i < in->num_fields; i++) {
         const struct hr__source_info *info = &in->fields[i].source->info;
         if (info->max_readers > most)
             most = info->max_readers;
-        with_helper += info->member != NULL && is_first_of_pool(in, i);
         has_stream = has_stream || info->is_stream;
     }
     if (has_stream) /* each reader would read all of it */
         return 1;
-    if (with_helper > 0)
-        most = (uint32_t)hr__min_u64(most, hr__max_u64(max_helpers / with_helper, 1));
+    if (helpers > 0)
+        most = (uint32_t)hr__min_u64(most, hr__max_u64(max_helpers / helpers, 1));
     return (uint32_t)hr__min_u64(most, MAX_READERS);
 }
 

@@ -42,7 +42,7 @@ static hr_status make_cursor(void *file, struct hr__budget *budget, struct hr__c
     if (st == HR_OK) {
         hr__budget_init_uncounted(&c->own);
         c->own.limit_bytes = f->room_bytes;
-        st = hr__helper_reader_open(&f->target, &c->own, &c->reader, err);
+        st = hr__helper_reader_open(&f->target, &c->own, NULL, &c->reader, err);
     } else {
         hr__error_prefix(err, "%s:/%s", f->path, f->member);
     }

@@ -25,19 +25,21 @@ struct record_reader {
 static const struct hr__source_ops record_ops, alone_ops;
 
 static hr_status enter(const struct record_source *src, struct hr__budget *budget,
-                       struct record_reader *r, hr_error *err) {
-    return src->file != NULL ? hr__cursor_pool_enter(&src->file->pool, budget, err)
-                             : src->alone->ops->open_reader(src->alone, budget, &r->alone, err);
+                       struct hr__helper_group *helpers, struct record_reader *r, hr_error *err) {
+    return src->file != NULL
+               ? hr__cursor_pool_enter(&src->file->pool, budget, err)
+               : src->alone->ops->open_reader(src->alone, budget, helpers, &r->alone, err);
 }
 
 static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err) {
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err) {
     *out = NULL;
     struct record_reader *r = calloc(1, sizeof *r);
     if (r == NULL)
         return hr__error_no_memory(err, sizeof *r, "a reader of a source");
     r->src = (const struct record_source *)source;
-    const hr_status st = enter(r->src, budget, r, err);
+    const hr_status st = enter(r->src, budget, helpers, r, err);
     if (st != HR_OK)
         free(r);
     else

@@ -14,6 +14,7 @@
 
 struct hr__source;
 struct hr__source_reader;
+struct hr__helper_group;
 
 /* The data set that a source is a field of; valid until the last source of it is closed. */
 struct hr__source_origin {
@@ -57,9 +58,11 @@ struct hr__source_info {
 
 struct hr__source_ops {
     const char *name;
-    /* A reader for one thread. Blocks. */
+    /* A reader for one thread. helpers: NULL, or what all readers share that this thread uses.
+     * Blocks. */
     hr_status (*open_reader)(struct hr__source *src, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err);
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err);
     /* Rows first .. first + n - 1 into dst (n x sample_bytes). Blocks. HR_ERR_DATA for values that
      * cannot be converted (the message has the sample's index). */
     hr_status (*read)(struct hr__source_reader *r, uint64_t first, uint64_t n, void *dst,

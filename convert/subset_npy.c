@@ -55,7 +55,7 @@ hr_status hr_subset_from_npy(const hr_dataset *ds, const char *path, hr_subset *
         hr__error_prefix(err, "%s", path);
         goto done;
     }
-    HR_TRY(src->ops->open_reader(src, NULL, &reader, err));
+    HR_TRY(src->ops->open_reader(src, NULL, NULL, &reader, err));
     HR_TRY(hr__subset_begin(ds, src->info.num_samples, UINT64_MAX, &m, err));
     HR_TRY(add_blocks(&m, src, reader, err));
     *out = hr__subset_finish(&m);

@@ -37,6 +37,7 @@ struct transpose_source {
 struct transpose_reader {
     struct transpose_source *src;
     struct hr__budget *budget;
+    struct hr__helper_group *helpers;
     bool filled;
     struct hr__transpose rows;
 };
@@ -72,8 +73,10 @@ static hr_status columns_room(struct columns *c, uint64_t n_bytes, hr_error *err
 }
 
 /* kept_bytes of the budget are not for the reader, which takes what it can. */
-static hr_status columns_open(struct columns *c, struct hr__source *src, struct hr__budget *budget,
-                              uint64_t kept_bytes, hr_error *err) {
+static hr_status columns_open(struct columns *c, struct hr__source *src,
+                              const struct transpose_reader *r, uint64_t kept_bytes,
+                              hr_error *err) {
+    struct hr__budget *budget = r->budget;
     *c = (struct columns){.src = src, .budget = budget};
     hr_status st = HR_OK;
     c->offsets = hr__budget_take(budget, (PIECE_COLUMNS + 1) * sizeof *c->offsets,
@@ -84,7 +87,7 @@ static hr_status columns_open(struct columns *c, struct hr__source *src, struct 
         st = hr__budget_reserve(budget, kept_bytes, "rows of a sparse matrix", err);
     if (st != HR_OK)
         return st;
-    st = src->ops->open_reader(src, budget, &c->reader, err);
+    st = src->ops->open_reader(src, budget, r->helpers, &c->reader, err);
     hr__budget_release(budget, kept_bytes);
     return st;
 }
@@ -245,9 +248,9 @@ static hr_status fill_from(struct transpose_reader *r, struct columns *rows, str
     hr_status st;
     HR_TRY(hr__transpose_open(&r->rows, src->in.num_rows, (uint32_t)hr_dtype_bytes(src->element),
                               r->budget, err));
-    HR_TRY(columns_open(rows, src->in.rows, r->budget, least_of(src->in.values) + ROOM_BYTES, err));
+    HR_TRY(columns_open(rows, src->in.rows, r, least_of(src->in.values) + ROOM_BYTES, err));
     if (src->in.values != NULL)
-        HR_TRY(columns_open(values, src->in.values, r->budget, ROOM_BYTES, err));
+        HR_TRY(columns_open(values, src->in.values, r, ROOM_BYTES, err));
     HR_TRY(count_all(r, rows, err));
     if (src->in.values != NULL) /* now, of what rows would else take */
         HR_TRY(columns_room(values, longest_bytes(src, rows), err));
@@ -328,13 +331,15 @@ static void close_reader(struct hr__source_reader *reader) {
 }
 
 static hr_status open_reader(struct hr__source *source, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err) {
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err) {
     struct transpose_reader *r = calloc(1, sizeof *r);
     *out = (struct hr__source_reader *)r;
     if (r == NULL)
         return hr__error_no_memory(err, sizeof *r, "a reader of a source");
     r->src = (struct transpose_source *)source;
     r->budget = budget;
+    r->helpers = helpers;
     return HR_OK;
 }
 

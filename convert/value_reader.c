@@ -35,7 +35,7 @@ static hr_status open_readers(struct hr__value_reader *r, hr_error *err) {
     for (uint32_t i = 0; st == HR_OK && i < r->in->num_fields; i++) {
         struct hr__source *src = r->in->fields[i].source;
         struct hr__budget *share = hr__reader_shares_of(&r->shares, 0, i);
-        st = src->ops->open_reader(src, share, &r->readers[i], err);
+        st = src->ops->open_reader(src, share, &r->helpers, &r->readers[i], err);
     }
     return st;
 }

@@ -6,6 +6,7 @@
 #define HEADRACE_VALUE_READER_H
 
 #include "headrace/writer.h"
+#include "helper_channel.h"
 #include "pipeline.h"
 #include "reader_shares.h"
 
@@ -14,6 +15,7 @@ struct hr__value_reader {
     struct hr__budget *budget;
     uint64_t piece_bytes, piece_samples; /* usual: no more at once */
     struct hr__reader_shares shares;
+    struct hr__helper_group helpers;
     struct hr__source_reader **readers; /* of the fields */
     int64_t *offsets;                   /* piece_samples + 1 for each field of variable length */
     uint8_t *bytes;

@@ -58,10 +58,7 @@ static void read_array(const struct archive *a, const char *member, uint32_t fla
         read_rows(&r, false);
         read_rows(&r, true);
     }
-    npz_stream_close(&r.stream);
-    npz_archive_close(&r.archive);
-    if (r.shared != NULL)
-        (void)munmap(r.shared, (size_t)SLOT_BYTES * HR__HELPER_NUM_SLOTS);
+    npz_reader_close(&r);
 }
 
 static hr_status found(void *arg, const struct hr__helper_field *field, hr_error *err) {

@@ -208,32 +208,50 @@ static struct hr__helper_message opened(const struct hr__helper_message *m) {
     return answer;
 }
 
+struct fake_array {
+    enum fake_kind kind;
+    uint64_t slot_bytes;
+    uint32_t *rows; /* NULL: it is not open */
+};
+
+static struct fake_array array_of(const struct hr__helper_message *m, int fd) {
+    struct fake_array a = {.kind = kind_of(m->path), .slot_bytes = m->slot_bytes};
+    a.rows = fake_map(fd, m->slot_bytes);
+    if (a.kind == RECORDS && (m->flags & HR__HELPER_RECORDS) == 0)
+        a.kind = INDICES;
+    return a;
+}
+
+static struct hr__helper_message rows_of(const struct fake_array *a,
+                                         const struct hr__helper_message *m) {
+    struct hr__helper_message answer = *m;
+    answer.type = HR__HELPER_ROWS;
+    if (a->kind == SEQUENCES || a->kind == COLUMNS)
+        answer.n = fill_sequences((uint8_t *)a->rows + m->slot * a->slot_bytes, a->slot_bytes, m);
+    else
+        (a->kind == RECORDS ? fill_records : fake_fill)(a->rows, a->slot_bytes, m);
+    return answer;
+}
+
 int fake_serve(int socket) {
     struct hr__helper_message m, hello = {.type = HR__HELPER_HELLO, .text = "fake"};
-    enum fake_kind kind = INDICES;
-    uint64_t slot_bytes = 0;
-    uint32_t *rows = NULL;
+    static struct fake_array arrays[HR__HELPER_MAX_ARRAYS];
     fake_say(socket, &hello);
     for (;;) {
-        struct hr__helper_message answer;
+        struct hr__helper_message answer = {.type = HR__HELPER_DONE};
         int fd = -1;
         fake_hear(socket, &m, &fd);
         if (m.type == HR__HELPER_LIST) {
             answer = list(socket, m.path);
-        } else if (m.type == HR__HELPER_OPEN) {
-            rows = fake_map(fd, m.slot_bytes);
-            slot_bytes = m.slot_bytes;
+        } else if (m.type == HR__HELPER_OPEN && arrays[m.array].rows == NULL) {
+            arrays[m.array] = array_of(&m, fd);
             answer = opened(&m);
-            kind = kind_of(m.path);
-            if (kind == RECORDS && (m.flags & HR__HELPER_RECORDS) == 0)
-                kind = INDICES;
+        } else if (m.type == HR__HELPER_READ && arrays[m.array].rows != NULL) {
+            answer = rows_of(&arrays[m.array], &m);
+        } else if (m.type == HR__HELPER_CLOSE && arrays[m.array].rows != NULL) {
+            arrays[m.array].rows = NULL;
         } else {
-            answer = m;
-            answer.type = HR__HELPER_ROWS;
-            if (kind == SEQUENCES || kind == COLUMNS)
-                answer.n = fill_sequences((uint8_t *)rows + m.slot * slot_bytes, slot_bytes, &m);
-            else
-                (kind == RECORDS ? fill_records : fake_fill)(rows, slot_bytes, &m);
+            _exit(11);
         }
         fake_say(socket, &answer);
     }

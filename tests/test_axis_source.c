@@ -52,7 +52,9 @@ struct memory_source {
 };
 
 static hr_status memory_open(struct hr__source *src, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err) {
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err) {
+    (void)helpers;
     (void)budget;
     (void)err;
     *out = (struct hr__source_reader *)src;
@@ -158,7 +160,7 @@ static void check_samples(struct hr__source *src, const uint8_t *expected, uint6
     uint8_t *rows = malloc((size_t)(step * size) + 1);
     assert_non_null(rows);
     hr__budget_init(&budget, src->info.reader_bytes);
-    if (src->ops->open_reader(src, &budget, &r, &err) != HR_OK)
+    if (src->ops->open_reader(src, &budget, NULL, &r, &err) != HR_OK)
         fail_msg("%s", err.message);
     for (uint64_t at = 0; at < src->info.num_samples; at += step) {
         uint64_t n = src->info.num_samples - at < step ? src->info.num_samples - at : step;
@@ -261,7 +263,7 @@ static void samples__going_back__is_fine(void **state) {
     uint8_t row[120];
     src->ops->set_room(src, 700);
     hr__budget_init(&budget, src->info.reader_bytes);
-    assert_int_equal(src->ops->open_reader(src, &budget, &r, NULL), HR_OK);
+    assert_int_equal(src->ops->open_reader(src, &budget, NULL, &r, NULL), HR_OK);
     for (uint64_t i = 0; i < 200; i++) {
         uint64_t at = i * 37 % 50;
         assert_int_equal(src->ops->read(r, at, 1, row, NULL), HR_OK);
@@ -299,7 +301,7 @@ static void samples__stopped__say_so(void **state) {
     struct hr__budget budget;
     uint8_t row[120];
     hr__budget_init(&budget, src->info.reader_bytes);
-    assert_int_equal(src->ops->open_reader(src, &budget, &r, NULL), HR_OK);
+    assert_int_equal(src->ops->open_reader(src, &budget, NULL, &r, NULL), HR_OK);
     src->ops->stop(src);
     assert_int_equal(src->ops->read(r, 0, 1, row, NULL), HR_ERR_CANCELLED);
     src->ops->close_reader(r);
@@ -403,7 +405,7 @@ static void file__something_in_its_way__is_kept_and_refused(void **state) {
     put_in_the_way();
     src->ops->set_room(src, 700);
     hr__budget_init(&budget, src->info.reader_bytes);
-    assert_int_equal(src->ops->open_reader(src, &budget, &r, NULL), HR_OK);
+    assert_int_equal(src->ops->open_reader(src, &budget, NULL, &r, NULL), HR_OK);
     assert_int_equal(src->ops->read(r, 0, 1, row, &err), HR_ERR_EXISTS);
     assert_non_null(strstr(err.message, "putting samples together"));
     assert_int_equal(access(temporary(), F_OK), 0);

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "compare_pair.h"
 #include "error.h"
+#include "helper_channel.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +31,9 @@ struct slow_reader {
 };
 
 static hr_status open_reader(struct hr__source *src, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err) {
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err) {
+    (void)helpers;
     struct slow_reader *r = calloc(1, sizeof *r);
     (void)budget;
     (void)err;
@@ -104,7 +107,9 @@ static hr_status compare(struct slow *a, struct slow *b, bool cancel, hr_error *
     none.list = room;
     none.room = 1;
     const struct hr__pair pair = {&columns[0], &columns[1], &none};
+    struct hr__helper_group helpers[HR__COMPARE_MAX_WORKERS] = {0};
     const struct hr__comparison all = {.pairs = &pair,
+                                       .helpers = helpers,
                                        .num_pairs = 1,
                                        .num_samples = SAMPLES,
                                        .budget = &budget,
@@ -191,7 +196,9 @@ static void pairs__of_sources_with_pieces__are_read_in_turns(void **state) {
         found[i] = (struct hr__differences){.list = &room[i], .room = 1};
     for (uint32_t i = 0; i < MEMBERS; i++)
         pairs[i] = (struct hr__pair){&columns[2 * i], &columns[2 * i + 1], &found[i]};
+    struct hr__helper_group helpers[HR__COMPARE_MAX_WORKERS] = {0};
     const struct hr__comparison all = {.pairs = pairs,
+                                       .helpers = helpers,
                                        .num_pairs = MEMBERS,
                                        .num_samples = SAMPLES,
                                        .budget = &budget,

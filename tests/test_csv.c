@@ -392,7 +392,7 @@ static void sources__many_pieces__are_read_anywhere(void **state) {
     const uint64_t piece = src->ops->piece_end(src, 0);
     assert_true(piece < ROWS / 2);
     assert_int_equal(src->ops->piece_end(src, piece), 2 * piece);
-    assert_int_equal(src->ops->open_reader(src, &budget, &r, NULL), HR_OK);
+    assert_int_equal(src->ops->open_reader(src, &budget, NULL, &r, NULL), HR_OK);
     assert_true(budget.reserved_bytes <= src->info.pool_bytes);
     const uint64_t firsts[] = {0, ROWS - 1, piece - 1, piece, 17, ROWS / 2};
     for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++)
@@ -421,7 +421,7 @@ static void sources__a_bad_cell_with_a_given_dtype__is_named(void **state) {
     write_text(text, sizeof text - 1);
     hr__budget_init(&budget, UINT64_C(64) << 20);
     assert_int_equal(open_with(&options, &o, NULL), HR_OK);
-    assert_int_equal(o.sources[1]->ops->open_reader(o.sources[1], &budget, &r, NULL), HR_OK);
+    assert_int_equal(o.sources[1]->ops->open_reader(o.sources[1], &budget, NULL, &r, NULL), HR_OK);
     assert_int_equal(o.sources[1]->ops->read(r, 0, 2, got, &err), HR_ERR_DATA);
     assert_non_null(strstr(err.message, "x.csv, line 4: column 'b': '400' does not fit the dtype"));
     o.sources[1]->ops->close_reader(r);

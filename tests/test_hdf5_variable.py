@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from headrace_command import PLACE, figures, good, headrace, needs_program
+from headrace_command import PLACE, PROGRAM, figures, good, headrace, needs_program
 from python_package import hr
 
 pytestmark = needs_program
@@ -298,7 +298,7 @@ def test_shuffle__is_refused_with_what_to_do(tmp_path):
 
 
 def packet(kind, body):
-    return struct.pack("<4sHHII", b"HRSH", 1, kind, len(body), 0) + body
+    return struct.pack("<4sHHII", b"HRSH", 2, kind, len(body), 0) + body
 
 
 def text(value):
@@ -315,17 +315,45 @@ def test_helper__asked_to_read_what_it_could_not_open__refuses_that_too(tmp_path
     fcntl.fcntl(slots, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     its.set_inheritable(True)
-    command = [HELPER, "1", "3", str(100 << 20), str(os.getpid())]
+    command = [HELPER, "2", "3", str(100 << 20), str(os.getpid())]
     with subprocess.Popen(command, preexec_fn=lambda: os.dup2(its.fileno(), 3), close_fds=False) as helper, ours:
         its.close()
         ours.settimeout(20)
-        body = struct.pack("<IQQ", 0, 8 << 20, 0) + text(os.fsencode(tmp_path / "a.h5")) + text(name)
+        body = struct.pack("<IIQQQ", 0, 7, 100 << 20, 8 << 20, 0) + text(os.fsencode(tmp_path / "a.h5")) + text(name)
         socket.send_fds(ours, [packet(OPEN, body)], [slots])
         for slot in range(2):
-            ours.send(packet(READ, struct.pack("<IQQ", slot, slot, 1)))
+            ours.send(packet(READ, struct.pack("<IIQQ", 7, slot, slot, 1)))
         answers = [ours.recv(16384) for _ in range(4)]
         assert [struct.unpack_from("<H", answer, 6)[0] for answer in answers] == [HELLO, ERROR, ERROR, ERROR]
         assert why in answers[1] and b"no data set is open" in answers[3]
         assert helper.poll() is None
         ours.close()
-    os.close(slots)
+
+
+def helpers_of(process):
+    found = set()
+    for task in pathlib.Path(f"/proc/{process}/task").glob("*/children"):
+        try:
+            found.update(task.read_text().split())
+        except OSError:
+            continue  # it has ended
+    return found
+
+
+def test_many_data_sets__are_read_by_as_many_helpers_as_may_be(tmp_path):
+    """Fixed and of variable length, some longer than a slot: what a helper holds is opened anew beside the others."""
+    texts = ["x" * (3 << 20 if row == 60 else row) for row in range(100)]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for i in range(20):
+            file.create_dataset(f"n{i}", data=np.arange(i, i + 100), chunks=(7,), compression="gzip")
+            file.create_dataset(f"t{i}", data=texts if i % 7 == 0 else texts[:50] * 2, dtype=h5py.string_dtype())
+    good("convert", tmp_path / "a.h5", "-o", tmp_path / "fixed.hrd", "--helpers", "2", "--fields",
+         ",".join(f"n{i}" for i in range(20)))
+    seen = set()
+    with subprocess.Popen([PROGRAM, "convert", tmp_path / "a.h5", "-o", tmp_path / "a.hrd", "--helpers", "2"],
+                          stdout=subprocess.DEVNULL) as child:
+        while child.poll() is None:
+            seen |= helpers_of(child.pid)
+    assert child.returncode == 0 and 1 <= len(seen) <= 3  # one lists
+    good("compare", tmp_path / "a.h5", tmp_path / "a.hrd")
+    good("compare", tmp_path / "fixed.hrd", tmp_path / "a.h5", "--fields", "n0,n19")

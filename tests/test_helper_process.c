@@ -264,7 +264,7 @@ static hr_status read_all(const char *mode, uint64_t step, uint64_t budget_bytes
     struct hr__budget budget;
     hr__budget_init(&budget, budget_bytes);
     int before = count_descriptors();
-    hr_status st = hr__helper_reader_open(&target, &budget, &r, err);
+    hr_status st = hr__helper_reader_open(&target, &budget, NULL, &r, err);
     assert_true((st == HR_OK) == (r != NULL));
     uint32_t *rows = malloc(step * 4);
     assert_non_null(rows);
@@ -306,7 +306,7 @@ static void reader__several_side_by_side__each_gives_its_rows(void **state) {
     struct hr__budget budget;
     hr__budget_init(&budget, UINT64_C(4) << 20);
     for (unsigned k = 0; k < NUM_READERS; k++)
-        assert_int_equal(hr__helper_reader_open(&target, &budget, &readers[k], NULL), HR_OK);
+        assert_int_equal(hr__helper_reader_open(&target, &budget, NULL, &readers[k], NULL), HR_OK);
     for (uint64_t at = 0; at < FAKE_SAMPLES; at += STEP) {
         uint32_t rows[STEP];
         assert_int_equal(
@@ -336,7 +336,7 @@ static void reader__of_a_stream__asks_for_every_window(void **state) {
     struct hr__budget budget;
     hr_error err = {.status = HR_OK};
     hr__budget_init(&budget, 20000);
-    assert_int_equal(hr__helper_reader_open(&target, &budget, &r, &err), HR_OK);
+    assert_int_equal(hr__helper_reader_open(&target, &budget, NULL, &r, &err), HR_OK);
     for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
         uint32_t rows[10];
         if (hr__helper_reader_read(r, firsts[i], 10, rows, &err) != HR_OK)

@@ -8,12 +8,13 @@
 
 #include <cmocka.h>
 
+#include "bytes.h"
 #include "helper_protocol.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define NUM_EXAMPLES 23
+#define NUM_EXAMPLES 24
 
 static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     memset(m, 0, NUM_EXAMPLES * sizeof *m);
@@ -22,11 +23,14 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
                                        .path = "a.h5",
                                        .member = ""};
     m[1] = (struct hr__helper_message){.type = HR__HELPER_OPEN,
+                                       .array = 7,
+                                       .memory_bytes = UINT64_C(1) << 33,
                                        .slot_bytes = 1 << 20,
                                        .cache_bytes = 4096,
                                        .path = "/data/a.h5",
                                        .member = "x/train"};
-    m[2] = (struct hr__helper_message){.type = HR__HELPER_READ, .slot = 1, .first = 7, .n = 9};
+    m[2] = (struct hr__helper_message){
+        .type = HR__HELPER_READ, .array = 4095, .slot = 1, .first = 7, .n = 9};
     m[3] = (struct hr__helper_message){.type = HR__HELPER_HELLO, .text = "HDF5 1.10.8"};
     m[4] = (struct hr__helper_message){.type = HR__HELPER_FIELD};
     m[4].field = (struct hr__helper_field){.dtype = HR_FLOAT32,
@@ -47,7 +51,8 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     m[5].field.shape[1] = 0;
     m[5].field.sample_bytes = 28 * 4;
     m[6] = (struct hr__helper_message){.type = HR__HELPER_LIST_END, .count = 3};
-    m[7] = (struct hr__helper_message){.type = HR__HELPER_ROWS, .slot = 0, .first = 0, .n = 9};
+    m[7] = (struct hr__helper_message){
+        .type = HR__HELPER_ROWS, .array = 1, .slot = 0, .first = 0, .n = 9};
     m[8] = (struct hr__helper_message){
         .type = HR__HELPER_ERROR, .status = HR_ERR_UNSUPPORTED, .text = "it holds times"};
     m[9] = (struct hr__helper_message){.type = HR__HELPER_ATTRIBUTES, .text = "{\"unit\":\"K\"}"};
@@ -96,6 +101,7 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     m[22].field.flags |= HR__HELPER_SPARSE | HR__HELPER_BY_COLUMNS;
     m[22].field.rank = 1;
     m[22].field.shape[0] = 30000;
+    m[23] = (struct hr__helper_message){.type = HR__HELPER_CLOSE, .array = 4095};
 }
 
 /* Decodes from memory of exactly that size, so that a sanitizer sees every byte too far. */
@@ -125,6 +131,8 @@ static void protocol__every_message__round_trips(void **state) {
         assert_int_equal(decode(buf, n, &copy, &out, NULL), HR_OK);
         assert_int_equal(out.type, m[i].type);
         assert_int_equal(out.flags, m[i].flags);
+        assert_int_equal(out.array, m[i].array);
+        assert_int_equal(out.memory_bytes, m[i].memory_bytes);
         assert_int_equal(out.slot, m[i].slot);
         assert_int_equal(out.count, m[i].count);
         assert_int_equal(out.level, m[i].level);
@@ -216,9 +224,9 @@ static void protocol__other_version__is_named(void **state) {
     uint8_t buf[64];
     hr_error err = {.status = HR_OK};
     size_t n = hr__helper_encode(&m, buf, sizeof buf);
-    buf[4] = 2;
+    buf[4] = HR__HELPER_VERSION + 1;
     assert_int_equal(hr__helper_decode(buf, n, &out, &err), HR_ERR_HELPER);
-    assert_non_null(strstr(err.message, "version 2, expected 1"));
+    assert_non_null(strstr(err.message, "version 3, expected 2"));
 }
 
 static void protocol__too_little_room__encodes_nothing(void **state) {
@@ -248,6 +256,19 @@ static void protocol__text_at_and_above_the_limit__fits_and_does_not(void **stat
     text[HR__HELPER_PATH_BYTES] = 'a';
     text[HR__HELPER_PATH_BYTES + 1] = '\0';
     assert_int_equal(hr__helper_encode(&m, buf, sizeof buf), 0);
+}
+
+static void protocol__number_of_an_array_above_the_limit__is_refused(void **state) {
+    (void)state;
+    uint8_t buf[64];
+    struct hr__helper_message out,
+        m = {.type = HR__HELPER_CLOSE, .array = HR__HELPER_MAX_ARRAYS - 1};
+    const size_t n = hr__helper_encode(&m, buf, sizeof buf);
+    assert_int_equal(hr__helper_decode(buf, n, &out, NULL), HR_OK);
+    m.array++;
+    assert_int_equal(hr__helper_encode(&m, buf, sizeof buf), 0);
+    hr__put_u32(buf + 16, m.array);
+    assert_int_equal(hr__helper_decode(buf, n, &out, NULL), HR_ERR_HELPER);
 }
 
 static void field__figures_that_disagree__are_invalid(void **state) {
@@ -397,6 +418,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(protocol__every_message__round_trips),
         cmocka_unit_test(protocol__every_truncation__is_refused),
+        cmocka_unit_test(protocol__number_of_an_array_above_the_limit__is_refused),
         cmocka_unit_test(protocol__every_truncated_body__is_refused),
         cmocka_unit_test(protocol__every_flipped_bit__is_refused_or_means_what_it_says),
         cmocka_unit_test(protocol__other_version__is_named),

@@ -409,7 +409,7 @@ static void cursors__of_one_thread_and_all_fields__are_one(void **state) {
     for (uint32_t t = 0; t < 2; t++)
         for (uint32_t f = 0; f < 3; f++) {
             struct hr__source *s = sources[f];
-            made_ok(s->ops->open_reader(s, &budget, &readers[t][f], &err), &err);
+            made_ok(s->ops->open_reader(s, &budget, NULL, &readers[t][f], &err), &err);
             assert_int_equal(atomic_load(&budget.reserved_bytes), (t + 1) * HR__ACCESS_BYTES);
             assert_true(HR__ACCESS_BYTES <= s->info.pool_bytes);
         }
@@ -442,7 +442,8 @@ static void readers__of_a_file_that_was_replaced__are_refused(void **state) {
     assert_int_equal(n, 1);
     made_write("new.hrd", &made);
     assert_int_equal(rename("new.hrd", "a.hrd"), 0);
-    assert_int_equal(sources[0]->ops->open_reader(sources[0], &budget, &reader, &err), HR_ERR_DATA);
+    assert_int_equal(sources[0]->ops->open_reader(sources[0], &budget, NULL, &reader, &err),
+                     HR_ERR_DATA);
     assert_non_null(strstr(err.message, "a.hrd was changed"));
     assert_null(reader);
     sources[0]->ops->close(sources[0]);

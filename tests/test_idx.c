@@ -179,7 +179,7 @@ static hr_status read_all(const char *path, bool gzip, uint64_t step, hr_error *
         return st;
     assert_int_equal(src->info.is_stream, gzip);
     assert_int_equal(src->info.any_pieces, !gzip);
-    st = src->ops->open_reader(src, &budget, &r, err);
+    st = src->ops->open_reader(src, &budget, NULL, &r, err);
     for (uint64_t at = 0; st == HR_OK && at < SAMPLES; at += step)
         st = read_samples(src, r, at, at + step <= SAMPLES ? step : SAMPLES - at, err);
     src->ops->close_reader(r);
@@ -208,7 +208,7 @@ static void samples__compressed__may_be_read_in_any_order(void **state) {
     write_file("x.idx.gz", packed, k);
     assert_int_equal(hr__idx_source_open("x.idx.gz", true, &src, NULL), HR_OK);
     assert_string_equal(src->info.default_name, "x");
-    assert_int_equal(src->ops->open_reader(src, &budget, &r, NULL), HR_OK);
+    assert_int_equal(src->ops->open_reader(src, &budget, NULL, &r, NULL), HR_OK);
     for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++)
         assert_int_equal(read_samples(src, r, firsts[i], 1, NULL), HR_OK);
     assert_int_equal(read_samples(src, r, SAMPLES, 1, NULL), HR_ERR_INVALID);
@@ -258,7 +258,7 @@ static void samples__compressed_with_a_bit_flipped__are_an_error_or_right(void *
         struct hr__source_reader *r = NULL;
         struct hr__budget budget = {.limit_bytes = 1 << 20};
         if (st == HR_OK)
-            st = src->ops->open_reader(src, &budget, &r, &err);
+            st = src->ops->open_reader(src, &budget, NULL, &r, &err);
         memset(got, 0xff, sizeof got);
         if (st == HR_OK) {
             assert_int_equal(src->info.num_samples, SAMPLES);

@@ -79,7 +79,7 @@ static void check_samples(struct hr__source *src, uint64_t first, const int32_t 
     struct hr__budget budget = {.limit_bytes = 1 << 20};
     int32_t got[64];
     assert_true(n <= 64);
-    assert_int_equal(src->ops->open_reader(src, &budget, &r, NULL), HR_OK);
+    assert_int_equal(src->ops->open_reader(src, &budget, NULL, &r, NULL), HR_OK);
     assert_int_equal(src->ops->read(r, first, n, got, NULL), HR_OK);
     assert_memory_equal(got, expected, n * sizeof *got);
     src->ops->close_reader(r);

@@ -54,7 +54,7 @@ static hr_status read_all(struct hr__source *src, uint64_t first, uint64_t n, vo
                           hr_error *err) {
     struct hr__source_reader *r = NULL;
     struct hr__budget budget = {.limit_bytes = 1 << 20};
-    hr_status st = src->ops->open_reader(src, &budget, &r, err);
+    hr_status st = src->ops->open_reader(src, &budget, NULL, &r, err);
     if (st == HR_OK)
         st = src->ops->read(r, first, n, dst, err);
     src->ops->close_reader(r);
@@ -240,13 +240,13 @@ static void npy__a_file_that_shrinks_meanwhile__is_an_error(void **state) {
     struct stat s;
     write_npy("|u1", 3, NULL, 0, data, sizeof data);
     assert_int_equal(hr__npy_plain_source_open(path, &src, NULL), HR_OK);
-    assert_int_equal(src->ops->open_reader(src, &budget, &r, NULL), HR_OK);
+    assert_int_equal(src->ops->open_reader(src, &budget, NULL, &r, NULL), HR_OK);
     assert_int_equal(stat(path, &s), 0);
     assert_int_equal(truncate(path, s.st_size - 1), 0);
     assert_int_equal(src->ops->read(r, 0, 2, got, NULL), HR_OK);
     assert_int_equal(src->ops->read(r, 0, 3, got, NULL), HR_ERR_CORRUPT);
     src->ops->close_reader(r);
-    assert_int_equal(src->ops->open_reader(src, &budget, &r, NULL), HR_ERR_DATA);
+    assert_int_equal(src->ops->open_reader(src, &budget, NULL, &r, NULL), HR_ERR_DATA);
     assert_null(r);
     src->ops->close(src);
 }

@@ -30,7 +30,9 @@ struct made_up {
 };
 
 static hr_status open_reader(struct hr__source *src, struct hr__budget *budget,
-                             struct hr__source_reader **out, hr_error *err) {
+                             struct hr__helper_group *helpers, struct hr__source_reader **out,
+                             hr_error *err) {
+    (void)helpers;
     (void)budget;
     (void)err;
     *out = (struct hr__source_reader *)src;

@@ -162,7 +162,7 @@ static hr_status open_reader(struct opened *o, const char *mode, uint64_t budget
         .opts = {.timeout_ns = INT64_C(5000000000), .memory_bytes = memory_bytes},
         .program = fake_program(mode)};
     hr__budget_init(&o->budget, budget_bytes);
-    const hr_status st = hr__helper_variable_open(&o->target, &o->budget, &o->reader, err);
+    const hr_status st = hr__helper_variable_open(&o->target, &o->budget, NULL, &o->reader, err);
     assert_true((st == HR_OK) == (o->reader != NULL));
     return st;
 }

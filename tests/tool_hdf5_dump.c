@@ -54,7 +54,7 @@ static hr_status write_rows(struct hr__source *src, struct hr__budget *budget, F
     uint8_t *rows = malloc(room + 1);
     if (rows == NULL)
         return hr__error_no_memory(err, room, "rows");
-    HR_TRY(src->ops->open_reader(src, budget, &r, err));
+    HR_TRY(src->ops->open_reader(src, budget, NULL, &r, err));
     for (uint64_t at = 0; at < i->num_samples; at += step) {
         uint64_t n = i->num_samples - at < step ? i->num_samples - at : step;
         HR_TRY(src->ops->read(r, at, n, rows, err));
@@ -102,7 +102,7 @@ static hr_status write_values(struct hr__source *src, struct hr__budget *budget,
     int64_t *offsets = calloc((size_t)step + 1, sizeof *offsets);
     if (offsets == NULL)
         return hr__error_no_memory(err, step * sizeof *offsets, "offsets");
-    HR_TRY(src->ops->open_reader(src, budget, &r, err));
+    HR_TRY(src->ops->open_reader(src, budget, NULL, &r, err));
     for (uint64_t at = 0; at < num_samples; at += step) {
         const uint64_t n = num_samples - at < step ? num_samples - at : step;
         HR_TRY(write_some_values(src, r, out, at, n, offsets, err));

@@ -24,20 +24,28 @@ static char *real_folder(const char *path) {
     return real;
 }
 
-static hr_status make_access(hid_t *out, uint64_t cache_bytes, uint64_t cache_chunks,
+/* Ten places for each chunk, so that few chunks drive each other out. */
+static size_t cache_places(uint64_t cache_chunks) {
+    return cache_chunks < 100000 ? (size_t)cache_chunks * 10 + 521 : 1000003;
+}
+
+/* Who opens a file again shares what HDF5 has of it: caches are therefore those of data sets. */
+static hr_status make_access(struct h5_file *f, uint64_t cache_bytes, uint64_t cache_chunks,
                              hr_error *err) {
-    /* Ten places for each chunk, so that few chunks drive each other out. */
-    uint64_t slots = cache_chunks < 100000 ? cache_chunks * 10 + 521 : 1000003;
-    *out = H5Pcreate(H5P_FILE_ACCESS);
-    if (*out < 0 || H5Pset_cache(*out, 0, (size_t)slots, (size_t)cache_bytes, 1.0) < 0)
+    f->access = H5Pcreate(H5P_FILE_ACCESS);
+    f->dataset_access = H5Pcreate(H5P_DATASET_ACCESS);
+    if (f->access < 0 || f->dataset_access < 0 ||
+        H5Pset_cache(f->access, 0, cache_places(0), 0, 1.0) < 0 ||
+        H5Pset_chunk_cache(f->dataset_access, cache_places(cache_chunks), (size_t)cache_bytes,
+                           1.0) < 0)
         return h5_error(err, HR_ERR_NO_MEMORY, "a chunk cache");
     return HR_OK;
 }
 
 hr_status h5_file_open(struct h5_file *f, const char *path, bool follow_external,
                        uint64_t cache_bytes, uint64_t cache_chunks, hr_error *err) {
-    f->file = f->access = -1;
-    f->follow_external = follow_external;
+    *f = (struct h5_file){
+        .file = -1, .access = -1, .dataset_access = -1, .follow_external = follow_external};
     f->folder = real_folder(path);
     if (f->folder == NULL || access(path, R_OK) != 0)
         return hr__error_os(err, errno, "cannot open the file");
@@ -45,7 +53,7 @@ hr_status h5_file_open(struct h5_file *f, const char *path, bool follow_external
     char *real = realpath(path, NULL);
     if (real == NULL)
         return hr__error_os(err, errno, "cannot open the file");
-    hr_status st = make_access(&f->access, cache_bytes, cache_chunks, err);
+    hr_status st = make_access(f, cache_bytes, cache_chunks, err);
     if (st == HR_OK)
         st = h5_open_any(real, f->access, &f->file, &f->growing, err);
     free(real);
@@ -57,8 +65,10 @@ void h5_file_close(struct h5_file *f) {
         (void)H5Fclose(f->file);
     if (f->access >= 0)
         (void)H5Pclose(f->access);
+    if (f->dataset_access >= 0)
+        (void)H5Pclose(f->dataset_access);
     free(f->folder);
-    *f = (struct h5_file){.file = -1, .access = -1};
+    *f = (struct h5_file){.file = -1, .access = -1, .dataset_access = -1};
 }
 
 char *h5_beside(const struct h5_file *f, hid_t object, const char *name) {
@@ -138,6 +148,15 @@ static hr_status follow(const struct h5_file *f, hid_t group, const char *name,
     return st;
 }
 
+/* A data set with its chunk cache, which the first one to open it decides. */
+static hid_t open_object(const struct h5_file *f, hid_t group, const char *name) {
+    const hid_t object = H5Oopen(group, name, H5P_DEFAULT);
+    if (object < 0 || H5Iget_type(object) != H5I_DATASET)
+        return object;
+    (void)H5Oclose(object);
+    return H5Dopen2(group, name, f->dataset_access);
+}
+
 static hr_status step(const struct h5_file *f, hid_t group, const char *name, unsigned depth,
                       hid_t *out, hr_error *err) {
     H5L_info_t info;
@@ -154,7 +173,7 @@ static hr_status step(const struct h5_file *f, hid_t group, const char *name, un
     if (info.type != H5L_TYPE_HARD)
         return hr__error_set(err, HR_ERR_UNSUPPORTED, "the link %s is of a user's own kind (%d)",
                              name, (int)info.type);
-    *out = H5Oopen(group, name, H5P_DEFAULT);
+    *out = open_object(f, group, name);
     if (*out < 0)
         return h5_error(err, HR_ERR_CORRUPT, "the object %s cannot be opened", name);
     return HR_OK;

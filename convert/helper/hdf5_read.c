@@ -14,23 +14,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-static hr_status check_memory(const struct h5_reader *r, uint64_t cache_bytes,
-                              uint64_t memory_bytes, hr_error *err) {
+static hr_status check_memory(struct h5_reader *r, const struct hr__helper_message *open,
+                              uint64_t others_bytes, hr_error *err) {
     /* Values of variable length are in memory once more, where HDF5 makes them, and in its heap. */
     const uint64_t num_slots =
         HR__HELPER_NUM_SLOTS + ((r->is.field.flags & HR__HELPER_VARIABLE) != 0 ? 3 : 0);
-    uint64_t need = 0, chunk;
+    const uint64_t limit_bytes = open->memory_bytes;
+    uint64_t all = 0, chunk;
     bool fits = hr__mul_u64(r->is.field.chunk_bytes, 2, &chunk) &&
-                hr__add_u64(chunk, cache_bytes, &need) &&
-                hr__add_u64(need, r->slot_bytes * num_slots, &need) &&
-                hr__add_u64(need, HR__HELPER_BASE_BYTES, &need);
-    if (memory_bytes == 0 || (fits && need <= memory_bytes))
+                hr__add_u64(chunk, open->cache_bytes, &chunk) &&
+                hr__add_u64(chunk, r->slot_bytes * num_slots, &r->needed_bytes) &&
+                hr__add_u64(r->needed_bytes, others_bytes, &all) &&
+                hr__add_u64(all, HR__HELPER_BASE_BYTES, &all);
+    if (limit_bytes == 0 || (fits && all <= limit_bytes))
         return HR_OK;
     return hr__error_set(
         err, HR_ERR_HELPER,
         "reading it needs %" PRIu64 " MiB in a helper, which may use %" PRIu64
         " MiB; allow a helper more memory%s",
-        fits ? need >> 20 : UINT64_MAX >> 20, memory_bytes >> 20,
+        fits ? all >> 20 : UINT64_MAX >> 20, limit_bytes >> 20,
         r->is.field.chunk_bytes == 0 ? "" : ", or write it anew with smaller chunks (h5repack -l)");
 }
 
@@ -76,7 +78,7 @@ static hr_status open_member(struct h5_reader *r, const struct hr__helper_messag
 }
 
 hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *open, int fd,
-                         uint64_t memory_bytes, hr_error *err) {
+                         uint64_t others_bytes, hr_error *err) {
     bool follow = (open->flags & HR__HELPER_FOLLOW_EXTERNAL) != 0;
     uint64_t cache_chunks = open->cache_bytes >> 12; /* few chunks are smaller than 4 KiB */
     hr_status st = slots_map(fd, open->slot_bytes, &r->shared, err);
@@ -87,12 +89,25 @@ hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *o
         st = (open->flags & HR__HELPER_ROW_VALUES) != 0 ? open_row_values(r, open->member, err)
                                                         : open_member(r, open, err);
     if (st == HR_OK)
-        st = check_memory(r, open->cache_bytes, memory_bytes, err);
+        st = check_memory(r, open, others_bytes, err);
     if (st == HR_OK && r->is.leaf.variable)
         return h5_values_open(r, err);
     if (st == HR_OK && r->sparse == NULL)
         r->direct = h5_direct_open(r->dataset, &r->is, open->cache_bytes);
     return st;
+}
+
+void h5_reader_close(struct h5_reader *r) {
+    h5_values_close(r->values);
+    h5_direct_close(r->direct);
+    if (r->sparse != NULL)
+        h5_sparse_close(r->sparse);
+    else
+        h5_leaf_close(&r->is.leaf);
+    free(r->sparse);
+    (void)H5Oclose(r->dataset);
+    h5_file_close(&r->file);
+    slots_unmap(r->shared, r->slot_bytes);
 }
 
 /* False: HDF5 is to read them, and all others. */

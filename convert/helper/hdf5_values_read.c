@@ -31,7 +31,8 @@ hr_status h5_values_open(struct h5_reader *r, hr_error *err) {
     struct h5_values *v = calloc(1, sizeof *v);
     if (v == NULL)
         return hr__error_no_memory(err, sizeof *v, "values of variable length");
-    r->values = v; /* lives as long as the process */
+    r->values = v;
+    v->transfer = -1;
     v->likely = FIRST_TRY;
     v->reference_bytes = H5Tget_size(r->is.leaf.memory_type);
     v->arena.size_bytes = (size_t)r->slot_bytes;
@@ -45,6 +46,16 @@ hr_status h5_values_open(struct h5_reader *r, hr_error *err) {
                                 &v->arena) < 0)
         return h5_error(err, HR_ERR_NO_MEMORY, "reading values of variable length");
     return HR_OK;
+}
+
+void h5_values_close(struct h5_values *v) {
+    if (v == NULL)
+        return;
+    if (v->transfer >= 0)
+        (void)H5Pclose(v->transfer);
+    free(v->references);
+    free(v->arena.bytes);
+    free(v);
 }
 
 /* HR_ERR_BUDGET: the arena is too small. */

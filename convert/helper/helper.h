@@ -29,17 +29,19 @@ bool h5_error_is(const char *text);
  * that nothing outside the input's own folder is opened unless that was asked for.
  */
 struct h5_file {
-    hid_t file;   /* -1: none */
-    hid_t access; /* file access list, for linked files too */
-    char *folder; /* real path of the input's folder, with a '/' at the end */
+    hid_t file;           /* -1: none */
+    hid_t access;         /* file access list, for linked files too */
+    hid_t dataset_access; /* with the chunk cache of a data set */
+    char *folder;         /* real path of the input's folder, with a '/' at the end */
     bool follow_external;
     bool growing; /* another process writes it */
 };
 
-/* cache_bytes and cache_chunks: of the chunk cache of every data set. */
+/* cache_bytes and cache_chunks: of the chunk cache of every data set that is opened through it.
+ * Close it also after a failure. */
 hr_status h5_file_open(struct h5_file *f, const char *path, bool follow_external,
                        uint64_t cache_bytes, uint64_t cache_chunks, hr_error *err);
-void h5_file_close(struct h5_file *f); /* {-1, -1, NULL} is fine */
+void h5_file_close(struct h5_file *f);
 
 /* The real path of a file that something in the file of `object` names; malloc'ed, NULL: there is
  * none. */
@@ -240,12 +242,14 @@ struct h5_reader {
     struct h5_described is;   /* of a matrix: the field alone */
     uint8_t *shared;
     uint64_t slot_bytes;
+    uint64_t needed_bytes; /* of this process */
 };
 
-/* fd: the memory that rows go to; is mapped, and may be closed afterwards. memory_bytes: what this
- * process may use. */
+/* Zeroed before. fd: the memory that rows go to; is mapped, and may be closed afterwards.
+ * others_bytes: what other readers need. */
 hr_status h5_reader_open(struct h5_reader *r, const struct hr__helper_message *open, int fd,
-                         uint64_t memory_bytes, hr_error *err);
+                         uint64_t others_bytes, hr_error *err);
+void h5_reader_close(struct h5_reader *r); /* that was opened */
 /* Samples first .. first + *n - 1 into a slot; of variable length as many of them as fit. */
 hr_status h5_reader_read(struct h5_reader *r, uint32_t slot, uint64_t first, uint64_t *n,
                          hr_error *err);
@@ -290,11 +294,13 @@ hr_status h5_writer_finish(struct h5_writer *w, hr_error *err);
 /* --- serve.c -------------------------------------------------------------------------------- */
 
 /* Answers messages until the other side is gone. */
-void serve(int socket, uint64_t memory_bytes);
+void serve(int socket);
 
 /* --- limits.c ------------------------------------------------------------------------------- */
 
 void limits_set(uint64_t memory_bytes);
+/* Of the address space, 0: none; not less than it was. */
+void limits_set_memory(uint64_t memory_bytes);
 /* From now on no file can be written: before a file that may be hostile is opened. */
 void limits_forbid_writing(void);
 /* Ends this process when the one that started it ends, whatever the main thread does then. */

@@ -27,12 +27,22 @@ static void limit(int what, uint64_t value) {
     (void)setrlimit((__rlimit_resource_t)what, &lim);
 }
 
+/* The hard limit stays as it is: what is allowed grows with the arrays that are open. */
+void limits_set_memory(uint64_t memory_bytes) {
+    static uint64_t most;
+    struct rlimit lim;
+    if (memory_bytes <= most || HEADRACE_SANITIZED || getrlimit(RLIMIT_AS, &lim) != 0)
+        return;
+    most = memory_bytes;
+    lim.rlim_cur = lim.rlim_max == RLIM_INFINITY || lim.rlim_max > most ? most : lim.rlim_max;
+    (void)setrlimit(RLIMIT_AS, &lim);
+}
+
 void limits_set(uint64_t memory_bytes) {
     /* Descriptors that the program did not mark for closing are none of ours. */
     (void)syscall(SYS_close_range, 4u, UINT_MAX, 0u);
     limit(RLIMIT_CORE, 0);
-    if (memory_bytes != 0 && !HEADRACE_SANITIZED)
-        limit(RLIMIT_AS, memory_bytes);
+    limits_set_memory(memory_bytes);
 }
 
 void limits_forbid_writing(void) {

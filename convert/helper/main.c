@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
     (void)H5PLset_loading_state(0);
     if (!h5_filters_register())
         return 4;
-    serve((int)fd, memory_bytes);
+    serve((int)fd);
     /* Without exit handlers: HDF5's would tidy up what a damaged file left behind. */
     _exit(0);
 }

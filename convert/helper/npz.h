@@ -84,9 +84,10 @@ struct npz_reader {
     uint64_t slot_bytes;
 };
 
-/* fd: the memory that rows go to. */
+/* Zeroed before. fd: the memory that rows go to. */
 hr_status npz_reader_open(struct npz_reader *r, const struct hr__helper_message *open, int fd,
                           hr_error *err);
+void npz_reader_close(struct npz_reader *r); /* also after a failure */
 /* Rows in canonical form. Reading on costs what is read; going back begins the member anew. */
 hr_status npz_reader_read(struct npz_reader *r, uint32_t slot, uint64_t first, uint64_t n,
                           hr_error *err);

@@ -45,6 +45,13 @@ hr_status npz_reader_open(struct npz_reader *r, const struct hr__helper_message 
     return st;
 }
 
+void npz_reader_close(struct npz_reader *r) {
+    npz_stream_close(&r->stream);
+    npz_archive_close(&r->archive);
+    slots_unmap(r->shared, r->slot_bytes);
+    *r = (struct npz_reader){0};
+}
+
 /* The stream stands at byte `at` afterwards. The buffer is what bytes on the way there go through.
  */
 static hr_status go_to(struct npz_reader *r, uint64_t at, uint8_t *buffer, hr_error *err) {

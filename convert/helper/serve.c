@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "helper.h"
 #include "npz.h"
+#include "serve_read.h"
 #include "serve_write.h"
 
 #include <errno.h>
@@ -14,11 +15,8 @@
 
 struct server {
     int socket;
-    uint64_t memory_bytes;
     uint32_t num_found;
-    bool opened; /* an array, as was asked */
-    struct h5_reader reader;
-    struct npz_reader npz; /* instead of it, where the file is an archive */
+    struct read_server reader;
     struct write_server writer;
     uint8_t packet[HR__HELPER_MESSAGE_BYTES]; /* of next_message() */
 };
@@ -78,7 +76,7 @@ static hr_status found_array(void *arg, const struct hr__helper_field *field, hr
 }
 
 static hr_status list_hdf5(struct server *s, const struct hr__helper_message *m, hr_error *err) {
-    struct h5_file file = {.file = -1, .access = -1};
+    struct h5_file file;
     bool follow = (m->flags & HR__HELPER_FOLLOW_EXTERNAL) != 0;
     hr_status st = h5_file_open(&file, m->path, follow, 0, 0, err);
     if (st == HR_OK)
@@ -108,17 +106,12 @@ static hr_status do_list(struct server *s, const struct hr__helper_message *m, h
 
 static hr_status do_open(struct server *s, const struct hr__helper_message *m, int fd,
                          hr_error *err) {
-    if (s->reader.shared != NULL || s->npz.shared != NULL)
-        return hr__error_set(err, HR_ERR_INVALID, "a data set is open already");
-    bool npz = npz_is_archive(m->path);
-    hr_status st = npz ? npz_reader_open(&s->npz, m, fd, err)
-                       : h5_reader_open(&s->reader, m, fd, s->memory_bytes, err);
-    struct hr__helper_message opened = {.type = HR__HELPER_OPENED,
-                                        .field = npz ? s->npz.field : s->reader.is.field};
+    struct hr__helper_message opened = {.type = HR__HELPER_OPENED};
+    limits_set_memory(m->memory_bytes);
+    const hr_status st = read_open(&s->reader, m, fd, &opened.field, err);
     opened.field.member = m->member;
     opened.field.name = "";
-    s->opened = st == HR_OK;
-    if (s->opened)
+    if (st == HR_OK)
         say(s, &opened);
     return st;
 }
@@ -126,11 +119,7 @@ static hr_status do_open(struct server *s, const struct hr__helper_message *m, i
 static hr_status do_read(struct server *s, const struct hr__helper_message *m, hr_error *err) {
     struct hr__helper_message rows = *m;
     rows.type = HR__HELPER_ROWS;
-    if (!s->opened)
-        return hr__error_set(err, HR_ERR_INVALID, "no data set is open");
-    hr_status st = s->npz.shared != NULL
-                       ? npz_reader_read(&s->npz, m->slot, m->first, m->n, err)
-                       : h5_reader_read(&s->reader, m->slot, m->first, &rows.n, err);
+    const hr_status st = read_rows(&s->reader, m, &rows.n, err);
     if (st == HR_OK)
         say(s, &rows);
     return st;
@@ -198,6 +187,10 @@ static hr_status answer(struct server *s, const struct hr__helper_message *m, in
         return do_open(s, m, fd, err);
     case HR__HELPER_READ:
         return do_read(s, m, err);
+    case HR__HELPER_CLOSE:
+        read_close(&s->reader, m->array);
+        say_done(s, m);
+        return HR_OK;
     case HR__HELPER_CREATE:
     case HR__HELPER_ARRAY:
     case HR__HELPER_WRITE:
@@ -220,10 +213,8 @@ static void say_hello(struct server *s) {
     say(s, &m);
 }
 
-void serve(int socket, uint64_t memory_bytes) {
-    struct server s = {.socket = socket, .memory_bytes = memory_bytes};
-    s.reader.file.file = s.reader.file.access = -1;
-    s.reader.dataset = s.reader.is.leaf.memory_type = s.reader.is.leaf.value_type = -1;
+void serve(int socket) {
+    struct server s = {.socket = socket};
     s.writer.npz.fd = -1;
     s.writer.hdf5.file = s.writer.hdf5.dataset = s.writer.hdf5.type = -1;
     uint8_t buf[HR__HELPER_MESSAGE_BYTES];

@@ -23,3 +23,8 @@ hr_status slots_map(int fd, uint64_t slot_bytes, uint8_t **out, hr_error *err) {
     *out = p;
     return HR_OK;
 }
+
+void slots_unmap(uint8_t *slots, uint64_t slot_bytes) {
+    if (slots != NULL)
+        (void)munmap(slots, (size_t)(slot_bytes * HR__HELPER_NUM_SLOTS));
+}

@@ -8,5 +8,6 @@
 
 /* Maps HR__HELPER_NUM_SLOTS slots of slot_bytes each. HR_ERR_INVALID: fd is no such memory. */
 hr_status slots_map(int fd, uint64_t slot_bytes, uint8_t **out, hr_error *err);
+void slots_unmap(uint8_t *slots, uint64_t slot_bytes); /* NULL is fine */
 
 #endif
