@@ -71,14 +71,17 @@ static hr_status describe_fields(const struct hr__convert_job *job, hr_field *fi
     return HR_OK;
 }
 
-static hr_status open_writer_with(struct hr__convert_job *job, const hr_field *fields,
-                                  uint64_t budget_bytes, hr_error *err) {
+/* Others: who takes so much of the budget, for a message; NULL: nobody. A writer that gets one byte
+ * says how many it needs. */
+static hr_status open_writer_beside(struct hr__convert_job *job, const hr_field *fields,
+                                    const char *others, uint64_t others_bytes, hr_error *err) {
     const hr_convert_options *o = &job->opts;
+    const struct hr__writer_share share = {others, others_bytes, o->budget_bytes};
     hr_writer_options w = HR_WRITER_OPTIONS_INIT;
     w.flags = ((o->flags & HR_CONVERT_REPLACE) != 0 ? HR_WRITER_REPLACE : 0) |
               ((o->flags & HR_CONVERT_RESUME) != 0 ? HR_WRITER_RESUME : 0) |
               (hr__convert_is_append(job) ? HR_WRITER_APPEND : 0);
-    w.budget_bytes = budget_bytes;
+    w.budget_bytes = others_bytes < o->budget_bytes ? o->budget_bytes - others_bytes : 1;
     w.num_threads = o->num_threads;
     w.chunk_bytes = o->chunk_bytes;
     w.codec = o->codec;
@@ -92,7 +95,8 @@ static hr_status open_writer_with(struct hr__convert_job *job, const hr_field *f
     w.provenance_json = job->provenance_json;
     w.user = job;
     w.on_resume = hr__convert_on_resume;
-    return hr_writer_open(o->output, fields, job->layout.num_fields, &w, &job->writer, err);
+    return hr__writer_open_shared(o->output, fields, job->layout.num_fields, &w, &share,
+                                  &job->writer, err);
 }
 
 static uint64_t reading_bytes(const struct hr__convert_job *job) {
@@ -102,11 +106,8 @@ static uint64_t reading_bytes(const struct hr__convert_job *job) {
 /* HR_ERR_BUDGET where reading with the plan leaves the writer too little. */
 static hr_status try_plan(struct hr__convert_job *job, const hr_field *fields, uint64_t for_reading,
                           hr_error *err) {
-    const uint64_t budget_bytes = job->opts.budget_bytes;
     hr__budget_init(&job->budget, for_reading);
-    /* A writer that gets one byte says how many it needs. */
-    uint64_t for_writing = for_reading < budget_bytes ? budget_bytes - for_reading : 1;
-    return open_writer_with(job, fields, for_writing, err);
+    return open_writer_beside(job, fields, "reading the source takes", for_reading, err);
 }
 
 /* A quarter of the budget is for reading; where the writer then lacks memory, half of that, and so
@@ -125,19 +126,13 @@ static hr_status divide_memory(struct hr__convert_job *job, const hr_field *fiel
     }
     job->plan = least;
     hr__inputs_set_room(&job->inputs, 0);
-    hr_status st = try_plan(job, fields, reading_bytes(job), err);
-    if (st == HR_ERR_BUDGET)
-        hr__error_prefix(err,
-                         "the budget is %llu bytes, of which reading the source takes %llu, and "
-                         "these must be added to what follows",
-                         (unsigned long long)budget_bytes, (unsigned long long)reading_bytes(job));
-    return st;
+    return try_plan(job, fields, reading_bytes(job), err);
 }
 
 /* Reading needs no buffers: all memory is for writing. */
 static hr_status leave_memory(struct hr__convert_job *job, const hr_field *fields, hr_error *err) {
     hr__budget_init(&job->budget, 0);
-    return open_writer_with(job, fields, job->opts.budget_bytes, err);
+    return open_writer_beside(job, fields, NULL, 0, err);
 }
 
 /* Of memory for reading and shuffling. Those who read put the samples in their places, too, where
@@ -168,24 +163,19 @@ static void plan_shuffle(struct hr__convert_job *job) {
  * that, and so on, down to the least. */
 static hr_status divide_memory_to_shuffle(struct hr__convert_job *job, const hr_field *fields,
                                           hr_error *err) {
-    const uint64_t budget_bytes = job->opts.budget_bytes;
+    const char *others = "reading and shuffling take";
     hr__inputs_set_room(&job->inputs, 0);
     hr__read_plan_make(&job->inputs, 0, 1, &job->plan);
     const uint64_t least =
         hr__shuffle_plan_least(&job->layout, job->num_samples, reading_bytes(job));
     hr_status st = HR_ERR_BUDGET;
-    for (uint64_t share = budget_bytes / 2; share > least && st == HR_ERR_BUDGET; share /= 2)
-        st = open_writer_with(job, fields, budget_bytes - share, err);
-    /* A writer that gets one byte says how many it needs. */
+    for (uint64_t share = job->opts.budget_bytes / 2; share > least && st == HR_ERR_BUDGET;
+         share /= 2)
+        st = open_writer_beside(job, fields, others, share, err);
     if (st == HR_ERR_BUDGET)
-        st = open_writer_with(job, fields, least < budget_bytes ? budget_bytes - least : 1, err);
+        st = open_writer_beside(job, fields, others, least, err);
     if (st == HR_OK)
         plan_shuffle(job);
-    if (st == HR_ERR_BUDGET)
-        hr__error_prefix(err,
-                         "the budget is %llu bytes, of which reading and shuffling take %llu, and "
-                         "these must be added to what follows",
-                         (unsigned long long)budget_bytes, (unsigned long long)least);
     return st;
 }
 

@@ -28,7 +28,8 @@
 #define PAGE_BYTES        UINT64_C(4096)
 #define HELD_SLOTS        5u  /* two; HDF5's values, one of them while it is made, its heap */
 #define LIST_BYTES        32u /* of a value: its ends, twice here, and HDF5's reference */
-#define BUDGET_SHARES     4u  /* of a conversion, of which one is for reading */
+#define ROUND_BYTES       (UINT64_C(2) << 20) /* more, so that the budget that is named does */
+#define BUDGET_SHARES     4u                  /* of a conversion, of which one is for reading */
 
 enum window_state { WINDOW_EMPTY, WINDOW_ASKED, WINDOW_FULL, WINDOW_FAILED };
 
@@ -155,7 +156,7 @@ static hr_status refuse_value(const struct hr__helper_variable *r, uint64_t samp
                          " are left; give a budget that is larger by %.0f bytes, unless the "
                          "file is damaged",
                          r->session.subject, sample, n_bytes, needed, left,
-                         ((double)missing + (double)n_bytes) * BUDGET_SHARES);
+                         ((double)missing + (double)n_bytes + (double)ROUND_BYTES) * BUDGET_SHARES);
 }
 
 static hr_status refuse_helper(const struct hr__helper_variable *r, uint64_t sample,

@@ -66,6 +66,8 @@ def test_too_little_memory__the_budget_that_would_do_is_named_and_does(tmp_path)
     writing = int(re.search(r"writing needs at least (\d+)", done.stderr)[1])
     assert reading < 1.5 * x.nbytes  # the chunks that one row touches, once
     good("convert", tmp_path / "a.h5", "-o", tmp_path / "out.hrd", "--budget", reading + writing, "--threads", 1)
+    named = int(re.search(r"give it at least (\d+) MiB", done.stderr)[1])
+    assert 0 <= (named << 20) - reading - writing < 1 << 20
     good("export", tmp_path / "out.hrd", "-o", tmp_path / "npy")
     assert np.array_equal(np.load(tmp_path / "npy" / "x.npy"), x)
 

@@ -4,6 +4,7 @@ reason. $HEADRACE_SEEDS is how many random files are tried (default 40)."""
 import fcntl
 import os
 import pathlib
+import re
 import resource
 import shutil
 import socket
@@ -328,6 +329,15 @@ def test_helper__asked_to_read_what_it_could_not_open__refuses_that_too(tmp_path
         assert why in answers[1] and b"no data set is open" in answers[3]
         assert helper.poll() is None
         ours.close()
+
+
+@pytest.mark.parametrize("n_bytes", [300_000, 5_000_000, 30_000_000])
+def test_value_that_is_too_long_for_the_budget__what_is_named_does(tmp_path, n_bytes):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("t", data=["a"] * 500 + ["b" * n_bytes], dtype=h5py.string_dtype())
+    done = headrace("convert", tmp_path / "a.h5", "-o", tmp_path / "a.hrd", "--budget", 6_000_000)
+    larger = int(re.search(r"a budget that is larger by (\d+) bytes", done.stderr)[1])
+    good("convert", tmp_path / "a.h5", "-o", tmp_path / "a.hrd", "--budget", 6_000_000 + larger)
 
 
 def helpers_of(process):

@@ -8,6 +8,7 @@
 #include "compress_pool.h"
 #include "file.h"
 #include "job.h"
+#include "writer_plan.h"
 
 #include "headrace/writer.h"
 
@@ -15,6 +16,12 @@
 hr_status hr__writer_open_in(const struct hr__folder_ops *folder, const char *path,
                              const hr_field *fields, uint32_t num_fields,
                              const hr_writer_options *opts, hr_writer **out, hr_error *err);
+
+/* hr_writer_open() with a share of a budget. */
+hr_status hr__writer_open_shared(const char *path, const hr_field *fields, uint32_t num_fields,
+                                 const hr_writer_options *opts,
+                                 const struct hr__writer_share *share, hr_writer **out,
+                                 hr_error *err);
 
 /* About how many bytes, decoded, will be written: the trial of codecs takes a small part of the
  * time of that. Only before the first row. */

@@ -93,21 +93,9 @@ static bool fits(struct hr__writer_memory *m, uint32_t t, uint64_t budget_bytes)
     return false;
 }
 
-static hr_status too_little(const struct hr__chunk_plan *plan, const struct hr__writer_memory *m,
-                            uint64_t budget_bytes, hr_error *err) {
-    const uint64_t smallest = hr__writer_memory_smallest(m);
-    return hr__error_set(err, HR_ERR_BUDGET,
-                         "writing needs at least %llu bytes of memory (chunks of %u samples, %llu "
-                         "bytes decoded), the budget is %llu: give it at least %llu MiB, or use "
-                         "smaller chunks",
-                         (unsigned long long)smallest, plan->schema->samples_per_chunk,
-                         (unsigned long long)plan->decoded_bytes, (unsigned long long)budget_bytes,
-                         (unsigned long long)hr__ceil_div(smallest, UINT64_C(1) << 20));
-}
-
-hr_status hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t level,
-                                 uint32_t max_threads, uint64_t held_bytes, uint64_t budget_bytes,
-                                 struct hr__writer_memory *out, hr_error *err) {
+bool hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t level, uint32_t max_threads,
+                            uint64_t held_bytes, uint64_t budget_bytes,
+                            struct hr__writer_memory *out) {
     *out = (struct hr__writer_memory){
         .fixed_bytes = fixed_bytes(plan) + held_bytes,
         .thread_bytes = hr__chunk_encoder_bytes(plan, level),
@@ -115,8 +103,8 @@ hr_status hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t leve
     };
     for (uint32_t t = max_threads; t >= 1; t--)
         if (fits(out, t, budget_bytes))
-            return HR_OK;
-    return too_little(plan, out, budget_bytes, err);
+            return true;
+    return false;
 }
 
 uint64_t hr__writer_memory_values(const struct hr__chunk_plan *plan,

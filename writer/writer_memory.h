@@ -32,10 +32,10 @@ struct hr__writer_memory {
 };
 
 /* As many of max_threads threads as fit, with two row buffers more than threads if possible.
- * held_bytes: taken by others. HR_ERR_BUDGET names the smallest budget that works. */
-hr_status hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t level,
-                                 uint32_t max_threads, uint64_t held_bytes, uint64_t budget_bytes,
-                                 struct hr__writer_memory *out, hr_error *err);
+ * held_bytes: taken by others. False: not even one. */
+bool hr__writer_memory_plan(const struct hr__chunk_plan *plan, int32_t level, uint32_t max_threads,
+                            uint64_t held_bytes, uint64_t budget_bytes,
+                            struct hr__writer_memory *out);
 /* Most bytes that values of variable length may take in a chunk, so that the threads and row
  * buffers planned still fit the budget. */
 uint64_t hr__writer_memory_values(const struct hr__chunk_plan *plan,

@@ -60,7 +60,8 @@ static struct hr__writer_wants wants_of(const hr_writer *w) {
         .budget_bytes = w->given_budget_bytes,
         .chunk_bytes = w->chunk_bytes,
         .mean_bytes = hr__max_u64(hr__ceil_div(w->early.num_bytes, n), w->there_mean_bytes),
-        .held_bytes = w->early.columns != NULL ? hr__early_rows_held_bytes(&w->early) : 0};
+        .held_bytes = w->early.columns != NULL ? hr__early_rows_held_bytes(&w->early) : 0,
+        .share = w->share};
     if (w->append.on) {
         wants.level = hr__append_level(&w->schema);
         wants.held_bytes = w->append.held_bytes;
@@ -241,9 +242,9 @@ done:
     return st;
 }
 
-hr_status hr__writer_open_in(const struct hr__folder_ops *folder, const char *path,
-                             const hr_field *fields, uint32_t num_fields,
-                             const hr_writer_options *opts, hr_writer **out, hr_error *err) {
+static hr_status open_in(const struct hr__folder_ops *folder, const char *path,
+                         const hr_field *fields, uint32_t num_fields, const hr_writer_options *opts,
+                         const struct hr__writer_share *share, hr_writer **out, hr_error *err) {
     hr_writer_options o;
     if (out == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "out is NULL");
@@ -256,12 +257,27 @@ hr_status hr__writer_open_in(const struct hr__folder_ops *folder, const char *pa
     hr_writer *w = calloc(1, sizeof *w);
     if (w == NULL)
         return hr__error_no_memory(err, sizeof *w, "a writer");
+    w->share = *share;
     st = build(w, folder, path, fields, num_fields, &o, err);
     if (st == HR_OK)
         *out = w;
     else
         hr_writer_close(w);
     return st;
+}
+
+hr_status hr__writer_open_in(const struct hr__folder_ops *folder, const char *path,
+                             const hr_field *fields, uint32_t num_fields,
+                             const hr_writer_options *opts, hr_writer **out, hr_error *err) {
+    const struct hr__writer_share own = {0};
+    return open_in(folder, path, fields, num_fields, opts, &own, out, err);
+}
+
+hr_status hr__writer_open_shared(const char *path, const hr_field *fields, uint32_t num_fields,
+                                 const hr_writer_options *opts,
+                                 const struct hr__writer_share *share, hr_writer **out,
+                                 hr_error *err) {
+    return open_in(&hr__posix_folder, path, fields, num_fields, opts, share, out, err);
 }
 
 uint64_t hr__writer_keep_to_need(hr_writer *w) {

@@ -9,6 +9,8 @@
 
 #include "headrace/dataset.h"
 
+#include <stdio.h>
+
 /* Of what a chunk's values of variable length usually take: what a plan must have room for, and
  * what it is content with. */
 #define LEAST_CHUNKS 4u
@@ -20,10 +22,43 @@ static uint64_t default_budget(const struct hr__chunk_plan *plan,
     struct hr__writer_memory m;
     const uint64_t normal = hr_default_budget();
     if (hr__writer_memory_plan(plan, wants->level, wants->max_threads, wants->held_bytes, normal,
-                               &m, NULL) == HR_OK)
+                               &m))
         return normal;
     const uint64_t stretched = hr__stretched_budget();
     return hr__max_u64(normal, hr__min_u64(hr__writer_memory_smallest(&m), stretched));
+}
+
+/* Names the smallest budget that works. */
+static hr_status too_little(const struct hr__chunk_plan *plan, const struct hr__writer_wants *wants,
+                            const struct hr__writer_memory *m, uint64_t budget_bytes,
+                            hr_error *err) {
+    const struct hr__writer_share *share = &wants->share;
+    const uint64_t smallest = hr__writer_memory_smallest(m);
+    const bool shared = share->others != NULL;
+    uint64_t all;
+    char others[96] = "";
+    if (!hr__add_u64(smallest, shared ? share->others_bytes : 0, &all))
+        all = UINT64_MAX;
+    if (shared)
+        (void)snprintf(others, sizeof others, " %s %llu,", share->others,
+                       (unsigned long long)share->others_bytes);
+    return hr__error_set(err, HR_ERR_BUDGET,
+                         "writing needs at least %llu bytes of memory (chunks of %u samples, %llu "
+                         "bytes decoded),%s the budget is %llu: give it at least %llu MiB, or use "
+                         "smaller chunks",
+                         (unsigned long long)smallest, plan->schema->samples_per_chunk,
+                         (unsigned long long)plan->decoded_bytes, others,
+                         (unsigned long long)(shared ? share->all_bytes : budget_bytes),
+                         (unsigned long long)hr__ceil_div(all, UINT64_C(1) << 20));
+}
+
+static hr_status divide(const struct hr__chunk_plan *plan, const struct hr__writer_wants *wants,
+                        uint32_t max_threads, uint64_t budget_bytes, struct hr__writer_memory *out,
+                        hr_error *err) {
+    return hr__writer_memory_plan(plan, wants->level, max_threads, wants->held_bytes, budget_bytes,
+                                  out)
+               ? HR_OK
+               : too_little(plan, wants, out, budget_bytes, err);
 }
 
 /* The same plan with as much room for values of variable length as the budget has. */
@@ -36,9 +71,7 @@ static hr_status give_values_room(const struct hr__schema *schema,
         values_bytes = hr__min_u64(values_bytes, MOST_CHUNKS * usual_bytes);
     hr__chunk_plan_free(plan);
     const hr_status st = hr__chunk_plan_make(schema, values_bytes, plan, err);
-    return st == HR_OK ? hr__writer_memory_plan(plan, wants->level, memory->num_threads,
-                                                wants->held_bytes, limit_bytes, memory, err)
-                       : st;
+    return st == HR_OK ? divide(plan, wants, memory->num_threads, limit_bytes, memory, err) : st;
 }
 
 hr_status hr__writer_plan_make(const struct hr__schema *schema,
@@ -52,8 +85,7 @@ hr_status hr__writer_plan_make(const struct hr__schema *schema,
     usual_bytes = hr__min_u64(hr__max_u64(wants->chunk_bytes, usual_bytes), HR__MAX_SAMPLE_BYTES);
     HR_TRY(hr__chunk_plan_make(schema, LEAST_CHUNKS * usual_bytes, plan, err));
     *limit_bytes = wants->budget_bytes > 0 ? wants->budget_bytes : default_budget(plan, wants);
-    HR_TRY(hr__writer_memory_plan(plan, wants->level, wants->max_threads, wants->held_bytes,
-                                  *limit_bytes, memory, err));
+    HR_TRY(divide(plan, wants, wants->max_threads, *limit_bytes, memory, err));
     if (schema->num_variable > 0)
         st = give_values_room(schema, wants, usual_bytes, plan, memory, *limit_bytes, err);
 done:

@@ -6,6 +6,12 @@
 
 #include "writer_memory.h"
 
+/* Of a larger budget: what others take of it, for messages. Zeroed: the budget is the writer's. */
+struct hr__writer_share {
+    const char *others; /* "reading takes"; outlives the writer */
+    uint64_t others_bytes, all_bytes;
+};
+
 struct hr__writer_wants {
     int32_t level; /* the highest that may be used */
     uint32_t max_threads;
@@ -13,6 +19,7 @@ struct hr__writer_wants {
     uint64_t chunk_bytes;
     uint64_t mean_bytes; /* of a sample, where values of variable length have been seen; else 0 */
     uint64_t held_bytes; /* of the budget, taken already; *memory holds them, too */
+    struct hr__writer_share share;
 };
 
 /* Everything that follows from S. Where values of variable length have been seen, a chunk may hold

@@ -42,6 +42,7 @@ struct hr_writer {
     struct hr__compress_pool pool;
     struct hr__early_rows early; /* until it is settled */
     uint64_t given_budget_bytes; /* 0: default */
+    struct hr__writer_share share;
     uint64_t chunk_bytes;
     uint64_t there_mean_bytes; /* of a sample, in the first chunk of a job that is resumed */
     uint32_t max_threads;
