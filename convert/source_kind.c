@@ -73,6 +73,9 @@ static hr_status find_plain(const struct hr__input_file *file, const char *path,
     const hr_status st = hr__input_file_read(file, path, bytes, sizeof bytes, 0, &found, err);
     if (st != HR_OK)
         return st;
+    if (found == 0 && !raw)
+        return hr__error_set(err, HR_ERR_CORRUPT, "%s is empty (0 bytes); write or copy it again",
+                             path);
     out->gzip = hr__gzip_is(bytes, found) && (!raw || hr__name_ends(path, ".gz"));
     if (out->gzip)
         return HR_OK;

@@ -24,8 +24,11 @@ static hr_status check_name(const char *name, hr_error *err) {
                              n, HR_MAX_NAME_BYTES);
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-            return hr__error_set(err, HR_ERR_INVALID,
-                                 "a field's name has a control character (byte %zu); rename it", i);
+            return hr__error_set(
+                err, HR_ERR_INVALID,
+                "the name of a field, \"%.*s...\", has a control character (0x%02x); "
+                "rename it",
+                (int)hr__min_u64(i, 64), name, (unsigned char)name[i]);
     if (!hr__utf8_valid(name, n))
         return hr__error_set(err, HR_ERR_INVALID, "a field's name is not UTF-8; rename it");
     if (name[0] == '/' || name[n - 1] == '/')

@@ -79,6 +79,10 @@ static hr_status open_failed(const hr_dataset *ds, uint32_t number, int os_errno
                             "descriptor, and a second one for direct reads; allow more open files "
                             "(ulimit -n), or convert the sources into fewer files",
                             number + 1, ds->num_files);
+    if (os_errno == EINVAL) /* of this way of opening, nothing else */
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "it is no regular file, and samples are read at many places of one; "
+                             "copy what it holds into a file");
     return hr__error_os(err, os_errno, "cannot open the data set");
 }
 

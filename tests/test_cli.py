@@ -46,6 +46,10 @@ def test_help__after_other_options__is_shown(made):
     assert good("epoch", "--batch", "3", "--help").startswith("Usage")
 
 
+def test_help__of_a_command__is_its_own():
+    assert good("help", "split") == good("split", "--help")
+
+
 def test_version__is_one_line():
     assert good("--version").split()[0] == "headrace"
 
@@ -56,6 +60,13 @@ USAGE_ERRORS = [
     (["convert"], "input"),
     (["convert", "x.npy"], "-o OUT.hrd"),
     (["convert", "x.npy", "-o"], "-o needs a value"),
+    (["convert", "x.npy", "-o", "y.npy"], ".npy is the ending of another kind of file; convert makes .hrd files"),
+    (["convert", "x.npy", "-o", "a.hrd", "--chunk-bytes", "0"], "--chunk-bytes: 0 is nothing"),
+    (["convert", "x.npy", "-o", "a.hrd", "--disk-rate", "0"], "--disk-rate: 0 is nothing"),
+    (["join", "a.hrd", "-o", "b.H5"], ".H5 is the ending of another kind of file"),
+    (["export", "a.hrd", "-o", "b.csv"], ".csv is the ending of another kind of file; export makes F.npz"),
+    (["compare", "a.hrd"], "1 file given; name two"),
+    (["help", "melt"], "melt"),
     (["convert", "x.npy", "-o", "a.hrd", "--colour"], "--colour"),
     (["convert", "x.npy", "-o", "a.hrd", "-z"], "-z"),
     (["convert", "x.npy", "-o", "a.hrd", "--force=1"], "takes no value"),

@@ -189,3 +189,17 @@ def test_endings__in_capitals__are_those_in_small_letters(folder):
     for name in ("in.hrd", "h5.hrd", "npz.hrd"):
         assert "X: float32 (8,), equal" in headrace("compare", "t.hrd", name, cwd=folder).stdout
     assert "y  " in good("info", "in.hrd", cwd=folder)
+
+
+@pytest.mark.parametrize("command", ["info", "epoch", "verify", "head"])
+def test_input__that_is_a_pipe__is_said_to_be_one(command, folder):
+    os.mkfifo(folder / "pipe")
+    done = headrace(command, "pipe", cwd=folder)
+    assert done.returncode in (1, 3) and "pipe: it is no regular file" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["x.npz", "x.h5", "x.npy", "x.csv", "x"])
+def test_input__without_a_byte__is_said_to_be_empty(name, folder):
+    (folder / name).touch()
+    done = headrace("convert", name, "-o", "e.hrd", cwd=folder)
+    assert done.returncode == 3 and f"{name} is empty (0 bytes)" in done.stderr

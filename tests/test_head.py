@@ -73,9 +73,9 @@ def test_head__of_large_arrays__shows_their_edges(data):
 def test_head__more_than_there_are__all_of_them(data):
     out = good("head", data, "-n", "1000", "--fields", "label")
     assert len(out.splitlines()) == 13
-    assert good("head", data, "--from", "12", "--fields", "label") == "label  int64\n"
-    done = headrace("head", data, "--from", "13")
-    assert done.returncode == 1 and "no sample 13" in done.stderr
+    for first in ("12", "13"):
+        done = headrace("head", data, "--from", first)
+        assert done.returncode == 1 and f"no sample {first}: the data set has 12" in done.stderr
     done = headrace("head", data, "--fields", "nothing")
     assert done.returncode == 1 and "nothing" in done.stderr
 

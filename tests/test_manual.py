@@ -110,6 +110,6 @@ def test_completion__of_a_value__is_words_that_the_command_takes(complete, comma
     words = complete(command, option, "")
     assert len(words) >= 2
     for word in words:  # a usage error would be 2
-        rest = ["-o", tmp_path / "out.hrd"] if command in ("convert", "join", "export") else []
+        rest = ["-o", tmp_path / "out"] if command in ("convert", "join", "export") else []
         done = subprocess.run([PROGRAM, command, "/missing", *rest, option, word], capture_output=True, timeout=60)
         assert done.returncode == 1, done.stderr

@@ -127,7 +127,7 @@ static bool take_arguments(const options *o, compare_job *job) {
         return false;
     }
     if (files.count != 2) {
-        report_usage(o->command, "%zu files were given; name two", files.count);
+        report_usage(o->command, "%s given; name two", sizes_of(files.count, "file").text);
         return false;
     }
     job->opts.a = files.paths[0];

@@ -7,6 +7,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "options.h"
+#include "output_path.h"
 #include "plain.h"
 #include "progress.h"
 #include "report.h"
@@ -343,8 +344,10 @@ static bool take_arguments(const options *o, convert_job *job) {
             : NULL;
     if (missing != NULL) {
         report_usage(o->command, "%s", missing);
+        return false;
     }
-    return missing == NULL;
+    return output_name_good(o->command, job->opts.output, output_no_dataset,
+                            "convert makes .hrd files (export makes the others of them)");
 }
 
 static int on_progress(void *user, const hr_progress *now) {

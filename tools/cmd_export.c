@@ -8,6 +8,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "options.h"
+#include "output_path.h"
 #include "plain.h"
 #include "progress.h"
 #include "report.h"
@@ -138,6 +139,7 @@ static bool take_option(const options *o, int value, export_job *job) {
 }
 
 static bool take_arguments(const options *o, export_job *job) {
+    static const char *const others[] = {".hrd", ".csv", ".tsv", ".h5ad", ".gz", ".zip", NULL};
     for (int value; (value = options_next(o)) != OPTIONS_END;) {
         if (value == OPTIONS_BAD || !take_option(o, value, job)) {
             return false;
@@ -153,7 +155,8 @@ static bool take_arguments(const options *o, export_job *job) {
         report_usage(o->command, "the file or folder to make is missing: -o OUT");
         return false;
     }
-    return true;
+    return output_name_good(o->command, job->opts.path, others,
+                            "export makes F.npz, F.h5, or a folder of .npy files");
 }
 
 static int on_progress(void *user, const hr_progress *now) {

@@ -6,6 +6,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "options.h"
+#include "output_path.h"
 #include "plain.h"
 #include "progress.h"
 #include "report.h"
@@ -123,7 +124,8 @@ static bool take_arguments(const options *o, join_job *job) {
         report_usage(o->command, "the output is missing: -o ALL.hrd");
         return false;
     }
-    return true;
+    return output_name_good(o->command, job->opts.output, output_no_dataset,
+                            "join makes a .hrd file");
 }
 
 static int on_progress(void *user, const hr_progress *now) {

@@ -56,6 +56,26 @@ static int finish(int code) {
     return code;
 }
 
+static int print(const char *text) {
+    fputs(text, stdout);
+    return finish(EXIT_DONE);
+}
+
+static int run(const char *command, int argc, char **argv) {
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(command, commands[i].name) == 0) {
+            return finish(commands[i].run(argc, argv));
+        }
+    }
+    return report_usage("", "there is no command '%s'", command);
+}
+
+static int help_of(char *command) {
+    char option[] = "--help";
+    char *argv[] = {command, option, NULL};
+    return run(command, 2, argv);
+}
+
 int main(int argc, char **argv) {
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of the write, in words */
     if (argc < 2) {
@@ -63,17 +83,11 @@ int main(int argc, char **argv) {
     }
     const char *word = argv[1];
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
-        fputs(help, stdout);
-        return finish(EXIT_DONE);
+        return argc > 2 ? help_of(argv[2]) : print(help);
     }
     if (strcmp(word, "--version") == 0) {
         printf("headrace %s\n", hr_version());
         return finish(EXIT_DONE);
     }
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(word, commands[i].name) == 0) {
-            return finish(commands[i].run(argc - 1, argv + 1));
-        }
-    }
-    return report_usage("", "there is no command '%s'", word);
+    return run(word, argc - 1, argv + 1);
 }

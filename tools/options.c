@@ -49,7 +49,14 @@ bool options_uint32(const options *o, const char *name, uint32_t min, uint32_t m
 
 bool options_size(const options *o, const char *name, uint64_t *out) {
     args_error err;
-    return args_size(optarg, out, &err) || refused(o, name, &err);
+    if (!args_size(optarg, out, &err)) {
+        return refused(o, name, &err);
+    }
+    if (*out == 0) {
+        report_usage(o->command, "--%s: %s is nothing; leave it out for the default", name, optarg);
+        return false;
+    }
+    return true;
 }
 
 bool options_duration(const options *o, const char *name, int64_t *out_ns) {

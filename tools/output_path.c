@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,6 +90,22 @@ bool output_paths_differ(const char *command, const char *const *paths, size_t n
     }
     return true;
 }
+
+bool output_name_good(const char *command, const char *path, const char *const *others,
+                      const char *made) {
+    const char *ending = strrchr(name_of(path), '.');
+    for (size_t i = 0; ending != NULL && others[i] != NULL; i++) {
+        if (strcasecmp(ending, others[i]) == 0) {
+            report_usage(command, "-o %s: %s is the ending of another kind of file; %s", path,
+                         ending, made);
+            return false;
+        }
+    }
+    return true;
+}
+
+const char *const output_no_dataset[] = {".npy", ".npz", ".h5", ".hdf5", ".h5ad",
+                                         ".csv", ".tsv", ".gz", ".zip",  NULL};
 
 bool output_path_good(const char *command, const char *path, const options_files *inputs) {
     return path == NULL || (is_no_input(command, path, inputs) &&
