@@ -193,6 +193,18 @@ static hr_status check_variable(const struct hr__schema *s, const struct hr__sup
     return HR_OK;
 }
 
+bool hr__footer_head_decode(const uint8_t *header, struct hr__footer_head *out) {
+    *out = (struct hr__footer_head){.commit_seq = hr__get_u64(header + 32),
+                                    .layout_hash = hr__get_u64(header + 56),
+                                    .json_bytes = hr__get_u64(header + 72),
+                                    .samples_per_chunk = hr__get_u32(header + 12)};
+    memcpy(out->uuid, header + 16, sizeof out->uuid);
+    return memcmp(header, magic, sizeof magic) == 0 &&
+           hr__get_u32(header + 8) == HR__FOOTER_HEADER_BYTES && out->samples_per_chunk > 0 &&
+           out->samples_per_chunk <= HR__MAX_SAMPLES_PER_CHUNK && out->json_bytes >= 2 &&
+           out->json_bytes <= HR__MAX_JSON_BYTES;
+}
+
 hr_status hr__footer_decode(const uint8_t *bytes, size_t n_bytes, const struct hr__superblock *sb,
                             struct hr__footer *out, hr_error *err) {
     hr_status st;

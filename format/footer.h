@@ -37,6 +37,16 @@ hr_status hr__footer_encode(const struct hr__footer *f, uint8_t **out, size_t *n
  */
 hr_status hr__footer_decode(const uint8_t *bytes, size_t n_bytes, const struct hr__superblock *sb,
                             struct hr__footer *out, hr_error *err);
+/* What the header of one says, of HR__FOOTER_HEADER_BYTES, where no superblock tells that it is
+ * one. The JSON text lies behind it. */
+struct hr__footer_head {
+    uint8_t uuid[16];
+    uint64_t commit_seq, layout_hash, json_bytes;
+    uint32_t samples_per_chunk;
+};
+/* False: it is none, or its figures cannot be. */
+bool hr__footer_head_decode(const uint8_t *header, struct hr__footer_head *out);
+
 /* Most bytes that decoding takes beside `bytes` themselves: in proportion to them, but for the tree
  * of the JSON text. */
 uint64_t hr__footer_decode_bytes(const uint8_t *bytes, size_t n_bytes);

@@ -292,11 +292,20 @@ static hr_status summary(const struct hr__verify_run *v, const char *path, hr_er
 
 /* Nothing can be looked at where what leads to it is damaged: one damage, and all is lost. Here a
  * file without signatures is damaged: it was said to be a data set. */
-static hr_status report_unopened(const hr_verify_options *opts, hr_status st, hr_error *err) {
+static hr_status report_unopened(const char *path, const hr_verify_options *opts, hr_status st,
+                                 hr_error *err) {
+    const size_t n = strlen(path);
+    const bool named =
+        strncmp(err->message, path, n) == 0 && strncmp(err->message + n, ": ", 2) == 0;
     if (st == HR_ERR_NOT_DATASET)
         st = err->status = HR_ERR_CORRUPT;
-    const hr_damage d = {
-        "superblock or footer", err->message, err->file_off, UINT64_MAX, UINT32_MAX, 0, 0};
+    const hr_damage d = {"superblock or footer",
+                         err->message + (named ? n + 2 : 0),
+                         err->file_off,
+                         UINT64_MAX,
+                         UINT32_MAX,
+                         0,
+                         0};
     if (st == HR_ERR_CORRUPT && opts->on_damage != NULL)
         opts->on_damage(opts->user, &d);
     return st;
@@ -325,7 +334,7 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
     open_options.budget_bytes = budget;
     st = hr__dataset_open_bare(folder, path, &open_options, &v.ds, e);
     if (st != HR_OK) {
-        st = report_unopened(v.opts, st, e);
+        st = report_unopened(path, v.opts, st, e);
         goto done;
     }
     hr__budget_init(&v.budget, budget - atomic_load(&v.ds->budget.reserved_bytes));

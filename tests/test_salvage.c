@@ -465,11 +465,33 @@ static void salvage__partial_file__is_what_an_interrupted_writer_left(void **sta
     path = before;
 }
 
+/* The beginning, up to the first chunk, was written over: the footer tells the fields. */
+static void salvage__no_beginning__finds_all_by_the_footer(void **state) {
+    (void)state;
+    static const uint8_t fillers[] = {0, 0xff};
+    for (size_t i = 0; i < sizeof fillers; i++) {
+        struct told t;
+        made_write(path, &whole);
+        struct bytes b = load(path);
+        memset(b.at, fillers[i], HR__DATA_OFF);
+        store(path, b.at, b.n);
+        assert_int_equal(salvage(&t), HR_OK);
+        assert_int_equal(t.result.end_known, 0);
+        assert_int_equal(t.num_lost, 0);
+        assert_saved(&whole, whole.num_samples, &t);
+        free(b.at);
+    }
+}
+
 static void salvage__neither_footer_nor_job_record__says_why_it_cannot(void **state) {
     (void)state;
     struct told t;
+    uint64_t footer_off;
+    struct place chunks[NUM_CHUNKS];
     made_write(path, &whole);
+    find_chunks(chunks, &footer_off);
     struct bytes b = load(path);
+    b.at[footer_off + 200] ^= 1; /* its JSON */
     b.at[10] ^= 1;
     b.at[HR__SLOT1_OFF + 10] ^= 1;
     b.at[HR__JOB_OFF + 100] ^= 1; /* its JSON */
@@ -677,6 +699,7 @@ int main(void) {
         cmocka_unit_test(salvage__damaged_padding__loses_nothing),
         cmocka_unit_test(provenance__of_what_is_saved__lists_what_is_missing),
         cmocka_unit_test(salvage__no_superblocks__finds_all_by_the_job_record),
+        cmocka_unit_test(salvage__no_beginning__finds_all_by_the_footer),
         cmocka_unit_test(salvage__truncated_anywhere__saves_the_chunks_before),
         cmocka_unit_test(salvage__damaged_index__keeps_to_what_the_footer_says),
         cmocka_unit_test(salvage__partial_file__is_what_an_interrupted_writer_left),

@@ -1,10 +1,12 @@
 /*
- * What is known of a damaged file: by its footer, else by its job record (docs/format.md, 3, 5, 7).
+ * What is known of a damaged file: by its footer, else by its job record, else by a footer that no
+ * superblock leads to (docs/format.md, 3, 5, 7).
  * Every byte is untrusted.
  */
 #include "bytes.h"
 #include "checked.h"
 #include "error.h"
+#include "footer.h"
 #include "job_record.h"
 #include "json_text.h"
 #include "salvage_internal.h"
@@ -14,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define STRETCH_BYTES (UINT32_C(1) << 20)
 
 static void keep_why(struct hr__salvage_known *k, const hr_error *why) {
     (void)snprintf(k->why_not, sizeof k->why_not, "%.255s", why->message);
@@ -106,19 +110,28 @@ done:
     return st;
 }
 
-static hr_status take_json(struct hr__salvage *s, const struct hr__job_record *job, hr_error *err) {
+/* Where a schema's text lies, and what it must be. */
+struct text_at {
+    uint64_t off, n_bytes, layout_hash;
+    uint32_t samples_per_chunk;
+    const uint64_t *hash; /* NULL: not known */
+};
+
+static hr_status take_json(struct hr__salvage *s, const struct text_at *at, hr_error *err) {
     struct hr__salvage_known *k = &s->known;
-    const size_t n_bytes = (size_t)job->json_bytes;
+    const size_t n_bytes = (size_t)at->n_bytes;
     hr_status st = HR_OK;
-    char *text = hr__budget_take(&s->budget, n_bytes, "the job record", &st, err);
+    char *text = hr__budget_take(&s->budget, n_bytes, "the schema", &st, err);
     if (text == NULL)
         return st;
-    HR_TRY(hr__file_read_exact(&k->file, text, n_bytes, job->json_off, err));
-    if (hr__hash(text, n_bytes) != job->json_hash)
+    HR_TRY(hr__file_read_exact(&k->file, text, n_bytes, at->off, err));
+    if (at->hash != NULL && hr__hash(text, n_bytes) != *at->hash)
         HR_TRY(hr__error_set(err, HR_ERR_CORRUPT, "the hash of its JSON is wrong"));
-    HR_TRY(parse_schema(s, text, n_bytes, job->samples_per_chunk, err));
-    if (k->schema.layout_hash != job->layout_hash)
+    HR_TRY(parse_schema(s, text, n_bytes, at->samples_per_chunk, err));
+    if (k->schema.layout_hash != at->layout_hash) {
+        hr__schema_free(&k->schema);
         st = hr__error_set(err, HR_ERR_CORRUPT, "its fields are not those of its layout hash");
+    }
 done:
     hr__budget_free(&s->budget, text, n_bytes);
     return st;
@@ -131,9 +144,62 @@ static hr_status take_job_record(struct hr__salvage *s, hr_error *err) {
     hr_status st;
     HR_TRY(hr__file_read_exact(&k->file, header, sizeof header, HR__JOB_OFF, err));
     HR_TRY(hr__job_record_decode(header, HR__JOB_OFF, &job, err));
-    HR_TRY(take_json(s, &job, err));
+    HR_TRY(take_json(s,
+                     &(struct text_at){job.json_off, job.json_bytes, job.layout_hash,
+                                       job.samples_per_chunk, &job.json_hash},
+                     err));
     memcpy(k->uuid, job.uuid, sizeof k->uuid);
 done:
+    return st;
+}
+
+/* ---- by a footer that nothing leads to ---- */
+
+/* Nothing says its hash: that the fields give the layout hash tells that it is whole. */
+static hr_status take_lost_footer(struct hr__salvage *s, uint64_t off, const uint8_t *page,
+                                  bool *taken, hr_error *err) {
+    struct hr__salvage_known *k = &s->known;
+    struct hr__footer_head head;
+    hr_error why = {.status = HR_OK};
+    *taken = false;
+    if (!hr__footer_head_decode(page, &head))
+        return HR_OK;
+    const hr_status st =
+        take_json(s,
+                  &(struct text_at){off + HR__FOOTER_HEADER_BYTES, head.json_bytes,
+                                    head.layout_hash, head.samples_per_chunk, NULL},
+                  &why);
+    if (st == HR_OK) {
+        memcpy(k->uuid, head.uuid, sizeof k->uuid);
+        k->max_commit_seq = head.commit_seq;
+        *taken = true;
+    }
+    if (st == HR_ERR_NO_MEMORY || st == HR_ERR_BUDGET) {
+        if (err != NULL)
+            *err = why;
+        return st;
+    }
+    return HR_OK;
+}
+
+/* The last one in the file is that of the last commit. */
+static hr_status find_lost_footer(struct hr__salvage *s, bool *found, hr_error *err) {
+    struct hr__salvage_known *k = &s->known;
+    hr_status st = HR_OK;
+    *found = false;
+    uint8_t *bytes = hr__budget_take(&s->budget, STRETCH_BYTES, "looking for a footer", &st, err);
+    if (bytes == NULL)
+        return st;
+    for (uint64_t end = k->end_off; end > HR__DATA_OFF && !*found && st == HR_OK;) {
+        const uint64_t n = hr__min_u64(STRETCH_BYTES, end - HR__DATA_OFF);
+        end -= n;
+        if (hr__file_read_exact(&k->file, bytes, (size_t)n, end, NULL) != HR_OK)
+            continue;
+        for (uint64_t at = n; at > 0 && !*found && st == HR_OK; at -= HR__PAGE_BYTES)
+            st = take_lost_footer(s, end + at - HR__PAGE_BYTES, bytes + at - HR__PAGE_BYTES, found,
+                                  err);
+    }
+    hr__budget_free(&s->budget, bytes, STRETCH_BYTES);
     return st;
 }
 
@@ -149,6 +215,10 @@ static hr_status without_footer(struct hr__salvage *s, hr_error *err) {
             *err = why;
         return st;
     }
+    bool found = false;
+    st = find_lost_footer(s, &found, err);
+    if (st != HR_OK || found)
+        return st;
     return hr__error_set(err, HR_ERR_CORRUPT,
                          "%s cannot be salvaged: what its fields are stands in the footer and in "
                          "the job record, and neither is whole (%.120s; %.120s)",
