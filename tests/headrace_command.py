@@ -1,9 +1,13 @@
-"""The `headrace` command for tests: run, and its JSON."""
+"""The `headrace` command for tests: run, on a terminal, and its JSON."""
 
+import fcntl
 import json
 import os
 import pathlib
+import pty
+import struct
 import subprocess
+import termios
 
 import pytest
 
@@ -12,6 +16,8 @@ PROGRAM = PLACE / "headrace" if PLACE.is_dir() else PLACE
 DATA_COMMANDS = ["convert", "info", "verify", "plan", "export", "epoch", "split", "bench"]
 COMMANDS = [*DATA_COMMANDS, "join", "compare", "head", "memory", "why-died"]
 needs_program = pytest.mark.skipif(not PROGRAM.is_file(), reason=f"no program {PROGRAM}")
+
+TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
 
 # Kinds of numbers in a layout.
 WHOLE = "int"
@@ -27,6 +33,26 @@ def good(*args, **options):
     done = headrace(*args, **options)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def on_terminal(*args, columns=100, **environment):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(str(PROGRAM), [str(PROGRAM), *args], {**os.environ, "NO_COLOR": "", **TERMINAL, **environment})
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    out = b""
+    while True:
+        try:
+            read = os.read(fd, 65536)
+        except OSError:
+            break
+        if not read:
+            break
+        out += read
+    _, status = os.waitpid(pid, 0)
+    os.close(fd)
+    assert os.waitstatus_to_exitcode(status) == 0, out
+    return out.decode("utf-8").replace("\r\n", "\n")
 
 
 def figures(*args, **options):

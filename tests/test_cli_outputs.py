@@ -1,6 +1,7 @@
 """Where outputs cannot be: inputs stay, folders are looked at before the work, limits and names are no surprise."""
 
 import os
+import re
 import resource
 import stat
 
@@ -8,7 +9,7 @@ import pytest
 
 np = pytest.importorskip("numpy")
 
-from headrace_command import good, headrace, needs_program  # noqa: E402
+from headrace_command import good, headrace, needs_program, on_terminal  # noqa: E402
 
 pytestmark = needs_program
 
@@ -203,3 +204,18 @@ def test_input__without_a_byte__is_said_to_be_empty(name, folder):
     (folder / name).touch()
     done = headrace("convert", name, "-o", "e.hrd", cwd=folder)
     assert done.returncode == 3 and f"{name} is empty (0 bytes)" in done.stderr
+
+
+@pytest.mark.parametrize("args", [["info"], ["plan"], ["plan", "--shuffle"], ["verify"], ["head", "-n", "2"],
+                                  ["bench", "--rounds", "1", "--seconds", "10ms"], ["epoch", "--shuffle"]],
+                         ids=" ".join)
+def test_results__on_80_columns__fit(args, tmp_path):
+    names = ["features", "label", "score"]
+    rows = np.random.default_rng(0).normal(0, 1e-5, (2000, 60)).astype("float32")
+    for name, array in zip(names, [rows, np.arange(2000) % 7, rows[:, 0] * -1e9]):
+        np.save(tmp_path / f"{name}.npy", array)
+    good("convert", *(f"{name}.npy" for name in names), "-o", "t.hrd", cwd=tmp_path)
+    text = on_terminal(args[0], str(tmp_path / "t.hrd"), *args[1:], columns=80)
+    lines = [re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line.split("\r")[-1]) for line in text.splitlines()]
+    path = str(tmp_path)
+    assert all(len(line) <= 80 or path in line for line in lines), lines

@@ -1,21 +1,18 @@
 """`headrace head`: what is printed into a pipe, what a terminal gets, PNG files, JSON."""
 
-import fcntl
 import json
 import os
-import pty
 import re
 import struct
 import subprocess
 import sys
-import termios
 import zlib
 
 import pytest
 
 np = pytest.importorskip("numpy", minversion="1.24")
 
-from headrace_command import PROGRAM, good, headrace  # noqa: E402
+from headrace_command import PROGRAM, good, headrace, on_terminal  # noqa: E402
 from python_package import hr  # noqa: E402
 
 HALF = "▀"
@@ -97,29 +94,6 @@ def test_head__values_of_variable_length__texts_and_sequences(tmp_path):
 
 
 # ---- a terminal ----
-
-TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
-
-
-def on_terminal(*args, columns=100, **environment):
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execve(str(PROGRAM), [str(PROGRAM), *args], {**os.environ, "NO_COLOR": "", **TERMINAL, **environment})
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    out = b""
-    while True:
-        try:
-            read = os.read(fd, 65536)
-        except OSError:
-            break
-        if not read:
-            break
-        out += read
-    _, status = os.waitpid(pid, 0)
-    os.close(fd)
-    assert os.waitstatus_to_exitcode(status) == 0, out
-    return out.decode("utf-8").replace("\r\n", "\n")
-
 
 def pixels_of(line):
     """The upper and the lower colours of a line."""
@@ -293,3 +267,13 @@ def test_python__head__first_samples(data):
     found = hr.open(data).head(2)
     np.testing.assert_array_equal(found["label"], [-5, -4])
     assert found["rgb"].shape == (2, 10, 8, 3)
+
+
+def test_head__rows_longer_than_a_terminal__are_shown_by_their_ends(tmp_path):
+    rows = np.arange(200, dtype="i4").reshape(2, 100) + 1000
+    hr.from_arrays(tmp_path / "a.hrd", rows=rows)
+    first, second = on_terminal("head", str(tmp_path / "a.hrd"), columns=60).splitlines()[1:]
+    assert len(first) == len(second) <= 60 and "..." in first
+    numbers = [int(n) for n in re.findall(r"\d+", first)[1:]]
+    assert numbers == [*range(1000, 1000 + len(numbers) // 2), *range(1100 - len(numbers) // 2, 1100)]
+    assert "..." not in good("head", tmp_path / "a.hrd")

@@ -7,7 +7,9 @@
 #include "plain.h"
 #include "sizes.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const kind_texts[HR_BENCH_NUM_KINDS] = {
     "decoding alone (L)", "reading, in order", "reading, shuffled", "memory, sequential",
@@ -26,20 +28,29 @@ bool bench_kind_is_read(uint32_t kind) {
     return kind == HR_BENCH_READ_SEQUENTIAL || kind == HR_BENCH_READ_SHUFFLED;
 }
 
+/* "2.72 to 2.81 GiB/s": the unit once, where it is one. */
+static void range_text(const hr_bench_spread *rate, char *out, size_t room_bytes) {
+    const sizes_text lowest = sizes_rate(rate->lowest), highest = sizes_rate(rate->highest);
+    const char *unit = strchr(lowest.text, ' '), *other = strchr(highest.text, ' ');
+    const bool same = unit != NULL && other != NULL && strcmp(unit, other) == 0;
+    snprintf(out, room_bytes, "%.*s to %s",
+             (int)(same ? (size_t)(unit - lowest.text) : strlen(lowest.text)), lowest.text,
+             highest.text);
+}
+
 static void print_measure(const hr_bench_measure *m) {
     const hr_bench_spread *rate = &m->bytes_per_s, *share = &m->share;
     char range[2 * SIZES_TEXT_BYTES + 8];
     if (m->num_runs == 0) {
         if (m->reason[0] != '\0') {
-            plain_printf("%-20s not measured: %s\n", bench_kind_text(m->kind), m->reason);
+            plain_printf("%-19s not measured: %s\n", bench_kind_text(m->kind), m->reason);
         }
         return;
     }
-    snprintf(range, sizeof range, "%s to %s", sizes_rate(rate->lowest).text,
-             sizes_rate(rate->highest).text);
-    printf("%-20s %11s  %-26s", bench_kind_text(m->kind), sizes_rate(rate->median).text, range);
+    range_text(rate, range, sizeof range);
+    printf("%-19s %10s  %-18s", bench_kind_text(m->kind), sizes_rate(rate->median).text, range);
     if (bench_kind_is_epoch(m->kind)) {
-        printf(" %11s  %3.0f %% (%.0f to %.0f)", sizes_rate(m->limit_bytes_per_s.median).text,
+        printf(" %10s  %3.0f %% (%.0f to %.0f)", sizes_rate(m->limit_bytes_per_s.median).text,
                share->median * 100, share->lowest * 100, share->highest * 100);
     } else if (bench_kind_is_read(m->kind)) {
         fputs(" stored", stdout);
@@ -52,7 +63,7 @@ void bench_text_print(const char *name, const hr_bench_result *r) {
                  sizes_bytes(r->file_bytes).text, r->ratio);
     printf("rounds: %u, threads: %u, batches of %u, window %u, reads %u deep\n\n", r->num_rounds,
            r->num_threads, r->batch_samples, r->window_visits, r->read_depth);
-    printf("%-20s %11s  %-26s %11s  %s\n", "", "median", "lowest to highest", "limit", "share");
+    printf("%-19s %10s  %-18s %10s  %s\n", "", "median", "lowest to highest", "limit", "share");
     for (uint32_t kind = 0; kind < HR_BENCH_NUM_KINDS; kind++) {
         print_measure(&r->measures[kind]);
     }

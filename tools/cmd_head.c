@@ -144,7 +144,8 @@ static hr_status show_numbers(const head_job *job, head_field *v, hr_error *err)
         st = head_field_read(v, job->first + i, err);
         if (st == HR_OK) {
             const int indent = printf("  %*" PRIu64 "  ", digits, job->first + i);
-            numbers_print(&v->shown, v->sample, (uint32_t)indent, job->term.utf8, width);
+            const numbers_place place = {(uint32_t)indent, job->term.there ? job->term.columns : 0};
+            numbers_print(&v->shown, v->sample, &place, job->term.utf8, width);
         }
     }
     return st;

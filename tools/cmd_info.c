@@ -11,6 +11,7 @@
 #include "plain.h"
 #include "report.h"
 #include "sizes.h"
+#include "text_table.h"
 
 #include "headrace/loader.h"
 
@@ -163,46 +164,38 @@ static int print_json(const info_view *v) {
         JSON_OUT_EXACT);
 }
 
-static int name_width(const info_view *v) {
-    size_t width = 5;
-    for (uint32_t k = 0; k < hr_dataset_num_fields(v->ds); k++) {
-        hr_field field = {0};
-        if (hr_dataset_field(v->ds, k, &field, NULL) == HR_OK && strlen(field.name) > width) {
-            width = strlen(field.name);
-        }
-    }
-    return (int)width;
+/* "zstd + bit-shuffle" */
+static void storage_text(const json_t *storage, char *out, size_t room_bytes) {
+    const char *filter = text_of(storage, "filter");
+    const bool filtered = filter[0] != '\0' && strcmp(filter, "none") != 0;
+    snprintf(out, room_bytes, "%.40s%s%.40s", text_of(storage, "codec"), filtered ? " + " : "",
+             filtered ? filter : "");
 }
 
-static void print_fields(const info_view *v, int width) {
-    printf("\n%-*s  %-10s  %-16s  %10s  stored%s as\n", width, "field", "dtype", "shape", "decoded",
-           v->info.num_files > 1 ? " in the first file" : "");
+static void print_fields(const info_view *v) {
+    const bool many = v->info.num_files > 1;
+    text_table list = {.num_columns = 5, .left = 1 | 2 | 4 | 16};
+    text_table_add(&list, (const char *[]){"field", "dtype", "shape", "decoded",
+                                           many ? "stored in the first file as" : "stored as"});
     for (uint32_t k = 0; k < hr_dataset_num_fields(v->ds); k++) {
         hr_field field = {0};
         if (hr_dataset_field(v->ds, k, &field, NULL) != HR_OK) {
             continue;
         }
-        char shape[DATASET_SHAPE_BYTES], dtype[DATASET_DTYPE_BYTES];
+        char shape[DATASET_SHAPE_BYTES], dtype[DATASET_DTYPE_BYTES], storage[128];
         dataset_shape_text(&field, shape);
         dataset_dtype_text(&field, dtype);
-        const json_t *storage = json_object_get(footer_field(v, k), "storage");
-        const char *filter = text_of(storage, "filter");
-        const bool filtered = filter[0] != '\0' && strcmp(filter, "none") != 0;
-        plain_printf("%-*s  %-10s  %-16s  %10s  ", width, field.name, dtype, shape,
-                     sizes_bytes(info_decoded_bytes(v->ds, k)).text);
-        plain_put(text_of(storage, "codec"), stdout);
-        plain_put(filtered ? " + " : "", stdout);
-        plain_put(filtered ? filter : "", stdout);
-        const char *reason = text_of(storage, "reason");
-        plain_put(reason[0] != '\0' ? " (" : "", stdout);
-        plain_put(reason, stdout);
-        puts(reason[0] != '\0' ? ")" : "");
+        storage_text(json_object_get(footer_field(v, k), "storage"), storage, sizeof storage);
+        const sizes_text decoded = sizes_bytes(info_decoded_bytes(v->ds, k));
+        text_table_add(&list, (const char *[]){field.name, dtype, shape, decoded.text, storage});
     }
+    text_table_print(&list);
 }
 
-static void print_statistics(const info_view *v, int width) {
-    printf("\n%-*s  %12s  %12s  %12s  %12s  %12s  %10s  %10s\n", width, "field", "min", "max",
-           "mean", "std", "zeros", "NaN", "Inf");
+static void print_statistics(const info_view *v) {
+    text_table list = {.num_columns = 8, .left = 1};
+    text_table_add(&list,
+                   (const char *[]){"field", "min", "max", "mean", "std", "zeros", "NaN", "Inf"});
     for (uint32_t k = 0; k < hr_dataset_num_fields(v->ds); k++) {
         hr_field field = {0};
         hr_statistics s = {.struct_bytes = sizeof s};
@@ -210,18 +203,17 @@ static void print_statistics(const info_view *v, int width) {
             hr_dataset_statistics(v->ds, k, &s, NULL) != HR_OK || !s.valid) {
             continue;
         }
-        plain_printf("%-*s", width, field.name);
         const double figures[] = {s.min, s.max, s.mean, s.std};
+        char texts[4][32];
         for (int f = 0; f < 4; f++) {
-            char text[32] = "-";
-            if (s.has_moments) {
-                snprintf(text, sizeof text, "%.6g", figures[f]);
-            }
-            printf("  %12s", text);
+            snprintf(texts[f], sizeof texts[f], s.has_moments ? "%.6g" : "-", figures[f]);
         }
-        printf("  %12s  %10s  %10s\n", sizes_count(s.num_zeros).text, sizes_count(s.num_nan).text,
-               sizes_count(s.num_inf).text);
+        const sizes_text zeros = sizes_count(s.num_zeros), nan = sizes_count(s.num_nan),
+                         inf = sizes_count(s.num_inf);
+        text_table_add(&list, (const char *[]){field.name, texts[0], texts[1], texts[2], texts[3],
+                                               zeros.text, nan.text, inf.text});
     }
+    text_table_print(&list);
 }
 
 static void print_warnings(const info_view *v) {
@@ -270,21 +262,25 @@ static void print_shuffle(const info_view *v) {
 }
 
 static void print_files(const info_view *v) {
-    printf("\n%14s  %14s  %10s  %10s  %10s  file\n", "first sample", "samples", "chunks", "stored",
-           "dead");
+    text_table list = {.num_columns = 6, .left = 32};
+    text_table_add(&list,
+                   (const char *[]){"first sample", "samples", "chunks", "stored", "dead", "file"});
     for (uint32_t k = 0; k < hr_dataset_num_files(v->ds); k++) {
         hr_file_info f = {.struct_bytes = sizeof f};
-        if (hr_dataset_file(v->ds, k, &f, NULL) == HR_OK) {
-            plain_printf("%14s  %14s  %10s  %10s  %10s  %s\n", sizes_count(f.first_sample).text,
-                         sizes_count(f.num_samples).text, sizes_count(f.num_chunks).text,
-                         sizes_bytes(f.file_bytes).text, sizes_bytes(f.dead_bytes).text, f.path);
+        if (hr_dataset_file(v->ds, k, &f, NULL) != HR_OK) {
+            continue;
         }
+        const sizes_text first = sizes_count(f.first_sample), samples = sizes_count(f.num_samples),
+                         chunks = sizes_count(f.num_chunks), stored = sizes_bytes(f.file_bytes),
+                         dead = sizes_bytes(f.dead_bytes);
+        text_table_add(&list, (const char *[]){first.text, samples.text, chunks.text, stored.text,
+                                               dead.text, f.path});
     }
+    text_table_print(&list);
 }
 
 static int print_text(const info_view *v) {
     const hr_dataset_info *i = &v->info;
-    const int width = name_width(v);
     const bool one = i->num_files == 1;
     char uuid[DATASET_UUID_BYTES], name[DATASET_NAME_BYTES];
     dataset_uuid_text(i->uuid, uuid);
@@ -300,19 +296,19 @@ static int print_text(const info_view *v) {
     } else {
         print_files(v);
     }
-    print_fields(v, width);
-    print_statistics(v, width);
-    info_lengths_print(v->ds, width);
+    print_fields(v);
+    print_statistics(v);
+    info_lengths_print(v->ds);
     if (v->why) {
         info_why_print(v->ds, v->footer);
     }
     putchar('\n');
     print_warnings(v);
     if (v->plan_status == HR_OK) {
-        printf("a shuffled loader of batches of 256: window %u, %s of memory (at least %s), "
-               "inflation %.3f\n",
-               v->plan.window_visits, sizes_bytes(v->plan.peak_bytes).text,
-               sizes_bytes(v->plan.smallest_reopen_bytes).text, v->plan.inflation);
+        printf("a shuffled loader of batches of 256: window %u, inflation %.3f,\n"
+               "%s of memory (at least %s)\n",
+               v->plan.window_visits, v->plan.inflation, sizes_bytes(v->plan.peak_bytes).text,
+               sizes_bytes(v->plan.smallest_reopen_bytes).text);
     } else {
         plain_printf("no loader: %s\n", v->plan_error.message);
     }

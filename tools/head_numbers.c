@@ -10,6 +10,7 @@
 
 #define WHOLE_BELOW 100 /* elements: up to so many are all shown */
 #define MOST_RANK   4   /* above it, an array is shown as one row */
+#define GAP_COLUMNS 4   /* of "... " */
 #define DIGITS      8   /* of floating-point numbers, as NumPy */
 
 typedef struct printer {
@@ -17,8 +18,8 @@ typedef struct printer {
     const uint8_t *sample;
     uint32_t rank;
     uint64_t shape[HR_MAX_RANK];
-    uint64_t edge; /* entries at each end of an axis that is cut */
-    bool whole;
+    uint64_t edge;      /* entries at each end of an axis that is cut */
+    uint64_t last_edge; /* the same of the last axis */
     uint32_t element_bytes, indent;
     bool utf8, measuring;
     int width; /* of the widest value that is shown */
@@ -73,7 +74,8 @@ static void print_entry(printer *p, uint32_t axis, uint64_t first, uint64_t step
 /* The entries of one axis, from element `first` on. */
 static void print_axis(printer *p, uint32_t axis, uint64_t first) {
     const uint64_t n = p->shape[axis];
-    const bool cut = !p->whole && n > 2 * p->edge;
+    const uint64_t edge = axis + 1 == p->rank ? p->last_edge : p->edge;
+    const bool cut = n / 2 >= edge && n > 2 * edge;
     uint64_t step = 1;
     for (uint32_t i = axis + 1; i < p->rank; i++) {
         step *= p->shape[i];
@@ -85,12 +87,12 @@ static void print_axis(printer *p, uint32_t axis, uint64_t first) {
         if (i > 0) {
             print_between(p, axis);
         }
-        if (cut && i == p->edge) {
+        if (cut && i == edge) {
             if (!p->measuring) {
                 fputs("...", stdout);
                 print_between(p, axis);
             }
-            i = n - p->edge;
+            i = n - edge;
         }
         print_entry(p, axis, first, step, i);
     }
@@ -112,9 +114,20 @@ static printer printer_of(const hr_field *field, const uint8_t *sample, bool utf
         p.rank = 1;
         p.shape[0] = count;
     }
-    p.whole = count <= WHOLE_BELOW;
-    p.edge = p.rank > 2 ? 1 : 3;
+    p.edge = count <= WHOLE_BELOW ? UINT64_MAX : p.rank > 2 ? 1 : 3;
+    p.last_edge = p.edge;
     return p;
+}
+
+/* Of a long row as much as fits. */
+static void fit(printer *p, uint32_t columns) {
+    const uint32_t brackets = p->indent + 2 * p->rank, entry = (uint32_t)p->width + 1;
+    const uint64_t left = columns > brackets ? columns - brackets : 0;
+    if (p->rank == 0 || p->shape[p->rank - 1] <= left / entry) {
+        return;
+    }
+    const uint64_t most = left > GAP_COLUMNS ? (left - GAP_COLUMNS) / entry / 2 : 0;
+    p->last_edge = most < 1 ? 1 : most < p->last_edge ? most : p->last_edge;
 }
 
 static bool is_empty(const printer *p) {
@@ -143,10 +156,13 @@ int numbers_width(const hr_field *field, const uint8_t *sample, bool utf8, int l
     return p.width;
 }
 
-void numbers_print(const hr_field *field, const uint8_t *sample, uint32_t indent, bool utf8,
-                   int width) {
+void numbers_print(const hr_field *field, const uint8_t *sample, const numbers_place *place,
+                   bool utf8, int width) {
     printer p = printer_of(field, sample, utf8, width);
-    p.indent = indent;
+    p.indent = place->indent;
+    if (place->columns != 0) {
+        fit(&p, place->columns);
+    }
     run(&p);
     putchar('\n');
 }

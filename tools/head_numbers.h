@@ -11,11 +11,13 @@
 /** Columns that the widest value shown of this sample takes, or `least` where that is more. */
 int numbers_width(const hr_field *field, const uint8_t *sample, bool utf8, int least);
 
-/**
- * Prints one sample in lines that begin at column `indent`, the first where the cursor is, each
- * value `width` columns wide. utf8: as value_text_of().
- */
-void numbers_print(const hr_field *field, const uint8_t *sample, uint32_t indent, bool utf8,
-                   int width);
+typedef struct numbers_place {
+    uint32_t indent;  /**< where lines begin; the first where the cursor is */
+    uint32_t columns; /**< of a terminal: rows that are longer are shown by their ends; 0: any */
+} numbers_place;
+
+/** Prints one sample, each value `width` columns wide. utf8: as value_text_of(). */
+void numbers_print(const hr_field *field, const uint8_t *sample, const numbers_place *place,
+                   bool utf8, int width);
 
 #endif

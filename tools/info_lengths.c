@@ -4,8 +4,8 @@
 #include "info_lengths.h"
 
 #include "json_out.h"
-#include "plain.h"
 #include "sizes.h"
+#include "text_table.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,23 +35,22 @@ uint64_t info_decoded_bytes(const hr_dataset *ds, uint32_t field) {
     return hr_dataset_sample_bytes(ds, field) * hr_dataset_num_samples(ds);
 }
 
-void info_lengths_print(const hr_dataset *ds, int width) {
-    bool first = true;
+void info_lengths_print(const hr_dataset *ds) {
+    text_table table = {.num_columns = 6, .left = 1};
+    text_table_add(&table,
+                   (const char *[]){"lengths", "shortest", "longest", "mean", "std", "empty"});
     for (uint32_t k = 0; k < hr_dataset_num_fields(ds); k++) {
         hr_field field = {0};
         hr_length_statistics s;
         if (hr_dataset_field(ds, k, &field, NULL) != HR_OK || !lengths_of(ds, k, &s)) {
             continue;
         }
-        if (first) {
-            printf("\n%-*s  %12s  %12s  %12s  %12s  %12s\n", width, "lengths", "shortest",
-                   "longest", "mean", "std", "empty");
-        }
-        first = false;
-        plain_printf("%-*s  %12s  %12s  %12s  %12s  %12s\n", width, field.name,
-                     sizes_bytes(s.min_bytes).text, sizes_bytes(s.max_bytes).text,
-                     sizes_bytes((uint64_t)(s.mean_bytes + 0.5)).text,
-                     sizes_bytes((uint64_t)(s.std_bytes + 0.5)).text,
-                     sizes_count(s.num_empty).text);
+        const sizes_text shortest = sizes_bytes(s.min_bytes), longest = sizes_bytes(s.max_bytes),
+                         mean = sizes_bytes((uint64_t)(s.mean_bytes + 0.5)),
+                         std = sizes_bytes((uint64_t)(s.std_bytes + 0.5)),
+                         empty = sizes_count(s.num_empty);
+        text_table_add(&table, (const char *[]){field.name, shortest.text, longest.text, mean.text,
+                                                std.text, empty.text});
     }
+    text_table_print(&table);
 }

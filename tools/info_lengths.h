@@ -12,7 +12,7 @@
 json_t *info_lengths_json(const hr_dataset *ds, uint32_t field);
 /* Decoded bytes of a field over all samples. */
 uint64_t info_decoded_bytes(const hr_dataset *ds, uint32_t field);
-/* A table, where there is such a field; width: of the names. */
-void info_lengths_print(const hr_dataset *ds, int width);
+/* A table, where there is such a field. */
+void info_lengths_print(const hr_dataset *ds);
 
 #endif

@@ -6,12 +6,11 @@
 #include "dataset_text.h"
 #include "plain.h"
 #include "sizes.h"
+#include "text_table.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-#define NAME_WIDTH ((size_t)48)
 
 static const char *text_of(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
@@ -54,15 +53,14 @@ static void name_candidate(const json_t *c, char *out, size_t room_bytes) {
              filtered ? " + " : "", filtered ? filter : "", apart);
 }
 
-static void print_candidate(const json_t *storage, const json_t *c) {
-    char name[128];
+static void add_candidate(text_table *table, const json_t *storage, const json_t *c) {
+    char name[128], marked[136], ratio[32];
+    const sizes_text decoding = sizes_rate(number_of(c, "decode_gb_per_s") * 1e9),
+                     delivery = sizes_rate(delivery_of(c));
     name_candidate(c, name, sizeof name);
-    fputs(is_chosen(storage, c) ? "  * " : "    ", stdout);
-    plain_put(name, stdout);
-    printf("%*s  %7.2f  %12s  %12s\n",
-           (int)(strlen(name) < NAME_WIDTH ? NAME_WIDTH - strlen(name) : 0), "",
-           number_of(c, "ratio"), sizes_rate(number_of(c, "decode_gb_per_s") * 1e9).text,
-           sizes_rate(delivery_of(c)).text);
+    snprintf(marked, sizeof marked, "  %s %s", is_chosen(storage, c) ? "*" : " ", name);
+    snprintf(ratio, sizeof ratio, "%.2f", number_of(c, "ratio"));
+    text_table_add(table, (const char *[]){marked, ratio, decoding.text, delivery.text});
 }
 
 static void print_sentence(const json_t *storage, const json_t *chosen, const json_t *raw) {
@@ -90,25 +88,26 @@ static void print_sentence(const json_t *storage, const json_t *chosen, const js
 static void print_field(const char *name, const json_t *storage) {
     const json_t *list = json_object_get(storage, "candidates");
     const json_t *chosen = NULL, *raw = NULL;
-    plain_printf("\n%s\n", name);
-    if (json_array_size(list) > 0) {
-        printf("    %-*s  %7s  %12s  %12s\n", (int)NAME_WIDTH, "tried", "ratio", "decoding",
-               "delivery");
-    }
+    text_table table = {.num_columns = 4, .left = 1};
+    plain_printf("\n%s", name);
+    text_table_add(&table, (const char *[]){"    tried", "ratio", "decoding", "delivery"});
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *c = json_array_get(list, i);
-        print_candidate(storage, c);
+        add_candidate(&table, storage, c);
         chosen = is_chosen(storage, c) ? c : chosen;
         raw = strcmp(text_of(c, "codec"), "raw") == 0 ? c : raw;
     }
+    if (json_array_size(list) == 0) {
+        putchar('\n');
+    }
+    text_table_print(&table);
     print_sentence(storage, chosen, raw);
 }
 
 void info_why_print(hr_dataset *ds, const json_t *footer) {
     const json_t *fields = json_object_get(footer, "fields");
-    puts("\nwhy each field is stored as it is (decoding: of one core; delivery: with four cores "
-         "and\n"
-         "the disk working side by side; *: chosen)");
+    puts("\nwhy each field is stored as it is (decoding: of one core; delivery: with four\n"
+         "cores and the disk working side by side; *: chosen)");
     for (uint32_t k = 0; k < hr_dataset_num_fields(ds); k++) {
         hr_field field = {0};
         const json_t *storage = json_object_get(json_array_get(fields, k), "storage");

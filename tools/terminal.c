@@ -31,10 +31,11 @@ static terminal_colour colour_of(void) {
 
 terminal terminal_look(void) {
     struct winsize size = {0};
-    terminal t = {TERMINAL_NO_COLOUR, true, 80};
+    terminal t = {.colour = TERMINAL_NO_COLOUR, .utf8 = true, .columns = 80};
     if (isatty(STDOUT_FILENO) != 1) {
         return t;
     }
+    t.there = true;
     t.colour = colour_of();
     t.utf8 = setlocale(LC_CTYPE, "") != NULL && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {

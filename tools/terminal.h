@@ -12,6 +12,7 @@ typedef enum terminal_colour { TERMINAL_NO_COLOUR, TERMINAL_256, TERMINAL_24_BIT
 typedef struct terminal {
     terminal_colour colour; /* none where stdout is no terminal, or NO_COLOR is set */
     bool utf8;              /* characters beyond ASCII can be shown; true where it is no terminal */
+    bool there;             /* stdout is a terminal */
     uint32_t columns;
 } terminal;
 
