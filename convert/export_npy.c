@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct hr__export_sink {
     const struct hr__export_job *job;
     struct hr__partial_file partial; /* of the field at hand */
     uint64_t off;
+    bool made_folder, finished;
 };
 
 static bool replaces(const struct hr__export_job *job) {
@@ -38,9 +40,10 @@ static hr_status name_file(const struct hr__export_job *job, uint32_t i, hr_erro
 }
 
 /* Before anything is written: half of the files would be of no use. */
-static hr_status check_targets(const struct hr__export_job *job, hr_error *err) {
+static hr_status check_targets(const struct hr__export_job *job, bool *made_folder, hr_error *err) {
     const struct hr__folder_ops *ops = &hr__posix_folder;
-    if (mkdir(job->opts.path, 0777) != 0 && errno != EEXIST)
+    *made_folder = mkdir(job->opts.path, 0777) == 0;
+    if (!*made_folder && errno != EEXIST)
         return hr__error_os(err, errno, "the folder %s cannot be made", job->opts.path);
     for (uint32_t i = 0; i < job->num_items; i++)
         if (!replaces(job) && ops->exists(ops->ctx, job->items[i].path))
@@ -55,11 +58,11 @@ static hr_status npy_open(struct hr__export_job *job, struct hr__export_sink **o
     *out = NULL;
     for (uint32_t i = 0; i < job->num_items; i++)
         HR_TRY(name_file(job, i, err));
-    HR_TRY(check_targets(job, err));
     *out = calloc(1, sizeof **out);
     if (*out == NULL)
         return hr__error_no_memory(err, sizeof **out, "an export");
     (*out)->job = job;
+    st = check_targets(job, &(*out)->made_folder, err);
 done:
     return st;
 }
@@ -97,15 +100,17 @@ static hr_status npy_end(struct hr__export_sink *s, hr_error *err) {
 }
 
 static hr_status npy_finish(struct hr__export_sink *s, hr_error *err) {
-    (void)s;
     (void)err;
-    return HR_OK; /* each file is complete already */
+    s->finished = true; /* each file is complete already */
+    return HR_OK;
 }
 
 static void npy_close(struct hr__export_sink *s) {
     if (s == NULL)
         return;
     hr__partial_file_close(&s->partial); /* removes it unless it is complete */
+    if (s->made_folder && !s->finished)
+        (void)rmdir(s->job->opts.path); /* where no file is in it */
     free(s);
 }
 

@@ -196,6 +196,20 @@ static void args_word__unknown__message_lists_all(void **state) {
     assert_string_equal(err.message, "'zst' is none of: auto, raw, zstd");
 }
 
+static void args_list__commas_with_a_backslash__are_part_of_names(void **state) {
+    (void)state;
+    char text[] = "price\\, usd,a\\\\,b\\c,\\,";
+    const char *items[4];
+    uint32_t count = 0;
+    args_error err;
+    assert_true(args_list(text, items, 4, &count, &err));
+    assert_int_equal(count, 4);
+    assert_string_equal(items[0], "price, usd");
+    assert_string_equal(items[1], "a\\");
+    assert_string_equal(items[2], "b\\c");
+    assert_string_equal(items[3], ",");
+}
+
 static void args_list__names__are_cut_at_commas(void **state) {
     (void)state;
     args_error err;
@@ -254,6 +268,7 @@ int main(void) {
         cmocka_unit_test(args_fractions__anything_else__is_refused_in_words),
         cmocka_unit_test(args_word__unknown__message_lists_all),
         cmocka_unit_test(args_list__names__are_cut_at_commas),
+        cmocka_unit_test(args_list__commas_with_a_backslash__are_part_of_names),
         cmocka_unit_test(sizes__figures__have_three_digits_that_count),
         cmocka_unit_test(sizes_duration__steps__have_a_unit_each),
     };

@@ -219,3 +219,14 @@ def test_results__on_80_columns__fit(args, tmp_path):
     lines = [re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line.split("\r")[-1]) for line in text.splitlines()]
     path = str(tmp_path)
     assert all(len(line) <= 80 or path in line for line in lines), lines
+
+
+def test_export__that_fails__leaves_no_empty_folder(folder):
+    damaged = bytearray((folder / "t.hrd").read_bytes())
+    damaged[131072 + 5000] ^= 1
+    (folder / "t.hrd").write_bytes(damaged)
+    assert headrace("export", "t.hrd", "-o", "arrays", cwd=folder).returncode == 3
+    assert not (folder / "arrays").exists()
+    (folder / "arrays").mkdir()
+    assert headrace("export", "t.hrd", "-o", "arrays", cwd=folder).returncode == 3
+    assert (folder / "arrays").is_dir()

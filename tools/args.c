@@ -237,14 +237,29 @@ bool args_word(const char *text, const char *const *words, size_t count, size_t 
     return REFUSE(err, "'%.60s' is none of: %s", text, all);
 }
 
+/* Ends the name that begins here, and takes out backslashes before commas and backslashes. Where
+ * the next one begins, or NULL. */
+static char *cut_name(char *name) {
+    char *to = name;
+    for (const char *p = name;; p++) {
+        if (*p == '\\' && (p[1] == ',' || p[1] == '\\')) {
+            *to++ = *++p;
+            continue;
+        }
+        const bool last = *p == '\0';
+        if (last || *p == ',') {
+            *to = '\0';
+            return last ? NULL : name + (p - name) + 1;
+        }
+        *to++ = *p;
+    }
+}
+
 bool args_list(char *text, const char **items, uint32_t max_items, uint32_t *count,
                args_error *err) {
     *count = 0;
     for (char *p = text; p != NULL;) {
-        char *comma = strchr(p, ',');
-        if (comma != NULL) {
-            *comma++ = '\0';
-        }
+        char *next = cut_name(p);
         if (*p == '\0') {
             return REFUSE(err, "an empty name in the list; write a,b");
         }
@@ -252,7 +267,7 @@ bool args_list(char *text, const char **items, uint32_t max_items, uint32_t *cou
             return REFUSE(err, "more than %" PRIu32 " names in the list", max_items);
         }
         items[(*count)++] = p;
-        p = comma;
+        p = next;
     }
     return true;
 }
