@@ -44,7 +44,8 @@ bool args_fractions(const char *text, double *fractions, uint32_t max_count, uin
 bool args_word(const char *text, const char *const *words, size_t count, size_t *out,
                args_error *err);
 
-/** Names with commas between them; a comma of a name has a backslash before it. Cuts text in place; items point into it. */
+/** Names with commas between them; a comma of a name has a backslash before it. Cuts text in place;
+ * items point into it. */
 bool args_list(char *text, const char **items, uint32_t max_items, uint32_t *count,
                args_error *err);
 
