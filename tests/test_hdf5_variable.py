@@ -1,6 +1,7 @@
 """HDF5 strings and sequences of variable length through `headrace convert` and hr.convert(): what h5py reads, or a
 reason. $HEADRACE_SEEDS is how many random files are tried (default 40)."""
 
+import contextlib
 import fcntl
 import os
 import pathlib
@@ -20,7 +21,7 @@ from python_package import hr
 
 pytestmark = needs_program
 HELPER = pathlib.Path(os.environ.get("HEADRACE_LIBEXEC", PLACE.parent / "libexec" / "headrace")) / "headrace-source"
-OPEN, READ, HELLO, ERROR = 2, 3, 64, 69  # messages of helper_protocol.h
+OPEN, READ, CLOSE, HELLO, OPENED, ROWS, ERROR, DONE = 2, 3, 4, 64, 67, 68, 69, 96  # of helper_protocol.h
 SEEDS = range(int(os.environ.get("HEADRACE_SEEDS", "40")))
 NUMBERS = ["i1", "<i2", ">i4", "<i8", "u1", ">u2", "<u4", "<u8", "<f2", ">f4", "<f8", "<c8", ">c16"]
 ALPHABET = np.array(list("abc Z09äß€😀\n\t"))
@@ -306,29 +307,78 @@ def text(value):
     return struct.pack("<I", len(value)) + value + b"\0"
 
 
-@pytest.mark.parametrize(("name", "why"), [(b"x", b"reading it needs 104 MiB"), (b"none", b"none")])
-def test_helper__asked_to_read_what_it_could_not_open__refuses_that_too(tmp_path, name, why):
-    """All is asked at once; 100 MiB are too little for values of variable length in slots of 8 MiB."""
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file.create_dataset("x", data=["a", "b"], dtype=h5py.string_dtype())
-    slots = os.memfd_create("slots", os.MFD_ALLOW_SEALING)
-    os.ftruncate(slots, 16 << 20)
-    fcntl.fcntl(slots, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+@contextlib.contextmanager
+def started_helper():
+    """A helper, and the socket to talk to it, after its greeting."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     its.set_inheritable(True)
     command = [HELPER, "2", "3", str(100 << 20), str(os.getpid())]
     with subprocess.Popen(command, preexec_fn=lambda: os.dup2(its.fileno(), 3), close_fds=False) as helper, ours:
         its.close()
         ours.settimeout(20)
-        body = struct.pack("<IIQQQ", 0, 7, 100 << 20, 8 << 20, 0) + text(os.fsencode(tmp_path / "a.h5")) + text(name)
-        socket.send_fds(ours, [packet(OPEN, body)], [slots])
-        for slot in range(2):
-            ours.send(packet(READ, struct.pack("<IIQQ", 7, slot, slot, 1)))
-        answers = [ours.recv(16384) for _ in range(4)]
-        assert [struct.unpack_from("<H", answer, 6)[0] for answer in answers] == [HELLO, ERROR, ERROR, ERROR]
-        assert why in answers[1] and b"no data set is open" in answers[3]
+        assert kind_of(ours.recv(16384)) == HELLO
+        yield ours
         assert helper.poll() is None
         ours.close()
+
+
+def kind_of(answer):
+    return struct.unpack_from("<H", answer, 6)[0]
+
+
+def ask_to_open(ours, path, name, number, slot_bytes):
+    slots = os.memfd_create("slots", os.MFD_ALLOW_SEALING)
+    os.ftruncate(slots, 2 * slot_bytes)
+    fcntl.fcntl(slots, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+    body = struct.pack("<IIQQQ", 0, number, 100 << 20, slot_bytes, 0) + text(os.fsencode(path)) + text(name)
+    socket.send_fds(ours, [packet(OPEN, body)], [slots])
+    os.close(slots)
+
+
+@pytest.mark.parametrize(("name", "why"), [(b"x", b"reading it needs 104 MiB"), (b"none", b"none")])
+def test_helper__asked_to_read_what_it_could_not_open__refuses_that_too(tmp_path, name, why):
+    """All is asked at once; 100 MiB are too little for values of variable length in slots of 8 MiB."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", data=["a", "b"], dtype=h5py.string_dtype())
+    with started_helper() as ours:
+        ask_to_open(ours, tmp_path / "a.h5", name, 7, 8 << 20)
+        for slot in range(2):
+            ours.send(packet(READ, struct.pack("<IIQQ", 7, slot, slot, 1)))
+        answers = [ours.recv(16384) for _ in range(3)]
+        assert [kind_of(answer) for answer in answers] == [ERROR, ERROR, ERROR]
+        assert why in answers[0] and b"no data set is open" in answers[2]
+
+
+def test_helper__numbers_of_arrays__are_those_that_are_open(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", data=np.arange(100), chunks=(10,), compression="gzip")
+        file.create_dataset("t", data=["a", "b"], dtype=h5py.string_dtype())
+    with started_helper() as ours:
+        def answer():
+            got = ours.recv(16384)
+            return kind_of(got), got
+
+        def read(number):
+            ours.send(packet(READ, struct.pack("<IIQQ", number, 0, 0, 1)))
+            return answer()
+
+        def close(number):
+            ours.send(packet(CLOSE, struct.pack("<I", number)))
+            return answer()[0]
+
+        for number, name in ((3, b"x"), (4095, b"t"), (0, b"x")):
+            ask_to_open(ours, tmp_path / "a.h5", name, number, 1 << 16)
+            assert answer()[0] == OPENED
+        ask_to_open(ours, tmp_path / "a.h5", b"x", 3, 1 << 16)
+        kind, said = answer()
+        assert kind == ERROR and b"open already" in said
+        assert [read(number)[0] for number in (3, 4095, 0, 4, 4094)] == [ROWS, ROWS, ROWS, ERROR, ERROR]
+        assert [close(number) for number in (3, 3, 4095, 9)] == [DONE] * 4
+        kind, said = read(3)
+        assert kind == ERROR and b"no data set is open" in said
+        assert read(0)[0] == ROWS
+        ask_to_open(ours, tmp_path / "a.h5", b"t", 3, 1 << 16)
+        assert answer()[0] == OPENED and read(3)[0] == ROWS
 
 
 @pytest.mark.parametrize("n_bytes", [300_000, 5_000_000, 30_000_000])
