@@ -7,8 +7,8 @@
 
 #include "checked.h"
 #include "clock.h"
-#include "compare_pair.h"
 #include "compare_variable.h"
+#include "comparison.h"
 #include "convert_options.h"
 #include "error.h"
 #include "options.h"

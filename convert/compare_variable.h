@@ -4,7 +4,7 @@
 #ifndef HEADRACE_COMPARE_VARIABLE_H
 #define HEADRACE_COMPARE_VARIABLE_H
 
-#include "compare_pair.h"
+#include "comparison.h"
 
 bool hr__column_is_variable(const struct hr__column *c);
 

@@ -12,6 +12,7 @@
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
+#include "matrix_columns.h"
 #include "sparse_index.h"
 #include "transpose.h"
 
@@ -20,11 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE_COLUMNS 4096u                 /* read at once, at most */
-#define PIECE_BYTES   (UINT64_C(256) << 10) /* of these, but where one is longer */
-#define WANTED_BYTES  (UINT64_C(256) << 20) /* for rows: with as much no file is needed, mostly */
-#define LEAST_BYTES   (UINT64_C(4) << 20)
-#define ROOM_BYTES    (LEAST_BYTES / 2) /* of these, not for the inner readers */
+#define WANTED_BYTES (UINT64_C(256) << 20) /* for rows: with as much no file is needed, mostly */
+#define LEAST_BYTES  (UINT64_C(4) << 20)
+#define ROOM_BYTES   (LEAST_BYTES / 2) /* of these, not for the inner readers */
 
 struct transpose_source {
     struct hr__source base;
@@ -47,80 +46,6 @@ static uint64_t least_of(const struct hr__source *source) {
     return source != NULL ? source->info.reader_bytes : 0;
 }
 
-/* --- columns -------------------------------------------------------------------------------- */
-
-/* Samples of one of the inner sources. */
-struct columns {
-    struct hr__source *src;
-    struct hr__source_reader *reader;
-    struct hr__budget *budget;
-    int64_t *offsets; /* PIECE_COLUMNS + 1 */
-    uint8_t *bytes;
-    uint64_t room_bytes;
-};
-
-static hr_status columns_room(struct columns *c, uint64_t n_bytes, hr_error *err) {
-    hr_status st = HR_OK;
-    if (n_bytes <= c->room_bytes)
-        return HR_OK;
-    hr__budget_free(c->budget, c->bytes, (size_t)c->room_bytes);
-    c->room_bytes = 0;
-    c->bytes =
-        hr__budget_take_raw(c->budget, (size_t)n_bytes, "columns of a sparse matrix", &st, err);
-    if (c->bytes != NULL)
-        c->room_bytes = n_bytes;
-    return st;
-}
-
-/* kept_bytes of the budget are not for the reader, which takes what it can. */
-static hr_status columns_open(struct columns *c, struct hr__source *src,
-                              const struct transpose_reader *r, uint64_t kept_bytes,
-                              hr_error *err) {
-    struct hr__budget *budget = r->budget;
-    *c = (struct columns){.src = src, .budget = budget};
-    hr_status st = HR_OK;
-    c->offsets = hr__budget_take(budget, (PIECE_COLUMNS + 1) * sizeof *c->offsets,
-                                 "lengths of columns", &st, err);
-    if (st == HR_OK)
-        st = columns_room(c, PIECE_BYTES, err);
-    if (st == HR_OK)
-        st = hr__budget_reserve(budget, kept_bytes, "rows of a sparse matrix", err);
-    if (st != HR_OK)
-        return st;
-    st = src->ops->open_reader(src, budget, r->helpers, &c->reader, err);
-    hr__budget_release(budget, kept_bytes);
-    return st;
-}
-
-static void columns_close(struct columns *c) {
-    if (c->src == NULL)
-        return;
-    c->src->ops->close_reader(c->reader);
-    hr__budget_free(c->budget, c->bytes, (size_t)c->room_bytes);
-    hr__budget_free(c->budget, c->offsets, (PIECE_COLUMNS + 1) * sizeof *c->offsets);
-    *c = (struct columns){0};
-}
-
-/* Of *n columns as many as are at hand at once and have room, but one at least: their lengths. */
-static hr_status columns_begin(struct columns *c, uint64_t first, uint64_t *n, hr_error *err) {
-    hr_status st;
-    HR_TRY(c->src->ops->fetch(c->reader, first, *n, n, err));
-    HR_TRY(c->src->ops->read_values(c->reader, first, *n, c->offsets, NULL, 0, err));
-    while (*n > 1 && (uint64_t)c->offsets[*n] > c->room_bytes)
-        --*n;
-done:
-    return st;
-}
-
-/* n columns that have begun. */
-static hr_status columns_read(struct columns *c, uint64_t first, uint64_t n, hr_error *err) {
-    const uint64_t n_bytes = (uint64_t)c->offsets[n];
-    const hr_status st = columns_room(c, n_bytes, err);
-    if (st != HR_OK || n_bytes == 0)
-        return st;
-    return c->src->ops->read_values(c->reader, first, n, c->offsets, c->bytes, n_bytes, err);
-}
-
 /* --- entries -------------------------------------------------------------------------------- */
 
 static hr_status check_row(const struct transpose_source *src, uint64_t column, uint64_t row,
@@ -133,7 +58,7 @@ static hr_status check_row(const struct transpose_source *src, uint64_t column, 
                          src->base.info.path, src->base.info.member, column, src->in.num_rows);
 }
 
-static hr_status count_entries(struct transpose_reader *r, const struct columns *rows,
+static hr_status count_entries(struct transpose_reader *r, const struct hr__columns *rows,
                                uint64_t first, uint64_t n, hr_error *err) {
     const hr_dtype dtype = rows->src->info.element_dtype;
     const uint64_t width = hr_dtype_bytes(dtype);
@@ -150,8 +75,8 @@ static hr_status count_entries(struct transpose_reader *r, const struct columns 
 }
 
 /* values: NULL where what is put is the column's number. */
-static hr_status put_entries(struct transpose_reader *r, const struct columns *rows,
-                             const struct columns *values, uint64_t first, uint64_t n,
+static hr_status put_entries(struct transpose_reader *r, const struct hr__columns *rows,
+                             const struct hr__columns *values, uint64_t first, uint64_t n,
                              hr_error *err) {
     const hr_dtype dtype = rows->src->info.element_dtype;
     const uint64_t width = hr_dtype_bytes(dtype), value_width = hr_dtype_bytes(r->src->element);
@@ -175,8 +100,8 @@ static hr_status put_entries(struct transpose_reader *r, const struct columns *r
 }
 
 /* Each column has as many values as rows. */
-static hr_status check_lengths(const struct transpose_source *src, const struct columns *rows,
-                               const struct columns *values, uint64_t first, uint64_t n,
+static hr_status check_lengths(const struct transpose_source *src, const struct hr__columns *rows,
+                               const struct hr__columns *values, uint64_t first, uint64_t n,
                                hr_error *err) {
     const uint64_t width = hr_dtype_bytes(rows->src->info.element_dtype);
     const uint64_t value_width = hr_dtype_bytes(src->element);
@@ -194,25 +119,26 @@ static hr_status check_lengths(const struct transpose_source *src, const struct 
 }
 
 /* Columns from `first` on, with their values unless these are NULL. *n: how many. */
-static hr_status read_piece(const struct transpose_source *src, struct columns *rows,
-                            struct columns *values, uint64_t first, uint64_t *n, hr_error *err) {
+static hr_status read_piece(const struct transpose_source *src, struct hr__columns *rows,
+                            struct hr__columns *values, uint64_t first, uint64_t *n,
+                            hr_error *err) {
     hr_status st;
-    *n = hr__min_u64(rows->src->info.num_samples - first, PIECE_COLUMNS);
+    *n = hr__min_u64(rows->src->info.num_samples - first, HR__PIECE_COLUMNS);
     if (atomic_load(&src->stopped))
         return hr__error_set(err, HR_ERR_CANCELLED, "%s: reading was stopped", src->base.info.path);
-    HR_TRY(columns_begin(rows, first, n, err));
+    HR_TRY(hr__columns_begin(rows, first, n, err));
     if (values != NULL)
-        HR_TRY(columns_begin(values, first, n, err));
-    HR_TRY(columns_read(rows, first, *n, err));
+        HR_TRY(hr__columns_begin(values, first, n, err));
+    HR_TRY(hr__columns_read(rows, first, *n, err));
     if (values != NULL) {
-        HR_TRY(columns_read(values, first, *n, err));
+        HR_TRY(hr__columns_read(values, first, *n, err));
         HR_TRY(check_lengths(src, rows, values, first, *n, err));
     }
 done:
     return st;
 }
 
-static hr_status count_all(struct transpose_reader *r, struct columns *rows, hr_error *err) {
+static hr_status count_all(struct transpose_reader *r, struct hr__columns *rows, hr_error *err) {
     hr_status st = HR_OK;
     for (uint64_t first = 0, n; first < rows->src->info.num_samples; first += n) {
         HR_TRY(read_piece(r->src, rows, NULL, first, &n, err));
@@ -222,8 +148,8 @@ done:
     return st;
 }
 
-static hr_status put_all(struct transpose_reader *r, struct columns *rows, struct columns *values,
-                         hr_error *err) {
+static hr_status put_all(struct transpose_reader *r, struct hr__columns *rows,
+                         struct hr__columns *values, hr_error *err) {
     hr_status st = HR_OK;
     for (uint64_t first = 0, n; first < rows->src->info.num_samples; first += n) {
         HR_TRY(read_piece(r->src, rows, values, first, &n, err));
@@ -234,26 +160,28 @@ done:
 }
 
 /* Of the values of the longest column, whose rows had room. */
-static uint64_t longest_bytes(const struct transpose_source *src, const struct columns *rows) {
+static uint64_t longest_bytes(const struct transpose_source *src, const struct hr__columns *rows) {
     const uint64_t width = hr_dtype_bytes(rows->src->info.element_dtype);
-    return rows->room_bytes > PIECE_BYTES ? rows->room_bytes / width * hr_dtype_bytes(src->element)
-                                          : PIECE_BYTES;
+    return rows->room_bytes > HR__COLUMNS_BYTES
+               ? rows->room_bytes / width * hr_dtype_bytes(src->element)
+               : HR__COLUMNS_BYTES;
 }
 
 /* --- the reader ----------------------------------------------------------------------------- */
 
-static hr_status fill_from(struct transpose_reader *r, struct columns *rows, struct columns *values,
-                           hr_error *err) {
+static hr_status fill_from(struct transpose_reader *r, struct hr__columns *rows,
+                           struct hr__columns *values, hr_error *err) {
     const struct transpose_source *src = r->src;
     hr_status st;
     HR_TRY(hr__transpose_open(&r->rows, src->in.num_rows, (uint32_t)hr_dtype_bytes(src->element),
                               r->budget, err));
-    HR_TRY(columns_open(rows, src->in.rows, r, least_of(src->in.values) + ROOM_BYTES, err));
+    HR_TRY(hr__columns_open(rows, src->in.rows, r->budget, r->helpers,
+                            least_of(src->in.values) + ROOM_BYTES, err));
     if (src->in.values != NULL)
-        HR_TRY(columns_open(values, src->in.values, r, ROOM_BYTES, err));
+        HR_TRY(hr__columns_open(values, src->in.values, r->budget, r->helpers, ROOM_BYTES, err));
     HR_TRY(count_all(r, rows, err));
     if (src->in.values != NULL) /* now, of what rows would else take */
-        HR_TRY(columns_room(values, longest_bytes(src, rows), err));
+        HR_TRY(hr__columns_room(values, longest_bytes(src, rows), err));
     HR_TRY(hr__transpose_place(&r->rows, src->opts.output, src->opts.check_space,
                                src->base.info.path, err));
     HR_TRY(put_all(r, rows, src->in.values != NULL ? values : NULL, err));
@@ -263,12 +191,12 @@ done:
 }
 
 static hr_status fill(struct transpose_reader *r, hr_error *err) {
-    struct columns rows = {0}, values = {0};
+    struct hr__columns rows = {0}, values = {0};
     if (r->filled)
         return HR_OK;
     const hr_status st = fill_from(r, &rows, &values, err);
-    columns_close(&rows);
-    columns_close(&values);
+    hr__columns_close(&rows);
+    hr__columns_close(&values);
     r->filled = st == HR_OK;
     if (st != HR_OK)
         hr__transpose_close(&r->rows);

@@ -180,7 +180,8 @@ static bool shrink(struct hr__loader_config *c, const struct hr__order *order, u
 static hr_status refuse(const struct hr__loader_config *c, uint64_t needed, hr_error *err) {
     uint32_t window = hr__loader_largest_window(c);
     uint64_t enough = hr__max_u64(needed, hr__loader_smallest_reopen_bytes(c, needed));
-    char advice[96] = "no window works with this batch", traced[64] = "", values[224] = "";
+    char advice[96] = "or use smaller batches: no window works with these", traced[64] = "",
+         values[224] = "";
     if (window > 0)
         snprintf(advice, sizeof(advice), "or use a window of at most %u", window);
     if (c->trace_events > 0)

@@ -7,7 +7,7 @@
  *  3. What is kept of the differences does not depend on the number of workers: the first ones of
  *     every piece are merged in the order of the samples.
  */
-#include "compare_pair.h"
+#include "comparison.h"
 
 #include "checked.h"
 #include "clock.h"

@@ -1,9 +1,9 @@
 /*
- * convert/compare_pair.c with a source that reads until it is stopped.
+ * convert/comparison.c with a source that reads until it is stopped.
  */
 #define _GNU_SOURCE
 #include "clock.h"
-#include "compare_pair.h"
+#include "comparison.h"
 #include "error.h"
 #include "helper_channel.h"
 

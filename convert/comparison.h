@@ -3,8 +3,8 @@
  * sources share what they read (records, lines of text) are compared together, so that it is read
  * once.
  */
-#ifndef HEADRACE_COMPARE_PAIR_H
-#define HEADRACE_COMPARE_PAIR_H
+#ifndef HEADRACE_COMPARISON_H
+#define HEADRACE_COMPARISON_H
 
 #include "compare_side.h"
 #include "compare_values.h"
