@@ -10,6 +10,7 @@
 #define MAX_RANGE_SAMPLES  (UINT64_C(1) << 20)
 #define FIELD_ALIGN_BYTES  64u
 #define MAX_READERS        64u
+#define SMALL_PART         8u /* of what is read, that may be decoded once more */
 #define LEAST_VALUES_BYTES (UINT64_C(64) << 10)
 #define MAX_VALUES_SAMPLES (UINT64_C(1) << 16)
 
@@ -91,10 +92,36 @@ uint64_t hr__read_plan_bytes(const struct hr__inputs *in, const struct hr__read_
                : UINT64_MAX;
 }
 
-static uint64_t largest_granule(const struct hr__inputs *in) {
+/* The largest granule below a limit; 1: there is none. */
+static uint64_t granule_below(const struct hr__inputs *in, uint64_t limit) {
     uint64_t granule = 1;
+    for (uint32_t i = 0; i < in->num_fields; i++) {
+        const uint64_t own = in->fields[i].source->info.granule_samples;
+        granule = own < limit ? hr__max_u64(granule, own) : granule;
+    }
+    return granule;
+}
+
+/* Bytes of a sample that lie in larger granules. */
+static uint64_t bytes_beyond(const struct hr__inputs *in, uint64_t granule) {
+    uint64_t n_bytes = 0;
     for (uint32_t i = 0; i < in->num_fields; i++)
-        granule = hr__max_u64(granule, in->fields[i].source->info.granule_samples);
+        if (in->fields[i].source->info.granule_samples > granule)
+            n_bytes += in->fields[i].source->info.sample_bytes;
+    return n_bytes;
+}
+
+/* What ranges are best multiples of. Each of many readers decodes larger granules for itself, and
+ * keeps them: where these are a small part of all (labels beside images), that costs less than
+ * reading all else with one reader. */
+static uint64_t granule_for(const struct hr__inputs *in, uint64_t sample_bytes, uint32_t readers) {
+    uint64_t granule = granule_below(in, UINT64_MAX);
+    while (readers > 1 && granule > 1) {
+        const uint64_t next = granule_below(in, granule);
+        if (bytes_beyond(in, next) > sample_bytes / SMALL_PART / readers)
+            break;
+        granule = next;
+    }
     return granule;
 }
 
@@ -132,7 +159,7 @@ static void plan_values(const struct hr__inputs *in, uint64_t budget_bytes,
 
 void hr__read_plan_make(const struct hr__inputs *in, uint64_t budget_bytes, uint32_t max_readers,
                         struct hr__read_plan *out) {
-    const uint64_t granule = largest_granule(in), thread_bytes = thread_bytes_of(in);
+    const uint64_t thread_bytes = thread_bytes_of(in);
     *out = (struct hr__read_plan){.range_samples = 1, .num_readers = 1, .num_buffers = 1};
     for (uint32_t i = 0; i < in->num_fields; i++)
         out->sample_bytes += in->fields[i].source->info.sample_bytes;
@@ -143,6 +170,7 @@ void hr__read_plan_make(const struct hr__inputs *in, uint64_t budget_bytes, uint
     /* Many readers are worth it only where each reads whole granules: else the pieces of one are
      * decoded by several of them. */
     for (uint32_t readers = max_readers; readers >= 1; readers--) {
+        const uint64_t granule = granule_for(in, out->sample_bytes, readers);
         uint64_t share = budget_bytes / (readers + 1);
         if (readers > 1 && thread_bytes > budget_bytes / readers)
             continue;

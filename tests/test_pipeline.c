@@ -278,6 +278,25 @@ static void plan__any_budget__is_kept_where_one_sample_fits(void **state) {
         }
 }
 
+static void plan__small_field_of_large_granules__does_not_keep_readers_away(void **state) {
+    (void)state;
+    struct hr__read_plan plan;
+    x.base.info.granule_samples = 64;
+    y.base.info.granule_samples = 1 << 20; /* 1 of 25 bytes */
+    hr__read_plan_make(&inputs, 1 << 20, 3, &plan);
+    assert_int_equal(plan.num_readers, 3);
+    assert_int_equal(plan.range_samples % 64, 0);
+    x.base.info.granule_samples = 1 << 20; /* 24 of 25 */
+    y.base.info.granule_samples = 64;
+    hr__read_plan_make(&inputs, 1 << 20, 3, &plan);
+    assert_int_equal(plan.num_readers, 1);
+    y.base.info.sample_bytes = 0;
+    x.base.info.granule_samples = 64;
+    y.base.info.granule_samples = 1 << 20; /* nothing */
+    hr__read_plan_make(&inputs, 1 << 20, 3, &plan);
+    assert_int_equal(plan.num_readers, 3);
+}
+
 static void plan__helpers__are_shared_by_the_fields(void **state) {
     (void)state;
     x.base.info.max_readers = 8;
@@ -307,6 +326,8 @@ int main(void) {
         cmocka_unit_test_setup(pipeline__readers_beyond_the_budget__are_left_out, make_inputs),
         cmocka_unit_test_setup(pipeline__nothing_there_yet__times_out, make_inputs),
         cmocka_unit_test_setup(plan__any_budget__is_kept_where_one_sample_fits, make_inputs),
+        cmocka_unit_test_setup(plan__small_field_of_large_granules__does_not_keep_readers_away,
+                               make_inputs),
         cmocka_unit_test_setup(plan__helpers__are_shared_by_the_fields, make_inputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
