@@ -25,6 +25,8 @@
 #define LAST_WORDS_MS      1000 /* from the end of file to the end of the process */
 #define CHILD_SOCKET       3
 #define EXIT_NOT_LOADED    127 /* of ld.so */
+#define EXIT_NO_THREAD     3   /* of helper/main.c, as is the next one */
+#define EXIT_NO_HDF5       4
 
 /* Numbers the same on every architecture that has them; older headers lack the names. */
 #ifndef SYS_pidfd_send_signal
@@ -98,7 +100,9 @@ static void reap(struct hr__helper *h, char *how, size_t how_bytes) {
         rc = wait_end(h, &info, WEXITED);
     while (rc != 0 && errno == EINTR);
     h->pid = -1;
-    h->not_loaded = rc == 0 && info.si_code == CLD_EXITED && info.si_status == EXIT_NOT_LOADED;
+    h->not_begun = rc == 0 && info.si_code == CLD_EXITED && !h->greeted &&
+                   (info.si_status == EXIT_NOT_LOADED || info.si_status == EXIT_NO_THREAD ||
+                    info.si_status == EXIT_NO_HDF5);
     if (rc != 0 || info.si_pid == 0)
         (void)snprintf(how, how_bytes, "ended");
     else if (info.si_code == CLD_EXITED)
@@ -136,9 +140,9 @@ static const char *advice_of(const struct hr__helper *h, enum advice advice) {
         {"the file may be damaged: check it with unzip -t, or save it again",
          "allow more time if the disk is slow; else the file may be damaged: check it with unzip "
          "-t"}};
-    if (h->not_loaded)
-        return "its libraries could not be loaded: allow it more memory (ulimit -v), or install "
-               "Headrace with its helper again";
+    if (h->not_begun)
+        return "it could not begin, or load its libraries: allow it more memory (that of a helper, "
+               "or ulimit -v), or install Headrace with its helper again";
     if (h->limits.writes)
         return "nothing was made: export again, or allow a helper more time and memory";
     return texts[h->limits.zip][advice];

@@ -34,7 +34,7 @@ struct hr__helper {
     char *file;          /* as it was started for */
     const char *subject; /* that, or "FILE:/member", for messages */
     bool greeted;
-    bool not_loaded;  /* it ended as programs do whose libraries could not be loaded */
+    bool not_begun;   /* it ended as it does where it lacks its libraries, or memory for them */
     hr_status failed; /* of invariant 1 */
     hr_error failure;
     uint8_t *packet; /* HR__HELPER_MESSAGE_BYTES: the last message received points into it */

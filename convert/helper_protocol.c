@@ -248,7 +248,8 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
     switch (m->type) {
     case HR__HELPER_LIST:
         do_flags(c, &m->flags,
-                 HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_DENSE | HR__HELPER_ROW_VALUES);
+                 HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_DENSE | HR__HELPER_ROW_VALUES |
+                     HR__HELPER_GO_ON);
         do_text(c, &m->path);
         do_text(c, &m->member);
         break;
@@ -306,6 +307,11 @@ static void do_body(struct cursor *c, struct hr__helper_message *m) {
         break;
     case HR__HELPER_LIST_END:
         do_u32(c, &m->count);
+        break;
+    case HR__HELPER_REFUSED:
+        do_status(c, &m->status);
+        do_text(c, &m->member);
+        do_text(c, &m->text);
         break;
     case HR__HELPER_ERROR:
         do_status(c, &m->status);

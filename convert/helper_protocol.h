@@ -5,12 +5,14 @@
  *
  * A conversation: the helper says HELLO. LIST is answered by FIELD for each data set, then
  * LIST_END; before each of them may come its ATTRIBUTES, a JSON object in pieces, and a NOTE for
- * people; those before LIST_END are of the file. OPEN gives a data set the number of an array,
- * carries a sealed memfd, and is answered by OPENED; READ of an array by ROWS; of values of
- * variable length by as many of them as a slot holds (value_slot.h), or by none, where not even one
- * fits: then the slot begins with the bytes of that one, as a u64. CLOSE is answered by DONE, and
- * the number free for another OPEN. Several arrays may be open; answers come in the order of
- * asking. ERROR may come in the place of any answer. The end of file ends the conversation.
+ * people; those before LIST_END are of the file. With HR__HELPER_GO_ON a REFUSED tells of a data
+ * set that cannot be converted, or not all of it; without, it ends the list. OPEN gives a data set
+ * the number of an array, carries a sealed memfd, and is answered by OPENED; READ of an array by
+ * ROWS; of values of variable length by as many of them as a slot holds (value_slot.h), or by none,
+ * where not even one fits: then the slot begins with the bytes of that one, as a u64. CLOSE is
+ * answered by DONE, and the number free for another OPEN. Several arrays may be open; answers come
+ * in the order of asking. ERROR may come in the place of any answer. The end of file ends the
+ * conversation.
  *
  * Writing: CREATE names the file and carries a sealed memfd. ARRAY begins an array, WRITE carries
  * chunks of it (hdf5_chunks.h), in order; BEGIN_VALUES begins an array of values of variable
@@ -59,6 +61,7 @@ enum hr__helper_type {
     HR__HELPER_ERROR = 69,
     HR__HELPER_ATTRIBUTES = 80,
     HR__HELPER_NOTE = 81,
+    HR__HELPER_REFUSED = 82,
     HR__HELPER_DONE = 96
 };
 
@@ -68,6 +71,7 @@ enum hr__helper_type {
 #define HR__HELPER_ROW_VALUES      4u  /* LIST: they are two, of what rows hold; OPEN: it is one */
 #define HR__HELPER_ELEMENTS        8u  /* OPEN: as hr__helper_field_of_elements() says */
 #define HR__HELPER_RECORDS         16u /* OPEN: as hr__helper_field_of_records() says */
+#define HR__HELPER_GO_ON           32u /* LIST: what cannot be converted does not end it */
 
 /* Flags of a field. */
 #define HR__HELPER_CHUNKED    1u  /* several readers are useful */
@@ -124,14 +128,14 @@ struct hr__helper_message {
     uint32_t count;        /* LIST_END; CREATE: threads; ATTRIBUTE: values */
     uint32_t level;        /* CREATE: of compression; 0: none */
     hr_dtype dtype;        /* ATTRIBUTE: int64, float64, bool, or fixed_utf8: one text */
-    hr_status status;      /* ERROR */
+    hr_status status;      /* ERROR, REFUSED */
     uint64_t memory_bytes; /* OPEN: address space that the helper may use from now on; 0: any */
     uint64_t slot_bytes;   /* OPEN, CREATE: of each slot of the memfd */
     uint64_t cache_bytes;  /* OPEN: what the chunk cache may hold */
     uint64_t first, n;     /* READ, ROWS: samples; WRITE: chunks; VALUES: values; DONE: either */
     const char *path;      /* LIST, OPEN, CREATE */
-    const char *member;    /* LIST, OPEN, ATTRIBUTE; "": the root */
-    const char *text;      /* ERROR: the message; HELLO: the library's name and version;
+    const char *member;    /* LIST, OPEN, ATTRIBUTE; "": the root; REFUSED: the field's name */
+    const char *text;      /* ERROR, REFUSED: the message; HELLO: the library's name and version;
                             * ATTRIBUTES: a piece; NOTE: a line; ATTRIBUTE: its name */
     struct hr__helper_field field; /* FIELD, OPENED, ARRAY; BEGIN_VALUES: num_samples values of such
                                     * elements */

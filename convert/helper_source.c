@@ -189,6 +189,8 @@ struct list {
     size_t attributes_bytes; /* of the pieces so far */
     size_t attributes_room;  /* grows by half, as pieces may be small and many */
     size_t total_bytes;
+    const char *missed; /* a field that is to be kept, and may be one that was refused; or NULL */
+    hr_error refused;   /* why */
 };
 
 static void list_close(struct list *l) {
@@ -255,6 +257,33 @@ static hr_status take_note(struct list *l, struct hr__helper *h, const char *tex
     hr__helper_plain_text(text, plain, sizeof plain);
     l->note = strdup(plain);
     return l->note != NULL ? HR_OK : hr__error_no_memory(err, sizeof plain, "a note");
+}
+
+/* Whether a name is that of a data set, or lies in it. */
+static bool lies_in(const char *name, const char *dataset) {
+    const size_t n = strlen(dataset);
+    return strncmp(name, dataset, n) == 0 && (name[n] == '\0' || name[n] == '/');
+}
+
+static void take_refused(struct list *l, const struct hr__helper_message *m, const char *path,
+                         const struct hr__helper_options *opts) {
+    for (uint32_t i = 0; l->missed == NULL && i < opts->num_kept; i++)
+        if (lies_in(opts->kept[i], m->member)) {
+            l->missed = opts->kept[i];
+            (void)hr__helper_said(path, m, &l->refused);
+        }
+}
+
+/* What was refused matters where no field has that name. */
+static hr_status check_missed(const struct list *l, hr_error *err) {
+    bool found = l->missed == NULL;
+    for (uint32_t i = 0; i < l->n && !found; i++)
+        found = strcmp(l->sources[i]->info.default_name, l->missed) == 0;
+    if (found)
+        return HR_OK;
+    if (err != NULL)
+        *err = l->refused;
+    return l->refused.status;
 }
 
 static hr_status add_note(struct helper_source *s, const char *note, hr_error *err) {
@@ -400,6 +429,8 @@ static hr_status take_list(struct list *l, struct hr__helper *h, const char *pat
             st = add_piece(l, h, m.text, err);
         else if (m.type == HR__HELPER_NOTE)
             st = take_note(l, h, m.text, err);
+        else if (m.type == HR__HELPER_REFUSED && opts->num_kept > 0)
+            take_refused(l, &m, path, opts);
         else if (m.type == HR__HELPER_FIELD)
             st = list_add(l, h, &m.field, path, opts, file, err);
         else
@@ -422,14 +453,17 @@ static hr_status list_file(struct list *l, struct hr__helper *h, const char *pat
                            const struct stat *file, hr_error *err) {
     static const uint32_t of_sparse[] = {
         [HR_SPARSE_DENSE] = HR__HELPER_DENSE, [HR_SPARSE_VARLEN] = HR__HELPER_ROW_VALUES};
-    const uint32_t followed = opts->follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0;
+    const uint32_t how = (opts->follow_external ? HR__HELPER_FOLLOW_EXTERNAL : 0) |
+                         (opts->num_kept > 0 ? HR__HELPER_GO_ON : 0);
     struct hr__helper_message m = {.type = HR__HELPER_LIST,
-                                   .flags = followed | of_sparse[opts->sparse],
+                                   .flags = how | of_sparse[opts->sparse],
                                    .path = path,
                                    .member = member != NULL ? member : ""};
     hr_status st = hr__helper_send(h, &m, -1, err);
     if (st == HR_OK)
         st = take_list(l, h, path, opts, file, err);
+    if (st == HR_OK)
+        st = check_missed(l, err);
     if (st == HR_OK && l->n == 0)
         st = hr__error_set(err, HR_ERR_NOT_FOUND, "%s holds no %s%s%s", path,
                            opts->zip ? "array" : "data set", member != NULL ? " under " : "",

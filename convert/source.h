@@ -158,10 +158,12 @@ hr_status hr__csv_sources_open(const char *path, const struct hr__csv_options *o
 
 struct hr__helper_options {
     int follow_external;
-    hr_sparse sparse;      /* what becomes of sparse matrices */
-    bool zip;              /* the file is a .npz archive */
-    int64_t timeout_ns;    /* of silence */
-    uint64_t memory_bytes; /* address space of a helper */
+    hr_sparse sparse;        /* what becomes of sparse matrices */
+    bool zip;                /* the file is a .npz archive */
+    const char *const *kept; /* what cannot be converted matters for fields of these names only */
+    uint32_t num_kept;       /* 0: for all */
+    int64_t timeout_ns;      /* of silence */
+    uint64_t memory_bytes;   /* address space of a helper */
     uint32_t max_helpers;
     struct hr__axis_options axis;
 };

@@ -79,6 +79,8 @@ static hr_status open_by_helper(const char *path, const char *member, bool zip,
                                 uint32_t *num_out, hr_error *err) {
     const struct hr__helper_options hdf5 = {
         .zip = zip,
+        .kept = opts->kept_fields,
+        .num_kept = opts->num_kept_fields,
         .follow_external = (opts->flags & HR_CONVERT_FOLLOW_EXTERNAL) != 0,
         .sparse = (hr_sparse)opts->sparse,
         .timeout_ns = opts->helper_timeout_ns,

@@ -19,9 +19,13 @@
 
 static hr_status check_name(const char *name, hr_error *err) {
     size_t n = name != NULL ? strlen(name) : 0;
-    if (n == 0 || n > HR_MAX_NAME_BYTES)
-        return hr__error_set(err, HR_ERR_INVALID, "a field's name has %zu bytes, expected 1 to %d",
-                             n, HR_MAX_NAME_BYTES);
+    if (n == 0)
+        return hr__error_set(err, HR_ERR_INVALID, "a field has no name; give it one");
+    if (n > HR_MAX_NAME_BYTES)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "the name of a field, \"%.64s...\", has %zu bytes, expected 1 to %d; "
+                             "rename it",
+                             name, n, HR_MAX_NAME_BYTES);
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
             return hr__error_set(

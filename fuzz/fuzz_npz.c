@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (npz_is_archive(path)) {
         hr_status st = npz_archive_open(&archive, path, &err);
         if (st == HR_OK)
-            st = npz_list(&archive, "", found, &a, &err);
+            st = npz_list(&archive, "", found, NULL, &a, &err);
         check(st, &err);
         npz_archive_close(&archive);
     }

@@ -11,6 +11,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import zipfile
 
 import h5py
 import numpy as np
@@ -388,6 +389,39 @@ def test_value_that_is_too_long_for_the_budget__what_is_named_does(tmp_path, n_b
     done = headrace("convert", tmp_path / "a.h5", "-o", tmp_path / "a.hrd", "--budget", 6_000_000)
     larger = int(re.search(r"a budget that is larger by (\d+) bytes", done.stderr)[1])
     good("convert", tmp_path / "a.h5", "-o", tmp_path / "a.hrd", "--budget", 6_000_000 + larger)
+
+
+def test_fields__that_are_kept__others_need_not_be_convertible(tmp_path):
+    x = np.arange(12.0).reshape(4, 3)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"], file["names"], file["meta/version"] = x, ["a", "b", "c", "d"], 3
+        file["reference"] = file["x"].ref
+        file["gone"] = h5py.SoftLink("/nowhere")
+        file.create_dataset("rows", (4,), [("good", "f4"), ("odd", h5py.ref_dtype), ("later", "i4"), ("last", "u2")])
+        file["rows"][..., "last"] = np.arange(4, dtype="u2") * 300
+    source, target = tmp_path / "a.h5", tmp_path / "a.hrd"
+    assert headrace("convert", source, "-o", target).returncode == 1
+    good("convert", source, "-o", target, "--fields", "names,x,rows/last,rows/good")
+    assert [field["name"] for field in figures("info", target)["fields"]] == ["names", "x", "rows/last", "rows/good"]
+    good("compare", target, source, "--fields", "x,names,rows/good,rows/last")
+    np.testing.assert_array_equal(hr.open(target)["x"][:], x)
+    np.testing.assert_array_equal(hr.open(target)["rows/last"][:], np.arange(4) * 300)
+    for name, why in (("meta/version", "no axis of samples"), ("reference", "reference"), ("gone", "nowhere"),
+                      ("rows/odd", "odd"), ("nothing", "no input gives a field nothing")):
+        done = headrace("convert", source, "-o", target, "--force", "--fields", f"x,{name}")
+        assert done.returncode == 1 and why in done.stderr, done.stderr
+    done = headrace("compare", target, source, "--fields", "meta/version")
+    assert done.returncode == 1 and "no axis of samples" in done.stderr
+
+
+def test_members__that_are_kept__others_need_not_be_arrays(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.arange(5), objects=np.array([1, "a"], object))
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("readme.txt", "hello")
+    assert headrace("convert", tmp_path / "a.npz", "-o", tmp_path / "a.hrd").returncode == 1
+    good("convert", tmp_path / "a.npz", "-o", tmp_path / "a.hrd", "--fields", "x")
+    done = headrace("convert", tmp_path / "a.npz", "-o", tmp_path / "a.hrd", "--force", "--fields", "x,objects")
+    assert done.returncode == 1 and "objects" in done.stderr and "no input gives" not in done.stderr
 
 
 def helpers_of(process):

@@ -158,10 +158,11 @@ static void start__bad_helpers__are_helper_errors_and_leave_nothing(void **state
     (void)state;
     static const struct {
         const char *mode, *says;
-    } cases[] = {{"exit7", "exit code 7"},        {"silent", "said nothing for 0.3 s"},
-                 {"garbage", "no message"},       {"large", "32768 bytes"},
-                 {"empty", "was ended by"},       {"closed", "SIGKILL"},
-                 {"segv", "signal 11 (SIGSEGV)"}, {"exit127", "libraries could not be loaded"}};
+    } cases[] = {
+        {"exit7", "exit code 7"},        {"silent", "said nothing for 0.3 s"},
+        {"garbage", "no message"},       {"large", "32768 bytes"},
+        {"empty", "was ended by"},       {"closed", "SIGKILL"},
+        {"segv", "signal 11 (SIGSEGV)"}, {"exit127", "it could not begin, or load its libraries"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         hr_error err = {.status = HR_OK};
         int before = count_descriptors();

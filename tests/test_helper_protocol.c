@@ -14,12 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUM_EXAMPLES 24
+#define NUM_EXAMPLES 25
 
 static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     memset(m, 0, NUM_EXAMPLES * sizeof *m);
     m[0] = (struct hr__helper_message){.type = HR__HELPER_LIST,
-                                       .flags = HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_DENSE,
+                                       .flags = HR__HELPER_FOLLOW_EXTERNAL | HR__HELPER_DENSE |
+                                                HR__HELPER_GO_ON,
                                        .path = "a.h5",
                                        .member = ""};
     m[1] = (struct hr__helper_message){.type = HR__HELPER_OPEN,
@@ -102,6 +103,10 @@ static void fill_examples(struct hr__helper_message m[NUM_EXAMPLES]) {
     m[22].field.rank = 1;
     m[22].field.shape[0] = 30000;
     m[23] = (struct hr__helper_message){.type = HR__HELPER_CLOSE, .array = 4095};
+    m[24] = (struct hr__helper_message){.type = HR__HELPER_REFUSED,
+                                        .status = HR_ERR_UNSUPPORTED,
+                                        .member = "meta/version",
+                                        .text = "/meta/version: it has no axis of samples"};
 }
 
 /* Decodes from memory of exactly that size, so that a sanitizer sees every byte too far. */

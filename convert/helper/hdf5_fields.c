@@ -39,7 +39,7 @@ struct dataset {
     struct h5_teller *teller;
     hid_t dataset;
     const char *path, *rest; /* of the path that was asked for, behind the data set */
-    uint32_t num_found;
+    uint32_t num_values;     /* told of, or refused */
     struct h5_record record;
     char record_path[HR__HELPER_PATH_BYTES];
 };
@@ -70,9 +70,9 @@ static void make_record(struct dataset *d, hid_t type) {
 static void set_record(const struct dataset *d, struct h5_described *is) {
     struct hr__helper_record *r = &is->field.record;
     const uint32_t outer = (uint32_t)is->rank - 1;
-    if (d->num_found >= d->record.num_places)
+    if (d->num_values >= d->record.num_places)
         return;
-    const struct h5_place *place = &d->record.places[d->num_found];
+    const struct h5_place *place = &d->record.places[d->num_values];
     if (!place->inside || place->rank != is->leaf.rank)
         return;
     r->path = d->record_path;
@@ -82,6 +82,20 @@ static void set_record(const struct dataset *d, struct h5_described *is) {
     memcpy(r->steps + outer, place->steps, place->rank * sizeof *place->steps);
     if (!hr__helper_record_valid(&is->field))
         *r = (struct hr__helper_record){.path = NULL};
+}
+
+/* Other members may still be told of. */
+static hr_status refuse_value(struct dataset *d, const char *leaf, const char *path, hr_status st,
+                              hr_error *err) {
+    const struct h5_teller *t = d->teller;
+    if (leaf[0] != '\0')
+        hr__error_prefix(err, "its member %s", leaf);
+    if (leaf[0] == '\0' || t->refused == NULL || st != HR_ERR_UNSUPPORTED)
+        return st;
+    hr__error_prefix(err, "/%.200s", d->path);
+    t->refused(t->arg, path + t->name_at, err);
+    d->num_values++;
+    return HR_OK;
 }
 
 static hr_status tell_value_at(void *arg, const char *leaf, hr_error *err) {
@@ -102,16 +116,13 @@ static hr_status tell_value_at(void *arg, const char *leaf, hr_error *err) {
                              "more than %u data sets; name a group or the data sets",
                              HR__HELPER_MAX_FIELDS);
     hr_status st = h5_describe(t->file, d->dataset, leaf, &is, err);
-    if (st != HR_OK) {
-        if (leaf[0] != '\0')
-            hr__error_prefix(err, "its member %s", leaf);
-        return st;
-    }
+    if (st != HR_OK)
+        return refuse_value(d, leaf, path, st, err);
     is.field.member = path;
     is.field.name = path + t->name_at;
     set_record(d, &is);
     t->num_found++;
-    d->num_found++;
+    d->num_values++;
     st = tell_value(d, &is, err);
     h5_leaf_close(&is.leaf);
     return st;
@@ -127,7 +138,7 @@ hr_status h5_fields_tell(struct h5_teller *t, hid_t dataset, const char *path, c
     hr_status st = h5_leaf_each(type, tell_value_at, &d, err);
     h5_record_close(&d.record);
     (void)H5Tclose(type);
-    if (st == HR_OK && d.num_found == 0)
+    if (st == HR_OK && d.num_values == 0)
         return hr__error_set(err, HR_ERR_NOT_FOUND, "there is no %s in it", rest);
     return st;
 }

@@ -117,6 +117,17 @@ static hr_status remember(struct lister *l, hid_t object, bool *again, hr_error 
 static hr_status list_object(struct lister *l, hid_t object, const char *path, unsigned depth,
                              hr_error *err);
 
+/* What is no data set that can be converted need not end the list. */
+static hr_status refuse(const struct lister *l, const char *path, hr_status st, hr_error *err) {
+    if (st == HR_OK)
+        return HR_OK;
+    hr__error_prefix(err, "/%.200s", path);
+    if (l->teller.refused == NULL || (st != HR_ERR_UNSUPPORTED && st != HR_ERR_NOT_FOUND))
+        return st;
+    l->teller.refused(l->teller.arg, path + l->teller.name_at, err);
+    return HR_OK;
+}
+
 static hr_status list_child(struct lister *l, hid_t group, const char *path, const char *name,
                             unsigned depth, hr_error *err) {
     char child[HR__HELPER_PATH_BYTES];
@@ -125,10 +136,8 @@ static hr_status list_child(struct lister *l, hid_t group, const char *path, con
         return hr__error_set(err, HR_ERR_UNSUPPORTED, "%.100s...: its path is too long", path);
     hid_t object = -1;
     hr_status st = h5_walk(l->file, group, name, &object, NULL, err);
-    if (st != HR_OK) {
-        hr__error_prefix(err, "%s", child);
-        return st;
-    }
+    if (st != HR_OK)
+        return refuse(l, child, st, err);
     st = list_object(l, object, child, depth, err);
     (void)H5Oclose(object);
     return st;
@@ -164,9 +173,7 @@ static hr_status list_object(struct lister *l, hid_t object, const char *path, u
         st = h5_sparse_tell(&l->teller, object, path, err);
     else if (st == HR_OK && !again)
         return list_group(l, object, path, depth, err);
-    if (st != HR_OK)
-        hr__error_prefix(err, "/%.200s", path);
-    return st;
+    return refuse(l, path, st, err);
 }
 
 /* The path as its components joined by '/', without one at the ends. */
@@ -221,21 +228,19 @@ static hr_status list_from(struct lister *l, hid_t object, char *path, const cha
     if (member == NULL)
         return hr__error_no_memory(err, strlen(rest), "a path");
     cut_rest(path, rest);
-    hr_status st = h5_fields_tell(&l->teller, object, path, member, err);
-    if (st != HR_OK)
-        hr__error_prefix(err, "/%.200s", path);
+    const hr_status st = h5_fields_tell(&l->teller, object, path, member, err);
     free(member);
-    return st;
+    return refuse(l, path, st, err);
 }
 
 hr_status h5_list(const struct h5_file *f, const char *member, uint32_t sparse, h5_found found,
-                  void *arg, hr_error *err) {
+                  h5_refused refused, void *arg, hr_error *err) {
     hr_status st = HR_OK;
     hid_t object = -1;
     const char *rest;
     struct lister l = {
         .file = f,
-        .teller = {.file = f, .found = found, .arg = arg, .sparse = sparse},
+        .teller = {.file = f, .found = found, .refused = refused, .arg = arg, .sparse = sparse},
     };
     char *path = plain_path(member);
     l.seen = calloc(MAX_OBJECTS, sizeof *l.seen);

@@ -32,7 +32,7 @@ static hr_status check_memory(struct h5_reader *r, const struct hr__helper_messa
         err, HR_ERR_HELPER,
         "reading it needs %" PRIu64 " MiB in a helper, which may use %" PRIu64
         " MiB; allow a helper more memory%s",
-        fits ? all >> 20 : UINT64_MAX >> 20, limit_bytes >> 20,
+        hr__ceil_div(fits ? all : UINT64_MAX, UINT64_C(1) << 20), limit_bytes >> 20,
         r->is.field.chunk_bytes == 0 ? "" : ", or write it anew with smaller chunks (h5repack -l)");
 }
 

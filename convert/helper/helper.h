@@ -197,9 +197,13 @@ hr_status h5_check_filters(hid_t plist, hr_error *err);
 typedef hr_status (*h5_found)(void *arg, const struct hr__helper_field *field,
                               const char *attributes, const char *note, hr_error *err);
 
+/* Of a data set, by the name of its field, or of the first of them, that cannot be told of. */
+typedef void (*h5_refused)(void *arg, const char *name, const hr_error *why);
+
 struct h5_teller {
     const struct h5_file *file;
     h5_found found;
+    h5_refused refused; /* NULL: the first one ends the list */
     void *arg;
     size_t name_at;  /* where in a path the field's name begins */
     uint32_t sparse; /* HR__HELPER_DENSE, HR__HELPER_ROW_VALUES; 0: these matrices are refused */
@@ -220,9 +224,9 @@ hr_status h5_file_tell(struct h5_teller *t, hr_error *err);
 /* --- hdf5_list.c ---------------------------------------------------------------------------- */
 
 /* Calls found for each value of each data set below `member`, in natural order of names, then for
- * the file. The first that cannot be converted refuses the whole. sparse: as h5_teller. */
+ * the file. sparse, refused: as h5_teller. */
 hr_status h5_list(const struct h5_file *f, const char *member, uint32_t sparse, h5_found found,
-                  void *arg, hr_error *err);
+                  h5_refused refused, void *arg, hr_error *err);
 
 /* Order of names in which numbers in them count as numbers: "x2" before "x10". */
 int h5_natural_compare(const char *a, const char *b);

@@ -62,10 +62,13 @@ void npz_stream_close(struct npz_stream *s); /* a zeroed one is fine */
 
 typedef hr_status (*npz_found)(void *arg, const struct hr__helper_field *field, hr_error *err);
 
-/* Calls found for each array (member "": of all), in the archive's order. What is no array refuses
- * the whole. */
-hr_status npz_list(const struct npz_archive *a, const char *member, npz_found found, void *arg,
-                   hr_error *err);
+/* Of a member that is none that can be read. */
+typedef void (*npz_refused)(void *arg, const char *name, const hr_error *why);
+
+/* Calls found for each array (member "": of all), in the archive's order. refused NULL: what is
+ * none refuses the whole. */
+hr_status npz_list(const struct npz_archive *a, const char *member, npz_found found,
+                   npz_refused refused, void *arg, hr_error *err);
 
 /* Fills all of *out but member and name. */
 hr_status npz_describe(const struct hr__npy_header *header, struct hr__helper_field *out,

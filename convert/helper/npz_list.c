@@ -106,8 +106,17 @@ static hr_status list_entry(const struct npz_archive *a, zip_uint64_t index, con
     return st;
 }
 
-hr_status npz_list(const struct npz_archive *a, const char *member, npz_found found, void *arg,
-                   hr_error *err) {
+/* By the name of its field. */
+static void tell_refused(npz_refused refused, void *arg, const char *name, const hr_error *why) {
+    char field[HR__HELPER_PATH_BYTES + 1];
+    const size_t n = strlen(name) - (is_array(name) ? SUFFIX_BYTES : 0);
+    (void)snprintf(field, sizeof field, "%.*s", (int)(n < sizeof field ? n : sizeof field - 1),
+                   name);
+    refused(arg, field, why);
+}
+
+hr_status npz_list(const struct npz_archive *a, const char *member, npz_found found,
+                   npz_refused refused, void *arg, hr_error *err) {
     zip_int64_t n = zip_get_num_entries(a->zip, 0);
     uint32_t num_found = 0;
     hr_status st = HR_OK;
@@ -122,7 +131,12 @@ hr_status npz_list(const struct npz_archive *a, const char *member, npz_found fo
             continue;
         if (member[0] != '\0' && !(is_array(name) && is_wanted(name, member)))
             continue;
-        HR_TRY(list_entry(a, (zip_uint64_t)i, name, found, arg, err));
+        st = list_entry(a, (zip_uint64_t)i, name, found, arg, err);
+        if (st == HR_ERR_UNSUPPORTED && refused != NULL)
+            tell_refused(refused, arg, name, err);
+        else if (st != HR_OK)
+            goto done;
+        st = HR_OK;
         num_found++;
     }
     if (num_found == 0 && member[0] != '\0')

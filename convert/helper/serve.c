@@ -75,13 +75,19 @@ static hr_status found_array(void *arg, const struct hr__helper_field *field, hr
     return found(arg, field, NULL, NULL, err);
 }
 
+static void refused(void *arg, const char *name, const hr_error *why) {
+    struct hr__helper_message m = {
+        .type = HR__HELPER_REFUSED, .status = why->status, .member = name, .text = why->message};
+    say(arg, &m);
+}
+
 static hr_status list_hdf5(struct server *s, const struct hr__helper_message *m, hr_error *err) {
     struct h5_file file;
     bool follow = (m->flags & HR__HELPER_FOLLOW_EXTERNAL) != 0;
     hr_status st = h5_file_open(&file, m->path, follow, 0, 0, err);
     if (st == HR_OK)
         st = h5_list(&file, m->member, m->flags & (HR__HELPER_DENSE | HR__HELPER_ROW_VALUES), found,
-                     s, err);
+                     (m->flags & HR__HELPER_GO_ON) != 0 ? refused : NULL, s, err);
     h5_file_close(&file);
     return st;
 }
@@ -90,7 +96,8 @@ static hr_status list_npz(struct server *s, const struct hr__helper_message *m, 
     struct npz_archive archive;
     hr_status st = npz_archive_open(&archive, m->path, err);
     if (st == HR_OK)
-        st = npz_list(&archive, m->member, found_array, s, err);
+        st = npz_list(&archive, m->member, found_array,
+                      (m->flags & HR__HELPER_GO_ON) != 0 ? refused : NULL, s, err);
     npz_archive_close(&archive);
     return st;
 }
