@@ -87,7 +87,9 @@ typedef struct hr_convert_options {
     /** With HR_CONVERT_SHUFFLE: an int64 field of this name, the last one, keeps each sample's
      * index before it; NULL: there is none. */
     const char *index_field;
-    const char *const *kept_fields; /**< only these, in this order; NULL: all */
+    /** Only these, in this order; others of HDF5 and .npz files need not be convertible. NULL: all
+     */
+    const char *const *kept_fields;
     uint32_t num_kept_fields;
     uint32_t num_renames;
     const hr_convert_rename *renames;  /**< kept_fields names fields as they are called before */
