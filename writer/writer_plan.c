@@ -44,12 +44,12 @@ static hr_status too_little(const struct hr__chunk_plan *plan, const struct hr__
                        (unsigned long long)share->others_bytes);
     return hr__error_set(err, HR_ERR_BUDGET,
                          "writing needs at least %llu bytes of memory (chunks of %u samples, %llu "
-                         "bytes decoded),%s the budget is %llu: give it at least %llu MiB, or use "
-                         "smaller chunks",
+                         "bytes decoded),%s the budget is %llu: give it at least %llu MiB%s",
                          (unsigned long long)smallest, plan->schema->samples_per_chunk,
                          (unsigned long long)plan->decoded_bytes, others,
                          (unsigned long long)(shared ? share->all_bytes : budget_bytes),
-                         (unsigned long long)hr__ceil_div(all, UINT64_C(1) << 20));
+                         (unsigned long long)hr__ceil_div(all, UINT64_C(1) << 20),
+                         plan->schema->samples_per_chunk > 1 ? ", or use smaller chunks" : "");
 }
 
 static hr_status divide(const struct hr__chunk_plan *plan, const struct hr__writer_wants *wants,
