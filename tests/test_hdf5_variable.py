@@ -428,7 +428,8 @@ def helpers_of(process):
     found = set()
     for task in pathlib.Path(f"/proc/{process}/task").glob("*/children"):
         try:
-            found.update(task.read_text().split())
+            children = task.read_text().split()
+            found.update(n for n in children if "headrace-source" in pathlib.Path(f"/proc/{n}/cmdline").read_text())
         except OSError:
             continue  # it has ended
     return found
