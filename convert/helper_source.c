@@ -190,7 +190,7 @@ struct list {
     size_t attributes_room;  /* grows by half, as pieces may be small and many */
     size_t total_bytes;
     const char *missed; /* a field that is to be kept, and may be one that was refused; or NULL */
-    hr_error refused;   /* why */
+    hr_error refused;   /* why; else why the first one was; status HR_OK: none was */
 };
 
 static void list_close(struct list *l) {
@@ -267,11 +267,20 @@ static bool lies_in(const char *name, const char *dataset) {
 
 static void take_refused(struct list *l, const struct hr__helper_message *m, const char *path,
                          const struct hr__helper_options *opts) {
-    for (uint32_t i = 0; l->missed == NULL && i < opts->num_kept; i++)
-        if (lies_in(opts->kept[i], m->member)) {
-            l->missed = opts->kept[i];
-            (void)hr__helper_said(path, m, &l->refused);
-        }
+    const char *missed = NULL;
+    for (uint32_t i = 0; missed == NULL && i < opts->num_kept; i++)
+        if (lies_in(opts->kept[i], m->member))
+            missed = opts->kept[i];
+    if (l->refused.status == HR_OK || (missed != NULL && l->missed == NULL))
+        (void)hr__helper_said(path, m, &l->refused);
+    if (l->missed == NULL)
+        l->missed = missed;
+}
+
+static hr_status refused(const struct list *l, hr_error *err) {
+    if (err != NULL)
+        *err = l->refused;
+    return l->refused.status;
 }
 
 /* What was refused matters where no field has that name. */
@@ -279,11 +288,7 @@ static hr_status check_missed(const struct list *l, hr_error *err) {
     bool found = l->missed == NULL;
     for (uint32_t i = 0; i < l->n && !found; i++)
         found = strcmp(l->sources[i]->info.default_name, l->missed) == 0;
-    if (found)
-        return HR_OK;
-    if (err != NULL)
-        *err = l->refused;
-    return l->refused.status;
+    return found ? HR_OK : refused(l, err);
 }
 
 static hr_status add_note(struct helper_source *s, const char *note, hr_error *err) {
@@ -464,6 +469,8 @@ static hr_status list_file(struct list *l, struct hr__helper *h, const char *pat
         st = take_list(l, h, path, opts, file, err);
     if (st == HR_OK)
         st = check_missed(l, err);
+    if (st == HR_OK && l->n == 0 && l->refused.status != HR_OK)
+        st = refused(l, err);
     if (st == HR_OK && l->n == 0)
         st = hr__error_set(err, HR_ERR_NOT_FOUND, "%s holds no %s%s%s", path,
                            opts->zip ? "array" : "data set", member != NULL ? " under " : "",

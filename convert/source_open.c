@@ -74,13 +74,14 @@ static hr_status open_flat(const char *path, const char *member, const struct hr
     return HR_OK;
 }
 
-static hr_status open_by_helper(const char *path, const char *member, bool zip,
+/* as_one: whatever it holds becomes part of a field, so that nothing may be missing. */
+static hr_status open_by_helper(const char *path, const char *member, bool zip, bool as_one,
                                 const hr_convert_options *opts, struct hr__source ***out,
                                 uint32_t *num_out, hr_error *err) {
     const struct hr__helper_options hdf5 = {
         .zip = zip,
         .kept = opts->kept_fields,
-        .num_kept = opts->num_kept_fields,
+        .num_kept = as_one ? 0 : opts->num_kept_fields,
         .follow_external = (opts->flags & HR_CONVERT_FOLLOW_EXTERNAL) != 0,
         .sparse = (hr_sparse)opts->sparse,
         .timeout_ns = opts->helper_timeout_ns,
@@ -140,7 +141,8 @@ hr_status hr__sources_open(const char *path, const char *member, bool as_one,
         return open_dataset(path, member, opts, out, num_out, err);
     case HR__KIND_HDF5:
     case HR__KIND_ZIP:
-        return open_by_helper(path, member, kind.kind == HR__KIND_ZIP, opts, out, num_out, err);
+        return open_by_helper(path, member, kind.kind == HR__KIND_ZIP, as_one, opts, out, num_out,
+                              err);
     case HR__KIND_CSV:
         return open_csv(path, member, as_one, kind.gzip, opts, left_out, out, num_out, err);
     case HR__KIND_UNKNOWN:

@@ -412,6 +412,12 @@ def test_fields__that_are_kept__others_need_not_be_convertible(tmp_path):
         assert done.returncode == 1 and why in done.stderr, done.stderr
     done = headrace("compare", target, source, "--fields", "meta/version")
     assert done.returncode == 1 and "no axis of samples" in done.stderr
+    # Of what becomes one field nothing may be missing.
+    for field, why in ((f"X={source}:/meta/version", "no axis of samples"), (f"X={source}", "/gone")):
+        done = headrace("convert", "--field", field, "-o", target, "--force", "--fields", "X")
+        assert done.returncode == 1 and why in done.stderr, done.stderr
+    done = headrace("convert", f"{source}:/meta/version", "-o", target, "--force", "--fields", "x")
+    assert done.returncode == 1 and "no axis of samples" in done.stderr, done.stderr
 
 
 def test_members__that_are_kept__others_need_not_be_arrays(tmp_path):
