@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import pty
 import select
 import signal
@@ -84,6 +85,16 @@ def test_convert__terminal_interrupt_during_hdf5__exit_130_and_resume_completes(
     good("verify", "x.hrd", cwd=tmp_path)
 
 
+def has_children(pid):
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            if task.read_text() != "":
+                return True
+        except OSError:
+            continue  # the thread has ended
+    return False
+
+
 @pytest.mark.parametrize("args", [["export", "x.hrd", "-o", "y.h5", "--gzip", "9"], ["export", "x.hrd", "-o", "y.npz"],
                                   ["compare", "x.hrd", "x.h5"]])
 def test_helper__terminal_interrupt__exit_130_and_no_file_is_called_damaged(args, tmp_path):
@@ -93,14 +104,16 @@ def test_helper__terminal_interrupt__exit_130_and_no_file_is_called_damaged(args
         file.create_dataset("x", data=x, chunks=(1, 500), compression="gzip", compression_opts=1)
     np.save(tmp_path / "x.npy", x)
     good("convert", "x.npy", "-o", "x.hrd", cwd=tmp_path)
-    for milliseconds in (*range(0, 40, 2), 100):  # the helper is not started, is starting, works
+    for milliseconds in (*range(0, 40, 2), None):  # the helper is not started, is starting, works
         child = subprocess.Popen([PROGRAM, *args], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                  text=True, start_new_session=True)
-        time.sleep(milliseconds / 1000)
+        if milliseconds is None:
+            wait_until(lambda pid=child.pid: has_children(pid))
+        time.sleep((milliseconds or 50) / 1000)
         assert child.poll() is None
         os.killpg(child.pid, signal.SIGINT)
         _, err = child.communicate(timeout=60)
-        early = child.returncode == -signal.SIGINT and milliseconds < 100  # before it listens to signals
+        early = child.returncode == -signal.SIGINT and milliseconds is not None  # before it listens to signals
         assert (child.returncode == 130 or early) and "damaged" not in err, (milliseconds, child.returncode, err)
         assert not [path.name for path in tmp_path.iterdir() if path.name.startswith("y.")]
 
