@@ -43,12 +43,12 @@ static void print_measure(const hr_bench_measure *m) {
     char range[2 * SIZES_TEXT_BYTES + 8];
     if (m->num_runs == 0) {
         if (m->reason[0] != '\0') {
-            plain_printf("%-19s not measured: %s\n", bench_kind_text(m->kind), m->reason);
+            plain_printf("%-18s not measured: %s\n", bench_kind_text(m->kind), m->reason);
         }
         return;
     }
     range_text(rate, range, sizeof range);
-    printf("%-19s %10s  %-18s", bench_kind_text(m->kind), sizes_rate(rate->median).text, range);
+    printf("%-18s %10s  %-18s", bench_kind_text(m->kind), sizes_rate(rate->median).text, range);
     if (bench_kind_is_epoch(m->kind)) {
         printf(" %10s  %3.0f %% (%.0f to %.0f)", sizes_rate(m->limit_bytes_per_s.median).text,
                share->median * 100, share->lowest * 100, share->highest * 100);
@@ -63,7 +63,7 @@ void bench_text_print(const char *name, const hr_bench_result *r) {
                  sizes_bytes(r->file_bytes).text, r->ratio);
     printf("rounds: %u, threads: %u, batches of %u, window %u, reads %u deep\n\n", r->num_rounds,
            r->num_threads, r->batch_samples, r->window_visits, r->read_depth);
-    printf("%-19s %10s  %-18s %10s  %s\n", "", "median", "lowest to highest", "limit", "share");
+    printf("%-18s %10s  %-18s %10s  %s\n", "", "median", "lowest to highest", "limit", "share");
     for (uint32_t kind = 0; kind < HR_BENCH_NUM_KINDS; kind++) {
         print_measure(&r->measures[kind]);
     }
