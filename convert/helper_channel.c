@@ -43,7 +43,7 @@ static bool may_hold(const struct hr__helper_channel *c, uint64_t more_bytes) {
             hr__add_u64(held, HR__HELPER_BASE_BYTES, &held) && held <= c->memory_bytes);
 }
 
-/* NULL: one is to be started. */
+/* NULL: one is to be started. A group is of one job, whose options are the same for all. */
 static struct hr__helper_channel *find(const struct hr__helper_group *group,
                                        const struct hr__helper_target *target,
                                        uint64_t more_bytes) {

@@ -25,8 +25,6 @@
 #define LAST_WORDS_MS      1000 /* from the end of file to the end of the process */
 #define CHILD_SOCKET       3
 #define EXIT_NOT_LOADED    127 /* of ld.so */
-#define EXIT_NO_THREAD     3   /* of helper/main.c, as is the next one */
-#define EXIT_NO_HDF5       4
 
 /* Numbers the same on every architecture that has them; older headers lack the names. */
 #ifndef SYS_pidfd_send_signal
@@ -100,9 +98,10 @@ static void reap(struct hr__helper *h, char *how, size_t how_bytes) {
         rc = wait_end(h, &info, WEXITED);
     while (rc != 0 && errno == EINTR);
     h->pid = -1;
-    h->not_begun = rc == 0 && info.si_code == CLD_EXITED && !h->greeted &&
-                   (info.si_status == EXIT_NOT_LOADED || info.si_status == EXIT_NO_THREAD ||
-                    info.si_status == EXIT_NO_HDF5);
+    h->not_begun =
+        rc == 0 && info.si_code == CLD_EXITED && !h->greeted &&
+        (info.si_status == EXIT_NOT_LOADED || info.si_status == HR__HELPER_EXIT_NO_THREAD ||
+         info.si_status == HR__HELPER_EXIT_NO_HDF5);
     if (rc != 0 || info.si_pid == 0)
         (void)snprintf(how, how_bytes, "ended");
     else if (info.si_code == CLD_EXITED)

@@ -41,6 +41,10 @@
 #define HR__HELPER_HEAP_BYTES     (2u << 20)    /* of HDF5's heaps that a helper keeps */
 #define HR__HELPER_BASE_BYTES     (64ull << 20) /* address space of a helper that holds no data */
 
+/* Exit codes of a helper that could not begin. */
+#define HR__HELPER_EXIT_NO_THREAD 3
+#define HR__HELPER_EXIT_NO_HDF5   4
+
 enum hr__helper_type {
     HR__HELPER_LIST = 1,
     HR__HELPER_OPEN = 2,

@@ -55,7 +55,7 @@ static hr_status answered(struct hr__helper_listener *l, const struct hr__helper
         take_opened(s, m);
         return HR_OK;
     }
-    struct hr__helper_answer *a = &s->answers[s->num_answers++]; /* no more are asked for */
+    struct hr__helper_answer *a = &s->answers[s->num_answers++]; /* of each slot one at most */
     *a = (struct hr__helper_answer){.slot = m->slot, .first = m->first, .n = m->n};
     if (m->type == HR__HELPER_ERROR)
         (void)hr__helper_said(s->subject, m, &a->error);

@@ -38,8 +38,8 @@ def good(*args, **options):
 def on_terminal(*args, columns=100, **environment):
     pid, fd = pty.fork()
     if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         os.execve(str(PROGRAM), [str(PROGRAM), *args], {**os.environ, "NO_COLOR": "", **TERMINAL, **environment})
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     out = b""
     while True:
         try:
@@ -53,6 +53,18 @@ def on_terminal(*args, columns=100, **environment):
     os.close(fd)
     assert os.waitstatus_to_exitcode(status) == 0, out
     return out.decode("utf-8").replace("\r\n", "\n")
+
+
+def helpers_of(process):
+    """The process numbers of its helpers."""
+    found = set()
+    for task in pathlib.Path(f"/proc/{process}/task").glob("*/children"):
+        try:
+            children = task.read_text().split()
+            found.update(n for n in children if "headrace-source" in pathlib.Path(f"/proc/{n}/cmdline").read_text())
+        except OSError:
+            continue  # it has ended
+    return found
 
 
 def figures(*args, **options):

@@ -206,7 +206,7 @@ def test_input__without_a_byte__is_said_to_be_empty(name, folder):
     assert done.returncode == 3 and f"{name} is empty (0 bytes)" in done.stderr
 
 
-@pytest.mark.parametrize("args", [["info"], ["plan"], ["plan", "--shuffle"], ["verify"], ["head", "-n", "2"],
+@pytest.mark.parametrize("args", [["info"], ["plan"], ["plan", "--shuffle"], ["head", "-n", "2"],
                                   ["bench", "--rounds", "1", "--seconds", "100ms"], ["epoch", "--shuffle"]],
                          ids=" ".join)
 def test_results__on_80_columns__fit(args, tmp_path):

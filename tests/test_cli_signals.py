@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import pty
 import select
 import signal
@@ -14,7 +13,15 @@ import pytest
 np = pytest.importorskip("numpy")
 
 from cli_data import SAMPLES, data, made, order_of  # noqa: E402, F401
-from headrace_command import DATA_COMMANDS, PROGRAM, figures, good, headrace, needs_program  # noqa: E402
+from headrace_command import (  # noqa: E402
+    DATA_COMMANDS,
+    PROGRAM,
+    figures,
+    good,
+    headrace,
+    helpers_of,
+    needs_program,
+)
 
 pytestmark = needs_program
 
@@ -85,16 +92,6 @@ def test_convert__terminal_interrupt_during_hdf5__exit_130_and_resume_completes(
     good("verify", "x.hrd", cwd=tmp_path)
 
 
-def has_children(pid):
-    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            if task.read_text() != "":
-                return True
-        except OSError:
-            continue  # the thread has ended
-    return False
-
-
 @pytest.mark.parametrize("args", [["export", "x.hrd", "-o", "y.h5", "--gzip", "9"], ["export", "x.hrd", "-o", "y.npz"],
                                   ["compare", "x.hrd", "x.h5"]])
 def test_helper__terminal_interrupt__exit_130_and_no_file_is_called_damaged(args, tmp_path):
@@ -108,7 +105,7 @@ def test_helper__terminal_interrupt__exit_130_and_no_file_is_called_damaged(args
         child = subprocess.Popen([PROGRAM, *args], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                  text=True, start_new_session=True)
         if milliseconds is None:
-            wait_until(lambda pid=child.pid: has_children(pid))
+            wait_until(lambda pid=child.pid: helpers_of(pid))
         time.sleep((milliseconds or 50) / 1000)
         assert child.poll() is None
         os.killpg(child.pid, signal.SIGINT)

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 import pytest
 
-from headrace_command import PLACE, PROGRAM, figures, good, headrace, needs_program
+from headrace_command import PLACE, PROGRAM, figures, good, headrace, helpers_of, needs_program
 from python_package import hr
 
 pytestmark = needs_program
@@ -428,17 +428,6 @@ def test_members__that_are_kept__others_need_not_be_arrays(tmp_path):
     good("convert", tmp_path / "a.npz", "-o", tmp_path / "a.hrd", "--fields", "x")
     done = headrace("convert", tmp_path / "a.npz", "-o", tmp_path / "a.hrd", "--force", "--fields", "x,objects")
     assert done.returncode == 1 and "objects" in done.stderr and "no input gives" not in done.stderr
-
-
-def helpers_of(process):
-    found = set()
-    for task in pathlib.Path(f"/proc/{process}/task").glob("*/children"):
-        try:
-            children = task.read_text().split()
-            found.update(n for n in children if "headrace-source" in pathlib.Path(f"/proc/{n}/cmdline").read_text())
-        except OSError:
-            continue  # it has ended
-    return found
 
 
 def test_many_data_sets__are_read_by_as_many_helpers_as_may_be(tmp_path):

@@ -49,6 +49,8 @@ static void before_hello(const char *mode, int socket) {
         _exit(7);
     if (is(mode, "exit127"))
         _exit(127);
+    if (is(mode, "no_memory"))
+        _exit(HR__HELPER_EXIT_NO_HDF5);
     if (is(mode, "silent"))
         hang();
     if (is(mode, "garbage"))
@@ -158,11 +160,15 @@ static void start__bad_helpers__are_helper_errors_and_leave_nothing(void **state
     (void)state;
     static const struct {
         const char *mode, *says;
-    } cases[] = {
-        {"exit7", "exit code 7"},        {"silent", "said nothing for 0.3 s"},
-        {"garbage", "no message"},       {"large", "32768 bytes"},
-        {"empty", "was ended by"},       {"closed", "SIGKILL"},
-        {"segv", "signal 11 (SIGSEGV)"}, {"exit127", "it could not begin, or load its libraries"}};
+    } cases[] = {{"exit7", "exit code 7"},
+                 {"silent", "said nothing for 0.3 s"},
+                 {"garbage", "no message"},
+                 {"large", "32768 bytes"},
+                 {"empty", "was ended by"},
+                 {"closed", "SIGKILL"},
+                 {"segv", "signal 11 (SIGSEGV)"},
+                 {"exit127", "it could not begin, or load its libraries"},
+                 {"no_memory", "exit code 4; it could not begin"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         hr_error err = {.status = HR_OK};
         int before = count_descriptors();

@@ -216,7 +216,7 @@ static hr_status do_fields(head_job *job, hr_error *err) {
 static bool check(head_job *job) {
     const uint64_t total = hr_dataset_num_samples(job->ds);
     uint32_t images = 0;
-    if (job->first > total || (job->first == total && total > 0)) {
+    if (job->first > 0 && job->first >= total) {
         report_failure("head", "there is no sample %" PRIu64 ": the data set has %" PRIu64,
                        job->first, total);
         return false;

@@ -37,16 +37,16 @@ int main(int argc, char **argv) {
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     limits_set(memory_bytes);
     if (!limits_watch_parent((int)fd, (int)parent))
-        return 3;
+        return HR__HELPER_EXIT_NO_THREAD;
     /* Other files that a data set needs are looked for beside the file that names them only. */
     if (setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1) != 0 ||
         setenv("HDF5_EXTFILE_PREFIX", "${ORIGIN}", 1) != 0 ||
         setenv("HDF5_VDS_PREFIX", "${ORIGIN}", 1) != 0 || H5open() < 0)
-        return 4;
+        return HR__HELPER_EXIT_NO_HDF5;
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     (void)H5PLset_loading_state(0);
     if (!h5_filters_register())
-        return 4;
+        return HR__HELPER_EXIT_NO_HDF5;
     serve((int)fd);
     /* Without exit handlers: HDF5's would tidy up what a damaged file left behind. */
     _exit(0);
