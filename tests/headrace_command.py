@@ -5,9 +5,12 @@ import json
 import os
 import pathlib
 import pty
+import re
+import signal
 import struct
 import subprocess
 import termios
+import time
 
 import pytest
 
@@ -65,6 +68,19 @@ def helpers_of(process):
         except OSError:
             continue  # it has ended
     return found
+
+
+def wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.005)
+
+
+def listens_to_interrupts(process):
+    """It has a handler of its own; before that an interrupt simply ends it."""
+    status = pathlib.Path(f"/proc/{process}/status").read_text()
+    return int(re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)[1], 16) >> (signal.SIGINT - 1) & 1 == 1
 
 
 def figures(*args, **options):

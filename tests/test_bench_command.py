@@ -10,7 +10,13 @@ import pytest
 
 np = pytest.importorskip("numpy")
 
-from headrace_command import PROGRAM, headrace, needs_program  # noqa: E402
+from headrace_command import (  # noqa: E402
+    PROGRAM,
+    headrace,
+    listens_to_interrupts,
+    needs_program,
+    wait_until,
+)
 
 pytestmark = needs_program
 
@@ -138,7 +144,8 @@ def test_empty_file__is_refused(tmp_path):
 def test_interrupt__during_a_long_measure__ends_soon(data, measure):
     command = [str(PROGRAM), "bench", str(data), "--seconds", "20", "--measures", measure]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-        time.sleep(0.3)
+        wait_until(lambda: listens_to_interrupts(child.pid))
+        time.sleep(0.3)  # so that it is in the middle, mostly
         child.send_signal(signal.SIGINT)
         sent = time.monotonic()
         out, err = child.communicate(timeout=60)

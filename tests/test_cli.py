@@ -20,7 +20,9 @@ from headrace_command import (  # noqa: E402
     good,
     headrace,
     layout,
+    listens_to_interrupts,
     needs_program,
+    wait_until,
 )
 
 pytestmark = needs_program
@@ -474,7 +476,8 @@ def test_plan_probe__does_not_fit__is_not_tried(data):
 def test_plan_probe__interrupted__ends_soon(data):
     command = [str(PROGRAM), "plan", str(data), "--probe=1m", "--threads", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-        time.sleep(0.5)
+        wait_until(lambda: listens_to_interrupts(child.pid))
+        time.sleep(0.3)  # so that it is in the middle, mostly
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=60)
     assert child.returncode == 130 and out == "" and "stopped" in err

@@ -21,6 +21,7 @@ from headrace_command import (  # noqa: E402
     headrace,
     helpers_of,
     needs_program,
+    wait_until,
 )
 
 pytestmark = needs_program
@@ -36,13 +37,6 @@ def large(tmp_path_factory):
     yield folder
     for path in folder.iterdir():
         path.unlink()
-
-
-def wait_until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.005)
 
 
 def test_convert__sigint__exit_130_and_resume_completes(large):
@@ -121,7 +115,8 @@ def test_epoch__sigint__exit_130_and_the_state_is_true(data, tmp_path):
         [PROGRAM, "epoch", data, "--shuffle", "--epochs", "1000", "--consume-ns", "5000000",
          "--save-state", state, "--index", index, "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(0.7)
+    begun = index.with_name("index.npy.partial")
+    wait_until(lambda: begun.exists() and begun.stat().st_size >= 4096)  # some batches are consumed
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=30)
     assert child.returncode == 130 and "interrupted" in err

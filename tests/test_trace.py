@@ -4,14 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
 np = pytest.importorskip("numpy")
 
 from cli_data import SAMPLES, data, made  # noqa: E402, F401
-from headrace_command import PROGRAM, figures, good, headrace, needs_program  # noqa: E402
+from headrace_command import PROGRAM, figures, good, headrace, needs_program, wait_until  # noqa: E402
 
 pytestmark = needs_program
 
@@ -93,10 +92,8 @@ def test_trace__interrupted__is_written(data, tmp_path):
     child = subprocess.Popen([PROGRAM, "epoch", data, "--epochs", "100000", "--consume-ns", "1000000",
                               "--index", tmp_path / "i.npy", "--trace", path],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "i.npy.partial").exists():
-        assert child.poll() is None
-        time.sleep(0.01)
-    time.sleep(0.3)
+    begun = tmp_path / "i.npy.partial"
+    wait_until(lambda: child.poll() is not None or (begun.exists() and begun.stat().st_size >= 4096))
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130, err

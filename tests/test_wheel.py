@@ -10,7 +10,6 @@ import stat
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 from pathlib import Path
 
@@ -18,6 +17,8 @@ import pytest
 
 np = pytest.importorskip("numpy")
 h5py = pytest.importorskip("h5py")
+
+from headrace_command import listens_to_interrupts, wait_until  # noqa: E402
 
 ROOT = Path(os.environ.get("HEADRACE_SOURCE", Path(__file__).parent.parent)).resolve()
 GIVEN = os.environ.get("HEADRACE_WHEEL")
@@ -199,13 +200,10 @@ def test_command__while_it_runs__is_the_c_program_and_gets_signals(place, packag
     child = subprocess.Popen([place / "bin" / "headrace", "epoch", "X.hrd", "--epochs", "100000000"], cwd=made,
                              env=alone(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 60
-        while os.readlink(f"/proc/{child.pid}/exe") != str(package / "bin" / "headrace"):
-            assert time.monotonic() < deadline, os.readlink(f"/proc/{child.pid}/exe")
-            time.sleep(0.01)
+        wait_until(lambda: os.readlink(f"/proc/{child.pid}/exe") == str(package / "bin" / "headrace"))
         ignored = re.search(r"^SigIgn:\s*(\w+)", Path(f"/proc/{child.pid}/status").read_text(), re.MULTILINE)[1]
         assert int(ignored, 16) >> (signal.SIGPIPE - 1) & 1 == 0
-        time.sleep(0.3)
+        wait_until(lambda: listens_to_interrupts(child.pid))
         child.send_signal(signal.SIGINT)
         assert child.wait(timeout=60) == 130
     finally:
