@@ -23,14 +23,18 @@ struct hr__helper_channel {
     struct hr__helper_group *group; /* or NULL */
     struct hr__helper *helper;
     char *path;
-    uint64_t
-        memory_bytes; /* that the helper may use in any case; 0: as much as it holds, and some */
-    uint64_t held_bytes;
+    uint64_t memory_bytes; /* of the options */
+    uint64_t held_bytes;   /* by what is open */
     struct place *places;
     uint32_t num_places, num_listeners, num_left;
     struct hr__helper_listener *asked[HR__HELPER_MAX_ASKED]; /* a ring; NULL: he has left */
     uint32_t first_asked, num_asked;
 };
+
+/* That a helper may use in any case, or as much as it holds, and some. */
+static uint64_t memory_of(uint64_t asked_bytes, uint64_t held_bytes) {
+    return asked_bytes != 0 ? asked_bytes : DEFAULT_AS_BYTES + held_bytes;
+}
 
 /* --- who shares one ------------------------------------------------------------------------- */
 
@@ -79,10 +83,9 @@ static void channel_close(struct hr__helper_channel *c) {
 static hr_status channel_open(const struct hr__helper_target *target, uint64_t held_bytes,
                               struct hr__helper_channel **out, hr_error *err) {
     const struct hr__helper_options *o = &target->opts;
-    const struct hr__helper_limits limits = {
-        .timeout_ns = o->timeout_ns,
-        .memory_bytes = o->memory_bytes != 0 ? o->memory_bytes : DEFAULT_AS_BYTES + held_bytes,
-        .zip = o->zip};
+    const struct hr__helper_limits limits = {.timeout_ns = o->timeout_ns,
+                                             .memory_bytes = memory_of(o->memory_bytes, held_bytes),
+                                             .zip = o->zip};
     hr_status st = HR_OK;
     struct hr__helper_channel *c = calloc(1, sizeof *c);
     if (c == NULL)
@@ -168,7 +171,7 @@ void hr__helper_group_close(struct hr__helper_group *group) {
 }
 
 uint64_t hr__helper_channel_memory(const struct hr__helper_channel *c) {
-    return c->memory_bytes != 0 ? c->memory_bytes : DEFAULT_AS_BYTES + c->held_bytes;
+    return memory_of(c->memory_bytes, c->held_bytes);
 }
 
 /* --- the conversation ----------------------------------------------------------------------- */

@@ -66,6 +66,7 @@ USAGE_ERRORS = [
     (["convert", "x.npy", "-o", "a.hrd", "--chunk-bytes", "0"], "--chunk-bytes: 0 is nothing"),
     (["convert", "x.npy", "-o", "a.hrd", "--disk-rate", "0"], "--disk-rate: 0 is nothing"),
     (["join", "a.hrd", "-o", "b.H5"], ".H5 is the ending of another kind of file"),
+    (["verify", "a.hrd", "--salvage", "b.npz"], ".npz is the ending of another kind of file; --salvage makes .hrd"),
     (["export", "a.hrd", "-o", "b.csv"], ".csv is the ending of another kind of file; export makes F.npz"),
     (["compare", "a.hrd"], "1 file given; name two"),
     (["help", "melt"], "melt"),

@@ -6,6 +6,7 @@
 #include "interrupt.h"
 #include "json_out.h"
 #include "options.h"
+#include "output_path.h"
 #include "plain.h"
 #include "progress.h"
 #include "report.h"
@@ -178,7 +179,8 @@ static bool take_arguments(const options *o, verify_job *job) {
         report_usage(o->command, "--force: there is no --salvage OUT to replace");
         return false;
     }
-    return true;
+    return job->salvage == NULL || output_name_good(o->command, job->salvage, output_no_dataset,
+                                                    "--salvage makes .hrd files");
 }
 
 /* Being stopped outweighs damage, and damage outweighs a file that could not be read. */

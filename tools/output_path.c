@@ -96,8 +96,8 @@ bool output_name_good(const char *command, const char *path, const char *const *
     const char *ending = strrchr(name_of(path), '.');
     for (size_t i = 0; ending != NULL && others[i] != NULL; i++) {
         if (strcasecmp(ending, others[i]) == 0) {
-            report_usage(command, "-o %s: %s is the ending of another kind of file; %s", path,
-                         ending, made);
+            report_usage(command, "%s: %s is the ending of another kind of file; %s", path, ending,
+                         made);
             return false;
         }
     }
