@@ -295,6 +295,37 @@ begun = threading.Event()
 threading.Thread(target=write, daemon=True).start()
 begun.wait()
 """,
+    "a daemon thread that begins a conversion": """
+import threading
+def write():
+    begun.set()
+    hr.from_arrays("never.hrd", x=[1.5] * 1000, options={"replace": True})
+begun = threading.Event()
+threading.Thread(target=write, daemon=True).start()
+begun.wait()
+""",
+    "a daemon thread that appends": """
+import threading, numpy as np
+def write():
+    rows = np.zeros((4096, 256))
+    with hr.Writer("never.hrd", {"x": ("float64", (256,))}, replace=True) as writer:
+        while True:
+            writer.append(x=rows)
+            begun.set()
+begun = threading.Event()
+threading.Thread(target=write, daemon=True).start()
+begun.wait()
+""",
+    "a daemon thread that reads": """
+import threading
+def read():
+    while True:
+        data["X"][:]
+        begun.set()
+begun = threading.Event()
+threading.Thread(target=read, daemon=True).start()
+begun.wait()
+""",
     "a loader": "loader = data.loader(batch=100)\nfor batch in loader:\n    check(batch)\n",
     "a loop half way": "iterator = iter(data.loader(batch=100, shuffle=True))\nnext(iterator)\n",
     "a batch": "batch = next(iter(data.loader(batch=100)))\n",

@@ -14,43 +14,72 @@ from typing import Any, Protocol
 from . import errors
 
 
+class _Opened:
+    """What a handle closes, and who is in a call with it. It outlives the handle, whose finalizer has it."""
+
+    def __init__(self, pointer: ctypes.c_void_p, close: Callable[[Any], None]) -> None:
+        self.pointer = pointer
+        self.lock = threading.RLock()  # a collected loader may leave while it is held
+        self.users = 0
+        self.closed = False
+        self._close = close
+
+    def close(self) -> None:
+        """Once, whoever comes first: no other thread runs, and no interrupt comes, until the call."""
+        value, self.pointer.value = self.pointer.value, None
+        if value is not None:
+            self._close(value)
+
+    def close_when_idle(self) -> None:
+        """Now, or when the calls in progress are done."""
+        with self.lock:
+            self.closed = True
+            idle = self.users == 0
+        if idle:
+            self.close()
+
+
 class Handle:
     """A pointer of the C library's, and the function that closes it. It may be filled later: so that what comes between
-    leaves nothing open, an interrupt for instance."""
+    leaves nothing open, an interrupt for instance. At the end of the process daemon threads may be in calls: what they
+    use stays open as long as they do."""
 
     def __init__(self, what: str, pointer: int | ctypes.c_void_p, close: Callable[[Any], None]) -> None:
         self._what = what
-        self._pointer = pointer if isinstance(pointer, ctypes.c_void_p) else ctypes.c_void_p(pointer)
-        self._close = close
-        self._lock = threading.RLock()  # a collected loader may leave inside of any of these
-        self._users = 0
+        self._opened = _Opened(pointer if isinstance(pointer, ctypes.c_void_p) else ctypes.c_void_p(pointer), close)
         self._forks = 0
-        self._closed = False
         register_fork(self)
-        weakref.finalize(self, _close_pointer, close, self._pointer)
+        weakref.finalize(self, self._opened.close_when_idle)
 
     @property
     def closed(self) -> bool:
-        return self._closed
+        return self._opened.closed
+
+    @property
+    def pointer(self) -> ctypes.c_void_p:
+        """For what keeps the handle as long as it has the pointer."""
+        return self._opened.pointer
 
     def enter(self, user: User) -> int:
         """The pointer, which stays valid until the user has left."""
-        with self._lock:
-            if self._closed or self._pointer.value is None:
+        opened = self._opened
+        with opened.lock:
+            if opened.closed or opened.pointer.value is None:
                 raise errors.ClosedError(f"{self._what} is closed; open it again")
-            self._users += 1  # nothing that could be interrupted comes between these two
+            opened.users += 1  # nothing that could be interrupted comes between these two
             user.entered = self._forks
-            return self._pointer.value
+            return opened.pointer.value
 
     def leave(self, user: User) -> None:
         """A user that has not entered is fine."""
-        with self._lock:
+        opened = self._opened
+        with opened.lock:
             if user.entered == self._forks:
-                self._users -= 1
+                opened.users -= 1
             user.entered = None
-            last = self._closed and self._users == 0
+            last = opened.closed and opened.users == 0
         if last:
-            _close_pointer(self._close, self._pointer)
+            opened.close()
 
     @contextlib.contextmanager
     def use(self) -> Iterator[int]:
@@ -63,16 +92,12 @@ class Handle:
 
     def close(self) -> None:
         """Closes now, or when the calls in progress are done."""
-        with self._lock:
-            self._closed = True
-            idle = self._users == 0
-        if idle:
-            _close_pointer(self._close, self._pointer)
+        self._opened.close_when_idle()
 
     def after_fork(self) -> None:
         """The threads that were in a call, and the loaders, are the parent's."""
-        self._lock = threading.RLock()
-        self._users = 0
+        self._opened.lock = threading.RLock()
+        self._opened.users = 0
         self._forks += 1
 
 
@@ -83,13 +108,6 @@ class User:
 
     def __init__(self) -> None:
         self.entered: int | None = None
-
-
-def _close_pointer(close: Callable[[Any], None], pointer: ctypes.c_void_p) -> None:
-    """Once, whoever comes first: no other thread runs, and no interrupt comes, until the call."""
-    value, pointer.value = pointer.value, None
-    if value is not None:
-        close(value)
 
 
 def completed(work: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -79,6 +80,8 @@ class _Job:
             return
         _RUNNING.add(self)
         try:
+            if _ending:
+                raise errors.CancelledError("Python is ending")
             self._call()
         except BaseException as error:
             self.raised = error
@@ -99,10 +102,17 @@ class _Job:
 
 #: Calls of daemon threads, which must not come back into an interpreter that has ended.
 _RUNNING: set[_Job] = set()
+_ending = False
+
+# What is registered last runs first at the end. Finalizers are registered with the first of them, here at the latest:
+# so none closes what a call uses before the call was stopped.
+weakref.finalize(_Job, int)
 
 
 @atexit.register
 def _stop_all() -> None:
+    global _ending
+    _ending = True  # for those that are not among the running yet
     running = list(_RUNNING)
     for job in running:
         job.stop()

@@ -136,7 +136,7 @@ class Built:
         self.struct.num_pads = len(wanted)
 
     def subset(self, subset: Subset) -> None:
-        self.struct.subset = self.keep(subset)._handle._pointer
+        self.struct.subset = self.keep(subset)._handle.pointer
 
 
 def without_masks(fields: Sequence[str], pad: Mapping[str, int] | None) -> list[str]:
