@@ -3,10 +3,15 @@
  */
 #include "convert_report.h"
 
+#include "checked.h"
 #include "error.h"
 #include "shuffle.h"
 
 #include <stdio.h>
+
+/* To open what was made, whatever the budget: the writer has given its memory back, and a
+ * conversion may take as much beside its budget. */
+#define LEAST_BYTES (UINT64_C(32) << 20)
 
 /* "12 NaN (the first in sample 7)", and of shuffled samples where it was before. */
 static void count_text(const struct hr__permutation *shuffle, const char *what, uint64_t count,
@@ -36,7 +41,8 @@ hr_status hr__convert_report(const hr_convert_options *opts, hr_convert_result *
                              hr_error *err) {
     hr_dataset *ds = NULL;
     hr_open_options open_opts = HR_OPEN_OPTIONS_INIT;
-    open_opts.budget_bytes = opts->budget_bytes;
+    if (opts->budget_bytes != 0)
+        open_opts.budget_bytes = hr__max_u64(opts->budget_bytes, LEAST_BYTES);
     struct hr__permutation shuffle;
     hr_status st;
     HR_TRY(hr_dataset_open(opts->output, &open_opts, &ds, err));

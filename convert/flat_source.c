@@ -155,11 +155,8 @@ hr_status hr__flat_source_new(const char *path, const struct hr__input_file *fil
     return HR_OK;
 }
 
-hr_status hr__flat_source_make(const char *path, const struct hr__input_file *file,
-                               const struct hr__npy_header *array, const char *numpy_dtype,
-                               struct hr__source **out, hr_error *err) {
-    struct hr__flat_source *src;
-    *out = NULL;
+hr_status hr__flat_surplus(const char *path, const struct hr__input_file *file,
+                           const struct hr__npy_header *array, uint64_t *out, hr_error *err) {
     if (file->size_bytes < array->data_off ||
         file->size_bytes - array->data_off < array->data_bytes)
         return hr__error_at(err, HR_ERR_CORRUPT, file->size_bytes,
@@ -168,10 +165,21 @@ hr_status hr__flat_source_make(const char *path, const struct hr__input_file *fi
                             path, (unsigned long long)file->size_bytes,
                             (unsigned long long)array->num_samples,
                             (unsigned long long)(array->data_off + array->data_bytes));
-    const hr_status st = hr__flat_source_new(path, file, array, numpy_dtype, &src, err);
+    *out = file->size_bytes - array->data_off - array->data_bytes;
+    return HR_OK;
+}
+
+hr_status hr__flat_source_make(const char *path, const struct hr__input_file *file,
+                               const struct hr__npy_header *array, const char *numpy_dtype,
+                               struct hr__source **out, hr_error *err) {
+    struct hr__flat_source *src = NULL;
+    uint64_t surplus = 0;
+    *out = NULL;
+    hr_status st = hr__flat_surplus(path, file, array, &surplus, err);
+    if (st == HR_OK)
+        st = hr__flat_source_new(path, file, array, numpy_dtype, &src, err);
     if (st != HR_OK)
         return st;
-    const uint64_t surplus = file->size_bytes - array->data_off - array->data_bytes;
     if (surplus > 0) {
         snprintf(src->note, sizeof src->note, "%llu bytes behind the array are ignored",
                  (unsigned long long)surplus);

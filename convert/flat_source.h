@@ -23,6 +23,10 @@ struct hr__flat_source {
 /* The same bytes as samples of one element each, which are handed out as they are. */
 struct hr__npy_header hr__npy_header_of_elements(const struct hr__npy_header *array);
 
+/* How many bytes the file has behind the array. HR_ERR_CORRUPT: it is too short for it. */
+hr_status hr__flat_surplus(const char *path, const struct hr__input_file *file,
+                           const struct hr__npy_header *array, uint64_t *out, hr_error *err);
+
 /* What the samples are: element, shape, num_samples, sizes, data_off of a .npy header, whether or
  * not there is one. A file that is too short for them is HR_ERR_CORRUPT; a longer one gets a note.
  * numpy_dtype: copied, or NULL. The file stays the caller's. */

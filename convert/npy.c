@@ -4,6 +4,7 @@
 #include "axis_source.h"
 #include "error.h"
 #include "flat_source.h"
+#include "npy_records.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,18 +31,29 @@ done:
     return st;
 }
 
-static hr_status read_header(const char *path, struct hr__input_file *file,
-                             struct hr__npy_header *out, hr_error *err) {
-    hr_status st;
-    uint8_t *bytes = NULL;
+/* An open file, with its header as bytes, which are malloc'ed, and parsed. */
+struct npy_file {
+    struct hr__input_file file;
+    uint8_t *bytes;
+    struct hr__npy_header header;
+};
+
+static void close_file(struct npy_file *f) {
+    free(f->bytes);
+    hr__input_file_close(&f->file);
+}
+
+/* Close it also after a failure. */
+static hr_status open_file(const char *path, struct npy_file *f, hr_error *err) {
     size_t n_bytes = 0;
-    HR_TRY(hr__input_file_open(path, file, err));
-    HR_TRY(load_header(file, path, &bytes, &n_bytes, err));
-    st = hr__npy_header_parse(bytes, n_bytes, out, err);
+    hr_status st;
+    *f = (struct npy_file){0};
+    HR_TRY(hr__input_file_open(path, &f->file, err));
+    HR_TRY(load_header(&f->file, path, &f->bytes, &n_bytes, err));
+    st = hr__npy_header_parse(f->bytes, n_bytes, &f->header, err);
     if (st != HR_OK)
         hr__error_prefix(err, "%s", path);
 done:
-    free(bytes);
     return st;
 }
 
@@ -80,34 +92,68 @@ static hr_status make_along(const char *path, const struct hr__input_file *file,
     return st;
 }
 
-hr_status hr__npy_source_open(const char *path, const struct hr__axis_options *axis,
-                              struct hr__source **out, hr_error *err) {
-    struct hr__input_file file = {0};
-    struct hr__npy_header header;
+static hr_status refuse(const char *path, const char *why, hr_error *err) {
+    return hr__error_set(err, HR_ERR_UNSUPPORTED, "%s: %s", path, why);
+}
+
+static hr_status open_array(const char *path, const struct npy_file *f,
+                            const struct hr__npy_options *o, struct hr__source ***out,
+                            hr_error *err) {
+    const struct hr__axis_array array = array_of(&f->header);
+    if (o->member != NULL)
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "%s is no structured array, so it has no member %s; leave that out",
+                             path, o->member);
+    struct hr__source **list = calloc(1, sizeof(*list));
+    if (list == NULL)
+        return hr__error_no_memory(err, sizeof(*list), "a list of sources");
+    const hr_status st = hr__axis_layout_is_plain(&array, o->axis.axis)
+                             ? make_flat(path, &f->file, &f->header, &f->header, list, err)
+                             : make_along(path, &f->file, &f->header, &o->axis, list, err);
+    if (st == HR_OK)
+        *out = list;
+    else
+        free(list);
+    return st;
+}
+
+static hr_status open_records(const char *path, const struct npy_file *f,
+                              const struct hr__npy_options *o, struct hr__source ***out,
+                              uint32_t *num_out, hr_error *err) {
+    const struct hr__axis_array array = array_of(&f->header);
+    return hr__axis_layout_is_plain(&array, o->axis.axis)
+               ? hr__npy_records_open(path, &f->file, f->bytes, &f->header, o, out, num_out, err)
+               : refuse(path,
+                        "a structured array is read in C order along its first axis only; save it "
+                        "so (numpy.ascontiguousarray), or each member as an array of its own",
+                        err);
+}
+
+hr_status hr__npy_sources_open(const char *path, const struct hr__npy_options *opts,
+                               struct hr__source ***out, uint32_t *num_out, hr_error *err) {
+    struct npy_file f;
     *out = NULL;
-    hr_status st = read_header(path, &file, &header, err);
-    if (st == HR_OK) {
-        const struct hr__axis_array array = array_of(&header);
-        st = hr__axis_layout_is_plain(&array, axis->axis)
-                 ? make_flat(path, &file, &header, &header, out, err)
-                 : make_along(path, &file, &header, axis, out, err);
-    }
-    hr__input_file_close(&file);
+    *num_out = 1;
+    hr_status st = open_file(path, &f, err);
+    if (st == HR_OK)
+        st = f.header.members_at != 0 ? open_records(path, &f, opts, out, num_out, err)
+                                      : open_array(path, &f, opts, out, err);
+    close_file(&f);
     return st;
 }
 
 hr_status hr__npy_plain_source_open(const char *path, struct hr__source **out, hr_error *err) {
-    struct hr__input_file file = {0};
-    struct hr__npy_header header;
+    struct npy_file f;
     *out = NULL;
-    hr_status st = read_header(path, &file, &header, err);
-    if (st == HR_OK && header.fortran)
-        st = hr__error_set(err, HR_ERR_UNSUPPORTED,
-                           "%s: the array is in Fortran order; save it with "
-                           "numpy.ascontiguousarray(array)",
-                           path);
+    hr_status st = open_file(path, &f, err);
+    if (st == HR_OK && f.header.members_at != 0)
+        st = refuse(path, "the array is structured (several named values in each element)", err);
+    else if (st == HR_OK && f.header.fortran)
+        st = refuse(path,
+                    "the array is in Fortran order; save it with numpy.ascontiguousarray(array)",
+                    err);
     else if (st == HR_OK)
-        st = make_flat(path, &file, &header, &header, out, err);
-    hr__input_file_close(&file);
+        st = make_flat(path, &f.file, &f.header, &f.header, out, err);
+    close_file(&f);
     return st;
 }

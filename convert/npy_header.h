@@ -7,13 +7,14 @@
 #ifndef HEADRACE_NPY_HEADER_H
 #define HEADRACE_NPY_HEADER_H
 
-#include "numpy_dtype.h"
+#include "npy_members.h"
 
 #define HR__NPY_PREFIX_BYTES     12u
 #define HR__NPY_MAX_HEADER_BYTES (UINT32_C(1) << 20)
 
 struct hr__npy_header {
-    struct hr__element element;
+    size_t members_at;           /* in the header; 0: the array is not structured */
+    struct hr__element element;  /* of a structured array: a record, as bytes */
     uint32_t rank;               /* of one sample: the array's rank without the first axis */
     uint64_t shape[HR_MAX_RANK]; /* of one sample */
     uint64_t num_samples;        /* the first axis */
@@ -37,6 +38,12 @@ hr_status hr__npy_header_size(const uint8_t *bytes, size_t n_bytes, size_t *head
  * cannot be converted; the message says why and what can be done. */
 hr_status hr__npy_header_parse(const uint8_t *bytes, size_t n_bytes, struct hr__npy_header *out,
                                hr_error *err);
+
+/* Of a structured array; bytes: its whole header, which was parsed. */
+hr_status hr__npy_header_members(const uint8_t *bytes, const struct hr__npy_header *header,
+                                 hr__npy_member_found found, void *arg, hr_error *err);
+/* HR_ERR_UNSUPPORTED: for where no structured arrays are read. */
+hr_status hr__npy_refuse_records(hr_error *err);
 
 /* The header of an array in C order, padded to a multiple of 64 bytes: version 1.0, or 2.0 where it
  * is too long for that. Returns its bytes; nothing is written where they are more than room. */

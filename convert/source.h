@@ -110,10 +110,20 @@ struct hr__axis_options {
     bool check_space;
 };
 
-/* npy.c: .npy 1.0, 2.0, 3.0, of any order and along any axis. */
-hr_status hr__npy_source_open(const char *path, const struct hr__axis_options *axis,
-                              struct hr__source **out, hr_error *err);
-/* The same of arrays in C order, along their first axis. */
+struct hr__npy_options {
+    struct hr__axis_options axis;
+    /* Of structured arrays: */
+    const char *member;      /* only this one, with all that is in it; NULL: all */
+    const char *const *kept; /* only fields of these names; num_kept 0: all */
+    uint32_t num_kept;
+    uint32_t num_threads; /* readers that are useful */
+};
+
+/* npy.c: .npy 1.0, 2.0, 3.0, of any order and along any axis; a structured array is one source for
+ * each member. A malloc'ed array, which is empty where no member is kept. */
+hr_status hr__npy_sources_open(const char *path, const struct hr__npy_options *opts,
+                               struct hr__source ***out, uint32_t *num_out, hr_error *err);
+/* The same of arrays in C order, along their first axis, and not structured. */
 hr_status hr__npy_plain_source_open(const char *path, struct hr__source **out, hr_error *err);
 
 /* idx.c: IDX, the format of MNIST; gzip: compressed as a whole. */

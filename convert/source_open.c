@@ -38,20 +38,13 @@ static struct hr__axis_options axis_options(const hr_convert_options *opts) {
 static hr_status open_by_kind(const char *path, const struct hr__source_kind *kind,
                               const hr_convert_options *opts, struct hr__source **out,
                               hr_error *err) {
-    switch (kind->kind) {
-    case HR__KIND_NPY: {
-        const struct hr__axis_options axis = axis_options(opts);
-        return hr__npy_source_open(path, &axis, out, err);
-    }
-    case HR__KIND_IDX:
-        return hr__idx_source_open(path, kind->gzip, out, err);
-    default:
-        return hr__raw_source_open(path, opts->raw_dtype, opts->raw_shape, opts->raw_rank,
-                                   opts->raw_skip_bytes, out, err);
-    }
+    return kind->kind == HR__KIND_IDX
+               ? hr__idx_source_open(path, kind->gzip, out, err)
+               : hr__raw_source_open(path, opts->raw_dtype, opts->raw_shape, opts->raw_rank,
+                                     opts->raw_skip_bytes, out, err);
 }
 
-/* .npy, IDX and raw binary: one source, no members. */
+/* IDX and raw binary: one source, no members. */
 static hr_status open_flat(const char *path, const char *member, const struct hr__source_kind *kind,
                            const hr_convert_options *opts, struct hr__source ***out,
                            uint32_t *num_out, hr_error *err) {
@@ -60,7 +53,7 @@ static hr_status open_flat(const char *path, const char *member, const struct hr
                              "%s holds a single array, so it has no member %s; leave that out",
                              path, member);
     if (kind->kind != HR__KIND_UNKNOWN && opts->raw_dtype != NULL)
-        note_unused(path, kind->kind == HR__KIND_NPY ? ".npy" : "IDX", opts);
+        note_unused(path, "IDX", opts);
     struct hr__source **list = calloc(1, sizeof *list);
     if (list == NULL)
         return hr__error_no_memory(err, sizeof *list, "a list of sources");
@@ -72,6 +65,21 @@ static hr_status open_flat(const char *path, const char *member, const struct hr
     *out = list;
     *num_out = 1;
     return HR_OK;
+}
+
+static hr_status open_npy(const char *path, const char *member, bool as_one,
+                          const hr_convert_options *opts, struct hr__source ***out,
+                          uint32_t *num_out, hr_error *err) {
+    const struct hr__npy_options npy = {
+        .axis = axis_options(opts),
+        .member = member,
+        .kept = opts->kept_fields,
+        .num_kept = as_one ? 0 : opts->num_kept_fields,
+        .num_threads = opts->num_threads,
+    };
+    if (opts->raw_dtype != NULL)
+        note_unused(path, ".npy", opts);
+    return hr__npy_sources_open(path, &npy, out, num_out, err);
 }
 
 /* as_one: whatever it holds becomes part of a field, so that nothing may be missing. */
@@ -143,13 +151,14 @@ hr_status hr__sources_open(const char *path, const char *member, bool as_one,
     case HR__KIND_ZIP:
         return open_by_helper(path, member, kind.kind == HR__KIND_ZIP, as_one, opts, out, num_out,
                               err);
+    case HR__KIND_NPY:
+        return open_npy(path, member, as_one, opts, out, num_out, err);
     case HR__KIND_CSV:
         return open_csv(path, member, as_one, kind.gzip, opts, left_out, out, num_out, err);
     case HR__KIND_UNKNOWN:
         if (opts->raw_dtype == NULL)
             return refuse(path, err);
         break;
-    case HR__KIND_NPY:
     case HR__KIND_IDX:
         break;
     }

@@ -27,12 +27,13 @@ def section(command):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """What the examples speak of: X.npy, y.npy, arrays.npz, images.bin, changed.npy (X, not quite); the first block
-    makes train.hrd."""
+    """What the examples speak of: X.npy, y.npy, table.npy, arrays.npz, images.bin, changed.npy (X, not quite); the
+    first block makes train.hrd."""
     place = tmp_path_factory.mktemp("docs")
     rng = np.random.default_rng(1)
     np.save(place / "X.npy", rng.integers(0, 9, (8000, 8, 8)).astype("float32"))
     np.save(place / "y.npy", rng.integers(0, 10, 8000))
+    np.save(place / "table.npy", np.zeros(100, [("age", "i4"), ("pos", [("x", "f4"), ("y", "f4")])]))
     np.savez_compressed(place / "arrays.npz", X=np.zeros((100, 8)), y=np.arange(100), more=np.arange(3))
     changed = np.load(place / "X.npy")
     changed[17, 3, 4] += 1

@@ -120,7 +120,6 @@ def test_special_values(tmp_path):
         (np.zeros(3, np.longdouble), "long double"),
         (np.zeros(3, np.clongdouble), "long double"),
         (np.zeros(3, "V2"), "void"),
-        (np.zeros(3, [("x", "f4"), ("y", "i2")]), "structured"),
         (np.array([None, 1]), "objects"),
         (np.array(1.5), "no dimensions"),
     ],

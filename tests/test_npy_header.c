@@ -139,7 +139,8 @@ static void parse__what_cannot_be_converted__is_refused_with_its_reason(void **s
         {"{'descr': 'utf8', 'fortran_order': False, 'shape': (3,)}", "no dtype"},
         {"{'descr': '|S99999999999', 'fortran_order': False, 'shape': (3,)}", "no dtype"},
         {"{'descr': '<U999999999', 'fortran_order': False, 'shape': (3,)}", "no dtype"},
-        {"{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (3,)}", "structured"},
+        {"{'descr': [], 'fortran_order': False, 'shape': (3,)}", "no bytes"},
+        {"{'descr': [('x', '|S0')], 'fortran_order': False, 'shape': (3,)}", "no bytes"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': ()}", "no dimensions"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
          "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)}",

@@ -53,6 +53,15 @@ def test_convert__hdf5__its_data_sets(arrays):
     np.testing.assert_array_equal(field[:], rows_of(np.arange(500))["X"])
 
 
+def test_convert__smallest_budget_and_statistics_larger_than_it__is_done(arrays):
+    rng = np.random.default_rng(0)
+    np.savez("labels.npz", **{f"y{i}": rng.integers(-(2**31), 2**31, 9000) for i in range(4)})
+    with pytest.raises(hr.Error) as refused:
+        hr.convert("labels.npz", out="labels.hrd", budget=1, threads=1)
+    budget = re.search(r"at least (\d+) MiB", str(refused.value))[1]
+    assert hr.convert("labels.npz", out="labels.hrd", budget=f"{budget}M", threads=1).num_fields == 4
+
+
 def test_convert__hdf5_and_too_small_a_budget__what_is_named_works(arrays):
     h5py = pytest.importorskip("h5py")
     with h5py.File("f.h5", "w") as file:

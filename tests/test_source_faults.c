@@ -48,6 +48,7 @@ enum input {
     RECORDS, /* of HDF5 */
     SEQUENCES,
     COLUMNS, /* a sparse matrix stored by these */
+    MEMBERS, /* of a structured array */
     NUM_INPUTS
 };
 static char paths[NUM_INPUTS][256];
@@ -79,10 +80,30 @@ static void write_fortran(const char *path) {
     write_file(path, header, sizeof header, FORTRAN_SAMPLES * FORTRAN_VALUES);
 }
 
+/* Both members of record i hold i. */
+static void write_structured(const char *path) {
+    uint8_t header[128] = "\x93NUMPY\1\0\x76";
+    memset(header + 10, ' ', sizeof header - 10);
+    int n = snprintf((char *)header + 10, sizeof header - 10,
+                     "{'descr': [('a', '<u4'), ('b', '>u4')], 'fortran_order': False, 'shape': "
+                     "(%u,)}",
+                     FAKE_SAMPLES);
+    header[10 + n] = ' ';
+    header[sizeof header - 1] = '\n';
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(header, 1, sizeof header, f), sizeof header);
+    for (uint32_t i = 0; i < FAKE_SAMPLES; i++) {
+        const uint32_t record[2] = {i, __builtin_bswap32(i)};
+        assert_int_equal(fwrite(record, sizeof record, 1, f), 1);
+    }
+    assert_int_equal(fclose(f), 0);
+}
+
 static void write_inputs(void) {
-    static const char *const names[] = {"x.npy", "x.bin",      "x.h5",         "s.bin",
-                                        "x.hrd", "x.idx.gz",   "x.csv",        "f.npy",
-                                        "v.hrd", "records.h5", "sequences.h5", "columns.h5"};
+    static const char *const names[] = {
+        "x.npy", "x.bin", "x.h5",       "s.bin",        "x.hrd",      "x.idx.gz", "x.csv",
+        "f.npy", "v.hrd", "records.h5", "sequences.h5", "columns.h5", "m.npy"};
     uint8_t header[2048];
     size_t n = hr__npy_header_print("<u4", FAKE_SAMPLES, NULL, 0, header, sizeof header);
     for (int i = 0; i < NUM_INPUTS; i++)
@@ -95,6 +116,7 @@ static void write_inputs(void) {
     write_file(paths[SEQUENCES], "\x89HDF\r\n\x1a\n", 8, 0);
     write_file(paths[COLUMNS], "\x89HDF\r\n\x1a\n", 8, 0);
     write_fortran(paths[FORTRAN]);
+    write_structured(paths[MEMBERS]);
 }
 
 static hr_status convert(enum input input, uint32_t flags, hr_error *err) {
@@ -238,7 +260,7 @@ static void assert_target_whole(enum input input) {
         assert_sequences(ds, 0);
     else
         assert_in_order(ds, 0);
-    if (input == RECORDS)
+    if (input == RECORDS || input == MEMBERS)
         assert_in_order(ds, 1);
     if (input == COLUMNS)
         assert_sequences(ds, 1);
@@ -387,6 +409,16 @@ static void columns__each_system_call_fails__is_an_error(void **state) {
 static void columns__each_allocation_fails__is_an_error(void **state) {
     (void)state;
     each_fails(COLUMNS, FAULT_MEMORY, 80);
+}
+
+static void members__each_system_call_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(MEMBERS, FAULT_SYSTEM, 30);
+}
+
+static void members__each_allocation_fails__is_an_error(void **state) {
+    (void)state;
+    each_fails(MEMBERS, FAULT_MEMORY, 60);
 }
 
 /* An input of a helper that says what it may not. */
@@ -623,6 +655,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(sequences__each_allocation_fails__is_an_error),
         cmocka_unit_test(columns__each_system_call_fails__is_an_error),
         cmocka_unit_test(columns__each_allocation_fails__is_an_error),
+        cmocka_unit_test(members__each_system_call_fails__is_an_error),
+        cmocka_unit_test(members__each_allocation_fails__is_an_error),
         cmocka_unit_test(records__whose_members_do_not_fit__are_a_broken_protocol),
         cmocka_unit_test(columns__that_are_no_matrix__are_refused),
         cmocka_unit_test(attributes__without_end__are_a_broken_protocol),

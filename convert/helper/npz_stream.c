@@ -67,6 +67,8 @@ static hr_status read_header(struct npz_stream *s, hr_error *err) {
     if (header_bytes > found)
         HR_TRY(pull(s, bytes + found, header_bytes - found, &more, err));
     HR_TRY(hr__npy_header_parse(bytes, (size_t)(found + more), &s->header, err));
+    if (s->header.members_at != 0)
+        st = hr__npy_refuse_records(err);
 done:
     free(bytes);
     return st;
