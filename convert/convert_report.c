@@ -3,15 +3,10 @@
  */
 #include "convert_report.h"
 
-#include "checked.h"
 #include "error.h"
 #include "shuffle.h"
 
 #include <stdio.h>
-
-/* To open what was made, whatever the budget: the writer has given its memory back, and a
- * conversion may take as much beside its budget. */
-#define LEAST_BYTES (UINT64_C(32) << 20)
 
 /* "12 NaN (the first in sample 7)", and of shuffled samples where it was before. */
 static void count_text(const struct hr__permutation *shuffle, const char *what, uint64_t count,
@@ -37,15 +32,24 @@ static void note_field(const hr_convert_options *opts, const struct hr__permutat
         opts->on_note(opts->user, line);
 }
 
+/* Statistics may be larger than the budget. Then they are read as they were written: their text as
+ * a whole, beside it. */
+static hr_status open_made(const hr_convert_options *opts, hr_dataset **out, hr_error *err) {
+    hr_open_options open_opts = HR_OPEN_OPTIONS_INIT;
+    open_opts.budget_bytes = opts->budget_bytes;
+    hr_status st = hr_dataset_open(opts->output, &open_opts, out, err);
+    if (st != HR_ERR_BUDGET)
+        return st;
+    open_opts.budget_bytes = UINT64_MAX;
+    return hr_dataset_open(opts->output, &open_opts, out, err);
+}
+
 hr_status hr__convert_report(const hr_convert_options *opts, hr_convert_result *result,
                              hr_error *err) {
     hr_dataset *ds = NULL;
-    hr_open_options open_opts = HR_OPEN_OPTIONS_INIT;
-    if (opts->budget_bytes != 0)
-        open_opts.budget_bytes = hr__max_u64(opts->budget_bytes, LEAST_BYTES);
     struct hr__permutation shuffle;
     hr_status st;
-    HR_TRY(hr_dataset_open(opts->output, &open_opts, &ds, err));
+    HR_TRY(open_made(opts, &ds, err));
     const bool shuffled = (opts->flags & HR_CONVERT_SHUFFLE) != 0 && hr_dataset_num_samples(ds) > 0;
     if (shuffled)
         hr__shuffle_permutation(&shuffle, hr_dataset_num_samples(ds), opts->shuffle_seed);
