@@ -262,3 +262,40 @@ def test_convert__texts_beside_hdf5__readers_leave_each_other_memory(tmp_path, m
     both = hr.open("both.hrd")
     np.testing.assert_array_equal(both["x"].read(), x)
     assert both["t"].read().tolist() == texts
+
+
+def test_export__of_a_path__and_names_it_does_not_make(arrays):
+    hr.from_arrays("a.hrd", x=np.arange(5), y=np.zeros(5))
+    hr.export("a.hrd", "out", fields=["x"])
+    assert np.load("out/x.npy").tolist() == [0, 1, 2, 3, 4]
+    for name in ("e.csv", "e.npy", "e.hrd"):
+        with pytest.raises(hr.InvalidError, match="this makes F"):
+            hr.export("a.hrd", name)
+        assert not os.path.exists(name)
+
+
+@pytest.mark.parametrize("options, words", [
+    ({"codec": "raw", "level": 3}, "level is that of zstd"),
+    ({"shape": (3,)}, "whose dtype is missing"),
+    ({"skip_bytes": 3}, "whose dtype is missing"),
+    ({"range": (5,)}, "expected a pair"),
+    ({"range": slice(2, 5)}, "expected a pair"),
+    ({"helper_timeout": float("nan")}, "helper_timeout is nan"),
+    ({"helper_timeout": -3}, "helper_timeout is -3"),
+])  # fmt: skip
+def test_convert__options_that_mean_nothing__are_refused(arrays, options, words):
+    with pytest.raises(hr.InvalidError, match=words):
+        hr.convert("X.npy", out="a.hrd", **options)
+
+
+def test_dataset__has_its_fields_by_name__and_options_of_loaders_are_checked(arrays):
+    hr.from_arrays("a.hrd", x=np.arange(5), y=np.zeros(5))
+    data = hr.open("a.hrd")
+    assert "x" in data and "z" not in data and 3 not in data
+    assert list(data.keys()) == ["x", "y"] and dict(data)["x"][2] == 2
+    with pytest.raises(hr.InvalidError, match="window is of shuffle=True"):
+        data.loader(2, window=3)
+    with pytest.raises(hr.InvalidError, match=r"subset is a list, expected a Subset: data.subset"):
+        data.loader(2, subset=[1, 2])
+    with pytest.raises(hr.InvalidError, match="open\\(\\) was given None"):
+        hr.open(None)

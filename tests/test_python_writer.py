@@ -1,6 +1,7 @@
 """What a program makes becomes a data set: writers, arrays, tables, iterators."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -365,3 +366,70 @@ def test_from_arrays__interrupted__stops_and_no_file_has_its_name(tmp_path):
     assert child.wait(timeout=30) == 0
     assert rest.endswith("interrupted\n")
     assert not (tmp_path / "a.hrd").exists()
+
+
+@pytest.mark.parametrize("samples, words", [
+    ([{"x": 1}, {"x": 1, "y": 2}], "sample 1 of the iterator has 'x', 'y', expected 'x'"),
+    ([{"x": 1}] * 70 + [{"y": 2}], "sample 70 of the iterator has 'y', expected 'x'"),
+    ([{"x": [1, 2]}, {"x": [1]}], "x of sample 1 has shape (1,), others have (2,)"),
+    ([1, 2], "first sample is 1, expected a dict"),
+    ([{}], "first sample is {}, expected a dict"),
+    ([{"x": 1}, 2], "sample 1 of the iterator is a int"),
+])  # fmt: skip
+def test_from_iterator__samples_that_differ__are_named(tmp_path, samples, words):
+    with pytest.raises(hr.InvalidError, match=re.escape(words)):
+        hr.from_iterator(tmp_path / "a.hrd", samples)
+    assert not (tmp_path / "a.hrd").exists()
+
+
+def test_masked_values__are_missing_ones(tmp_path):
+    masked = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])
+    with pytest.raises(hr.DataError, match="x has masked values"):
+        hr.from_arrays(tmp_path / "a.hrd", x=masked)
+    with pytest.raises(hr.DataError, match="x of sample 1 has masked values"):
+        hr.from_iterator(tmp_path / "a.hrd", ({"x": masked[k : k + 1]} for k in range(3)))
+    with (
+        pytest.raises(hr.DataError, match="x has masked values"),
+        hr.Writer(tmp_path / "a.hrd", {"x": "float64"}) as writer,
+    ):
+        writer.append(x=masked)
+    hr.from_arrays(tmp_path / "b.hrd", x=np.ma.array([1.0, 2.0, 3.0]))
+    assert hr.open(tmp_path / "b.hrd")["x"][:].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("values, words", [
+    ([True, 2, "x"], "x has values of bool, int, str that no one type holds"),
+    ([-1, 2**63 + 1025], "larger than 64 bits"),
+    ([2**70], "larger than 64 bits"),
+    (np.zeros(()), "x is a single value"),
+    (["\ud800"], "x has text that is no Unicode"),
+    ([[1, 2], [3]], "unless it is said to be of variable length"),
+])  # fmt: skip
+def test_from_arrays__lists_of_no_one_type__are_refused(tmp_path, values, words):
+    with pytest.raises(hr.Error, match=words):
+        hr.from_arrays(tmp_path / "a.hrd", x=values)
+    assert not (tmp_path / "a.hrd").exists()
+
+
+def test_from_arrays__strings_of_any_length_of_numpy(tmp_path):
+    kind = getattr(np.dtypes, "StringDType", None) if hasattr(np, "dtypes") else None
+    if kind is None:
+        pytest.skip("NumPy before 2")
+    hr.from_arrays(tmp_path / "a.hrd", x=np.array(["a", "bcd"], dtype=kind()))
+    assert hr.open(tmp_path / "a.hrd")["x"][:].tolist() == [b"a", b"bcd"]
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.NPZ", "a.h5", "a.csv"])
+def test_outputs__with_the_ending_of_another_kind_of_file__are_refused(tmp_path, name):
+    hr.from_arrays(tmp_path / "x.hrd", x=[1.5, 2.5])
+    np.save(tmp_path / "x.npy", np.zeros(3))
+    (tmp_path / name).write_bytes(b"mine")
+    for make in (
+        lambda out: hr.from_arrays(out, x=[1], options={"replace": True}),
+        lambda out: hr.convert(tmp_path / "x.npy", out=out, replace=True),
+        lambda out: hr.join(tmp_path / "x.hrd", out=out, replace=True),
+        lambda out: hr.salvage(tmp_path / "x.hrd", out=out, replace=True),
+    ):
+        with pytest.raises(hr.InvalidError, match="is the ending of another kind of file"):
+            make(tmp_path / name)
+    assert (tmp_path / name).read_bytes() == b"mine"

@@ -24,6 +24,27 @@ def _is_missing(value: Any) -> bool:
         return True
 
 
+def _of_list(name: str, listed: Any) -> npt.NDArray[Any]:
+    """A list of numbers, texts or rows; where NumPy would change values so that they have one type, or finds none, of
+    objects."""
+    try:
+        array = np.asarray(listed)
+    except ValueError:  # rows of different lengths
+        array = np.empty(len(listed), object)
+        array[:] = listed
+        return array
+    kinds = {type(value) for value in listed} if array.ndim == 1 else set()
+    changed = (array.dtype.kind in "US" and not (kinds <= {str, np.str_} or kinds <= {bytes, np.bytes_})) or (
+        array.dtype.kind == "f" and kinds == {int}
+    )
+    if (kinds and changed) or (array.dtype == object and kinds == {int}):
+        raise errors.InvalidError(
+            f"{name} has values of {', '.join(sorted(kind.__name__ for kind in kinds))} that no one type holds"
+            f"{', as they are larger than 64 bits' if kinds == {int} else ''}; make them alike first"
+        )
+    return array
+
+
 class Column:
     """Rows `begin` to `end` of a source, as an array."""
 
@@ -35,8 +56,10 @@ class Column:
                 f"{name} is a {type(source).__name__}, expected something with a length and rows, such as an array; "
                 "for iterators see from_iterator()"
             )
+        if getattr(source, "shape", None) == ():
+            raise errors.InvalidError(f"{name} is a single value, expected an array of one row for each sample")
         if not variable and not hasattr(source, "shape") and not hasattr(source, "to_numpy"):
-            self._source = np.asarray(source)
+            self._source = _of_list(name, source)
 
     @property
     def source(self) -> Any:
@@ -78,6 +101,8 @@ class Column:
             raise errors.DataError(
                 f"{self.name} has {rows.null_count} missing values, which a field cannot hold; fill or drop them first"
             )
+        if np.ma.is_masked(rows):
+            raise errors.DataError(f"{self.name} has masked values, which a field cannot hold; fill or drop them first")
         if hasattr(rows, "to_numpy"):
             try:
                 array = np.asarray(rows.to_numpy(zero_copy_only=False))
@@ -85,6 +110,8 @@ class Column:
                 array = np.asarray(rows.to_numpy())
         else:
             array = np.asarray(rows)
+        if array.dtype.kind == "T":  # NumPy's strings of any length
+            array = array.astype(object)
         return self._of_objects(array, begin) if array.dtype == object else array
 
     def _of_objects(self, array: npt.NDArray[Any], begin: int) -> npt.NDArray[Any]:

@@ -91,3 +91,17 @@ def path_bytes(path: str | os.PathLike[str]) -> bytes:
     if b"\0" in encoded:
         raise errors.InvalidError(f"the path {os.fspath(path)!r} has a zero byte in it; no file can be called so")
     return encoded
+
+
+_OTHERS = (".npy", ".npz", ".h5", ".hdf5", ".h5ad", ".csv", ".tsv", ".gz", ".zip")
+
+
+def output_bytes(path: str | os.PathLike[str], others: tuple[str, ...] = _OTHERS, made: str = ".hrd files") -> bytes:
+    """Of a file to make, whose ending is none of other kinds of file: somebody's array would be replaced by a data
+    set."""
+    ending = os.path.splitext(os.fsdecode(path))[1]
+    if ending.lower() in others:
+        raise errors.InvalidError(
+            f"{os.fsdecode(path)}: {ending} is the ending of another kind of file; this makes {made}"
+        )
+    return path_bytes(path)

@@ -136,6 +136,11 @@ class Built:
         self.struct.num_pads = len(wanted)
 
     def subset(self, subset: Subset) -> None:
+        if not hasattr(subset, "_handle"):
+            raise errors.InvalidError(
+                f"subset is a {type(subset).__name__}, expected a Subset: data.subset([0, 3, 7]), or of a mask "
+                "data.subset(np.flatnonzero(mask))"
+            )
         self.struct.subset = self.keep(subset)._handle.pointer
 
 
@@ -209,6 +214,8 @@ def build(
         | (not numa) * _abi.HR_LOADER_NUMA_OFF
         | bool(pageable) * _abi.HR_LOADER_PAGEABLE
     )
+    if window and not shuffle:
+        raise errors.InvalidError("window is of shuffle=True, which is missing; leave window out, or give it")
     o.window_visits = counted(window, "window")
     o.seed = counted(seed, "seed", 0, most)
     o.first_epoch = counted(first_epoch, "first_epoch", 0, most)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from . import _abi, _job, _names, _sizes, errors
-from ._library import call, new, path_bytes, set_callback
+from ._library import call, new, output_bytes, path_bytes, set_callback
 from ._options import choose, counted
-
-if TYPE_CHECKING:
-    from .dataset import Dataset
+from .dataset import Dataset
 
 Path = str | os.PathLike[str]
 
@@ -78,9 +77,21 @@ def _rename(options: ctypes.Structure, names: Mapping[str, str]) -> None:
 
 
 def _choose_samples(options: ctypes.Structure, ends: tuple[int | None, int | None]) -> None:
+    if not isinstance(ends, tuple) or len(ends) != 2:
+        raise errors.InvalidError(f"range is {ends!r}, expected a pair: (first, end), either of which may be None")
     first, end = ends
     options.first_sample = 0 if first is None else counted(first, "the first of range", 0, 2**64 - 2)
     options.end_sample = 0 if end is None else counted(end, "the end of range", options.first_sample + 1, 2**64 - 1)
+
+
+def _nanoseconds(seconds: float, what: str) -> int:
+    if not 0 <= seconds < 2**33:
+        raise errors.InvalidError(f"{what} is {seconds!r}, expected seconds from 0 to 2^33")
+    return int(seconds * 1e9)
+
+
+#: Endings of what export() does not make.
+_NO_EXPORT = (".hrd", ".npy", ".csv", ".tsv", ".h5ad", ".gz", ".zip")
 
 
 def convert(
@@ -175,13 +186,17 @@ def convert(
     for entry, (name, source) in zip(entries, named.items(), strict=False):
         entry.name, entry.source = name.encode(), path_bytes(source)
     options.fields, options.num_fields = entries, len(named)
-    options.output = path_bytes(out)
+    options.output = output_bytes(out)
     options.shuffle_seed = 0 if shuffle is None else counted(shuffle, "shuffle", 0, 2**64 - 1)
     options.index_field = None if index_field is None else index_field.encode()
     options.optimize = choose(optimize, OPTIMIZE, "optimize")
     options.codec = choose(codec, CODECS, "codec")
     options.filter = choose(filter, FILTERS, "filter")
     options.level = counted(level, "level", -131072, 22)
+    if level and codec == "raw":
+        raise errors.InvalidError("level is that of zstd, and codec is 'raw'; leave one out")
+    if dtype is None and (shape is not None or skip_bytes):
+        raise errors.InvalidError("shape and skip_bytes are of raw binary inputs, whose dtype is missing; give it")
     options.chunk_bytes = _sizes.parse(chunk_bytes, "chunk_bytes")
     options.disk_bytes_per_s = _sizes.parse(disk_rate, "disk_rate")
     options.raw_dtype = None if dtype is None else dtype.encode()
@@ -193,7 +208,7 @@ def convert(
     options.budget_bytes = _sizes.parse(budget, "budget")
     options.num_threads = counted(threads, "threads")
     options.num_helpers = counted(helpers, "helpers")
-    options.helper_timeout_ns = int(helper_timeout * 1e9)
+    options.helper_timeout_ns = _nanoseconds(helper_timeout, "helper_timeout")
     options.helper_memory_bytes = _sizes.parse(helper_memory, "helper_memory")
     _watched(options, watch)
     _job.run(
@@ -217,7 +232,7 @@ def convert(
 
 
 def export(
-    dataset: Dataset,
+    dataset: Dataset | Path,
     out: Path,
     *,
     fields: Sequence[str] | None = None,
@@ -236,6 +251,7 @@ def export(
     variable length become h5py's strings and sequences, or FIELD.offsets and FIELD.values in an archive; .npy cannot
     hold them.
 
+    :param dataset: an open one, or the path of one
     :param range: (first, end): only samples from first up to, without, end; None: from the first, to the last
     :param kind: "npy", "npz" or "hdf5": whatever the name ends with
     :param gzip: of HDF5 and .npz, 1 to 9; 0: not compressed
@@ -248,7 +264,7 @@ def export(
     """
     options, watch = new(_abi.hr_export_options), _job.Watch()
     options.flags = _abi.HR_CONVERT_REPLACE if replace else 0
-    options.path = path_bytes(out)
+    options.path = output_bytes(out, _NO_EXPORT if kind == "auto" else (), "F.npz, F.h5, or a folder of .npy files")
     options.kind = choose(kind, EXPORTS, "kind")
     options.gzip_level = counted(gzip, "gzip", 0, 9) or _abi.HR_EXPORT_NO_GZIP
     if fields is not None:
@@ -257,10 +273,11 @@ def export(
         _choose_samples(options, range)
     options.budget_bytes = _sizes.parse(budget, "budget")
     options.num_threads = counted(threads, "threads")
-    options.helper_timeout_ns = int(helper_timeout * 1e9)
+    options.helper_timeout_ns = _nanoseconds(helper_timeout, "helper_timeout")
     options.helper_memory_bytes = _sizes.parse(helper_memory, "helper_memory")
     _watched(options, watch)
-    with dataset._handle.use() as pointer:
+    given = contextlib.nullcontext(dataset) if isinstance(dataset, Dataset) else Dataset([dataset], 0)
+    with given as opened, opened._handle.use() as pointer:
         _job.run(lambda: call("hr_export", pointer, ctypes.byref(options)), watch, "export", progress=progress)
 
 

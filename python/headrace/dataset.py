@@ -7,7 +7,7 @@ import json
 import os
 import uuid
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +40,9 @@ def open(paths: Path | Sequence[Path], *, budget: int | str | None = None) -> Da
     >>> len(data), list(data.fields)
     (1000, ['X', 'y'])
     """
-    many = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    if not isinstance(paths, str | os.PathLike | Iterable):
+        raise errors.InvalidError(f"open() was given {paths!r}, expected the path of a .hrd file, or several")
+    many = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     return Dataset(many, _sizes.parse(budget, "budget"))
 
 
@@ -172,6 +174,14 @@ class Dataset:
             self.field_index(index)
             return self.fields[index]
         return {name: field[index] for name, field in self.fields.items()}
+
+    def __contains__(self, name: object) -> bool:
+        """`"X" in data`: whether there is such a field."""
+        return name in self.fields
+
+    def keys(self) -> KeysView[str]:
+        """The names of the fields."""
+        return self.fields.keys()
 
     def head(self, n: int = 5) -> dict[str, Any]:
         """The first samples of all fields; on a terminal `headrace head` shows images as images, too.

@@ -7,7 +7,7 @@ import os
 from typing import NamedTuple
 
 from . import _abi, _job, _sizes
-from ._library import call, new, path_bytes
+from ._library import call, new, output_bytes, path_bytes
 from ._options import choose, counted
 from .convert import Path, _texts, _watched
 
@@ -66,7 +66,7 @@ def join(
         | choose(attributes, ATTRIBUTES, "attributes")
     )
     options.parts, options.num_parts = _texts([path_bytes(path) for path in parts]), len(parts)
-    options.output = path_bytes(out)
+    options.output = output_bytes(out)
     options.budget_bytes = _sizes.parse(budget, "budget")
     options.num_threads = counted(threads, "threads")
     _watched(options, watch)

@@ -6,7 +6,7 @@ import ctypes
 from typing import Any, NamedTuple
 
 from . import _abi, _job, _sizes
-from ._library import call, new, path_bytes, set_callback
+from ._library import call, new, output_bytes, path_bytes, set_callback
 from .convert import Path, _watched
 
 
@@ -77,7 +77,7 @@ def salvage(
     options, result, watch = new(_abi.hr_salvage_options), new(_abi.hr_salvage_result), _job.Watch()
     lost = list[Lost]()
     options.flags = replace * _abi.HR_SALVAGE_REPLACE | (not check_space) * _abi.HR_SALVAGE_NO_SPACE_CHECK
-    options.path, options.output = path_bytes(path), path_bytes(out)
+    options.path, options.output = path_bytes(path), output_bytes(out)
     options.budget_bytes = _sizes.parse(budget, "budget")
     _watched(options, watch)
     set_callback(options, "on_lost", lambda _, told: lost.append(_lost(told.contents)))

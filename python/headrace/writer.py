@@ -6,7 +6,7 @@ import ctypes
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from . import _abi, _columns, _exact, _job, _sizes, _variable, errors
 from ._handle import Handle
-from ._library import LIB, as_dict, call, new, path_bytes, set_callback
+from ._library import LIB, as_dict, call, new, output_bytes, set_callback
 from ._options import choose, counted
 from .convert import CODECS, FILTERS, OPTIMIZE
 from .dataset import Dataset
@@ -69,6 +69,8 @@ class _Field:
 
     def rows(self, values: Any, first: int) -> npt.NDArray[Any]:
         """As the format has them; what would be changed by that is refused."""
+        if np.ma.is_masked(values):
+            raise errors.DataError(f"{self.name} has masked values, which a field cannot hold; fill or drop them first")
         array = np.asarray(values)
         if array.shape[1:] != self.shape or array.ndim == 0:
             raise errors.InvalidError(
@@ -86,7 +88,7 @@ class _Field:
 
     def _texts(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if array.dtype.kind == "U":
-            array = np.char.encode(array, "utf-8")
+            array = _encoded(self.name, array)
         if array.dtype.kind != "S":
             raise errors.InvalidError(f"{self.name} was appended as {array.dtype}, expected {name_of(self.number)}")
         longest = int(np.char.str_len(array).max(initial=0))
@@ -95,6 +97,13 @@ class _Field:
                 f"{self.name} was appended with {longest} bytes in a row, its field has {self.width}; make it wider"
             )
         return np.ascontiguousarray(array, self.dtype)
+
+
+def _encoded(name: str, texts: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    try:
+        return np.char.encode(texts, "utf-8")
+    except UnicodeEncodeError as error:
+        raise errors.DataError(f"{name} has text that is no Unicode: {error}") from None
 
 
 def _fields_of(path: Path) -> dict[str, FieldSpec]:
@@ -157,6 +166,7 @@ class Writer:
         threads: int = 0,
     ) -> None:
         self.path = os.fspath(path)
+        encoded = output_bytes(path)
         if fields is None:
             if not append:
                 raise errors.InvalidError(f"{self.path}: fields= is missing; only append=True does without")
@@ -186,7 +196,7 @@ class Writer:
         _job.run(
             lambda: call(
                 "hr_writer_open",
-                path_bytes(self.path),
+                encoded,
                 described,
                 len(self._fields),
                 ctypes.byref(options),
@@ -271,7 +281,7 @@ def _widened(name: str, column: _columns.Column, spec: tuple[Any, tuple[int, ...
     longest = int(width)
     for begin in range(0, len(column), 65536):
         rows = column.read(begin, min(begin + 65536, len(column)))
-        encoded = np.char.encode(rows, "utf-8") if rows.dtype.kind == "U" else rows
+        encoded = _encoded(name, rows) if rows.dtype.kind == "U" else rows
         longest = max(longest if rows.dtype.kind == "S" else 1, int(np.char.str_len(encoded).max(initial=1)))
     return f"{kind}:{longest}", spec[1]
 
@@ -341,14 +351,43 @@ def from_arrays(
         _job.run(body, watch, os.path.basename(os.fspath(out)), progress=progress)
 
 
-def _stacked(samples: Sequence[Mapping[str, Any]], variable: Set[str]) -> dict[str, Any]:
+def _check_names(sample: Any, number: int, names: Sequence[str]) -> None:
+    if not isinstance(sample, Mapping):
+        raise errors.InvalidError(
+            f"sample {number} of the iterator is a {type(sample).__name__}, expected a dict of its fields"
+        )
+    if set(sample) != set(names):
+        raise errors.InvalidError(
+            f"sample {number} of the iterator has {', '.join(map(repr, sample)) or 'no field'}, expected "
+            f"{', '.join(map(repr, names))}, as fields= or the first sample says"
+        )
+
+
+def _stacked(samples: Sequence[Mapping[str, Any]], first: int, fields: Sequence[_Field]) -> dict[str, Any]:
     """Values of variable length stay a list."""
+    names = [field.name for field in fields]
+    for number, sample in enumerate(samples, first):
+        _check_names(sample, number, names)
     return {
-        name: [sample[name] for sample in samples]
-        if name in variable
-        else np.stack([np.asarray(sample[name]) for sample in samples])
-        for name in samples[0]
+        field.name: [sample[field.name] for sample in samples]
+        if field.variable
+        else _stacked_field(field.name, [sample[field.name] for sample in samples], first)
+        for field in fields
     }
+
+
+def _stacked_field(name: str, values: list[Any], first: int) -> npt.NDArray[Any]:
+    rows: list[npt.NDArray[Any]] = []
+    for number, value in enumerate(values, first):
+        if np.ma.is_masked(value):
+            raise errors.DataError(f"{name} of sample {number} has masked values; fill or drop them first")
+        rows.append(np.asarray(value))
+        if rows[-1].shape != rows[0].shape:
+            raise errors.InvalidError(
+                f"{name} of sample {number} has shape {rows[-1].shape}, others have {rows[0].shape}; samples of a "
+                f"field have one, unless it is said to be of variable length: fields={{{name!r}: 'int32[]'}}"
+            )
+    return np.stack(rows)
 
 
 def from_iterator(
@@ -375,19 +414,25 @@ def from_iterator(
         )
     whole = iterator if first is None else itertools.chain([first], iterator)
     if fields is None and not append:
-        assert first is not None
+        if not isinstance(first, Mapping) or not first:
+            raise errors.InvalidError(
+                f"the iterator's first sample is {first!r:.60}, expected a dict of its fields, one at least"
+            )
         arrays = {name: np.asarray(value) if batched else np.asarray(value)[None] for name, value in first.items()}
         fields = {name: _spec_of(name, array) for name, array in arrays.items()}
     with Writer(out, fields, **(options or {})) as writer:
-        for block in _blocks(whole, batched, {field.name for field in writer._fields if field.variable}):
+        for block in _blocks(whole, batched, writer._fields):
             writer.append(block)
         return writer.num_samples
 
 
-def _blocks(samples: Iterable[Mapping[str, Any]], batched: bool, variable: Set[str]) -> Iterator[Mapping[str, Any]]:
+def _blocks(
+    samples: Iterable[Mapping[str, Any]], batched: bool, fields: Sequence[_Field]
+) -> Iterator[Mapping[str, Any]]:
     if batched:
         yield from samples
         return
-    iterator = iter(samples)
+    iterator, first = iter(samples), 0
     while block := list(itertools.islice(iterator, 64)):
-        yield _stacked(block, variable)
+        yield _stacked(block, first, fields)
+        first += len(block)
