@@ -4,6 +4,7 @@
 #ifndef HEADRACE_INPUT_NAMES_H
 #define HEADRACE_INPUT_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Bytes of the common part of a numbered name: "X" of "X_12", "X-00012" and "X-00001-of-00010"; 0
@@ -12,5 +13,8 @@
 size_t hr__numbered_name_base(const char *name);
 
 #define HR__NOT_NUMBERED ((size_t)-1)
+
+/* Whether two numbered names have the same number: "X_7" and "y-00007-of-00010". */
+bool hr__numbered_names_agree(const char *a, const char *b);
 
 #endif

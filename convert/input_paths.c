@@ -125,6 +125,14 @@ static const char *find_member(const char *text) {
     return found != NULL ? found + sizeof of_dataset - 2 : find_last(text, ":/");
 }
 
+static bool is_file(const char *name, size_t n_bytes) {
+    struct stat s;
+    char *path = strndup(name, n_bytes);
+    const bool found = path != NULL && stat(path, &s) == 0 && S_ISREG(s.st_mode);
+    free(path);
+    return found;
+}
+
 static hr_status find_files(const char *name, enum wanted wanted, struct hr__input_paths *out,
                             hr_error *err) {
     struct stat s;
@@ -134,6 +142,13 @@ static hr_status find_files(const char *name, enum wanted wanted, struct hr__inp
     int os_errno = errno;
     if (strpbrk(name, "*?[") != NULL)
         return match_pattern(name, out, err);
+    const char *colon = strrchr(name, ':');
+    const int before = colon != NULL ? (int)(colon - name) : 0;
+    if (before > 0 && is_file(name, (size_t)before))
+        return hr__error_set(err, HR_ERR_NOT_FOUND,
+                             "there is no file %s; what lies in %.*s is named behind a slash: "
+                             "%.*s:/%s",
+                             name, before, name, before, name, colon + 1);
     return hr__error_os(err, os_errno, "there is no file %s", name);
 }
 

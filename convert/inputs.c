@@ -126,10 +126,39 @@ static bool same_base(const struct hr__input_entries *e, const size_t *bases, si
     return bases[i] == bases[k] && strncmp(e->list[i].name, e->list[k].name, bases[i]) == 0;
 }
 
+/* The next part of the same field, or e->n. */
+static size_t next_part(const struct hr__input_entries *e, const size_t *bases, size_t i) {
+    size_t k = i + 1;
+    while (k < e->n && !same_base(e, bases, i, k))
+        k++;
+    return k;
+}
+
+static hr_status refuse_pair(const struct hr__input_entries *e, size_t a, size_t b, hr_error *err) {
+    return hr__error_set(err, HR_ERR_INVALID,
+                         "%s and %s would belong together, and their numbers differ; leave out "
+                         "the parts that have no counterpart, or say that they do belong "
+                         "together, by naming the fields: NAME='PATTERN'",
+                         e->list[a].source->info.path, e->list[b].source->info.path);
+}
+
+/* Of two fields of as many numbered parts, whose first ones these are: sample i of one belongs to
+ * sample i of the other, so a part that is missing on either side would give all behind it what is
+ * another's. */
+static hr_status check_counterparts(const struct hr__input_entries *e, const size_t *bases,
+                                    size_t a, size_t b, hr_error *err) {
+    size_t differing_a = e->n, differing_b = e->n;
+    for (; a < e->n && b < e->n; a = next_part(e, bases, a), b = next_part(e, bases, b))
+        if (differing_a == e->n && !hr__numbered_names_agree(e->list[a].name, e->list[b].name))
+            differing_a = a, differing_b = b;
+    return a == b && differing_a < e->n ? refuse_pair(e, differing_a, differing_b, err) : HR_OK;
+}
+
 /* Files that differ only in their number are parts of one field: they get its name. */
 static hr_status name_numbered_parts(struct hr__input_entries *e, hr_error *err) {
     size_t *bases = malloc((e->n + 1) * sizeof *bases);
     bool *is_part = calloc(e->n + 1, sizeof *is_part);
+    size_t first = e->n; /* of the first field that has parts */
     hr_status st = HR_OK;
     if (bases == NULL || is_part == NULL) {
         st = hr__error_no_memory(err, e->n * sizeof *bases, "the names of files");
@@ -147,6 +176,10 @@ static hr_status name_numbered_parts(struct hr__input_entries *e, hr_error *err)
             if (same_base(e, bases, i, k))
                 is_part[k] = true, alone = false;
         is_part[i] = !alone;
+        if (!alone && first < e->n)
+            HR_TRY(check_counterparts(e, bases, first, i, err));
+        if (!alone && first == e->n)
+            first = i;
     }
     for (size_t i = 0; i < e->n; i++)
         if (is_part[i])

@@ -86,6 +86,8 @@ static hr_status open_npy(const char *path, const char *member, bool as_one,
 static hr_status open_by_helper(const char *path, const char *member, bool zip, bool as_one,
                                 const hr_convert_options *opts, struct hr__source ***out,
                                 uint32_t *num_out, hr_error *err) {
+    if (opts->raw_dtype != NULL)
+        note_unused(path, zip ? "a .npz archive" : "HDF5", opts);
     const struct hr__helper_options hdf5 = {
         .zip = zip,
         .kept = opts->kept_fields,
@@ -102,6 +104,8 @@ static hr_status open_by_helper(const char *path, const char *member, bool zip, 
 
 static hr_status open_dataset(const char *path, const char *member, const hr_convert_options *opts,
                               struct hr__source ***out, uint32_t *num_out, hr_error *err) {
+    if (opts->raw_dtype != NULL)
+        note_unused(path, "a data set", opts);
     const struct hr__hrd_options hrd = {
         .member = member,
         .num_threads = opts->num_threads,

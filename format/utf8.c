@@ -38,3 +38,15 @@ bool hr__utf8_valid(const void *text, size_t n_bytes) {
     }
     return true;
 }
+
+size_t hr__utf8_whole(const void *text, size_t n_bytes) {
+    const uint8_t *bytes = text;
+    size_t tail = 0; /* bytes of the last character that are not its first */
+    while (tail < 3 && tail < n_bytes && (bytes[n_bytes - 1 - tail] & 0xc0) == 0x80)
+        tail++;
+    if (tail == n_bytes)
+        return n_bytes;
+    const uint8_t first = bytes[n_bytes - 1 - tail];
+    const size_t wanted = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+    return tail + 1 < wanted ? n_bytes - 1 - tail : n_bytes;
+}

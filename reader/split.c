@@ -2,6 +2,7 @@
  * hr_split(): a data set falls into parts (split/1, docs/order.md, 10). Options come from a user,
  * labels from a file, through a loader that checks them.
  */
+#include "checked.h"
 #include "default_budget.h"
 #include "error.h"
 #include "label_classes.h"
@@ -18,6 +19,8 @@
 
 #define BLOCK_SAMPLES     256u
 #define LABEL_BATCH_BYTES (256u << 10)
+
+#define LEAST_BATCH_SAMPLES 256u
 
 struct split {
     hr_dataset *ds;
@@ -175,19 +178,32 @@ static hr_status read_labels(struct split *s, hr_loader *l, bool dealing, hr_err
     return st == HR_END_OF_EPOCH ? HR_OK : st;
 }
 
-/* Half of what the parts leave of the budget is for reading, the other for the classes. */
+/* Half of what the parts leave of the budget is for reading, the other for the classes. Where that
+ * is too little, batches are smaller, which makes no difference to the parts, then one thread reads
+ * with most of it. */
 static hr_status labels_open(struct split *s, hr_loader **out, hr_error *err) {
+    const uint64_t left = s->o.budget_bytes - s->part_bytes;
     hr_loader_options o = HR_LOADER_OPTIONS_INIT;
+    hr_status st;
     o.batch_samples = LABEL_BATCH_BYTES / s->classes.label_bytes;
     o.num_epochs = 2;
     o.fields = &s->o.stratify_field;
     o.num_fields = 1;
-    o.budget_bytes = (s->o.budget_bytes - s->part_bytes) / 2 + 1; /* 0 would be the default */
-    hr__budget_init(&s->budget, (s->o.budget_bytes - s->part_bytes) / 2);
-    hr_status st = hr_loader_open(s->ds, &o, out, err);
+    o.budget_bytes = left / 2 + 1; /* 0 would be the default */
+    while ((st = hr_loader_open(s->ds, &o, out, err)) == HR_ERR_BUDGET && o.num_threads != 1) {
+        if (o.batch_samples > LEAST_BATCH_SAMPLES) {
+            o.batch_samples = (uint32_t)hr__max_u64(o.batch_samples / 8, LEAST_BATCH_SAMPLES);
+        } else {
+            o.num_threads = 1;
+            o.budget_bytes = left - left / 8 + 1;
+        }
+    }
+    hr__budget_init(&s->budget, left + 1 - o.budget_bytes);
     if (st == HR_ERR_BUDGET)
-        hr__error_prefix(err, "half of what parts leave of the budget of %s is for reading labels",
-                         hr__size_text(s->o.budget_bytes).text);
+        hr__error_prefix(err,
+                         "of the budget of %s, %s are for reading labels: what the parts leave, "
+                         "but for an eighth",
+                         hr__size_text(s->o.budget_bytes).text, hr__size_text(o.budget_bytes).text);
     return st;
 }
 

@@ -6,6 +6,7 @@
 
 #include "batch_values.h"
 #include "checked.h"
+#include "dtype.h"
 #include "error.h"
 #include "value_ends.h"
 
@@ -162,9 +163,27 @@ static hr_status values_decode(struct hr__visit *v, uint32_t field, uint64_t mos
     return HR_OK;
 }
 
+/* Texts that were cut off end with a whole character. */
+static void end_texts(const struct hr__visit *v, uint32_t i) {
+    const struct hr__worker *w = v->w;
+    const struct hr__loader_config *c = &w->loader->config;
+    const struct hr__pad_column *pad = &c->pads[i];
+    for (uint32_t k = 0; k < w->num_targets; k++) {
+        const struct hr__row_target *t = &w->targets[k];
+        if (w->ends[t->sample] - hr__value_start(w->ends, t->sample) <= pad->row_bytes)
+            continue;
+        uint8_t *row = t->slot + c->field_offs[i] + t->row * pad->row_bytes;
+        uint8_t *mask = t->slot + c->field_offs[i + 1] + t->row * pad->length;
+        const size_t kept = hr__utf8_whole(row, (size_t)pad->row_bytes);
+        memset(row + kept, 0, (size_t)pad->row_bytes - kept);
+        memset(mask + kept, 0, (size_t)pad->row_bytes - kept);
+    }
+}
+
 hr_status hr__visit_values(struct hr__visit *v, uint32_t i, hr_error *err) {
     const struct hr_loader *l = v->w->loader;
     const uint32_t field = l->config.fields[i];
+    const hr_dtype dtype = l->config.ds->footer.schema.fields[field].dtype;
     const struct hr__pad_column *pad = &l->config.pads[i];
     const bool padded = pad->kind == HR__PAD_VALUES;
     hr_status st = ends_decode(v, field, err);
@@ -174,5 +193,7 @@ hr_status hr__visit_values(struct hr__visit *v, uint32_t i, hr_error *err) {
         return st;
     if (st == HR_OK)
         st = values_decode(v, field, padded ? pad->row_bytes : UINT64_MAX, err);
+    if (st == HR_OK && padded && pad->truncate && dtype == HR_VAR_UTF8)
+        end_texts(v, i);
     return hr__dataset_blame(l->ds, v->r->item.chunk, field, st, err);
 }

@@ -60,6 +60,7 @@ def test_a_disk_that_fills_up_leaves_a_job_to_resume(disk, source, tmp_path):
     done = run(*arguments, "--no-space-check")
     assert done.returncode == 1
     assert "No space left" in done.stderr and "x.hrd" in done.stderr
+    assert "free some space, then go on with: headrace convert --resume" in done.stderr
     assert not (disk / "x.hrd").exists()
     ballast.unlink()
     done = run(*arguments, "--resume")

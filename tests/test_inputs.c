@@ -188,6 +188,42 @@ static void inputs__numbered_files__are_one_field_in_natural_order(void **state)
     }
 }
 
+static void names__numbered__agree_by_their_number(void **state) {
+    (void)state;
+    assert_true(hr__numbered_names_agree("X_7", "y-00007-of-00010"));
+    assert_true(hr__numbered_names_agree("0", "y_000"));
+    assert_false(hr__numbered_names_agree("X_7", "y_70"));
+    assert_false(hr__numbered_names_agree("X_1-of-3", "y_3-of-3"));
+}
+
+static hr_status open_parts(const char *const *given, uint32_t n, hr_error *err) {
+    struct hr__inputs in;
+    const hr_status st = open_inputs(given, n, &in, err);
+    if (st == HR_OK)
+        hr__inputs_close(&in);
+    return st;
+}
+
+static void inputs__parts_without_their_counterparts__are_refused(void **state) {
+    (void)state;
+    const char *const folder_only[] = {"."};
+    const char *const swapped[] = {"X_1.npy", "X_2.npy", "y_2.npy", "y_1.npy"};
+    hr_error err = {0};
+    write_npy("X_1.npy", 0, 2);
+    write_npy("X_2.npy", 2, 2);
+    write_npy("y_1.npy", 4, 2);
+    write_npy("y_3.npy", 6, 2);
+    assert_int_equal(open_parts(folder_only, 1, &err), HR_ERR_INVALID);
+    assert_non_null(strstr(err.message, "X_2.npy and ./y_3.npy would belong together"));
+    assert_int_equal(rename("y_3.npy", "y_002.npy"), 0);
+    assert_int_equal(open_parts(folder_only, 1, &err), HR_OK);
+    assert_int_equal(rename("y_002.npy", "y_2.npy"), 0);
+    assert_int_equal(open_parts(swapped, 4, &err), HR_ERR_INVALID);
+    write_npy("y_2.npy", 6, 1); /* another division of as many samples is none of our business */
+    write_npy("y_5.npy", 6, 1);
+    assert_int_equal(open_parts(folder_only, 1, &err), HR_OK);
+}
+
 static void inputs__a_folder_of_two_fields__keeps_them_apart(void **state) {
     (void)state;
     const char *const given[] = {"."};
@@ -358,8 +394,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(natural__numbers__count_as_numbers),
         cmocka_unit_test(names__numbered__have_a_base),
+        cmocka_unit_test(names__numbered__agree_by_their_number),
         IN_FOLDER(inputs__two_files__are_two_fields),
         IN_FOLDER(inputs__numbered_files__are_one_field_in_natural_order),
+        IN_FOLDER(inputs__parts_without_their_counterparts__are_refused),
         IN_FOLDER(inputs__a_folder_of_two_fields__keeps_them_apart),
         IN_FOLDER(inputs__the_same_name_in_two_folders__goes_on),
         IN_FOLDER(inputs__fields_said_outright__are_named_so),

@@ -2,6 +2,7 @@
  * Values of variable length padded to one length, with their masks.
  */
 #define _GNU_SOURCE
+#include "dtype.h"
 #include "headrace/loader.h"
 #include "varlen_rows.h"
 
@@ -94,7 +95,9 @@ static void check_row(const hr_batch *b, uint32_t at, uint32_t r, uint32_t field
     const uint8_t *mask = (const uint8_t *)hr_batch_data(b, at + 1) + r * length;
     uint64_t n = varlen_length(field, sample);
     varlen_fill(field, sample, expected);
-    n = n < row_bytes ? n : row_bytes;
+    n = n < row_bytes                               ? n
+        : varlen_fields[field].dtype == HR_VAR_UTF8 ? hr__utf8_whole(expected, row_bytes)
+                                                    : row_bytes;
     memset(expected + n, 0, sizeof expected - n);
     assert_memory_equal(row, expected, row_bytes);
     for (uint64_t k = 0; k < length; k++)

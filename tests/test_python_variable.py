@@ -322,6 +322,17 @@ def test_loader__padded__arrays_of_one_length_and_masks(data, length, truncate):
     assert count == COUNT
 
 
+@pytest.mark.parametrize("length", range(1, 12))
+def test_loader__text_that_is_cut_off__ends_with_a_whole_character(tmp_path, length):
+    texts = ["é€\U0001f600x" * 3, "abc", "", "ü" * 8, "\U0001f600" * 4] * 50
+    hr.from_arrays(tmp_path / "a.hrd", fields={"t": "utf8"}, t=texts, y=range(len(texts)))
+    for batch in hr.open(tmp_path / "a.hrd").loader(batch=64, shuffle=True, epochs=1, pad={"t": length}, truncate=True):
+        for row, mask, y in zip(batch["t"], batch["t.mask"], batch["y"], strict=True):
+            expected = texts[y].encode()[:length].decode(errors="ignore").encode()
+            assert row.tobytes() == expected.ljust(length, b"\0")
+            assert mask.tolist() == [k < len(expected) for k in range(length)]
+
+
 @pytest.mark.parametrize(("options", "words"), [
     ({"pad": {"s": 10}}, "field s is padded to 10 elements, and its longest value has 49; pad to that, or cut"),
     ({"pad": {"y": 10}}, "field y has samples of one size"),

@@ -257,7 +257,7 @@ static void split__small_budgets__refused_with_figures(void **state) {
     (void)state;
     check_refused(OPTIONS(.budget_bytes = 500), HR_ERR_BUDGET, "a subset needs");
     check_refused(OPTIONS(.budget_bytes = 1 << 20, .stratify_field = "class"), HR_ERR_BUDGET,
-                  "half of what parts leave of the budget of 1.0 MiB is for reading labels");
+                  "of the budget of 1.0 MiB, 0.9 MiB are for reading labels");
 }
 
 /* A field with more values than a set of labels may have, in a data set that does not say so. */

@@ -320,6 +320,38 @@ static bool take_option(const options *o, int value, convert_job *job) {
     }
 }
 
+/* What the options do not mean together, or do not say; NULL: nothing. */
+static const char *what_is_wrong(const hr_convert_options *o) {
+    const bool raw = o->codec == HR_CODEC_RAW, append = (o->flags & HR_CONVERT_APPEND) != 0;
+    const struct {
+        bool is_so;
+        const char *message;
+    } rules[] = {
+        {o->num_inputs + o->num_fields == 0, "an input is missing"},
+        {o->output == NULL, "the output is missing: -o OUT.hrd"},
+        {o->index_field != NULL && (o->flags & HR_CONVERT_SHUFFLE) == 0,
+         "--index-field is for --shuffle SEED, which is missing"},
+        {raw && o->level != 0,
+         "--level is that of --codec zstd, and raw was asked for; leave one out"},
+        {raw && o->filter != HR_FILTER_AUTO && o->filter != HR_FILTER_NONE,
+         "--filter is for --codec zstd, and raw was asked for; leave one out"},
+        {o->raw_dtype == NULL && (o->raw_rank > 0 || o->raw_skip_bytes > 0),
+         "--shape and --skip-bytes are of raw inputs, whose --dtype is missing"},
+        {append && (o->flags & HR_CONVERT_REPLACE) != 0,
+         "--append adds to the output, and --force replaces it; leave one out"},
+        {append && (o->flags & HR_CONVERT_RESUME) != 0,
+         "--append is there whole or not at all, so there is nothing to --resume; leave that out"},
+        {append && (o->flags & HR_CONVERT_SHUFFLE) != 0,
+         "--append leaves the samples before where they are; leave --shuffle out"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        if (rules[i].is_so) {
+            return rules[i].message;
+        }
+    }
+    return NULL;
+}
+
 static bool take_arguments(const options *o, convert_job *job) {
     for (int value; (value = options_next(o)) != OPTIONS_END;) {
         if (value == OPTIONS_BAD || !take_option(o, value, job)) {
@@ -333,17 +365,9 @@ static bool take_arguments(const options *o, convert_job *job) {
     job->opts.num_inputs = (uint32_t)(o->argc - optind);
     job->opts.fields = job->fields;
     select_args_apply(&job->select, &job->opts);
-    const bool shuffled = (job->opts.flags & HR_CONVERT_SHUFFLE) != 0;
-    const char *missing =
-        job->opts.num_inputs + job->opts.num_fields == 0 ? "an input is missing"
-        : job->opts.output == NULL                       ? "the output is missing: -o OUT.hrd"
-        : job->opts.index_field != NULL && !shuffled
-            ? "--index-field is for --shuffle SEED, which is missing"
-        : job->opts.level != 0 && job->opts.codec == HR_CODEC_RAW
-            ? "--level is that of --codec zstd, and raw was asked for; leave one out"
-            : NULL;
-    if (missing != NULL) {
-        report_usage(o->command, "%s", missing);
+    const char *wrong = what_is_wrong(&job->opts);
+    if (wrong != NULL) {
+        report_usage(o->command, "%s", wrong);
         return false;
     }
     return output_name_good(o->command, job->opts.output, output_no_dataset,
@@ -393,7 +417,19 @@ static bool has_partial(const convert_job *job) {
 }
 
 /* --resume comes first, because everything after a "--" would be an input. */
-static int report_interrupted(const convert_job *job, int argc, char **argv) {
+static void print_how_to_go_on(convert_job *job, int argc, char **argv) {
+    take_back_fields(job);
+    fputs(" go on with: headrace convert", stderr);
+    if ((job->opts.flags & HR_CONVERT_RESUME) == 0) {
+        fputs(" --resume", stderr);
+    }
+    for (int i = 1; i < argc; i++) {
+        print_quoted(argv[i]);
+    }
+    fputc('\n', stderr);
+}
+
+static int report_interrupted(convert_job *job, int argc, char **argv) {
     if (is_append(job)) {
         fprintf(stderr, "headrace convert: interrupted; %s is as it was: append again\n",
                 job->opts.output);
@@ -403,15 +439,19 @@ static int report_interrupted(const convert_job *job, int argc, char **argv) {
         fputs("headrace convert: interrupted before anything was written; begin again\n", stderr);
         return EXIT_INTERRUPTED;
     }
-    fputs("headrace convert: interrupted; go on with: headrace convert", stderr);
-    if ((job->opts.flags & HR_CONVERT_RESUME) == 0) {
-        fputs(" --resume", stderr);
-    }
-    for (int i = 1; i < argc; i++) {
-        print_quoted(argv[i]);
-    }
-    fputc('\n', stderr);
+    fputs("headrace convert: interrupted;", stderr);
+    print_how_to_go_on(job, argc, argv);
     return EXIT_INTERRUPTED;
+}
+
+static int report_failed(convert_job *job, hr_status st, const hr_error *err, int argc,
+                         char **argv) {
+    const int code = report_status("convert", st, err);
+    if (st == HR_ERR_NO_SPACE && !is_append(job) && has_partial(job)) {
+        fputs("headrace convert: what is written is kept; free some space, then", stderr);
+        print_how_to_go_on(job, argc, argv);
+    }
+    return code;
 }
 
 /* Of the decoded bytes, those that were converted now. */
@@ -474,10 +514,9 @@ static int run_job(convert_job *job, int argc, char **argv) {
     progress_clear(&job->bar);
     /* Ctrl-C reaches the helper processes too: they die of it, perhaps before it is seen here. */
     if (st == HR_ERR_CANCELLED || (st == HR_ERR_HELPER && interrupt_seen())) {
-        take_back_fields(job);
         return report_interrupted(job, argc, argv);
     }
-    return st == HR_OK ? print_result(job, &result) : report_status("convert", st, &err);
+    return st == HR_OK ? print_result(job, &result) : report_failed(job, st, &err, argc, argv);
 }
 
 int cmd_convert(int argc, char **argv) {

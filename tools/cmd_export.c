@@ -139,7 +139,8 @@ static bool take_option(const options *o, int value, export_job *job) {
 }
 
 static bool take_arguments(const options *o, export_job *job) {
-    static const char *const others[] = {".hrd", ".csv", ".tsv", ".h5ad", ".gz", ".zip", NULL};
+    static const char *const others[] = {".hrd",  ".npy", ".csv", ".tsv",
+                                         ".h5ad", ".gz",  ".zip", NULL};
     for (int value; (value = options_next(o)) != OPTIONS_END;) {
         if (value == OPTIONS_BAD || !take_option(o, value, job)) {
             return false;

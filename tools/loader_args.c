@@ -181,6 +181,11 @@ int loader_args_finish(const char *command, loader_args *a) {
         report_usage(command, "--seed and --window are for --shuffle; give it, too");
         return EXIT_USAGE;
     }
+    const uint32_t ends = HR_LOADER_DROP_LAST | HR_LOADER_PAD_LAST;
+    if ((a->opts.flags & ends) == ends) {
+        report_usage(command, "--drop-last and --pad-last are two ends of an epoch; leave one out");
+        return EXIT_USAGE;
+    }
     for (uint32_t i = 0; i < a->opts.num_pads; i++) {
         a->pads[i].flags = a->truncate ? HR_PAD_TRUNCATE : 0;
     }

@@ -18,11 +18,17 @@ bool state_file_read(const char *command, const char *path, void *out, size_t ro
     }
     *bytes = fread(out, 1, room, file);
     const bool failed = ferror(file) != 0;
+    const bool more = !failed && fgetc(file) != EOF;
     fclose(file);
     if (failed) {
         report_failure(command, "%s: reading failed: %s", path, strerror(errno));
+    } else if (more) {
+        report_failure(command,
+                       "%s is no saved state: it is longer than one; give a file that "
+                       "--save-state made",
+                       path);
     }
-    return !failed;
+    return !failed && !more;
 }
 
 bool state_file_write(const char *command, const char *path, const void *state, size_t bytes) {
