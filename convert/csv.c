@@ -12,6 +12,7 @@
 #include "error.h"
 #include "name_ending.h"
 #include "numpy_dtype.h"
+#include "schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -283,6 +284,12 @@ static hr_status add_sources(struct list *l, const struct hr__csv_options *o, hr
     }
     hr_status st = HR_OK;
     for (uint32_t i = 0; i < layout->num_columns && st == HR_OK; i += g.count) {
+        if (l->n == HR__MAX_FIELDS)
+            return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                                 "%s has more than %u columns with names of their own, and a data "
+                                 "set as many fields at most; choose some (--fields), or make one "
+                                 "field of all columns (NAME=FILE)",
+                                 l->file->path, HR__MAX_FIELDS);
         find_group(layout, i, &g);
         if (!is_wanted(o, &g)) {
             note_left_out(o->left_out, &g);

@@ -13,6 +13,7 @@
 #include "helper_process.h"
 #include "helper_reader.h"
 #include "helper_variable.h"
+#include "input_file.h"
 #include "numpy_dtype.h"
 #include "record_source.h"
 #include "transpose_source.h"
@@ -152,7 +153,7 @@ static void fill_info(struct helper_source *s, const struct stat *file) {
     info->growing = (f->flags & HR__HELPER_GROWING) != 0;
     info->file.path = s->path;
     info->file.size_bytes = (uint64_t)file->st_size;
-    info->file.mtime_ns = (int64_t)file->st_mtim.tv_sec * 1000000000 + file->st_mtim.tv_nsec;
+    info->file.mtime_ns = hr__stat_mtime_ns(file);
 }
 
 static hr_status make_source(const char *path, const struct hr__helper_field *field,
@@ -190,7 +191,8 @@ struct list {
     size_t attributes_room;  /* grows by half, as pieces may be small and many */
     size_t total_bytes;
     const char *missed; /* a field that is to be kept, and may be one that was refused; or NULL */
-    hr_error refused;   /* why; else why the first one was; status HR_OK: none was */
+    uint32_t num_refused;
+    hr_error refused; /* why; else why the first one was; status HR_OK: none was */
 };
 
 static void list_close(struct list *l) {
@@ -434,7 +436,8 @@ static hr_status take_list(struct list *l, struct hr__helper *h, const char *pat
             st = add_piece(l, h, m.text, err);
         else if (m.type == HR__HELPER_NOTE)
             st = take_note(l, h, m.text, err);
-        else if (m.type == HR__HELPER_REFUSED && opts->num_kept > 0)
+        else if (m.type == HR__HELPER_REFUSED && opts->num_kept > 0 &&
+                 l->num_refused++ < HR__HELPER_MAX_FIELDS)
             take_refused(l, &m, path, opts);
         else if (m.type == HR__HELPER_FIELD)
             st = list_add(l, h, &m.field, path, opts, file, err);

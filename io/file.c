@@ -197,6 +197,16 @@ static int folder_unlink(void *ctx, const char *path) {
     return unlink(path) == 0 ? 0 : -errno;
 }
 
+/* Where a folder may be written to but not opened, or its file system has no such call. */
+static int sync_file_system(const char *path) {
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc = syncfs(fd) == 0 ? 0 : -errno;
+    close(fd);
+    return rc;
+}
+
 static int folder_sync_parent(void *ctx, const char *path) {
     (void)ctx;
     char parent[PATH_MAX];
@@ -208,10 +218,10 @@ static int folder_sync_parent(void *ctx, const char *path) {
     parent[n] = 0;
     int fd = open(n > 0 ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return -errno;
+        return errno == EACCES ? sync_file_system(path) : -errno;
     int rc = fsync(fd) == 0 ? 0 : -errno;
     close(fd);
-    return rc;
+    return rc == -EINVAL ? sync_file_system(path) : rc;
 }
 
 static bool folder_exists(void *ctx, const char *path) {

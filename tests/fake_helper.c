@@ -159,6 +159,12 @@ static void say_list(int socket, const char *path) {
     struct hr__helper_message rest = {.type = HR__HELPER_ATTRIBUTES, .text = "\"K\"}"};
     struct hr__helper_message note = {.type = HR__HELPER_NOTE, .text = "a \033[31m note"};
     struct hr__helper_message field = {.type = HR__HELPER_FIELD, .field = fake_field()};
+    struct hr__helper_message refused = {.type = HR__HELPER_REFUSED,
+                                         .status = HR_ERR_UNSUPPORTED,
+                                         .member = "y",
+                                         .text = "a reference"};
+    while (strstr(path, "refusing") != NULL)
+        fake_say(socket, &refused);
     fake_say(socket, &attributes);
     while (strstr(path, "endless") != NULL)
         fake_say(socket, &attributes);

@@ -52,6 +52,7 @@ enum input {
     NUM_INPUTS
 };
 static char paths[NUM_INPUTS][256];
+static const char *kept_field;      /* NULL: all are */
 static uint64_t small_budget_bytes; /* in which the samples do not fit in memory */
 
 #define SHUFFLED_SAMPLES 10000u
@@ -129,6 +130,8 @@ static hr_status convert(enum input input, uint32_t flags, hr_error *err) {
     o.budget_bytes = UINT64_C(16) << 20;
     o.num_threads = 2;
     o.num_helpers = 2;
+    o.kept_fields = &kept_field;
+    o.num_kept_fields = kept_field != NULL;
     o.raw_dtype = input == RAW || input == SHUFFLED || input == CSV ? "<u4" : NULL;
     o.helper_timeout_ns = INT64_C(5000000000);
     if (input == VALUES || input == SEQUENCES)
@@ -441,6 +444,13 @@ static void attributes__without_end__are_a_broken_protocol(void **state) {
     assert_refused(HDF5, "endless.h5", HR_ERR_HELPER, "too many attributes");
 }
 
+static void refusals__without_end__are_a_broken_protocol(void **state) {
+    (void)state;
+    kept_field = "x";
+    assert_refused(HDF5, "refusing.h5", HR_ERR_HELPER, "an unasked answer");
+    kept_field = NULL;
+}
+
 static void attributes__that_are_no_json__are_refused(void **state) {
     (void)state;
     assert_refused(HDF5, "broken.h5", HR_ERR_CORRUPT, "the attributes of x");
@@ -660,6 +670,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(records__whose_members_do_not_fit__are_a_broken_protocol),
         cmocka_unit_test(columns__that_are_no_matrix__are_refused),
         cmocka_unit_test(attributes__without_end__are_a_broken_protocol),
+        cmocka_unit_test(refusals__without_end__are_a_broken_protocol),
         cmocka_unit_test(attributes__that_are_no_json__are_refused),
         cmocka_unit_test(attributes_and_notes__arrive_without_control_characters),
         cmocka_unit_test(hdf5__each_call_is_interrupted__is_done_again),

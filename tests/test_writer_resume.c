@@ -278,6 +278,36 @@ static void refused(struct fault_disk *d, const hr_field *fields, uint32_t num_f
     assert_null(w);
 }
 
+static void resume__of_very_many_sources__knows_those_that_are_not_listed(void **state) {
+    (void)state;
+    const uint32_t many = 150000;
+    struct fault_disk *d = fault_disk_new();
+    struct hrd_image im;
+    hr_writer_options o = options(0);
+    hr_source_fingerprint *sources = calloc(many, sizeof *sources);
+    assert_non_null(sources);
+    for (uint32_t i = 0; i < many; i++)
+        sources[i] = (hr_source_fingerprint){
+            "a/path/of/some/sixty/bytes/as/they/are/in/larger/folders.npy", i, i};
+    o.num_sources = many;
+    o.sources = sources;
+    interrupt_after(d, 500, &o);
+    o.flags = HR_WRITER_RESUME;
+    sources[many - 1].mtime_ns++;
+    refused(d, rows_fields, ROWS_NUM_FIELDS, &o, "sources");
+    sources[many - 1].mtime_ns--;
+    hr_writer *w = open_writer(d, &o);
+    assert_int_equal(hr_writer_num_samples(w), 500);
+    finish(d, w, &im);
+    const char *provenance = im.footer.schema.provenance_json;
+    assert_non_null(strstr(provenance, "\"sources_left_out\":1"));
+    assert_non_null(strstr(provenance, "\"size_bytes\":30000"));
+    assert_null(strstr(provenance, "\"hash\""));
+    hrd_image_free(&im);
+    fault_disk_free(d);
+    free(sources);
+}
+
 static void resume__of_another_job__is_refused_with_what_differs(void **state) {
     (void)state;
     struct fault_disk *d = fault_disk_new();
@@ -420,6 +450,7 @@ int main(void) {
         cmocka_unit_test(resume__over_an_index_page__goes_on_after_it),
         cmocka_unit_test(resume__with_nothing_there__begins_anew),
         cmocka_unit_test(resume__without_the_flag__begins_anew),
+        cmocka_unit_test(resume__of_very_many_sources__knows_those_that_are_not_listed),
         cmocka_unit_test(resume__of_another_job__is_refused_with_what_differs),
         cmocka_unit_test(resume__by_another_program_of_the_same_provenance__goes_on),
         cmocka_unit_test(resume__with_a_damaged_chunk__keeps_the_ones_before),

@@ -5,6 +5,7 @@
 #include "whole_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,7 +22,12 @@ bool whole_file_open(whole_file *f, const char *path) {
         errno = ENOMEM;
         return false;
     }
-    f->file = fopen(f->partial, "wbe");
+    /* A link of that name leads to somebody else's file. */
+    const int fd = open(f->partial, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    f->file = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    if (f->file == NULL && fd >= 0) {
+        (void)close(fd);
+    }
     return f->file != NULL;
 }
 

@@ -193,6 +193,9 @@ static hr_status find_lost_footer(struct hr__salvage *s, bool *found, hr_error *
     for (uint64_t end = k->end_off; end > HR__DATA_OFF && !*found && st == HR_OK;) {
         const uint64_t n = hr__min_u64(STRETCH_BYTES, end - HR__DATA_OFF);
         end -= n;
+        st = hr__salvage_tell(s, 0, false, err);
+        if (st != HR_OK)
+            break;
         if (hr__file_read_exact(&k->file, bytes, (size_t)n, end, NULL) != HR_OK)
             continue;
         for (uint64_t at = n; at > 0 && !*found && st == HR_OK; at -= HR__PAGE_BYTES)

@@ -9,6 +9,7 @@
 
 #include "dtype.h"
 #include "error.h"
+#include "job.h"
 #include "json_text.h"
 
 #include <stdio.h>
@@ -134,16 +135,19 @@ done:
 /* ---- sources ---- */
 
 /* Adds n to the count of sources that are not listed. */
-static bool leave_out(json_t *provenance, size_t n) {
+static bool leave_out(json_t *provenance, uint64_t n) {
     uint64_t before = 0;
     (void)hr__json_get_u64(json_object_get(provenance, "sources_left_out"), &before);
     return json_object_set_new(provenance, "sources_left_out", hr__json_u64(before + n)) == 0;
 }
 
 static bool add_sources(json_t *provenance, json_t *sources, bool room) {
+    const uint64_t more = hr__job_take_left_out(sources);
     json_t *list = json_object_get(provenance, "sources");
     if (!room || (list != NULL && !json_is_array(list)))
-        return leave_out(provenance, json_array_size(sources));
+        return leave_out(provenance, json_array_size(sources) + more);
+    if (more > 0 && !leave_out(provenance, more))
+        return false;
     return list != NULL ? json_array_extend(list, sources) == 0
                         : json_object_set(provenance, "sources", sources) == 0;
 }

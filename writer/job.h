@@ -18,6 +18,8 @@
 
 #include "headrace/writer.h"
 
+#include <jansson.h>
+
 struct hr__job {
     struct hr__chunk_identity identity;
     char *options_json;
@@ -43,7 +45,10 @@ hr_status hr__job_write(struct hr__job *job, const struct hr__schema *schema,
 
 /* job_json.c: JSON texts from options (malloc'ed). */
 hr_status hr__job_options_json(const hr_writer_options *opts, char **out, hr_error *err);
+/* A list, of very many only the first; then its last entry says how many more, and their hash. */
 hr_status hr__job_sources_json(const hr_writer_options *opts, char **out, hr_error *err);
+/* Takes that entry out of the list: how many more. 0: there is none. */
+uint64_t hr__job_take_left_out(json_t *sources);
 hr_status hr__job_provenance_json(const hr_writer_options *opts, const char *sources_json,
                                   char **out, hr_error *err);
 /* A copy of a JSON object given by a caller, or NULL for NULL. HR_ERR_INVALID names `what`. */

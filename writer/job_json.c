@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "field_filters.h"
+#include "frame_codec.h"
 #include "frame_filter.h"
 #include "json_text.h"
 #include "writer_options.h"
@@ -16,6 +17,12 @@
 #include <string.h>
 
 #define EXACT_INTEGER (INT64_C(1) << 53)
+
+/* Sources are listed in a job record and in the provenance, of which each may have 16 MiB. */
+#define MAX_LISTED_BYTES ((size_t)6 << 20)
+#define SOURCE_BYTES     90u /* printed, beside its path */
+
+#define LEFT_OUT "left_out"
 
 /* As a number where every JSON reader carries it exactly, else as a string. */
 static json_t *json_from_int(int64_t v) {
@@ -79,19 +86,57 @@ static json_t *json_from_path(const char *path) {
     return json;
 }
 
+static json_t *json_from_source(const hr_source_fingerprint *s) {
+    return json_pack("{s:o, s:o, s:o}", "path", json_from_path(s->path), "size_bytes",
+                     json_from_uint(s->size_bytes), "mtime_ns", json_from_int(s->mtime_ns));
+}
+
+/* Of sources that are not listed: how many, and what tells them from others. */
+static json_t *json_from_rest(const hr_source_fingerprint *sources, uint32_t n) {
+    struct {
+        uint64_t before, path, size_bytes;
+        int64_t mtime_ns;
+    } one = {0};
+    char hash[20];
+    for (uint32_t i = 0; i < n; i++) {
+        one.path = hr__hash(sources[i].path, strlen(sources[i].path));
+        one.size_bytes = sources[i].size_bytes;
+        one.mtime_ns = sources[i].mtime_ns;
+        one.before = hr__hash(&one, sizeof one);
+    }
+    (void)snprintf(hash, sizeof hash, "%016" PRIx64, one.before);
+    return json_pack("{s:o, s:s}", LEFT_OUT, json_from_uint(n), "hash", hash);
+}
+
 hr_status hr__job_sources_json(const hr_writer_options *opts, char **out, hr_error *err) {
     json_t *list = json_array();
-    for (uint32_t i = 0; list != NULL && i < opts->num_sources; i++) {
-        const hr_source_fingerprint *s = &opts->sources[i];
-        json_t *one =
-            json_pack("{s:o, s:o, s:o}", "path", json_from_path(s->path), "size_bytes",
-                      json_from_uint(s->size_bytes), "mtime_ns", json_from_int(s->mtime_ns));
-        if (one == NULL || json_array_append_new(list, one) != 0) {
-            json_decref(list);
-            list = NULL;
-        }
+    size_t n_bytes = 0;
+    uint32_t i = 0;
+    bool complete = list != NULL;
+    for (; complete && i < opts->num_sources; i++) {
+        n_bytes += strlen(opts->sources[i].path) + SOURCE_BYTES;
+        if (n_bytes > MAX_LISTED_BYTES)
+            break;
+        complete = json_array_append_new(list, json_from_source(&opts->sources[i])) == 0;
+    }
+    if (complete && i < opts->num_sources)
+        complete = json_array_append_new(
+                       list, json_from_rest(opts->sources + i, opts->num_sources - i)) == 0;
+    if (!complete) {
+        json_decref(list);
+        list = NULL;
     }
     return dump(list, out, err);
+}
+
+uint64_t hr__job_take_left_out(json_t *sources) {
+    const size_t n = json_array_size(sources);
+    const json_t *last = n > 0 ? json_object_get(json_array_get(sources, n - 1), LEFT_OUT) : NULL;
+    uint64_t left_out = 0;
+    if (last == NULL || !hr__json_get_u64(last, &left_out))
+        return 0;
+    (void)json_array_remove(sources, n - 1);
+    return left_out;
 }
 
 static hr_status load_object(const char *json, const char *what, json_t **out, hr_error *err) {
@@ -133,9 +178,19 @@ hr_status hr__job_provenance_json(const hr_writer_options *opts, const char *sou
         complete = json_object_set_new(object, "program", json_string(program)) == 0;
     if (json_object_get(object, "sources") == NULL) {
         json_t *sources = NULL;
-        complete =
-            hr__json_parse_value(sources_json, strlen(sources_json), &sources, NULL) == HR_OK &&
-            json_object_set_new(object, "sources", sources) == 0 && complete;
+        uint64_t left_out = 0;
+        const hr_status parsed =
+            hr__json_parse_value(sources_json, strlen(sources_json), &sources, err);
+        if (parsed != HR_OK) {
+            json_decref(object);
+            return parsed;
+        }
+        left_out = hr__job_take_left_out(sources);
+        complete = json_object_set_new(object, "sources", sources) == 0 && complete;
+        if (left_out > 0)
+            complete =
+                json_object_set_new(object, "sources_left_out", json_from_uint(left_out)) == 0 &&
+                complete;
     }
     if (!complete) {
         json_decref(object);
