@@ -155,6 +155,40 @@ static void resume__stopped_at_any_chunk__keeps_all_of_them(void **state) {
     fault_disk_free(d);
 }
 
+/* Somebody else made the target, so that what is complete has not got its name. */
+static void resume__stopped_while_it_reads_a_complete_file__leaves_it_complete(void **state) {
+    (void)state;
+    struct fault_disk *d = fault_disk_new();
+    const struct hr__folder_ops *folder = fault_disk_folder(d);
+    struct watched watched = {.stop_at = 3};
+    struct hrd_image im;
+    hr_error err = {0};
+    hr_writer_options o = options(0);
+    hr_writer *w = open_writer(d, &o), *other = NULL;
+    append(w, ALL);
+    assert_ok(hr__writer_open_in(folder, "o.hrd", rows_fields, ROWS_NUM_FIELDS, &o, &other, &err),
+              &err);
+    assert_ok(hr_writer_commit(other, &err), &err);
+    hr_writer_close(other);
+    assert_int_equal(folder->rename(folder->ctx, "o.hrd", TARGET, false), 0);
+    assert_int_equal(hr_writer_commit(w, &err), HR_ERR_EXISTS);
+    hr_writer_close(w);
+    assert_int_equal(folder->rename(folder->ctx, TARGET, "o.hrd", false), 0);
+    o.flags = HR_WRITER_RESUME;
+    o.user = &watched;
+    o.on_resume = watch;
+    assert_int_equal(hr__writer_open_in(folder, TARGET, rows_fields, ROWS_NUM_FIELDS, &o, &w, &err),
+                     HR_ERR_CANCELLED);
+    assert_ok(hrd_image_load_path(folder, TARGET ".partial", &im, &err), &err);
+    assert_int_equal(im.footer.num_samples, ALL);
+    hrd_image_free(&im);
+    watched = (struct watched){0};
+    w = open_writer(d, &o);
+    finish(d, w, &im);
+    hrd_image_free(&im);
+    fault_disk_free(d);
+}
+
 /* JSON is laid out differently in both places. */
 static void remove_blanks(char *text) {
     char *to = text;
@@ -446,6 +480,7 @@ int main(void) {
         cmocka_unit_test(resume__after_any_number_of_chunks__gives_the_uninterrupted_file),
         cmocka_unit_test(resume__filtered_in_every_way__goes_on_as_before),
         cmocka_unit_test(resume__stopped_at_any_chunk__keeps_all_of_them),
+        cmocka_unit_test(resume__stopped_while_it_reads_a_complete_file__leaves_it_complete),
         cmocka_unit_test(resume__with_choice_by_trial__keeps_the_choice),
         cmocka_unit_test(resume__over_an_index_page__goes_on_after_it),
         cmocka_unit_test(resume__with_nothing_there__begins_anew),
