@@ -65,6 +65,7 @@ USAGE_ERRORS = [
     (["convert", "x.npy", "-o", "y.npy"], ".npy is the ending of another kind of file; convert makes .hrd files"),
     (["convert", "x.npy", "-o", "a.hrd", "--chunk-bytes", "0"], "--chunk-bytes: 0 is nothing"),
     (["convert", "x.npy", "-o", "a.hrd", "--disk-rate", "0"], "--disk-rate: 0 is nothing"),
+    (["convert", "x.npy", "-o", "a.hrd", "--helper-timeout", "0s"], "--helper-timeout: 0s is nothing"),
     (["convert", "x.npy", "-o", "a.hrd", "--codec", "raw", "--filter", "shuffle"], "--filter is for --codec zstd"),
     (["convert", "x.npy", "-o", "a.hrd", "--shape", "3"], "whose --dtype is missing"),
     (["convert", "x.npy", "-o", "a.hrd", "--skip-bytes", "3"], "whose --dtype is missing"),

@@ -146,7 +146,7 @@ static void print_text(const plan_job *job, const hr_dataset *ds) {
     if (shuffle) {
         printf("largest window   %u chunks in this budget\n", p->largest_window_visits);
     }
-    printf("reading          %.3f of the stored bytes, by %s, %u at a time\n",
+    printf("reading          %.3f times the stored bytes, by %s, %u at a time\n",
            p->read_amplification, p->io_backend, p->io_depth);
     if (shuffle) {
         printf("mixing           inflation %.3f (1 is a true shuffle)\n", p->inflation);

@@ -47,21 +47,22 @@ bool options_uint32(const options *o, const char *name, uint32_t min, uint32_t m
     return true;
 }
 
+static bool is_something(const options *o, const char *name, bool something) {
+    if (!something) {
+        report_usage(o->command, "--%s: %s is nothing; leave it out for the default", name, optarg);
+    }
+    return something;
+}
+
 bool options_size(const options *o, const char *name, uint64_t *out) {
     args_error err;
-    if (!args_size(optarg, out, &err)) {
-        return refused(o, name, &err);
-    }
-    if (*out == 0) {
-        report_usage(o->command, "--%s: %s is nothing; leave it out for the default", name, optarg);
-        return false;
-    }
-    return true;
+    return args_size(optarg, out, &err) ? is_something(o, name, *out != 0) : refused(o, name, &err);
 }
 
 bool options_duration(const options *o, const char *name, int64_t *out_ns) {
     args_error err;
-    return args_duration(optarg, out_ns, &err) || refused(o, name, &err);
+    return args_duration(optarg, out_ns, &err) ? is_something(o, name, *out_ns != 0)
+                                               : refused(o, name, &err);
 }
 
 bool options_range(const options *o, const char *name, uint64_t *first, uint64_t *end) {

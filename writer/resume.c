@@ -242,7 +242,8 @@ hr_status hr__resume_chunks(const struct hr__job *job, struct hr__chunk_sink *si
     sink->end_off = job->first_chunk_off;
     HR_TRY(decoder_open(&r, err));
     HR_TRY(take_chunks(&r, err));
-    /* Only now: what is complete, but has not got its name, stays so where reading it is stopped. */
+    /* Only now: what is complete, but has not got its name, stays so where reading it is stopped.
+     */
     HR_TRY(hr__superblocks_clear(sink->file, err));
     HR_TRY(hr__chunk_sink_cut(sink, err));
 done:
