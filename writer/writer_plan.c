@@ -39,6 +39,10 @@ static hr_status too_little(const struct hr__chunk_plan *plan, const struct hr__
     char others[96] = "";
     if (!hr__add_u64(smallest, shared ? share->others_bytes : 0, &all))
         all = UINT64_MAX;
+    /* Found when the first rows are there: a larger budget is divided anew, and the others get up
+     * to a quarter of it. */
+    if (shared && plan->schema->num_variable > 0)
+        all = hr__max_u64(all, smallest / 3 * 4 + 4);
     if (shared)
         (void)snprintf(others, sizeof others, " %s %llu,", share->others,
                        (unsigned long long)share->others_bytes);
