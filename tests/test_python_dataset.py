@@ -443,3 +443,16 @@ def test_damage__in_a_chunk__is_an_error_that_names_the_place(folder, tmp_path):
             with pytest.raises(hr.CorruptError):
                 list(map(check, loader))
     assert len(hr.verify(tmp_path / "damaged.hrd")) > 0
+
+
+def test_statistics__that_do_not_exist__are_none(tmp_path):
+    c = np.array([1 + 2j, 3 - 1j])
+    u = np.array([2**63 + 5, 7], np.uint64)
+    f = np.array([[np.nan, 1.5], [2.5, -1]])
+    hr.from_arrays(tmp_path / "a.hrd", c=c, u=u, f=f, i=np.array([-3, 4], np.int8))
+    found = {name: field.statistics for name, field in hr.open(tmp_path / "a.hrd").fields.items()}
+    assert [found["c"][name] for name in ("min", "max", "mean", "std", "num_nan")] == [None] * 4 + [0]
+    assert (found["u"]["min_uint"], found["u"]["max_uint"]) == (7, 2**63 + 5)
+    assert found["u"]["max_int"] is None and found["u"]["first_nan_sample"] is None
+    assert (found["f"]["min"], found["f"]["first_nan_sample"], found["f"]["num_runs"]) == (-1, 0, None)
+    assert (found["i"]["min_int"], found["i"]["max_int"], found["i"]["max_uint"]) == (-3, 4, None)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .dataset import Dataset
 
 _BLOCK_BYTES = 4 << 20  # that iteration reads at once
+_OF_LABELS = "longest_run_samples", "num_runs", "num_distinct", "distinct_overflow", "looks_sorted"
 
 
 class Field:
@@ -69,11 +70,22 @@ class Field:
     @property
     def statistics(self) -> dict[str, Any] | None:
         """Figures over all samples, made when they were converted (`hr_statistics` of the C API: num_nan, num_inf,
-        min, max, mean, std, ...); None for bytes and text, and where a file has none."""
+        min, max, mean, std, ...); None for bytes and text, and where a file has none. A figure that does not exist (a
+        minimum of complex numbers, the first NaN of none) is None."""
         found = new(_abi.hr_statistics)
         with self._dataset._handle.use() as pointer:
             call("hr_dataset_statistics", pointer, self._index, ctypes.byref(found))
-        return as_dict(found) if found.valid else None
+        if not found.valid:
+            return None
+        known = {
+            **dict.fromkeys(("min", "max", "mean", "std"), found.has_moments),
+            **dict.fromkeys(("min_int", "max_int"), found.has_moments and self.dtype.kind in "bi"),
+            **dict.fromkeys(("min_uint", "max_uint"), found.has_moments and self.dtype.kind == "u"),
+            **dict.fromkeys(_OF_LABELS, found.has_labels),
+            "first_nan_sample": found.num_nan,
+            "first_inf_sample": found.num_inf,
+        }
+        return {name: value if known.get(name, True) else None for name, value in as_dict(found).items()}
 
     def read(self, first: int = 0, num_samples: int | None = None) -> npt.NDArray[Any]:
         """Samples `first`, `first + 1`, ... whatever the budget says; `num_samples` None: to the end."""
