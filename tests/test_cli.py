@@ -475,6 +475,13 @@ def test_plan_probe__text__says_what_is_expected_and_what_limits(data):
     assert "first batch after" in lines[starts.index("prediction")]
 
 
+@pytest.mark.parametrize("word", ["byte-shuffle", "bit-shuffle", "delta", "delta+byte-shuffle", "delta+bit-shuffle"])
+def test_filter__by_the_name_that_info_has_for_it(word, tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(4000, dtype="int32").reshape(-1, 8))
+    good("convert", "x.npy", "-o", "x.hrd", "--codec", "zstd", "--filter", word, cwd=tmp_path)
+    assert figures("info", "x.hrd", cwd=tmp_path)["fields"][0]["storage"]["filter"] == word
+
+
 def test_plan_probe__does_not_fit__is_not_tried(data):
     options = [data, "--shuffle", "--batch", "64", "--budget", "100K", "--probe=100ms"]
     out = figures("plan", *options)

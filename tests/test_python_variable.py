@@ -445,3 +445,13 @@ def test_compare__of_sequences__names_the_type_of_their_elements(tmp_path):
     done = headrace("compare", tmp_path / "a.hrd", tmp_path / "b.hrd", "--json")
     (field,) = json.loads(done.stdout)["fields"]
     assert (field["a"]["element_dtype"], field["b"]["element_dtype"]) == ("int32", "int16")
+
+
+@pytest.mark.parametrize("rows", [slice(None, None, -5), slice(3, 40, 7), slice(5, 5, 2), slice(None)], ids=str)
+def test_slices__with_any_step__are_ragged(data, rows):
+    for name in ("t", "b", "s"):
+        whole, part = list(data[name][:]), data[name][rows]
+        assert isinstance(part, hr.Ragged) and isinstance(data[name][:][rows], hr.Ragged)
+        for got in (part, data[name][:][rows]):
+            assert len(got) == len(whole[rows])
+            assert all(np.array_equal(a, b) for a, b in zip(got, whole[rows], strict=True))

@@ -164,24 +164,44 @@ static void take_back_fields(const convert_job *job) {
     }
 }
 
+static bool take_filter(const options *o, hr_convert_options *opts) {
+    static const struct {
+        const char *word;
+        hr_filter filter;
+    } filters[] = {{"auto", HR_FILTER_AUTO},
+                   {"none", HR_FILTER_NONE},
+                   {"shuffle", HR_FILTER_BYTE_SHUFFLE},
+                   {"bitshuffle", HR_FILTER_BIT_SHUFFLE},
+                   {"delta", HR_FILTER_DELTA},
+                   {"delta+shuffle", HR_FILTER_DELTA_BYTE_SHUFFLE},
+                   {"delta+bitshuffle", HR_FILTER_DELTA_BIT_SHUFFLE},
+                   /* As info has them from the file: */
+                   {"byte-shuffle", HR_FILTER_BYTE_SHUFFLE},
+                   {"bit-shuffle", HR_FILTER_BIT_SHUFFLE},
+                   {"delta+byte-shuffle", HR_FILTER_DELTA_BYTE_SHUFFLE},
+                   {"delta+bit-shuffle", HR_FILTER_DELTA_BIT_SHUFFLE}};
+    const char *words[sizeof filters / sizeof filters[0]];
+    size_t place = 0;
+    for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
+        words[i] = filters[i].word;
+    }
+    if (!options_word(o, "filter", words, sizeof words / sizeof words[0], &place)) {
+        return false;
+    }
+    opts->filter = (int32_t)filters[place].filter;
+    return true;
+}
+
 static bool take_choice(const options *o, int value, convert_job *job) {
     static const char *const codecs[] = {"auto", "raw", "zstd"};
-    static const char *const filters[] = {"auto",  "none",          "shuffle",         "bitshuffle",
-                                          "delta", "delta+shuffle", "delta+bitshuffle"};
-    const size_t num_filters = sizeof filters / sizeof filters[0];
     static const char *const goals[] = {"speed", "balanced", "size"};
-    const bool codec = value == OPT_CODEC, filter = value == OPT_FILTER;
-    const char *name = codec ? "codec" : filter ? "filter" : "optimize";
+    const bool codec = value == OPT_CODEC;
     size_t place = 0;
-    if (!options_word(o, name,
-                      codec    ? codecs
-                      : filter ? filters
-                               : goals,
-                      filter ? num_filters : 3, &place)) {
+    if (!options_word(o, codec ? "codec" : "optimize", codec ? codecs : goals, 3, &place)) {
         return false;
     }
     /* The words stand in the order of the enumerations, which begin at 0. */
-    *(codec ? &job->opts.codec : filter ? &job->opts.filter : &job->opts.optimize) = (int32_t)place;
+    *(codec ? &job->opts.codec : &job->opts.optimize) = (int32_t)place;
     return true;
 }
 
@@ -307,8 +327,9 @@ static bool take_option(const options *o, int value, convert_job *job) {
         return take_sparse(o, &job->opts);
     case OPT_OPTIMIZE:
     case OPT_CODEC:
-    case OPT_FILTER:
         return take_choice(o, value, job);
+    case OPT_FILTER:
+        return take_filter(o, &job->opts);
     case OPT_LEVEL:
         return take_int(o, "level", -131072, 22, &job->opts.level);
     case OPT_DTYPE:

@@ -24,6 +24,11 @@ FILTERS = {
     "delta": _abi.HR_FILTER_DELTA,
     "delta+shuffle": _abi.HR_FILTER_DELTA_BYTE_SHUFFLE,
     "delta+bitshuffle": _abi.HR_FILTER_DELTA_BIT_SHUFFLE,
+    # As the format has them, and so `Dataset.footer`:
+    "byte-shuffle": _abi.HR_FILTER_BYTE_SHUFFLE,
+    "bit-shuffle": _abi.HR_FILTER_BIT_SHUFFLE,
+    "delta+byte-shuffle": _abi.HR_FILTER_DELTA_BYTE_SHUFFLE,
+    "delta+bit-shuffle": _abi.HR_FILTER_DELTA_BIT_SHUFFLE,
 }
 EXPORTS = {
     "auto": _abi.HR_EXPORT_AUTO,

@@ -15,7 +15,7 @@ from . import errors
 class Ragged:
     """Values of different lengths, one after the other: value `i` is `values[offsets[i]:offsets[i + 1]]`. Indexed by
     an integer it gives a `str`, `bytes`, or an array of a sequence's numbers; by a slice those samples, without a
-    copy of the values.
+    copy of the values unless it has a step.
 
     >>> words = hr.Ragged([0, 3, 3, 5], b"onetwo", "utf8")
     >>> words[0], list(words), words.lengths.tolist()
@@ -60,12 +60,18 @@ class Ragged:
             return part.tobytes().decode()
         return part.tobytes() if self.kind == "bytes" else part
 
+    def _gathered(self, places: range) -> Ragged:
+        parts = [self.values[self.offsets[i] : self.offsets[i + 1]] for i in places]
+        offsets = np.zeros(len(parts) + 1, self.offsets.dtype)
+        np.cumsum([len(part) for part in parts], out=offsets[1:])
+        return Ragged(offsets, np.concatenate(parts) if parts else self.values[:0], self.kind)
+
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             first, stop, step = index.indices(len(self))
             if step == 1:
                 return Ragged(self.offsets[first : max(first, stop) + 1], self.values, self.kind)
-            return [self._value(i) for i in range(first, stop, step)]
+            return self._gathered(range(first, stop, step))
         number = operator.index(index)
         if not -len(self) <= number < len(self):
             raise IndexError(f"value {number} was asked for, there are {len(self)}")
