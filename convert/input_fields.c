@@ -138,13 +138,13 @@ static hr_status check_lengths(const struct hr__inputs *in, hr_error *err) {
         const struct hr__source_info *a = &in->fields[0].source->info;
         const struct hr__source_info *b = &in->fields[i].source->info;
         if (a->num_samples != b->num_samples)
-            return hr__error_set(err, HR_ERR_INVALID,
-                                 "every field must have the same number of samples, but %.64s has "
-                                 "%llu (%s) and %.64s has %llu (%s); leave one out, or if "
-                                 "they are parts of one field, say so: NAME='PATTERN'",
-                                 in->fields[0].name, (unsigned long long)a->num_samples,
-                                 tail_of(a->path), in->fields[i].name,
-                                 (unsigned long long)b->num_samples, tail_of(b->path));
+            return hr__error_set(
+                err, HR_ERR_INVALID,
+                "every field must have the same number of samples, but %.64s has "
+                "%llu (%s) and %.64s has %llu (%s); choose those that belong "
+                "together (--fields), or if they are parts of one field, say so: NAME='PATTERN'",
+                in->fields[0].name, (unsigned long long)a->num_samples, tail_of(a->path),
+                in->fields[i].name, (unsigned long long)b->num_samples, tail_of(b->path));
     }
     return HR_OK;
 }

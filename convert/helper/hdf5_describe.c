@@ -45,8 +45,8 @@ static hr_status get_dims(hid_t dataset, hsize_t *dims, int *out_rank, bool *can
     *out_rank = H5Sget_simple_extent_ndims(space);
     if (kind == H5S_SCALAR || kind == H5S_NULL)
         st = hr__error_set(err, HR_ERR_UNSUPPORTED,
-                           "it has no axis of samples (%s); convert the other data sets by their "
-                           "paths",
+                           "it has no axis of samples (%s); choose the other data sets, by their "
+                           "paths or as fields (--fields)",
                            kind == H5S_SCALAR ? "a single value" : "no values at all");
     else if (*out_rank < 1 || *out_rank > HR_MAX_RANK ||
              H5Sget_simple_extent_dims(space, dims, most) < 0)
