@@ -153,11 +153,18 @@ hr_status hr__partial_file_complete(struct hr__partial_file *p, bool replace, hr
         return hr__error_os(err, -rc, "%s cannot be given its name", p->target);
     p->in_use = true; /* by its own name */
     rc = p->folder->sync_parent(p->folder->ctx, p->target);
-    return rc == 0 ? HR_OK
-                   : hr__error_os(
-                         err, -rc,
-                         "the folder of %s cannot be synchronised; check the disk and the file",
-                         p->target);
+    return rc == 0 ? HR_OK : hr__name_uncertain(p->target, -rc, err);
+}
+
+hr_status hr__name_uncertain(const char *target, int os_errno, hr_error *err) {
+    hr_error os = {.status = HR_OK};
+    (void)hr__error_os(&os, os_errno, "cannot synchronise the folder");
+    (void)hr__error_set(err, HR_ERR_UNCERTAIN,
+                        "%s is complete, but its name may not survive a power cut: %.300s", target,
+                        os.message);
+    if (err != NULL)
+        err->os_errno = os_errno;
+    return HR_ERR_UNCERTAIN;
 }
 
 void hr__partial_file_close(struct hr__partial_file *p) {

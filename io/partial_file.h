@@ -23,8 +23,10 @@ hr_status hr__partial_file_open(const struct hr__folder_ops *folder, const char 
 bool hr__partial_file_has_name(const struct hr__partial_file *p);
 /* Drops what an earlier writer left. HR_ERR_MISMATCH: it is no file that Headrace began. */
 hr_status hr__partial_file_empty(struct hr__partial_file *p, hr_error *err);
-/* On the disk, then under its name. */
+/* On the disk, then under its name. HR_ERR_UNCERTAIN: it has its name. */
 hr_status hr__partial_file_complete(struct hr__partial_file *p, bool replace, hr_error *err);
+/* HR_ERR_UNCERTAIN: the file has its name, but its folder could not be synchronised. */
+hr_status hr__name_uncertain(const char *target, int os_errno, hr_error *err);
 /* Closes; a file that is not complete and not in use is removed. A zeroed one is fine. */
 void hr__partial_file_close(struct hr__partial_file *p);
 

@@ -8,6 +8,7 @@
 #include "dtype.h"
 #include "error.h"
 #include "frame_filter.h"
+#include "partial_file.h"
 #include "superblock.h"
 
 #include <errno.h>
@@ -141,14 +142,5 @@ hr_status hr__commit_name(const struct hr__folder_ops *folder, const char *parti
     if (rc != 0)
         return hr__error_os(err, -rc, "cannot rename %s to %s", partial, target);
     rc = folder->sync_parent(folder->ctx, target);
-    if (rc == 0)
-        return HR_OK;
-    hr_error os = {.status = HR_OK};
-    (void)hr__error_os(&os, -rc, "cannot synchronise the folder");
-    (void)hr__error_set(err, HR_ERR_UNCERTAIN,
-                        "%s is complete, but its name may not survive a power cut: %.300s", target,
-                        os.message);
-    if (err != NULL)
-        err->os_errno = -rc;
-    return HR_ERR_UNCERTAIN;
+    return rc == 0 ? HR_OK : hr__name_uncertain(target, -rc, err);
 }
