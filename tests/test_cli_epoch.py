@@ -152,7 +152,7 @@ def test_epoch__pad_last__every_sample_and_full_batches(data, tmp_path):
     assert np.array_equal(np.unique(np.concatenate(parts)), np.arange(SAMPLES))
     assert figures("epoch", data, *order)["padding"] == rows - SAMPLES
     done = headrace("epoch", data, "--pad-last", "--drop-last")
-    assert done.returncode == 1 and "not both" in done.stderr
+    assert done.returncode == 2 and "leave one out" in done.stderr
 
 
 def test_epoch__fields__only_these_are_delivered(data):

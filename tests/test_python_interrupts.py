@@ -55,7 +55,7 @@ WAIT = """
     import os, pathlib, threading, time
     data = hr.open("train.hrd")
     slow = pathlib.Path(os.environ["SLOW_READS"])
-    loader = data.loader(batch=100, io="threads", threads=1, io_depth=1, window=1)
+    loader = data.loader(batch=100, io="threads", threads=1, io_depth=1)
     iterator = iter(loader)
     number = len(loader) * 0  # it is planned, which reads
     for interrupt in range(3):

@@ -61,7 +61,7 @@ def test_sanitizer__of_a_program_that_uses_what_was_freed__ends_it(path):
     code = """
 from python_package import hr
 data = hr.open(sys.argv[1])
-pointer = data._handle._pointer.value
+pointer = data._handle.pointer.value
 data.close()
 hr._library.LIB.hr_dataset_num_samples(pointer)
 """

@@ -359,9 +359,10 @@ static int run(epoch_job *job) {
         return EXIT_FAILED;
     }
     if (job->resume_path != NULL) {
-        if (!state_file_read("epoch", job->resume_path, job->state, sizeof job->state,
-                             &opts->resume_state_bytes)) {
-            return EXIT_FAILED;
+        const int done = state_file_read("epoch", job->resume_path, job->state, sizeof job->state,
+                                         &opts->resume_state_bytes);
+        if (done != EXIT_DONE) {
+            return done;
         }
         opts->resume_state = job->state;
     }

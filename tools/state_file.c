@@ -3,6 +3,7 @@
  */
 #include "state_file.h"
 
+#include "exit_codes.h"
 #include "report.h"
 #include "whole_file.h"
 
@@ -10,25 +11,26 @@
 #include <stdio.h>
 #include <string.h>
 
-bool state_file_read(const char *command, const char *path, void *out, size_t room, size_t *bytes) {
+int state_file_read(const char *command, const char *path, void *out, size_t room, size_t *bytes) {
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
-        report_failure(command, "%s: %s", path, strerror(errno));
-        return false;
+        return report_failure(command, "%s: %s", path, strerror(errno));
     }
     *bytes = fread(out, 1, room, file);
     const bool failed = ferror(file) != 0;
     const bool more = !failed && fgetc(file) != EOF;
     fclose(file);
     if (failed) {
-        report_failure(command, "%s: reading failed: %s", path, strerror(errno));
-    } else if (more) {
+        return report_failure(command, "%s: reading failed: %s", path, strerror(errno));
+    }
+    if (more) {
         report_failure(command,
                        "%s is no saved state: it is longer than one; give a file that "
                        "--save-state made",
                        path);
+        return EXIT_DAMAGED;
     }
-    return !failed && !more;
+    return EXIT_DONE;
 }
 
 bool state_file_write(const char *command, const char *path, const void *state, size_t bytes) {
