@@ -267,9 +267,12 @@ static bool lies_in(const char *name, const char *dataset) {
     return strncmp(name, dataset, n) == 0 && (name[n] == '\0' || name[n] == '/');
 }
 
-static void take_refused(struct list *l, const struct hr__helper_message *m, const char *path,
-                         const struct hr__helper_options *opts) {
+static hr_status take_refused(struct list *l, struct hr__helper *h,
+                              const struct hr__helper_message *m, const char *path,
+                              const struct hr__helper_options *opts, hr_error *err) {
     const char *missed = NULL;
+    if (l->num_refused++ == HR__HELPER_MAX_FIELDS)
+        return hr__helper_lied(h, "too many refusals", err);
     for (uint32_t i = 0; missed == NULL && i < opts->num_kept; i++)
         if (lies_in(opts->kept[i], m->member))
             missed = opts->kept[i];
@@ -277,6 +280,7 @@ static void take_refused(struct list *l, const struct hr__helper_message *m, con
         (void)hr__helper_said(path, m, &l->refused);
     if (l->missed == NULL)
         l->missed = missed;
+    return HR_OK;
 }
 
 static hr_status refused(const struct list *l, hr_error *err) {
@@ -436,9 +440,8 @@ static hr_status take_list(struct list *l, struct hr__helper *h, const char *pat
             st = add_piece(l, h, m.text, err);
         else if (m.type == HR__HELPER_NOTE)
             st = take_note(l, h, m.text, err);
-        else if (m.type == HR__HELPER_REFUSED && opts->num_kept > 0 &&
-                 l->num_refused++ < HR__HELPER_MAX_FIELDS)
-            take_refused(l, &m, path, opts);
+        else if (m.type == HR__HELPER_REFUSED && opts->num_kept > 0)
+            st = take_refused(l, h, &m, path, opts, err);
         else if (m.type == HR__HELPER_FIELD)
             st = list_add(l, h, &m.field, path, opts, file, err);
         else

@@ -147,7 +147,10 @@ hr_status hr__npy_plain_source_open(const char *path, struct hr__source **out, h
     *out = NULL;
     hr_status st = open_file(path, &f, err);
     if (st == HR_OK && f.header.members_at != 0)
-        st = refuse(path, "the array is structured (several named values in each element)", err);
+        st = refuse(path,
+                    "the array is structured (several named values in each element); save the "
+                    "member that is meant as an array of its own",
+                    err);
     else if (st == HR_OK && f.header.fortran)
         st = refuse(path,
                     "the array is in Fortran order; save it with numpy.ascontiguousarray(array)",

@@ -135,7 +135,8 @@ static bool order_matters(const struct dictionary *d) {
 static hr_status check_array(const struct dictionary *d, hr_error *err) {
     if (d->members_at != 0 && d->record_bytes == 0)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                             "the array is structured, and its records have no bytes");
+                             "the array is structured, and its records have no bytes; save one "
+                             "with members that hold something");
     if (d->rank == 0)
         return hr__error_set(err, HR_ERR_UNSUPPORTED,
                              "the array has no dimensions, so there is no axis of samples; save it "

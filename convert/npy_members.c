@@ -70,7 +70,8 @@ static hr_status measure_entry(struct entry *e, hr_error *err) {
     for (uint32_t i = 0; i < e->rank; i++)
         if (!hr__mul_u64(n, e->shape[i], &n) || n > HR__NPY_MAX_RECORD_BYTES)
             return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                                 "a record is larger than 2 GiB, which is the most that is read");
+                                 "a record is larger than 2 GiB, which is the most that is read; "
+                                 "save its members as arrays of their own");
     e->bytes = n;
     return HR_OK;
 }
@@ -195,21 +196,26 @@ static hr_status read_list(struct walk *w, const struct place *place, uint64_t *
     hr_status st = HR_OK;
     *record_bytes = 0;
     if (w->depth == HR__NPY_MAX_DEPTH)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED, "members lie more than %u deep in each other",
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "members lie more than %u deep in each other; save those that are "
+                             "wanted as arrays of their own",
                              HR__NPY_MAX_DEPTH);
     if (!hr__npy_text_accept(t, '['))
         return hr__npy_text_malformed(t, "'[' of the members", err);
     while (!hr__npy_text_accept(t, ']')) {
         HR_TRY(read_entry(w, &e, err));
         if (++w->num_members > HR__NPY_MAX_MEMBERS)
-            return hr__error_set(err, HR_ERR_UNSUPPORTED, "records have more than %u members",
+            return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                                 "records have more than %u members; save those that are wanted as "
+                                 "arrays of their own",
                                  HR__NPY_MAX_MEMBERS);
         if (w->found != NULL && !is_padding(&e))
             HR_TRY(tell_of_entry(w, place, &e, *record_bytes, err));
         *record_bytes += e.bytes;
         if (*record_bytes > HR__NPY_MAX_RECORD_BYTES)
             return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                                 "a record is larger than 2 GiB, which is the most that is read");
+                                 "a record is larger than 2 GiB, which is the most that is read; "
+                                 "save its members as arrays of their own");
         if (!hr__npy_text_accept(t, ',') && hr__npy_text_peek(t) != ']')
             return hr__npy_text_malformed(t, "',' or ']'", err);
     }

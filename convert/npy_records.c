@@ -382,7 +382,9 @@ static hr_status list_members(const char *path, const uint8_t *header_bytes, str
                               hr_error *err) {
     hr_status st = hr__npy_header_members(header_bytes, &l->records->header, add_member, l, err);
     if (st == HR_OK && l->n == 0 && l->opts->member != NULL)
-        st = hr__error_set(err, HR_ERR_NOT_FOUND, "there is no member %s", bare(l->opts->member));
+        st = hr__error_set(err, HR_ERR_NOT_FOUND,
+                           "there is no member %s; array.dtype.names lists those that there are",
+                           bare(l->opts->member));
     if (st != HR_OK)
         hr__error_prefix(err, "%s", path);
     return st;

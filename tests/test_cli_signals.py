@@ -4,8 +4,10 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -20,6 +22,7 @@ from headrace_command import (  # noqa: E402
     good,
     headrace,
     helpers_of,
+    listens_to_interrupts,
     needs_program,
     wait_until,
 )
@@ -222,3 +225,47 @@ def test_progress__stderr_is_no_terminal__silent(command, data, made, tmp_path):
     assert "\r" not in done.stderr and "\x1b" not in done.stderr
     if command != "convert":
         assert done.stderr == ""
+
+
+def test_salvage__interrupted_while_it_looks_for_a_footer__ends_soon(tmp_path):
+    with open(tmp_path / "empty.hrd", "wb") as file:
+        file.truncate(64 << 30)  # without bytes on the disk; looked at from end to end it takes a minute and more
+    child = subprocess.Popen([PROGRAM, "verify", "empty.hrd", "--salvage", "out.hrd"], cwd=tmp_path,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: listens_to_interrupts(child.pid))
+    time.sleep(0.3)  # so that it is in the middle, mostly
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=20)
+    assert child.returncode == 130 and "stopped" in err
+    assert not (tmp_path / "out.hrd").exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to be somebody else")
+def test_convert__into_a_folder_that_can_only_be_written_to__is_no_failure():
+    def become_nobody():
+        os.setgid(65534)
+        os.setuid(65534)
+
+    folder = tempfile.mkdtemp()
+    try:
+        np.save(os.path.join(folder, "x.npy"), np.arange(1000))
+        os.mkdir(os.path.join(folder, "out"))
+        os.chmod(os.path.join(folder, "out"), 0o333)
+        os.chmod(folder, 0o755)
+        as_nobody = {"preexec_fn": become_nobody, "cwd": "/", "capture_output": True, "text": True, "timeout": 60}
+        for what in (["test", "-r", f"{folder}/x.npy"], ["test", "-x", PROGRAM]):
+            if subprocess.run(what, **as_nobody).returncode != 0:
+                pytest.skip("the program or the temporary folder is where others may not look")
+        done = subprocess.run([PROGRAM, "convert", f"{folder}/x.npy", "-o", f"{folder}/out/x.hrd"], **as_nobody)
+        assert done.returncode == 0, done.stderr
+        good("verify", f"{folder}/out/x.hrd")
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_small_outputs__are_not_written_through_links(data, tmp_path):
+    (tmp_path / "mine").write_bytes(b"mine")
+    (tmp_path / "state.partial").symlink_to(tmp_path / "mine")
+    done = headrace("epoch", data, "--max-batches", "1", "--save-state", tmp_path / "state")
+    assert done.returncode == 1 and "state" in done.stderr
+    assert (tmp_path / "mine").read_bytes() == b"mine"

@@ -149,3 +149,10 @@ def test_csv__of_names_alone__says_that_it_has_no_samples(tmp_path):
     done = headrace("convert", "h.csv", "-o", "t.hrd", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr.count("its only line was taken for the names of its columns") == 1
     assert figures("info", "t.hrd", cwd=tmp_path)["files"][0]["samples"] == 0
+
+
+def test_more_columns_than_fields__are_refused_at_once(tmp_path):
+    (tmp_path / "wide.csv").write_text(",".join(f"c{i}x" for i in range(5000)) + "\n" + ",".join("1" * 5000) + "\n")
+    done = headrace("convert", "wide.csv", "-o", "wide.hrd", cwd=tmp_path)
+    assert done.returncode == 1 and "more than 4096 columns with names of their own" in done.stderr
+    good("convert", "wide.csv", "-o", "wide.hrd", "--fields", "c4999x,c0x", cwd=tmp_path)

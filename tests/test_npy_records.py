@@ -12,7 +12,7 @@ np = pytest.importorskip("numpy")
 from headrace_command import PROGRAM, figures, good, headrace, needs_program  # noqa: E402
 from python_package import hr  # noqa: E402
 
-pytestmark = needs_program
+pytestmark = [needs_program, pytest.mark.filterwarnings("ignore:Stored array in format 3.0")]
 
 SEEDS = int(os.environ.get("HEADRACE_SEEDS", "40"))
 KINDS = "b1 i1 <i2 >i4 <i8 u1 >u2 <u4 >u8 <f2 >f4 <f8 <c8 >c16 S1 S7 <U1 >U5".split()

@@ -280,6 +280,7 @@ def test_export__of_a_path__and_names_it_does_not_make(arrays):
     ({"skip_bytes": 3}, "whose dtype is missing"),
     ({"range": (5,)}, "expected a pair"),
     ({"range": slice(2, 5)}, "expected a pair"),
+    ({"range": [1, 2, 3]}, "expected a pair"),
     ({"helper_timeout": float("nan")}, "helper_timeout is nan"),
     ({"helper_timeout": -3}, "helper_timeout is -3"),
 ])  # fmt: skip

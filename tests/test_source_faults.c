@@ -447,7 +447,7 @@ static void attributes__without_end__are_a_broken_protocol(void **state) {
 static void refusals__without_end__are_a_broken_protocol(void **state) {
     (void)state;
     kept_field = "x";
-    assert_refused(HDF5, "refusing.h5", HR_ERR_HELPER, "an unasked answer");
+    assert_refused(HDF5, "refusing.h5", HR_ERR_HELPER, "too many refusals");
     kept_field = NULL;
 }
 

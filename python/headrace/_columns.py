@@ -34,9 +34,8 @@ def _of_list(name: str, listed: Any) -> npt.NDArray[Any]:
         array[:] = listed
         return array
     kinds = {type(value) for value in listed} if array.ndim == 1 else set()
-    changed = (array.dtype.kind in "US" and not (kinds <= {str, np.str_} or kinds <= {bytes, np.bytes_})) or (
-        array.dtype.kind == "f" and kinds == {int}
-    )
+    texts = any(all(issubclass(kind, text) for kind in kinds) for text in (str, bytes))
+    changed = (array.dtype.kind in "US" and not texts) or (array.dtype.kind == "f" and kinds == {int})
     if (kinds and changed) or (array.dtype == object and kinds == {int}):
         raise errors.InvalidError(
             f"{name} has values of {', '.join(sorted(kind.__name__ for kind in kinds))} that no one type holds"

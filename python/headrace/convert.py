@@ -82,7 +82,7 @@ def _rename(options: ctypes.Structure, names: Mapping[str, str]) -> None:
 
 
 def _choose_samples(options: ctypes.Structure, ends: tuple[int | None, int | None]) -> None:
-    if not isinstance(ends, tuple) or len(ends) != 2:
+    if not isinstance(ends, tuple | list) or len(ends) != 2:
         raise errors.InvalidError(f"range is {ends!r}, expected a pair: (first, end), either of which may be None")
     first, end = ends
     options.first_sample = 0 if first is None else counted(first, "the first of range", 0, 2**64 - 2)
