@@ -14,6 +14,7 @@
 #include "helper_reader.h"
 #include "helper_variable.h"
 #include "input_file.h"
+#include "npy_header.h"
 #include "numpy_dtype.h"
 #include "record_source.h"
 #include "transpose_source.h"
@@ -360,7 +361,10 @@ static hr_status put_along(struct hr__source **source, const struct hr__axis_opt
     struct helper_source *s = (struct helper_source *)*source;
     const struct hr__helper_field *f = &s->target.field;
     uint32_t width = f->width_bytes != 0 ? f->width_bytes : (uint32_t)hr_dtype_bytes(f->dtype);
-    const uint32_t rank = (f->flags & HR__HELPER_VARIABLE) != 0 ? 0 : f->rank;
+    const bool records = s->target.opts.zip && s->record[0] != '\0';
+    const uint32_t rank = records                                 ? f->record.rank
+                          : (f->flags & HR__HELPER_VARIABLE) != 0 ? 0
+                                                                  : f->rank;
     struct hr__axis_input_array input = {.array = {.rank = rank + 1,
                                                    .fortran = (f->flags & HR__HELPER_FORTRAN) != 0,
                                                    .width_bytes = width},
@@ -374,6 +378,11 @@ static hr_status put_along(struct hr__source **source, const struct hr__axis_opt
     }
     if (hr__axis_layout_is_plain(&input.array, axis->axis))
         return HR_OK;
+    if (records) {
+        const hr_status st = hr__npy_refuse_order(err);
+        hr__error_prefix(err, "%s:/%s", s->path, s->record);
+        return st;
+    }
     read_in_order_of_file(s);
     return hr__axis_source_make(*source, &input, axis, source, err);
 }

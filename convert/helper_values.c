@@ -42,11 +42,13 @@ hr_status hr__helper_values_check(const struct hr__helper_target *t, uint64_t fi
     } else if (f->dtype == HR_FIXED_UTF8) {
         uint64_t bad = first_bad_text(rows, bytes / f->width_bytes, f->width_bytes);
         if (bad != NONE)
-            return hr__error_set(err, HR_ERR_DATA,
-                                 "%s:/%s: %s %" PRIu64 " holds text that is not UTF-8; write the "
-                                 "data set anew with ASCII strings to keep its bytes",
+            return hr__error_set(err, HR_ERR_DATA, "%s:/%s: %s %" PRIu64 " holds text that %s",
                                  t->path, f->member, noun,
-                                 first + bad * f->width_bytes / f->sample_bytes);
+                                 first + bad * f->width_bytes / f->sample_bytes,
+                                 t->opts.zip ? "has a code point which is no character; repair it, "
+                                               "or save the array as bytes"
+                                             : "is not UTF-8; write the data set anew with ASCII "
+                                               "strings to keep its bytes");
     }
     return HR_OK;
 }

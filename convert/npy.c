@@ -121,12 +121,11 @@ static hr_status open_records(const char *path, const struct npy_file *f,
                               const struct hr__npy_options *o, struct hr__source ***out,
                               uint32_t *num_out, hr_error *err) {
     const struct hr__axis_array array = array_of(&f->header);
-    return hr__axis_layout_is_plain(&array, o->axis.axis)
-               ? hr__npy_records_open(path, &f->file, f->bytes, &f->header, o, out, num_out, err)
-               : refuse(path,
-                        "a structured array is read in C order along its first axis only; save it "
-                        "so (numpy.ascontiguousarray), or each member as an array of its own",
-                        err);
+    if (hr__axis_layout_is_plain(&array, o->axis.axis))
+        return hr__npy_records_open(path, &f->file, f->bytes, &f->header, o, out, num_out, err);
+    const hr_status st = hr__npy_refuse_order(err);
+    hr__error_prefix(err, "%s", path);
+    return st;
 }
 
 hr_status hr__npy_sources_open(const char *path, const struct hr__npy_options *opts,

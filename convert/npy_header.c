@@ -204,10 +204,10 @@ hr_status hr__npy_header_members(const uint8_t *bytes, const struct hr__npy_head
     return hr__npy_members_read(&t, found, arg, &record_bytes, err);
 }
 
-hr_status hr__npy_refuse_records(hr_error *err) {
+hr_status hr__npy_refuse_order(hr_error *err) {
     return hr__error_set(err, HR_ERR_UNSUPPORTED,
-                         "the array is structured (several named values in each element), which "
-                         "is read from .npy files only; save it with numpy.save");
+                         "a structured array is read in C order along its first axis only; save it "
+                         "so (numpy.ascontiguousarray), or each member as an array of its own");
 }
 
 size_t hr__npy_header_print(const char *descr, uint64_t num_samples, const uint64_t *shape,

@@ -42,8 +42,8 @@ hr_status hr__npy_header_parse(const uint8_t *bytes, size_t n_bytes, struct hr__
 /* Of a structured array; bytes: its whole header, which was parsed. */
 hr_status hr__npy_header_members(const uint8_t *bytes, const struct hr__npy_header *header,
                                  hr__npy_member_found found, void *arg, hr_error *err);
-/* HR_ERR_UNSUPPORTED: for where no structured arrays are read. */
-hr_status hr__npy_refuse_records(hr_error *err);
+/* HR_ERR_UNSUPPORTED: records that would have to be put in another order. */
+hr_status hr__npy_refuse_order(hr_error *err);
 
 /* The header of an array in C order, padded to a multiple of 64 bytes: version 1.0, or 2.0 where it
  * is too long for that. Returns its bytes; nothing is written where they are more than room. */

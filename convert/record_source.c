@@ -1,6 +1,7 @@
 /*
  * Members of records. One that is read by itself, or whose fellows are not converted, is read as
- * if it were the only member: the helper then copies nothing else.
+ * if it were the only member: the helper then copies nothing else. Of a stream it is taken out of
+ * whole records all the same.
  */
 #include "record_source.h"
 
@@ -72,6 +73,10 @@ static void close_reader(struct hr__source_reader *reader) {
 
 /* --- alone or not --------------------------------------------------------------------------- */
 
+static bool can_be_alone(const struct record_source *src) {
+    return !src->base.info.is_stream;
+}
+
 static void become_alone(struct record_source *src) {
     const struct hr__source_info *alone = &src->alone->info;
     src->file = NULL;
@@ -89,14 +94,16 @@ static void leave_file(struct record_source *src) {
         return;
     become_alone(src);
     struct record_source *left = (struct record_source *)hr__record_file_remove(file, &src->base);
-    if (left == NULL)
+    if (left == NULL || !can_be_alone(left))
         return;
     become_alone(left);
     (void)hr__record_file_remove(file, &left->base);
 }
 
 static void set_alone(struct hr__source *source) {
-    leave_file((struct record_source *)source);
+    struct record_source *src = (struct record_source *)source;
+    if (can_be_alone(src))
+        leave_file(src);
 }
 
 static uint64_t piece_end(const struct hr__source *source, uint64_t sample) {
@@ -148,7 +155,7 @@ static const struct hr__source_ops alone_ops = {.name = "a member of records, al
 
 void hr__record_sources_end(struct hr__record_file *file) {
     if (file != NULL && file->num_sources == 1)
-        leave_file((struct record_source *)file->sources[0]);
+        set_alone(file->sources[0]);
     hr__record_file_release(file);
 }
 

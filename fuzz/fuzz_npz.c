@@ -65,7 +65,11 @@ static hr_status found(void *arg, const struct hr__helper_field *field, hr_error
     struct archive *a = arg;
     (void)err;
     must(hr__helper_field_valid(field));
-    if (a->num_found++ < MAX_MEMBERS) {
+    if (a->num_found++ >= MAX_MEMBERS)
+        return HR_OK;
+    if (field->record.path != NULL) {
+        read_array(a, field->record.path, HR__HELPER_RECORDS);
+    } else {
         read_array(a, field->member, 0);
         read_array(a, field->member, HR__HELPER_ELEMENTS);
     }

@@ -52,9 +52,9 @@ def filled(rng, dtype, shape):
     return array
 
 
-def assert_converted(data, array):
-    expected = dict(leaves(array))
-    assert list(data.fields) == list(expected)
+def assert_converted(data, array, prefix="", others=()):
+    expected = dict(leaves(array, prefix))
+    assert list(data.fields) == [*expected, *others]
     for name, values in expected.items():
         got = data[name][:]
         assert got.shape == values.shape
@@ -64,18 +64,39 @@ def assert_converted(data, array):
             assert got.tobytes() == values.astype(values.dtype.newbyteorder("<")).tobytes()
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_random_members(seed, tmp_path):
-    chance, rng = random.Random(seed), np.random.default_rng(seed)
+def random_array(seed, chance):
     dtype = np.dtype(random_members(chance), align=chance.random() < 0.5)
     if dtype.itemsize == 0:
         pytest.skip("records without bytes")
     shape = (chance.choice([0, 1, 7, 1000, 9000]), *((chance.randint(1, 3),) if chance.random() < 0.2 else ()))
-    array = filled(rng, dtype, shape)
+    return filled(np.random.default_rng(seed), dtype, shape)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_random_members(seed, tmp_path):
+    chance = random.Random(seed)
+    array = random_array(seed, chance)
     np.save(tmp_path / "a.npy", array)
     good("convert", "a.npy", "-o", "a.hrd", "--threads", chance.randint(1, 4), "--budget", "24M", cwd=tmp_path)
     assert_converted(hr.open(tmp_path / "a.hrd"), array)
     good("compare", "a.npy", "a.hrd", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_random_members_in_an_archive(seed, tmp_path):
+    chance = random.Random(1000 + seed)
+    array = random_array(seed, chance)
+    save = chance.choice([np.savez, np.savez_compressed])
+    save(tmp_path / "a.npz", t=array, n=np.arange(len(array)))
+    threads = chance.randint(1, 4)
+    options = ["--shuffle=3"] if chance.random() < 0.2 else []
+    good("convert", "a.npz", "-o", "a.hrd", "--threads", threads, "--budget", "24M", *options, cwd=tmp_path)
+    data = hr.open(tmp_path / "a.hrd")
+    order = data["n"][:]
+    assert sorted(order) == list(range(len(array)))
+    assert_converted(data, array[order], "t/", others=["n"])
+    if not options:
+        good("compare", "a.npz", "a.hrd", cwd=tmp_path)
 
 
 @pytest.fixture
@@ -156,14 +177,62 @@ def test_order_that_is_not_read__is_refused(tmp_path):
     good("convert", "c.npy", "--axis", "-2", "-o", "a.hrd", cwd=tmp_path)
 
 
-def test_objects_and_archives__are_refused(tmp_path):
+def test_objects__are_refused(tmp_path):
     np.save(tmp_path / "o.npy", np.zeros(3, [("a", "i4"), ("o", "O")]), allow_pickle=True)
     done = headrace("convert", "o.npy", "-o", "a.hrd", "--fields", "a", cwd=tmp_path)
     assert done.returncode == 1 and "the member o: it holds Python objects" in done.stderr
-    np.savez(tmp_path / "a.npz", t=np.zeros(3, [("a", "i4")]), x=np.zeros(3))
+
+
+def test_archive__members_are_chosen_by_path_or_field(table, tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", t=table, x=np.arange(5000))
     done = headrace("convert", "a.npz", "-o", "a.hrd", cwd=tmp_path)
-    assert done.returncode == 1 and "read from .npy files only" in done.stderr
-    good("convert", "a.npz", "-o", "a.hrd", "--fields", "x", cwd=tmp_path)
+    assert done.returncode == 1 and "a.npz: /t.npy: the member when: " in done.stderr and "--fields" in done.stderr
+    good("convert", "a.npz", "-o", "a.hrd", "--fields", "t/pos/y,x", cwd=tmp_path)
+    data = hr.open(tmp_path / "a.hrd")
+    assert list(data.fields) == ["t/pos/y", "x"]
+    assert np.array_equal(data["t/pos/y"][:], table["pos"]["y"]) and np.array_equal(data["x"][:], np.arange(5000))
+    good("compare", "a.npz", "a.hrd", "--fields", "t/pos/y,x", cwd=tmp_path)
+    good("convert", "a.npz:/t/pos", "--field", "years=a.npz:/t/age", "-o", "b.hrd", cwd=tmp_path)
+    assert sorted(hr.open(tmp_path / "b.hrd").fields) == ["t/pos/x", "t/pos/y", "years"]
+    done = headrace("convert", "a.npz:/t/po", "-o", "c.hrd", cwd=tmp_path)
+    assert done.returncode == 1 and "there is no array t/po" in done.stderr
+    done = headrace("convert", "a.npz:/x/age", "-o", "c.hrd", cwd=tmp_path)
+    assert done.returncode == 1 and "there is no array x/age" in done.stderr
+
+
+def test_archive__order_that_is_not_read_is_refused(tmp_path):
+    array = np.zeros((4, 5), [("a", "i4"), ("p", "f4", (2,))])
+    np.savez(tmp_path / "f.npz", t=np.asfortranarray(array))
+    np.savez(tmp_path / "c.npz", t=array)
+    for arguments in (["f.npz"], ["c.npz", "--axis", "1"]):
+        done = headrace("convert", *arguments, "-o", "a.hrd", cwd=tmp_path)
+        assert done.returncode == 1 and "in C order along its first axis only" in done.stderr
+    good("convert", "c.npz", "--axis", "-2", "-o", "a.hrd", cwd=tmp_path)
+
+
+def test_archive__value_that_is_none_names_member_and_sample(tmp_path):
+    array = np.zeros(9000, [("a", "u1"), ("ok", "?"), ("t", "<U2")])
+    array.view("u1")[10 * 7000 + 1] = 7
+    np.savez_compressed(tmp_path / "b.npz", t=array)
+    done = headrace("convert", "b.npz", "-o", "a.hrd", cwd=tmp_path)
+    assert done.returncode == 1 and "b.npz:/t/ok: sample 7000 holds 7" in done.stderr
+    array["ok"] = False
+    array.view("u1")[10 * 8000 + 3] = 0xD8
+    np.savez_compressed(tmp_path / "t.npz", t=array)
+    done = headrace("convert", "t.npz", "-o", "a.hrd", cwd=tmp_path)
+    assert done.returncode == 1 and "t.npz:/t/t: sample 8000 holds text that has a code point" in done.stderr
+    good("convert", "t.npz", "-o", "a.hrd", "--fields", "t/a,t/ok", cwd=tmp_path)
+
+
+def test_archive__interrupted_conversion_is_resumed(tmp_path):
+    array = np.zeros(200_000, [("a", ">i8"), ("b", "<f4", (20,))])
+    array["a"] = np.arange(len(array))
+    np.savez_compressed(tmp_path / "t.npz", t=array)
+    limited = ["bash", "-c", 'ulimit -f 4000; exec "$0" "$@"']
+    command = ["convert", "t.npz", "-o", "a.hrd", "--codec", "raw"]
+    assert subprocess.run([*limited, str(PROGRAM), *command], cwd=tmp_path, capture_output=True).returncode == 1
+    assert figures(*command, "--resume", cwd=tmp_path)["resumed_samples"] > 0
+    assert_converted(hr.open(tmp_path / "a.hrd"), array, "t/")
 
 
 def test_two_members_of_one_path__are_refused(tmp_path):

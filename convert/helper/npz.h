@@ -48,6 +48,7 @@ hr_status npz_error(zip_error_t *e, const char *what, hr_error *err);
 struct npz_stream {
     zip_file_t *file; /* NULL: none */
     struct hr__npy_header header;
+    uint8_t *header_bytes;
     uint64_t at_bytes;
 };
 
@@ -65,14 +66,42 @@ typedef hr_status (*npz_found)(void *arg, const struct hr__helper_field *field, 
 /* Of a member that is none that can be read. */
 typedef void (*npz_refused)(void *arg, const char *name, const hr_error *why);
 
-/* Calls found for each array (member "": of all), in the archive's order. refused NULL: what is
- * none refuses the whole. */
+/* Calls found for each array, and for each member of a structured one (member "": of all), in the
+ * archive's order. refused NULL: what is none refuses the whole. */
 hr_status npz_list(const struct npz_archive *a, const char *member, npz_found found,
                    npz_refused refused, void *arg, hr_error *err);
 
-/* Fills all of *out but member and name. */
+/* Fills all of *out but member and name; of a structured array: of its records, as bytes. */
 hr_status npz_describe(const struct hr__npy_header *header, struct hr__helper_field *out,
                        hr_error *err);
+
+/* --- npz_records.c: structured arrays --------------------------------------------------------- */
+
+struct npz_teller {
+    npz_found found;
+    npz_refused refused; /* or NULL */
+    void *arg;
+    uint32_t num_found; /* or refused */
+};
+
+/* Tells of the members of a structured array, which is called `array`: those that `rest` names, or
+ * that lie in what it names; "": all. */
+hr_status npz_records_tell(const struct npz_stream *s, const char *array, const char *rest,
+                           struct npz_teller *t, hr_error *err);
+
+/* The members of records that are not in canonical form in the file. */
+struct npz_members {
+    struct hr__npy_member *list; /* name: NULL */
+    uint32_t n, room;
+};
+
+/* Zeroed before; free it also after a failure. */
+hr_status npz_members_load(struct npz_members *m, const struct npz_stream *s, hr_error *err);
+void npz_members_free(struct npz_members *m);
+/* Of n records, in place. Text that has no UTF-8 form becomes bytes that are none either: who asked
+ * for it looks at it, others do not mind. */
+void npz_members_to_canonical(const struct npz_members *m, uint8_t *records, uint64_t n,
+                              uint32_t record_bytes);
 
 /* --- npz_read.c ------------------------------------------------------------------------------ */
 
@@ -83,6 +112,7 @@ struct npz_reader {
     struct hr__npy_header header; /* as of the first time that it was read */
     struct hr__helper_field field;
     bool elements; /* in the order of the file */
+    struct npz_members members;
     uint8_t *shared;
     uint64_t slot_bytes;
 };

@@ -18,11 +18,15 @@ static bool is_folder(const char *name) {
     return n > 0 && name[n - 1] == '/';
 }
 
-/* Whether `member` means this array: by its name, or with the suffix. */
-static bool is_wanted(const char *name, const char *member) {
-    size_t n = strlen(name) - SUFFIX_BYTES;
-    return member[0] == '\0' || strcmp(name, member) == 0 ||
-           (strlen(member) == n && strncmp(name, member, n) == 0);
+/* What `member` means of this array, by its name, or with the suffix: "" for all of it, or a member
+ * of its records; NULL: nothing. */
+static const char *rest_of(const char *name, const char *member) {
+    const size_t n = strlen(name) - SUFFIX_BYTES;
+    if (member[0] == '\0' || strcmp(name, member) == 0)
+        return "";
+    if (strncmp(name, member, n) != 0 || (member[n] != '\0' && member[n] != '/'))
+        return NULL;
+    return member + n + (member[n] == '/');
 }
 
 static int compare(const void *a, const void *b) {
@@ -68,34 +72,45 @@ hr_status npz_describe(const struct hr__npy_header *header, struct hr__helper_fi
     return HR_OK;
 }
 
-static hr_status list_array(const struct npz_archive *a, const struct npz_entry *entry,
-                            npz_found found, void *arg, hr_error *err) {
-    struct npz_stream stream;
+static hr_status tell_array(const struct npz_stream *s, const char *name, const char *rest,
+                            struct npz_teller *t, hr_error *err) {
     struct hr__helper_field field;
-    char name[HR__HELPER_PATH_BYTES + 1];
-    hr_status st = npz_stream_open(&stream, a, entry, err);
-    npz_stream_close(&stream);
-    if (st == HR_OK)
-        st = npz_describe(&stream.header, &field, err);
+    if (s->header.members_at != 0)
+        return npz_records_tell(s, name, rest, t, err);
+    if (rest[0] != '\0')
+        return HR_OK;
+    const hr_status st = npz_describe(&s->header, &field, err);
     if (st != HR_OK)
         return st;
-    size_t n = strlen(entry->name) - SUFFIX_BYTES;
+    field.member = field.name = name;
+    t->num_found++;
+    return t->found(t->arg, &field, err);
+}
+
+static hr_status list_array(const struct npz_archive *a, const struct npz_entry *entry,
+                            const char *rest, struct npz_teller *t, hr_error *err) {
+    struct npz_stream stream;
+    char name[HR__HELPER_PATH_BYTES + 1];
+    const size_t n = strlen(entry->name) - SUFFIX_BYTES;
     if (n >= sizeof name)
         return hr__error_set(err, HR_ERR_UNSUPPORTED, "its name is too long");
     memcpy(name, entry->name, n);
     name[n] = '\0';
-    field.member = field.name = name;
-    return found(arg, &field, err);
+    hr_status st = npz_stream_open(&stream, a, entry, err);
+    if (st == HR_OK)
+        st = tell_array(&stream, name, rest, t, err);
+    npz_stream_close(&stream);
+    return st;
 }
 
 static hr_status list_entry(const struct npz_archive *a, zip_uint64_t index, const char *name,
-                            npz_found found, void *arg, hr_error *err) {
+                            const char *rest, struct npz_teller *t, hr_error *err) {
     struct npz_entry entry;
     hr_status st;
     if (is_array(name)) {
         st = npz_archive_entry(a, index, &entry, err);
         if (st == HR_OK)
-            st = list_array(a, &entry, found, arg, err);
+            st = list_array(a, &entry, rest, t, err);
     } else {
         st = hr__error_set(err, HR_ERR_UNSUPPORTED,
                            "it is no array (NAME.npy); name the arrays of the archive that are "
@@ -107,18 +122,19 @@ static hr_status list_entry(const struct npz_archive *a, zip_uint64_t index, con
 }
 
 /* By the name of its field. */
-static void tell_refused(npz_refused refused, void *arg, const char *name, const hr_error *why) {
+static void tell_refused(struct npz_teller *t, const char *name, const hr_error *why) {
     char field[HR__HELPER_PATH_BYTES + 1];
     const size_t n = strlen(name) - (is_array(name) ? SUFFIX_BYTES : 0);
     (void)snprintf(field, sizeof field, "%.*s", (int)(n < sizeof field ? n : sizeof field - 1),
                    name);
-    refused(arg, field, why);
+    t->num_found++;
+    t->refused(t->arg, field, why);
 }
 
 hr_status npz_list(const struct npz_archive *a, const char *member, npz_found found,
                    npz_refused refused, void *arg, hr_error *err) {
+    struct npz_teller t = {.found = found, .refused = refused, .arg = arg};
     zip_int64_t n = zip_get_num_entries(a->zip, 0);
-    uint32_t num_found = 0;
     hr_status st = HR_OK;
     member += strspn(member, "/");
     if (n > (zip_int64_t)HR__HELPER_MAX_FIELDS)
@@ -129,19 +145,20 @@ hr_status npz_list(const struct npz_archive *a, const char *member, npz_found fo
         const char *name = zip_get_name(a->zip, (zip_uint64_t)i, 0);
         if (name == NULL || is_folder(name))
             continue;
-        if (member[0] != '\0' && !(is_array(name) && is_wanted(name, member)))
+        const char *rest = is_array(name) ? rest_of(name, member) : member[0] == '\0' ? "" : NULL;
+        if (rest == NULL)
             continue;
-        st = list_entry(a, (zip_uint64_t)i, name, found, arg, err);
+        st = list_entry(a, (zip_uint64_t)i, name, rest, &t, err);
         if (st == HR_ERR_UNSUPPORTED && refused != NULL)
-            tell_refused(refused, arg, name, err);
+            tell_refused(&t, name, err);
         else if (st != HR_OK)
             goto done;
         st = HR_OK;
-        num_found++;
     }
-    if (num_found == 0 && member[0] != '\0')
-        st = hr__error_set(err, HR_ERR_NOT_FOUND,
-                           "there is no array %.200s; unzip -l lists what is there", member);
+    if (t.num_found == 0 && member[0] != '\0')
+        st = hr__error_set(
+            err, HR_ERR_NOT_FOUND,
+            "there is no array %.200s, or no member of one; unzip -l lists the arrays", member);
 done:
     return st;
 }

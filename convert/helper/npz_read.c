@@ -24,6 +24,14 @@ static hr_status find_entry(struct npz_reader *r, const char *member, hr_error *
     return npz_archive_entry(&r->archive, (zip_uint64_t)index, &r->entry, err);
 }
 
+/* wanted: whole records. */
+static hr_status check_records(const struct npz_reader *r, bool wanted, hr_error *err) {
+    if ((r->header.members_at != 0) == wanted && !(wanted && r->elements))
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_INVALID,
+                         "records are read as wholes, and only where the array is structured");
+}
+
 hr_status npz_reader_open(struct npz_reader *r, const struct hr__helper_message *open, int fd,
                           hr_error *err) {
     hr_status st = slots_map(fd, open->slot_bytes, &r->shared, err);
@@ -38,6 +46,10 @@ hr_status npz_reader_open(struct npz_reader *r, const struct hr__helper_message 
     if (st == HR_OK)
         st = npz_describe(&r->header, &r->field, err);
     r->elements = (open->flags & HR__HELPER_ELEMENTS) != 0;
+    if (st == HR_OK)
+        st = check_records(r, (open->flags & HR__HELPER_RECORDS) != 0, err);
+    if (st == HR_OK && r->header.members_at != 0)
+        st = npz_members_load(&r->members, &r->stream, err);
     if (st == HR_OK && r->elements)
         r->field = hr__helper_field_of_elements(&r->field);
     else if (st == HR_OK && r->header.fortran)
@@ -46,6 +58,7 @@ hr_status npz_reader_open(struct npz_reader *r, const struct hr__helper_message 
 }
 
 void npz_reader_close(struct npz_reader *r) {
+    npz_members_free(&r->members);
     npz_stream_close(&r->stream);
     npz_archive_close(&r->archive);
     slots_unmap(r->shared, r->slot_bytes);
@@ -93,6 +106,8 @@ hr_status npz_reader_read(struct npz_reader *r, uint32_t slot, uint64_t first, u
     hr_status st;
     HR_TRY(go_to(r, first * row, dst, err));
     HR_TRY(npz_stream_read(&r->stream, dst, bytes, err));
+    npz_members_to_canonical(&r->members, dst, n * r->header.elements_per_sample,
+                             r->header.element.width_bytes);
     HR_TRY(r->elements ? elements_to_canonical(r, dst, n, err)
                        : hr__elements_to_canonical(&r->header.element, dst, n,
                                                    r->header.elements_per_sample, first, err));

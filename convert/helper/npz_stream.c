@@ -52,25 +52,19 @@ static hr_status cut_off(struct npz_stream *s, uint64_t found, hr_error *err) {
 
 static hr_status read_header(struct npz_stream *s, hr_error *err) {
     uint8_t prefix[HR__NPY_PREFIX_BYTES];
-    uint8_t *bytes = NULL;
     uint64_t found = 0, more = 0;
     size_t header_bytes = 0;
     hr_status st;
     HR_TRY(pull(s, prefix, sizeof prefix, &found, err));
     HR_TRY(hr__npy_header_size(prefix, (size_t)found, &header_bytes, err));
-    bytes = malloc(header_bytes + sizeof prefix);
-    if (bytes == NULL) {
-        st = hr__error_no_memory(err, header_bytes, "the header of a .npy file");
-        goto done;
-    }
-    memcpy(bytes, prefix, sizeof prefix);
+    s->header_bytes = malloc(header_bytes + sizeof prefix);
+    if (s->header_bytes == NULL)
+        return hr__error_no_memory(err, header_bytes, "the header of a .npy file");
+    memcpy(s->header_bytes, prefix, sizeof prefix);
     if (header_bytes > found)
-        HR_TRY(pull(s, bytes + found, header_bytes - found, &more, err));
-    HR_TRY(hr__npy_header_parse(bytes, (size_t)(found + more), &s->header, err));
-    if (s->header.members_at != 0)
-        st = hr__npy_refuse_records(err);
+        HR_TRY(pull(s, s->header_bytes + found, header_bytes - found, &more, err));
+    HR_TRY(hr__npy_header_parse(s->header_bytes, (size_t)(found + more), &s->header, err));
 done:
-    free(bytes);
     return st;
 }
 
@@ -111,4 +105,6 @@ void npz_stream_close(struct npz_stream *s) {
     if (s->file != NULL)
         (void)zip_fclose(s->file);
     s->file = NULL;
+    free(s->header_bytes);
+    s->header_bytes = NULL;
 }

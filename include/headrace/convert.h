@@ -54,7 +54,7 @@ typedef struct hr_convert_options {
     uint32_t struct_bytes;
     uint32_t flags;
     /** Files, folders, patterns, FILE:/path/in/file (HDF5), FILE:/NAME (.npz, or a
-     * member of a structured .npy), or FILE.hrd:field. */
+     * member of a structured .npy; FILE:/NAME/MEMBER: of one in a .npz), or FILE.hrd:field. */
     const char *const *inputs;
     uint32_t num_inputs;
     uint32_t num_fields;

@@ -134,7 +134,7 @@ def convert(
     docs/convert.md. An interrupt (Ctrl-C) stops it in a tenth of a second and leaves what `resume=True` goes on with.
 
     :param inputs: files, folders, patterns such as "x/*.npy", or "FILE.h5:/path/in/file", "FILE.npz:/NAME",
-        "FILE.npy:/MEMBER" of a structured array, "FILE.hrd:field"
+        "FILE.npy:/MEMBER" or "FILE.npz:/NAME/MEMBER" of a structured array, "FILE.hrd:field"
     :param out: the file to make
     :param fields: fields said outright: {"image": "X.npy", "label": "F.h5:/y"}; or the names of those that are kept,
         in their order: ["label", "image"]
