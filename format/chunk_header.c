@@ -96,6 +96,14 @@ static hr_status check_fixed(const uint8_t *p, const struct hr__chunk_header *h,
     return HR_OK;
 }
 
+static const uint8_t *block_entry(const struct hr__chunk_view *v, uint32_t block) {
+    return v->bytes + TABLES_OFF + HR__BLOCK_ENTRY_BYTES * (size_t)block;
+}
+
+static const uint8_t *frame_entry(const struct hr__chunk_view *v, uint32_t frame) {
+    return block_entry(v, v->header.num_blocks) + HR__FRAME_ENTRY_BYTES * (size_t)frame;
+}
+
 /* What the frames of one block must be. */
 struct block_rule {
     uint64_t sample_bytes;
@@ -158,10 +166,7 @@ static hr_status check_block(const struct hr__chunk_view *v, uint32_t first_fram
         struct hr__frame f;
         hr_status st;
         hr__chunk_view_frame(v, first_frame + i, *off, &f);
-        const uint8_t *entry = v->bytes + TABLES_OFF +
-                               HR__BLOCK_ENTRY_BYTES * (size_t)v->header.num_blocks +
-                               HR__FRAME_ENTRY_BYTES * (size_t)(first_frame + i);
-        HR_TRY(check_frame(&f, entry, err));
+        HR_TRY(check_frame(&f, frame_entry(v, first_frame + i), err));
         HR_TRY(check_cut(r, first_bytes, at, &f, err));
         first_bytes = first_bytes == 0 ? f.decoded_bytes : first_bytes;
         at += f.decoded_bytes;
@@ -176,17 +181,20 @@ static hr_status check_block(const struct hr__chunk_view *v, uint32_t first_fram
 }
 
 /* The blocks in the format's order: fixed-size fields by block_order, then the variable ones. */
-static hr_status check_tables(const struct hr__chunk_view *v, const struct hr__schema *s,
-                              hr_error *err) {
+static hr_status read_tables(struct hr__chunk_view *v, hr_error *err) {
     const struct hr__chunk_header *h = &v->header;
+    const struct hr__schema *s = v->schema;
     uint64_t off = h->header_bytes, frame = 0;
     uint32_t block = 0;
     for (uint32_t i = 0; i < s->num_fields; i++) {
         const struct hr__schema_field *f = &s->fields[s->block_order[i]];
         const bool variable = hr__dtype_is_variable(f->dtype);
         for (uint32_t part = hr__last_part(f);; part--) {
-            const uint8_t *p = v->bytes + TABLES_OFF + HR__BLOCK_ENTRY_BYTES * (size_t)block++;
+            const uint8_t *p = block_entry(v, block);
             uint32_t num_frames = hr__get_u32(p + 8);
+            if (block % v->mark_blocks == 0)
+                v->marks[block / v->mark_blocks] = (uint32_t)frame;
+            block++;
             struct block_rule rule = {.sample_bytes = variable ? 8 : f->sample_bytes,
                                       .any_cut = variable && part == 0};
             rule.total_bytes = h->num_samples * rule.sample_bytes;
@@ -239,7 +247,9 @@ hr_status hr__chunk_header_decode(const uint8_t *bytes, size_t n_bytes,
     fixed_decode(bytes, &out->header);
     HR_TRY(whole(bytes, n_bytes, &out->header, err));
     HR_TRY(check_fixed(bytes, &out->header, expected, err));
-    HR_TRY(check_tables(out, expected->schema, err));
+    out->schema = expected->schema;
+    out->mark_blocks = out->header.num_blocks / HR__NUM_BLOCK_MARKS + 1;
+    HR_TRY(read_tables(out, err));
 done:
     return st;
 }
@@ -251,23 +261,20 @@ void hr__chunk_view_block(const struct hr__chunk_view *v, uint32_t field, uint32
 
 void hr__chunk_view_part(const struct hr__chunk_view *v, uint32_t field, uint32_t part,
                          uint32_t *first_frame, uint32_t *num_frames, uint64_t *off) {
-    const uint8_t *p = v->bytes + TABLES_OFF;
-    uint32_t frame = 0;
-    for (uint32_t b = 0; b < v->header.num_blocks; b++, p += HR__BLOCK_ENTRY_BYTES) {
-        *first_frame = frame;
-        *num_frames = hr__get_u32(p + 8);
-        *off = hr__get_u64(p + 16);
-        if (hr__get_u32(p) == field && hr__get_u32(p + 4) == part)
-            return;
-        frame += *num_frames;
-    }
+    const struct hr__schema_field *f = &v->schema->fields[field];
+    const uint32_t block = f->first_block + hr__last_part(f) - part;
+    const uint32_t mark = block / v->mark_blocks;
+    const uint8_t *p = block_entry(v, mark * v->mark_blocks), *end = block_entry(v, block);
+    *first_frame = v->marks[mark];
+    for (; p < end; p += HR__BLOCK_ENTRY_BYTES)
+        *first_frame += hr__get_u32(p + 8);
+    *num_frames = hr__get_u32(end + 8);
+    *off = hr__get_u64(end + 16);
 }
 
 void hr__chunk_view_frame(const struct hr__chunk_view *v, uint32_t f, uint64_t off,
                           struct hr__frame *out) {
-    const uint8_t *p = v->bytes + TABLES_OFF +
-                       HR__BLOCK_ENTRY_BYTES * (size_t)v->header.num_blocks +
-                       HR__FRAME_ENTRY_BYTES * (size_t)f;
+    const uint8_t *p = frame_entry(v, f);
     *out = (struct hr__frame){.off = off,
                               .stored_bytes = hr__get_u32(p),
                               .decoded_bytes = hr__get_u32(p + 4),
@@ -354,7 +361,7 @@ void hr__chunk_header_encode(const struct hr__chunk_header *h, const struct hr__
 
 void hr__chunk_view_block_at(const struct hr__chunk_view *v, uint32_t b, uint32_t *field,
                              uint32_t *part, uint32_t *num_frames) {
-    const uint8_t *p = v->bytes + TABLES_OFF + HR__BLOCK_ENTRY_BYTES * (size_t)b;
+    const uint8_t *p = block_entry(v, b);
     *field = hr__get_u32(p);
     *part = hr__get_u32(p + 4);
     *num_frames = hr__get_u32(p + 8);

@@ -47,10 +47,16 @@ struct hr__frame {
     uint32_t distance_bytes;
 };
 
-/* A decoded view: points into the chunk's bytes, allocates nothing. */
+#define HR__NUM_BLOCK_MARKS 64u
+
+/* A decoded view: points into the chunk's bytes, allocates nothing. The entry of a block does not
+ * say where its frames begin in their table, so marks shorten the way there. */
 struct hr__chunk_view {
     struct hr__chunk_header header;
     const uint8_t *bytes; /* of the chunk, at least header_bytes */
+    const struct hr__schema *schema;
+    uint32_t mark_blocks;                /* from one mark to the next */
+    uint32_t marks[HR__NUM_BLOCK_MARKS]; /* frames before every mark_blocks-th block */
 };
 
 /* What the chunk must be. */

@@ -110,6 +110,11 @@ static void order_blocks(struct hr__schema *s) {
             s->block_order[at] = s->block_order[at - 1];
         s->block_order[at] = i;
     }
+    for (uint32_t i = 0, block = 0; i < s->num_fields; i++) {
+        struct hr__schema_field *f = &s->fields[s->block_order[i]];
+        f->first_block = block;
+        block += hr__dtype_is_variable(f->dtype) ? 2 : 1;
+    }
 }
 
 static hr_status check_unique(const struct hr__schema *s, hr_error *err) {

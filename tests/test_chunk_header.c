@@ -216,7 +216,8 @@ static void blocks__one_by_one__are_those_of_the_schema(void **state) {
     (void)state;
     struct example x;
     example_make(&x, 7);
-    const struct hr__chunk_view view = {.header = x.header, .bytes = x.bytes};
+    struct hr__chunk_view view;
+    assert_int_equal(decode_n(&x, x.header.header_bytes, &view), HR_OK);
     uint32_t in_all = 0;
     for (uint32_t b = 0; b < 4; b++) {
         uint32_t field, part, n, first, expected;
@@ -231,6 +232,70 @@ static void blocks__one_by_one__are_those_of_the_schema(void **state) {
     }
     assert_int_equal(in_all, x.header.num_frames);
     example_free(&x);
+}
+
+#define WIDE_FIELDS 4000u
+
+/* Of 1 and 8 bytes, and of variable length, so that blocks are in another order than fields. */
+static void make_wide_schema(struct hr__schema *out) {
+    static char names[WIDE_FIELDS][8];
+    static hr_field fields[WIDE_FIELDS];
+    static const hr_dtype dtypes[] = {HR_FLOAT64, HR_VAR_BYTES, HR_UINT8};
+    for (uint32_t i = 0; i < WIDE_FIELDS; i++) {
+        (void)snprintf(names[i], sizeof names[i], "f%u", i);
+        fields[i] = (hr_field){.name = names[i], .dtype = dtypes[i % 3]};
+    }
+    assert_int_equal(hr__schema_make(fields, WIDE_FIELDS, 50, out, NULL), HR_OK);
+}
+
+static void blocks__of_thousands_of_fields__are_found_by_field(void **state) {
+    (void)state;
+    enum { NUM_BLOCKS = WIDE_FIELDS + WIDE_FIELDS / 3, BYTES = 24 * (NUM_BLOCKS * 4) };
+    static struct hr__frame frames[NUM_BLOCKS * 3];
+    static uint32_t per_block[NUM_BLOCKS];
+    struct hr__schema schema;
+    struct hr__chunk_header header = {.num_samples = 50, .commit_seq = 1, .num_blocks = NUM_BLOCKS};
+    struct hr__chunk_view view;
+    uint32_t b = 0, n = 0;
+    make_wide_schema(&schema);
+    for (uint32_t i = 0; i < WIDE_FIELDS; i++) {
+        const struct hr__schema_field *f = &schema.fields[schema.block_order[i]];
+        const bool variable = hr__dtype_is_variable(f->dtype);
+        for (uint32_t part = hr__last_part(f);; part--) {
+            const uint32_t bytes = variable ? 50 * 8 : (uint32_t)f->sample_bytes * 50;
+            per_block[b] = variable && part == HR__PART_VALUES ? i % 4 : 1;
+            for (uint32_t k = 0; k < per_block[b]; k++)
+                frames[n++] = (struct hr__frame){.stored_bytes = bytes, .decoded_bytes = bytes};
+            header.chunk_bytes += (uint64_t)per_block[b++] * bytes;
+            if (part == 0)
+                break;
+        }
+    }
+    assert_int_equal(b, NUM_BLOCKS);
+    header.num_frames = n;
+    header.header_bytes = HR__CHUNK_FIXED_BYTES + 24 * (NUM_BLOCKS + n);
+    header.chunk_bytes += header.header_bytes;
+    header.layout_hash = schema.layout_hash;
+    uint8_t *bytes = malloc(HR__CHUNK_FIXED_BYTES + BYTES);
+    assert_true(header.header_bytes <= HR__CHUNK_FIXED_BYTES + BYTES);
+    hr__chunk_header_encode(&header, &schema, per_block, frames, bytes);
+    const struct hr__chunk_expected expected = {.schema = &schema, .max_commit_seq = 1};
+    assert_int_equal(hr__chunk_header_decode(bytes, header.header_bytes, &expected, &view, NULL),
+                     HR_OK);
+    uint64_t off = header.header_bytes;
+    for (uint32_t i = 0, first = 0; i < NUM_BLOCKS; first += per_block[i++]) {
+        uint32_t field, part, in_table, found_first, found;
+        uint64_t found_off;
+        hr__chunk_view_block_at(&view, i, &field, &part, &in_table);
+        hr__chunk_view_part(&view, field, part, &found_first, &found, &found_off);
+        assert_int_equal(found, per_block[i]);
+        assert_int_equal(found_first, first);
+        assert_int_equal(found_off, off);
+        for (uint32_t k = 0; k < found; k++)
+            off += frames[first + k].stored_bytes;
+    }
+    free(bytes);
+    hr__schema_free(&schema);
 }
 
 static void header__any_bit_flipped__is_corrupt(void **state) {
@@ -498,6 +563,7 @@ int main(void) {
         cmocka_unit_test(header__encoded__decodes_equal),
         cmocka_unit_test(header__assigned_to_another_data_set__is_all_else_the_same),
         cmocka_unit_test(blocks__one_by_one__are_those_of_the_schema),
+        cmocka_unit_test(blocks__of_thousands_of_fields__are_found_by_field),
         cmocka_unit_test(header__any_bit_flipped__is_corrupt),
         cmocka_unit_test(header__every_truncation__is_corrupt),
         cmocka_unit_test(header__flipped_with_the_right_hash__keeps_the_invariants),
