@@ -4,6 +4,7 @@
 #include "dataset.h"
 
 #include "checked.h"
+#include "dataset_access.h"
 #include "default_budget.h"
 #include "error.h"
 #include "options.h"
@@ -175,6 +176,7 @@ uint64_t hr__dataset_smallest_budget(const hr_dataset *ds, uint64_t other_bytes)
 void hr_dataset_close(hr_dataset *ds) {
     if (ds == NULL)
         return;
+    hr__access_calls_close(ds);
     for (uint32_t i = 0; i < ds->num_files; i++) {
         struct hr__part *part = &ds->parts[i];
         hr__budget_free(&ds->budget, part->index, (size_t)part->held_bytes);

@@ -3,9 +3,9 @@
  * footers say, and where the chunks are.
  *
  * Chunks and samples are numbered over all files, in the order in which they were given; a file's
- * own chunks are numbered from 0 (docs/format.md). Everything but the descriptors is immutable
- * after open, so any number of threads may read, and a forked child may go on: reads are
- * positioned, and no lock is ever taken.
+ * own chunks are numbered from 0 (docs/format.md). Everything but the descriptors and the idle
+ * scratch is immutable after open, so any number of threads may read, and a forked child may go on:
+ * reads are positioned, and no lock is ever taken.
  */
 #ifndef HEADRACE_DATASET_INTERNAL_H
 #define HEADRACE_DATASET_INTERNAL_H
@@ -32,6 +32,10 @@ struct hr__part {
     uint64_t held_bytes; /* of these pages, as they are in the file */
 };
 
+#define HR__MAX_IDLE_CALLS 4u
+
+struct hr__access_call;
+
 struct hr_dataset {
     struct hr__budget budget;
     uint32_t num_files;
@@ -44,6 +48,7 @@ struct hr_dataset {
     uint64_t file_bytes;    /* of all files, as committed */
     char *name;             /* of several files, for messages; NULL for one */
     uint64_t opening_bytes; /* of the budget at most, while the footers were read */
+    _Atomic(struct hr__access_call *) idle[HR__MAX_IDLE_CALLS]; /* NULL: none */
 };
 
 /* What messages call the data set. */

@@ -33,16 +33,19 @@ hr_status hr__access_begin(struct hr__access *a, const hr_dataset *ds, struct hr
                            hr_error *err);
 void hr__access_end(struct hr__access *a); /* a zeroed one is fine */
 
-/* A call of the API has a budget of its own, so that calls of many threads do not refuse each
- * other. */
+/* dataset_calls.c: a call of the API has a budget of its own, so that calls of many threads do not
+ * refuse each other. A few of them are kept by the data set for the next call, with the chunk and
+ * the frame that were read last: who reads one sample after the other decodes each frame once. */
 struct hr__access_call {
     struct hr__budget budget;
     struct hr__access access;
 };
 
-/* On failure it is still to be ended. */
-hr_status hr__access_call_begin(struct hr__access_call *c, const hr_dataset *ds, hr_error *err);
-void hr__access_call_end(struct hr__access_call *c);
+/* Threads: any. */
+hr_status hr__access_call_begin(hr_dataset *ds, struct hr__access_call **out, hr_error *err);
+/* st: of the call. NULL is fine. */
+void hr__access_call_end(hr_dataset *ds, struct hr__access_call *c, hr_status st);
+void hr__access_calls_close(hr_dataset *ds);
 
 /* A frame of the chunk at hand, numbered from the chunk's first, into cache->bytes. */
 hr_status hr__frame_cache_fill(struct hr__frame_cache *cache, struct hr__chunk_fetch *f,

@@ -146,17 +146,6 @@ void hr__access_end(struct hr__access *a) {
     hr__chunk_fetch_free(&a->fetch);
 }
 
-hr_status hr__access_call_begin(struct hr__access_call *c, const hr_dataset *ds, hr_error *err) {
-    *c = (struct hr__access_call){0};
-    hr__budget_init(&c->budget, ds->budget.limit_bytes);
-    return hr__access_begin(&c->access, ds, &c->budget, err);
-}
-
-void hr__access_call_end(struct hr__access_call *c) {
-    hr__access_end(&c->access);
-    hr__budget_close(&c->budget);
-}
-
 hr_status hr__access_read(struct hr__access *a, uint32_t field, uint64_t first,
                           uint64_t num_samples, uint8_t *dst, hr_error *err) {
     const struct hr__footer *f = &a->fetch.ds->footer;
@@ -183,7 +172,7 @@ hr_status hr__access_read(struct hr__access *a, uint32_t field, uint64_t first,
 
 hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, uint64_t first, uint64_t num_samples,
                           void *dst, size_t dst_bytes, hr_error *err) {
-    struct hr__access_call c;
+    struct hr__access_call *c;
     hr_status st = check_call(ds, field, num_samples, dst, dst_bytes, err);
     if (st != HR_OK)
         return st;
@@ -192,10 +181,10 @@ hr_status hr_dataset_read(hr_dataset *ds, uint32_t field, uint64_t first, uint64
                              hr__dataset_name(ds), (unsigned long long)first,
                              (unsigned long long)(first + num_samples),
                              (unsigned long long)ds->footer.num_samples);
-    st = hr__access_call_begin(&c, ds, err);
+    st = hr__access_call_begin(ds, &c, err);
     if (st == HR_OK)
-        st = hr__access_read(&c.access, field, first, num_samples, dst, err);
-    hr__access_call_end(&c);
+        st = hr__access_read(&c->access, field, first, num_samples, dst, err);
+    hr__access_call_end(ds, c, st);
     return st;
 }
 
@@ -254,7 +243,7 @@ static hr_status gather_sorted(hr_dataset *ds, struct hr__access *a, uint32_t fi
 
 hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field, const uint64_t *indices,
                             size_t num_indices, void *dst, size_t dst_bytes, hr_error *err) {
-    struct hr__access_call c;
+    struct hr__access_call *c;
     struct hr__wish *w = NULL;
     hr_status st = check_call(ds, field, num_indices, dst, dst_bytes, err);
     if (st != HR_OK || num_indices == 0)
@@ -262,12 +251,13 @@ hr_status hr_dataset_gather(hr_dataset *ds, uint32_t field, const uint64_t *indi
     if (indices == NULL)
         return hr__error_set(err, HR_ERR_INVALID, "%s: indices must not be NULL",
                              hr__dataset_name(ds));
-    st = hr__access_call_begin(&c, ds, err);
+    st = hr__access_call_begin(ds, &c, err);
+    if (st != HR_OK)
+        return st;
+    st = hr__wishes_make(ds, &c->budget, indices, num_indices, &w, err);
     if (st == HR_OK)
-        st = hr__wishes_make(ds, &c.budget, indices, num_indices, &w, err);
-    if (st == HR_OK)
-        st = gather_sorted(ds, &c.access, field, w, num_indices, dst, err);
-    hr__wishes_free(&c.budget, w, num_indices);
-    hr__access_call_end(&c);
+        st = gather_sorted(ds, &c->access, field, w, num_indices, dst, err);
+    hr__wishes_free(&c->budget, w, num_indices);
+    hr__access_call_end(ds, c, st);
     return st;
 }

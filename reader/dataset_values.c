@@ -213,7 +213,7 @@ hr_status hr_dataset_read_values(hr_dataset *ds, uint32_t field, uint64_t first,
                            .count = num_samples,
                            .offsets = offsets,
                            .values = values};
-    struct hr__access_call s;
+    struct hr__access_call *s;
     hr_status st = check_call(&c, values_bytes, err);
     if (st != HR_OK)
         return st;
@@ -222,10 +222,10 @@ hr_status hr_dataset_read_values(hr_dataset *ds, uint32_t field, uint64_t first,
                              hr__dataset_name(ds), (unsigned long long)first,
                              (unsigned long long)(first + num_samples),
                              (unsigned long long)ds->footer.num_samples);
-    st = hr__access_call_begin(&s, ds, err);
+    st = hr__access_call_begin(ds, &s, err);
     if (st == HR_OK)
-        st = run(&c, &s.access, capacity_bytes, values_bytes, err);
-    hr__access_call_end(&s);
+        st = run(&c, &s->access, capacity_bytes, values_bytes, err);
+    hr__access_call_end(ds, s, st);
     return st;
 }
 
@@ -235,20 +235,21 @@ hr_status hr_dataset_gather_values(hr_dataset *ds, uint32_t field, const uint64_
     struct call c = {
         .ds = ds, .field = field, .count = num_indices, .offsets = offsets, .values = values};
     struct hr__wish *wishes = NULL;
-    struct hr__access_call s;
+    struct hr__access_call *s;
     hr_status st = check_call(&c, values_bytes, err);
     if (st != HR_OK)
         return st;
     if (indices == NULL && num_indices > 0)
         return hr__error_set(err, HR_ERR_INVALID, "%s: indices must not be NULL",
                              hr__dataset_name(ds));
-    st = hr__access_call_begin(&s, ds, err);
-    if (st == HR_OK)
-        st = hr__wishes_make(ds, &s.budget, indices, num_indices, &wishes, err);
+    st = hr__access_call_begin(ds, &s, err);
+    if (st != HR_OK)
+        return st;
+    st = hr__wishes_make(ds, &s->budget, indices, num_indices, &wishes, err);
     c.wishes = wishes;
     if (st == HR_OK)
-        st = run(&c, &s.access, capacity_bytes, values_bytes, err);
-    hr__wishes_free(&s.budget, wishes, num_indices);
-    hr__access_call_end(&s);
+        st = run(&c, &s->access, capacity_bytes, values_bytes, err);
+    hr__wishes_free(&s->budget, wishes, num_indices);
+    hr__access_call_end(ds, s, st);
     return st;
 }

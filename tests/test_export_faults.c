@@ -125,11 +125,11 @@ static void clean(void) {
 }
 
 static void each_fails(enum fault_kind kind, bool is_failure, long at_least) {
-    hr_dataset *ds = NULL;
     long nth = 0;
-    assert_int_equal(hr_dataset_open(set_path, NULL, &ds, NULL), HR_OK);
     for (;; nth++) {
+        hr_dataset *ds = NULL; /* which has kept nothing of an earlier export */
         hr_error err = {0};
+        assert_int_equal(hr_dataset_open(set_path, NULL, &ds, NULL), HR_OK);
         int before = count_entries("/proc/self/fd");
         clean();
         fault_arm(kind, nth);
@@ -142,12 +142,12 @@ static void each_fails(enum fault_kind kind, bool is_failure, long at_least) {
             fail_msg("%s (%ld): %s", fault_hit(), nth, err.message);
         if (st != HR_OK && export(ds, HR_CONVERT_REPLACE, &err) != HR_OK)
             fail_msg("a second try: %s", err.message);
+        hr_dataset_close(ds);
         if (fault_hit() == NULL)
             break;
         assert_true(nth < 5000);
     }
     assert_true(nth >= at_least);
-    hr_dataset_close(ds);
 }
 
 static void export__each_system_call_fails__files_are_whole_or_absent(void **state) {

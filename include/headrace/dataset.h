@@ -29,7 +29,9 @@ typedef struct hr_open_options {
     uint32_t struct_bytes;
     uint32_t flags;        /**< none defined: 0 */
     uint64_t budget_bytes; /**< for the indexes of all files, and again for the scratch of each read
-                            * or gather in progress; 0: see hr_default_budget() */
+                            * or gather in progress, of which up to 4 are kept for the next ones
+                            * (4 to 6 MiB each, where that is little of what the process-wide cap
+                            * leaves); 0: see hr_default_budget() */
 } hr_open_options;
 #define HR_OPEN_OPTIONS_INIT                                                                       \
     { sizeof(hr_open_options), 0, 0 }
