@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_RANGES 16384u /* of labels, of all fields: a footer is read whole */
+
 hr_status hr__schema_check_object(const char *text, const char *whose, hr_error *err) {
     json_t *json = NULL;
     hr_status st = hr__json_parse(text, strlen(text), &json, err);
@@ -67,7 +69,10 @@ static json_t *storage_json(const struct hr__storage *s) {
     return NULL;
 }
 
-static json_t *field_json(const struct hr__schema_field *f, bool with_statistics) {
+/* What is told of a field's values. */
+enum told { NO_STATISTICS, NO_LABELS, ALL };
+
+static json_t *field_json(const struct hr__schema_field *f, enum told told) {
     json_t *o = json_object();
     int bad = json_object_set_new(o, "name", json_string(f->name)) |
               json_object_set_new(o, "dtype", json_string(hr_dtype_name(f->dtype))) |
@@ -79,22 +84,63 @@ static json_t *field_json(const struct hr__schema_field *f, bool with_statistics
     if (f->element_dtype != 0)
         bad |=
             json_object_set_new(o, "element_dtype", json_string(hr_dtype_name(f->element_dtype)));
-    if (with_statistics && f->statistics != NULL)
+    if (told != NO_STATISTICS && f->statistics != NULL)
         bad |= hr__dtype_is_variable(f->dtype)
                    ? json_object_set_new(o, "lengths", hr__lengths_to_json(f->statistics))
-                   : json_object_set_new(o, "statistics", hr__statistics_to_json(f->statistics));
+                   : json_object_set_new(o, "statistics",
+                                         hr__statistics_to_json(f->statistics, told == ALL));
     if (bad == 0)
         return o;
     json_decref(o);
     return NULL;
 }
 
+struct field_ranges {
+    uint32_t field, num_ranges;
+};
+
+static int fewer_ranges(const void *a, const void *b) {
+    const struct field_ranges *x = a, *y = b;
+    if (x->num_ranges != y->num_ranges)
+        return x->num_ranges < y->num_ranges ? -1 : 1;
+    return x->field < y->field ? -1 : x->field > y->field;
+}
+
+/* Labels of the fields with the fewest ranges, as many as fit; malloc'ed. */
+static enum told *choose_told(const struct hr__schema *s) {
+    struct field_ranges *ranges = calloc(s->num_fields, sizeof *ranges);
+    enum told *told = calloc(s->num_fields, sizeof *told);
+    bool ok = ranges != NULL && told != NULL;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; ok && i < s->num_fields; i++) {
+        const struct hr__schema_field *f = &s->fields[i];
+        ranges[i].field = i;
+        if (f->statistics != NULL && !hr__dtype_is_variable(f->dtype))
+            ok = hr__statistics_num_ranges(f->statistics, &ranges[i].num_ranges);
+    }
+    if (ok)
+        qsort(ranges, s->num_fields, sizeof *ranges, fewer_ranges);
+    for (uint32_t i = 0; ok && i < s->num_fields; i++) {
+        sum += ranges[i].num_ranges;
+        told[ranges[i].field] = sum <= MAX_RANGES ? ALL : NO_LABELS;
+    }
+    free(ranges);
+    if (ok)
+        return told;
+    free(told);
+    return NULL;
+}
+
 static json_t *schema_json(const struct hr__schema *s, bool with_statistics) {
     json_t *o = json_object(), *fields = json_array();
-    int bad = json_object_set_new(o, "format", json_string("headrace/1")) |
+    enum told *told = with_statistics ? choose_told(s) : NULL;
+    int bad = (with_statistics && told == NULL) |
+              json_object_set_new(o, "format", json_string("headrace/1")) |
               json_object_set(o, "fields", fields);
     for (uint32_t i = 0; i < s->num_fields && bad == 0; i++)
-        bad |= json_array_append_new(fields, field_json(&s->fields[i], with_statistics));
+        bad |= json_array_append_new(
+            fields, field_json(&s->fields[i], told != NULL ? told[i] : NO_STATISTICS));
+    free(told);
     bad |= json_object_set_new(o, "attributes", object_of(s->attributes_json)) |
            json_object_set_new(o, "provenance", object_of(s->provenance_json));
     json_decref(fields);

@@ -49,7 +49,9 @@ struct json_t;
 struct json_t *hr__lengths_to_json(const struct hr__statistics *s);
 hr_status hr__lengths_from_json(const struct json_t *json, struct hr__statistics **out,
                                 hr_error *err);
-struct json_t *hr__statistics_to_json(const struct hr__statistics *s);
+struct json_t *hr__statistics_to_json(const struct hr__statistics *s, bool with_labels);
+/* Ranges of consecutive values that its labels are printed as. False: out of memory. */
+bool hr__statistics_num_ranges(const struct hr__statistics *s, uint32_t *out);
 hr_status hr__statistics_from_json(const struct json_t *json, hr_dtype dtype, bool labels,
                                    struct hr__statistics **out, hr_error *err);
 

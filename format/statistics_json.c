@@ -31,17 +31,43 @@ static json_t *index_json(uint64_t v) {
     return v == UINT64_MAX ? json_null() : hr__json_u64(v);
 }
 
+/* The n distinct values, ascending and malloc'ed; NULL: out of memory. */
+static uint64_t *sorted_values(const struct hr__statistics *s, uint32_t *n) {
+    *n = hr__distinct_set_count(&s->distinct);
+    uint64_t *values = malloc((*n > 0 ? *n : 1) * sizeof(*values));
+    if (values != NULL)
+        hr__distinct_set_sorted(&s->distinct, hr__dtype_is_signed(s->dtype), values);
+    return values;
+}
+
+/* Where the range of consecutive integers ends that begins at value i. */
+static uint32_t range_end(const uint64_t *values, uint32_t n, uint32_t i) {
+    do
+        i++;
+    while (i < n && values[i] == values[i - 1] + 1);
+    return i;
+}
+
+bool hr__statistics_num_ranges(const struct hr__statistics *s, uint32_t *out) {
+    uint32_t n;
+    *out = 0;
+    if (!s->labels || s->distinct.overflow)
+        return true;
+    uint64_t *values = sorted_values(s, &n);
+    for (uint32_t i = 0; values != NULL && i < n; i = range_end(values, n, i))
+        ++*out;
+    free(values);
+    return values != NULL;
+}
+
 /* The distinct values as [first, last] ranges of consecutive integers; NULL: out of memory. */
 static json_t *ranges_json(const struct hr__statistics *s) {
-    uint32_t n = hr__distinct_set_count(&s->distinct);
-    uint64_t *values = malloc((n > 0 ? n : 1) * sizeof(*values));
+    uint32_t n;
+    uint64_t *values = sorted_values(s, &n);
     json_t *ranges = json_array();
     bool ok = values != NULL && ranges != NULL;
-    if (ok)
-        hr__distinct_set_sorted(&s->distinct, hr__dtype_is_signed(s->dtype), values);
     for (uint32_t i = 0, end; ok && i < n; i = end) {
-        for (end = i + 1; end < n && values[end] == values[end - 1] + 1; end++)
-            ;
+        end = range_end(values, n, i);
         json_t *range = json_array();
         ok = range != NULL && json_array_append_new(range, integer_json(s, values[i])) == 0 &&
              json_array_append_new(range, integer_json(s, values[end - 1])) == 0 &&
@@ -91,7 +117,7 @@ static int set_moments(json_t *o, const struct hr__statistics *s) {
            json_object_set_new(o, "m2", hr__json_real(s->m2));
 }
 
-json_t *hr__statistics_to_json(const struct hr__statistics *s) {
+json_t *hr__statistics_to_json(const struct hr__statistics *s, bool with_labels) {
     json_t *o = json_object();
     int bad = json_object_set_new(o, "values", hr__json_u64(s->values)) |
               json_object_set_new(o, "zeros", hr__json_u64(s->zeros)) |
@@ -102,7 +128,7 @@ json_t *hr__statistics_to_json(const struct hr__statistics *s) {
               json_object_set_new(o, "first_inf", index_json(s->first_inf));
     if (s->finite > 0 && !hr__dtype_is_complex(s->dtype))
         bad |= set_moments(o, s);
-    if (s->labels)
+    if (s->labels && with_labels)
         bad |= json_object_set_new(o, "labels", labels_json(s));
     if (bad == 0)
         return o;

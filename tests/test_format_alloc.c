@@ -227,7 +227,7 @@ static hr_status statistics_collect(const struct material *m, hr_error *err) {
 static hr_status statistics_json(const struct material *m, hr_error *err) {
     struct hr__statistics *again = NULL;
     hr_status st = HR_ERR_NO_MEMORY;
-    json_t *json = hr__statistics_to_json(m->footer.schema.fields[2].statistics);
+    json_t *json = hr__statistics_to_json(m->footer.schema.fields[2].statistics, true);
     if (json != NULL)
         st = hr__statistics_from_json(json, HR_INT64, true, &again, err);
     else

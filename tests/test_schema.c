@@ -214,6 +214,43 @@ static void print__everything__parses_back_equal(void **state) {
     hr__schema_free(&t);
 }
 
+/* Values of which no two are next to each other. */
+static void give_labels(struct hr__schema_field *f, uint32_t distinct) {
+    f->statistics = hr__statistics_new(HR_INT64, true);
+    for (uint32_t i = 0; i < distinct; i++) {
+        const int64_t value = (int64_t)i * INT64_C(70000000000000) - INT64_MAX;
+        assert_int_equal(hr__statistics_add(f->statistics, &value, i, 1, 1, NULL), HR_OK);
+    }
+}
+
+static void print__labels_of_too_many_values__are_left_out(void **state) {
+    (void)state;
+    static const hr_field fields[] = {{.name = "many", .dtype = HR_INT64},
+                                      {.name = "few", .dtype = HR_INT64},
+                                      {.name = "most", .dtype = HR_INT64},
+                                      {.name = "more", .dtype = HR_INT64}};
+    static const uint32_t distinct[] = {16000, 300, 65536, 16001};
+    static const bool kept[] = {true, true, false, false};
+    struct hr__schema s, again;
+    char *text;
+    size_t n;
+    assert_int_equal(hr__schema_make(fields, 4, 100, &s, NULL), HR_OK);
+    for (uint32_t i = 0; i < 4; i++)
+        give_labels(&s.fields[i], distinct[i]);
+    assert_int_equal(hr__schema_print(&s, &text, &n, NULL), HR_OK);
+    assert_true(n < 2u << 20);
+    assert_int_equal(hr__schema_parse(text, n, 100, &again, NULL), HR_OK);
+    for (uint32_t i = 0; i < 4; i++) {
+        hr_statistics figures = {.struct_bytes = sizeof figures};
+        hr__statistics_get(again.fields[i].statistics, &figures);
+        assert_int_equal(figures.num_values, distinct[i]);
+        assert_int_equal(figures.num_distinct, kept[i] ? distinct[i] : 0);
+    }
+    free(text);
+    hr__schema_free(&again);
+    hr__schema_free(&s);
+}
+
 static void print_job__has_options_and_sources_no_statistics(void **state) {
     (void)state;
     const hr_field f = {.name = "y", .dtype = HR_INT64};
@@ -505,6 +542,7 @@ int main(void) {
         cmocka_unit_test(make__block_order__smallest_first_variable_last),
         cmocka_unit_test(make__layout_hash__is_the_specified_one),
         cmocka_unit_test(print__everything__parses_back_equal),
+        cmocka_unit_test(print__labels_of_too_many_values__are_left_out),
         cmocka_unit_test(print_job__has_options_and_sources_no_statistics),
         cmocka_unit_test(print__attributes_too_deep__are_refused),
         cmocka_unit_test(print__brackets_in_a_text__are_no_levels),
