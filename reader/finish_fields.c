@@ -6,9 +6,11 @@
 
 #include "batch_values.h"
 #include "checked.h"
+#include "default_budget.h"
 #include "dtype.h"
 #include "error.h"
 #include "options.h"
+#include "size_text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -131,7 +133,7 @@ static void fill(float *to, const float *from, uint32_t given, uint32_t n) {
 
 /* The plan's tables: an entry for each of its channels. */
 static hr_status make_tables(const hr_dataset *ds, uint32_t field, const hr_finish *o,
-                             struct hr__finished_field *out, hr_error *err) {
+                             uint64_t budget_bytes, struct hr__finished_field *out, hr_error *err) {
     struct hr__finish *plan = &out->plan;
     const float *scale = o->scale, *shift = o->shift;
     uint32_t given = o->num_channels;
@@ -147,9 +149,16 @@ static hr_status make_tables(const hr_dataset *ds, uint32_t field, const hr_fini
     if (scale == NULL && shift == NULL)
         return HR_OK;
     const size_t n = plan->channels;
+    const uint64_t n_bytes = 2 * (uint64_t)n * sizeof(*out->tables);
+    if (n_bytes > budget_bytes)
+        return hr__error_set(err, HR_ERR_BUDGET,
+                             "field %s: scales and shifts of %u channels need %s, which is more "
+                             "than the budget of %s; give a larger one, or finish it without them",
+                             o->field, plan->channels, hr__size_text(n_bytes).text,
+                             hr__size_text(budget_bytes).text);
     out->tables = calloc(2 * n, sizeof(*out->tables));
     if (out->tables == NULL)
-        return hr__error_no_memory(err, 2 * n * sizeof(*out->tables), "scales and shifts");
+        return hr__error_no_memory(err, n_bytes, "scales and shifts");
     if (scale != NULL)
         fill(out->tables, scale, given, plan->channels), plan->scale = out->tables;
     if (shift != NULL)
@@ -169,7 +178,7 @@ static struct hr__finish as_stored(const struct hr__schema_field *f) {
 }
 
 static hr_status field_make(const hr_dataset *ds, uint32_t field, const hr_finish *o,
-                            struct hr__finished_field *out, hr_error *err) {
+                            uint64_t budget_bytes, struct hr__finished_field *out, hr_error *err) {
     const struct hr__schema_field *f = &ds->footer.schema.fields[field];
     struct hr__finish *plan = &out->plan;
     hr_status st;
@@ -191,7 +200,7 @@ static hr_status field_make(const hr_dataset *ds, uint32_t field, const hr_finis
         plan->channels = (uint32_t)last_axis(f);
         plan->plane_elements = f->num_elements / plan->channels;
     }
-    HR_TRY(make_tables(ds, field, o, out, err));
+    HR_TRY(make_tables(ds, field, o, budget_bytes, out, err));
     if (plan->to_chw) {
         out->shape[0] = f->shape[2];
         out->shape[1] = f->shape[0];
@@ -215,8 +224,8 @@ static hr_status flags_check(const hr_finish *o, hr_error *err) {
 
 /* One entry of the options, for the field that it names. */
 static hr_status entry_make(const hr_dataset *ds, const hr_finish *o, const uint32_t *fields,
-                            uint32_t num_fields, bool *taken, struct hr__finished_field *out,
-                            hr_error *err) {
+                            uint32_t num_fields, uint64_t budget_bytes, bool *taken,
+                            struct hr__finished_field *out, hr_error *err) {
     uint32_t field = 0;
     bool delivered = false;
     hr_status st;
@@ -231,7 +240,7 @@ static hr_status entry_make(const hr_dataset *ds, const hr_finish *o, const uint
                                  "field %s is finished twice; make one hr_finish of both",
                                  o->field);
         taken[i] = true;
-        HR_TRY(field_make(ds, field, o, &out[i], err));
+        HR_TRY(field_make(ds, field, o, budget_bytes, &out[i], err));
     }
     if (!delivered)
         return hr__error_set(err, HR_ERR_INVALID,
@@ -273,6 +282,12 @@ static hr_status lay_out(const hr_dataset *ds, const uint32_t *fields,
     return HR_OK;
 }
 
+/* That a loader may have at all. */
+static uint64_t most_bytes(const hr_loader_options *opts) {
+    return opts->budget_bytes != 0 ? opts->budget_bytes
+                                   : hr__max_u64(hr_default_budget(), hr__stretched_budget());
+}
+
 hr_status hr__finished_fields_make(const hr_dataset *ds, const hr_loader_options *opts,
                                    const uint32_t *fields, const uint64_t *value_capacities,
                                    uint32_t num_fields, uint32_t local_batch_samples,
@@ -297,7 +312,7 @@ hr_status hr__finished_fields_make(const hr_dataset *ds, const hr_loader_options
     for (uint32_t i = 0; i < opts->num_finish; i++) {
         hr_finish o = HR_FINISH_INIT;
         HR_TRY(hr__options_copy_entry(opts->finish, i, sizeof(o), &o, sizeof(o), "hr_finish", err));
-        HR_TRY(entry_make(ds, &o, fields, num_fields, taken, out->fields, err));
+        HR_TRY(entry_make(ds, &o, fields, num_fields, most_bytes(opts), taken, out->fields, err));
     }
     HR_TRY(lay_out(ds, fields, value_capacities, num_fields, local_batch_samples, out, err));
 done:

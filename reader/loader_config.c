@@ -354,9 +354,9 @@ void hr__loader_config_free(struct hr__loader_config *c) {
     *c = (struct hr__loader_config){0};
 }
 
-hr_status hr__loader_order_make(const struct hr__loader_config *c, struct hr__budget *budget,
-                                struct hr__order **out, hr_error *err) {
-    hr_status st = hr__order_make(&c->order_params, budget, out, err);
+hr_status hr__loader_order_outline(const struct hr__loader_config *c, struct hr__budget *budget,
+                                   struct hr__order **out, hr_error *err) {
+    hr_status st = hr__order_outline(&c->order_params, budget, out, err);
     if (st == HR_ERR_INVALID && c->subset != NULL)
         hr__error_prefix(err, "for its order, the subset is a data set of %llu samples",
                          (unsigned long long)c->num_samples);

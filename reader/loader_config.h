@@ -95,9 +95,9 @@ uint64_t hr__loader_shared_bytes(const struct hr__loader_config *c);
  * many virtual chunks, found from some of them. */
 double hr__subset_reading(const struct hr__loader_config *c);
 
-/* hr__order_make() of the configuration. */
-hr_status hr__loader_order_make(const struct hr__loader_config *c, struct hr__budget *budget,
-                                struct hr__order **out, hr_error *err);
+/* hr__order_outline() of the configuration. */
+hr_status hr__loader_order_outline(const struct hr__loader_config *c, struct hr__budget *budget,
+                                   struct hr__order **out, hr_error *err);
 
 /* Threads, depth and slots for this order within budget_bytes. HR_ERR_BUDGET names the smallest
  * budget that works. */

@@ -9,13 +9,6 @@
 
 #include <stdio.h>
 
-static uint64_t rank_samples(const struct hr__loader_config *c, const struct hr__order_epoch *e) {
-    uint64_t n = 0;
-    for (uint32_t s = 0; s < c->num_streams; s++)
-        n += hr__order_epoch_samples(e, c->first_stream + s);
-    return n;
-}
-
 /* Samples of all ranks that an epoch leaves out. */
 static uint64_t dropped(const struct hr__loader_config *c, const struct hr__order *order) {
     uint64_t total = c->num_samples;
@@ -165,15 +158,12 @@ static void find_sorted_labels(const hr_dataset *ds, hr_loader_plan *out) {
 static hr_status plan_fill(struct hr__loader_config *c, const struct hr__order *order,
                            hr_loader_plan *out, hr_error *err) {
     struct hr__budget unlimited;
-    struct hr__order_epoch *epoch = NULL;
     hr__budget_init_uncounted(&unlimited);
-    hr_status st = hr__order_epoch_make(order, c->first_epoch, c->first_stream, c->num_streams,
-                                        &unlimited, &epoch, err);
+    hr_status st = hr__order_count_samples(order, c->first_epoch, c->first_stream, c->num_streams,
+                                           &unlimited, &out->samples_per_epoch, err);
     if (st != HR_OK)
         return st;
     out->batches_per_epoch = hr__order_num_batches(order);
-    out->samples_per_epoch = rank_samples(c, epoch);
-    hr__order_epoch_free(epoch);
     out->dropped_samples = dropped(c, order);
     out->padded_samples = padded(c, order);
     out->inflation = hr__order_inflation(order);
@@ -216,7 +206,7 @@ hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loader_options *opts, hr_
         return st;
     HR_TRY(hr__loader_io_choose(ds, o.io, &io, err));
     HR_TRY(hr__loader_config_make(ds, &o, io.io, &c, err));
-    HR_TRY(hr__loader_order_make(&c, &unlimited, &order, err));
+    HR_TRY(hr__loader_order_outline(&c, &unlimited, &order, err));
     HR_TRY(plan_fill(&c, order, &plan, err));
     snprintf(plan.io_backend, sizeof(plan.io_backend), "%s", hr__io_backend_name(&io));
     HR_TRY(read_amplification(&c, &plan.read_amplification, err));

@@ -51,10 +51,12 @@ uint64_t hr__loader_shared_bytes(const struct hr__loader_config *c) {
 
 uint64_t hr__loader_filtered_bytes(const hr_dataset *ds) {
     const uint32_t both = HR__FEATURE_DELTA | HR__FEATURE_BYTE_SHUFFLE;
+    const uint32_t alone = HR__FEATURE_BIT_SHUFFLE |
+                           (ds->footer.schema.num_variable > 0 ? HR__FEATURE_BYTE_SHUFFLE : 0);
     bool some = false;
     for (uint32_t i = 0; i < ds->num_files; i++) {
         const uint32_t features = ds->parts[i].superblock.required;
-        some = some || (features & HR__FEATURE_BIT_SHUFFLE) != 0 || (features & both) == both;
+        some = some || (features & alone) != 0 || (features & both) == both;
     }
     return some ? HR__MAX_FRAME_BYTES : 0;
 }
@@ -118,7 +120,7 @@ hr_status hr__loader_smallest_bytes(const struct hr__loader_config *c, uint32_t 
     struct hr__loader_config probe = *c;
     hr__budget_init_uncounted(&unlimited);
     probe.order_params.window_visits = window_visits;
-    hr_status st = hr__order_make(&probe.order_params, &unlimited, &order, err);
+    hr_status st = hr__order_outline(&probe.order_params, &unlimited, &order, err);
     if (st != HR_OK)
         return st;
     smallest(&probe, order);

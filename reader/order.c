@@ -72,19 +72,30 @@ static void fill_ends(struct hr__order *o) {
     }
 }
 
-hr_status hr__order_make(const struct hr__order_params *params, struct hr__budget *budget,
-                         struct hr__order **out, hr_error *err) {
+static void fill_tables(struct hr__order *o) {
+    o->offset = (uint32_t *)(void *)(o->shorts + o->shape.num_shorts);
+    o->delay = o->offset + o->samples_per_chunk;
+    o->ascending = o->delay + o->samples_per_chunk;
+    o->rank = o->ascending + o->samples_per_chunk;
+    o->held_long = o->rank + o->samples_per_chunk;
+    o->held_short = o->held_long + o->shape.window;
+    fill_slots(o);
+    fill_ends(o);
+    rank_slots(o);
+}
+
+static hr_status make(const struct hr__order_params *params, bool whole, struct hr__budget *budget,
+                      struct hr__order **out, hr_error *err) {
     *out = NULL;
     struct hr__order_shape shape;
-    hr_error unwanted;
-    err = err != NULL ? err : &unwanted;
-    const hr_status st = hr__order_shape_make(params, &shape, err);
+    hr_status st = hr__order_shape_make(params, &shape, err);
     if (st != HR_OK)
         return st;
-    const uint64_t bytes = hr__order_tables_bytes(&shape, params->samples_per_chunk);
-    struct hr__order *o = hr__budget_alloc(budget, (size_t)bytes, "the order's tables", err);
+    const bool tables = whole && shape.tables;
+    const uint64_t bytes = hr__order_tables_bytes(&shape, params->samples_per_chunk, tables);
+    struct hr__order *o = hr__budget_take(budget, (size_t)bytes, "the order's tables", &st, err);
     if (o == NULL)
-        return err->status;
+        return st;
     o->shape = shape;
     o->kind = params->kind;
     o->samples_per_chunk = params->samples_per_chunk;
@@ -94,23 +105,24 @@ hr_status hr__order_make(const struct hr__order_params *params, struct hr__budge
     o->budget = budget;
     o->reserved_bytes = bytes;
     o->arrived = (uint64_t *)(void *)(o + 1);
-    uint64_t *next = o->arrived + (shape.tables ? (uint64_t)shape.window + 1 : 0);
+    uint64_t *next = o->arrived + (tables ? (uint64_t)shape.window + 1 : 0);
     o->shorts = (struct hr__order_short *)(void *)next;
     fill_shorts(o, params);
-    if (shape.tables) {
-        o->offset = (uint32_t *)(void *)(o->shorts + shape.num_shorts);
-        o->delay = o->offset + params->samples_per_chunk;
-        o->ascending = o->delay + params->samples_per_chunk;
-        o->rank = o->ascending + params->samples_per_chunk;
-        o->held_long = o->rank + params->samples_per_chunk;
-        o->held_short = o->held_long + shape.window;
-        fill_slots(o);
-        fill_ends(o);
-        rank_slots(o);
-    }
+    if (tables)
+        fill_tables(o);
     o->num_batches = hr__order_count_batches(params, &shape);
     *out = o;
     return HR_OK;
+}
+
+hr_status hr__order_make(const struct hr__order_params *params, struct hr__budget *budget,
+                         struct hr__order **out, hr_error *err) {
+    return make(params, true, budget, out, err);
+}
+
+hr_status hr__order_outline(const struct hr__order_params *params, struct hr__budget *budget,
+                            struct hr__order **out, hr_error *err) {
+    return make(params, false, budget, out, err);
 }
 
 void hr__order_free(struct hr__order *o) {

@@ -47,6 +47,10 @@ struct hr__order_epoch;
  * says which and what to do), HR_ERR_BUDGET, HR_ERR_NO_MEMORY. */
 hr_status hr__order_make(const struct hr__order_params *params, struct hr__budget *budget,
                          struct hr__order **out, hr_error *err);
+/* The same without its tables, which take memory in proportion to the window: for the functions up
+ * to hr__order_inflation(), and no epoch. */
+hr_status hr__order_outline(const struct hr__order_params *params, struct hr__budget *budget,
+                            struct hr__order **out, hr_error *err);
 void hr__order_free(struct hr__order *o); /* NULL is fine */
 
 /* The default window (all streams together), and the bytes that make and so many epochs of all
@@ -63,6 +67,11 @@ uint64_t hr__order_num_batches(const struct hr__order *o); /* the same for every
  * whole batches at both ends (docs/order.md, 5.6 and 5.7). */
 uint64_t hr__order_live_rows(const struct hr__order *o, uint32_t first_stream,
                              uint32_t num_streams);
+/* Samples that the streams deliver in an epoch, together: the sum of hr__order_epoch_samples().
+ * HR_ERR_BUDGET, HR_ERR_NO_MEMORY. */
+hr_status hr__order_count_samples(const struct hr__order *o, uint64_t epoch, uint32_t first_stream,
+                                  uint32_t num_streams, struct hr__budget *budget, uint64_t *out,
+                                  hr_error *err);
 /* Expected inflation (docs/order.md, 6). */
 double hr__order_inflation(const struct hr__order *o);
 

@@ -169,26 +169,31 @@ static void finish_stream(struct hr__order_epoch *e, uint32_t stream) {
     }
 }
 
+/* Which chunks are whose: all that is not behind the struct itself. */
+static struct hr__order_epoch deal(const struct hr__order *o, uint64_t epoch, uint32_t first_stream,
+                                   uint32_t num_streams) {
+    struct hr__order_epoch e = {
+        .order = o, .epoch = epoch, .first_stream = first_stream, .num_streams = num_streams};
+    if (o->kind == HR__ORDER_INTERLEAVED)
+        hr__permutation_init(&e.chunks, o->shape.num_chunks,
+                             hr__order_key(o->seed, epoch, HR__KEY_CHUNKS, 0, 0));
+    return e;
+}
+
 hr_status hr__order_epoch_make(const struct hr__order *o, uint64_t epoch, uint32_t first_stream,
                                uint32_t num_streams, struct hr__budget *budget,
                                struct hr__order_epoch **out, hr_error *err) {
     *out = NULL;
-    hr_error unwanted;
-    err = err != NULL ? err : &unwanted;
-    struct hr__order_epoch dealt = {.order = o, .epoch = epoch};
-    if (o->kind == HR__ORDER_INTERLEAVED)
-        hr__permutation_init(&dealt.chunks, o->shape.num_chunks,
-                             hr__order_key(o->seed, epoch, HR__KEY_CHUNKS, 0, 0));
+    hr_status st;
+    const struct hr__order_epoch dealt = deal(o, epoch, first_stream, num_streams);
     const uint64_t num_entries = count_entries(&dealt, first_stream, num_streams);
     const uint64_t bytes = sizeof dealt + num_streams * sizeof(struct hr__order_stream) +
                            num_entries * sizeof(uint64_t);
     struct hr__order_epoch *e =
-        hr__budget_alloc(budget, (size_t)bytes, "the order of an epoch", err);
+        hr__budget_take(budget, (size_t)bytes, "the order of an epoch", &st, err);
     if (e == NULL)
-        return err->status;
+        return st;
     *e = dealt;
-    e->first_stream = first_stream;
-    e->num_streams = num_streams;
     e->budget = budget;
     e->reserved_bytes = bytes;
     for (uint32_t k = 0; k < num_streams; k++)
@@ -198,6 +203,33 @@ hr_status hr__order_epoch_make(const struct hr__order *o, uint64_t epoch, uint32
     for (uint32_t k = 0; k < num_streams; k++)
         finish_stream(e, first_stream + k);
     *out = e;
+    return HR_OK;
+}
+
+hr_status hr__order_count_samples(const struct hr__order *o, uint64_t epoch, uint32_t first_stream,
+                                  uint32_t num_streams, struct hr__budget *budget, uint64_t *out,
+                                  hr_error *err) {
+    const struct hr__order_epoch dealt = deal(o, epoch, first_stream, num_streams);
+    const uint64_t each = o->num_batches * o->shape.batch;
+    hr_status st;
+    *out = each * num_streams;
+    if (o->pad_last)
+        return HR_OK;
+    const size_t n_bytes = num_streams * sizeof(uint64_t);
+    uint64_t *missing = hr__budget_take(budget, n_bytes, "what chunks are short of", &st, err);
+    if (missing == NULL)
+        return st;
+    uint32_t stream;
+    uint64_t visit;
+    for (uint64_t k = 0; k < o->shape.num_shorts; k++)
+        if (locate_short(&dealt, k, &stream, &visit))
+            missing[stream - first_stream] += o->samples_per_chunk - o->shorts[k].num_samples;
+    *out = 0;
+    for (uint32_t k = 0; k < num_streams; k++) {
+        const uint64_t visits = hr__order_num_visits(o, first_stream + k);
+        *out += hr__min_u64(each, visits * o->samples_per_chunk - missing[k]);
+    }
+    hr__budget_free(budget, missing, n_bytes);
     return HR_OK;
 }
 

@@ -149,9 +149,10 @@ done:
     return st;
 }
 
-uint64_t hr__order_tables_bytes(const struct hr__order_shape *shape, uint32_t samples_per_chunk) {
+uint64_t hr__order_tables_bytes(const struct hr__order_shape *shape, uint32_t samples_per_chunk,
+                                bool with_tables) {
     uint64_t bytes = sizeof(struct hr__order) + shape->num_shorts * sizeof(struct hr__order_short);
-    if (shape->tables)
+    if (with_tables)
         bytes += ((uint64_t)shape->window + 1) * 8 + (uint64_t)samples_per_chunk * 16 +
                  (uint64_t)shape->window * 8;
     return bytes;
@@ -168,7 +169,7 @@ uint64_t hr__order_bytes(const struct hr__order_params *params, uint64_t num_epo
     uint64_t epochs = UINT64_MAX / 8; /* more than any budget */
     if (!hr__mul_u64(num_epochs, epoch, &epochs) || epochs > UINT64_MAX / 8)
         return UINT64_MAX / 8;
-    return hr__order_tables_bytes(&shape, params->samples_per_chunk) + epochs;
+    return hr__order_tables_bytes(&shape, params->samples_per_chunk, shape.tables) + epochs;
 }
 
 /* Segments whose padding is above `than`, and the sum of these paddings. */

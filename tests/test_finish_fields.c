@@ -129,6 +129,39 @@ static void options__that_cannot_be__are_refused_in_words(void **state) {
             HR_ERR_INVALID, "no mean and standard deviation");
 }
 
+static void options__of_more_channels_than_the_budget_holds__are_refused(void **state) {
+    (void)state;
+    enum { CHANNELS = 1 << 22 };
+    static uint8_t one[CHANNELS];
+    const uint64_t shape[] = {1, 1, CHANNELS};
+    const hr_field field = {.name = "wide", .dtype = HR_UINT8, .rank = 3, .shape = shape};
+    const void *columns[] = {one};
+    const hr_finish finish = {.struct_bytes = sizeof finish,
+                              .field = "wide",
+                              .dtype = HR_FLOAT32,
+                              .flags = HR_FINISH_CHW | HR_FINISH_STANDARDIZE};
+    hr_writer_options w = HR_WRITER_OPTIONS_INIT;
+    hr_loader_options o = HR_LOADER_OPTIONS_INIT;
+    hr_writer *writer = NULL;
+    hr_dataset *wide = NULL;
+    hr_loader *l = NULL;
+    hr_error err = {0};
+    for (uint32_t i = 0; i < CHANNELS; i++)
+        one[i] = (uint8_t)(i % 7);
+    made_ok(hr_writer_open(made_path("wide.hrd"), &field, 1, &w, &writer, &err), &err);
+    made_ok(hr_writer_append(writer, 1, columns, &err), &err);
+    made_ok(hr_writer_commit(writer, &err), &err);
+    hr_writer_close(writer);
+    made_ok(hr_dataset_open(made_path("wide.hrd"), NULL, &wide, &err), &err);
+    o.batch_samples = 1;
+    o.budget_bytes = 16 << 20;
+    o.finish = &finish;
+    o.num_finish = 1;
+    assert_int_equal(hr_loader_open(wide, &o, &l, &err), HR_ERR_BUDGET);
+    assert_non_null(strstr(err.message, "field wide: scales and shifts of 4194304 channels"));
+    hr_dataset_close(wide);
+}
+
 static void options__of_any_field_in_the_set__are_taken(void **state) {
     (void)state;
     hr_error err = {0};
@@ -210,6 +243,7 @@ static void bad_values__of_no_field_or_no_check__say_so(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options__that_cannot_be__are_refused_in_words),
+        cmocka_unit_test(options__of_more_channels_than_the_budget_holds__are_refused),
         cmocka_unit_test(options__of_any_field_in_the_set__are_taken),
         cmocka_unit_test(options__given_wrongly__are_refused_in_words),
         cmocka_unit_test(options__of_a_newer_caller__are_taken_where_the_rest_is_zero),

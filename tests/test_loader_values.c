@@ -6,6 +6,7 @@
 #include "frame_codec.h"
 #include "headrace/hold.h"
 #include "headrace/loader.h"
+#include "headrace/salvage.h"
 #include "headrace/subset.h"
 #include "varlen_rows.h"
 
@@ -64,6 +65,64 @@ static int tear_down(void **state) {
     unlink(paths[0]);
     unlink(paths[1]);
     return rmdir(folder_path);
+}
+
+#define NUM_SEQUENCES 20
+#define SEQUENCE      1000
+
+static int32_t sequences[NUM_SEQUENCES * SEQUENCE];
+
+/* One chunk for each sequence, so that all ends of values are stored raw; by a salvage the file
+ * then needs the byte shuffle of the values alone. */
+static void write_shuffled(const char *path, const char *salvaged) {
+    const hr_field field = {.name = "t", .dtype = HR_VAR_BYTES, .element_dtype = HR_INT32};
+    hr_writer_options o = HR_WRITER_OPTIONS_INIT;
+    hr_salvage_options s = HR_SALVAGE_OPTIONS_INIT;
+    hr_error err = {0};
+    hr_writer *w = NULL;
+    int64_t offsets[NUM_SEQUENCES + 1];
+    for (int i = 0; i < NUM_SEQUENCES * SEQUENCE; i++)
+        sequences[i] = i;
+    for (int i = 0; i <= NUM_SEQUENCES; i++)
+        offsets[i] = i * (int64_t)(SEQUENCE * sizeof *sequences);
+    const hr_varlen_column column = {offsets, sequences, sizeof sequences};
+    const void *columns[] = {&column};
+    o.samples_per_chunk = 1;
+    o.codec = HR_CODEC_ZSTD;
+    o.level = 1;
+    o.filter = HR_FILTER_BYTE_SHUFFLE;
+    assert_ok(hr_writer_open(path, &field, 1, &o, &w, &err), &err);
+    assert_ok(hr_writer_append(w, NUM_SEQUENCES, columns, &err), &err);
+    assert_ok(hr_writer_commit(w, &err), &err);
+    hr_writer_close(w);
+    s.path = path;
+    s.output = salvaged;
+    assert_ok(hr_salvage(&s, NULL, &err), &err);
+}
+
+static void loader__values_with_the_byte_shuffle_alone__are_delivered(void **state) {
+    (void)state;
+    char path[300], salvaged[300];
+    hr_loader_options o = HR_LOADER_OPTIONS_INIT;
+    hr_error err = {0};
+    hr_dataset *ds = NULL;
+    hr_loader *l = NULL;
+    hr_batch *b = NULL;
+    snprintf(path, sizeof path, "%s/sequences.hrd", folder_path);
+    snprintf(salvaged, sizeof salvaged, "%s/salvaged.hrd", folder_path);
+    write_shuffled(path, salvaged);
+    assert_ok(hr_dataset_open(salvaged, NULL, &ds, &err), &err);
+    o.batch_samples = NUM_SEQUENCES;
+    o.num_epochs = 1;
+    assert_ok(hr_loader_open(ds, &o, &l, &err), &err);
+    assert_ok(hr_loader_next(l, -1, &b, &err), &err);
+    assert_int_equal(hr_batch_offsets(b, 0)[NUM_SEQUENCES], sizeof sequences);
+    assert_memory_equal(hr_batch_data(b, 0), sequences, sizeof sequences);
+    hr_batch_release(b);
+    hr_loader_close(l);
+    hr_dataset_close(ds);
+    unlink(path);
+    unlink(salvaged);
 }
 
 static hr_dataset *open_files(size_t n) {
@@ -382,6 +441,7 @@ int main(void) {
         cmocka_unit_test(loader__a_batch_of_more_than_was_said__names_it),
         cmocka_unit_test(loader__a_budget_that_is_too_small__says_what_to_give),
         cmocka_unit_test(loader__what_it_cannot_do__is_refused),
+        cmocka_unit_test(loader__values_with_the_byte_shuffle_alone__are_delivered),
         cmocka_unit_test(batch__held_after_close__keeps_its_values),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

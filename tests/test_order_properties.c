@@ -117,6 +117,25 @@ static uint64_t count_taken(const struct order_case *c, const uint8_t *taken) {
     return n;
 }
 
+/* An order without tables says the same of its size. */
+static void check_count(const struct rank *r, uint64_t epoch, struct hr__budget *budget) {
+    struct hr__order *outline;
+    uint64_t found, samples = 0;
+    assert_int_equal(hr__order_outline(&r->c->params, budget, &outline, NULL), HR_OK);
+    assert_int_equal(hr__order_count_samples(outline, epoch, r->first_stream, r->num_streams,
+                                             budget, &found, NULL),
+                     HR_OK);
+    for (uint32_t s = r->first_stream; s < r->first_stream + r->num_streams; s++)
+        samples += hr__order_epoch_samples(r->epoch, s);
+    assert_int_equal(found, samples);
+    assert_int_equal(hr__order_num_batches(outline), hr__order_num_batches(r->order));
+    assert_int_equal(hr__order_window(outline), hr__order_window(r->order));
+    assert_int_equal(hr__order_live_rows(outline, r->first_stream, r->num_streams),
+                     hr__order_live_rows(r->order, r->first_stream, r->num_streams));
+    assert_true(hr__order_inflation(outline) == hr__order_inflation(r->order));
+    hr__order_free(outline);
+}
+
 /* All ranks of one world size. */
 static void check_world(const struct order_case *c, const struct hr__order *o,
                         struct hr__budget *budget, uint64_t epoch, uint32_t world) {
@@ -124,6 +143,7 @@ static void check_world(const struct order_case *c, const struct hr__order *o,
     assert_non_null(taken);
     for (uint32_t number = 0; number < world; number++) {
         struct rank r = rank_open(c, o, budget, epoch, world, number);
+        check_count(&r, epoch, budget);
         check_ring(&r);
         take_batches(&r, taken);
         hr__order_epoch_free(r.epoch);
