@@ -68,46 +68,29 @@ void hr__budget_release(struct hr__budget *b, uint64_t n_bytes) {
         hr__memory_give_back(n_bytes);
 }
 
-void *hr__budget_alloc_raw(struct hr__budget *b, size_t n_bytes, const char *what, hr_error *err) {
-    if (hr__budget_reserve(b, n_bytes, what, err) != HR_OK)
+void *hr__budget_take_raw(struct hr__budget *b, size_t n_bytes, const char *what, hr_status *st,
+                          hr_error *err) {
+    const hr_status reserved = hr__budget_reserve(b, n_bytes, what, err);
+    if (reserved != HR_OK) {
+        *st = reserved;
         return NULL;
+    }
     size_t size = n_bytes > SIZE_MAX - ALIGN_BYTES ? 0 : hr__round_up(n_bytes, ALIGN_BYTES);
     void *p =
         size > 0 || n_bytes == 0 ? aligned_alloc(ALIGN_BYTES, size > 0 ? size : ALIGN_BYTES) : NULL;
     if (p == NULL) {
         hr__budget_release(b, n_bytes);
-        hr__error_no_memory(err, n_bytes, what);
-        return NULL;
+        *st = hr__error_no_memory(err, n_bytes, what);
     }
     return p;
 }
 
-void *hr__budget_alloc(struct hr__budget *b, size_t n_bytes, const char *what, hr_error *err) {
-    void *p = hr__budget_alloc_raw(b, n_bytes, what, err);
+void *hr__budget_take(struct hr__budget *b, size_t n_bytes, const char *what, hr_status *st,
+                      hr_error *err) {
+    void *p = hr__budget_take_raw(b, n_bytes, what, st, err);
     if (p != NULL)
         memset(p, 0, n_bytes);
     return p;
-}
-
-static void *or_why(void *p, const hr_error *why, hr_status *st, hr_error *err) {
-    if (p != NULL)
-        return p;
-    *st = why->status;
-    if (err != NULL)
-        *err = *why;
-    return NULL;
-}
-
-void *hr__budget_take(struct hr__budget *b, size_t n_bytes, const char *what, hr_status *st,
-                      hr_error *err) {
-    hr_error why = {.status = HR_ERR_NO_MEMORY};
-    return or_why(hr__budget_alloc(b, n_bytes, what, &why), &why, st, err);
-}
-
-void *hr__budget_take_raw(struct hr__budget *b, size_t n_bytes, const char *what, hr_status *st,
-                          hr_error *err) {
-    hr_error why = {.status = HR_ERR_NO_MEMORY};
-    return or_why(hr__budget_alloc_raw(b, n_bytes, what, &why), &why, st, err);
 }
 
 void hr__budget_free(struct hr__budget *b, void *p, size_t n_bytes) {

@@ -146,10 +146,6 @@ hr_status hr__error_no_memory(hr_error *err, size_t n_bytes, const char *what) {
     return hr__error_set(err, HR_ERR_NO_MEMORY, "out of memory (%zu bytes for %s)", n_bytes, what);
 }
 
-hr_status hr__error_status(const hr_error *err, hr_status otherwise) {
-    return err != NULL && err->status != HR_OK ? err->status : otherwise;
-}
-
 void hr__error_prefix(hr_error *err, const char *format, ...) {
     char prefix[HR_ERROR_MESSAGE_BYTES], rest[HR_ERROR_MESSAGE_BYTES];
     va_list args;

@@ -34,9 +34,6 @@ hr_status hr__error_os(hr_error *err, int os_errno, const char *format, ...)
 /* "out of memory (N bytes for WHAT)": HR_ERR_NO_MEMORY. */
 hr_status hr__error_no_memory(hr_error *err, size_t n_bytes, const char *what);
 
-/* The status in err, or `otherwise` where err is NULL: for functions that return a pointer. */
-hr_status hr__error_status(const hr_error *err, hr_status otherwise);
-
 /* Puts "PATH: " before the message that is there, unless it begins with it: the layer that failed
  * may have known the file already. */
 void hr__error_name_file(hr_error *err, const char *path);

@@ -65,14 +65,11 @@ static hr_status read_lengths(const struct hr__column_reader *r, uint64_t first,
 
 static hr_status read_values(const struct hr__column_reader *r, uint64_t first, uint64_t n,
                              struct hr__budget *budget, struct values *out, hr_error *err) {
-    hr_error refused = {.status = HR_ERR_NO_MEMORY};
+    hr_status st;
     uint64_t capacity = out->n_bytes;
-    out->bytes = hr__budget_alloc_raw(budget, (size_t)capacity + 1, "values to compare", &refused);
-    if (out->bytes == NULL) {
-        if (err != NULL)
-            *err = refused;
-        return refused.status;
-    }
+    out->bytes = hr__budget_take_raw(budget, (size_t)capacity + 1, "values to compare", &st, err);
+    if (out->bytes == NULL)
+        return st;
     return hr__column_read_values(r, first, n, out->offsets, out->bytes, capacity, &out->n_bytes,
                                   err);
 }

@@ -89,9 +89,9 @@ static hr_status warm_file(struct hr__bench *b, uint32_t file, void *buf, int64_
 static hr_status warm(struct hr__bench *b, hr_error *err) {
     int64_t asked_ns = hr__now_ns();
     hr_status st = HR_OK;
-    void *buf = hr__budget_alloc_raw(&b->work, WARM_BYTES, "a piece of the file", err);
+    void *buf = hr__budget_take_raw(&b->work, WARM_BYTES, "a piece of the file", &st, err);
     if (buf == NULL)
-        return err->status;
+        return st;
     for (uint32_t i = 0; i < b->ds->num_files && st == HR_OK; i++)
         st = warm_file(b, i, buf, &asked_ns, err);
     hr__budget_free(&b->work, buf, WARM_BYTES);

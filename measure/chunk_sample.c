@@ -116,17 +116,17 @@ static hr_status load(struct hr__chunk_sample *s, uint64_t max_bytes, hr_error *
     uint64_t num_chunks = 0, num_bytes = 0;
     size_t num_frames = 0;
     HR_TRY(chunks_that_fit(s->ds, max_bytes, &num_chunks, &num_bytes, err));
-    s->bytes = hr__budget_alloc_raw(s->budget, (size_t)num_bytes, "chunks held in memory", err);
+    s->bytes = hr__budget_take_raw(s->budget, (size_t)num_bytes, "chunks held in memory", &st, err);
     if (s->bytes == NULL)
-        return hr__error_status(err, HR_ERR_NO_MEMORY);
+        return st;
     s->num_bytes = (size_t)num_bytes;
     s->num_chunks = (size_t)num_chunks;
     HR_TRY(walk(s, false, &num_frames, err));
     s->table_bytes =
         (s->num_chunks + 1) * sizeof(*s->first_frame) + num_frames * sizeof(*s->frames);
-    s->frames = hr__budget_alloc(s->budget, s->table_bytes, "tables of frames", err);
+    s->frames = hr__budget_take(s->budget, s->table_bytes, "tables of frames", &st, err);
     if (s->frames == NULL)
-        return hr__error_status(err, HR_ERR_NO_MEMORY);
+        return st;
     s->first_frame = (size_t *)(void *)(s->frames + num_frames);
     HR_TRY(walk(s, true, &num_frames, err));
 done:

@@ -40,14 +40,12 @@ static void decoder_end(void *mine) {
 static hr_status decoder_begin(const void *user, void **mine, hr_error *err) {
     const struct decode *job = user;
     hr_status st = HR_OK;
-    struct decoder *d = hr__budget_alloc(job->budget, sizeof(*d), "a decoder", err);
+    struct decoder *d = hr__budget_take(job->budget, sizeof(*d), "a decoder", &st, err);
     if (d == NULL)
-        return err->status;
+        return st;
     d->job = job;
     if (job->filtered_bytes > 0)
-        d->filtered = hr__budget_alloc(job->budget, job->filtered_bytes, "a decoder", err);
-    if (job->filtered_bytes > 0 && d->filtered == NULL)
-        st = err->status;
+        d->filtered = hr__budget_take(job->budget, job->filtered_bytes, "a decoder", &st, err);
     if (st == HR_OK)
         st = hr__frame_decoder_init(&d->codec, err);
     if (st == HR_OK)

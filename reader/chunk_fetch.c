@@ -17,21 +17,15 @@ hr_status hr__chunk_fetch_init(struct hr__chunk_fetch *f, const hr_dataset *ds,
     *f = (struct hr__chunk_fetch){.ds = ds, .budget = budget, .chunk = UINT64_MAX};
     HR_TRY(hr__frame_decoder_init(&f->decoder, err));
     f->head_room_bytes = HR__CHUNK_HEAD_BYTES;
-    st = HR_ERR_BUDGET;
-    f->head = hr__budget_alloc_raw(budget, HR__CHUNK_HEAD_BYTES, "a chunk header", err);
-    if (f->head == NULL)
-        goto done;
-    f->stored = hr__budget_alloc_raw(budget, HR__MAX_STORED_FRAME_BYTES, "a stored frame", err);
-    if (f->stored == NULL)
-        goto done;
-    f->filtered = hr__budget_alloc_raw(budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
-    if (f->filtered == NULL)
-        goto done;
-    return HR_OK;
+    f->head = hr__budget_take_raw(budget, HR__CHUNK_HEAD_BYTES, "a chunk header", &st, err);
+    if (f->head != NULL)
+        f->stored =
+            hr__budget_take_raw(budget, HR__MAX_STORED_FRAME_BYTES, "a stored frame", &st, err);
+    if (f->stored != NULL)
+        f->filtered = hr__budget_take_raw(budget, HR__MAX_FRAME_BYTES, "a decoded frame", &st, err);
 done:
-    if (err != NULL && err->status != HR_OK)
-        st = err->status;
-    hr__chunk_fetch_free(f);
+    if (st != HR_OK)
+        hr__chunk_fetch_free(f);
     return st;
 }
 
@@ -48,9 +42,10 @@ void hr__chunk_fetch_free(struct hr__chunk_fetch *f) {
 
 /* The header may be larger than the room for it, in chunks of very many frames. */
 static hr_status head_grow(struct hr__chunk_fetch *f, size_t n_bytes, hr_error *err) {
-    uint8_t *head = hr__budget_alloc_raw(f->budget, n_bytes, "a chunk header", err);
+    hr_status st;
+    uint8_t *head = hr__budget_take_raw(f->budget, n_bytes, "a chunk header", &st, err);
     if (head == NULL)
-        return hr__error_status(err, HR_ERR_NO_MEMORY);
+        return st;
     hr__budget_free(f->budget, f->head, f->head_room_bytes);
     f->head = head;
     f->head_room_bytes = n_bytes;

@@ -202,9 +202,10 @@ static hr_status segments_join(hr_dataset *ds, hr_error *err) {
 /* docs/order.md, 8. */
 static hr_status identify(hr_dataset *ds, hr_error *err) {
     size_t n_bytes = (size_t)ds->num_files * IDENTITY_BYTES;
-    uint8_t *bytes = hr__budget_alloc(&ds->budget, n_bytes, "the names of the files", err);
+    hr_status st;
+    uint8_t *bytes = hr__budget_take(&ds->budget, n_bytes, "the names of the files", &st, err);
     if (bytes == NULL)
-        return hr__error_status(err, HR_ERR_NO_MEMORY);
+        return st;
     for (uint32_t i = 0; i < ds->num_files; i++) {
         const struct hr__part *part = &ds->parts[i];
         uint8_t *at = bytes + (size_t)i * IDENTITY_BYTES;

@@ -132,8 +132,8 @@ hr_status hr__access_begin(struct hr__access *a, const hr_dataset *ds, struct hr
     hr_status st = hr__chunk_fetch_init(&a->fetch, ds, budget, err);
     if (st != HR_OK)
         return st;
-    a->cache.bytes = hr__budget_alloc_raw(budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
-    return a->cache.bytes != NULL ? HR_OK : hr__error_status(err, HR_ERR_NO_MEMORY);
+    a->cache.bytes = hr__budget_take_raw(budget, HR__MAX_FRAME_BYTES, "a decoded frame", &st, err);
+    return st;
 }
 
 void hr__access_end(struct hr__access *a) {

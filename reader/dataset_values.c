@@ -60,14 +60,15 @@ uint64_t hr__access_ends_bytes(const hr_dataset *ds) {
 
 static hr_status open_group(const struct call *c, struct hr__access *a, const struct group *g,
                             hr_error *err) {
+    hr_status st;
     if (a->ends == NULL) {
-        a->ends = hr__budget_alloc_raw(a->fetch.budget, (size_t)hr__access_ends_bytes(c->ds),
-                                       "the ends of values", err);
+        a->ends = hr__budget_take_raw(a->fetch.budget, (size_t)hr__access_ends_bytes(c->ds),
+                                      "the ends of values", &st, err);
         if (a->ends == NULL)
-            return hr__error_status(err, HR_ERR_NO_MEMORY);
+            return st;
         a->ends_chunk = UINT64_MAX;
     }
-    hr_status st = hr__chunk_fetch_open(&a->fetch, g->chunk, err);
+    st = hr__chunk_fetch_open(&a->fetch, g->chunk, err);
     if (st != HR_OK || (a->ends_chunk == g->chunk && a->ends_field == c->field))
         return st;
     a->ends_chunk = UINT64_MAX;

@@ -84,12 +84,11 @@ static uint32_t *slot_of(const struct hr__label_classes *c, const uint8_t *label
 
 static hr_status grow(struct hr__label_classes *c, hr_error *err) {
     struct hr__label_classes more = *c;
-    hr_error local = {0};
-    err = err != NULL ? err : &local;
+    hr_status st;
     more.room = c->room > 0 ? 2 * c->room : FIRST_ROOM;
-    more.counts = hr__budget_alloc(c->budget, room_bytes(&more), "classes of labels", err);
+    more.counts = hr__budget_take(c->budget, room_bytes(&more), "classes of labels", &st, err);
     if (more.counts == NULL)
-        return err->status;
+        return st;
     more.table = (uint32_t *)(void *)(more.counts + more.room);
     more.labels = (uint8_t *)(more.table + (size_t)more.room * TABLE_TIMES);
     if (c->num_classes > 0) {

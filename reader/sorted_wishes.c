@@ -18,6 +18,7 @@ static int by_sample(const void *a, const void *b) {
 hr_status hr__wishes_make(const hr_dataset *ds, struct hr__budget *budget, const uint64_t *indices,
                           size_t n, struct hr__wish **out, hr_error *err) {
     uint64_t n_bytes;
+    hr_status st;
     if (!hr__mul_u64(n, sizeof(**out), &n_bytes))
         return hr__error_set(err, HR_ERR_INVALID, "%zu indices are too many", n);
     for (size_t i = 0; i < n; i++)
@@ -27,9 +28,9 @@ hr_status hr__wishes_make(const hr_dataset *ds, struct hr__budget *budget, const
                                  hr__dataset_name(ds), i, (unsigned long long)indices[i],
                                  (unsigned long long)ds->footer.num_samples);
     struct hr__wish *w =
-        hr__budget_alloc_raw(budget, (size_t)n_bytes, "a sorted list of indices", err);
+        hr__budget_take_raw(budget, (size_t)n_bytes, "a sorted list of indices", &st, err);
     if (w == NULL)
-        return hr__error_status(err, HR_ERR_NO_MEMORY);
+        return st;
     for (size_t i = 0; i < n; i++)
         w[i] = (struct hr__wish){indices[i], i};
     qsort(w, n, sizeof(*w), by_sample);

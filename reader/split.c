@@ -121,13 +121,12 @@ static void split_drawn(struct split *s) {
 
 static hr_status lines_make(struct split *s, hr_error *err) {
     const struct hr__label_classes *c = &s->classes;
-    hr_error local = {0};
-    err = err != NULL ? err : &local;
+    hr_status st;
     uint64_t first = 0;
-    s->lines = hr__budget_alloc_raw(&s->budget, c->num_classes * sizeof(*s->lines),
-                                    "classes of labels", err);
+    s->lines = hr__budget_take_raw(&s->budget, c->num_classes * sizeof(*s->lines),
+                                   "classes of labels", &st, err);
     if (s->lines == NULL)
-        return err->status;
+        return st;
     for (uint32_t x = 0; x < c->num_classes; x++) {
         s->lines[x].first_place = first;
         s->lines[x].next_rank = 0;

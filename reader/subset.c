@@ -66,9 +66,10 @@ static hr_status memory_make(hr_subset *s, hr_error *err) {
     const bool list = s->num_samples < words;
     s->kind = list ? HR__SUBSET_LIST : HR__SUBSET_BITS;
     s->memory_bytes = 8 * (list ? s->num_samples : words + ranks); /* below 2^62 */
-    uint64_t *memory = hr__budget_alloc(&s->budget, s->memory_bytes, "a subset", err);
+    hr_status st;
+    uint64_t *memory = hr__budget_take(&s->budget, s->memory_bytes, "a subset", &st, err);
     if (memory == NULL)
-        return hr__error_status(err, HR_ERR_NO_MEMORY);
+        return st;
     if (list) {
         s->list = memory;
         return HR_OK;

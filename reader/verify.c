@@ -126,9 +126,9 @@ static hr_status job_json_check(struct hr__verify_run *v, const struct hr__file 
     hr_status st;
     struct hr__schema schema = {0};
     size_t n_bytes = (size_t)job->json_bytes;
-    uint8_t *text = hr__budget_alloc(&v->budget, n_bytes, "the job record", err);
+    uint8_t *text = hr__budget_take(&v->budget, n_bytes, "the job record", &st, err);
     if (text == NULL)
-        return err->status;
+        return st;
     HR_TRY(hr__file_read_exact(f, text, n_bytes, job->json_off, err));
     if (hr__hash(text, n_bytes) != job->json_hash)
         HR_TRY(hr__error_at(err, HR_ERR_CORRUPT, job->json_off, "the hash of its JSON is wrong"));
@@ -221,9 +221,10 @@ static void check_index_page(struct hr__verify_run *v, const struct hr__file *f,
 
 static void check_index(struct hr__verify_run *v, const struct hr__file *f) {
     hr_error err = {0};
-    uint8_t *page = hr__budget_alloc(&v->budget, HR__INDEX_PAGE_BYTES, "an index page", &err);
+    hr_status st;
+    uint8_t *page = hr__budget_take(&v->budget, HR__INDEX_PAGE_BYTES, "an index page", &st, &err);
     if (page == NULL) {
-        hr__verify_fail(v, err.status, &err);
+        hr__verify_fail(v, st, &err);
         return;
     }
     for (uint64_t p = 0; p < v->ds->footer.num_index_pages; p++) {
@@ -341,11 +342,9 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
     HR_TRY(hr__mutex_init(&v.lock, e));
     locked = true;
     map_bytes = (size_t)(v.ds->parts[0].superblock.file_bytes / HR__PAGE_BYTES / 64 + 1) * 8;
-    v.pages = hr__budget_alloc(&v.budget, map_bytes, "a map of the file's pages", e);
-    if (v.pages == NULL) {
-        st = e->status;
+    v.pages = hr__budget_take(&v.budget, map_bytes, "a map of the file's pages", &st, e);
+    if (v.pages == NULL)
         goto done;
-    }
     check_slots(&v, &v.ds->files[0]);
     check_job(&v, &v.ds->files[0]);
     check_zero(&v, &v.ds->files[0], "the room before the first chunk",

@@ -40,11 +40,12 @@ struct workplace {
 static hr_status workplace_make(struct hr__verify_run *v, struct workplace *w, hr_error *err) {
     const struct hr__schema *s = &v->ds->footer.schema;
     *w = (struct workplace){.num_ends = s->num_variable > 0 ? s->samples_per_chunk : 0};
-    w->frame = hr__budget_alloc_raw(&v->budget, HR__MAX_FRAME_BYTES, "a decoded frame", err);
+    hr_status st = HR_OK;
+    w->frame = hr__budget_take_raw(&v->budget, HR__MAX_FRAME_BYTES, "a decoded frame", &st, err);
     if (w->frame != NULL && w->num_ends > 0)
-        w->ends = hr__budget_alloc_raw(&v->budget, w->num_ends * sizeof(*w->ends),
-                                       "the ends of values", err);
-    return w->frame != NULL && (w->ends != NULL || w->num_ends == 0) ? HR_OK : err->status;
+        w->ends = hr__budget_take_raw(&v->budget, w->num_ends * sizeof(*w->ends),
+                                      "the ends of values", &st, err);
+    return st;
 }
 
 static void workplace_free(struct hr__verify_run *v, struct workplace *w) {

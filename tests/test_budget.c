@@ -74,12 +74,13 @@ static void release__then_reserve__works_and_the_peak_stays(void **state) {
     assert_true(b.peak_bytes == 90);
 }
 
-static void alloc__any_size__is_aligned_zeroed_and_charged(void **state) {
+static void take__any_size__is_aligned_zeroed_and_charged(void **state) {
     (void)state;
     struct hr__budget b;
+    hr_status st = HR_OK;
     hr__budget_init(&b, 10000);
     for (size_t n = 0; n < 200; n++) {
-        uint8_t *p = hr__budget_alloc(&b, n, "x", NULL);
+        uint8_t *p = hr__budget_take(&b, n, "x", &st, NULL);
         assert_non_null(p);
         assert_int_equal((uintptr_t)p % 64, 0);
         assert_true(b.reserved_bytes == n);
@@ -91,24 +92,28 @@ static void alloc__any_size__is_aligned_zeroed_and_charged(void **state) {
     }
 }
 
-static void alloc__beyond_the_limit__is_refused(void **state) {
+static void take__beyond_the_limit__is_refused(void **state) {
     (void)state;
     struct hr__budget b;
+    hr_status st = HR_OK;
     hr_error err = {0};
     hr__budget_init(&b, 10);
-    assert_null(hr__budget_alloc(&b, 11, "x", &err));
+    assert_null(hr__budget_take(&b, 11, "x", &st, &err));
+    assert_int_equal(st, HR_ERR_BUDGET);
     assert_int_equal(err.status, HR_ERR_BUDGET);
     assert_true(b.reserved_bytes == 0);
 }
 
-static void alloc__more_than_there_can_be__gives_the_charge_back(void **state) {
+static void take__more_than_there_can_be__gives_the_charge_back(void **state) {
     (void)state;
     struct hr__budget b;
+    hr_status st = HR_OK;
     hr_error err = {0};
     hr__budget_init(&b, UINT64_MAX);
-    assert_null(hr__budget_alloc(&b, SIZE_MAX, "x", &err));
+    assert_null(hr__budget_take(&b, SIZE_MAX, "x", &st, &err));
+    assert_int_equal(st, HR_ERR_NO_MEMORY);
     assert_int_equal(err.status, HR_ERR_NO_MEMORY);
-    assert_null(hr__budget_alloc(&b, SIZE_MAX - 62, "x", &err));
+    assert_null(hr__budget_take(&b, SIZE_MAX - 62, "x", &st, &err));
     assert_true(b.reserved_bytes == 0);
 }
 
@@ -167,9 +172,9 @@ int main(void) {
         cmocka_unit_test(reserve__refused__says_what_and_how_much),
         cmocka_unit_test(reserve__refused_of_little__says_so_in_small_units),
         cmocka_unit_test(release__then_reserve__works_and_the_peak_stays),
-        cmocka_unit_test(alloc__any_size__is_aligned_zeroed_and_charged),
-        cmocka_unit_test(alloc__beyond_the_limit__is_refused),
-        cmocka_unit_test(alloc__more_than_there_can_be__gives_the_charge_back),
+        cmocka_unit_test(take__any_size__is_aligned_zeroed_and_charged),
+        cmocka_unit_test(take__beyond_the_limit__is_refused),
+        cmocka_unit_test(take__more_than_there_can_be__gives_the_charge_back),
         cmocka_unit_test(take__without_an_error_to_fill__says_the_status),
         cmocka_unit_test(free__of_null__changes_nothing),
         cmocka_unit_test(reserve__by_many_threads__never_exceeds_the_limit),

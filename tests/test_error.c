@@ -73,15 +73,6 @@ static void any__without_an_error__returns_the_status(void **state) {
     assert_int_equal(hr__error_os(NULL, ENOSPC, "x"), HR_ERR_NO_SPACE);
     assert_int_equal(hr__error_no_memory(NULL, 1, "x"), HR_ERR_NO_MEMORY);
     hr__error_prefix(NULL, "x");
-    assert_int_equal(hr__error_status(NULL, HR_ERR_IO), HR_ERR_IO);
-}
-
-static void status__of_an_error__is_its_own(void **state) {
-    (void)state;
-    hr_error err = {0};
-    assert_int_equal(hr__error_status(&err, HR_ERR_IO), HR_ERR_IO);
-    (void)hr__error_set(&err, HR_ERR_BUSY, "x");
-    assert_int_equal(hr__error_status(&err, HR_ERR_IO), HR_ERR_BUSY);
 }
 
 static void prefix__a_message__goes_before_it(void **state) {
@@ -178,7 +169,6 @@ int main(void) {
         cmocka_unit_test(at__an_error__knows_its_place),
         cmocka_unit_test(os__an_errno__becomes_a_status_and_its_text),
         cmocka_unit_test(any__without_an_error__returns_the_status),
-        cmocka_unit_test(status__of_an_error__is_its_own),
         cmocka_unit_test(prefix__a_message__goes_before_it),
         cmocka_unit_test(prefix__long_texts__are_cut_and_ended),
         cmocka_unit_test(os__a_long_message__is_cut_and_ended),
