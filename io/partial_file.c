@@ -27,17 +27,29 @@ static hr_status make_names(struct hr__partial_file *p, const char *target, hr_e
     return HR_OK;
 }
 
+static int descriptor(const struct hr__partial_file *p) {
+    const struct hr__file *f = &p->file;
+    return f->ops->descriptor != NULL ? f->ops->descriptor(f->ctx) : -1;
+}
+
+static bool is_called(int fd, const char *path, int flags) {
+    struct stat by_fd, by_name;
+    return fstat(fd, &by_fd) == 0 && fstatat(AT_FDCWD, path, &by_name, flags) == 0 &&
+           by_fd.st_dev == by_name.st_dev && by_fd.st_ino == by_name.st_ino;
+}
+
 /* Between opening and locking, the writer that had the file may have renamed it to the target,
  * which must not be touched. */
 bool hr__partial_file_has_name(const struct hr__partial_file *p) {
-    struct stat by_fd;
-    struct stat by_name;
-    const struct hr__file *f = &p->file;
-    const int fd = f->ops->descriptor != NULL ? f->ops->descriptor(f->ctx) : -1;
-    if (fd < 0)
-        return true;
-    return fstat(fd, &by_fd) == 0 && stat(p->path, &by_name) == 0 &&
-           by_fd.st_dev == by_name.st_dev && by_fd.st_ino == by_name.st_ino;
+    const int fd = descriptor(p);
+    return fd < 0 || is_called(fd, p->path, 0);
+}
+
+/* It is the target itself: where files are renamed by a second name, one ended before it took away
+ * the first. */
+static bool is_complete(const struct hr__partial_file *p) {
+    const int fd = descriptor(p);
+    return fd >= 0 && is_called(fd, p->target, AT_SYMLINK_NOFOLLOW);
 }
 
 static hr_status open_and_lock(struct hr__partial_file *p, hr_error *err) {
@@ -90,7 +102,9 @@ hr_status hr__partial_file_open(const struct hr__folder_ops *folder, const char 
     HR_TRY(check_target(out, replace, err));
     for (int i = 0; i < MAX_ATTEMPTS; i++) {
         HR_TRY(open_and_lock(out, err));
-        if (hr__partial_file_has_name(out)) {
+        if (is_complete(out)) {
+            (void)folder->unlink(folder->ctx, out->path);
+        } else if (hr__partial_file_has_name(out)) {
             out->locked = true;
             out->in_use = true; /* until it is known to be empty: close must not remove it */
             HR_TRY(look_inside(out, err));

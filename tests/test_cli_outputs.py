@@ -169,6 +169,20 @@ def test_partial__that_is_not_ours__is_refused_and_stays(args, folder):
     assert not partial.with_suffix("").exists()
 
 
+def test_partial__that_is_the_complete_file__only_loses_that_name(folder):
+    """As a run leaves it that ends while a file is renamed by giving it a second name."""
+    before = (folder / "t.hrd").read_bytes()
+    os.link(folder / "t.hrd", folder / "t.hrd.partial")
+    done = headrace("convert", "X.npy", "-o", "t.hrd", cwd=folder)
+    assert done.returncode == 1 and "t.hrd exists" in done.stderr
+    limited = headrace("convert", "X.npy", "-o", "t.hrd", "--force", "--codec", "raw", cwd=folder,
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
+    assert limited.returncode == 1
+    assert (folder / "t.hrd").read_bytes() == before
+    good("convert", "X.npy", "-o", "t.hrd", "--force", cwd=folder)
+    good("verify", "t.hrd", cwd=folder)
+
+
 def test_partial__of_an_export_that_was_killed__is_replaced(folder):
     for name in ("u.h5", "u.npz"):
         good("export", "t.hrd", "-o", name, cwd=folder)
