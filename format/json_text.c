@@ -139,6 +139,21 @@ json_t *hr__json_real(double v) {
     return json_real(v);
 }
 
+json_t *hr__json_path(const char *path) {
+    json_t *json = json_string(path);
+    if (json != NULL)
+        return json;
+    const size_t n = strlen(path);
+    char *mended = malloc(n + 1);
+    if (mended == NULL)
+        return NULL;
+    for (size_t i = 0; i <= n; i++)
+        mended[i] = (unsigned char)path[i] < 0x80 ? path[i] : '?';
+    json = json_string(mended);
+    free(mended);
+    return json;
+}
+
 /* Decimal digits only, with a '-' where signs are allowed. */
 static bool digits(const char *text, bool sign) {
     if (sign && *text == '-')

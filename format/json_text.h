@@ -36,6 +36,9 @@ json_t *hr__json_i64(int64_t v);
 /* Reals: as numbers, "inf", "-inf" or "nan". */
 json_t *hr__json_real(double v);
 
+/* The name of a file, which need not be UTF-8: one that is not keeps its ASCII. */
+json_t *hr__json_path(const char *path);
+
 bool hr__json_get_u64(const json_t *json, uint64_t *out);
 bool hr__json_get_i64(const json_t *json, int64_t *out);
 bool hr__json_get_real(const json_t *json, double *out);

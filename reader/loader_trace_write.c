@@ -6,6 +6,7 @@
  */
 #include "error.h"
 #include "headrace/trace.h"
+#include "json_text.h"
 #include "loader.h"
 #include "partial_file.h"
 
@@ -128,9 +129,9 @@ done:
 }
 
 static hr_status put_name(struct output *o, const char *what, unsigned track, const char *name) {
-    return put_event(o, json_pack("{s:s, s:s, s:I, s:I, s:{s:s}}", "name", what, "ph", "M", "pid",
+    return put_event(o, json_pack("{s:s, s:s, s:I, s:I, s:{s:o}}", "name", what, "ph", "M", "pid",
                                   (json_int_t)o->loader->pid, "tid", (json_int_t)track, "args",
-                                  "name", name));
+                                  "name", hr__json_path(name)));
 }
 
 static hr_status put_track(struct output *o, unsigned track, const char *name,

@@ -16,30 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXACT_INTEGER (INT64_C(1) << 53)
-
 /* Sources are listed in a job record and in the provenance, of which each may have 16 MiB. */
 #define MAX_LISTED_BYTES ((size_t)6 << 20)
 #define SOURCE_BYTES     90u /* printed, beside its path */
 
 #define LEFT_OUT "left_out"
-
-/* As a number where every JSON reader carries it exactly, else as a string. */
-static json_t *json_from_int(int64_t v) {
-    char text[32];
-    if (v >= -EXACT_INTEGER && v <= EXACT_INTEGER)
-        return json_integer((json_int_t)v);
-    (void)snprintf(text, sizeof text, "%" PRId64, v);
-    return json_string(text);
-}
-
-static json_t *json_from_uint(uint64_t v) {
-    char text[32];
-    if (v <= (uint64_t)EXACT_INTEGER)
-        return json_integer((json_int_t)v);
-    (void)snprintf(text, sizeof text, "%" PRIu64, v);
-    return json_string(text);
-}
 
 static hr_status dump(json_t *json, char **out, hr_error *err) {
     *out = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
@@ -66,29 +47,13 @@ hr_status hr__job_options_json(const hr_writer_options *opts, char **out, hr_err
     return dump(json_pack("{s:s, s:s, s:i, s:s, s:o}", "codec", codec_text(opts->codec), "filter",
                           filter_text(opts->filter), "level", (int)opts->level, "optimize",
                           optimize_text(opts->optimize), "disk_bytes_per_s",
-                          json_from_uint(opts->disk_bytes_per_s)),
+                          hr__json_u64(opts->disk_bytes_per_s)),
                 out, err);
 }
 
-/* Path names need not be UTF-8; one that is not keeps its ASCII, so that the text stays JSON. */
-static json_t *json_from_path(const char *path) {
-    json_t *json = json_string(path);
-    if (json != NULL)
-        return json;
-    const size_t n = strlen(path);
-    char *mended = malloc(n + 1);
-    if (mended == NULL)
-        return NULL;
-    for (size_t i = 0; i <= n; i++)
-        mended[i] = (unsigned char)path[i] < 0x80 ? path[i] : '?';
-    json = json_string(mended);
-    free(mended);
-    return json;
-}
-
 static json_t *json_from_source(const hr_source_fingerprint *s) {
-    return json_pack("{s:o, s:o, s:o}", "path", json_from_path(s->path), "size_bytes",
-                     json_from_uint(s->size_bytes), "mtime_ns", json_from_int(s->mtime_ns));
+    return json_pack("{s:o, s:o, s:o}", "path", hr__json_path(s->path), "size_bytes",
+                     hr__json_u64(s->size_bytes), "mtime_ns", hr__json_i64(s->mtime_ns));
 }
 
 /* Of sources that are not listed: how many, and what tells them from others. */
@@ -105,7 +70,7 @@ static json_t *json_from_rest(const hr_source_fingerprint *sources, uint32_t n) 
         one.before = hr__hash(&one, sizeof one);
     }
     (void)snprintf(hash, sizeof hash, "%016" PRIx64, one.before);
-    return json_pack("{s:o, s:s}", LEFT_OUT, json_from_uint(n), "hash", hash);
+    return json_pack("{s:o, s:s}", LEFT_OUT, hr__json_u64(n), "hash", hash);
 }
 
 hr_status hr__job_sources_json(const hr_writer_options *opts, char **out, hr_error *err) {
@@ -189,7 +154,7 @@ hr_status hr__job_provenance_json(const hr_writer_options *opts, const char *sou
         complete = json_object_set_new(object, "sources", sources) == 0 && complete;
         if (left_out > 0)
             complete =
-                json_object_set_new(object, "sources_left_out", json_from_uint(left_out)) == 0 &&
+                json_object_set_new(object, "sources_left_out", hr__json_u64(left_out)) == 0 &&
                 complete;
     }
     if (!complete) {
