@@ -83,8 +83,8 @@ static hr_status measure(struct hr__schema_field *f, hr_error *err) {
         ok = ok && f->shape[i] <= MAX_DIMENSION;
         none = none || f->shape[i] == 0;
     }
-    for (uint32_t i = 0; ok && i < f->rank; i++)
-        ok = f->shape[i] == 0 || hr__mul_u64(elements, f->shape[i], &elements);
+    for (uint32_t i = 0; ok && !none && i < f->rank; i++)
+        ok = hr__mul_u64(elements, f->shape[i], &elements);
     f->num_elements = none ? 0 : elements;
     ok = ok && hr__mul_u64(f->num_elements, f->width_bytes, &f->sample_bytes);
     if (!ok || f->sample_bytes > HR__MAX_SAMPLE_BYTES)

@@ -70,16 +70,18 @@ bool hr__superblock_slot_valid(const uint8_t page[HR__PAGE_BYTES]) {
 
 static hr_status none_valid(const uint8_t *slot0, const uint8_t *slot1, hr_error *err) {
     if (hr__is_zero(slot0, HR__PAGE_BYTES) && hr__is_zero(slot1, HR__PAGE_BYTES))
-        return hr__error_at(err, HR_ERR_CORRUPT, 0,
-                            "unfinished: both superblocks are empty, so its writing was never "
-                            "completed; go on with headrace convert --resume");
+        return hr__error_at(
+            err, HR_ERR_CORRUPT, 0,
+            "unfinished: both superblocks are empty, so its writing was never "
+            "completed, or the beginning is lost; go on with headrace convert --resume, "
+            "or save what is whole with headrace verify --salvage");
     if (memcmp(slot0, magic, sizeof(magic)) != 0 && memcmp(slot1, magic, sizeof(magic)) != 0)
         return hr__error_at(err, HR_ERR_NOT_DATASET, 0,
                             "not a Headrace file (no signature at 0 or 65536); make one with "
                             "headrace convert");
     return hr__error_at(err, HR_ERR_CORRUPT, 0,
                         "both superblocks are damaged (their hashes are wrong); copy the file "
-                        "again, or convert anew");
+                        "again, or save what is whole with headrace verify --salvage");
 }
 
 hr_status hr__superblock_choose(const uint8_t slot0[HR__PAGE_BYTES],

@@ -41,9 +41,14 @@ static hr_status superblock_load(const struct hr__file *f, struct hr__superblock
     HR_TRY(hr__file_read_exact(f, slots[1], HR__PAGE_BYTES, HR__SLOT1_OFF, err));
     HR_TRY(hr__superblock_choose(slots[0], slots[1], &chosen, err));
     HR_TRY(hr__superblock_decode(slots[chosen], out, err));
+    if (out->file_bytes > (uint64_t)size) /* or it has grown by an append since it was looked at */
+        size = f->ops->size(f->ctx);
+    if (size < 0)
+        return hr__error_os(err, (int)-size, "cannot find the size of the file");
     if (out->file_bytes > (uint64_t)size)
         st = hr__error_set(err, HR_ERR_CORRUPT,
-                           "truncated: %lld bytes, the superblock says %llu; copy the file again",
+                           "truncated: %lld bytes, the superblock says %llu; copy the file again, "
+                           "or save what is whole (headrace verify --salvage)",
                            (long long)size, (unsigned long long)out->file_bytes);
 done:
     return st;
@@ -55,9 +60,9 @@ static hr_status footer_load(hr_dataset *ds, uint32_t number, struct hr__footer 
     const struct hr__superblock *superblock = &ds->parts[number].superblock;
     size_t n_bytes = (size_t)superblock->footer_bytes;
     uint64_t parse_bytes = n_bytes;
-    uint8_t *bytes = hr__budget_alloc(&ds->budget, n_bytes, "the footer", err);
+    uint8_t *bytes = hr__budget_take(&ds->budget, n_bytes, "the footer", &st, err);
     if (bytes == NULL)
-        return hr__error_status(err, HR_ERR_NO_MEMORY);
+        return st;
     HR_TRY(hr__file_read_exact(&ds->files[number], bytes, n_bytes, superblock->footer_off, err));
     /* Segments and page table stay; the JSON text too, and its tree is there while it is parsed. */
     parse_bytes = hr__footer_decode_bytes(bytes, n_bytes);
@@ -131,15 +136,15 @@ hr_status hr__part_index_load(hr_dataset *ds, uint32_t number, uint64_t count, h
     size_t n_bytes = 0;
     for (uint64_t p = 0; p < count; p++)
         n_bytes += hr__part_index_page_bytes(part, p);
-    uint8_t *pages = hr__budget_alloc(&ds->budget, n_bytes, "the chunk index", err);
+    hr_status st;
+    uint8_t *pages = hr__budget_take(&ds->budget, n_bytes, "the chunk index", &st, err);
     if (pages == NULL)
-        return hr__error_status(err, HR_ERR_NO_MEMORY);
+        return st;
     part->index = (uint64_t *)(void *)pages;
     part->num_held = count;
     part->held_bytes = n_bytes;
     for (uint64_t p = 0; p < count; p++) { /* all but the last are full */
-        hr_status st =
-            hr__part_index_page_read(ds, number, p, pages + p * HR__INDEX_PAGE_BYTES, err);
+        st = hr__part_index_page_read(ds, number, p, pages + p * HR__INDEX_PAGE_BYTES, err);
         if (st != HR_OK) {
             hr__error_name_file(err, ds->files[number].path);
             return st;

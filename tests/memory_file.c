@@ -43,6 +43,9 @@ static int64_t memory_size(void *ctx) {
     struct memory_file *m = ctx;
     bool halve;
     int rc = operation(m, &halve);
+    if (halve && !m->grows)
+        m->is_half = true;
+    halve |= m->is_half;
     return rc != 0 ? rc : halve ? (int64_t)(m->n_bytes / 2) : (int64_t)m->n_bytes;
 }
 
@@ -123,4 +126,5 @@ void memory_file_fail(struct memory_file *m, long nth, int os_errno) {
     atomic_store(&m->operations, 0);
     m->fail_at = nth;
     m->fail_errno = os_errno;
+    m->is_half = false;
 }

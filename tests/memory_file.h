@@ -19,7 +19,9 @@ struct memory_file {
     atomic_bool broken;     /* every operation fails with EIO */
     atomic_bool paused;     /* reads wait until it is not */
     atomic_uint delay_us;   /* every read takes so long */
-    atomic_int fail_errno;  /* 0: a read gives half of what there is */
+    atomic_int fail_errno;  /* 0: a read gives half of what there is, and the size is half of it */
+    atomic_bool is_half;    /* the size was half of it: it stays so, unless */
+    atomic_bool grows;      /* the file grows after that */
 };
 
 /* Every path opens the file. bytes are copied, with room for extra_bytes more behind them. */

@@ -149,6 +149,19 @@ static void open__errno__becomes_its_status(void **state) {
     memory_file_free(&f);
 }
 
+/* An append may be at work: what the superblock says may be newer than the size that was seen. */
+static void open__file_that_grows_meanwhile__is_whole(void **state) {
+    (void)state;
+    struct memory_file f;
+    hr_error err = {0};
+    made_write(made_path("faulty.hrd"), &sets[1]);
+    memory_file_load(&f, made_path("faulty.hrd"), 0);
+    f.grows = true;
+    memory_file_fail(&f, 2, 0);
+    made_ok(call(&f, &sets[1], READ, &err), &err);
+    memory_file_free(&f);
+}
+
 /* A file too small for a data set, on a disk that fails: that is what is told. */
 static void open__small_file_that_cannot_be_read__is_an_io_error(void **state) {
     (void)state;
@@ -303,6 +316,7 @@ int main(void) {
         cmocka_unit_test(read__each_fails_with_eio__is_an_error),
         cmocka_unit_test(read__each_is_short__is_an_error),
         cmocka_unit_test(open__errno__becomes_its_status),
+        cmocka_unit_test(open__file_that_grows_meanwhile__is_whole),
         cmocka_unit_test(open__small_file_that_cannot_be_read__is_an_io_error),
         cmocka_unit_test(next__after_a_failure__without_batches_and_closes),
         cmocka_unit_test(close__slow_disk__takes_no_longer_than_its_reads),

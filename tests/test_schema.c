@@ -77,6 +77,7 @@ static void make__names__by_the_rules(void **state) {
 static void make__types_and_shapes__by_the_rules(void **state) {
     (void)state;
     static const uint64_t image[] = {28, 28}, empty[] = {UINT64_C(1) << 40, 0, 7};
+    static const uint64_t large_empty[] = {UINT64_C(1) << 40, UINT64_C(1) << 40, 0};
     static const uint64_t wide[] = {(UINT64_C(1) << 48) + 1}, huge[] = {UINT64_C(1) << 34};
     static const uint64_t wide_empty[] = {(UINT64_C(1) << 48) + 1, 0};
     static const uint64_t overflow[] = {UINT64_C(1) << 32, UINT64_C(1) << 32};
@@ -85,6 +86,7 @@ static void make__types_and_shapes__by_the_rules(void **state) {
         ones[i] = 1;
     valid((hr_field){.name = "x", .dtype = HR_FLOAT32, .rank = 2, .shape = image}, 3136);
     valid((hr_field){.name = "x", .dtype = HR_FLOAT32, .rank = 3, .shape = empty}, 0);
+    valid((hr_field){.name = "x", .dtype = HR_FLOAT32, .rank = 3, .shape = large_empty}, 0);
     valid((hr_field){.name = "x", .dtype = HR_UINT8, .rank = 1, .shape = huge}, 1ull << 34);
     invalid((hr_field){.name = "x", .dtype = HR_UINT16, .rank = 1, .shape = huge});
     invalid((hr_field){.name = "x", .dtype = HR_UINT8, .rank = 1, .shape = wide});
