@@ -24,6 +24,8 @@
 /* Of the budget, for what is kept of pairs that are compared together. */
 #define LISTS_SHARE 16u
 #define MAX_LISTS   17u /* of one pair: its own, and one for each worker */
+/* Columns with a descriptor each, beside those of a data set. */
+#define MAX_OPEN_BESIDE 64u
 /* What hr_dataset_read() takes for itself: a thread more only where the budget has room for it. */
 #define READ_BYTES (UINT64_C(5) << 20)
 
@@ -118,21 +120,32 @@ static size_t list_bytes(const struct job *job) {
     return job->opts.max_differences * sizeof(hr_difference);
 }
 
-static bool share(const void *pool, const void *other) {
-    return pool != NULL && pool == other;
+static bool share(const struct hr__column *c, const struct hr__column *other) {
+    const void *company = hr__column_company(c);
+    return company != NULL && company == hr__column_company(other);
+}
+
+/* Records and lines are read for all of their members in any case. A data set is read column by
+ * column as well, which takes longer only where there are many: so others may have to stay closed.
+ */
+static bool wants(const struct hr__column *c, const struct hr__column *other,
+                  const struct hr__column *opposite) {
+    return share(c, other) && (c->ds == NULL || hr__column_is_light(opposite));
 }
 
 /* Whether the values of two pairs are compared together. */
 static bool belong_together(const struct match *m, const struct match *other) {
     return !hr__column_is_variable(m->a) && !hr__column_is_variable(other->a) &&
            m->num_samples == other->num_samples &&
-           (share(hr__column_pool(m->a), hr__column_pool(other->a)) ||
-            share(hr__column_pool(m->b), hr__column_pool(other->b)));
+           (wants(m->a, other->a, other->b) || wants(m->b, other->b, other->a));
 }
 
 /* Those that are compared together with the first, which is among them: their numbers. */
 static uint32_t find_group(const struct job *job, uint32_t first, uint32_t *members) {
-    const uint64_t most = job->budget.limit_bytes / LISTS_SHARE / MAX_LISTS / list_bytes(job);
+    const uint64_t lists = job->budget.limit_bytes / LISTS_SHARE / MAX_LISTS / list_bytes(job);
+    const struct match *m = &job->matches[first];
+    const bool both = hr__column_company(m->a) != NULL && hr__column_company(m->b) != NULL;
+    const uint64_t most = both ? lists : hr__min_u64(lists, MAX_OPEN_BESIDE);
     uint32_t n = 0;
     members[n++] = first;
     for (uint32_t i = first + 1; i < job->a.num_columns && n < most; i++)

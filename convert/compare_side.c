@@ -7,7 +7,6 @@
 #include "error.h"
 #include "helper_protocol.h"
 #include "input_paths.h"
-#include "parallel_read.h"
 #include "source_kind.h"
 #include "source_open.h"
 
@@ -209,8 +208,13 @@ void hr__column_set_alone(struct hr__column *c) {
     take_needs(c);
 }
 
-const void *hr__column_pool(const struct hr__column *c) {
-    return c->source != NULL ? c->source->info.pool : NULL;
+const void *hr__column_company(const struct hr__column *c) {
+    return c->source != NULL ? c->source->info.pool : c->ds;
+}
+
+bool hr__column_is_light(const struct hr__column *c) {
+    return c->source == NULL || (c->source->info.pool == NULL && c->reader_bytes == 0 &&
+                                 c->source->info.reader_bytes == 0);
 }
 
 /* --- reading -------------------------------------------------------------------------------- */
@@ -226,9 +230,9 @@ void hr__column_stop(const struct hr__column *c) {
 }
 
 hr_status hr__column_reader_open(const struct hr__column *column, struct hr__budget *budget,
-                                 uint32_t num_threads, struct hr__helper_group *helpers,
-                                 struct hr__column_reader *out, hr_error *err) {
-    *out = (struct hr__column_reader){.column = column, .num_threads = num_threads};
+                                 struct hr__helper_group *helpers, struct hr__column_reader *out,
+                                 hr_error *err) {
+    *out = (struct hr__column_reader){.column = column};
     if (column->source == NULL)
         return HR_OK;
     return column->source->ops->open_reader(column->source, budget, helpers, &out->reader, err);
@@ -236,10 +240,7 @@ hr_status hr__column_reader_open(const struct hr__column *column, struct hr__bud
 
 hr_status hr__column_read(const struct hr__column_reader *r, uint64_t first, uint64_t n,
                           uint8_t *dst, hr_error *err) {
-    const struct hr__column *c = r->column;
-    if (c->source != NULL)
-        return c->source->ops->read(r->reader, first, n, dst, err);
-    return hr__parallel_read(c->ds, c->index, first, n, r->num_threads, dst, err);
+    return r->column->source->ops->read(r->reader, first, n, dst, err);
 }
 
 hr_status hr__column_fetch(const struct hr__column_reader *r, uint64_t first, uint64_t n,

@@ -54,8 +54,11 @@ struct hr__column *hr__side_find(const struct hr__side *s, const char *name);
 
 /* It will be compared by itself, not together with others of its file: before it is opened. */
 void hr__column_set_alone(struct hr__column *c);
-/* What such columns share that are best compared together; NULL: nothing. */
-const void *hr__column_pool(const struct hr__column *c);
+/* What such columns share that are best compared together: what is read for one is read for all;
+ * NULL: nothing. */
+const void *hr__column_company(const struct hr__column *c);
+/* A reader of it takes little but a descriptor, so that others may be open beside it. */
+bool hr__column_is_light(const struct hr__column *c);
 
 /* Whether it has others of its file that are best read in turns with it, and up to where: as
  * hr__source_ops.piece_end; UINT64_MAX: it has none. */
@@ -68,16 +71,17 @@ void hr__column_set_room(const struct hr__column *c, uint64_t n_bytes);
 /* From any thread: reads that would take long end soon, for good. */
 void hr__column_stop(const struct hr__column *c);
 
-/* Reads a column for one thread, whose `helpers` are; num_threads of its own may help. */
+/* Reads a column for one thread, whose `helpers` are. Columns of a data set, but for values of
+ * variable length, are read together instead (parallel_read.h). */
 struct hr__column_reader {
     const struct hr__column *column;
     struct hr__source_reader *reader;
-    uint32_t num_threads;
 };
 
 hr_status hr__column_reader_open(const struct hr__column *column, struct hr__budget *budget,
-                                 uint32_t num_threads, struct hr__helper_group *helpers,
-                                 struct hr__column_reader *out, hr_error *err);
+                                 struct hr__helper_group *helpers, struct hr__column_reader *out,
+                                 hr_error *err);
+/* Of a source. */
 hr_status hr__column_read(const struct hr__column_reader *r, uint64_t first, uint64_t n,
                           uint8_t *dst, hr_error *err);
 /* Of values of variable length: as hr__source_ops.fetch, and .read_values, with the bytes of all.

@@ -115,9 +115,9 @@ static hr_status open_readers(struct variable *v, hr_error *err) {
     hr_status st = hr__budget_reserve(budget, kept, "reading values to compare", err);
     if (st != HR_OK)
         return st;
-    st = hr__column_reader_open(p->a, budget, 1, v->all->helpers, &v->a_reader, err);
+    st = hr__column_reader_open(p->a, budget, v->all->helpers, &v->a_reader, err);
     hr__budget_release(budget, kept);
-    return st == HR_OK ? hr__column_reader_open(p->b, budget, 1, v->all->helpers, &v->b_reader, err)
+    return st == HR_OK ? hr__column_reader_open(p->b, budget, v->all->helpers, &v->b_reader, err)
                        : st;
 }
 

@@ -12,6 +12,7 @@
 #include "checked.h"
 #include "clock.h"
 #include "error.h"
+#include "parallel_read.h"
 #include "thread.h"
 
 #include <stdio.h>
@@ -46,11 +47,19 @@ struct side_by_side {
     struct hr__differences found;
 };
 
+/* Columns of a data set, which are read together. */
+struct dataset_columns {
+    hr_dataset *ds;
+    struct hr__read_column *list; /* room for all->num_pairs */
+    uint32_t n;
+};
+
 struct worker {
     struct hr__helper_group *helpers;
     struct side_by_side *pairs; /* all->num_pairs */
     uint8_t *bytes;             /* pieces of all */
     uint64_t n_bytes;
+    struct dataset_columns a, b;
 };
 
 /* --- one worker ----------------------------------------------------------------------------- */
@@ -59,8 +68,17 @@ static size_t list_bytes(const struct hr__pair *p) {
     return p->found->room * sizeof *p->found->list;
 }
 
+/* Pairs, and behind them both lists of columns. */
 static size_t pairs_bytes(const struct crew *crew) {
-    return crew->all->num_pairs * sizeof(struct side_by_side);
+    return crew->all->num_pairs *
+           (sizeof(struct side_by_side) + 2 * sizeof(struct hr__read_column));
+}
+
+static void add_column(struct dataset_columns *to, const struct hr__column *c, uint8_t *dst) {
+    if (c->ds == NULL)
+        return;
+    to->ds = c->ds;
+    to->list[to->n++] = (struct hr__read_column){c->index, dst};
 }
 
 static hr_status open_pair(const struct crew *crew, const struct hr__pair *p,
@@ -69,8 +87,8 @@ static hr_status open_pair(const struct crew *crew, const struct hr__pair *p,
     struct hr__budget *budget = crew->all->budget;
     hr_status st;
     s->found.room = p->found->room;
-    HR_TRY(hr__column_reader_open(p->a, budget, crew->threads_each, helpers, &s->a, err));
-    HR_TRY(hr__column_reader_open(p->b, budget, crew->threads_each, helpers, &s->b, err));
+    HR_TRY(hr__column_reader_open(p->a, budget, helpers, &s->a, err));
+    HR_TRY(hr__column_reader_open(p->b, budget, helpers, &s->b, err));
     s->found.list = hr__budget_take(budget, list_bytes(p), "a list of differences", &st, err);
 done:
     return st;
@@ -86,14 +104,20 @@ static hr_status worker_open(const struct crew *crew, struct worker *w, hr_error
     if (st == HR_OK)
         w->bytes =
             hr__budget_take_raw(all->budget, (size_t)w->n_bytes, "buffers for comparing", &st, err);
+    if (st != HR_OK)
+        return st;
+    w->a.list = (struct hr__read_column *)(void *)(w->pairs + all->num_pairs);
+    w->b.list = w->a.list + all->num_pairs;
     uint64_t at = 0;
-    for (uint32_t i = 0; i < all->num_pairs && st == HR_OK; i++) {
+    for (uint32_t i = 0; i < all->num_pairs; i++) {
         const uint64_t piece = crew->piece_samples * all->pairs[i].a->sample_bytes;
         w->pairs[i].a_bytes = w->bytes + at;
         w->pairs[i].b_bytes = w->bytes + at + piece;
         at += 2 * piece;
+        add_column(&w->a, all->pairs[i].a, w->pairs[i].a_bytes);
+        add_column(&w->b, all->pairs[i].b, w->pairs[i].b_bytes);
     }
-    return st;
+    return HR_OK;
 }
 
 static void worker_close(const struct crew *crew, struct worker *w) {
@@ -142,14 +166,22 @@ static void give_back(struct crew *crew, struct worker *w, uint64_t n) {
     }
 }
 
+static hr_status read_dataset(const struct crew *crew, const struct dataset_columns *c,
+                              uint64_t first, uint64_t n, hr_error *err) {
+    return c->n > 0 ? hr__parallel_read(c->ds, c->list, c->n, first, n, crew->threads_each, err)
+                    : HR_OK;
+}
+
 /* Samples from .. to - 1, to their place in the buffer of a piece that begins at `first`. */
 static hr_status read_into(const struct hr__column_reader *r, uint64_t first, uint64_t from,
                            uint64_t to, uint8_t *bytes, hr_error *err) {
+    if (r->column->ds != NULL)
+        return HR_OK;
     return hr__column_read(r, from, to - from, bytes + (from - first) * r->column->sample_bytes,
                            err);
 }
 
-/* Of the columns with pieces, or of the others. */
+/* Of the sources with pieces, or of the others. */
 static hr_status read_columns(const struct crew *crew, const struct worker *w, bool with_pieces,
                               uint64_t first, uint64_t from, uint64_t to, hr_error *err) {
     hr_status st = HR_OK;
@@ -176,6 +208,8 @@ static uint64_t pieces_end(const struct crew *crew, uint64_t sample, uint64_t en
 static hr_status compare_piece(const struct crew *crew, struct worker *w, uint64_t first,
                                uint64_t n, hr_error *err) {
     hr_status st;
+    HR_TRY(read_dataset(crew, &w->a, first, n, err));
+    HR_TRY(read_dataset(crew, &w->b, first, n, err));
     HR_TRY(read_columns(crew, w, false, first, first, first + n, err));
     for (uint64_t at = first, to; at < first + n; at = to) {
         to = pieces_end(crew, at, first + n);

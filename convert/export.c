@@ -20,6 +20,10 @@
 #include <string.h>
 
 #define TARGET_RANGE_BYTES (UINT64_C(4) << 20)
+/* Columns that are read together, whole: a table of thousands of fields has small ones. */
+#define MAX_GROUP_BYTES   (UINT64_C(64) << 20)
+#define GROUP_SHARE       4u  /* of the budget */
+#define CHUNKS_PER_THREAD 16u /* of such a read, until it is told how far it is */
 /* What hr_dataset_read() takes for itself: a thread more only where the budget has room for it. */
 #define READ_BYTES  (UINT64_C(5) << 20)
 #define PROGRESS_NS INT64_C(100000000)
@@ -112,10 +116,15 @@ struct copy {
     const struct hr__export_item *item;
     const struct hr__export_sink_ops *ops;
     struct hr__export_sink *sink;
-    bool ucs4; /* elements become code points, in `out` */
+    bool ucs4;           /* elements become code points, in `out` */
+    const uint8_t *rows; /* all of them; NULL: they are read to `in` */
     uint8_t *in, *out;
     size_t in_bytes, out_bytes;
 };
+
+static uint64_t row_bytes(const struct hr__export_item *item) {
+    return item->type.num_elements * item->type.width_bytes;
+}
 
 /* Samples read at once: whole chunks where they fit, so that each is decoded once. */
 static uint64_t range_samples(const struct copy *c) {
@@ -131,19 +140,30 @@ static uint64_t range_samples(const struct copy *c) {
     return hr__min_u64(hr__max_u64(samples, 1), hr__max_u64(job->num_samples, 1));
 }
 
-/* One range: read, bring into the sink's form, write. */
-static hr_status copy_range(struct copy *c, uint64_t first, uint64_t n, hr_error *err) {
+/* Rows in the sink's form. */
+static hr_status write_rows(const struct copy *c, const uint8_t *rows, uint64_t n, hr_error *err) {
     const struct hr__export_type *t = &c->item->type;
+    const uint64_t elements = n * t->num_elements;
+    hr_status st = HR_OK;
+    if (!c->ucs4)
+        return c->ops->write(c->sink, rows, elements * t->width_bytes, err);
+    HR_TRY(hr__utf8_to_ucs4(rows, elements, t->width_bytes, t->num_chars, c->out, err));
+    st = c->ops->write(c->sink, c->out, elements * t->item_bytes, err);
+done:
+    return st;
+}
+
+/* One range: read, write. */
+static hr_status copy_range(struct copy *c, uint64_t first, uint64_t n, hr_error *err) {
     struct hr__export_job *job = c->job;
-    uint64_t in_bytes = n * t->num_elements * t->width_bytes;
-    uint64_t out_bytes = c->ucs4 ? n * t->num_elements * t->item_bytes : in_bytes;
+    const uint64_t bytes = row_bytes(c->item);
+    const struct hr__read_column column = {c->item->field, c->in};
     hr_status st;
-    HR_TRY(hr__parallel_read(job->ds, c->item->field, first, n, job->num_threads, c->in, err));
-    if (c->ucs4)
-        HR_TRY(hr__utf8_to_ucs4(c->in, n * t->num_elements, t->width_bytes, t->num_chars, c->out,
-                                err));
-    HR_TRY(c->ops->write(c->sink, c->ucs4 ? c->out : c->in, out_bytes, err));
-    job->progress.done_bytes += in_bytes;
+    if (c->rows != NULL)
+        return write_rows(c, c->rows + (first - job->first) * bytes, n, err);
+    HR_TRY(hr__parallel_read(job->ds, &column, 1, first, n, job->num_threads, err));
+    HR_TRY(write_rows(c, c->in, n, err));
+    job->progress.done_bytes += n * bytes;
     st = hr__export_tell(job, false, err);
 done:
     return st;
@@ -152,7 +172,7 @@ done:
 static hr_status make_buffers(struct copy *c, uint64_t step, hr_error *err) {
     const struct hr__export_type *t = &c->item->type;
     hr_status st = HR_OK;
-    c->in_bytes = (size_t)(step * t->num_elements * t->width_bytes);
+    c->in_bytes = c->rows == NULL ? (size_t)(step * row_bytes(c->item)) : 0;
     c->out_bytes = c->ucs4 ? (size_t)(step * t->num_elements * t->item_bytes) : 0;
     c->in = hr__budget_take(&c->job->budget, c->in_bytes, "a buffer for exporting", &st, err);
     if (c->in != NULL && c->ucs4)
@@ -176,10 +196,12 @@ done:
     return st;
 }
 
+/* rows: of the field, all of them; NULL: they are to be read. */
 static hr_status export_field(struct hr__export_job *job, struct hr__export_sink *sink,
-                              const struct hr__export_item *item, hr_error *err) {
+                              const struct hr__export_item *item, const uint8_t *rows,
+                              hr_error *err) {
     const struct hr__export_sink_ops *ops = job->ops;
-    struct copy copy = {.job = job, .item = item, .ops = ops, .sink = sink};
+    struct copy copy = {.job = job, .item = item, .ops = ops, .sink = sink, .rows = rows};
     hr_status st;
     copy.ucs4 = ops->ucs4 && item->type.text;
     if (item->type.variable) {
@@ -193,6 +215,85 @@ static hr_status export_field(struct hr__export_job *job, struct hr__export_sink
 done:
     if (st != HR_OK)
         hr__error_prefix(err, "exporting the field %s", item->info.name);
+    return st;
+}
+
+/* --- several fields -------------------------------------------------------------------------- */
+
+/* Items from `first` on whose rows are held together, and their bytes: *n is 1 at least. */
+static uint64_t find_group(const struct hr__export_job *job, uint32_t first, uint32_t *n) {
+    const uint64_t most = hr__min_u64(MAX_GROUP_BYTES, hr__budget_left(&job->budget) / GROUP_SHARE);
+    uint64_t bytes = 0;
+    for (*n = 0; first + *n < job->num_items; ++*n) {
+        const struct hr__export_item *item = &job->items[first + *n];
+        uint64_t more;
+        if (item->type.variable || !hr__mul_u64(row_bytes(item), job->num_samples, &more) ||
+            more > most - bytes)
+            break;
+        bytes += more;
+    }
+    if (*n == 0)
+        *n = 1;
+    return bytes;
+}
+
+static hr_status read_group(struct hr__export_job *job, struct hr__read_column *columns, uint32_t n,
+                            hr_error *err) {
+    const uint64_t step = (uint64_t)job->samples_per_chunk * CHUNKS_PER_THREAD * job->num_threads;
+    const uint64_t end = job->first + job->num_samples;
+    hr_status st = HR_OK;
+    for (uint64_t at = job->first, next; at < end && st == HR_OK; at = next) {
+        next = hr__min_u64(end, (at / step + 1) * step);
+        st = hr__parallel_read(job->ds, columns, n, at, next - at, job->num_threads, err);
+        for (uint32_t i = 0; i < n && st == HR_OK; i++) {
+            const uint64_t bytes = (next - at) * hr_dataset_sample_bytes(job->ds, columns[i].field);
+            columns[i].dst += bytes;
+            job->progress.done_bytes += bytes;
+        }
+        if (st == HR_OK)
+            st = hr__export_tell(job, false, err);
+    }
+    return st;
+}
+
+static hr_status export_group(struct hr__export_job *job, struct hr__export_sink *sink,
+                              uint32_t first, uint32_t n, uint64_t n_bytes, hr_error *err) {
+    const size_t list_bytes = n * sizeof(struct hr__read_column);
+    struct hr__read_column *columns = NULL;
+    uint8_t *rows = NULL;
+    uint64_t at = 0;
+    hr_status st = HR_OK;
+    columns = hr__budget_take(&job->budget, list_bytes, "a list of fields", &st, err);
+    if (columns != NULL)
+        rows = hr__budget_take_raw(&job->budget, (size_t)n_bytes, "columns", &st, err);
+    for (uint32_t i = 0; i < n && st == HR_OK; i++) {
+        const struct hr__export_item *item = &job->items[first + i];
+        columns[i] = (struct hr__read_column){item->field, rows + at};
+        at += job->num_samples * row_bytes(item);
+    }
+    if (st == HR_OK)
+        st = read_group(job, columns, n, err);
+    at = 0;
+    for (uint32_t i = 0; i < n && st == HR_OK; i++) {
+        const struct hr__export_item *item = &job->items[first + i];
+        st = export_field(job, sink, item, rows + at, err);
+        at += job->num_samples * row_bytes(item);
+        if (st == HR_OK)
+            st = hr__export_tell(job, false, err);
+    }
+    hr__budget_free(&job->budget, rows, (size_t)n_bytes);
+    hr__budget_free(&job->budget, columns, list_bytes);
+    return st;
+}
+
+static hr_status export_fields(struct hr__export_job *job, struct hr__export_sink *sink,
+                               hr_error *err) {
+    hr_status st = HR_OK;
+    for (uint32_t i = 0, n; i < job->num_items && st == HR_OK; i += n) {
+        const uint64_t n_bytes = find_group(job, i, &n);
+        st = n > 1 ? export_group(job, sink, i, n, n_bytes, err)
+                   : export_field(job, sink, &job->items[i], NULL, err);
+    }
     return st;
 }
 
@@ -223,8 +324,7 @@ static hr_status run(struct hr__export_job *job, hr_error *err) {
                                                  : &hr__export_to_npy;
     HR_TRY(prepare(job, err));
     HR_TRY(job->ops->open(job, &sink, err));
-    for (uint32_t i = 0; i < job->num_items; i++)
-        HR_TRY(export_field(job, sink, &job->items[i], err));
+    HR_TRY(export_fields(job, sink, err));
     HR_TRY(hr__export_tell(job, true, err));
     st = job->ops->finish(sink, err);
 done:

@@ -42,7 +42,7 @@ static void write_set(void) {
         a[i] = i * 7919;
         b[i] = (uint8_t)(i * 31);
     }
-    o.samples_per_chunk = 700;
+    o.samples_per_chunk = 300;
     o.num_threads = 1;
     assert_int_equal(hr_writer_open(set_path, fields, 2, &o, &w, NULL), HR_OK);
     assert_int_equal(hr_writer_append(w, NUM_SAMPLES, rows, NULL), HR_OK);
