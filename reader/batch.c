@@ -40,7 +40,7 @@ void *hr_batch_data(const hr_batch *b, uint32_t field) {
         return NULL;
     const struct hr__finished_field *f = c->finish.fields;
     if (f != NULL && f[field].packs)
-        return b->out + f[field].out_off + hr__values_offsets_bytes(c->local_batch_samples);
+        return b->out + f[field].out_off + hr__values_offsets_bytes(c->slot_samples);
     return f != NULL && f[field].writes ? fields_base(b, true) + f[field].out_off
                                         : fields_base(b, false) + c->field_offs[field];
 }

@@ -254,23 +254,22 @@ done:
 /* Where each field lies in an output slot. */
 static hr_status lay_out(const hr_dataset *ds, const uint32_t *fields,
                          const uint64_t *value_capacities, uint32_t num_fields,
-                         uint32_t local_batch_samples, struct hr__finished_fields *out,
-                         hr_error *err) {
+                         uint32_t slot_samples, struct hr__finished_fields *out, hr_error *err) {
     for (uint32_t i = 0; i < num_fields; i++) {
         struct hr__finished_field *f = &out->fields[i];
         uint64_t bytes = 0;
         bool fits = hr__mul_u64(f->plan.sample_elements, f->plan.to_bytes, &f->sample_bytes) &&
-                    hr__mul_u64(f->sample_bytes, local_batch_samples, &bytes);
+                    hr__mul_u64(f->sample_bytes, slot_samples, &bytes);
         f->packs = value_capacities[i] > 0;
         f->writes |= f->packs;
         if (f->packs)
-            bytes = hr__values_out_bytes(local_batch_samples, value_capacities[i]);
+            bytes = hr__values_out_bytes(slot_samples, value_capacities[i]);
         fits = fits && bytes <= UINT64_MAX / 4 && out->out_bytes <= UINT64_MAX / 4;
         if (!fits)
             return hr__error_set(err, HR_ERR_BUDGET,
                                  "a batch of %u samples of field %s as %s does not fit any memory; "
                                  "use a smaller batch",
-                                 local_batch_samples, ds->footer.schema.fields[fields[i]].name,
+                                 slot_samples, ds->footer.schema.fields[fields[i]].name,
                                  dtype_name(f->plan.to));
         out->keeps_rows |= !f->writes;
         out->works |= f->writes || f->plan.check_finite;
@@ -290,7 +289,7 @@ static uint64_t most_bytes(const hr_loader_options *opts) {
 
 hr_status hr__finished_fields_make(const hr_dataset *ds, const hr_loader_options *opts,
                                    const uint32_t *fields, const uint64_t *value_capacities,
-                                   uint32_t num_fields, uint32_t local_batch_samples,
+                                   uint32_t num_fields, uint32_t slot_samples,
                                    struct hr__finished_fields *out, hr_error *err) {
     hr_status st = HR_OK;
     bool *taken = NULL, packs = false;
@@ -314,7 +313,7 @@ hr_status hr__finished_fields_make(const hr_dataset *ds, const hr_loader_options
         HR_TRY(hr__options_copy_entry(opts->finish, i, sizeof(o), &o, sizeof(o), "hr_finish", err));
         HR_TRY(entry_make(ds, &o, fields, num_fields, most_bytes(opts), taken, out->fields, err));
     }
-    HR_TRY(lay_out(ds, fields, value_capacities, num_fields, local_batch_samples, out, err));
+    HR_TRY(lay_out(ds, fields, value_capacities, num_fields, slot_samples, out, err));
 done:
     free(taken);
     return st;

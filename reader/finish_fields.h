@@ -28,12 +28,12 @@ struct hr__finished_fields {
 };
 
 /* fields: num_fields schema indices, those that the loader delivers; value_capacities likewise, 0
- * for fields of fixed size (batch_values.h). local_batch_samples rows fit an output slot.
+ * for fields of fixed size (batch_values.h). slot_samples rows fit an output slot.
  * HR_ERR_INVALID, HR_ERR_NOT_FOUND, HR_ERR_UNSUPPORTED (a type that is not in the set),
  * HR_ERR_BUDGET (too large for any memory), HR_ERR_NO_MEMORY. */
 hr_status hr__finished_fields_make(const hr_dataset *ds, const hr_loader_options *opts,
                                    const uint32_t *fields, const uint64_t *value_capacities,
-                                   uint32_t num_fields, uint32_t local_batch_samples,
+                                   uint32_t num_fields, uint32_t slot_samples,
                                    struct hr__finished_fields *out, hr_error *err);
 void hr__finished_fields_free(struct hr__finished_fields *f, uint32_t num_fields);
 

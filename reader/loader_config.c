@@ -114,6 +114,9 @@ static hr_status resolve_ranks(const hr_loader_options *o, struct hr__loader_con
     c->stream_batch_reciprocal =
         c->stream_batch_samples > 1 ? UINT64_MAX / c->stream_batch_samples + 1 : 0;
     c->local_batch_samples = c->stream_batch_samples * c->num_streams;
+    c->slot_samples = c->local_batch_samples;
+    if (streams == 1 && !c->order_params.pad_last)
+        c->slot_samples = (uint32_t)hr__min_u64(c->slot_samples, hr__max_u64(c->num_samples, 1));
     c->order_params.num_streams = streams;
     return HR_OK;
 }
@@ -125,20 +128,20 @@ static hr_status column_bytes(const hr_loader_options *o, struct hr__loader_conf
     const bool padded = c->pads[i].kind != HR__PAD_NONE;
     if (hr__dtype_is_variable(f->dtype) && !padded) {
         const hr_status st =
-            hr__value_capacity(f, o, c->local_batch_samples, &c->value_capacities[i], err);
+            hr__value_capacity(f, o, c->slot_samples, &c->value_capacities[i], err);
         if (st != HR_OK)
             return st;
         c->has_values = true;
-        *bytes = hr__values_slot_bytes(c->local_batch_samples, c->value_capacities[i]);
+        *bytes = hr__values_slot_bytes(c->slot_samples, c->value_capacities[i]);
         return HR_OK;
     }
     c->row_bytes[i] = padded ? c->pads[i].row_bytes : f->sample_bytes;
-    if (hr__mul_u64(c->row_bytes[i], c->local_batch_samples, bytes) && *bytes <= UINT64_MAX / 4)
+    if (hr__mul_u64(c->row_bytes[i], c->slot_samples, bytes) && *bytes <= UINT64_MAX / 4)
         return HR_OK;
     return hr__error_set(err, HR_ERR_BUDGET,
                          "a batch of %u samples of field %s does not fit any memory; use a smaller "
                          "batch",
-                         c->local_batch_samples, f->name);
+                         c->slot_samples, f->name);
 }
 
 static hr_status lay_out_column(const hr_loader_options *o, struct hr__loader_config *c, uint32_t i,
@@ -151,7 +154,7 @@ static hr_status lay_out_column(const hr_loader_options *o, struct hr__loader_co
     if (c->slot_bytes > UINT64_MAX / 4)
         return hr__error_set(err, HR_ERR_BUDGET,
                              "a batch of %u samples does not fit any memory; use a smaller batch",
-                             c->local_batch_samples);
+                             c->slot_samples);
     if (c->fields[i] == s->block_order[s->num_fields - 1])
         c->all_fields = true;
     c->field_offs[i] = c->slot_bytes;
@@ -323,7 +326,7 @@ hr_status hr__loader_config_make(hr_dataset *ds, const hr_loader_options *o, hr_
     HR_TRY(resolve_ranks(o, out, err));
     HR_TRY(resolve_fields(o, out, err));
     HR_TRY(hr__finished_fields_make(ds, o, out->fields, out->value_capacities, out->num_fields,
-                                    out->local_batch_samples, &out->finish, err));
+                                    out->slot_samples, &out->finish, err));
     out->numa_off = (o->flags & HR_LOADER_NUMA_OFF) != 0;
     HR_TRY(resolve_device(o, out, err));
     out->trace_events = o->trace_events;

@@ -40,6 +40,7 @@ struct hr__loader_config {
     uint32_t stream_batch_samples;      /* B_s */
     uint64_t stream_batch_reciprocal;   /* 2^64 / B_s, rounded up; 0 where B_s is 1 */
     uint32_t local_batch_samples;
+    uint32_t slot_samples; /* that fit a slot: fewer where there is only one batch, a short one */
     uint32_t max_held_batches;
     uint64_t seed, first_epoch, num_epochs;
     uint64_t slot_bytes;

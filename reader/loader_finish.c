@@ -16,7 +16,7 @@ uint32_t hr__finish_part_rows(const struct hr__loader_config *c) {
     for (uint32_t i = 0; c->host_finishes && i < c->num_fields; i++) {
         const struct hr__finished_field *f = &c->finish.fields[i];
         if (f->packs)
-            row_bytes += 2 * c->value_capacities[i] / c->local_batch_samples;
+            row_bytes += 2 * c->value_capacities[i] / c->slot_samples;
         else if (f->writes || f->plan.check_finite)
             row_bytes += f->plan.sample_elements * f->plan.from_bytes;
         if (f->writes)
@@ -64,7 +64,7 @@ static void finish_field(const struct hr__worker *w, uint32_t field, struct hr__
     const struct hr__finished_field *f = &c->finish.fields[field];
     const struct hr__finish_part *part = &w->part;
     if (f->packs) {
-        hr__values_pack(part->batch->slot->base + c->field_offs[field], c->local_batch_samples,
+        hr__values_pack(part->batch->slot->base + c->field_offs[field], c->slot_samples,
                         part->first_row, part->num_rows, part->batch->out + f->out_off);
         return;
     }

@@ -189,8 +189,8 @@ static hr_status refuse(const struct hr__loader_config *c, uint64_t needed, hr_e
     if (c->trace_events > 0)
         snprintf(traced, sizeof(traced), " (%.1f MiB of it for trace_events)",
                  (double)trace_bytes(c) / 1048576.0);
-    hr__values_advice(c->ds, c->fields, c->value_capacities, c->num_fields, c->local_batch_samples,
-                      values, sizeof(values));
+    hr__values_advice(c->ds, c->fields, c->value_capacities, c->num_fields, c->slot_samples, values,
+                      sizeof(values));
     return hr__error_set(err, HR_ERR_BUDGET,
                          "the budget of %s is too small: batches of %u samples with a window of %u "
                          "visits need %.1f MiB%s; give that much, %s%s",
@@ -202,8 +202,8 @@ static hr_status refuse(const struct hr__loader_config *c, uint64_t needed, hr_e
 hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__order *order,
                                 hr_error *err) {
     c->order_params.window_visits = hr__order_window(order);
-    uint64_t chunk_rows_bytes = saturating_mul(c->order_params.samples_per_chunk,
-                                               c->slot_bytes / c->local_batch_samples + 1);
+    uint64_t chunk_rows_bytes =
+        saturating_mul(c->order_params.samples_per_chunk, c->slot_bytes / c->slot_samples + 1);
     struct hr__loader_config least = *c;
     smallest(&least, order);
     uint64_t needed = hr__loader_config_bytes(&least);

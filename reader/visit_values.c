@@ -103,7 +103,7 @@ static hr_status take_room(struct hr__visit *v, uint32_t i, hr_error *err) {
     for (uint32_t k = 0; k < w->num_targets; k++) {
         const struct hr__row_target *t = &w->targets[k];
         const uint64_t n_bytes = w->ends[t->sample] - hr__value_start(w->ends, t->sample);
-        uint8_t *row = hr__values_take(t->slot + c->field_offs[i], c->local_batch_samples,
+        uint8_t *row = hr__values_take(t->slot + c->field_offs[i], c->slot_samples,
                                        c->value_capacities[i], t->row, n_bytes);
         if (row == NULL)
             return no_room(v, i, t, err);

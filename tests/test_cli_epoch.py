@@ -190,3 +190,13 @@ def test_epoch__of_several_streams__says_what_it_leaves_out(data):
     assert left["samples"] + left["dropped_samples"] == SAMPLES and left["dropped_samples"] > 0
     assert f"{left['dropped_samples']:,} samples of all ranks are left out of each epoch; --pad-last" in told
     assert "left out" not in good("epoch", data, "--streams", "7", "--batch", "70", "--pad-last")
+
+
+def test_batch__of_more_samples_than_there_are__takes_their_memory(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(3 << 18, dtype="<u4").reshape(3, -1))
+    good("convert", "x.npy", "-o", "x.hrd", cwd=tmp_path)
+    for order in ([], ["--shuffle"]):
+        report = figures("epoch", "x.hrd", "--batch", "1000", "--budget", "40M", *order, cwd=tmp_path)
+        assert report["samples"] == 3
+    done = headrace("epoch", "x.hrd", "--batch", "1000", "--budget", "40M", "--pad-last", cwd=tmp_path)
+    assert done.returncode == 1 and "the budget of 40.0 MiB is too small" in done.stderr
