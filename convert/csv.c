@@ -265,7 +265,7 @@ static hr_status check_new(const struct list *l, const struct group *g, hr_error
             return hr__error_set(err, HR_ERR_DATA,
                                  "%s: two of its columns, or runs of numbered columns, would be "
                                  "the field %s; rename one in the first line, or make one field "
-                                 "of all columns (NAME=FILE)",
+                                 "of all columns (--field NAME=FILE)",
                                  l->file->path, other);
     }
     return HR_OK;
@@ -288,7 +288,7 @@ static hr_status add_sources(struct list *l, const struct hr__csv_options *o, hr
             return hr__error_set(err, HR_ERR_UNSUPPORTED,
                                  "%s has more than %u columns with names of their own, and a data "
                                  "set as many fields at most; choose some (--fields), or make one "
-                                 "field of all columns (NAME=FILE)",
+                                 "field of all columns (--field NAME=FILE)",
                                  l->file->path, HR__MAX_FIELDS);
         find_group(layout, i, &g);
         if (!is_wanted(o, &g)) {

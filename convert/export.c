@@ -103,7 +103,7 @@ hr_status hr__export_tell(struct hr__export_job *job, bool now, hr_error *err) {
     if (job->opts.on_progress(job->opts.user, &job->progress) == 0)
         return HR_OK;
     return hr__error_set(err, HR_ERR_CANCELLED,
-                         job->opts.kind == HR_EXPORT_NPY
+                         job->opts.kind == HR_EXPORT_NPY && job->progress.done_samples > 0
                              ? "stopped; files that are complete are kept in %s"
                              : "stopped; nothing of %s was made",
                          job->opts.path);

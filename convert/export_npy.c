@@ -45,6 +45,12 @@ static hr_status check_targets(const struct hr__export_job *job, bool *made_fold
     *made_folder = mkdir(job->opts.path, 0777) == 0;
     if (!*made_folder && errno != EEXIST)
         return hr__error_os(err, errno, "the folder %s cannot be made", job->opts.path);
+    struct stat there;
+    if (!*made_folder && stat(job->opts.path, &there) == 0 && !S_ISDIR(there.st_mode))
+        return hr__error_set(err, HR_ERR_INVALID,
+                             "%s is a file, and a folder is needed for .npy files; give another "
+                             "name, or one that ends with .npz or .h5",
+                             job->opts.path);
     for (uint32_t i = 0; i < job->num_items; i++)
         if (!replaces(job) && ops->exists(ops->ctx, job->items[i].path))
             return hr__error_set(err, HR_ERR_EXISTS,

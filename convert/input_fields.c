@@ -40,7 +40,7 @@ static hr_status check_parts(const char *name, const struct hr__input_entry *con
         if (parts[i]->outright != parts[0]->outright)
             return hr__error_set(err, HR_ERR_INVALID,
                                  "the field %s is named outright, and %s gives it too; leave one "
-                                 "of them out, or name the other: NAME=%s",
+                                 "of them out, or name the other: --field NAME=%s",
                                  name, path, path);
         for (uint32_t k = 0; k < i; k++)
             if (strcmp(path, parts[k]->source->info.path) == 0)
@@ -138,13 +138,14 @@ static hr_status check_lengths(const struct hr__inputs *in, hr_error *err) {
         const struct hr__source_info *a = &in->fields[0].source->info;
         const struct hr__source_info *b = &in->fields[i].source->info;
         if (a->num_samples != b->num_samples)
-            return hr__error_set(
-                err, HR_ERR_INVALID,
-                "every field must have the same number of samples, but %.64s has "
-                "%llu (%s) and %.64s has %llu (%s); choose those that belong "
-                "together (--fields), or if they are parts of one field, say so: NAME='PATTERN'",
-                in->fields[0].name, (unsigned long long)a->num_samples, tail_of(a->path),
-                in->fields[i].name, (unsigned long long)b->num_samples, tail_of(b->path));
+            return hr__error_set(err, HR_ERR_INVALID,
+                                 "every field must have the same number of samples, but %.64s has "
+                                 "%llu (%s) and %.64s has %llu (%s); choose those that belong "
+                                 "together (--fields), or if they are parts of one field, say so: "
+                                 "--field NAME='PATTERN'",
+                                 in->fields[0].name, (unsigned long long)a->num_samples,
+                                 tail_of(a->path), in->fields[i].name,
+                                 (unsigned long long)b->num_samples, tail_of(b->path));
     }
     return HR_OK;
 }

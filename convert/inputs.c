@@ -138,7 +138,7 @@ static hr_status refuse_pair(const struct hr__input_entries *e, size_t a, size_t
     return hr__error_set(err, HR_ERR_INVALID,
                          "%s and %s would belong together, and their numbers differ; leave out "
                          "the parts that have no counterpart, or say that they do belong "
-                         "together, by naming the fields: NAME='PATTERN'",
+                         "together, by naming the fields: --field NAME='PATTERN'",
                          e->list[a].source->info.path, e->list[b].source->info.path);
 }
 

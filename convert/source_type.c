@@ -37,6 +37,6 @@ hr_status hr__source_check_same(const struct hr__source_info *a, const struct hr
     print_type(b, type_b, sizeof type_b);
     return hr__error_set(err, HR_ERR_UNSUPPORTED,
                          "these would be parts of one field, but differ: %.100s has samples of %s, "
-                         "%.100s of %s; if they are different fields, name them: NAME=FILE",
+                         "%.100s of %s; if they are different fields, name them: --field NAME=FILE",
                          a->path, type_a, b->path, type_b);
 }

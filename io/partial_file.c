@@ -18,6 +18,9 @@
 
 static hr_status make_names(struct hr__partial_file *p, const char *target, hr_error *err) {
     const size_t n = strlen(target);
+    if (n == 0 || target[n - 1] == '/')
+        return hr__error_set(err, HR_ERR_INVALID, "'%s' is no name of a file; give one to write to",
+                             target);
     p->target = strdup(target);
     p->path = malloc(n + sizeof SUFFIX);
     if (p->target == NULL || p->path == NULL)

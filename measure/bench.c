@@ -131,8 +131,12 @@ static hr_status bench_run(struct hr__bench *b, hr_error *err) {
     if (b->values == NULL)
         return hr__error_no_memory(err, count * sizeof(*b->values), "the figures of all rounds");
     HR_TRY(choose(b, err));
-    HR_TRY(hr__bench_plan(b, err));
-    HR_TRY(hr__bench_rounds(b, err));
+    st = hr__bench_plan(b, err);
+    if (st == HR_OK)
+        st = hr__bench_rounds(b, err);
+    if (st == HR_ERR_BUDGET && b->o.budget_bytes != 0)
+        hr__error_prefix(err, "a quarter of the budget is for chunks held in memory, so give a "
+                              "third more than is said here");
 done:
     return st;
 }

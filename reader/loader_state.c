@@ -102,7 +102,7 @@ static hr_status other_data(const uint8_t *theirs, const uint8_t *ours, hr_error
                          "with that one, or begin anew without a state");
 }
 
-static hr_status compare(const uint8_t *theirs, const uint8_t *ours, hr_error *err) {
+static hr_status compare_data(const uint8_t *theirs, const uint8_t *ours, hr_error *err) {
     if (memcmp(theirs + 32, ours + 32, 16) != 0)
         return other_data(theirs, ours, err);
     if (memcmp(theirs + 8, ours + 8, NAME_BYTES) != 0)
@@ -111,6 +111,10 @@ static hr_status compare(const uint8_t *theirs, const uint8_t *ours, hr_error *e
                              "shuffle and choose the samples as before, or begin anew without a "
                              "state",
                              (const char *)theirs + 8, (const char *)ours + 8);
+    return HR_OK;
+}
+
+static hr_status compare_figures(const uint8_t *theirs, const uint8_t *ours, hr_error *err) {
     for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
         uint64_t was = figure_get(theirs, &figures[i]), is = figure_get(ours, &figures[i]);
         if (was != is && figure_counts(&figures[i], ours))
@@ -158,9 +162,11 @@ hr_status hr__state_decode(const struct hr_loader *l, const void *state, size_t 
                              "give one that was saved, or begin anew without a state",
                              n_bytes);
     hr__state_encode(l, 0, 0, ours);
-    hr_status st = compare(theirs, ours, err);
+    hr_status st = compare_data(theirs, ours, err);
     if (st == HR_OK && l->config.subset != NULL)
         st = compare_subsets(theirs, ours, err);
+    if (st == HR_OK)
+        st = compare_figures(theirs, ours, err);
     if (st != HR_OK)
         return st;
     *epoch = hr__get_u64(theirs + 80);

@@ -244,3 +244,24 @@ def test_export__that_fails__leaves_no_empty_folder(folder):
     (folder / "arrays").mkdir()
     assert headrace("export", "t.hrd", "-o", "arrays", cwd=folder).returncode == 3
     assert (folder / "arrays").is_dir()
+
+
+@pytest.mark.parametrize("out, code, words", [("-", 2, "an output is a file"), ("none/", 1, "'none/' is no name of a")])
+def test_output__that_names_no_file__is_refused(out, code, words, folder):
+    done = headrace("convert", "X.npy", "-o", out, cwd=folder)
+    assert done.returncode == code and words in done.stderr
+    assert sorted(os.listdir(folder)) == ["X.npy", "t.hrd"]
+
+
+def test_export__where_a_file_is__asks_for_a_folder(folder):
+    (folder / "file").write_text("mine")
+    for options in ([], ["--force"]):
+        done = headrace("export", "t.hrd", "-o", "file", *options, cwd=folder)
+        assert done.returncode == 1 and "file is a file, and a folder is needed" in done.stderr
+        assert (folder / "file").read_text() == "mine"
+
+
+def test_resume__of_what_is_no_state__names_that_file(folder):
+    (folder / "s.state").write_bytes(b"")
+    done = headrace("epoch", "t.hrd", "--resume", "s.state", cwd=folder)
+    assert done.returncode == 3 and "epoch: s.state: t.hrd: the state (0 bytes) is none" in done.stderr

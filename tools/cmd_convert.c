@@ -468,6 +468,10 @@ static int report_interrupted(convert_job *job, int argc, char **argv) {
 static int report_failed(convert_job *job, hr_status st, const hr_error *err, int argc,
                          char **argv) {
     const int code = report_status("convert", st, err);
+    if (st == HR_ERR_NO_SPACE && is_append(job)) {
+        fprintf(stderr, "headrace convert: %s is as it was; free some space, then append again\n",
+                job->opts.output);
+    }
     if (st == HR_ERR_NO_SPACE && !is_append(job) && has_partial(job)) {
         fputs("headrace convert: what is written is kept; free some space, then", stderr);
         print_how_to_go_on(job, argc, argv);

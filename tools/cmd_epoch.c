@@ -342,6 +342,12 @@ static uint64_t sample_bytes(const hr_dataset *ds, const hr_loader_options *opts
     return bytes;
 }
 
+static void name_state(const char *path, hr_error *err) {
+    char why[HR_ERROR_MESSAGE_BYTES];
+    (void)snprintf(why, sizeof why, "%s", err->message);
+    (void)snprintf(err->message, sizeof err->message, "%.200s: %.300s", path, why);
+}
+
 static int run(epoch_job *job) {
     hr_loader_options *opts = &job->loader.opts;
     int code = loader_args_finish("epoch", &job->loader);
@@ -391,6 +397,9 @@ static int run(epoch_job *job) {
         job->sample_bytes = sample_bytes(ds, opts);
         const int64_t start_ns = progress_now_ns();
         const hr_status st = hr_loader_open(ds, opts, &loader, &err);
+        if (st != HR_OK && job->resume_path != NULL && strstr(err.message, "the state") != NULL) {
+            name_state(job->resume_path, &err);
+        }
         code = st == HR_OK ? run_loader(job, loader, start_ns) : report_status("epoch", st, &err);
         hr_loader_close(loader);
     }

@@ -94,6 +94,11 @@ bool output_paths_differ(const char *command, const char *const *paths, size_t n
 bool output_name_good(const char *command, const char *path, const char *const *others,
                       const char *made) {
     const char *ending = strrchr(name_of(path), '.');
+    if (strcmp(path, "-") == 0) {
+        report_usage(command, "an output is a file, and nothing is written to a pipe; give a name "
+                              "(./- for a file that is called so)");
+        return false;
+    }
     for (size_t i = 0; ending != NULL && others[i] != NULL; i++) {
         if (strcasecmp(ending, others[i]) == 0) {
             report_usage(command, "%s: %s is the ending of another kind of file; %s", path, ending,

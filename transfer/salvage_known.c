@@ -222,10 +222,12 @@ static hr_status without_footer(struct hr__salvage *s, hr_error *err) {
     st = find_lost_footer(s, &found, err);
     if (st != HR_OK || found)
         return st;
+    /* Without what they advise. */
+    const int why_not = (int)strcspn(k->why_not, ";"), why_neither = (int)strcspn(why.message, ";");
     return hr__error_set(err, HR_ERR_CORRUPT,
                          "%s cannot be salvaged: what its fields are stands in the footer and in "
-                         "the job record, and neither is whole (%.120s; %.120s)",
-                         k->file.path, k->why_not, why.message);
+                         "the job record, and neither is whole (%.*s; %.*s)",
+                         k->file.path, why_not, k->why_not, why_neither, why.message);
 }
 
 hr_status hr__salvage_known_find(struct hr__salvage *s, hr_error *err) {
