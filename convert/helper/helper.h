@@ -228,9 +228,6 @@ hr_status h5_file_tell(struct h5_teller *t, hr_error *err);
 hr_status h5_list(const struct h5_file *f, const char *member, uint32_t sparse, h5_found found,
                   h5_refused refused, void *arg, hr_error *err);
 
-/* Order of names in which numbers in them count as numbers: "x2" before "x10". */
-int h5_natural_compare(const char *a, const char *b);
-
 /* --- hdf5_read.c ---------------------------------------------------------------------------- */
 
 struct h5_direct;
