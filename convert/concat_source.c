@@ -17,6 +17,7 @@
 
 struct concat_source {
     struct hr__source base;
+    struct hr__source_ops ops; /* with piece_end where a part has pieces */
     uint32_t num_parts;
     struct hr__source **parts;
     uint64_t *starts; /* num_parts + 1: first sample of each part, and the end */
@@ -246,20 +247,6 @@ static const struct hr__source_ops concat_ops = {
     .fetch = fetch,
     .announce = announce,
     .close_reader = close_reader,
-    .set_room = set_room,
-    .set_alone = set_alone,
-    .stop = stop,
-    .close = close_source,
-};
-
-static const struct hr__source_ops concat_pieces_ops = {
-    .name = "several files",
-    .open_reader = open_reader,
-    .read = read_samples,
-    .read_values = read_values,
-    .fetch = fetch,
-    .announce = announce,
-    .close_reader = close_reader,
     .close = close_source,
     .piece_end = piece_end,
     .set_room = set_room,
@@ -293,7 +280,7 @@ static hr_status add_parts(struct concat_source *src, struct hr__source *const *
             info->pool = part->pool;
         info->pool_bytes = hr__max_u64(info->pool_bytes, part->pool_bytes);
         if (parts[i]->ops->piece_end != NULL)
-            src->base.ops = &concat_pieces_ops;
+            src->ops.piece_end = piece_end;
     }
     info->pool_bytes *= PARTS_OPEN;
     info->num_samples = src->starts[n];
@@ -327,7 +314,9 @@ hr_status hr__concat_source_make(struct hr__source *const *parts, uint32_t n,
     struct concat_source *src = calloc(1, sizeof *src);
     if (src == NULL)
         return hr__error_no_memory(err, sizeof *src, "a list of files");
-    src->base.ops = &concat_ops;
+    src->ops = concat_ops;
+    src->ops.piece_end = NULL;
+    src->base.ops = &src->ops;
     src->base.info = parts[0]->info;
     src->base.info.note = src->base.info.file_attributes_json = NULL;
     src->parts = calloc(n, sizeof *src->parts);
