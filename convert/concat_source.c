@@ -85,10 +85,7 @@ static hr_status open_part(struct concat_reader *r, uint32_t part, hr_error *err
 
 static hr_status check_range(const struct concat_source *src, uint64_t first, uint64_t n,
                              hr_error *err) {
-    if (hr__range_within(first, n, src->base.info.num_samples))
-        return HR_OK;
-    return hr__error_set(err, HR_ERR_INVALID, "the source has %llu samples only",
-                         (unsigned long long)src->base.info.num_samples);
+    return hr__source_check_range(&src->base, "the source", first, n, err);
 }
 
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,

@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include "csv_file.h"
 
-#include "checked.h"
 #include "error.h"
 #include "name_ending.h"
 #include "numpy_dtype.h"
@@ -41,10 +40,8 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
                               void *dst, hr_error *err) {
     const struct csv_source *src = (const struct csv_source *)reader;
-    if (!hr__range_within(first, n, src->base.info.num_samples))
-        return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->file->path,
-                             (unsigned long long)src->base.info.num_samples);
-    return hr__csv_file_read(src->file, src->field, first, n, dst, err);
+    const hr_status st = hr__source_check_range(&src->base, src->file->path, first, n, err);
+    return st == HR_OK ? hr__csv_file_read(src->file, src->field, first, n, dst, err) : st;
 }
 
 static void close_reader(struct hr__source_reader *reader) {

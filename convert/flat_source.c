@@ -56,11 +56,10 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
     const struct flat_reader *r = (const struct flat_reader *)reader;
     const struct hr__flat_source *src = r->src;
     uint64_t sample_bytes = src->base.info.sample_bytes;
-    if (first > src->base.info.num_samples || n > src->base.info.num_samples - first)
-        return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->path,
-                             (unsigned long long)src->base.info.num_samples);
-    hr_status st = hr__input_file_read_exact(&r->file, src->path, dst, (size_t)(n * sample_bytes),
-                                             src->data_off + first * sample_bytes, err);
+    hr_status st = hr__source_check_range(&src->base, src->path, first, n, err);
+    if (st == HR_OK)
+        st = hr__input_file_read_exact(&r->file, src->path, dst, (size_t)(n * sample_bytes),
+                                       src->data_off + first * sample_bytes, err);
     if (st != HR_OK)
         return st;
     st = hr__elements_to_canonical(&src->element, dst, n, src->elements_per_sample, first, err);

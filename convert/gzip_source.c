@@ -83,10 +83,9 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
                               void *dst, hr_error *err) {
     struct gzip_reader *r = (struct gzip_reader *)reader;
     const struct hr__flat_source *src = r->src;
-    if (first > src->base.info.num_samples || n > src->base.info.num_samples - first)
-        return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->path,
-                             (unsigned long long)src->base.info.num_samples);
-    hr_status st = read_bytes(r, first, n, dst, err);
+    hr_status st = hr__source_check_range(&src->base, src->path, first, n, err);
+    if (st == HR_OK)
+        st = read_bytes(r, first, n, dst, err);
     if (st != HR_OK)
         return st;
     st = hr__elements_to_canonical(&src->element, dst, n, src->elements_per_sample, first, err);

@@ -145,10 +145,7 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
     const struct member_source *src = (const struct member_source *)reader;
     const struct records *r = src->records;
     const uint64_t sample_bytes = src->base.info.sample_bytes;
-    hr_status st = HR_OK;
-    if (!hr__range_within(first, n, src->base.info.num_samples))
-        return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", r->path,
-                             (unsigned long long)src->base.info.num_samples);
+    hr_status st = hr__source_check_range(&src->base, r->path, first, n, err);
     for (uint64_t done = 0, here; sample_bytes > 0 && done < n && st == HR_OK; done += here) {
         const uint64_t at = first + done;
         here = hr__min_u64(n - done, r->piece_samples - at % r->piece_samples);

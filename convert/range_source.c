@@ -39,11 +39,7 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
 
 static hr_status check_range(const struct range_reader *r, uint64_t first, uint64_t n,
                              hr_error *err) {
-    const uint64_t num_samples = r->src->base.info.num_samples;
-    if (first > num_samples || n > num_samples - first)
-        return hr__error_set(err, HR_ERR_INVALID, "the range has %llu samples only",
-                             (unsigned long long)num_samples);
-    return HR_OK;
+    return hr__source_check_range(&r->src->base, "the range", first, n, err);
 }
 
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,

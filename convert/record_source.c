@@ -54,10 +54,8 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
     const struct record_source *src = r->src;
     if (r->alone != NULL)
         return src->alone->ops->read(r->alone, first, n, dst, err);
-    if (!hr__range_within(first, n, src->base.info.num_samples))
-        return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->base.info.path,
-                             (unsigned long long)src->base.info.num_samples);
-    return hr__record_file_read(src->file, src->target, first, n, dst, err);
+    const hr_status st = hr__source_check_range(&src->base, src->base.info.path, first, n, err);
+    return st == HR_OK ? hr__record_file_read(src->file, src->target, first, n, dst, err) : st;
 }
 
 static void close_reader(struct hr__source_reader *reader) {
