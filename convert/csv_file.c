@@ -40,11 +40,7 @@ static void free_cursor(struct hr__cursor *cursor) {
 static hr_status fill_cursor(struct cursor *c, const struct hr__csv_file *f, hr_error *err) {
     hr_status st;
     HR_TRY(hr__input_stream_open(f->path, f->gzip, &c->stream, err));
-    if (c->stream.file.size_bytes != f->fingerprint.size_bytes ||
-        c->stream.file.mtime_ns != f->fingerprint.mtime_ns)
-        return hr__error_set(err, HR_ERR_DATA,
-                             "%s was changed after the conversion had begun; begin it again",
-                             f->path);
+    HR_TRY(hr__input_file_check_same(&c->stream.file, &f->fingerprint, err));
     HR_TRY(hr__line_reader_open(&c->lines, &c->stream, c->budget, err));
     c->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     c->table_bytes = hr__max_u64(f->table_bytes, 1);

@@ -29,7 +29,6 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
                              struct hr__helper_group *helpers, struct hr__source_reader **out,
                              hr_error *err) {
     const struct hr__flat_source *src = (const struct hr__flat_source *)source;
-    const hr_source_fingerprint *opened = &src->base.info.file;
     (void)helpers;
     (void)budget; /* reads go straight into the caller's memory */
     *out = NULL;
@@ -38,11 +37,8 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
         return hr__error_no_memory(err, sizeof *r, "a reader of a source");
     r->src = src;
     hr_status st = hr__input_file_open(src->path, &r->file, err);
-    if (st == HR_OK &&
-        (r->file.size_bytes != opened->size_bytes || r->file.mtime_ns != opened->mtime_ns))
-        st = hr__error_set(err, HR_ERR_DATA,
-                           "%s was changed after the conversion had begun; begin it again",
-                           src->path);
+    if (st == HR_OK)
+        st = hr__input_file_check_same(&r->file, &src->base.info.file, err);
     if (st != HR_OK) {
         close_reader((struct hr__source_reader *)r);
         return st;

@@ -61,11 +61,7 @@ static void free_cursor(struct hr__cursor *cursor) {
 static hr_status fill_cursor(struct cursor *c, const struct records *r, hr_error *err) {
     hr_status st;
     HR_TRY(hr__input_file_open(r->path, &c->file, err));
-    if (c->file.size_bytes != r->fingerprint.size_bytes ||
-        c->file.mtime_ns != r->fingerprint.mtime_ns)
-        return hr__error_set(err, HR_ERR_DATA,
-                             "%s was changed after the conversion had begun; begin it again",
-                             r->path);
+    HR_TRY(hr__input_file_check_same(&c->file, &r->fingerprint, err));
     c->room_bytes = hr__max_u64(piece_bytes(r), 1);
     c->rows = hr__budget_take(c->budget, c->room_bytes, "records", &st, err);
 done:
