@@ -58,8 +58,12 @@ static void free_cursor(struct hr__cursor *cursor) {
     free(c);
 }
 
-static hr_status fill_cursor(struct cursor *c, const struct records *r, hr_error *err) {
+static hr_status fill_cursor(struct hr__cursor *cursor, void *file, struct hr__budget *budget,
+                             hr_error *err) {
+    struct cursor *c = (struct cursor *)cursor;
+    const struct records *r = file;
     hr_status st;
+    c->budget = budget;
     HR_TRY(hr__input_file_open(r->path, &c->file, err));
     HR_TRY(hr__input_file_check_same(&c->file, &r->fingerprint, err));
     c->room_bytes = hr__max_u64(piece_bytes(r), 1);
@@ -68,21 +72,8 @@ done:
     return st;
 }
 
-static hr_status make_cursor(void *file, struct hr__budget *budget, struct hr__cursor **out,
-                             hr_error *err) {
-    struct cursor *c = calloc(1, sizeof *c);
-    if (c == NULL)
-        return hr__error_no_memory(err, sizeof *c, "a reader of a source");
-    c->budget = budget;
-    const hr_status st = fill_cursor(c, file, err);
-    if (st != HR_OK)
-        free_cursor(&c->base);
-    else
-        *out = &c->base;
-    return st;
-}
-
-static const struct hr__cursor_ops cursor_ops = {.make = make_cursor, .free = free_cursor};
+static const struct hr__cursor_ops cursor_ops = {
+    .cursor_bytes = sizeof(struct cursor), .fill = fill_cursor, .free = free_cursor};
 
 /* ---- reading ---- */
 

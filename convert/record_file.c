@@ -31,12 +31,10 @@ static void free_cursor(struct hr__cursor *cursor) {
     free(c);
 }
 
-static hr_status make_cursor(void *file, struct hr__budget *budget, struct hr__cursor **out,
+static hr_status fill_cursor(struct hr__cursor *cursor, void *file, struct hr__budget *budget,
                              hr_error *err) {
+    struct cursor *c = (struct cursor *)cursor;
     const struct hr__record_file *f = file;
-    struct cursor *c = calloc(1, sizeof *c);
-    if (c == NULL)
-        return hr__error_no_memory(err, sizeof *c, "a reader of a source");
     c->budget = budget;
     hr_status st = hr__budget_reserve(budget, f->room_bytes, "reading records", err);
     if (st == HR_OK) {
@@ -46,14 +44,11 @@ static hr_status make_cursor(void *file, struct hr__budget *budget, struct hr__c
     } else {
         hr__error_prefix(err, "%s:/%s", f->path, f->member);
     }
-    if (st != HR_OK)
-        free_cursor(&c->base);
-    else
-        *out = &c->base;
     return st;
 }
 
-static const struct hr__cursor_ops cursor_ops = {.make = make_cursor, .free = free_cursor};
+static const struct hr__cursor_ops cursor_ops = {
+    .cursor_bytes = sizeof(struct cursor), .fill = fill_cursor, .free = free_cursor};
 
 /* --- the file ------------------------------------------------------------------------------- */
 
