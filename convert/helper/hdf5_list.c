@@ -28,7 +28,6 @@ struct lister {
 struct names {
     char **names;
     size_t n, room;
-    bool failed;
 };
 
 static herr_t collect(hid_t group, const char *name, const H5L_info_t *info, void *arg) {
