@@ -7,7 +7,8 @@
 
 #define BUDGET_BYTES (UINT64_C(1) << 30)
 
-uint64_t visit_random(uint64_t *state) {
+/* SplitMix64. */
+static uint64_t visit_random(uint64_t *state) {
     uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);

@@ -30,9 +30,8 @@ struct visit_order {
     uint32_t memory_chunks; /* without meaning for a permutation and the sequential order */
 };
 
-/* A stream of random numbers, SplitMix64; the state may begin as anything. */
-uint64_t visit_random(uint64_t *state);
-/* Of 0 .. n-1, each as likely as the others to within 2^-21. */
+/* Of 0 .. n-1, each as likely as the others to within 2^-21, by a stream of random numbers whose
+ * state may begin as anything. */
 uint32_t visit_random_below(uint64_t *state, uint32_t n);
 
 /* samples[p] is the sample at position p, for all num_samples of them. Equal arguments give equal

@@ -110,25 +110,23 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
     struct axis_reader *r = (struct axis_reader *)reader;
     const struct hr__axis_layout *l = &r->src->layout;
     uint8_t *to = dst;
-    if (!hr__range_within(first, n, l->num_samples))
-        return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only",
-                             r->src->base.info.path, (unsigned long long)l->num_samples);
-    if (l->sample_bytes == 0)
-        return HR_OK;
+    hr_status st = hr__source_check_range(&r->src->base, r->src->base.info.path, first, n, err);
+    if (st != HR_OK || l->sample_bytes == 0)
+        return st;
     for (uint64_t at = first; at < first + n;) {
         const uint64_t panel = at / r->plan.panel_samples;
         const uint64_t in_panel = hr__axis_plan_samples(&r->plan, l, panel);
         const uint64_t skip = at - panel * r->plan.panel_samples;
         const uint64_t here = hr__min_u64(first + n - at, in_panel - skip);
-        hr_status st = load(r, panel, err);
+        st = load(r, panel, err);
         if (st != HR_OK)
             return st;
         hr__axis_layout_gather(l, r->panel, in_panel, skip, here, to);
         at += here;
         to += here * l->sample_bytes;
     }
-    hr_status st = hr__elements_to_canonical(&r->src->input.element, dst, n,
-                                             l->sample_bytes / l->width_bytes, first, err);
+    st = hr__elements_to_canonical(&r->src->input.element, dst, n, l->sample_bytes / l->width_bytes,
+                                   first, err);
     if (st != HR_OK)
         hr__error_prefix(err, "%s", r->src->base.info.path);
     return st;

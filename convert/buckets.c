@@ -26,7 +26,7 @@ hr_status hr__buckets_open(struct hr__buckets *b, const struct hr__shuffle_layou
 }
 
 static void submit(struct hr__buckets *b, struct hr__bucket *bucket) {
-    struct hr__piece *piece = bucket->piece;
+    struct hr__bucket_piece *piece = bucket->piece;
     const uint64_t records = piece->n_bytes / b->layout->record_bytes;
     const uint64_t first = (uint64_t)(bucket - b->buckets) * b->plan->bucket_samples;
     piece->off = (first + bucket->num_records - records) * b->layout->record_bytes;
@@ -45,7 +45,7 @@ hr_status hr__buckets_put(struct hr__buckets *b, uint64_t place, const void *con
         if (st != HR_OK)
             return st;
     }
-    struct hr__piece *piece = bucket->piece;
+    struct hr__bucket_piece *piece = bucket->piece;
     hr__shuffle_record_make(b->layout, piece->bytes + piece->n_bytes,
                             (uint32_t)(place - number * b->plan->bucket_samples), columns, i,
                             index);

@@ -13,8 +13,8 @@
 
 struct hr__bucket {
     uint64_t num_records;
-    uint64_t sum;            /* of its pieces' hashes */
-    struct hr__piece *piece; /* being filled; NULL: none */
+    uint64_t sum;                   /* of its pieces' hashes */
+    struct hr__bucket_piece *piece; /* being filled; NULL: none */
 };
 
 struct hr__buckets {

@@ -17,6 +17,7 @@
 
 struct concat_source {
     struct hr__source base;
+    struct hr__source_ops ops; /* with piece_end where a part has pieces */
     uint32_t num_parts;
     struct hr__source **parts;
     uint64_t *starts; /* num_parts + 1: first sample of each part, and the end */
@@ -84,10 +85,7 @@ static hr_status open_part(struct concat_reader *r, uint32_t part, hr_error *err
 
 static hr_status check_range(const struct concat_source *src, uint64_t first, uint64_t n,
                              hr_error *err) {
-    if (hr__range_within(first, n, src->base.info.num_samples))
-        return HR_OK;
-    return hr__error_set(err, HR_ERR_INVALID, "the source has %llu samples only",
-                         (unsigned long long)src->base.info.num_samples);
+    return hr__source_check_range(&src->base, "the source", first, n, err);
 }
 
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
@@ -246,20 +244,6 @@ static const struct hr__source_ops concat_ops = {
     .fetch = fetch,
     .announce = announce,
     .close_reader = close_reader,
-    .set_room = set_room,
-    .set_alone = set_alone,
-    .stop = stop,
-    .close = close_source,
-};
-
-static const struct hr__source_ops concat_pieces_ops = {
-    .name = "several files",
-    .open_reader = open_reader,
-    .read = read_samples,
-    .read_values = read_values,
-    .fetch = fetch,
-    .announce = announce,
-    .close_reader = close_reader,
     .close = close_source,
     .piece_end = piece_end,
     .set_room = set_room,
@@ -293,7 +277,7 @@ static hr_status add_parts(struct concat_source *src, struct hr__source *const *
             info->pool = part->pool;
         info->pool_bytes = hr__max_u64(info->pool_bytes, part->pool_bytes);
         if (parts[i]->ops->piece_end != NULL)
-            src->base.ops = &concat_pieces_ops;
+            src->ops.piece_end = piece_end;
     }
     info->pool_bytes *= PARTS_OPEN;
     info->num_samples = src->starts[n];
@@ -327,7 +311,9 @@ hr_status hr__concat_source_make(struct hr__source *const *parts, uint32_t n,
     struct concat_source *src = calloc(1, sizeof *src);
     if (src == NULL)
         return hr__error_no_memory(err, sizeof *src, "a list of files");
-    src->base.ops = &concat_ops;
+    src->ops = concat_ops;
+    src->ops.piece_end = NULL;
+    src->base.ops = &src->ops;
     src->base.info = parts[0]->info;
     src->base.info.note = src->base.info.file_attributes_json = NULL;
     src->parts = calloc(n, sizeof *src->parts);

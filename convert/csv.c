@@ -8,11 +8,11 @@
 #define _GNU_SOURCE
 #include "csv_file.h"
 
-#include "checked.h"
 #include "error.h"
 #include "name_ending.h"
 #include "numpy_dtype.h"
 #include "schema.h"
+#include "source_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,10 +41,8 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
                               void *dst, hr_error *err) {
     const struct csv_source *src = (const struct csv_source *)reader;
-    if (!hr__range_within(first, n, src->base.info.num_samples))
-        return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->file->path,
-                             (unsigned long long)src->base.info.num_samples);
-    return hr__csv_file_read(src->file, src->field, first, n, dst, err);
+    const hr_status st = hr__source_check_range(&src->base, src->file->path, first, n, err);
+    return st == HR_OK ? hr__csv_file_read(src->file, src->field, first, n, dst, err) : st;
 }
 
 static void close_reader(struct hr__source_reader *reader) {
@@ -194,8 +192,7 @@ static hr_status given_dtype(const char *text, hr_dtype *out, hr_error *err) {
 
 struct list {
     struct hr__csv_file *file;
-    struct hr__source **sources;
-    uint32_t n, room;
+    struct hr__source_list all;
 };
 
 static void describe(struct csv_source *src, const struct hr__csv_options *o) {
@@ -219,25 +216,12 @@ static void describe(struct csv_source *src, const struct hr__csv_options *o) {
         info->note = "its only line was taken for the names of its columns: it has no samples";
 }
 
-static hr_status grow(struct list *l, hr_error *err) {
-    if (l->n < l->room)
-        return HR_OK;
-    const uint32_t room = l->room == 0 ? 16 : l->room * 2;
-    struct hr__source **grown = realloc(l->sources, room * sizeof(*grown));
-    if (grown == NULL)
-        return hr__error_no_memory(err, room * sizeof(*grown), "a list of sources");
-    l->sources = grown;
-    l->room = room;
-    return HR_OK;
-}
-
 static hr_status add_source(struct list *l, const struct group *g, const struct hr__csv_options *o,
                             hr_error *err) {
     hr_dtype dtype;
     hr_status st;
     HR_TRY(o->dtype != NULL ? given_dtype(o->dtype, &dtype, err)
                             : find_dtype(l->file, g, &dtype, err));
-    HR_TRY(grow(l, err));
     HR_TRY(hr__csv_file_add_field(l->file, g->first, g->count, dtype, err));
     struct csv_source *src = calloc(1, sizeof *src);
     if (src == NULL)
@@ -252,15 +236,17 @@ static hr_status add_source(struct list *l, const struct group *g, const struct 
         return hr__error_no_memory(err, g->name_bytes, "a source's name");
     }
     describe(src, o);
-    l->sources[l->n++] = &src->base;
+    st = hr__source_list_add(&l->all, &src->base, err);
+    if (st != HR_OK)
+        close_source(&src->base);
 done:
     return st;
 }
 
 /* A name stands for one field only. */
 static hr_status check_new(const struct list *l, const struct group *g, hr_error *err) {
-    for (uint32_t i = 0; i < l->n; i++) {
-        const char *other = l->sources[i]->info.default_name;
+    for (uint32_t i = 0; i < l->all.n; i++) {
+        const char *other = l->all.sources[i]->info.default_name;
         if (strlen(other) == g->name_bytes && memcmp(other, g->name, g->name_bytes) == 0)
             return hr__error_set(err, HR_ERR_DATA,
                                  "%s: two of its columns, or runs of numbered columns, would be "
@@ -284,7 +270,7 @@ static hr_status add_sources(struct list *l, const struct hr__csv_options *o, hr
     }
     hr_status st = HR_OK;
     for (uint32_t i = 0; i < layout->num_columns && st == HR_OK; i += g.count) {
-        if (l->n == HR__MAX_FIELDS)
+        if (l->all.n == HR__MAX_FIELDS)
             return hr__error_set(err, HR_ERR_UNSUPPORTED,
                                  "%s has more than %u columns with names of their own, and a data "
                                  "set as many fields at most; choose some (--fields), or make one "
@@ -299,7 +285,7 @@ static hr_status add_sources(struct list *l, const struct hr__csv_options *o, hr
         if (st == HR_OK)
             st = add_source(l, &g, o, err);
     }
-    if (st == HR_OK && l->n == 0 && o->member != NULL)
+    if (st == HR_OK && l->all.n == 0 && o->member != NULL)
         st = hr__error_set(err, HR_ERR_NOT_FOUND,
                            "%s has no column, and no run of numbered columns, of the name %s",
                            l->file->path, o->member);
@@ -314,16 +300,11 @@ hr_status hr__csv_sources_open(const char *path, const struct hr__csv_options *o
     *num_out = 0;
     HR_TRY(hr__csv_file_open(path, opts->gzip, opts->dtype == NULL, &l.file, err));
     HR_TRY(add_sources(&l, opts, err));
-    for (uint32_t i = 0; i < l.n; i++)
-        l.sources[i]->info.pool_bytes = hr__csv_file_reader_bytes(l.file);
-    *out = l.sources;
-    *num_out = l.n;
-    l.sources = NULL;
-    l.n = 0;
+    for (uint32_t i = 0; i < l.all.n; i++)
+        l.all.sources[i]->info.pool_bytes = hr__csv_file_reader_bytes(l.file);
+    hr__source_list_give(&l.all, out, num_out);
 done:
-    for (uint32_t i = 0; i < l.n; i++)
-        close_source(l.sources[i]);
-    free(l.sources);
+    hr__source_list_close(&l.all);
     hr__csv_file_release(l.file);
     return st;
 }

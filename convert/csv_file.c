@@ -37,14 +37,14 @@ static void free_cursor(struct hr__cursor *cursor) {
     free(c);
 }
 
-static hr_status fill_cursor(struct cursor *c, const struct hr__csv_file *f, hr_error *err) {
+static hr_status fill_cursor(struct hr__cursor *cursor, void *file, struct hr__budget *budget,
+                             hr_error *err) {
+    struct cursor *c = (struct cursor *)cursor;
+    const struct hr__csv_file *f = file;
     hr_status st;
+    c->budget = budget;
     HR_TRY(hr__input_stream_open(f->path, f->gzip, &c->stream, err));
-    if (c->stream.file.size_bytes != f->fingerprint.size_bytes ||
-        c->stream.file.mtime_ns != f->fingerprint.mtime_ns)
-        return hr__error_set(err, HR_ERR_DATA,
-                             "%s was changed after the conversion had begun; begin it again",
-                             f->path);
+    HR_TRY(hr__input_file_check_same(&c->stream.file, &f->fingerprint, err));
     HR_TRY(hr__line_reader_open(&c->lines, &c->stream, c->budget, err));
     c->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     c->table_bytes = hr__max_u64(f->table_bytes, 1);
@@ -55,21 +55,8 @@ done:
     return st;
 }
 
-static hr_status make_cursor(void *file, struct hr__budget *budget, struct hr__cursor **out,
-                             hr_error *err) {
-    struct cursor *c = calloc(1, sizeof *c);
-    if (c == NULL)
-        return hr__error_no_memory(err, sizeof *c, "a reader of a source");
-    c->budget = budget;
-    const hr_status st = fill_cursor(c, file, err);
-    if (st != HR_OK)
-        free_cursor(&c->base);
-    else
-        *out = &c->base;
-    return st;
-}
-
-static const struct hr__cursor_ops cursor_ops = {.make = make_cursor, .free = free_cursor};
+static const struct hr__cursor_ops cursor_ops = {
+    .cursor_bytes = sizeof(struct cursor), .fill = fill_cursor, .free = free_cursor};
 
 /* ---- the file ---- */
 

@@ -4,6 +4,9 @@
 #include "cursor_pool.h"
 
 #include "checked.h"
+#include "error.h"
+
+#include <stdlib.h>
 
 hr_status hr__cursor_pool_init(struct hr__cursor_pool *pool, const struct hr__cursor_ops *ops,
                                void *file, hr_error *err) {
@@ -87,12 +90,17 @@ static hr_status open_file(struct hr__cursor_pool *pool, hr_error *err) {
 
 static hr_status make_cursor(struct hr__cursor_pool *pool, struct hr__budget *budget,
                              hr_error *err) {
-    struct hr__cursor *c = NULL;
+    const struct hr__cursor_ops *ops = pool->ops;
     if (pool->num_cursors >= wanted_cursors(pool))
         return HR_OK;
-    const hr_status st = pool->ops->make(pool->file, budget, &c, err);
-    if (st != HR_OK)
+    struct hr__cursor *c = calloc(1, ops->cursor_bytes);
+    if (c == NULL)
+        return hr__error_no_memory(err, ops->cursor_bytes, "a reader of a source");
+    const hr_status st = ops->fill(c, pool->file, budget, err);
+    if (st != HR_OK) {
+        ops->free(c);
         return st;
+    }
     c->piece = HR__NO_PIECE;
     c->next = pool->idle;
     pool->idle = c;

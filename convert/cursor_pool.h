@@ -25,11 +25,13 @@ struct hr__cursor { /* the first member of each kind's own struct */
     pthread_t user; /* the last thread that used it */
 };
 
-struct hr__cursor_ops { /* under the lock, but for `make`'s use of the budget */
+struct hr__cursor_ops { /* under the lock, but for `fill`'s use of the budget */
     /* The first reader comes; the last one has gone. NULL: cursors open the file for themselves. */
     hr_status (*open)(void *file, hr_error *err);
     void (*close)(void *file);
-    hr_status (*make)(void *file, struct hr__budget *budget, struct hr__cursor **out,
+    size_t cursor_bytes;
+    /* Of a zeroed one; it is freed also after a failure. */
+    hr_status (*fill)(struct hr__cursor *cursor, void *file, struct hr__budget *budget,
                       hr_error *err);
     void (*free)(struct hr__cursor *cursor);
 };

@@ -26,7 +26,6 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
                              struct hr__helper_group *helpers, struct hr__source_reader **out,
                              hr_error *err) {
     struct hr__flat_source *src = (struct hr__flat_source *)source;
-    const hr_source_fingerprint *opened = &src->base.info.file;
     (void)helpers;
     (void)budget; /* of a fixed, small size */
     *out = NULL;
@@ -35,11 +34,8 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
         return hr__error_no_memory(err, sizeof *r, "a reader of a source");
     r->src = src;
     hr_status st = hr__input_stream_open(src->path, true, &r->stream, err);
-    if (st == HR_OK && (r->stream.file.size_bytes != opened->size_bytes ||
-                        r->stream.file.mtime_ns != opened->mtime_ns))
-        st = hr__error_set(err, HR_ERR_DATA,
-                           "%s was changed after the conversion had begun; begin it again",
-                           src->path);
+    if (st == HR_OK)
+        st = hr__input_file_check_same(&r->stream.file, &src->base.info.file, err);
     if (st != HR_OK) {
         close_reader((struct hr__source_reader *)r);
         return st;
@@ -83,10 +79,9 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
                               void *dst, hr_error *err) {
     struct gzip_reader *r = (struct gzip_reader *)reader;
     const struct hr__flat_source *src = r->src;
-    if (first > src->base.info.num_samples || n > src->base.info.num_samples - first)
-        return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->path,
-                             (unsigned long long)src->base.info.num_samples);
-    hr_status st = read_bytes(r, first, n, dst, err);
+    hr_status st = hr__source_check_range(&src->base, src->path, first, n, err);
+    if (st == HR_OK)
+        st = read_bytes(r, first, n, dst, err);
     if (st != HR_OK)
         return st;
     st = hr__elements_to_canonical(&src->element, dst, n, src->elements_per_sample, first, err);

@@ -13,6 +13,7 @@
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
+#include "schema.h"
 
 #include <string.h>
 
@@ -129,7 +130,7 @@ bool hr__helper_field_valid(const struct hr__helper_field *f) {
             return false;
     }
     uint64_t total;
-    return bytes == f->sample_bytes && bytes <= UINT64_C(1) << 34 &&
+    return bytes == f->sample_bytes && bytes <= HR__MAX_SAMPLE_BYTES &&
            hr__mul_u64(bytes, f->num_samples, &total) && total <= INT64_MAX;
 }
 

@@ -17,6 +17,7 @@
 #include "npy_header.h"
 #include "numpy_dtype.h"
 #include "record_source.h"
+#include "source_list.h"
 #include "transpose_source.h"
 
 #include <errno.h>
@@ -185,8 +186,7 @@ static hr_status make_source(const char *path, const struct hr__helper_field *fi
 }
 
 struct list {
-    struct hr__source **sources;
-    uint32_t n, room;
+    struct hr__source_list all;
     char *attributes, *note; /* of what comes next, or NULL */
     size_t attributes_bytes; /* of the pieces so far */
     size_t attributes_room;  /* grows by half, as pieces may be small and many */
@@ -199,35 +199,25 @@ struct list {
 static void list_close(struct list *l) {
     free(l->attributes);
     free(l->note);
-    for (uint32_t i = 0; i < l->n; i++)
-        l->sources[i]->ops->close(l->sources[i]);
-    free(l->sources);
-}
-
-static hr_status list_grow(struct list *l, hr_error *err) {
-    if (l->n < l->room)
-        return HR_OK;
-    uint32_t room = l->room == 0 ? 16 : l->room * 2;
-    struct hr__source **p = realloc(l->sources, room * sizeof *p);
-    if (p == NULL)
-        return hr__error_no_memory(err, room * sizeof *p, "a list of data sets");
-    l->sources = p;
-    l->room = room;
-    return HR_OK;
+    hr__source_list_close(&l->all);
 }
 
 /* One FIELD message becomes a source at the end of the list. */
 static hr_status list_add(struct list *l, struct hr__helper *h, const struct hr__helper_field *f,
                           const char *path, const struct hr__helper_options *opts,
                           const struct stat *file, hr_error *err) {
-    if (l->n >= HR__HELPER_MAX_FIELDS)
+    if (l->all.n >= HR__HELPER_MAX_FIELDS)
         return hr__helper_lied(h, "too many data sets", err);
-    hr_status st = list_grow(l, err);
-    if (st == HR_OK)
-        st = make_source(path, f, opts, file, &l->sources[l->n], err);
+    struct hr__source *source;
+    hr_status st = make_source(path, f, opts, file, &source, err);
     if (st != HR_OK)
         return st;
-    struct helper_source *s = (struct helper_source *)l->sources[l->n++];
+    st = hr__source_list_add(&l->all, source, err);
+    if (st != HR_OK) {
+        source_close(source);
+        return st;
+    }
+    struct helper_source *s = (struct helper_source *)source;
     s->base.info.attributes_json = s->attributes = l->attributes;
     s->base.info.note = s->note = l->note;
     l->attributes = l->note = NULL;
@@ -293,8 +283,8 @@ static hr_status refused(const struct list *l, hr_error *err) {
 /* What was refused matters where no field has that name. */
 static hr_status check_missed(const struct list *l, hr_error *err) {
     bool found = l->missed == NULL;
-    for (uint32_t i = 0; i < l->n && !found; i++)
-        found = strcmp(l->sources[i]->info.default_name, l->missed) == 0;
+    for (uint32_t i = 0; i < l->all.n && !found; i++)
+        found = strcmp(l->all.sources[i]->info.default_name, l->missed) == 0;
     return found ? HR_OK : refused(l, err);
 }
 
@@ -312,11 +302,11 @@ static hr_status add_note(struct helper_source *s, const char *note, hr_error *e
  * taken. */
 static hr_status settle_growing(struct list *l, hr_error *err) {
     uint64_t least = UINT64_MAX;
-    for (uint32_t i = 0; i < l->n; i++)
-        if (l->sources[i]->info.growing)
-            least = hr__min_u64(least, l->sources[i]->info.num_samples);
-    for (uint32_t i = 0; i < l->n; i++) {
-        struct helper_source *s = (struct helper_source *)l->sources[i];
+    for (uint32_t i = 0; i < l->all.n; i++)
+        if (l->all.sources[i]->info.growing)
+            least = hr__min_u64(least, l->all.sources[i]->info.num_samples);
+    for (uint32_t i = 0; i < l->all.n; i++) {
+        struct helper_source *s = (struct helper_source *)l->all.sources[i];
         if (s->base.info.growing)
             s->base.info.num_samples = s->target.field.num_samples = least;
     }
@@ -326,14 +316,14 @@ static hr_status settle_growing(struct list *l, hr_error *err) {
     (void)snprintf(line, sizeof line,
                    "another process writes it; the %llu samples that are there now are taken",
                    (unsigned long long)least);
-    return add_note((struct helper_source *)l->sources[0], line, err);
+    return add_note((struct helper_source *)l->all.sources[0], line, err);
 }
 
 /* What came last is the file's: the first source tells of it. */
 static hr_status end_list(struct list *l, hr_error *err) {
-    if (l->n == 0)
+    if (l->all.n == 0)
         return HR_OK;
-    struct helper_source *s = (struct helper_source *)l->sources[0];
+    struct helper_source *s = (struct helper_source *)l->all.sources[0];
     s->base.info.file_attributes_json = s->file_attributes = l->attributes;
     l->attributes = NULL;
     hr_status st = l->note != NULL ? add_note(s, l->note, err) : HR_OK;
@@ -400,25 +390,26 @@ static const struct hr__helper_field *by_columns(const struct hr__source *source
 static hr_status put_rows_together(struct list *l, uint32_t i, struct hr__helper *h,
                                    const struct hr__helper_options *opts, const struct stat *file,
                                    hr_error *err) {
-    const struct hr__helper_field *rows = by_columns(l->sources[i]);
-    const struct hr__helper_field *values = i + 1 < l->n ? by_columns(l->sources[i + 1]) : NULL;
+    const struct hr__helper_field *rows = by_columns(l->all.sources[i]);
+    const struct hr__helper_field *values =
+        i + 1 < l->all.n ? by_columns(l->all.sources[i + 1]) : NULL;
     struct hr__source *again = NULL;
     if (values == NULL || !hr__dtype_is_integer(rows->dtype) ||
         rows->num_samples != values->num_samples || rows->shape[0] != values->shape[0])
         return hr__helper_lied(h, "a matrix by columns without its two parts", err);
     const uint64_t num_rows = rows->shape[0];
-    hr_status st =
-        make_source(((struct helper_source *)l->sources[i])->path, rows, opts, file, &again, err);
+    hr_status st = make_source(((struct helper_source *)l->all.sources[i])->path, rows, opts, file,
+                               &again, err);
     if (st != HR_OK)
         return st;
-    st = hr__transpose_source_make(&(struct hr__by_columns){again, l->sources[i + 1], num_rows},
-                                   &opts->axis, &l->sources[i + 1], err);
+    st = hr__transpose_source_make(&(struct hr__by_columns){again, l->all.sources[i + 1], num_rows},
+                                   &opts->axis, &l->all.sources[i + 1], err);
     if (st != HR_OK) {
         again->ops->close(again);
         return st;
     }
-    return hr__transpose_source_make(&(struct hr__by_columns){l->sources[i], NULL, num_rows},
-                                     &opts->axis, &l->sources[i], err);
+    return hr__transpose_source_make(&(struct hr__by_columns){l->all.sources[i], NULL, num_rows},
+                                     &opts->axis, &l->all.sources[i], err);
 }
 
 /* A member of records is read together with the others. */
@@ -443,8 +434,8 @@ static hr_status take_list(struct list *l, struct hr__helper *h, const char *pat
         if (m.type == HR__HELPER_ERROR)
             return hr__helper_said(path, &m, err);
         if (m.type == HR__HELPER_LIST_END)
-            return m.count == l->n ? end_list(l, err)
-                                   : hr__helper_lied(h, "a count that is wrong", err);
+            return m.count == l->all.n ? end_list(l, err)
+                                       : hr__helper_lied(h, "a count that is wrong", err);
         if (m.type == HR__HELPER_ATTRIBUTES)
             st = add_piece(l, h, m.text, err);
         else if (m.type == HR__HELPER_NOTE)
@@ -484,9 +475,9 @@ static hr_status list_file(struct list *l, struct hr__helper *h, const char *pat
         st = take_list(l, h, path, opts, file, err);
     if (st == HR_OK)
         st = check_missed(l, err);
-    if (st == HR_OK && l->n == 0 && l->refused.status != HR_OK)
+    if (st == HR_OK && l->all.n == 0 && l->refused.status != HR_OK)
         st = refused(l, err);
-    if (st == HR_OK && l->n == 0)
+    if (st == HR_OK && l->all.n == 0)
         st = hr__error_set(err, HR_ERR_NOT_FOUND, "%s holds no %s%s%s", path,
                            opts->zip ? "array" : "data set", member != NULL ? " under " : "",
                            member != NULL ? member : "");
@@ -510,17 +501,14 @@ hr_status hr__helper_sources_open(const char *path, const char *member,
     HR_TRY(check_file(path, &file, err));
     HR_TRY(hr__helper_start(NULL, path, &limits, &h, err));
     HR_TRY(list_file(&l, h, path, member, opts, &file, err));
-    for (uint32_t i = 0; i < l.n; i++) {
-        HR_TRY(put_along(&l.sources[i], &opts->axis, err));
-        HR_TRY(read_together(&l.sources[i], h, &records, err));
+    for (uint32_t i = 0; i < l.all.n; i++) {
+        HR_TRY(put_along(&l.all.sources[i], &opts->axis, err));
+        HR_TRY(read_together(&l.all.sources[i], h, &records, err));
     }
-    for (uint32_t i = 0; i < l.n; i++)
-        if (by_columns(l.sources[i]) != NULL)
+    for (uint32_t i = 0; i < l.all.n; i++)
+        if (by_columns(l.all.sources[i]) != NULL)
             HR_TRY(put_rows_together(&l, i, h, opts, &file, err));
-    *out = l.sources;
-    *num_out = l.n;
-    l.sources = NULL; /* the caller's */
-    l.n = 0;
+    hr__source_list_give(&l.all, out, num_out);
 done:
     hr__record_sources_end(records);
     hr__helper_close(h);

@@ -92,18 +92,10 @@ static void free_cursor(struct hr__cursor *cursor) {
     free(c);
 }
 
-static hr_status make_cursor(void *file, struct hr__budget *budget, struct hr__cursor **out,
+static hr_status fill_cursor(struct hr__cursor *cursor, void *file, struct hr__budget *budget,
                              hr_error *err) {
     const struct hr__hrd_file *f = file;
-    struct cursor *c = calloc(1, sizeof *c);
-    if (c == NULL)
-        return hr__error_no_memory(err, sizeof *c, "a reader of a data set");
-    const hr_status st = hr__access_begin(&c->access, f->ds, budget, err);
-    if (st != HR_OK)
-        free_cursor(&c->base);
-    else
-        *out = &c->base;
-    return st;
+    return hr__access_begin(&((struct cursor *)cursor)->access, f->ds, budget, err);
 }
 
 static void close_again(void *file) {
@@ -127,7 +119,12 @@ static hr_status open_again(void *file, hr_error *err) {
 }
 
 static const struct hr__cursor_ops cursor_ops = {
-    .open = open_again, .close = close_again, .make = make_cursor, .free = free_cursor};
+    .open = open_again,
+    .close = close_again,
+    .cursor_bytes = sizeof(struct cursor),
+    .fill = fill_cursor,
+    .free = free_cursor,
+};
 
 /* ---- the file ---- */
 

@@ -4,7 +4,6 @@
 #define _GNU_SOURCE
 #include "source.h"
 
-#include "checked.h"
 #include "dtype.h"
 #include "error.h"
 #include "hrd_file.h"
@@ -32,10 +31,7 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
 
 static hr_status check_range(const struct hrd_source *src, uint64_t first, uint64_t n,
                              hr_error *err) {
-    if (hr__range_within(first, n, src->base.info.num_samples))
-        return HR_OK;
-    return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->file->path,
-                         (unsigned long long)src->base.info.num_samples);
+    return hr__source_check_range(&src->base, src->file->path, first, n, err);
 }
 
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,

@@ -46,6 +46,15 @@ hr_status hr__input_file_open(const char *path, struct hr__input_file *out, hr_e
     return st;
 }
 
+hr_status hr__input_file_check_same(const struct hr__input_file *f,
+                                    const hr_source_fingerprint *opened, hr_error *err) {
+    if (f->size_bytes == opened->size_bytes && f->mtime_ns == opened->mtime_ns)
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_DATA,
+                         "%s was changed after the conversion had begun; begin it again",
+                         opened->path);
+}
+
 hr_status hr__input_file_read(const struct hr__input_file *f, const char *path, void *buf,
                               size_t n_bytes, uint64_t off, size_t *found, hr_error *err) {
     size_t have = 0;

@@ -4,7 +4,7 @@
 #ifndef HEADRACE_INPUT_FILE_H
 #define HEADRACE_INPUT_FILE_H
 
-#include "headrace/status.h"
+#include "headrace/writer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +24,10 @@ struct hr__input_file {
 
 /* Only regular files. HR_ERR_NOT_FOUND, HR_ERR_INVALID, HR_ERR_IO. The message names the file. */
 hr_status hr__input_file_open(const char *path, struct hr__input_file *out, hr_error *err);
+
+/* HR_ERR_DATA: it is no longer the file of which this was written down. */
+hr_status hr__input_file_check_same(const struct hr__input_file *f,
+                                    const hr_source_fingerprint *opened, hr_error *err);
 
 /* Bytes read into *found: fewer than n_bytes only at the end of the file. */
 hr_status hr__input_file_read(const struct hr__input_file *f, const char *path, void *buf,

@@ -9,6 +9,7 @@
 #include "cursor_pool.h"
 #include "error.h"
 #include "numpy_elements.h"
+#include "source_list.h"
 #include "strided_copy.h"
 
 #include <stdio.h>
@@ -58,35 +59,22 @@ static void free_cursor(struct hr__cursor *cursor) {
     free(c);
 }
 
-static hr_status fill_cursor(struct cursor *c, const struct records *r, hr_error *err) {
+static hr_status fill_cursor(struct hr__cursor *cursor, void *file, struct hr__budget *budget,
+                             hr_error *err) {
+    struct cursor *c = (struct cursor *)cursor;
+    const struct records *r = file;
     hr_status st;
+    c->budget = budget;
     HR_TRY(hr__input_file_open(r->path, &c->file, err));
-    if (c->file.size_bytes != r->fingerprint.size_bytes ||
-        c->file.mtime_ns != r->fingerprint.mtime_ns)
-        return hr__error_set(err, HR_ERR_DATA,
-                             "%s was changed after the conversion had begun; begin it again",
-                             r->path);
+    HR_TRY(hr__input_file_check_same(&c->file, &r->fingerprint, err));
     c->room_bytes = hr__max_u64(piece_bytes(r), 1);
     c->rows = hr__budget_take(c->budget, c->room_bytes, "records", &st, err);
 done:
     return st;
 }
 
-static hr_status make_cursor(void *file, struct hr__budget *budget, struct hr__cursor **out,
-                             hr_error *err) {
-    struct cursor *c = calloc(1, sizeof *c);
-    if (c == NULL)
-        return hr__error_no_memory(err, sizeof *c, "a reader of a source");
-    c->budget = budget;
-    const hr_status st = fill_cursor(c, file, err);
-    if (st != HR_OK)
-        free_cursor(&c->base);
-    else
-        *out = &c->base;
-    return st;
-}
-
-static const struct hr__cursor_ops cursor_ops = {.make = make_cursor, .free = free_cursor};
+static const struct hr__cursor_ops cursor_ops = {
+    .cursor_bytes = sizeof(struct cursor), .fill = fill_cursor, .free = free_cursor};
 
 /* ---- reading ---- */
 
@@ -145,10 +133,7 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
     const struct member_source *src = (const struct member_source *)reader;
     const struct records *r = src->records;
     const uint64_t sample_bytes = src->base.info.sample_bytes;
-    hr_status st = HR_OK;
-    if (!hr__range_within(first, n, src->base.info.num_samples))
-        return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", r->path,
-                             (unsigned long long)src->base.info.num_samples);
+    hr_status st = hr__source_check_range(&src->base, r->path, first, n, err);
     for (uint64_t done = 0, here; sample_bytes > 0 && done < n && st == HR_OK; done += here) {
         const uint64_t at = first + done;
         here = hr__min_u64(n - done, r->piece_samples - at % r->piece_samples);
@@ -216,8 +201,7 @@ static const struct hr__source_ops member_ops = {.name = "a member of a structur
 struct list {
     struct records *records;
     const struct hr__npy_options *opts;
-    struct hr__source **sources;
-    uint32_t n, room;
+    struct hr__source_list all;
 };
 
 /* Without the slash that a path in a file begins with. */
@@ -311,24 +295,12 @@ static hr_status make_source(struct list *l, const struct hr__npy_member *m,
 }
 
 static hr_status check_new(const struct list *l, const char *name, hr_error *err) {
-    for (uint32_t i = 0; i < l->n; i++)
-        if (strcmp(l->sources[i]->info.default_name, name) == 0)
+    for (uint32_t i = 0; i < l->all.n; i++)
+        if (strcmp(l->all.sources[i]->info.default_name, name) == 0)
             return hr__error_set(err, HR_ERR_UNSUPPORTED,
                                  "two of its members would be the field %s; rename one "
                                  "(array.dtype.names)",
                                  name);
-    return HR_OK;
-}
-
-static hr_status grow(struct list *l, hr_error *err) {
-    if (l->n < l->room)
-        return HR_OK;
-    const uint32_t room = l->room == 0 ? 16 : l->room * 2;
-    struct hr__source **grown = realloc(l->sources, room * sizeof(*grown));
-    if (grown == NULL)
-        return hr__error_no_memory(err, room * sizeof(*grown), "a list of sources");
-    l->sources = grown;
-    l->room = room;
     return HR_OK;
 }
 
@@ -341,9 +313,10 @@ static hr_status add_member(void *arg, const struct hr__npy_member *m, hr_error 
     if (m->refused != NULL)
         return refuse_member(m, err);
     HR_TRY(check_new(l, m->name, err));
-    HR_TRY(grow(l, err));
     HR_TRY(make_source(l, m, &src, err));
-    l->sources[l->n++] = &src->base;
+    st = hr__source_list_add(&l->all, &src->base, err);
+    if (st != HR_OK)
+        close_source(&src->base);
 done:
     return st;
 }
@@ -381,7 +354,7 @@ static void note_surplus(struct member_source *src, uint64_t surplus) {
 static hr_status list_members(const char *path, const uint8_t *header_bytes, struct list *l,
                               hr_error *err) {
     hr_status st = hr__npy_header_members(header_bytes, &l->records->header, add_member, l, err);
-    if (st == HR_OK && l->n == 0 && l->opts->member != NULL)
+    if (st == HR_OK && l->all.n == 0 && l->opts->member != NULL)
         st = hr__error_set(err, HR_ERR_NOT_FOUND,
                            "there is no member %s; array.dtype.names lists those that there are",
                            bare(l->opts->member));
@@ -400,16 +373,11 @@ hr_status hr__npy_records_open(const char *path, const struct hr__input_file *fi
     HR_TRY(hr__flat_surplus(path, file, header, &surplus, err));
     HR_TRY(make_records(path, file, header, &l.records, err));
     HR_TRY(list_members(path, header_bytes, &l, err));
-    if (l.n > 0)
-        note_surplus((struct member_source *)l.sources[0], surplus);
-    *out = l.sources;
-    *num_out = l.n;
-    l.sources = NULL;
-    l.n = 0;
+    if (l.all.n > 0)
+        note_surplus((struct member_source *)l.all.sources[0], surplus);
+    hr__source_list_give(&l.all, out, num_out);
 done:
-    for (uint32_t i = 0; i < l.n; i++)
-        close_source(l.sources[i]);
-    free(l.sources);
+    hr__source_list_close(&l.all);
     release(l.records);
     return st;
 }

@@ -118,7 +118,7 @@ static bool is_digit(const struct hr__npy_text *t) {
     return t->at < t->end && t->bytes[t->at] >= '0' && t->bytes[t->at] <= '9';
 }
 
-hr_status hr__npy_text_length(struct hr__npy_text *t, uint64_t *out, hr_error *err) {
+static hr_status read_length(struct hr__npy_text *t, uint64_t *out, hr_error *err) {
     uint64_t v = 0;
     skip_space(t);
     if (!is_digit(t))
@@ -146,7 +146,7 @@ hr_status hr__npy_text_shape(struct hr__npy_text *t, uint64_t *lengths, uint32_t
         if (*rank == max_rank)
             return hr__error_at(err, HR_ERR_UNSUPPORTED, t->at,
                                 "the array has more than %u dimensions", max_rank);
-        hr_status st = hr__npy_text_length(t, &lengths[*rank], err);
+        hr_status st = read_length(t, &lengths[*rank], err);
         if (st != HR_OK)
             return st;
         (*rank)++;

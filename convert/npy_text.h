@@ -37,7 +37,6 @@ hr_status hr__npy_text_string(struct hr__npy_text *t, char *out, size_t room, hr
 /* A string of any characters but control ones, as UTF-8. HR_ERR_UNSUPPORTED: escapes, or more than
  * there is room for. */
 hr_status hr__npy_text_name(struct hr__npy_text *t, char *out, size_t room, hr_error *err);
-hr_status hr__npy_text_length(struct hr__npy_text *t, uint64_t *out, hr_error *err);
 /* A tuple of lengths. HR_ERR_UNSUPPORTED: more than max_rank. */
 hr_status hr__npy_text_shape(struct hr__npy_text *t, uint64_t *lengths, uint32_t max_rank,
                              uint32_t *rank, hr_error *err);

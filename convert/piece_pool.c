@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-_Static_assert(sizeof(struct hr__piece) <= HR__PIECE_BYTES, "a plan counts HR__PIECE_BYTES");
+_Static_assert(sizeof(struct hr__bucket_piece) <= HR__BUCKET_PIECE_BYTES,
+               "a plan counts HR__BUCKET_PIECE_BYTES");
 
 uint64_t hr__piece_hash(const void *bytes, size_t n_bytes, uint64_t number) {
     uint8_t pair[16];
@@ -22,11 +23,11 @@ uint64_t hr__piece_hash(const void *bytes, size_t n_bytes, uint64_t number) {
 }
 
 /* The oldest submitted piece, or NULL at the end. *failed: the pool has failed before. */
-static struct hr__piece *next_piece(struct hr__piece_pool *pool, bool *failed) {
+static struct hr__bucket_piece *next_piece(struct hr__piece_pool *pool, bool *failed) {
     pthread_mutex_lock(&pool->lock);
     while (pool->first_submitted == NULL && !pool->ending)
         (void)hr__cond_wait_until(&pool->work, &pool->lock, -1);
-    struct hr__piece *piece = pool->first_submitted;
+    struct hr__bucket_piece *piece = pool->first_submitted;
     if (piece != NULL)
         pool->first_submitted = piece->next;
     *failed = pool->failure.status != HR_OK;
@@ -34,7 +35,7 @@ static struct hr__piece *next_piece(struct hr__piece_pool *pool, bool *failed) {
     return piece;
 }
 
-static void put_back(struct hr__piece_pool *pool, struct hr__piece *piece, uint64_t hash,
+static void put_back(struct hr__piece_pool *pool, struct hr__bucket_piece *piece, uint64_t hash,
                      const hr_error *why) {
     pthread_mutex_lock(&pool->lock);
     *piece->sum += hash;
@@ -49,7 +50,7 @@ static void put_back(struct hr__piece_pool *pool, struct hr__piece *piece, uint6
 
 static void *write_pieces(void *arg) {
     struct hr__piece_pool *pool = arg;
-    struct hr__piece *piece;
+    struct hr__bucket_piece *piece;
     bool failed = false;
     while ((piece = next_piece(pool, &failed)) != NULL) {
         hr_error why = {.status = HR_OK};
@@ -128,7 +129,8 @@ static hr_status copy_failure(const struct hr__piece_pool *pool, hr_error *err) 
     return pool->failure.status;
 }
 
-hr_status hr__piece_pool_take(struct hr__piece_pool *pool, struct hr__piece **out, hr_error *err) {
+hr_status hr__piece_pool_take(struct hr__piece_pool *pool, struct hr__bucket_piece **out,
+                              hr_error *err) {
     *out = NULL;
     pthread_mutex_lock(&pool->lock);
     while (pool->free_pieces == NULL && pool->failure.status == HR_OK)
@@ -143,7 +145,7 @@ hr_status hr__piece_pool_take(struct hr__piece_pool *pool, struct hr__piece **ou
     return st;
 }
 
-void hr__piece_pool_submit(struct hr__piece_pool *pool, struct hr__piece *piece) {
+void hr__piece_pool_submit(struct hr__piece_pool *pool, struct hr__bucket_piece *piece) {
     pthread_mutex_lock(&pool->lock);
     piece->next = NULL;
     if (pool->first_submitted != NULL)

@@ -18,13 +18,13 @@
  * the piece's number, added up. So pieces can be hashed in any order, by any thread. */
 uint64_t hr__piece_hash(const void *bytes, size_t n_bytes, uint64_t number);
 
-struct hr__piece {
+struct hr__bucket_piece {
     uint8_t *bytes;
     size_t n_bytes;  /* used */
     uint64_t off;    /* in the file */
     uint64_t number; /* in its bucket */
     uint64_t *sum;   /* of its bucket */
-    struct hr__piece *next;
+    struct hr__bucket_piece *next;
 };
 
 struct hr__piece_pool {
@@ -32,7 +32,7 @@ struct hr__piece_pool {
     struct hr__budget *budget;
     uint8_t *bytes; /* of all pieces */
     uint64_t n_bytes;
-    struct hr__piece *pieces;
+    struct hr__bucket_piece *pieces;
     uint64_t num_pieces;
     struct hr__thread *threads;
     uint32_t num_threads;
@@ -41,9 +41,9 @@ struct hr__piece_pool {
     hr__mutex lock; /* over all that follows */
     hr__cond work;  /* something was submitted, or the end */
     hr__cond freed; /* a piece came back */
-    struct hr__piece *free_pieces;
-    struct hr__piece *first_submitted;
-    struct hr__piece *last_submitted;
+    struct hr__bucket_piece *free_pieces;
+    struct hr__bucket_piece *first_submitted;
+    struct hr__bucket_piece *last_submitted;
     uint64_t num_busy; /* submitted and not yet back */
     bool ending;
     hr_error failure; /* status HR_OK: none */
@@ -54,9 +54,10 @@ hr_status hr__piece_pool_open(struct hr__piece_pool *pool, const struct hr__file
                               uint64_t num_pieces, uint64_t piece_bytes, uint32_t num_threads,
                               struct hr__budget *budget, hr_error *err);
 /* An empty piece. Blocks until one is free. Or the pool's first failure. */
-hr_status hr__piece_pool_take(struct hr__piece_pool *pool, struct hr__piece **out, hr_error *err);
+hr_status hr__piece_pool_take(struct hr__piece_pool *pool, struct hr__bucket_piece **out,
+                              hr_error *err);
 /* Hands a piece over to be written. */
-void hr__piece_pool_submit(struct hr__piece_pool *pool, struct hr__piece *piece);
+void hr__piece_pool_submit(struct hr__piece_pool *pool, struct hr__bucket_piece *piece);
 /* Waits until all that was submitted is written: HR_OK; HR_TIMEOUT: not yet; or the first failure,
  * if there was one. */
 hr_status hr__piece_pool_drain(struct hr__piece_pool *pool, int64_t timeout_ns, hr_error *err);

@@ -10,6 +10,7 @@
 
 struct range_source {
     struct hr__source base;
+    struct hr__source_ops ops; /* with piece_end where the whole has pieces */
     struct hr__source *whole;
     uint64_t first;
 };
@@ -38,11 +39,7 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
 
 static hr_status check_range(const struct range_reader *r, uint64_t first, uint64_t n,
                              hr_error *err) {
-    const uint64_t num_samples = r->src->base.info.num_samples;
-    if (first > num_samples || n > num_samples - first)
-        return hr__error_set(err, HR_ERR_INVALID, "the range has %llu samples only",
-                             (unsigned long long)num_samples);
-    return HR_OK;
+    return hr__source_check_range(&r->src->base, "the range", first, n, err);
 }
 
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
@@ -123,23 +120,10 @@ static const struct hr__source_ops range_ops = {
     .fetch = fetch,
     .announce = announce,
     .close_reader = close_reader,
-    .set_room = set_room,
-    .stop = stop,
-    .close = close_source,
-};
-
-static const struct hr__source_ops range_pieces_ops = {
-    .name = "range",
-    .open_reader = open_reader,
-    .read = read_samples,
-    .read_values = read_values,
-    .fetch = fetch,
-    .announce = announce,
-    .close_reader = close_reader,
-    .set_room = set_room,
-    .stop = stop,
     .close = close_source,
     .piece_end = piece_end,
+    .set_room = set_room,
+    .stop = stop, /* no set_alone: only whole sources are compared */
 };
 
 hr_status hr__range_source_make(struct hr__source **source, uint64_t first, uint64_t n,
@@ -147,7 +131,10 @@ hr_status hr__range_source_make(struct hr__source **source, uint64_t first, uint
     struct range_source *src = calloc(1, sizeof *src);
     if (src == NULL)
         return hr__error_no_memory(err, sizeof *src, "a range of samples");
-    src->base.ops = (*source)->ops->piece_end != NULL ? &range_pieces_ops : &range_ops;
+    src->ops = range_ops;
+    if ((*source)->ops->piece_end == NULL)
+        src->ops.piece_end = NULL;
+    src->base.ops = &src->ops;
     src->base.info = (*source)->info;
     src->base.info.num_samples = n;
     if ((*source)->info.num_samples > 0) /* as if all values were of one length */

@@ -62,7 +62,8 @@ uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers
     return (uint32_t)hr__min_u64(most, MAX_READERS);
 }
 
-uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in) {
+/* What one reader of every field needs at least for itself, beside the buffers. */
+static uint64_t reader_bytes(const struct hr__inputs *in) {
     uint64_t total = 0;
     for (uint32_t i = 0; i < in->num_fields; i++) {
         const struct hr__source_info *info = &in->fields[i].source->info;
@@ -87,7 +88,7 @@ uint64_t hr__read_plan_bytes(const struct hr__inputs *in, const struct hr__read_
     uint64_t bytes = plan->buffer_bytes * plan->num_buffers, cursors;
     return hr__mul_u64(plan->num_readers, thread_bytes_of(in), &cursors) &&
                    hr__add_u64(bytes, cursors, &bytes) &&
-                   hr__add_u64(bytes, hr__read_plan_reader_bytes(in), &bytes)
+                   hr__add_u64(bytes, reader_bytes(in), &bytes)
                ? bytes
                : UINT64_MAX;
 }

@@ -25,9 +25,6 @@ void hr__read_plan_make(const struct hr__inputs *in, uint64_t budget_bytes, uint
 /* Readers that are useful for these inputs, when max_helpers processes may run. */
 uint32_t hr__read_plan_readers(const struct hr__inputs *in, uint32_t max_helpers);
 
-/* What one reader of every field needs at least for itself, beside the buffers. */
-uint64_t hr__read_plan_reader_bytes(const struct hr__inputs *in);
-
 /* All that reading by a plan takes: its buffers, one reader of every field, and all cursors.
  * UINT64_MAX: more than there can be. */
 uint64_t hr__read_plan_bytes(const struct hr__inputs *in, const struct hr__read_plan *plan);

@@ -31,12 +31,10 @@ static void free_cursor(struct hr__cursor *cursor) {
     free(c);
 }
 
-static hr_status make_cursor(void *file, struct hr__budget *budget, struct hr__cursor **out,
+static hr_status fill_cursor(struct hr__cursor *cursor, void *file, struct hr__budget *budget,
                              hr_error *err) {
+    struct cursor *c = (struct cursor *)cursor;
     const struct hr__record_file *f = file;
-    struct cursor *c = calloc(1, sizeof *c);
-    if (c == NULL)
-        return hr__error_no_memory(err, sizeof *c, "a reader of a source");
     c->budget = budget;
     hr_status st = hr__budget_reserve(budget, f->room_bytes, "reading records", err);
     if (st == HR_OK) {
@@ -46,20 +44,17 @@ static hr_status make_cursor(void *file, struct hr__budget *budget, struct hr__c
     } else {
         hr__error_prefix(err, "%s:/%s", f->path, f->member);
     }
-    if (st != HR_OK)
-        free_cursor(&c->base);
-    else
-        *out = &c->base;
     return st;
 }
 
-static const struct hr__cursor_ops cursor_ops = {.make = make_cursor, .free = free_cursor};
+static const struct hr__cursor_ops cursor_ops = {
+    .cursor_bytes = sizeof(struct cursor), .fill = fill_cursor, .free = free_cursor};
 
 /* --- the file ------------------------------------------------------------------------------- */
 
 static void free_file(struct hr__record_file *f) {
     hr__cursor_pool_close(&f->pool);
-    free(f->sources);
+    free(f->members.sources);
     free(f->member);
     free(f->path);
     free(f);
@@ -119,23 +114,21 @@ hr_status hr__record_file_add(struct hr__record_file *f, const struct hr__helper
                               struct hr__source *source, hr_error *err) {
     if (!fits(f, member))
         return hr__error_set(err, HR_ERR_HELPER, "members that do not fit their records");
-    struct hr__source **grown =
-        realloc(f->sources, ((size_t)f->num_sources + 1) * sizeof(*f->sources));
-    if (grown == NULL)
-        return hr__error_no_memory(err, sizeof *grown, "a list of sources");
-    f->sources = grown;
-    f->sources[f->num_sources++] = source;
+    const hr_status st = hr__source_list_add(&f->members, source, err);
+    if (st != HR_OK)
+        return st;
     f->members_bytes += hr__helper_record_member_bytes(member);
     hr__cursor_pool_hold(&f->pool);
     return HR_OK;
 }
 
 struct hr__source *hr__record_file_remove(struct hr__record_file *f, struct hr__source *source) {
+    struct hr__source_list *l = &f->members;
     uint32_t i = 0;
-    while (f->sources[i] != source)
+    while (l->sources[i] != source)
         i++;
-    f->sources[i] = f->sources[--f->num_sources];
-    struct hr__source *left = f->num_sources == 1 ? f->sources[0] : NULL;
+    l->sources[i] = l->sources[--l->n];
+    struct hr__source *left = l->n == 1 ? l->sources[0] : NULL;
     hr__record_file_release(f);
     return left;
 }

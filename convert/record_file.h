@@ -9,6 +9,7 @@
 
 #include "cursor_pool.h"
 #include "helper_reader.h"
+#include "source_list.h"
 
 struct hr__record_file {
     struct hr__helper_target target; /* of whole records; path and member are its own */
@@ -17,8 +18,8 @@ struct hr__record_file {
     uint64_t room_bytes;    /* that a cursor takes */
     uint64_t piece_samples;
     struct hr__cursor_pool pool;
-    uint32_t num_sources; /* of which the pool counts as many, and one for the caller of make */
-    struct hr__source **sources;
+    struct hr__source_list members; /* of which the pool counts as many, and one for the caller of
+                                     * make; others close them */
 };
 
 /* Of the data set that the field of `member` is a member of. */

@@ -54,10 +54,8 @@ static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, 
     const struct record_source *src = r->src;
     if (r->alone != NULL)
         return src->alone->ops->read(r->alone, first, n, dst, err);
-    if (!hr__range_within(first, n, src->base.info.num_samples))
-        return hr__error_set(err, HR_ERR_INVALID, "%s has %llu samples only", src->base.info.path,
-                             (unsigned long long)src->base.info.num_samples);
-    return hr__record_file_read(src->file, src->target, first, n, dst, err);
+    const hr_status st = hr__source_check_range(&src->base, src->base.info.path, first, n, err);
+    return st == HR_OK ? hr__record_file_read(src->file, src->target, first, n, dst, err) : st;
 }
 
 static void close_reader(struct hr__source_reader *reader) {
@@ -115,11 +113,11 @@ static uint64_t piece_end(const struct hr__source *source, uint64_t sample) {
 static void set_room(struct hr__source *source, uint64_t n_bytes) {
     struct hr__record_file *file = ((struct record_source *)source)->file;
     uint64_t all;
-    if (!hr__mul_u64(n_bytes, file->num_sources, &all))
+    if (!hr__mul_u64(n_bytes, file->members.n, &all))
         all = UINT64_MAX;
     hr__record_file_set_room(file, all);
-    for (uint32_t i = 0; i < file->num_sources; i++)
-        file->sources[i]->info.pool_bytes = file->room_bytes;
+    for (uint32_t i = 0; i < file->members.n; i++)
+        file->members.sources[i]->info.pool_bytes = file->room_bytes;
 }
 
 static void close_source(struct hr__source *source) {
@@ -154,8 +152,8 @@ static const struct hr__source_ops alone_ops = {.name = "a member of records, al
                                                 .stop = stop};
 
 void hr__record_sources_end(struct hr__record_file *file) {
-    if (file != NULL && file->num_sources == 1)
-        set_alone(file->sources[0]);
+    if (file != NULL && file->members.n == 1)
+        set_alone(file->members.sources[0]);
     hr__record_file_release(file);
 }
 

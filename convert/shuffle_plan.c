@@ -39,13 +39,14 @@ static bool plan_buckets(const struct hr__shuffle_layout *layout, uint64_t memor
 static bool plan_pieces(const struct hr__shuffle_layout *layout, uint64_t room_bytes,
                         struct hr__shuffle_plan *p) {
     const uint64_t moving = (uint64_t)p->num_threads * MOVING_PIECES;
-    const uint64_t fitting = room_bytes / (layout->record_bytes + HR__PIECE_BYTES);
+    const uint64_t fitting = room_bytes / (layout->record_bytes + HR__BUCKET_PIECE_BYTES);
     p->resident = fitting >= p->num_buckets + moving;
     p->num_pieces = p->resident ? p->num_buckets + moving : hr__min_u64(moving, fitting);
     p->piece_records = 1;
     if (p->resident)
-        p->piece_records = hr__min_u64(
-            (room_bytes / p->num_pieces - HR__PIECE_BYTES) / layout->record_bytes, p->load_records);
+        p->piece_records = hr__min_u64((room_bytes / p->num_pieces - HR__BUCKET_PIECE_BYTES) /
+                                           layout->record_bytes,
+                                       p->load_records);
     return p->num_pieces > 0;
 }
 

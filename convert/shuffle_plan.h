@@ -11,8 +11,8 @@
 #include "shuffle_rows.h"
 
 /* Of bookkeeping for each bucket and each piece. */
-#define HR__BUCKET_BYTES 32u
-#define HR__PIECE_BYTES  64u
+#define HR__BUCKET_BYTES       32u
+#define HR__BUCKET_PIECE_BYTES 64u
 
 struct hr__shuffle_plan {
     uint64_t num_samples;

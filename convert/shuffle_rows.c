@@ -7,12 +7,12 @@
 #include "checked.h"
 #include "error.h"
 #include "io_queue.h"
+#include "schema.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define COLUMN_ALIGN_BYTES 64u
-#define MAX_SAMPLE_BYTES   (UINT64_C(1) << 34) /* of the format */
 
 hr_status hr__shuffle_layout_make(const struct hr__inputs *in, bool has_index,
                                   struct hr__shuffle_layout *out, hr_error *err) {
@@ -28,7 +28,7 @@ hr_status hr__shuffle_layout_make(const struct hr__inputs *in, bool has_index,
         out->field_bytes[in->num_fields] = HR__INDEX_BYTES;
     for (uint32_t f = 0; f < out->num_fields; f++)
         if (!hr__add_u64(out->sample_bytes, out->field_bytes[f], &out->sample_bytes) ||
-            out->sample_bytes > MAX_SAMPLE_BYTES)
+            out->sample_bytes > HR__MAX_SAMPLE_BYTES)
             return hr__error_set(
                 err, HR_ERR_UNSUPPORTED,
                 "one sample has more than 16 GiB; is its first axis that of samples?");

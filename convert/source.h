@@ -90,7 +90,7 @@ struct hr__source_ops {
      * are. */
     void (*set_room)(struct hr__source *src, uint64_t n_bytes);
     /* It will be read by itself, and not in turns with the others of its file: before a reader is
-     * opened. NULL: that is the same to it. */
+     * opened. NULL: that is the same to it, or it is a part of a source, which nobody reads so. */
     void (*set_alone)(struct hr__source *src);
     /* From any thread: reads that would take long end soon with HR_ERR_CANCELLED, for good. NULL:
      * none takes long. */
@@ -101,6 +101,11 @@ struct hr__source { /* the first member of each kind's own struct */
     const struct hr__source_ops *ops;
     struct hr__source_info info;
 };
+
+/* source.c: HR_ERR_INVALID where a source, which the message calls `what`, has no samples first ..
+ * first + n - 1. */
+hr_status hr__source_check_range(const struct hr__source *src, const char *what, uint64_t first,
+                                 uint64_t n, hr_error *err);
 
 /* What a conversion says of arrays whose samples are not one after the other. */
 struct hr__axis_options {

@@ -205,10 +205,7 @@ static hr_status fill(struct transpose_reader *r, hr_error *err) {
 
 static hr_status check_range(const struct transpose_source *src, uint64_t first, uint64_t n,
                              hr_error *err) {
-    if (hr__range_within(first, n, src->in.num_rows))
-        return HR_OK;
-    return hr__error_set(err, HR_ERR_INVALID, "%s has %" PRIu64 " samples only",
-                         src->base.info.path, src->in.num_rows);
+    return hr__source_check_range(&src->base, src->base.info.path, first, n, err);
 }
 
 static hr_status fetch(struct hr__source_reader *reader, uint64_t first, uint64_t n, uint64_t *out,

@@ -97,24 +97,3 @@ hr_status hr_dtype_from_name(const char *name, hr_dtype *out, hr_error *err) {
                          "fixed_utf8, bytes or utf8",
                          name);
 }
-
-static float float_of_bits(uint32_t bits) {
-    float f;
-    memcpy(&f, &bits, sizeof(f));
-    return f;
-}
-
-float hr__float16_to_float(uint16_t bits) {
-    uint32_t sign = (uint32_t)(bits & 0x8000u) << 16;
-    uint32_t exponent = bits >> 10 & 0x1fu, fraction = bits & 0x3ffu;
-    if (exponent == 0x1f)
-        return float_of_bits(sign | 0x7f800000u | fraction << 13);
-    if (exponent != 0)
-        return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
-    float tiny = (float)fraction * 0x1p-24f; /* subnormal: exact in a float */
-    return sign != 0 ? -tiny : tiny;
-}
-
-float hr__bfloat16_to_float(uint16_t bits) {
-    return float_of_bits((uint32_t)bits << 16);
-}

@@ -16,7 +16,6 @@
 
 #define SEGMENT_BYTES  24u
 #define PAGE_REF_BYTES 16u
-#define MAX_CHUNKS     (UINT64_C(1) << 40)
 
 static const uint8_t magic[8] = {'H', 'R', 'D', 'F', 'O', 'O', 'T', '\n'};
 
@@ -102,8 +101,8 @@ static hr_status header_decode(const uint8_t *p, const struct hr__superblock *sb
         return bad(err, "its UUID", 0, 1);
     if (out->commit_seq != sb->commit_seq)
         return bad(err, "the commit number", out->commit_seq, sb->commit_seq);
-    if (out->num_chunks > MAX_CHUNKS)
-        return bad(err, "the number of chunks", out->num_chunks, MAX_CHUNKS);
+    if (out->num_chunks > HR__MAX_CHUNKS)
+        return bad(err, "the number of chunks", out->num_chunks, HR__MAX_CHUNKS);
     if (out->num_segments > out->num_chunks)
         return bad(err, "the number of segments", out->num_segments, out->num_chunks);
     if (out->dead_bytes > sb->file_bytes)

@@ -9,6 +9,7 @@
 #include "superblock.h"
 
 #define HR__FOOTER_HEADER_BYTES 128u
+#define HR__MAX_CHUNKS          (UINT64_C(1) << 40)
 
 struct hr__index_page_ref {
     uint64_t off;

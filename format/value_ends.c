@@ -73,7 +73,7 @@ hr_status hr__value_ends_check(const struct hr__chunk_view *v, uint32_t field, c
 
 uint32_t hr__value_cut_next(struct hr__value_cut *cut, const uint64_t *ends, uint32_t num_values) {
     const uint64_t at = cut->done_bytes;
-    uint64_t end = at;
+    uint64_t end;
     while (cut->next < num_values && ends[cut->next] == at)
         cut->next++;
     if (cut->next == num_values)

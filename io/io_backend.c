@@ -129,7 +129,7 @@ hr_status hr__io_backend_choose(const struct hr__file *files, uint32_t num_files
 uint32_t hr__io_backend_threads(hr_io io, uint32_t io_depth) {
     if (io != HR_IO_THREADS)
         return 0;
-    return io_depth < HR__MAX_READ_THREADS ? io_depth : HR__MAX_READ_THREADS;
+    return io_depth < HR__MAX_IO_THREADS ? io_depth : HR__MAX_IO_THREADS;
 }
 
 hr_status hr__io_backend_start(struct hr__io_backend *b, uint32_t io_depth, hr_error *err) {

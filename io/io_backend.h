@@ -8,7 +8,7 @@
 #include "io_queue.h"
 
 /* Reading threads at most, and what each is counted as: its stacks, here and in the kernel. */
-#define HR__MAX_READ_THREADS  64u
+#define HR__MAX_IO_THREADS    64u
 #define HR__READ_THREAD_BYTES (UINT64_C(64) << 10)
 
 struct hr__io_backend {

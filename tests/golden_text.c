@@ -28,7 +28,7 @@ uint64_t golden_number(FILE *f) {
     return n;
 }
 
-void golden_word(FILE *f, const char *expected) {
+static void expect_word(FILE *f, const char *expected) {
     char word[32];
     if (fscanf(f, "%31s", word) != 1 || strcmp(word, expected) != 0) {
         fprintf(stderr, "%s is expected before %ld of a golden file\n", expected, ftell(f));
@@ -37,6 +37,6 @@ void golden_word(FILE *f, const char *expected) {
 }
 
 uint64_t golden_named(FILE *f, const char *word) {
-    golden_word(f, word);
+    expect_word(f, word);
     return golden_number(f);
 }

@@ -10,7 +10,6 @@
 
 FILE *golden_open(const char *name); /* closed by the caller */
 uint64_t golden_number(FILE *f);
-void golden_word(FILE *f, const char *expected);
 /* The number behind that word. */
 uint64_t golden_named(FILE *f, const char *word);
 

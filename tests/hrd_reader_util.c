@@ -129,7 +129,7 @@ done:
     return st;
 }
 
-hr_status hrd_image_load(const struct hr__file *file, struct hrd_image *out, hr_error *err) {
+static hr_status load_image(const struct hr__file *file, struct hrd_image *out, hr_error *err) {
     struct hr__frame_decoder decoder = {0};
     hr_status st;
     *out = (struct hrd_image){0};
@@ -155,7 +155,7 @@ hr_status hrd_image_load_path(const struct hr__folder_ops *folder, const char *p
     const int rc = folder->open(folder->ctx, path, O_RDONLY, &file);
     if (rc != 0)
         return hr__error_os(err, -rc, "cannot open %s", path);
-    const hr_status st = hrd_image_load(&file, out, err);
+    const hr_status st = load_image(&file, out, err);
     hr__file_close(&file);
     return st;
 }

@@ -18,7 +18,6 @@ struct hrd_image {
     uint64_t payload_hash; /* of the stored bytes of all frames, in order */
 };
 
-hr_status hrd_image_load(const struct hr__file *file, struct hrd_image *out, hr_error *err);
 hr_status hrd_image_load_path(const struct hr__folder_ops *folder, const char *path,
                               struct hrd_image *out, hr_error *err);
 void hrd_image_free(struct hrd_image *image); /* a zeroed image is fine */

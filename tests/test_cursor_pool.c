@@ -26,13 +26,11 @@ static void close_nothing(void *file) {
     (void)file;
 }
 
-static hr_status make(void *file, struct hr__budget *budget, struct hr__cursor **out,
-                      hr_error *err) {
+static hr_status fill(struct hr__cursor *c, void *file, struct hr__budget *budget, hr_error *err) {
+    (void)c;
     (void)file;
     (void)budget;
     (void)err;
-    *out = calloc(1, sizeof **out);
-    assert_non_null(*out);
     num_made++;
     return HR_OK;
 }
@@ -43,7 +41,12 @@ static void free_cursor(struct hr__cursor *c) {
 }
 
 static const struct hr__cursor_ops ops = {
-    .open = open_nothing, .close = close_nothing, .make = make, .free = free_cursor};
+    .open = open_nothing,
+    .close = close_nothing,
+    .cursor_bytes = sizeof(struct hr__cursor),
+    .fill = fill,
+    .free = free_cursor,
+};
 
 static void open_pool(struct hr__cursor_pool *pool, unsigned num_threads) {
     *pool = (struct hr__cursor_pool){0};

@@ -3,7 +3,6 @@
  */
 #include "dtype.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -78,43 +77,6 @@ static void dtype__unknown__is_refused(void **state) {
     assert_int_equal(hr_dtype_from_name("int8", NULL, &err), HR_ERR_INVALID);
 }
 
-/* The value that IEEE 754 gives to the bits, by its formula. */
-static double binary16(uint16_t bits) {
-    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    const double sign = bits & 0x8000 ? -1 : 1;
-    if (exponent == 31)
-        return fraction != 0 ? NAN : sign * INFINITY;
-    return exponent == 0 ? sign * ldexp(fraction, -24)
-                         : sign * ldexp(1024 + fraction, exponent - 25);
-}
-
-static void float16__every_pattern__is_exact(void **state) {
-    (void)state;
-    for (uint32_t bits = 0; bits <= 0xffff; bits++) {
-        const double expected = binary16((uint16_t)bits);
-        const float found = hr__float16_to_float((uint16_t)bits);
-        if (isnan(expected)) {
-            assert_true(isnan(found));
-            continue;
-        }
-        assert_true((double)found == expected);
-        assert_int_equal(signbit(found) != 0, bits >> 15);
-    }
-}
-
-static void bfloat16__every_pattern__is_the_upper_half_of_a_float(void **state) {
-    (void)state;
-    for (uint32_t bits = 0; bits <= 0xffff; bits++) {
-        const float found = hr__bfloat16_to_float((uint16_t)bits);
-        uint32_t back;
-        memcpy(&back, &found, sizeof(back));
-        if (isnan(found))
-            assert_true((bits & 0x7f80) == 0x7f80 && (bits & 0x7f) != 0);
-        else
-            assert_int_equal(back, bits << 16);
-    }
-}
-
 /* The length of what encodes a code point, 0 for none. */
 static size_t encode(uint32_t c, uint8_t *p) {
     if (c < 0x80) {
@@ -175,8 +137,6 @@ int main(void) {
         cmocka_unit_test(dtype__each__is_as_specified),
         cmocka_unit_test(dtype__kinds__do_not_overlap),
         cmocka_unit_test(dtype__unknown__is_refused),
-        cmocka_unit_test(float16__every_pattern__is_exact),
-        cmocka_unit_test(bfloat16__every_pattern__is_the_upper_half_of_a_float),
         cmocka_unit_test(utf8__every_code_point__is_judged),
         cmocka_unit_test(utf8__malformed__is_refused),
     };

@@ -154,16 +154,16 @@ def test_reading__chunks_too_large_for_the_helper__says_so(tmp_path, out):
 
 def test_listing__groups__natural_order_once_each(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as f:
-        for name in ("g/x10", "g/x9", "g/x1", "a", "z/deep/er"):
+        for name in ("g/x10", "g/x9", "g/x09", "g/x1", "a", "z/deep/er"):
             f[name] = np.zeros(3)
         f["again"] = f["a"]
         f["g/loop"] = f["g"]
         f["soft"] = h5py.SoftLink("/g/x1")
         f["type"] = np.dtype("f4")
     names = [s["name"] for s in list_sources(tmp_path / "a.h5").answer]
-    assert names == ["a", "g/x1", "g/x9", "g/x10", "z/deep/er"]
+    assert names == ["a", "g/x1", "g/x09", "g/x9", "g/x10", "z/deep/er"]
     below = list_sources(tmp_path / "a.h5", "/g").answer
-    assert [(s["member"], s["name"]) for s in below] == [("g/x1", "x1"), ("g/x9", "x9"), ("g/x10", "x10")]
+    assert [(s["member"], s["name"]) for s in below] == [(f"g/{x}", x) for x in ("x1", "x09", "x9", "x10")]
     one = list_sources(tmp_path / "a.h5", "/z//deep/er").answer
     assert [(s["member"], s["name"]) for s in one] == [("z/deep/er", "er")]
 

@@ -21,7 +21,7 @@ static struct hr__shuffle_layout make_layout(uint64_t sample_bytes, uint32_t num
 
 static void check_first_pass(const struct hr__shuffle_layout *l, const struct hr__shuffle_plan *p,
                              const struct hr__shuffle_memory *m) {
-    const uint64_t piece_bytes = p->piece_records * l->record_bytes + HR__PIECE_BYTES;
+    const uint64_t piece_bytes = p->piece_records * l->record_bytes + HR__BUCKET_PIECE_BYTES;
     assert_true(p->piece_records > 0 && p->num_pieces > 0);
     assert_true(m->reading_bytes + p->num_buckets * HR__BUCKET_BYTES +
                     p->num_pieces * piece_bytes <=

@@ -56,7 +56,7 @@ static bool run_goes_on(const struct copy *c, const struct run *r, const struct 
     return r->num_chunks < MAX_RUN_CHUNKS && at->file == r->at.file &&
            at->number == r->at.number + r->num_chunks &&
            at->entry.page == r->at.entry.page + pages &&
-           r->n_bytes + at->entry.pages * (uint64_t)HR__PAGE_BYTES <= HR__PIECE_BYTES &&
+           r->n_bytes + at->entry.pages * (uint64_t)HR__PAGE_BYTES <= HR__STREAM_PIECE_BYTES &&
            c->job->to->sink.end_off == r->to_off + r->n_bytes;
 }
 

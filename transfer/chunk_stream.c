@@ -179,7 +179,7 @@ static hr_status fill_piece(struct hr__chunk_stream *s, const struct hr__chunk_f
     struct cursor end = *c;
     hr_status st;
     while (cursor_next(&ahead, &frame) &&
-           (end.off == begin || ahead.off - begin <= HR__PIECE_BYTES))
+           (end.off == begin || ahead.off - begin <= HR__STREAM_PIECE_BYTES))
         end = ahead;
     const bool last = end.frame == s->view.header.num_frames;
     const uint64_t stop = last ? hr__round_up(end.off, HR__PAGE_BYTES) : end.off;

@@ -17,7 +17,7 @@
 #define HR__STREAM_BUFFER_BYTES (UINT32_C(4) << 20)
 /* What is read, checked and written at a time, but for what is one frame or one chunk: it stays in
  * a core's cache meanwhile, which takes a third of the time that 4 MiB take. */
-#define HR__PIECE_BYTES (UINT32_C(512) << 10)
+#define HR__STREAM_PIECE_BYTES (UINT32_C(512) << 10)
 
 struct hr__chunk_stream {
     struct hr__budget *budget;

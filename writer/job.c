@@ -12,6 +12,25 @@
 #include <string.h>
 #include <sys/random.h>
 
+static hr_status draw(uint8_t out[16], hr_error *err) {
+    /* Requests of up to 256 bytes are never cut short. */
+    while (getrandom(out, 16, 0) != 16)
+        if (errno != EINTR)
+            return hr__error_os(err, errno, "cannot draw a random UUID");
+    return HR_OK;
+}
+
+/* New random UUID and job id. */
+static hr_status draw_ids(struct hr__job *job, hr_error *err) {
+    const hr_status st = draw(job->identity.uuid, err);
+    if (st != HR_OK)
+        return st;
+    /* The version and variant bits of a random UUID (RFC 9562). */
+    job->identity.uuid[6] = (uint8_t)((job->identity.uuid[6] & 0x0f) | 0x40);
+    job->identity.uuid[8] = (uint8_t)((job->identity.uuid[8] & 0x3f) | 0x80);
+    return draw(job->identity.job_id, err);
+}
+
 hr_status hr__job_make(const hr_writer_options *opts, struct hr__schema *schema,
                        struct hr__job *out, hr_error *err) {
     *out = (struct hr__job){.identity.commit_seq = 1, .record_off = HR__JOB_OFF};
@@ -21,7 +40,7 @@ hr_status hr__job_make(const hr_writer_options *opts, struct hr__schema *schema,
     HR_TRY(hr__job_copy_object(opts->attributes_json, "attributes_json", &schema->attributes_json,
                                err));
     HR_TRY(hr__job_provenance_json(opts, out->sources_json, &schema->provenance_json, err));
-    HR_TRY(hr__job_draw_ids(out, err));
+    HR_TRY(draw_ids(out, err));
 done:
     if (st != HR_OK)
         hr__job_free(out);
@@ -35,7 +54,7 @@ hr_status hr__job_make_append(const hr_writer_options *opts, const struct hr__su
     hr_status st;
     HR_TRY(hr__job_options_json(opts, &out->options_json, err));
     HR_TRY(hr__job_sources_json(opts, &out->sources_json, err));
-    HR_TRY(hr__job_draw_ids(out, err));
+    HR_TRY(draw_ids(out, err));
     memcpy(out->identity.uuid, sb->uuid, sizeof sb->uuid);
 done:
     if (st != HR_OK)
@@ -47,24 +66,6 @@ void hr__job_free(struct hr__job *job) {
     free(job->options_json);
     free(job->sources_json);
     *job = (struct hr__job){0};
-}
-
-static hr_status draw(uint8_t out[16], hr_error *err) {
-    /* Requests of up to 256 bytes are never cut short. */
-    while (getrandom(out, 16, 0) != 16)
-        if (errno != EINTR)
-            return hr__error_os(err, errno, "cannot draw a random UUID");
-    return HR_OK;
-}
-
-hr_status hr__job_draw_ids(struct hr__job *job, hr_error *err) {
-    const hr_status st = draw(job->identity.uuid, err);
-    if (st != HR_OK)
-        return st;
-    /* The version and variant bits of a random UUID (RFC 9562). */
-    job->identity.uuid[6] = (uint8_t)((job->identity.uuid[6] & 0x0f) | 0x40);
-    job->identity.uuid[8] = (uint8_t)((job->identity.uuid[8] & 0x3f) | 0x80);
-    return draw(job->identity.job_id, err);
 }
 
 static hr_status write_json(const struct hr__job_record *record, const char *json,

@@ -36,9 +36,6 @@ hr_status hr__job_make_append(const hr_writer_options *opts, const struct hr__su
                               struct hr__job *out, hr_error *err);
 void hr__job_free(struct hr__job *job); /* a zeroed job is fine */
 
-/* New random UUID and job id. */
-hr_status hr__job_draw_ids(struct hr__job *job, hr_error *err);
-
 /* Writes the record, with fsync. Nothing that counts is in the file behind record_off. */
 hr_status hr__job_write(struct hr__job *job, const struct hr__schema *schema,
                         const struct hr__file *file, hr_error *err);

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_CHUNKS (UINT64_C(1) << 40)
-
 static void submit(hr_writer *w, struct hr__chunk_rows *rows) {
     hr__compress_pool_submit(&w->pool, rows);
 }
@@ -72,7 +70,7 @@ static hr_status too_many_chunks(hr_error *err) {
 }
 
 static hr_status next_rows(hr_writer *w, hr_error *err) {
-    if (w->num_chunks >= MAX_CHUNKS)
+    if (w->num_chunks >= HR__MAX_CHUNKS)
         return too_many_chunks(err);
     const hr_status st = hr__compress_pool_take(&w->pool, &w->filling, err);
     if (st != HR_OK)
@@ -207,7 +205,7 @@ hr_status hr__writer_fetch_rest(hr_writer *w, const struct hr__row_source *sourc
     hr_status st = hr__writer_check_usable(w, err);
     if (st != HR_OK)
         return st;
-    if (num_chunks > MAX_CHUNKS - w->num_chunks)
+    if (num_chunks > HR__MAX_CHUNKS - w->num_chunks)
         return hr__writer_fail(w, too_many_chunks(&why), &why, err);
     hr__compress_pool_fetch(&w->pool, source, w->num_chunks, w->num_samples, num_samples);
     w->num_chunks += num_chunks;

@@ -34,7 +34,7 @@ static void sorted(const struct figure *f, double out[MOST_ROUNDS]) {
     qsort(out, f->num_values, sizeof(*out), compare);
 }
 
-double figure_median(const struct figure *f) {
+static double median(const struct figure *f) {
     double s[MOST_ROUNDS];
     const uint32_t n = f->num_values;
     sorted(f, s);
@@ -45,7 +45,7 @@ void figure_print(const char *name, const struct figure *f) {
     double s[MOST_ROUNDS];
     sorted(f, s);
     printf("\"%s\": {\"median\": %.6g, \"low\": %.6g, \"high\": %.6g, \"runs\": %u}", name,
-           figure_median(f), s[0], s[f->num_values - 1], f->num_values);
+           median(f), s[0], s[f->num_values - 1], f->num_values);
 }
 
 void stopwatch_make(struct stopwatch *w) {

@@ -21,7 +21,6 @@ struct figure {
 };
 
 void figure_add(struct figure *f, double value);
-double figure_median(const struct figure *f);
 /* "name": {"median": ..., "low": ..., "high": ..., "runs": ...} */
 void figure_print(const char *name, const struct figure *f);
 

@@ -10,6 +10,13 @@
 
 #define MAX_NESTING 32u
 
+hr_status h5_nesting_check(unsigned depth, hr_error *err) {
+    if (depth <= MAX_NESTING)
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_UNSUPPORTED, "its types are nested deeper than %u",
+                         MAX_NESTING);
+}
+
 /* Where in `path` the rest after this member's name begins, or NULL: another member is meant. A
  * name may itself hold a '/'. */
 static const char *after_name(const char *path, const char *name) {
@@ -96,9 +103,9 @@ static hr_status select_array(hid_t type, const char *path, unsigned depth, stru
 static hr_status select_in(hid_t type, const char *path, unsigned depth, struct h5_leaf *leaf,
                            hr_error *err) {
     H5T_class_t kind = H5Tget_class(type);
-    if (depth > MAX_NESTING)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED, "its types are nested deeper than %u",
-                             MAX_NESTING);
+    const hr_status st = h5_nesting_check(depth, err);
+    if (st != HR_OK)
+        return st;
     if (kind == H5T_ARRAY)
         return select_array(type, path, depth, leaf, err);
     if (kind == H5T_COMPOUND && !h5_is_complex(type))
@@ -133,54 +140,79 @@ void h5_leaf_close(struct h5_leaf *leaf) {
 
 /* --- all of them ---------------------------------------------------------------------------- */
 
-static hr_status each_in(hid_t type, const char *path, unsigned depth, h5_leaf_found found,
-                         void *arg, hr_error *err);
+static hr_status visit_member(hid_t type, unsigned i, const char *path, h5_member_found found,
+                              void *arg, hr_error *err) {
+    char child[HR__HELPER_PATH_BYTES];
+    hr_status st;
+    char *name = H5Tget_member_name(type, i);
+    hid_t member = H5Tget_member_type(type, i);
+    int n = name == NULL
+                ? -1
+                : snprintf(child, sizeof child, "%s%s%s", path, path[0] != '\0' ? "/" : "", name);
+    if (n < 0 || member < 0)
+        st = h5_error(err, HR_ERR_CORRUPT, "a member of its records cannot be read");
+    else if ((size_t)n >= sizeof child || name[0] == '\0')
+        st = hr__error_set(err, HR_ERR_UNSUPPORTED,
+                           "a member of its records has no name, or a too long one");
+    else
+        st = found(arg, member, name, child, err);
+    if (member >= 0)
+        (void)H5Tclose(member);
+    (void)H5free_memory(name);
+    return st;
+}
 
-static hr_status each_member(hid_t type, const char *path, unsigned depth, h5_leaf_found found,
-                             void *arg, hr_error *err) {
+hr_status h5_members_each(hid_t type, const char *path, h5_member_found found, void *arg,
+                          hr_error *err) {
     hr_status st = HR_OK;
     int num_members = H5Tget_nmembers(type);
     if (num_members < 1)
         return h5_error(err, HR_ERR_CORRUPT, "the members of its records cannot be listed");
-    for (unsigned i = 0; st == HR_OK && i < (unsigned)num_members; i++) {
-        char child[HR__HELPER_PATH_BYTES];
-        char *name = H5Tget_member_name(type, i);
-        hid_t member = H5Tget_member_type(type, i);
-        int n = name == NULL ? -1
-                             : snprintf(child, sizeof child, "%s%s%s", path,
-                                        path[0] != '\0' ? "/" : "", name);
-        if (n < 0 || member < 0)
-            st = h5_error(err, HR_ERR_CORRUPT, "a member of its records cannot be read");
-        else if ((size_t)n >= sizeof child || name[0] == '\0')
-            st = hr__error_set(err, HR_ERR_UNSUPPORTED,
-                               "a member of its records has no name, or a too long one");
-        else
-            st = each_in(member, child, depth + 1, found, arg, err);
-        if (member >= 0)
-            (void)H5Tclose(member);
-        (void)H5free_memory(name);
-    }
+    for (unsigned i = 0; st == HR_OK && i < (unsigned)num_members; i++)
+        st = visit_member(type, i, path, found, arg, err);
     return st;
 }
 
-static hr_status each_in(hid_t type, const char *path, unsigned depth, h5_leaf_found found,
-                         void *arg, hr_error *err) {
-    H5T_class_t kind = H5Tget_class(type);
-    if (depth > MAX_NESTING)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED, "its types are nested deeper than %u",
-                             MAX_NESTING);
-    if (kind == H5T_COMPOUND && !h5_is_complex(type))
-        return each_member(type, path, depth, found, arg, err);
-    if (kind != H5T_ARRAY)
-        return found(arg, path, err);
+struct walk {
+    h5_leaf_found found;
+    void *arg;
+    unsigned depth;
+};
+
+static hr_status walk_in(struct walk *w, hid_t type, const char *path, hr_error *err);
+
+static hr_status walk_member(void *arg, hid_t member, const char *name, const char *path,
+                             hr_error *err) {
+    (void)name;
+    return walk_in(arg, member, path, err);
+}
+
+static hr_status walk_elements(struct walk *w, hid_t type, const char *path, hr_error *err) {
     hid_t base = H5Tget_super(type);
     if (base < 0)
         return h5_error(err, HR_ERR_CORRUPT, "the arrays inside its elements cannot be read");
-    hr_status st = each_in(base, path, depth + 1, found, arg, err);
+    hr_status st = walk_in(w, base, path, err);
     (void)H5Tclose(base);
     return st;
 }
 
+static hr_status walk_in(struct walk *w, hid_t type, const char *path, hr_error *err) {
+    H5T_class_t kind = H5Tget_class(type);
+    hr_status st = h5_nesting_check(w->depth, err);
+    if (st != HR_OK)
+        return st;
+    w->depth++;
+    if (kind == H5T_COMPOUND && !h5_is_complex(type))
+        st = h5_members_each(type, path, walk_member, w, err);
+    else if (kind == H5T_ARRAY)
+        st = walk_elements(w, type, path, err);
+    else
+        st = w->found(w->arg, path, err);
+    w->depth--;
+    return st;
+}
+
 hr_status h5_leaf_each(hid_t type, h5_leaf_found found, void *arg, hr_error *err) {
-    return each_in(type, "", 0, found, arg, err);
+    struct walk w = {.found = found, .arg = arg};
+    return walk_in(&w, type, "", err);
 }

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "hdf5_sparse.h"
+#include "natural_order.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,49 +25,9 @@ struct lister {
     uint32_t num_seen;
 };
 
-static size_t digits(const char *s) {
-    return strspn(s, "0123456789");
-}
-
-/* Numbers of any length: by value, then by leading zeros. */
-static int compare_numbers(const char *a, size_t na, const char *b, size_t nb) {
-    size_t za = strspn(a, "0"), zb = strspn(b, "0");
-    za = za < na ? za : na;
-    zb = zb < nb ? zb : nb;
-    if (na - za != nb - zb)
-        return na - za < nb - zb ? -1 : 1;
-    int c = memcmp(a + za, b + zb, na - za);
-    if (c != 0)
-        return c;
-    return za < zb ? -1 : za > zb;
-}
-
-int h5_natural_compare(const char *a, const char *b) {
-    for (;;) {
-        size_t na = digits(a), nb = digits(b);
-        if (na > 0 && nb > 0) {
-            int c = compare_numbers(a, na, b, nb);
-            if (c != 0)
-                return c;
-            a += na;
-            b += nb;
-        } else if (*a != *b || *a == '\0') {
-            return (unsigned char)*a < (unsigned char)*b ? -1 : *a != *b;
-        } else {
-            a++;
-            b++;
-        }
-    }
-}
-
-static int compare_names(const void *a, const void *b) {
-    return h5_natural_compare(*(char *const *)a, *(char *const *)b);
-}
-
 struct names {
     char **names;
     size_t n, room;
-    bool failed;
 };
 
 static herr_t collect(hid_t group, const char *name, const H5L_info_t *info, void *arg) {
@@ -152,8 +113,7 @@ static hr_status list_group(struct lister *l, hid_t group, const char *path, uns
     hr_status st = HR_OK;
     if (H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, collect, &names) < 0)
         st = h5_error(err, HR_ERR_CORRUPT, "the group /%.150s cannot be listed", path);
-    if (names.n > 0)
-        qsort(names.names, names.n, sizeof *names.names, compare_names);
+    hr__natural_sort(names.names, names.n);
     for (size_t i = 0; st == HR_OK && i < names.n; i++)
         st = list_child(l, group, path, names.names[i], depth + 1, err);
     names_free(&names);

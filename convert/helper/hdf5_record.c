@@ -6,16 +6,20 @@
 #define _GNU_SOURCE
 #include "helper.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MAX_NESTING 32u
 
 struct maker {
     struct h5_record *record;
     const char *rest;
     uint32_t room; /* for places */
+    unsigned depth;
+};
+
+/* A compound at hand. */
+struct compound {
+    struct maker *maker;
+    hid_t *type; /* -1: it has no member yet */
 };
 
 bool h5_leaf_is_asked_for(const char *rest, const char *leaf) {
@@ -23,8 +27,7 @@ bool h5_leaf_is_asked_for(const char *rest, const char *leaf) {
     return n == 0 || (strncmp(leaf, rest, n) == 0 && (leaf[n] == '\0' || leaf[n] == '/'));
 }
 
-static hr_status make_in(struct maker *m, hid_t type, const char *path, unsigned depth, hid_t *out,
-                         hr_error *err);
+static hr_status make_in(struct maker *m, hid_t type, const char *path, hid_t *out, hr_error *err);
 
 static hr_status add_place(struct maker *m, struct h5_place **out, hr_error *err) {
     struct h5_record *r = m->record;
@@ -81,40 +84,20 @@ static hr_status insert(const char *name, hid_t part, hid_t *compound, uint64_t 
     return HR_OK;
 }
 
-static hr_status make_member(struct maker *m, hid_t member, const char *name, const char *path,
-                             unsigned depth, hid_t *compound, hr_error *err) {
-    const uint32_t before = m->record->num_places;
+static hr_status make_member(void *arg, hid_t member, const char *name, const char *path,
+                             hr_error *err) {
+    const struct compound *c = arg;
+    struct h5_record *r = c->maker->record;
+    const uint32_t before = r->num_places;
     uint64_t at = 0;
     hid_t part = -1;
-    hr_status st = make_in(m, member, path, depth, &part, err);
+    hr_status st = make_in(c->maker, member, path, &part, err);
     if (st == HR_OK && part >= 0)
-        st = insert(name, part, compound, &at, err);
-    for (uint32_t i = before; i < m->record->num_places; i++)
-        m->record->places[i].at += at;
+        st = insert(name, part, c->type, &at, err);
+    for (uint32_t i = before; i < r->num_places; i++)
+        r->places[i].at += at;
     if (part >= 0)
         (void)H5Tclose(part);
-    return st;
-}
-
-static hr_status make_members(struct maker *m, hid_t type, const char *path, unsigned depth,
-                              hid_t *out, hr_error *err) {
-    hr_status st = HR_OK;
-    int num_members = H5Tget_nmembers(type);
-    for (unsigned i = 0; st == HR_OK && num_members > 0 && i < (unsigned)num_members; i++) {
-        char child[HR__HELPER_PATH_BYTES];
-        char *name = H5Tget_member_name(type, i);
-        hid_t member = H5Tget_member_type(type, i);
-        int n = name == NULL ? -1
-                             : snprintf(child, sizeof child, "%s%s%s", path,
-                                        path[0] != '\0' ? "/" : "", name);
-        if (member < 0 || n < 0 || (size_t)n >= sizeof child)
-            st = h5_error(err, HR_ERR_CORRUPT, "a member of its records cannot be read");
-        else
-            st = make_member(m, member, name, child, depth + 1, out, err);
-        if (member >= 0)
-            (void)H5Tclose(member);
-        (void)H5free_memory(name);
-    }
     return st;
 }
 
@@ -130,8 +113,8 @@ static hr_status add_axes(struct h5_place *place, const hsize_t *dims, uint32_t 
     return HR_OK;
 }
 
-static hr_status make_array(struct maker *m, hid_t type, const char *path, unsigned depth,
-                            hid_t *out, hr_error *err) {
+static hr_status make_array(struct maker *m, hid_t type, const char *path, hid_t *out,
+                            hr_error *err) {
     const uint32_t before = m->record->num_places;
     hsize_t dims[HR_MAX_RANK];
     hid_t part = -1;
@@ -142,7 +125,7 @@ static hr_status make_array(struct maker *m, hid_t type, const char *path, unsig
             (void)H5Tclose(base);
         return h5_error(err, HR_ERR_CORRUPT, "the arrays inside its elements cannot be read");
     }
-    hr_status st = make_in(m, base, path, depth + 1, &part, err);
+    hr_status st = make_in(m, base, path, &part, err);
     (void)H5Tclose(base);
     if (part < 0)
         return st;
@@ -157,23 +140,27 @@ static hr_status make_array(struct maker *m, hid_t type, const char *path, unsig
     return st;
 }
 
-static hr_status make_in(struct maker *m, hid_t type, const char *path, unsigned depth, hid_t *out,
-                         hr_error *err) {
+static hr_status make_in(struct maker *m, hid_t type, const char *path, hid_t *out, hr_error *err) {
     H5T_class_t kind = H5Tget_class(type);
-    if (depth > MAX_NESTING)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED, "its types are nested deeper than %u",
-                             MAX_NESTING);
+    struct compound compound = {m, out};
+    hr_status st = h5_nesting_check(m->depth, err);
+    if (st != HR_OK)
+        return st;
+    m->depth++;
     if (kind == H5T_COMPOUND && !h5_is_complex(type))
-        return make_members(m, type, path, depth, out, err);
-    if (kind == H5T_ARRAY)
-        return make_array(m, type, path, depth, out, err);
-    return make_leaf(m, type, path, out, err);
+        st = h5_members_each(type, path, make_member, &compound, err);
+    else if (kind == H5T_ARRAY)
+        st = make_array(m, type, path, out, err);
+    else
+        st = make_leaf(m, type, path, out, err);
+    m->depth--;
+    return st;
 }
 
 hr_status h5_record_make(hid_t type, const char *rest, struct h5_record *out, hr_error *err) {
     struct maker m = {.record = out, .rest = rest};
     *out = (struct h5_record){.type = -1};
-    hr_status st = make_in(&m, type, "", 0, &out->type, err);
+    hr_status st = make_in(&m, type, "", &out->type, err);
     if (st == HR_OK && out->type < 0)
         st = hr__error_set(err, HR_ERR_NOT_FOUND, "its records have nothing that can be read");
     if (st != HR_OK)

@@ -16,45 +16,56 @@ static hr_status accept(hid_t memory_type, hid_t *out, hr_error *err) {
     return memory_type >= 0 ? HR_OK : h5_error(err, HR_ERR_NO_MEMORY, "a type");
 }
 
+/* In the order of dtypes: HR_INT8 to HR_UINT64. */
+static hid_t integer_type_of(hr_dtype dtype) {
+    const hid_t types[] = {H5T_STD_I8LE, H5T_STD_I16LE, H5T_STD_I32LE, H5T_STD_I64LE,
+                           H5T_STD_U8LE, H5T_STD_U16LE, H5T_STD_U32LE, H5T_STD_U64LE};
+    return H5Tcopy(types[dtype - HR_INT8]);
+}
+
+/* The binary logarithm of the bytes that an integer is widened to, which hold every value of one of
+ * an odd size or with unused bits; 4: there is none. */
+static unsigned log2_bytes(size_t size) {
+    unsigned log2 = 0;
+    while (log2 < 4 && size > (size_t)1 << log2)
+        log2++;
+    return size >= 1 ? log2 : 4;
+}
+
 static hr_status integer_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
-    static const hr_dtype dtypes[2][4] = {{HR_UINT8, HR_UINT16, HR_UINT32, HR_UINT64},
-                                          {HR_INT8, HR_INT16, HR_INT32, HR_INT64}};
-    const hid_t types[2][4] = {{H5T_STD_U8LE, H5T_STD_U16LE, H5T_STD_U32LE, H5T_STD_U64LE},
-                               {H5T_STD_I8LE, H5T_STD_I16LE, H5T_STD_I32LE, H5T_STD_I64LE}};
-    size_t size = H5Tget_size(type);
-    H5T_sign_t sign = H5Tget_sign(type);
-    bool known = size >= 1 && (sign == H5T_SGN_2 || sign == H5T_SGN_NONE);
-    /* Of an odd size or with unused bits: the next larger one holds every value. */
-    for (int log2 = 0; known && log2 < 4; log2++) {
-        if (size <= (size_t)1 << log2) {
-            *dtype = dtypes[sign == H5T_SGN_2][log2];
-            return accept(H5Tcopy(types[sign == H5T_SGN_2][log2]), memory, err);
-        }
-    }
-    return refuse(err, "integers of more than 8 bytes", "write it anew as integers of 8 bytes");
+    const H5T_sign_t sign = H5Tget_sign(type);
+    const unsigned log2 = log2_bytes(H5Tget_size(type));
+    if (log2 == 4 || (sign != H5T_SGN_2 && sign != H5T_SGN_NONE))
+        return refuse(err, "integers of more than 8 bytes", "write it anew as integers of 8 bytes");
+    *dtype = (hr_dtype)((sign == H5T_SGN_2 ? HR_INT8 : HR_UINT8) + log2);
+    return accept(integer_type_of(*dtype), memory, err);
 }
 
 /* Bits without a meaning of their own are unsigned integers. */
 static hr_status bitfield_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
-    static const hr_dtype dtypes[] = {HR_UINT8, HR_UINT16, HR_UINT32, HR_UINT64};
     const hid_t types[] = {H5T_STD_B8LE, H5T_STD_B16LE, H5T_STD_B32LE, H5T_STD_B64LE};
-    size_t size = H5Tget_size(type);
-    for (int log2 = 0; size >= 1 && log2 < 4; log2++) {
-        if (size <= (size_t)1 << log2) {
-            *dtype = dtypes[log2];
-            return accept(H5Tcopy(types[log2]), memory, err);
-        }
-    }
-    return refuse(err, "bit fields of more than 8 bytes", "write it anew as unsigned integers");
+    const unsigned log2 = log2_bytes(H5Tget_size(type));
+    if (log2 == 4)
+        return refuse(err, "bit fields of more than 8 bytes", "write it anew as unsigned integers");
+    *dtype = (hr_dtype)(HR_UINT8 + log2);
+    return accept(H5Tcopy(types[log2]), memory, err);
+}
+
+/* The type where it was made whole, else none. */
+static hid_t whole_or_none(hid_t t, bool whole) {
+    if (whole)
+        return t;
+    if (t >= 0)
+        (void)H5Tclose(t);
+    return -1;
 }
 
 /* An IEEE-like type of two bytes, little-endian; HDF5 before 1.14.4 has none by name. */
 static hid_t two_byte_float(size_t exponent_bits, size_t mantissa_bits, size_t bias) {
     hid_t t = H5Tcopy(H5T_IEEE_F32LE);
-    if (t < 0 || H5Tset_fields(t, 15, mantissa_bits, exponent_bits, 0, mantissa_bits) < 0 ||
-        H5Tset_size(t, 2) < 0 || H5Tset_ebias(t, bias) < 0)
-        return -1;
-    return t;
+    return whole_or_none(
+        t, t >= 0 && H5Tset_fields(t, 15, mantissa_bits, exponent_bits, 0, mantissa_bits) >= 0 &&
+               H5Tset_size(t, 2) >= 0 && H5Tset_ebias(t, bias) >= 0);
 }
 
 static hid_t float_type_of(hr_dtype dtype) {
@@ -142,16 +153,17 @@ bool h5_is_complex(hid_t type) {
     return H5Tget_class(type) == H5T_COMPOUND && complex_part(type) != (hr_dtype)0;
 }
 
+static hid_t complex_type_of(hid_t part, size_t part_bytes) {
+    hid_t t = H5Tcreate(H5T_COMPOUND, 2 * part_bytes);
+    return whole_or_none(t, t >= 0 && H5Tinsert(t, "r", 0, part) >= 0 &&
+                                H5Tinsert(t, "i", part_bytes, part) >= 0);
+}
+
 static hr_status complex_type(hid_t type, hr_dtype *dtype, hid_t *memory, hr_error *err) {
-    hr_dtype part = complex_part(type);
-    *dtype = part == HR_FLOAT32 ? HR_COMPLEX64 : HR_COMPLEX128;
-    hid_t member = part == HR_FLOAT32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE;
-    size_t n_bytes = hr_dtype_bytes(part);
-    hid_t t = H5Tcreate(H5T_COMPOUND, 2 * n_bytes);
-    if (t < 0 || H5Tinsert(t, "r", 0, member) < 0 || H5Tinsert(t, "i", n_bytes, member) < 0)
-        return h5_error(err, HR_ERR_NO_MEMORY, "a type");
-    *memory = t;
-    return HR_OK;
+    const bool single = complex_part(type) == HR_FLOAT32;
+    *dtype = single ? HR_COMPLEX64 : HR_COMPLEX128;
+    return accept(complex_type_of(single ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, single ? 4 : 8), memory,
+                  err);
 }
 
 static bool enum_value_is(hid_t type, const char *name, uint8_t expected) {
@@ -191,6 +203,14 @@ static hr_status opaque_type(hid_t type, hr_dtype *dtype, uint32_t *width, hid_t
     return accept(H5Tcopy(type), memory, err);
 }
 
+static hid_t text_type(H5T_cset_t charset, size_t width_bytes) {
+    hid_t t = H5Tcopy(H5T_C_S1);
+    return whole_or_none(t, t >= 0 && H5Tset_size(t, width_bytes > 0 ? width_bytes : 1) >= 0 &&
+                                H5Tset_strpad(t, H5T_STR_NULLPAD) >= 0 &&
+                                H5Tset_cset(t, charset) >= 0);
+}
+
+/* HDF5 then cuts at the terminator, or the spaces, and pads with zeros. */
 static hr_status string_type(hid_t type, hr_dtype *dtype, uint32_t *width, hid_t *memory,
                              hr_error *err) {
     size_t n_bytes = H5Tget_size(type);
@@ -200,13 +220,7 @@ static hr_status string_type(hid_t type, hr_dtype *dtype, uint32_t *width, hid_t
                       "write it anew as UTF-8");
     *dtype = charset == H5T_CSET_UTF8 ? HR_FIXED_UTF8 : HR_FIXED_BYTES;
     *width = (uint32_t)n_bytes;
-    hid_t t = H5Tcopy(H5T_C_S1);
-    /* HDF5 then cuts at the terminator, or the spaces, and pads with zeros. */
-    if (t < 0 || H5Tset_size(t, n_bytes) < 0 || H5Tset_strpad(t, H5T_STR_NULLPAD) < 0 ||
-        H5Tset_cset(t, charset) < 0)
-        return h5_error(err, HR_ERR_NO_MEMORY, "a type");
-    *memory = t;
-    return HR_OK;
+    return accept(n_bytes > 0 ? text_type(charset, n_bytes) : -1, memory, err);
 }
 
 hr_status h5_type(hid_t type, hr_dtype *dtype, uint32_t *width_bytes, hid_t *memory_type,
@@ -237,32 +251,14 @@ hr_status h5_type(hid_t type, hr_dtype *dtype, uint32_t *width_bytes, hid_t *mem
     }
 }
 
-static hid_t complex_type_of(hid_t part, size_t part_bytes) {
-    hid_t t = H5Tcreate(H5T_COMPOUND, 2 * part_bytes);
-    if (t < 0 || H5Tinsert(t, "r", 0, part) < 0 || H5Tinsert(t, "i", part_bytes, part) < 0)
-        return -1;
-    return t;
-}
-
 static hid_t bool_type(void) {
     const int8_t no = 0, yes = 1;
     hid_t t = H5Tenum_create(H5T_STD_I8LE);
-    if (t < 0 || H5Tenum_insert(t, "FALSE", &no) < 0 || H5Tenum_insert(t, "TRUE", &yes) < 0)
-        return -1;
-    return t;
-}
-
-static hid_t text_type(H5T_cset_t charset, uint32_t width_bytes) {
-    hid_t t = H5Tcopy(H5T_C_S1);
-    if (t < 0 || H5Tset_size(t, width_bytes > 0 ? width_bytes : 1) < 0 ||
-        H5Tset_strpad(t, H5T_STR_NULLPAD) < 0 || H5Tset_cset(t, charset) < 0)
-        return -1;
-    return t;
+    return whole_or_none(t, t >= 0 && H5Tenum_insert(t, "FALSE", &no) >= 0 &&
+                                H5Tenum_insert(t, "TRUE", &yes) >= 0);
 }
 
 hid_t h5_type_make(hr_dtype dtype, uint32_t width_bytes) {
-    const hid_t integers[] = {H5T_STD_I8LE, H5T_STD_I16LE, H5T_STD_I32LE, H5T_STD_I64LE,
-                              H5T_STD_U8LE, H5T_STD_U16LE, H5T_STD_U32LE, H5T_STD_U64LE};
     switch (dtype) {
     case HR_BOOL:
         return bool_type();
@@ -280,6 +276,6 @@ hid_t h5_type_make(hr_dtype dtype, uint32_t width_bytes) {
     case HR_FIXED_UTF8:
         return text_type(H5T_CSET_UTF8, width_bytes);
     default:
-        return dtype >= HR_INT8 && dtype <= HR_UINT64 ? H5Tcopy(integers[dtype - HR_INT8]) : -1;
+        return dtype >= HR_INT8 && dtype <= HR_UINT64 ? integer_type_of(dtype) : -1;
     }
 }

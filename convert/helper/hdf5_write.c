@@ -220,10 +220,10 @@ static herr_t make_attribute(hid_t owner, const struct hr__helper_message *m,
     herr_t rc = -1;
     if (plist >= 0 && type >= 0 && space >= 0 && H5Pset_char_encoding(plist, H5T_CSET_UTF8) >= 0)
         attribute = H5Acreate2(owner, m->text, type, space, plist, H5P_DEFAULT);
-    if (attribute >= 0)
+    if (attribute >= 0) {
         rc = write_value(attribute, type, m, value);
-    if (attribute >= 0)
         (void)H5Aclose(attribute);
+    }
     if (space >= 0)
         (void)H5Sclose(space);
     if (type >= 0)

@@ -121,6 +121,16 @@ struct h5_leaf {
 hr_status h5_leaf_select(hid_t type, const char *path, struct h5_leaf *out, hr_error *err);
 void h5_leaf_close(struct h5_leaf *leaf);
 
+/* HR_ERR_UNSUPPORTED: types inside others, too deep. */
+hr_status h5_nesting_check(unsigned depth, hr_error *err);
+
+/* Calls found with each member of a compound and its path: `path`, which is the compound's, and the
+ * name. */
+typedef hr_status (*h5_member_found)(void *arg, hid_t member, const char *name, const char *path,
+                                     hr_error *err);
+hr_status h5_members_each(hid_t type, const char *path, h5_member_found found, void *arg,
+                          hr_error *err);
+
 /* Calls found with the path of each value of an element, in the order of the members. */
 typedef hr_status (*h5_leaf_found)(void *arg, const char *path, hr_error *err);
 hr_status h5_leaf_each(hid_t type, h5_leaf_found found, void *arg, hr_error *err);
@@ -227,9 +237,6 @@ hr_status h5_file_tell(struct h5_teller *t, hr_error *err);
  * the file. sparse, refused: as h5_teller. */
 hr_status h5_list(const struct h5_file *f, const char *member, uint32_t sparse, h5_found found,
                   h5_refused refused, void *arg, hr_error *err);
-
-/* Order of names in which numbers in them count as numbers: "x2" before "x10". */
-int h5_natural_compare(const char *a, const char *b);
 
 /* --- hdf5_read.c ---------------------------------------------------------------------------- */
 
