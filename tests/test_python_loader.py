@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -257,6 +258,24 @@ def test_two_loops__over_one_loader__share_its_epoch(data):
     assert next(first, None) is None
     assert next(second, None) is None
     assert [batch.epoch for batch in loader] == [1] * 10
+
+
+def test_threads__over_one_iterator__share_exactly_one_epoch(data):
+    """One of them may wait from before the first batch until after the last."""
+    with data.loader(batch=400, shuffle=True, held=8) as loader:
+        for epoch in range(300):
+            iterator, got = iter(loader), []
+
+            def consume(iterator=iterator, got=got):
+                got.extend((batch.epoch, batch.number, batch.num_samples) for batch in iterator)
+
+            threads = [threading.Thread(target=consume) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert sorted(got) == [(epoch, 0, 400), (epoch, 1, 400), (epoch, 2, 200)]
+        assert next(iter(loader)).number == 0
 
 
 def test_first_epoch__and_epochs__are_counted_from_there(data):

@@ -14,7 +14,7 @@ from . import _abi, _options, errors
 from ._handle import completed, register_fork
 from ._library import as_dict, call, new, path_bytes
 from ._options import Finish
-from ._stream import Stream
+from ._stream import Stream, Taker
 from .batch import Batch
 from .report import Report
 from .subset import Subset
@@ -387,24 +387,21 @@ class Loader:
         return f"<headrace.Loader of {self.dataset.path!r}: batches of {self.batch}, {order}, {state}>"
 
 
-class _Loop(Iterator[Batch]):
+class _Loop(Taker, Iterator[Batch]):
     """One epoch, or the rest of one."""
 
     _stream: Stream | None = None
-    _epoch: int | None = None  # known with the first batch
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
         self._stream = loader._enter(self)
 
     def __next__(self) -> Batch:
-        if self._stream is None:
-            raise StopIteration
-        batch = self._stream.take(self._epoch)
+        stream = self._stream
+        batch = None if stream is None else stream.take(self)
         if batch is None:
             self._end(ended=True)
             raise StopIteration
-        self._epoch = batch._figures[0]
         return batch
 
     def _end(self, ended: bool) -> None:
