@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,12 @@ class Column:
         return _exact.cast(values, self.dtype, self.name, self.kind, sample_of)
 
     def _joined(self, values: Any) -> Ragged:
+        one = isinstance(values, (str, bytes, bytearray, Mapping, Set)) or getattr(values, "shape", None) == ()
+        if one or not isinstance(values, Iterable):
+            raise errors.InvalidError(
+                f"{self.name} was appended as one {type(values).__name__}, expected a value for each sample, such as a "
+                f"list: [{self.name}]"
+            )
         parts = [self._part(sample, value) for sample, value in enumerate(values, self._first)]
         offsets = np.zeros(len(parts) + 1, np.int64)
         np.cumsum([len(part) for part in parts], out=offsets[1:])
