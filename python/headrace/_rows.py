@@ -77,7 +77,7 @@ def pieces(indices: npt.NDArray[np.uint64], samples_per_chunk: int) -> list[slic
     """Ascending indices, or few, in pieces that touch some chunks each: between two of them an interrupt is seen.
 
     >>> pieces(np.arange(0, 1000, 7, dtype=np.uint64), 10)
-    [slice(0, 91, None), slice(91, 143, None)]
+    [slice(0, 92, None), slice(92, 143, None)]
     """
     ends: list[int] = []
     if len(indices) > PIECE_CHUNKS:
