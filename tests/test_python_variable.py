@@ -60,6 +60,26 @@ def test_field__every_kind_of_index__is_what_was_written(data, name):
             same(one, other)
 
 
+def test_field__read_and_indexed__is_made_of_pieces_between_which_interrupts_are_seen(data, monkeypatch):
+    calls = []
+
+    def counted(name, *arguments):
+        calls.append(name)
+        call(name, *arguments)
+
+    call = hr._variable.call
+    monkeypatch.setattr(hr._rows, "PIECE_CHUNKS", 2)
+    monkeypatch.setattr(hr._variable, "call", counted)
+    field, wanted = data["s"], [sample(i)["s"] for i in range(COUNT)]
+    for index in (slice(None), slice(3, None, 2), slice(None, None, -3), slice(0, 0)):
+        del calls[:]
+        found = field[index]
+        assert len(calls) > 6 or len(found) == 0
+        for one, other in zip(found, wanted[index], strict=True):
+            same(one, other)
+    assert field.read(7, 1900).tolist()[1899].tolist() == wanted[1906].tolist()
+
+
 def test_field__kinds_and_lengths__are_told(data):
     assert [field.kind for field in data.fields.values()] == ["utf8", "bytes", "int32[]", "float16[]", "int64"]
     sizes = [4 * (i % 50) for i in range(COUNT)]
@@ -138,7 +158,12 @@ def test_writer__resumed__goes_on_where_it_was(tmp_path):
 @pytest.mark.parametrize(("given", "words"), [
     ({"t": [3], "s": [[1]]}, "t was appended with a int, expected utf8"),
     ({"t": ["a"], "s": [[[1]]]}, "value of shape \\(1, 1\\), expected one sequence for each sample"),
-    ({"t": ["a"], "s": [[0.5]]}, "s was appended as float64, and its field is int32\\[\\]"),
+    ({"t": ["a"], "s": [["x"]]}, r"s was appended as <U1, and its field is int32\[\], which has no such values"),
+    ({"t": "abc", "s": [[1], [2], [3]]}, "t was appended as one str, expected a value for each sample"),
+    ({"t": b"abc", "s": [[1], [2], [3]]}, "t was appended as one bytes"),
+    ({"t": 5, "s": [[1]]}, "t was appended as one int"),
+    ({"t": {"a": "b"}, "s": [[1]]}, "t was appended as one dict"),
+    ({"t": np.array("a"), "s": [[1]]}, "t was appended as one ndarray"),
     ({"t": ["a", "b"], "s": [[1]]}, "different numbers of samples: t 2, s 1"),
     ({"t": hr.Ragged([0, 1], b"a", "bytes"), "s": [[1]]}, "t was appended as bytes, and its field is utf8"),
 ])
@@ -150,7 +175,7 @@ def test_append__what_cannot_be__is_said(tmp_path, given, words):
 
 @pytest.mark.parametrize(("kind", "values", "words"), [
     ("int32[]", hr.Ragged([0, 1, 3], np.array([1, 2, 2**32 + 7]), "int32[]"), "s, sample 4: 4294967303 of int64 "),
-    ("int32[]", hr.Ragged([0, 2], np.array([1, 2.5]), "int32[]"), "s was appended as float64"),
+    ("int32[]", hr.Ragged([0, 2], np.array([1, 2.5]), "int32[]"), r"2.5 of float64 .* make the field float64\[\]"),
     ("int32[]", [[1], [2, -(2**31) - 1]], "s, sample 4: -2147483649 of int64 is no value of int32"),
     ("float16[]", [[1.5], [], [1e6]], "s, sample 5: 1000000.0 of float64 is no value of float16"),
     ("float32[]", [[2**24 + 1]], "s, sample 3: 16777217 of int64 is no value of float32"),
@@ -335,7 +360,7 @@ def test_loader__text_that_is_cut_off__ends_with_a_whole_character(tmp_path, len
 
 @pytest.mark.parametrize(("options", "words"), [
     ({"pad": {"s": 10}}, "field s is padded to 10 elements, and its longest value has 49; pad to that, or cut"),
-    ({"pad": {"y": 10}}, "field y has samples of one size"),
+    ({"pad": {"y": 10}}, "pad names 'y', and .* has samples of one size there"),
     ({"pad": {"s": 0}}, "pad of s is 0, expected an integer from 1"),
     ({"truncate": True}, "truncate was given without pad"),
 ])

@@ -62,7 +62,9 @@ def test_writer__text_and_bytes__padded_with_zeros(tmp_path):
     ({"x": np.zeros((2, 3), "f4"), "y": [1, 2], "z": [1, 2]}, "'z', expected 'x', 'y'"),
     ({"x": np.zeros((2, 3), "f4"), "y": [1, 2, 3]}, "different numbers of samples: x 2, y 3"),
     ({"x": np.zeros((2, 3), "c8"), "y": [1, 2]}, "x was appended as complex64, and its field is float32"),
-    ({"x": np.zeros((2, 3), "f4"), "y": [1.5, 2]}, "y was appended as float64, and its field is int64"),
+    ({"x": np.zeros((2, 3), "f4"), "y": ["a", "b"]}, "as <U1, and its field is int64, which has no such values; "
+     "convert it first (.astype), or make the field utf8"),
+    ({"x": np.zeros((2, 3), "f4"), "y": np.array([1, 2], object)}, "no such values; convert it first (.astype)"),
     ({"x": 1.0, "y": [1, 2]}, "x was appended with shape ()"),
 ])
 def test_append__what_does_not_fit__refused_with_words_and_the_writer_goes_on(tmp_path, given, words):
@@ -189,7 +191,7 @@ class _Places:
 
 
 class Arrow:
-    """As Arrow has it: slice(), to_numpy() that must be told that a copy is fine, a count of missing values."""
+    """As Arrow has it: slice(), to_numpy() that must be told that a copy is fine, which values are missing."""
 
     def __init__(self, values, null_count=0):
         self.values, self.null_count = values, null_count
@@ -203,6 +205,9 @@ class Arrow:
     def slice(self, first, count):
         return Arrow(self.values[first : first + count], self.null_count)
 
+    def is_null(self):
+        return [value is None for value in self.values]
+
     def to_numpy(self, zero_copy_only=True):
         if zero_copy_only:
             raise ValueError("needs a copy")
@@ -212,8 +217,12 @@ class Arrow:
 class ArrowTable:
     column_names = ("a", "b")
 
-    def column(self, name):
-        return Arrow({"a": [1, 2, 3], "b": ["x", "yy", "zzz"]}[name])
+    def column(self, place):
+        return Arrow(([1, 2, 3], ["x", "yy", "zzz"])[place])
+
+
+class Twice(ArrowTable):
+    column_names = ("a", "a")
 
 
 def read(path):
@@ -269,6 +278,14 @@ def test_from_arrays__real_pandas_and_arrow__their_values(tmp_path):
     assert read(tmp_path / "q.hrd") == read(tmp_path / "p.hrd")
     with pytest.raises(hr.DataError, match="missing values"):
         hr.from_arrays(tmp_path / "n.hrd", x=arrow.array([1, None, 3]))
+    for values in ([1, None], [None, 1]):
+        with pytest.raises(hr.DataError, match=f"x has missing values, the first in row {values.index(None)}"):
+            hr.from_arrays(tmp_path / "n.hrd", x=pandas.array(values, dtype="Int64"))
+        with pytest.raises(hr.DataError, match=f"x has missing values, the first in row {values.index(None)}"):
+            hr.from_arrays(tmp_path / "n.hrd", pandas.DataFrame({"x": pandas.Series(values, dtype="Int64")}))
+    for twice in (pandas.DataFrame([[1, 2]], columns=["a", "a"]), pandas.DataFrame([[1, 2]], columns=[1, "1"])):
+        with pytest.raises(hr.InvalidError, match="two arrays are named"):
+            hr.from_arrays(tmp_path / "n.hrd", twice)
 
 
 @pytest.mark.parametrize(("tables", "named", "words"), [
@@ -277,7 +294,14 @@ def test_from_arrays__real_pandas_and_arrow__their_values(tmp_path):
     ((), {"a": [1, 2], "b": [1]}, "different numbers of samples: a 2, b 1"),
     ((), {"a": 5}, "a is a int, expected something with a length"),
     ((), {"a": (k for k in range(3))}, "a is a generator"),
-    ((), {"a": Arrow([1, 2], null_count=1)}, "missing values"),
+    ((), {"a": Arrow([1, 2, None], null_count=1)}, "missing values, the first in row 2"),
+    ((), {"a": "abc"}, "a is one str, expected one value for each sample"),
+    ((), {"a": b"abc"}, "a is one bytes"),
+    ((), {"a": {"b": 1}}, "a is a single value"),
+    ((Twice(),), {}, "two arrays are named 'a'"),
+    ((ArrowTable(),), {"a": [4, 5, 6]}, "two arrays are named 'a'"),
+    (({"a": [1]}, {"a": [1]}), {}, "two arrays are named 'a'"),
+    (({1: [1]},), {}, "by the name 1, expected a str"),
     ((), {"a": np.array(["x", None], dtype=object)}, "missing values, the first in row 1"),
     ((), {"a": np.array([[1], [2, 3]], dtype=object)}, "differ in shape or type"),
 ])
@@ -298,6 +322,11 @@ def test_from_arrays__what_cannot_be__refused_and_nothing_is_left(tmp_path, tabl
     ("uint64", [[5, -1]], "x, sample 2: -1 of int64 is no value of uint64"),
     ("int64", np.array([[5, 2**63]], "u8"), "x, sample 2: 9223372036854775808 of uint64 is no value of int64"),
     ("float32", [[0.1, 1j]], "x was appended as complex128"),
+    ("int64", [[2, 1.5]], "x, sample 2: 1.5 of float64 is no value of int64, which its field is; make .* float64, or"),
+    ("int8", [[128.0, 1]], "x, sample 2: 128.0 of float64 is no value of int8"),
+    ("uint8", np.array([[0, np.nan]], "f2"), "x, sample 2: nan of float16 is no value of uint8"),
+    ("uint64", [[-1.0, 2.0]], "x, sample 2: -1.0"),
+    ("int64", [[2.0**63, 2]], "x, sample 2: 9.22"),
 ])
 def test_append__numbers_that_would_change__are_refused(tmp_path, dtype, values, words):
     with hr.Writer(tmp_path / "a.hrd", {"x": (dtype, (2,))}) as writer:
@@ -311,12 +340,29 @@ def test_append__numbers_that_would_change__are_refused(tmp_path, dtype, values,
 @pytest.mark.parametrize(("dtype", "values"), [
     ("int8", [-128, 127]), ("uint8", [0, 255]), ("float32", [2**24, -(2**31)]), ("float32", [0.1, np.inf]),
     ("float16", [np.nan, -np.inf]), ("complex64", [1, 2j]),
-    ("int32", np.array([1, 2], ">i4")), ("uint8", [True]),
+    ("int32", np.array([1, 2], ">i4")), ("uint8", [True]), ("int32", [1.0, -(2.0**31)]),
+    ("int8", np.array([-128.0], "f2")), ("uint64", [2.0**63, -0.0]), ("bool", [0, 1]), ("bool", [0.0, 1.0]),
+    ("int8", []),
 ])
 def test_append__numbers_that_fit_another_type__are_those(tmp_path, dtype, values):
     with hr.Writer(tmp_path / "a.hrd", {"x": dtype}) as writer:
         writer.append(x=np.array(values))
     np.testing.assert_array_equal(hr.open(tmp_path / "a.hrd")["x"][:], np.array(values).astype(dtype))
+
+
+def test_append__numbers_that_are_no_bool__are_refused(tmp_path):
+    with hr.Writer(tmp_path / "a.hrd", {"x": "bool"}) as writer:
+        writer.append(x=[1, 0])
+        for values in ([0, 1, 2], [0, 1, 0.5], [0, 1, -1]):
+            with pytest.raises(hr.DataError, match=r"x, sample 4: .* is no value of bool"):
+                writer.append(x=values)
+    assert hr.open(tmp_path / "a.hrd")["x"][:].tolist() == [True, False]
+
+
+def test_append__no_samples__is_fine(tmp_path):
+    with hr.Writer(tmp_path / "a.hrd", {"x": ("int8", (2, 3)), "t": "utf8:4", "v": "utf8", "s": "int8[]"}) as writer:
+        writer.append(x=[], t=[], v=[], s=[])
+    assert hr.open(tmp_path / "a.hrd")["x"].shape == (0, 2, 3)
 
 
 def test_from_arrays__larger_than_a_block__all_of_it(tmp_path):

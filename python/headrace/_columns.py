@@ -5,7 +5,7 @@ columns, Arrow arrays, tensors on the host, lists."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -50,15 +50,19 @@ class Column:
     def __init__(self, name: str, source: Any, variable: bool = False) -> None:
         self.name = name
         self._source = source
+        if isinstance(source, (str, bytes, bytearray)):
+            raise errors.InvalidError(
+                f"{name} is one {type(source).__name__}, expected one value for each sample, such as a list: [{name}]"
+            )
         if not (hasattr(source, "__len__") and (hasattr(source, "__getitem__") or hasattr(source, "__array__"))):
             raise errors.InvalidError(
                 f"{name} is a {type(source).__name__}, expected something with a length and rows, such as an array; "
                 "for iterators see from_iterator()"
             )
-        if getattr(source, "shape", None) == ():
-            raise errors.InvalidError(f"{name} is a single value, expected an array of one row for each sample")
         if not variable and not hasattr(source, "shape") and not hasattr(source, "to_numpy"):
             self._source = _of_list(name, source)
+        if getattr(self._source, "shape", None) == ():
+            raise errors.InvalidError(f"{name} is a single value, expected an array of one row for each sample")
 
     @property
     def source(self) -> Any:
@@ -82,10 +86,13 @@ class Column:
     def _check_all_there(self, listed: list[Any], begin: int) -> None:
         for row, value in enumerate(listed, begin):
             if _is_missing(value):
-                raise errors.DataError(
-                    f"{self.name} has missing values, the first in row {row}, which a field cannot hold; fill or drop "
-                    "them first"
-                )
+                self._refuse_missing(row)
+
+    def _refuse_missing(self, row: int) -> NoReturn:
+        raise errors.DataError(
+            f"{self.name} has missing values, the first in row {row}, which a field cannot hold; fill or drop them "
+            "first"
+        )
 
     def _rows(self, begin: int, end: int) -> Any:
         source = self._source
@@ -95,11 +102,19 @@ class Column:
             return source.slice(begin, end - begin)
         return source[begin:end]
 
+    def _check_none_missing(self, rows: Any, begin: int) -> None:
+        """Of the types of pandas's own, whose missing values may become NaN, and of Arrow's."""
+        missing: Any = ()
+        if hasattr(rows, "isna") and not isinstance(rows.dtype, np.dtype):
+            missing = rows.isna()
+        elif hasattr(rows, "slice") and hasattr(rows, "null_count") and rows.null_count:
+            missing = rows.is_null()
+        places = np.flatnonzero(np.asarray(missing, bool))
+        if len(places):
+            self._refuse_missing(begin + int(places[0]))
+
     def _as_array(self, rows: Any, begin: int) -> npt.NDArray[Any]:
-        if hasattr(rows, "slice") and hasattr(rows, "null_count") and rows.null_count:
-            raise errors.DataError(
-                f"{self.name} has {rows.null_count} missing values, which a field cannot hold; fill or drop them first"
-            )
+        self._check_none_missing(rows, begin)
         if np.ma.is_masked(rows):
             raise errors.DataError(f"{self.name} has masked values, which a field cannot hold; fill or drop them first")
         if hasattr(rows, "to_numpy"):
@@ -133,17 +148,17 @@ class Column:
         return stacked
 
 
-def of_table(source: Any) -> dict[str, Any] | None:
-    """Columns by name of a mapping, a pandas or Arrow table, a NumPy structured array, an h5py group; None: it is
-    none."""
+def of_table(source: Any) -> list[tuple[str, Any]] | None:
+    """Columns with their names of a mapping, a pandas or Arrow table, a NumPy structured array, an h5py group; None: it
+    is none."""
     if isinstance(source, Mapping):
-        return dict(source)
+        return list(source.items())
     if hasattr(source, "column_names") and hasattr(source, "column"):
-        return {name: source.column(name) for name in source.column_names}
+        return [(name, source.column(place)) for place, name in enumerate(source.column_names)]
     if hasattr(source, "columns") and hasattr(source, "iloc"):
-        return {str(name): source.iloc[:, place] for place, name in enumerate(source.columns)}
+        return [(str(name), source.iloc[:, place]) for place, name in enumerate(source.columns)]
     names = getattr(getattr(source, "dtype", None), "names", None)
-    return {name: source[name] for name in names} if names else None
+    return [(name, source[name]) for name in names] if names else None
 
 
 def of_all(
@@ -151,15 +166,27 @@ def of_all(
 ) -> dict[str, Column]:
     """`variable` says of a name and its source whether it is read by `Column.values()`."""
     found: dict[str, Any] = {}
+
+    def add(name: str, source: Any) -> None:
+        if not isinstance(name, str):
+            raise errors.InvalidError(f"an array was given by the name {name!r}, expected a str; rename it")
+        if name in found:
+            raise errors.InvalidError(
+                f"two arrays are named {name!r}, and a data set has one field of each name; rename or drop one first"
+            )
+        found[name] = source
+
     for table in tables:
-        columns = of_table(table)
-        if columns is None:
+        entries = of_table(table)
+        if entries is None:
             raise errors.InvalidError(
                 f"a {type(table).__name__} was given without a name, expected a table or a dict of arrays; name "
                 "arrays: from_arrays(out, X=array)"
             )
-        found.update(columns)
-    found.update(named)
+        for name, source in entries:
+            add(name, source)
+    for name, source in named.items():
+        add(name, source)
     if not found:
         raise errors.InvalidError("no array was given; name at least one: from_arrays(out, X=array)")
     columns = {name: Column(name, source, variable(name, source)) for name, source in found.items()}

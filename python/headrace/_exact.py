@@ -33,22 +33,41 @@ def _changed(array: npt.NDArray[Any], made: npt.NDArray[Any]) -> npt.NDArray[np.
     return changed
 
 
+def _no_integer(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[np.bool_]:
+    """Reals that `dtype`, an integer type or bool, does not have."""
+    wide = array if array.dtype.itemsize > 8 else array.astype(np.float64)
+    least, end = (0.0, 2.0) if dtype.kind == "b" else (float(np.iinfo(dtype).min), float(int(np.iinfo(dtype).max) + 1))
+    lost: npt.NDArray[np.bool_] = ~((wide >= least) & (wide < end) & (np.trunc(wide) == wide))
+    return lost
+
+
 def _holds_all(dtype: np.dtype[Any], of: np.dtype[Any]) -> bool:
     """NumPy calls it safe to round integers of 64 bits."""
     return np.can_cast(of, dtype, "safe") and not (of.kind in "iu" and of.itemsize == 8 and _is_float(dtype))
 
 
 def _comparable(of: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
-    """Some values of one type are values of the other. bfloat16 says so of complex numbers, too."""
-    if of.kind in "iu" and dtype.kind in "iu":
-        return True
-    return np.can_cast(of, dtype, "same_kind") and (of.kind != "c" or dtype.kind == "c")
+    """Some values of one type are values of the other. Complex numbers are none of a real type, whatever they are."""
+    if of.kind == "c" or not (of.kind in "biu" or _is_float(of)):
+        return dtype.kind == "c" and of.kind == "c"
+    return dtype.kind in "biu" or _is_float(dtype)
 
 
 def _lost(array: npt.NDArray[Any], made: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
-    if array.dtype.kind in "iu":
-        return _changed(array, made)
-    return _overflows(array, made) if _is_float(array.dtype) else None
+    if _is_float(array.dtype):
+        return _overflows(array, made) if _is_float(made.dtype) else _no_integer(array, made.dtype)
+    if made.dtype.kind == "b":
+        return np.asarray((array != 0) & (array != 1))
+    return _changed(array, made) if array.dtype.kind in "iu" else None
+
+
+def _advice(dtype: np.dtype[Any], kind: str) -> str:
+    """What the field would be for values of `dtype`, where there are such fields."""
+    if not (dtype.kind in "biuUS" or _is_float(dtype)):
+        return ""
+    name = {"U": "utf8", "S": "bytes"}.get(dtype.kind, dtype.name)
+    many = "[]" if kind.endswith("[]") and dtype.kind not in "US" else ""
+    return f"make the field {name}{many}"
 
 
 def cast(
@@ -62,10 +81,11 @@ def cast(
     """
     if array.dtype == dtype:
         return array
+    advice = _advice(array.dtype, kind)
     if not _comparable(array.dtype, dtype):
         raise errors.InvalidError(
-            f"{name} was appended as {array.dtype}, and its field is {kind}, which cannot hold every such value; "
-            f"convert it first (.astype), or make the field {array.dtype}"
+            f"{name} was appended as {array.dtype}, and its field is {kind}, which has no such values; convert it "
+            f"first (.astype){', or ' if advice else ''}{advice}"
         )
     with np.errstate(over="ignore", invalid="ignore"):
         made = array.astype(dtype)
@@ -73,7 +93,8 @@ def cast(
     if bad is not None and bad.any():
         place = int(bad.reshape(-1).argmax())
         raise errors.DataError(
-            f"{name}, sample {sample_of(place)}: {array.reshape(-1)[place]} of {array.dtype} is no value of {kind}, "
-            f"which its field is; make the field {array.dtype}, or convert it first (.astype), if the loss is meant"
+            f"{name}, sample {sample_of(place)}: {array.reshape(-1)[place]} of {array.dtype} is no value of "
+            f"{kind.removesuffix('[]')}, which its field {'holds' if kind.endswith('[]') else 'is'}; {advice}, or "
+            "convert it first (.astype), if the loss is meant"
         )
     return made

@@ -122,6 +122,15 @@ def _close_once(opened: Opened) -> None:
     opened.data.leave(opened.user)
 
 
+class Taker:
+    """A loop that takes batches, by however many threads: of one epoch, that of its first batch. What it knows of that
+    is read and written under the stream's lock, as threads wait there from before the first batch until after the last.
+    """
+
+    epoch: int | None = None
+    over = False
+
+
 class Stream:
     """Made by Loader. `take()` may be called by any thread: one at a time is served."""
 
@@ -177,19 +186,22 @@ class Stream:
             self._opened.closing = True
         _close(self._opened)
 
-    def take(self, epoch: int | None = None) -> Batch | None:
-        """The next batch; None at the end of an epoch: where that was told to another thread, or an interrupt came
-        when it was told, the next batch is not of that `epoch`, and stays for the next loop."""
+    def take(self, taker: Taker) -> Batch | None:
+        """The next batch; None at the end of the taker's epoch: where an interrupt came when that was told, the next
+        batch is of another epoch, and stays for the next loop."""
         opened, taken = self._opened, self._taken
         while True:
             try:
                 with opened.lock:
                     opened.owner = get_ident()
                     try:
+                        if taker.over:
+                            return None
                         # A batch is there already where an interrupt came before it was handed over.
                         status = self._step() if taken.batch is None else _abi.HR_OK
                         if status == _abi.HR_OK:
-                            return self._hand_over(epoch)
+                            return self._hand_over(taker)
+                        taker.over = status == _abi.HR_END_OF_EPOCH
                     finally:
                         opened.owner = 0
             finally:
@@ -202,10 +214,13 @@ class Stream:
             with opened.turn:  # others get the lock that wait for it
                 pass
 
-    def _hand_over(self, epoch: int | None) -> Batch | None:
+    def _hand_over(self, taker: Taker) -> Batch | None:
         opened, taken = self._opened, self._taken
         figures = _FIGURES.unpack_from(self._view, _FIGURES_OFF)
-        if epoch is not None and figures[0] != epoch:
+        if taker.epoch is None:
+            taker.epoch = figures[0]
+        elif figures[0] != taker.epoch:
+            taker.over = True
             return None
         if not opened.fields:
             self._read_fields()

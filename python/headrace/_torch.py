@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -306,11 +307,13 @@ class _Epoch(Iterator[Any]):
     def __init__(self, batches: TorchBatches) -> None:
         self._batches = batches
         self._loop: Iterator[Batch] | None = None
+        self._beginning = threading.Lock()
         self._over = False
 
     def __next__(self) -> Any:
-        if self._loop is None:
-            self._loop = self._batches._begin()
+        with self._beginning:  # once, whatever threads ask
+            if self._loop is None:
+                self._loop = self._batches._begin()
         try:
             batch = next(self._loop)
         except StopIteration:

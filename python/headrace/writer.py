@@ -72,6 +72,8 @@ class _Field:
         if np.ma.is_masked(values):
             raise errors.DataError(f"{self.name} has masked values, which a field cannot hold; fill or drop them first")
         array = np.asarray(values)
+        if array.shape == (0,) and not hasattr(values, "dtype"):  # an empty list: no rows of any shape and type
+            array = np.empty((0, *self.shape), self.dtype)
         if array.shape[1:] != self.shape or array.ndim == 0:
             raise errors.InvalidError(
                 f"{self.name} was appended with shape {array.shape}, expected (samples, "
