@@ -38,6 +38,15 @@ static hr_status check_append(const hr_convert_options *o, hr_error *err) {
     return HR_OK;
 }
 
+/* A list of none means all, as no list does. */
+static hr_status check_fields(const char *const **fields, uint32_t n, hr_error *err) {
+    if (n > 0 && *fields == NULL)
+        return hr__error_set(err, HR_ERR_INVALID, "num_fields is given without its list");
+    if (n == 0)
+        *fields = NULL;
+    return HR_OK;
+}
+
 static hr_status check_convert(const hr_convert_options *o, hr_error *err) {
     const uint32_t known = HR_CONVERT_REPLACE | HR_CONVERT_RESUME | HR_CONVERT_FOLLOW_EXTERNAL |
                            HR_CONVERT_NO_SPACE_CHECK | HR_CONVERT_SHUFFLE | HR_CONVERT_APPEND;
@@ -89,6 +98,9 @@ static hr_status resolve_export(const hr_export_options *opts, hr_export_options
     if ((out->flags & ~HR_CONVERT_REPLACE) != 0)
         return hr__error_set(err, HR_ERR_INVALID, "unknown flags 0x%x",
                              out->flags & ~HR_CONVERT_REPLACE);
+    st = check_fields(&out->fields, out->num_fields, err);
+    if (st != HR_OK)
+        return st;
     if (out->kind < HR_EXPORT_AUTO || out->kind > HR_EXPORT_HDF5)
         return hr__error_set(err, HR_ERR_INVALID, "kind is %d, expected an hr_export_kind",
                              out->kind);
@@ -150,8 +162,9 @@ hr_status hr__compare_options_resolve(const hr_compare_options *opts, hr_compare
                              out->flags & ~HR_CONVERT_FOLLOW_EXTERNAL);
     if (out->a == NULL || out->a[0] == '\0' || out->b == NULL || out->b[0] == '\0')
         return hr__error_set(err, HR_ERR_INVALID, "two files are compared: one has no name");
-    if (out->num_fields > 0 && out->fields == NULL)
-        return hr__error_set(err, HR_ERR_INVALID, "num_fields is given without its list");
+    st = check_fields(&out->fields, out->num_fields, err);
+    if (st != HR_OK)
+        return st;
     if (out->max_differences > MAX_DIFFERENCES)
         return hr__error_set(err, HR_ERR_INVALID, "max_differences is %u, at most %u are kept",
                              out->max_differences, MAX_DIFFERENCES);

@@ -52,7 +52,7 @@ typedef struct hr_compare_options {
     uint32_t flags;            /**< HR_CONVERT_FOLLOW_EXTERNAL */
     const char *a;             /**< a .hrd file, or what hr_convert() takes as an input */
     const char *b;             /**< likewise */
-    const char *const *fields; /**< names; NULL: all */
+    const char *const *fields; /**< names; NULL, or num_fields 0: all */
     uint32_t num_fields;
     uint32_t num_threads;      /**< 0: one per core; at most 16 are used */
     uint32_t num_helpers;      /**< for one HDF5 file, at most 16 are used; 0: as many as threads */

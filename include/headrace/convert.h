@@ -164,7 +164,7 @@ typedef struct hr_export_options {
     uint32_t struct_bytes;
     uint32_t flags;            /**< HR_CONVERT_REPLACE */
     const char *folder;        /**< where FIELD.npy files go; made if missing */
-    const char *const *fields; /**< names; NULL: all */
+    const char *const *fields; /**< names; NULL, or num_fields 0: all */
     uint32_t num_fields;
     uint32_t num_threads; /**< that read and decode; 0: one per core; at most 16 are used */
     uint64_t first_sample, end_sample; /**< only samples first .. end - 1; end 0: to the last */

@@ -47,7 +47,8 @@ typedef struct hr_loader_options {
     uint64_t budget_bytes;     /**< 0: see hr_default_budget() */
     uint32_t num_threads;      /**< decode workers, at most 1,024; 0: one per core */
     hr_io io;                  /**< how to read; HR_IO_AUTO by default */
-    const char *const *fields; /**< names of the fields wanted, in this order; NULL: all */
+    const char *const *fields; /**< names of the fields wanted, in this order; NULL, or num_fields
+                                * 0: all */
     uint32_t num_fields;       /**< entries of fields */
     uint32_t io_depth;         /**< reads in flight at most, of all threads together, and reading
                                 * threads (up to 64) where io comes to HR_IO_THREADS; 0: 64 direct,
