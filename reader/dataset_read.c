@@ -150,6 +150,8 @@ hr_status hr__access_read(struct hr__access *a, uint32_t field, uint64_t first,
                           uint64_t num_samples, uint8_t *dst, hr_error *err) {
     const struct hr__footer *f = &a->fetch.ds->footer;
     hr_status st = HR_OK;
+    if (f->schema.fields[field].sample_bytes == 0) /* however many there are */
+        return HR_OK;
     while (st == HR_OK && num_samples > 0) {
         uint64_t chunk, chunk_first;
         uint32_t place, chunk_samples;
