@@ -6,6 +6,7 @@
 
 #include "concat_source.h"
 #include "error.h"
+#include "schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,14 @@ static hr_status join_all(const hr_convert_options *opts, struct hr__input_entri
     }
     for (size_t i = 0; i < e->n; i++)
         HR_TRY(find_field(in, e, i, &field_of[i], err));
+    if (in->num_fields > HR__MAX_FIELDS) {
+        st = hr__error_set(err, HR_ERR_INVALID,
+                           "this would be a data set of %u fields, and it has at most %u; choose "
+                           "some (--fields), or if files are parts of one field, say so: --field "
+                           "NAME='PATTERN'",
+                           in->num_fields, HR__MAX_FIELDS);
+        goto done;
+    }
     for (uint32_t f = 0; f < in->num_fields; f++) {
         uint32_t n = 0;
         for (size_t i = 0; i < e->n; i++)

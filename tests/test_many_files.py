@@ -145,3 +145,12 @@ def test_epoch__few_descriptors__takes_what_the_system_grants(made):
     done = headrace("epoch", *files, "--batch", "8", limit=(20, 30))
     assert done.returncode == 1
     assert "of the 40 of the data set" in done.stderr and "ulimit -n" in done.stderr
+
+
+def test_convert__more_files_than_fields__says_how_they_are_parts(tmp_path):
+    np.save(tmp_path / "p0.npy", np.arange(3))
+    for i in range(1, 4097):
+        os.link(tmp_path / "p0.npy", tmp_path / f"p{i}.npy")
+    message = refused("convert", tmp_path, "-o", tmp_path / "out.hrd")
+    assert "a data set of 4097 fields, and it has at most 4096" in message and "--field NAME='PATTERN'" in message
+    good("convert", "--field", f"p={tmp_path}/p*.npy", "-o", tmp_path / "out.hrd")
