@@ -367,6 +367,9 @@ hr_status hr_compare(const hr_compare_options *opts, hr_compare_result *result, 
     job.result.elapsed_ns = hr__now_ns() - start_ns;
     hr__result_copy(result, &job.result, sizeof job.result);
 done:
+    if (st == HR_ERR_BUDGET)
+        hr__error_prefix(err, "of the budget a third each is for data sets, for reading them, and "
+                              "for the rest, and this is said of one of these");
     close_job(&job);
     return st;
 }

@@ -11,11 +11,13 @@
 #include "bytes.h"
 #include "checked.h"
 #include "cpu.h"
+#include "dataset_access.h"
 #include "default_budget.h"
 #include "error.h"
 #include "frame_codec.h" /* hr__hash */
 #include "job_record.h"
 #include "options.h"
+#include "size_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,6 +314,22 @@ static hr_status report_unopened(const char *path, const hr_verify_options *opts
     return st;
 }
 
+/* With one thread; index pages and the job record are gone before it begins. */
+static hr_status check_budget(const hr_dataset *ds, size_t map_bytes, uint64_t budget,
+                              hr_error *err) {
+    const struct hr__schema *s = &ds->footer.schema;
+    const uint64_t ends = s->num_variable > 0 ? hr__access_ends_bytes(ds) : 0;
+    const uint64_t needed =
+        atomic_load(&ds->budget.reserved_bytes) + map_bytes + HR__ACCESS_BYTES + ends;
+    if (needed <= budget)
+        return HR_OK;
+    return hr__error_set(err, HR_ERR_BUDGET,
+                         "%s: the budget of %s is too small: checking it needs %.1f MiB; give that "
+                         "much",
+                         hr__dataset_name(ds), hr__size_text(budget).text,
+                         (double)needed / 1048576.0 + 0.05);
+}
+
 hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
                         const hr_verify_options *opts, hr_error *err) {
     hr_status st;
@@ -342,6 +360,7 @@ hr_status hr__verify_in(const struct hr__folder_ops *folder, const char *path,
     HR_TRY(hr__mutex_init(&v.lock, e));
     locked = true;
     map_bytes = (size_t)(v.ds->parts[0].superblock.file_bytes / HR__PAGE_BYTES / 64 + 1) * 8;
+    HR_TRY(check_budget(v.ds, map_bytes, budget, e));
     v.pages = hr__budget_take(&v.budget, map_bytes, "a map of the file's pages", &st, e);
     if (v.pages == NULL)
         goto done;

@@ -265,3 +265,12 @@ def test_resume__of_what_is_no_state__names_that_file(folder):
     (folder / "s.state").write_bytes(b"")
     done = headrace("epoch", "t.hrd", "--resume", "s.state", cwd=folder)
     assert done.returncode == 3 and "epoch: s.state: t.hrd: the state (0 bytes) is none" in done.stderr
+
+
+def test_verify__with_too_small_a_budget__names_the_smallest(folder):
+    done = headrace("verify", "t.hrd", "--budget", "1M", cwd=folder)
+    assert done.returncode == 1
+    enough = re.search(r"checking it needs ([0-9.]+) MiB", done.stderr)[1]
+    good("verify", "t.hrd", "--budget", f"{enough}M", cwd=folder)
+    refused = headrace("verify", "t.hrd", "--budget", f"{float(enough) - 0.2:.1f}M", cwd=folder)
+    assert refused.returncode == 1 and "is too small" in refused.stderr
