@@ -11,7 +11,6 @@
 #include "sample_range.h"
 #include "shuffle_options.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #define DEFAULT_TIMEOUT_NS  INT64_C(60000000000)

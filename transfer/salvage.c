@@ -11,7 +11,6 @@
 #include "salvage_internal.h"
 #include "space.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
