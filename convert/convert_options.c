@@ -4,6 +4,7 @@
 #include "convert_options.h"
 
 #include "cpu.h"
+#include "default_budget.h"
 #include "error.h"
 #include "input_select.h"
 #include "name_ending.h"

@@ -5,6 +5,7 @@
 #include "headrace/salvage.h"
 
 #include "clock.h"
+#include "default_budget.h"
 #include "error.h"
 #include "options.h"
 #include "output_check.h"
