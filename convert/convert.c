@@ -1,6 +1,6 @@
 /*
- * hr_convert(): the inputs are read ahead by threads of their own, and appended to a writer, in
- * order or shuffled.
+ * hr_convert(): the inputs are read by the writer's threads (input_fetch.h), or ahead by threads of
+ * their own (pipeline.h), and appended to a writer, in order or shuffled.
  */
 #include "headrace/convert.h"
 
