@@ -1,7 +1,6 @@
 /*
  * Control groups of this process.
  */
-#define _GNU_SOURCE
 #include "cgroup.h"
 
 #include "proc_file.h"

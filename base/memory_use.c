@@ -1,13 +1,10 @@
 /*
  * What is used of each limit. Of control groups, that with the least headroom of all ancestors.
  */
-#define _GNU_SOURCE
 #include "memory_use.h"
 
 #include "cgroup.h"
 #include "checked.h"
-#include "error.h"
-#include "memory_cap.h"
 #include "options.h"
 #include "proc_file.h"
 

@@ -7,7 +7,6 @@
  * Prints the median of the ratios of each pair, in per cent, and the quartiles.
  */
 #define _GNU_SOURCE
-#include "headrace/headrace.h"
 #include "loader.h"
 
 #include <stdio.h>

@@ -9,6 +9,7 @@
 #include "dataset.h"
 #include "error.h"
 #include "frame_codec.h"
+#include "headrace/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>

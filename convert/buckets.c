@@ -4,7 +4,6 @@
 #include "buckets.h"
 
 #include "checked.h"
-#include "error.h"
 
 _Static_assert(sizeof(struct hr__bucket) <= HR__BUCKET_BYTES, "a plan counts HR__BUCKET_BYTES");
 

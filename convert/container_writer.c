@@ -1,7 +1,6 @@
 /*
  * The library's side of writing a file through a helper.
  */
-#define _GNU_SOURCE
 #include "container_writer.h"
 
 #include "checked.h"

@@ -1,8 +1,7 @@
 /*
- * hr_convert(): the inputs are read ahead by threads of their own, and appended to a writer, in
- * order or shuffled.
+ * hr_convert(): the inputs are read by the writer's threads (input_fetch.h), or ahead by threads of
+ * their own (pipeline.h), and appended to a writer, in order or shuffled.
  */
-#define _GNU_SOURCE
 #include "headrace/convert.h"
 
 #include "clock.h"
@@ -10,7 +9,6 @@
 #include "convert_options.h"
 #include "convert_report.h"
 #include "error.h"
-#include "input_file.h"
 #include "options.h"
 #include "pipeline.h"
 #include "shuffle.h"
@@ -18,7 +16,6 @@
 #include "space.h"
 #include "writer_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

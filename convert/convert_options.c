@@ -4,6 +4,7 @@
 #include "convert_options.h"
 
 #include "cpu.h"
+#include "default_budget.h"
 #include "error.h"
 #include "input_select.h"
 #include "name_ending.h"
@@ -11,7 +12,6 @@
 #include "sample_range.h"
 #include "shuffle_options.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #define DEFAULT_TIMEOUT_NS  INT64_C(60000000000)

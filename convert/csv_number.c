@@ -7,7 +7,6 @@
 
 #include "bytes.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

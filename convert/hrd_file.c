@@ -4,7 +4,6 @@
 #define _GNU_SOURCE
 #include "hrd_file.h"
 
-#include "checked.h"
 #include "error.h"
 #include "input_file.h"
 #include "json_text.h"

@@ -3,7 +3,6 @@
  */
 #include "idx_header.h"
 
-#include "bytes.h"
 #include "checked.h"
 #include "error.h"
 #include "name_ending.h"

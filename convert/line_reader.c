@@ -3,7 +3,6 @@
  */
 #include "line_reader.h"
 
-#include "checked.h"
 #include "error.h"
 
 #include <string.h>

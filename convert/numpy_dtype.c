@@ -3,7 +3,6 @@
  */
 #include "numpy_dtype.h"
 
-#include "dtype.h"
 #include "error.h"
 
 #include <stdio.h>

@@ -7,7 +7,6 @@
  *      then to the caller until it is released.
  *   3. After a failure no further range is taken, so the first failure in order is reported.
  */
-#define _GNU_SOURCE
 #include "pipeline.h"
 
 #include "checked.h"

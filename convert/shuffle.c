@@ -1,7 +1,6 @@
 /*
  * The two passes of a shuffle.
  */
-#define _GNU_SOURCE
 #include "shuffle.h"
 
 #include "bucket_load.h"

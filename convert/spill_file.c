@@ -1,7 +1,6 @@
 /*
  * Temporary files.
  */
-#define _GNU_SOURCE
 #include "spill_file.h"
 
 #include "error.h"

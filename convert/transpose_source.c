@@ -10,7 +10,6 @@
 #include "transpose_source.h"
 
 #include "checked.h"
-#include "dtype.h"
 #include "error.h"
 #include "matrix_columns.h"
 #include "sparse_index.h"

@@ -47,32 +47,6 @@ INLINE size_t unshuffle(const uint8_t *in, size_t n, int e, int log2_e, uint8_t 
     return at;
 }
 
-size_t hr__byte_shuffle_sse2(const uint8_t *in, size_t n, uint32_t element_bytes, uint8_t *out) {
-    switch (element_bytes) {
-    case 2:
-        return shuffle(in, n, 2, out);
-    case 4:
-        return shuffle(in, n, 4, out);
-    case 8:
-        return shuffle(in, n, 8, out);
-    case 16:
-        return shuffle(in, n, 16, out);
-    default:
-        return 0;
-    }
-}
-
-size_t hr__byte_unshuffle_sse2(const uint8_t *in, size_t n, uint32_t element_bytes, uint8_t *out) {
-    switch (element_bytes) {
-    case 2:
-        return unshuffle(in, n, 2, 1, out);
-    case 4:
-        return unshuffle(in, n, 4, 2, out);
-    case 8:
-        return unshuffle(in, n, 8, 3, out);
-    case 16:
-        return unshuffle(in, n, 16, 4, out);
-    default:
-        return 0;
-    }
-}
+#define HR__BYTE_SHUFFLE   hr__byte_shuffle_sse2
+#define HR__BYTE_UNSHUFFLE hr__byte_unshuffle_sse2
+#include "byte_shuffle_cases.h"

@@ -1,7 +1,6 @@
 /*
  * A GPU's memory by NVML. Each call loads the library, begins, asks, ends and lets go of it.
  */
-#define _GNU_SOURCE
 #include "gpu_memory.h"
 
 #include "error.h"

@@ -4,10 +4,8 @@
 #define _GNU_SOURCE
 #include "guard.h"
 
-#include "checked.h"
 #include "clock.h"
 #include "error.h"
-#include "memory_cap.h"
 #include "options.h"
 
 #include <stddef.h>

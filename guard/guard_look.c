@@ -6,7 +6,6 @@
 #include "guard.h"
 
 #include "clock.h"
-#include "memory_cap.h"
 
 #include <string.h>
 #include <unistd.h>

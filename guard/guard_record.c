@@ -4,9 +4,7 @@
 #define _GNU_SOURCE
 #include "guard.h"
 
-#include "error.h"
 #include "loader.h"
-#include "memory_cap.h"
 #include "proc_file.h"
 
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /*
  * Lowering RLIMIT_DATA and putting it back.
  */
-#define _GNU_SOURCE
 #include "hard_limit.h"
 
 #include "error.h"

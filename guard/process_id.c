@@ -1,7 +1,6 @@
 /*
  * Who a process is, by /proc.
  */
-#define _GNU_SOURCE
 #include "process_id.h"
 
 #include "proc_file.h"

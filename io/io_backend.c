@@ -1,7 +1,6 @@
 /*
  * The choice between direct reads, the page cache and reading threads.
  */
-#define _GNU_SOURCE
 #include "io_backend.h"
 
 #include "error.h"

@@ -5,7 +5,6 @@
 #include "loader.h"
 
 #include "batch_values.h"
-#include "clock.h"
 #include "error.h"
 
 #include <stdlib.h>

@@ -5,7 +5,6 @@
 #define _GNU_SOURCE
 #include "loader.h"
 
-#include "checked.h"
 #include "error.h"
 
 #include <stdio.h>

@@ -12,8 +12,6 @@
  */
 #include "loader.h"
 
-#include "error.h"
-
 #include <stdlib.h>
 
 #define PAGE_BYTES 4096u

@@ -5,12 +5,10 @@
 
 #include "clock.h"
 #include "cpu.h"
-#include "error.h"
 #include "loader.h"
 #include "options.h"
 #include "storage_advice.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static int64_t ns_of(const _Atomic int64_t *counter) {

@@ -6,7 +6,6 @@
 #include "loader.h"
 
 #include "clock.h"
-#include "error.h"
 
 /* ---- waking ---- */
 

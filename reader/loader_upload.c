@@ -5,11 +5,9 @@
 #include "loader.h"
 
 #include "clock.h"
-#include "error.h"
 #include "headrace/gpu.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static uint32_t slot_of(const struct hr_batch *b) {
     return (uint32_t)(b - b->loader->outs);

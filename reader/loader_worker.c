@@ -3,14 +3,11 @@
  * its memory is made by open; the loop allocates no more than
  * one index page, where the index is not all in memory.
  */
-#define _GNU_SOURCE
 #include "loader.h"
 
-#include "checked.h"
 #include "clock.h"
 #include "error.h"
 
-#include <errno.h>
 #include <fenv.h>
 #include <stdlib.h>
 

@@ -111,8 +111,10 @@ def check_public_functions():
         for match in API.finditer(text):
             function, place = match[1], f"{name}:{line_of(text, match.start())}"
             declared.add(function)
-            if "@since" not in comment_before(text, match.start()):
-                yield f"{place}: {function} needs a comment with @since: the header is the contract"
+            comment = comment_before(text, match.start())
+            for word in ("@since", "Threads:", "Fork:"):
+                if word not in comment:
+                    yield f"{place}: {function} needs a comment with {word} the header is the contract"
             if function not in listed:
                 yield f"{place}: {function} is not in cmake/headrace.map, so it is not exported"
     for function in sorted(listed - declared):

@@ -4,7 +4,6 @@
 #include "hrd_reader_util.h"
 
 #include "bytes.h"
-#include "checked.h"
 #include "chunk_header.h"
 #include "error.h"
 #include "frame_codec.h"

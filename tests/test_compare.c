@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "compare_values.h"
-#include "headrace/headrace.h"
 #include "made_dataset.h"
 #include "npy_header.h"
 

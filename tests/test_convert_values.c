@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "headrace/headrace.h"
 #include "made_dataset.h"
 #include "varlen_rows.h"
 

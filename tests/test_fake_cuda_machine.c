@@ -1,7 +1,6 @@
 /*
  * The machine that the stand-in for CUDA makes: drivers, devices, memory and time.
  */
-#define _GNU_SOURCE
 #include "fake_cuda_case.h"
 
 #include <signal.h>

@@ -2,7 +2,6 @@
  * Helpers that several arrays share. This program is its own helper: started under the name of a
  * mode it plays that mode.
  */
-#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +11,6 @@
 
 #include "fake_helper.h"
 #include "helper_reader.h"
-#include "made_dataset.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "headrace/headrace.h"
 #include "hrd_file.h"
 #include "made_dataset.h"
 

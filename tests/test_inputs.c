@@ -8,7 +8,6 @@
 #include "natural_order.h"
 #include "npy_header.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

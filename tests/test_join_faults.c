@@ -2,7 +2,6 @@
  * Joins on a disk that fails, that fills, or whose power goes: the target's name stands for what
  * was there before or for all parts, and no part is ever changed.
  */
-#define _GNU_SOURCE
 #include "fault_disk.h"
 #include "hrd_reader_util.h"
 #include "join_internal.h"

@@ -1,7 +1,6 @@
 /*
  * Loaders: what is delivered, in which order, and to whom (include/headrace/loader.h).
  */
-#define _GNU_SOURCE
 #include "loader_config.h"
 #include "made_dataset.h"
 #include "superblock.h"

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "budget.h"
+#include "default_budget.h"
 #include "made_dataset.h"
 #include "memory_cap.h"
 #include "thread.h"

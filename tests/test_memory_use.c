@@ -2,7 +2,6 @@
  * What is used of each limit (base/memory_use.h), read below a folder that plays the root of the
  * system, and hr_process_memory_read() on this one.
  */
-#define _GNU_SOURCE
 #include "made_root.h"
 #include "memory_use.h"
 

@@ -5,7 +5,6 @@
 #include "mixing_figures.h"
 #include "mixing_places.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

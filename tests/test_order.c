@@ -5,11 +5,9 @@
 #include "order_cases.h"
 #include "order_internal.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>

@@ -3,7 +3,6 @@
  * HR_ERR_NO_MEMORY, or success where it can do without; no leak, no hang, and the next try works.
  * Allocations inside of jansson are not refused: it does not tell lack of memory from bad text.
  */
-#define _GNU_SOURCE
 #include "fake_nodes.h"
 #include "loader.h"
 #include "reader_pass.h"
@@ -14,7 +13,6 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -4,14 +4,12 @@
  */
 #define _GNU_SOURCE
 #include "made_record.h"
-#include "made_root.h"
 #include "record_folder.h"
 
 #include "bytes.h"
 #include "frame_codec.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <signal.h>

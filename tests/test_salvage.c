@@ -4,7 +4,6 @@
  */
 #define _GNU_SOURCE
 #include "dataset.h"
-#include "frame_codec.h"
 #include "made_dataset.h"
 #include "superblock.h"
 

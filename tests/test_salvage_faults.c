@@ -2,7 +2,6 @@
  * Salvages on a disk that fails: reads of the damaged file that fail are damage, everything else
  * ends the salvage; the damaged file is never changed, and an output is whole or not there.
  */
-#define _GNU_SOURCE
 #include "fault_disk.h"
 #include "hrd_reader_util.h"
 #include "salvage_internal.h"

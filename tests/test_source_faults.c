@@ -14,7 +14,6 @@
 
 #include "fake_helper.h"
 #include "fault_calls.h"
-#include "headrace/headrace.h"
 #include "npy_header.h"
 #include "shuffle.h"
 #include "varlen_rows.h"

@@ -3,7 +3,6 @@
  */
 #include "statistics.h"
 
-#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

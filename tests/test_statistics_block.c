@@ -3,7 +3,6 @@
  * bit, as files must not depend on the processor they were written on.
  */
 #include "cpu.h"
-#include "dtype.h"
 #include "statistics_block.h"
 
 #include <math.h>

@@ -2,7 +2,6 @@
  * Subsets by themselves: how they are given, kept, counted and refused.
  */
 #include "made_dataset.h"
-#include "memory_cap.h"
 #include "order_cases.h"
 #include "subset.h"
 

@@ -2,7 +2,6 @@
  * Loaders over subsets: what they share with others and what they refuse. That they deliver the
  * right samples in the right order is in test_subset_golden.c and test_loader_properties.c.
  */
-#define _GNU_SOURCE
 #include "dataset.h"
 #include "made_dataset.h"
 

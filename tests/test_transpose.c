@@ -5,7 +5,6 @@
  */
 #include "transpose.h"
 
-#include "error.h"
 #include "made_dataset.h"
 
 #include <setjmp.h>

@@ -2,7 +2,6 @@
  * A loader at work for a short while: when it stops, and what is concluded from it
  * (measure/trial.c).
  */
-#define _GNU_SOURCE
 #include "dataset.h"
 #include "made_dataset.h"
 #include "memory_file.h"

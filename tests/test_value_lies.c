@@ -2,7 +2,6 @@
  * A reader of values of variable length against helpers that lie, which this program plays itself:
  * named by its mode, it answers in slots of values whose lengths follow from their index.
  */
-#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,14 +14,12 @@
 #include "fake_helper.h"
 #include "helper_variable.h"
 #include "made_dataset.h"
-#include "value_slot.h"
 
 #include "headrace/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define SAMPLES     5000u
 #define LONG_SAMPLE 4000u /* of LONG_BYTES in some modes */

@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "bytes.h"
 #include "value_slot.h"
 
 #include <stdlib.h>

@@ -2,7 +2,6 @@
  * Values of variable length: what is appended is what is read, whatever the amounts, sizes and
  * codecs; what cannot be stored is refused; damage is seen.
  */
-#define _GNU_SOURCE
 #include "dataset.h"
 #include "fault_disk.h"
 #include "memory_file.h"
@@ -13,7 +12,6 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
  * The real helper is told things about a file of values of variable length that cannot be: each is
  * an error, and the conversation goes on. Skipped where the helper is not built.
  */
-#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +13,6 @@
 #include "helper_process.h"
 #include "made_dataset.h"
 #include "shared_memory.h"
-#include "value_slot.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,14 +1,12 @@
 /*
  * Writers: what is appended is what is in the file, for every dtype, shape, codec and amount.
  */
-#define _GNU_SOURCE
 #include "fault_disk.h"
 #include "frame_filter.h"
 #include "hrd_reader_util.h"
 #include "writer_internal.h"
 #include "writer_rows.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -9,8 +9,6 @@
 #include "bytes.h"
 #include "frame_codec.h"
 
-#include "headrace/headrace.h"
-
 #include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>

@@ -2,7 +2,6 @@
  * Appends on a disk that fails: whatever happens, the file holds the old samples or all of them,
  * and can be appended to.
  */
-#define _GNU_SOURCE
 #include "fault_disk.h"
 #include "hrd_reader_util.h"
 #include "verify.h"

@@ -2,7 +2,6 @@
  * Writers on a disk that fails: whatever happens, the target's name stands for what was there
  * before or for a whole data set.
  */
-#define _GNU_SOURCE
 #include "fault_disk.h"
 #include "hrd_reader_util.h"
 #include "writer_internal.h"

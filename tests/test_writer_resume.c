@@ -1,7 +1,6 @@
 /*
  * Resuming: an interrupted job goes on where it was, and no other job's file is taken for it.
  */
-#define _GNU_SOURCE
 #include "fault_disk.h"
 #include "hrd_reader_util.h"
 #include "job_record.h"

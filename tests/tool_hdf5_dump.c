@@ -11,7 +11,6 @@
 #include "error.h"
 #include "source.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,6 +3,7 @@
  */
 #include "head_field.h"
 
+#include "headrace/memory.h"
 #include "sizes.h"
 
 #include <stdio.h>

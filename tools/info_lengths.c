@@ -8,7 +8,6 @@
 #include "text_table.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 
 static bool lengths_of(const hr_dataset *ds, uint32_t field, hr_length_statistics *out) {
     *out = (hr_length_statistics){.struct_bytes = sizeof *out};

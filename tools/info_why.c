@@ -3,7 +3,6 @@
  */
 #include "info_why.h"
 
-#include "dataset_text.h"
 #include "plain.h"
 #include "sizes.h"
 #include "text_table.h"

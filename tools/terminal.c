@@ -2,7 +2,6 @@
  * Half blocks: the upper half of a character has the colour of the letter, the lower half that of
  * its background.
  */
-#define _GNU_SOURCE
 #include "terminal.h"
 
 #include <langinfo.h>

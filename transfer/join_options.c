@@ -2,6 +2,7 @@
  * Options of hr_join(), and the files that they name.
  */
 #include "cpu.h"
+#include "default_budget.h"
 #include "error.h"
 #include "input_paths.h"
 #include "join_internal.h"

@@ -2,7 +2,6 @@
  * What the parts say beside their samples: attributes, which must be equal, and provenance, which
  * is put together (docs/format.md, 7.2). It is untrusted.
  */
-#define _GNU_SOURCE
 #include "error.h"
 #include "input_file.h"
 #include "job.h"

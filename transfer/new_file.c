@@ -5,7 +5,6 @@
 
 #include "commit.h"
 #include "error.h"
-#include "writer_memory.h"
 
 #include <stdlib.h>
 #include <string.h>

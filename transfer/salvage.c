@@ -5,13 +5,13 @@
 #include "headrace/salvage.h"
 
 #include "clock.h"
+#include "default_budget.h"
 #include "error.h"
 #include "options.h"
 #include "output_check.h"
 #include "salvage_internal.h"
 #include "space.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,14 +7,11 @@
  * chunk waits until the next one has been met; of two with the same number the one of the later
  * commit is meant, and the older one is taken where the later is damaged.
  */
-#include "bytes.h"
 #include "checked.h"
 #include "error.h"
 #include "salvage_internal.h"
 #include "superblock.h"
-#include "writer_memory.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #define SCAN_BYTES (UINT32_C(1) << 20)

@@ -3,7 +3,6 @@
  * superblock leads to (docs/format.md, 3, 5, 7).
  * Every byte is untrusted.
  */
-#include "bytes.h"
 #include "checked.h"
 #include "error.h"
 #include "footer.h"

@@ -8,7 +8,6 @@
 #include "default_budget.h"
 #include "dtype.h"
 #include "error.h"
-#include "frame_codec.h" /* hr__hash */
 #include "writer_memory.h"
 
 #include <string.h>

@@ -5,9 +5,7 @@
 #include "append_base.h"
 
 #include "budget.h"
-#include "checked.h"
 #include "error.h"
-#include "writer_memory.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,10 +4,8 @@
  * Attributes stay as they are; one that the caller gives must be there with the same value. So data
  * that mean something else (times of another unit, say) are not put behind others by mistake.
  */
-#define _GNU_SOURCE
 #include "append.h"
 
-#include "dtype.h"
 #include "error.h"
 #include "job.h"
 #include "json_text.h"

@@ -8,7 +8,6 @@
 #include "clock.h"
 #include "codec_choice.h"
 #include "cpu.h"
-#include "dtype.h"
 #include "error.h"
 #include "field_filters.h"
 #include "frame_trial.h"

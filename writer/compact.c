@@ -8,10 +8,8 @@
 #include "checked.h"
 #include "error.h"
 #include "file_place.h"
-#include "frame_codec.h" /* hr__hash */
 #include "job_record.h"
 #include "superblock.h"
-#include "writer_memory.h"
 
 #include <string.h>
 

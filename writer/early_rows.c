@@ -6,7 +6,6 @@
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
-#include "writer_memory.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -8,7 +8,6 @@
 #include "error.h"
 #include "frame_codec.h"
 #include "superblock.h"
-#include "writer_memory.h"
 
 #include <string.h>
 

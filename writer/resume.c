@@ -10,7 +10,6 @@
 #include "error.h"
 #include "frame_filter.h"
 #include "superblock.h"
-#include "writer_memory.h"
 
 #include <stdlib.h>
 #include <string.h>

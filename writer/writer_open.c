@@ -4,13 +4,12 @@
 #include "writer_state.h"
 
 #include "checked.h"
+#include "default_budget.h"
 #include "dtype.h"
 #include "error.h"
 #include "writer_memory.h"
 #include "writer_options.h"
 #include "writer_plan.h"
-
-#include "headrace/dataset.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -6,7 +6,6 @@
  * A step is the time from one batch to the next: from the first that is counted to the last, while
  * the loader runs, so that what was ready beforehand makes no difference.
  */
-#define _GNU_SOURCE
 #include "upload_data.h"
 
 #include <stdio.h>

@@ -2,7 +2,6 @@
  * Types that hold others: each member of a compound is a field of its own, the dimensions of an
  * array inside an element are axes of the sample. Types are untrusted.
  */
-#define _GNU_SOURCE
 #include "helper.h"
 
 #include <stdio.h>

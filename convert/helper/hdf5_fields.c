@@ -2,10 +2,8 @@
  * What is told of a data set: a field for each value of its elements, with attributes. Types and
  * attributes are untrusted.
  */
-#define _GNU_SOURCE
 #include "helper.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * All data sets below a group, each once, in natural order of names. A sparse matrix counts as one.
- * Names are untrusted.
+ * All data sets below a group, each once, in natural order of names. A sparse matrix counts as one,
+ * which is a field, or two. Names are untrusted.
  */
 #define _GNU_SOURCE
 #include "hdf5_sparse.h"

@@ -2,7 +2,6 @@
  * Rows of one data set, or of one sparse matrix, into shared memory. The file is untrusted, and so
  * is what is asked for.
  */
-#define _GNU_SOURCE
 #include "checked.h"
 #include "hdf5_direct.h"
 #include "hdf5_sparse.h"

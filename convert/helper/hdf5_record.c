@@ -3,7 +3,6 @@
  * canonical type, packed, in the order of h5_leaf_each(). So one read of a chunk serves all
  * members. Types are untrusted.
  */
-#define _GNU_SOURCE
 #include "helper.h"
 
 #include <stdlib.h>

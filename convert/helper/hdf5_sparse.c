@@ -2,7 +2,6 @@
  * What a group that is a sparse matrix holds: AnnData says so by attributes, 10x by the names of
  * its data sets. All of it is untrusted.
  */
-#define _GNU_SOURCE
 #include "hdf5_sparse.h"
 
 #include "checked.h"

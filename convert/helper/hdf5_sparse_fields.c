@@ -2,7 +2,6 @@
  * What is told of a sparse matrix: one field of its rows with their zeros, or two fields of what
  * its rows hold, or why it is refused. Untrusted.
  */
-#define _GNU_SOURCE
 #include "hdf5_sparse.h"
 
 #include <inttypes.h>

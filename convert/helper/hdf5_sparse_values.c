@@ -2,16 +2,13 @@
  * What the rows of a sparse matrix hold, into slots: their values, or the columns of these. Every
  * start and every column is untrusted.
  */
-#define _GNU_SOURCE
 #include "hdf5_sparse.h"
 
 #include "bytes.h"
 #include "checked.h"
-#include "dtype.h"
 #include "sparse_index.h"
 #include "value_slot.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,12 +5,10 @@
  * Invariant: main.c has HDF5 look for both beside the file that names them, so that what is checked
  * here is what it opens.
  */
-#define _GNU_SOURCE
 #include "checked.h"
 #include "helper.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

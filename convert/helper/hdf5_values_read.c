@@ -3,7 +3,6 @@
  * reading them: it reads as many as are likely to fit, into an arena, and fewer where that is too
  * small. The file is untrusted, and so is what is asked for.
  */
-#define _GNU_SOURCE
 #include "hdf5_values_read.h"
 
 #include "bytes.h"

@@ -2,7 +2,6 @@
  * Which HDF5 types of variable length are ours: strings, and sequences of numbers. Types are
  * untrusted.
  */
-#include "dtype.h"
 #include "helper.h"
 
 bool h5_is_variable(hid_t type) {

@@ -5,11 +5,9 @@
 #define _GNU_SOURCE
 #include "hdf5_write.h"
 
-#include "checked.h"
 #include "chunk_pack.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

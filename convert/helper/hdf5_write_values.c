@@ -3,7 +3,6 @@
  * messages and what lies in the slots are untrusted; both may change while they are read, so ends
  * and texts are copied first.
  */
-#define _GNU_SOURCE
 #include "hdf5_write.h"
 
 #include "value_slot.h"

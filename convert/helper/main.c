@@ -1,5 +1,5 @@
 /*
- * headrace-source: reads HDF5 and .npz files for libheadrace, and writes HDF5. Not for use by hand:
+ * headrace-source: reads HDF5 and .npz files for libheadrace, and writes both. Not for use by hand:
  * it is started with headrace-source VERSION SOCKET MEMORY_BYTES PARENT_PID and speaks the protocol
  * of helper_protocol.h on the socket.
  */

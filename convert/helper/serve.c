@@ -1,7 +1,6 @@
 /*
  * The conversation with libheadrace. Messages are untrusted.
  */
-#define _GNU_SOURCE
 #include "helper.h"
 #include "npz.h"
 #include "serve_read.h"

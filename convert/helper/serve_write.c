@@ -1,7 +1,6 @@
 /*
  * The part of the conversation that writes a file. Messages are untrusted.
  */
-#define _GNU_SOURCE
 #include "serve_write.h"
 
 #include "slots.h"

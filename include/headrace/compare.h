@@ -63,10 +63,10 @@ typedef struct hr_compare_options {
         helper_memory_bytes; /**< address space of a helper; 0: what it is to hold and 512 MiB */
     void *user;              /**< handed to the callbacks */
     /** Called about ten times a second on the calling thread; non-zero stops with
-     * HR_ERR_CANCELLED. */
+     * HR_ERR_CANCELLED. May be NULL. */
     int (*on_progress)(void *user, const hr_progress *progress);
     /** Called once for each field, on the calling thread: those of a in their order, then those
-     * that only b has. */
+     * that only b has. May be NULL. */
     void (*on_field)(void *user, const hr_compared_field *field);
 } hr_compare_options;
 #define HR_COMPARE_OPTIONS_INIT                                                                    \

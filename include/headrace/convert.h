@@ -75,9 +75,10 @@ typedef struct hr_convert_options {
         helper_memory_bytes; /**< address space of a helper; 0: what it is to hold and 512 MiB */
     void *user;              /**< handed to the callbacks */
     /** Called about ten times a second on the calling thread, also while what an interrupted
-     * conversion left is read again; non-zero stops with HR_ERR_CANCELLED. */
+     * conversion left is read again; non-zero stops with HR_ERR_CANCELLED. May be NULL. */
     int (*on_progress)(void *user, const hr_progress *progress);
-    /** A line for people: files found and their order, NaN found, notes. May be NULL. */
+    /** A line for people, on the calling thread: files found and their order, NaN found, notes. May
+     * be NULL. */
     void (*on_note)(void *user, const char *line);
     int32_t optimize;          /**< hr_optimize, as hr_writer_options */
     uint32_t reserved;         /**< 0 */
@@ -169,14 +170,18 @@ typedef struct hr_export_options {
     uint32_t num_threads; /**< that read and decode; 0: one per core; at most 16 are used */
     uint64_t first_sample, end_sample; /**< only samples first .. end - 1; end 0: to the last */
     uint64_t budget_bytes;             /**< 0: default */
-    void *user;
+    void *user;                        /**< handed to the callbacks */
+    /** Called about ten times a second on the calling thread; non-zero stops with HR_ERR_CANCELLED.
+     * A sample counts once for each field. May be NULL. */
     int (*on_progress)(void *user, const hr_progress *progress);
+    /** A line for people, on the calling thread: what the kind of file cannot hold. May be NULL. */
     void (*on_note)(void *user, const char *line);
     const char *path;             /**< of hr_export(), instead of folder: the file or folder */
     int32_t kind;                 /**< hr_export_kind, of hr_export() */
     int32_t gzip_level;           /**< 1 to 9, HR_EXPORT_NO_GZIP; 0: 4 */
     int64_t helper_timeout_ns;    /**< longest silence of the helper; 0: 60 s */
-    uint64_t helper_memory_bytes; /**< address space of the helper; 0: as above */
+    uint64_t helper_memory_bytes; /**< address space of the helper; 0: what it is to hold and
+                                   * 512 MiB */
 } hr_export_options;
 #define HR_EXPORT_OPTIONS_INIT                                                                     \
     { sizeof(hr_export_options), 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0 }

@@ -68,7 +68,7 @@ HR_API HR_NODISCARD hr_status hr_dataset_open(const char *path, const hr_open_op
  * @param opts, out, err  as for hr_dataset_open()
  * @return as hr_dataset_open(), and HR_ERR_MISMATCH: the files do not fit together; the message
  *         names the file that differs from the first, and in what
- * Threads, fork: as hr_dataset_open().
+ * Threads: any; one data set may be read by many. Fork: works in the child.
  * @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_dataset_open_many(const char *const *paths, size_t num_paths,
@@ -106,8 +106,10 @@ HR_API HR_NODISCARD hr_status hr_dataset_field(const hr_dataset *ds, uint32_t in
 HR_API HR_NODISCARD hr_status hr_dataset_find_field(const hr_dataset *ds, const char *name,
                                                     uint32_t *out, hr_error *err);
 
-/** Decoded bytes of one sample of a field (UINT32_MAX: of all fields), values of variable length
- * not counted; 0 for no such field. @since 0.1 */
+/**
+ * Decoded bytes of one sample of a field (UINT32_MAX: of all fields), values of variable length not
+ * counted; 0 for no such field. Threads: any. Fork: works. @since 0.1
+ */
 HR_API uint64_t hr_dataset_sample_bytes(const hr_dataset *ds, uint32_t field);
 
 /**
@@ -197,8 +199,10 @@ HR_API HR_NODISCARD hr_status hr_dataset_file(const hr_dataset *ds, uint32_t ind
  */
 HR_API const char *hr_dataset_json(const hr_dataset *ds);
 
-/** The path the data set was opened by, of several files the first. Belongs to the data set.
- * @since 0.1 */
+/**
+ * The path the data set was opened by, of several files the first. Belongs to the data set.
+ * Threads: any. Fork: works. @since 0.1
+ */
 HR_API const char *hr_dataset_path(const hr_dataset *ds);
 
 /**
@@ -310,15 +314,6 @@ typedef struct hr_verify_options {
  */
 HR_API HR_NODISCARD hr_status hr_dataset_verify(const char *path, const hr_verify_options *opts,
                                                 hr_error *err);
-
-/**
- * The memory budget that objects get which are given none: a quarter of the smallest of the cgroup
- * limit (v2 or v1, ancestors included), available memory, what is left of RLIMIT_AS and
- * RLIMIT_DATA, and what hr_memory_set_cap() leaves; at least 16 MiB and at most 1 GiB. A loader or
- * writer that needs more than this takes up to half of that smallest limit. Reads /proc and /sys.
- * Threads: any. Fork: works. @since 0.1
- */
-HR_API uint64_t hr_default_budget(void);
 
 #ifdef __cplusplus
 }

@@ -54,15 +54,24 @@ struct DLManagedTensorVersioned; /**< of DLPack 1: capsules named "dltensor_vers
 HR_API HR_NODISCARD hr_status hr_batch_dlpack(hr_batch *batch, uint32_t field, int64_t stream,
                                               struct DLManagedTensorVersioned **out, hr_error *err);
 
-/** hr_batch_dlpack() for consumers of DLPack before version 1. @since 0.1 */
+/**
+ * hr_batch_dlpack() for consumers of DLPack before version 1.
+ * Threads: any. Fork: HR_ERR_FORKED in a child. @since 0.1
+ */
 HR_API HR_NODISCARD hr_status hr_batch_dlpack_legacy(hr_batch *batch, uint32_t field,
                                                      int64_t stream, struct DLManagedTensor **out,
                                                      hr_error *err);
 
-/** Call a tensor's deleter; NULL is fine. Threads: any. @since 0.1 */
+/**
+ * Call a tensor's deleter; NULL is fine.
+ * Threads: any. Fork: does nothing in a child. @since 0.1
+ */
 HR_API void hr_dlpack_delete(struct DLManagedTensorVersioned *tensor);
 
-/** hr_dlpack_delete() for consumers of DLPack before version 1. @since 0.1 */
+/**
+ * hr_dlpack_delete() for consumers of DLPack before version 1.
+ * Threads: any. Fork: does nothing in a child. @since 0.1
+ */
 HR_API void hr_dlpack_delete_legacy(struct DLManagedTensor *tensor);
 
 #ifdef __cplusplus

@@ -22,7 +22,10 @@
 extern "C" {
 #endif
 
-/** Where the batch is: HR_DEVICE_HOST or HR_DEVICE_CUDA(...). Threads: any. @since 0.1 */
+/**
+ * Where the batch is: HR_DEVICE_HOST or HR_DEVICE_CUDA(...).
+ * Threads: any. Fork: works. @since 0.1
+ */
 HR_API uint32_t hr_batch_device(const hr_batch *batch);
 
 /**

@@ -54,9 +54,10 @@ typedef struct hr_taken_batch {
  *
  * @param timeout_ns  as for hr_loader_next()
  * @param out         struct_bytes, num_data and data set by the caller; the rest filled on HR_OK.
- *                    The batch is given back by hr_batch_let_go()
- * @return as hr_loader_next()
- * Threads, fork: as hr_loader_next(). @since 0.1
+ *                    The batch is given back by hr_batch_let_go(); on failure batch is NULL, but
+ *                    for a wrong struct_bytes, which leaves all as it was
+ * @return as hr_loader_next(), and HR_ERR_INVALID (struct_bytes is wrong)
+ * Threads: any, one call at a time is served. Fork: HR_ERR_FORKED in a child. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_loader_take(hr_loader *loader, int64_t timeout_ns,
                                              hr_taken_batch *out, hr_error *err);

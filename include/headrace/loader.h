@@ -85,7 +85,8 @@ typedef struct hr_loader_options {
  * Open a loader. Blocks briefly; allocates all its memory, starts its threads, and begins to read.
  *
  * @param ds    must outlive the loader
- * @param opts  batch_samples is required; copied
+ * @param opts  batch_samples is required; copied, with all that it points to (resume_state, names,
+ *              finish and its factors, pads)
  * @param out   the loader on HR_OK, else NULL; release with hr_loader_close()
  * @return HR_OK, HR_ERR_INVALID (also where no batch would come), HR_ERR_BUDGET (the message names
  *         the smallest budget that works, and the largest window that this one allows),
@@ -105,15 +106,15 @@ HR_API HR_NODISCARD hr_status hr_loader_open(hr_dataset *ds, const hr_loader_opt
  *
  * @param timeout_ns  -1: wait for ever; 0: only what is ready
  * @param out         the batch on HR_OK, else NULL; it is the caller's, and may be written to,
- * until hr_batch_release()
+ *                    until hr_batch_release()
  * @return HR_OK; HR_TIMEOUT (nothing is lost, call again); HR_END_OF_EPOCH (once at each end, the
  *         next call begins the next epoch; after the last epoch, for ever); HR_ERR_BUSY (the caller
  *         holds max_held_batches already: release one); HR_ERR_FORKED; or the first failure of the
  *         loader, which every later call repeats: HR_ERR_IO, HR_ERR_CORRUPT, HR_ERR_UNSUPPORTED,
  *         HR_ERR_NO_MEMORY, HR_ERR_DEVICE, HR_ERR_BUDGET (values of variable length that exceed
  *         max_value_bytes: the message names field, batch, and what to do), HR_ERR_DATA (one that
- * is longer than its field is padded to) Threads: any, one call at a time is served. Fork:
- * HR_ERR_FORKED in a child.
+ *         is longer than its field is padded to)
+ * Threads: any, one call at a time is served. Fork: HR_ERR_FORKED in a child.
  * @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_loader_next(hr_loader *loader, int64_t timeout_ns, hr_batch **out,
@@ -279,13 +280,22 @@ HR_API HR_NODISCARD hr_status hr_loader_plan_make(hr_dataset *ds, const hr_loade
  */
 HR_API void hr_batch_release(hr_batch *batch);
 
-/** Samples in the batch: all its arrays have this length. Threads: any. @since 0.1 */
+/**
+ * Samples in the batch: all its arrays have this length.
+ * Threads: any. Fork: works. @since 0.1
+ */
 HR_API uint32_t hr_batch_num_samples(const hr_batch *batch);
 
-/** The epoch the batch belongs to, from 0. Threads: any. @since 0.1 */
+/**
+ * The epoch the batch belongs to, from 0.
+ * Threads: any. Fork: works. @since 0.1
+ */
 HR_API uint64_t hr_batch_epoch(const hr_batch *batch);
 
-/** The batch's number in its epoch, from 0. Threads: any. @since 0.1 */
+/**
+ * The batch's number in its epoch, from 0.
+ * Threads: any. Fork: works. @since 0.1
+ */
 HR_API uint64_t hr_batch_number(const hr_batch *batch);
 
 /**
@@ -294,7 +304,7 @@ HR_API uint64_t hr_batch_number(const hr_batch *batch);
  * batch is released. A pointer to the GPU's memory where the batch is there. NULL for no such
  * field, and in a forked child.
  * @param field  index into the fields the loader delivers
- * Threads: any. @since 0.1
+ * Threads: any. Fork: NULL in a child. @since 0.1
  */
 HR_API void *hr_batch_data(const hr_batch *batch, uint32_t field);
 
@@ -304,11 +314,14 @@ HR_API void *hr_batch_data(const hr_batch *batch, uint32_t field);
  * gaps; offsets[0] is 0. num_samples + 1 entries, valid as long as the data. NULL for other fields,
  * for no such field, and in a forked child.
  * @param field  index into the fields the loader delivers
- * Threads: any. @since 0.1
+ * Threads: any. Fork: NULL in a child. @since 0.1
  */
 HR_API const int64_t *hr_batch_offsets(const hr_batch *batch, uint32_t field);
 
-/** hr_batch_data() by name. NULL for no such field. @since 0.1 */
+/**
+ * hr_batch_data() by name. NULL for no such field.
+ * Threads: any. Fork: NULL in a child. @since 0.1
+ */
 HR_API void *hr_batch_data_by_name(const hr_batch *batch, const char *name);
 
 /**
@@ -317,7 +330,7 @@ HR_API void *hr_batch_data_by_name(const hr_batch *batch, const char *name);
  * @param out  its pointers belong to the data set, that of a shape that finishing has made to the
  *             loader
  * @return HR_OK, HR_ERR_INVALID
- * Threads: any. @since 0.1
+ * Threads: any. Fork: works. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_batch_field(const hr_batch *batch, uint32_t field, hr_field *out,
                                              hr_error *err);
@@ -326,20 +339,24 @@ HR_API HR_NODISCARD hr_status hr_batch_field(const hr_batch *batch, uint32_t fie
  * Values of a field of the batch that are no finite numbers. Does not block.
  * @param out  struct_bytes set by the caller; the rest filled on HR_OK. checked is 0 where that was
  *             not asked for (HR_FINISH_CHECK_FINITE), and of a batch on a GPU until the upload
- * thread knows, at the latest when the second batch after it is delivered
+ *             thread knows, at the latest when the second batch after it is delivered
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_FORKED
  * Threads: any. Fork: HR_ERR_FORKED in a child. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_batch_bad_values(const hr_batch *batch, uint32_t field,
                                                   hr_bad_values *out, hr_error *err);
 
-/** Fields in the batch. @since 0.1 */
+/**
+ * Fields in the batch.
+ * Threads: any. Fork: works. @since 0.1
+ */
 HR_API uint32_t hr_batch_num_fields(const hr_batch *batch);
 
 /**
  * Rows of the batch that are padding (HR_LOADER_PAD_LAST): samples that this epoch delivers
  * besides, and that only fill the batch up, so leave them out of sums and scores. Where a rank has
- * several streams they are not the last rows: see hr_batch_padding(). Threads: any. @since 0.1
+ * several streams they are not the last rows: see hr_batch_padding().
+ * Threads: any. Fork: works. @since 0.1
  */
 HR_API uint32_t hr_batch_num_padding(const hr_batch *batch);
 
@@ -347,7 +364,7 @@ HR_API uint32_t hr_batch_num_padding(const hr_batch *batch);
  * Which rows are padding. Does not block.
  * @param out  num_samples entries of the caller's: 1 for padding, 0 for the others
  * @return HR_OK, HR_ERR_FORKED
- * Threads: any. @since 0.1
+ * Threads: any. Fork: HR_ERR_FORKED in a child. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_batch_padding(const hr_batch *batch, uint8_t *out, hr_error *err);
 
@@ -355,7 +372,7 @@ HR_API HR_NODISCARD hr_status hr_batch_padding(const hr_batch *batch, uint8_t *o
  * The sample index of each row, of padding too. Computed at the call; does not block.
  * @param out  num_samples entries of the caller's
  * @return HR_OK, HR_ERR_FORKED
- * Threads: any. @since 0.1
+ * Threads: any. Fork: HR_ERR_FORKED in a child. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_batch_indices(const hr_batch *batch, uint64_t *out, hr_error *err);
 

@@ -37,6 +37,15 @@ HR_API uint64_t hr_memory_cap(void);
  */
 HR_API uint64_t hr_memory_in_use(void);
 
+/**
+ * The memory budget that objects get which are given none: a quarter of the smallest of the cgroup
+ * limit (v2 or v1, ancestors included), available memory, what is left of RLIMIT_AS and
+ * RLIMIT_DATA, and what hr_memory_set_cap() leaves; at least 16 MiB and at most 1 GiB. A loader or
+ * writer that needs more than this takes up to half of that smallest limit. Reads /proc and /sys.
+ * Threads: any. Fork: works. @since 0.1
+ */
+HR_API uint64_t hr_default_budget(void);
+
 /** Who set a limit. The values are frozen. */
 typedef enum hr_memory_limit_kind {
     HR_MEMORY_LIMIT_NONE = 0,        /**< none is known */

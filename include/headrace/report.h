@@ -122,9 +122,10 @@ HR_API HR_NODISCARD hr_status hr_loader_report(hr_loader *loader, hr_loader_repo
 HR_API size_t hr_loader_report_text(const hr_loader_report_info *report, char *out,
                                     size_t capacity_bytes);
 
-/** "disk", "decoding", "threads", "budget", "consumer", "upload", "compute", or "unknown". Threads:
- * any.
- * @since 0.1 */
+/**
+ * "disk", "decoding", "threads", "budget", "consumer", "upload", "compute", or "unknown".
+ * Threads: any. Fork: works. @since 0.1
+ */
 HR_API const char *hr_limit_name(hr_limit limit);
 
 #ifdef __cplusplus

@@ -67,7 +67,10 @@ typedef struct hr_error {
  */
 HR_API const char *hr_status_name(hr_status status);
 
-/** The library's version, such as "0.1.0". Valid for ever. Threads: any. @since 0.1 */
+/**
+ * The library's version, such as "0.1.0". Valid for ever.
+ * Threads: any. Fork: works. @since 0.1
+ */
 HR_API const char *hr_version(void);
 
 #ifdef __cplusplus

@@ -58,7 +58,8 @@ typedef struct hr_field {
 
 /**
  * Name of a dtype as the format writes it: "float32", "fixed_utf8", ... NULL for no dtype.
- * Valid for ever. Threads: any. @since 0.1
+ * Valid for ever.
+ * Threads: any. Fork: works. @since 0.1
  */
 HR_API const char *hr_dtype_name(hr_dtype dtype);
 
@@ -66,13 +67,13 @@ HR_API const char *hr_dtype_name(hr_dtype dtype);
  * The dtype of a name such as "float32".
  * @param out  set on HR_OK
  * @return HR_OK, HR_ERR_INVALID
- * Threads: any. @since 0.1
+ * Threads: any. Fork: works. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_dtype_from_name(const char *name, hr_dtype *out, hr_error *err);
 
 /**
  * Bytes of one element; 0 for fixed-width types, whose width is the field's, and for variable ones.
- * Threads: any. @since 0.1
+ * Threads: any. Fork: works. @since 0.1
  */
 HR_API uint32_t hr_dtype_bytes(hr_dtype dtype);
 

@@ -127,8 +127,8 @@ HR_API uint64_t hr_writer_num_samples(const hr_writer *writer);
  * Append samples: any number, all fields. Blocks while the compression workers are behind.
  *
  * @param columns  one pointer per field, in the order of open: num_samples samples each, C order;
- * of a field of variable length to an hr_varlen_column. The caller's; copied before the call
- * returns
+ *                 of a field of variable length to an hr_varlen_column. The caller's; copied before
+ *                 the call returns
  * @return HR_OK; HR_ERR_DATA (a bool that is neither 0 nor 1, text that is not UTF-8, a sequence
  *         that ends inside an element) and HR_ERR_INVALID (offsets that do not ascend, or lie
  *         outside the values): nothing of this call is written and the writer stays usable;
@@ -183,7 +183,7 @@ typedef struct hr_writer_info {
 /**
  * Describe a writer. Does not block.
  * @return HR_OK, HR_ERR_INVALID, HR_ERR_FORKED
- * Threads: that of append. @since 0.1
+ * Threads: that of append. Fork: HR_ERR_FORKED in a child. @since 0.1
  */
 HR_API HR_NODISCARD hr_status hr_writer_describe(hr_writer *writer, hr_writer_info *out,
                                                  hr_error *err);

@@ -1,7 +1,6 @@
 /*
  * See gpu_case.h.
  */
-#define _GNU_SOURCE
 #include "gpu_case.h"
 
 #include <stdarg.h>

@@ -2,7 +2,6 @@
  * What goes wrong on a GPU: each has its status and its sentence, and nothing hangs. A kernel that
  * fails ends the use of the GPU by its process: that is another one, this program with --broken.
  */
-#define _GNU_SOURCE
 #include "gpu_lane.h"
 
 #include <spawn.h>

@@ -6,7 +6,6 @@
 #include "finish.h"
 #include "gpu_case.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

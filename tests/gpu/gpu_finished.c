@@ -5,10 +5,8 @@
 #define _GNU_SOURCE
 #include "gpu_case.h"
 
-#include "headrace/headrace.h"
 #include "made_dataset.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

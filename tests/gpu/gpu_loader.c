@@ -5,7 +5,6 @@
  */
 #include "gpu_lane.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const struct made small = {.num_samples = 1500,
