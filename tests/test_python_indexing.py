@@ -1,5 +1,6 @@
 """Fields are indexed as NumPy's arrays are: by seeds, the same result or the same refusal."""
 
+import operator
 import os
 import warnings
 
@@ -182,3 +183,46 @@ def test_arrays__that_indexing_gives__are_the_callers_own(fields):
             assert got.flags.writeable
             got[...] = got[0]
             assert np.array_equal(field[index], array[index])
+
+
+@pytest.mark.parametrize("index", [slice(None, None, 2), np.arange(300, dtype=np.uint64), np.arange(300)[::-1]])
+def test_index__of_many_chunks__is_read_in_pieces_between_which_interrupts_are_seen(fields, index, monkeypatch):
+    calls = []
+
+    def counted(name, *arguments):
+        calls.append(arguments[3])
+        call(name, *arguments)
+
+    call = hr.field.call
+    monkeypatch.setattr(hr._rows, "PIECE_CHUNKS", 3)
+    monkeypatch.setattr(hr.field, "call", counted)
+    field, array = fields[0]
+    chunk = field._dataset.samples_per_chunk
+    assert np.array_equal(field[index], array[index]) and len(calls) > 3 and max(calls) <= 3 * chunk
+    assert sum(calls) == len(array[index])
+
+
+@pytest.mark.parametrize("compare", [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge])
+def test_comparison__of_a_field_with_values__is_refused_with_what_to_do(fields, compare):
+    field, array = fields[1]
+    for other in (3, "x", array, [1, 2]):
+        with pytest.raises(TypeError, match=r"field 'y' was compared.*data\['y'\]\[:\]"):
+            compare(field, other)
+
+
+def test_equality__of_fields__is_that_they_are_the_same(fields):
+    x, y = fields[0][0], fields[1][0]
+    assert x == x and x != y and x != None and x in (y, x) and {x: 1, y: 2}[y] == 2  # noqa: E711
+    assert len({x, y, x}) == 2 and x is x._dataset["X"] and y.size == NUM_SAMPLES and x.size == NUM_SAMPLES * 12
+
+
+def test_index__by_a_bool__says_so(fields):
+    for index in (True, np.False_, (False, 0)):
+        with pytest.raises(IndexError, match=r"y is indexed by the bool (True|False), expected"):
+            fields[1][0][index]
+
+
+def test_index__of_a_data_set_by_several_names__is_refused_with_words(fields):
+    for index in (("X", "y"), ["X", "y"]):
+        with pytest.raises(hr.InvalidError, match="indexed by the names 'X', 'y'; index one field at a time"):
+            fields[0][0]._dataset[index]

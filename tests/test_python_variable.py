@@ -60,6 +60,26 @@ def test_field__every_kind_of_index__is_what_was_written(data, name):
             same(one, other)
 
 
+def test_field__read_and_indexed__is_made_of_pieces_between_which_interrupts_are_seen(data, monkeypatch):
+    calls = []
+
+    def counted(name, *arguments):
+        calls.append(name)
+        call(name, *arguments)
+
+    call = hr._variable.call
+    monkeypatch.setattr(hr._rows, "PIECE_CHUNKS", 2)
+    monkeypatch.setattr(hr._variable, "call", counted)
+    field, wanted = data["s"], [sample(i)["s"] for i in range(COUNT)]
+    for index in (slice(None), slice(3, None, 2), slice(None, None, -3), slice(0, 0)):
+        del calls[:]
+        found = field[index]
+        assert len(calls) > 6 or len(found) == 0
+        for one, other in zip(found, wanted[index], strict=True):
+            same(one, other)
+    assert field.read(7, 1900).tolist()[1899].tolist() == wanted[1906].tolist()
+
+
 def test_field__kinds_and_lengths__are_told(data):
     assert [field.kind for field in data.fields.values()] == ["utf8", "bytes", "int32[]", "float16[]", "int64"]
     sizes = [4 * (i % 50) for i in range(COUNT)]

@@ -62,6 +62,30 @@ def _of_array(index: npt.NDArray[Any], length: int, name: str, rest: tuple[Any, 
     return Rows(flat.size, 0, flat, (np.arange(flat.size).reshape(index.shape), *rest))
 
 
+PIECE_CHUNKS = 64
+
+
+def order_of(indices: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp] | None:
+    """The order in which they ascend, so that each chunk is read once; None: they do already, or are so few that one
+    piece has them all."""
+    if len(indices) <= PIECE_CHUNKS or bool((indices[1:] >= indices[:-1]).all()):
+        return None
+    return np.argsort(indices, kind="stable")
+
+
+def pieces(indices: npt.NDArray[np.uint64], samples_per_chunk: int) -> list[slice]:
+    """Ascending indices, or few, in pieces that touch some chunks each: between two of them an interrupt is seen.
+
+    >>> pieces(np.arange(0, 1000, 7, dtype=np.uint64), 10)
+    [slice(0, 92, None), slice(92, 143, None)]
+    """
+    ends: list[int] = []
+    if len(indices) > PIECE_CHUNKS:
+        begins_chunk = np.flatnonzero(np.diff(indices // np.uint64(samples_per_chunk))) + 1
+        ends = begins_chunk[PIECE_CHUNKS - 1 :: PIECE_CHUNKS].tolist()
+    return [slice(begin, end) for begin, end in zip([0, *ends], [*ends, len(indices)], strict=True)]
+
+
 def find(index: Any, length: int, name: str, check: Callable[[int], None] = lambda count: None) -> Rows:
     """What `array[index]` asks for where `array` has `length` samples. `check` is told how many samples, before
     memory for their indices is taken.
@@ -79,13 +103,17 @@ def find(index: Any, length: int, name: str, check: Callable[[int], None] = lamb
         return Rows(length, 0, None, (Ellipsis, *rest))
     if isinstance(first, slice):
         return _of_slice(first, length, check, rest)
-    if not isinstance(first, (bool, np.bool_)):
-        try:
-            number = operator.index(first)
-        except TypeError:
-            pass
-        else:
-            return Rows(1, _checked(number, length, name), None, (0, *rest))
+    if isinstance(first, (bool, np.bool_)):
+        raise IndexError(
+            f"{name} is indexed by the bool {first}, expected an integer, a slice, a list of integers or a mask of one "
+            "bool for each sample"
+        )
+    try:
+        number = operator.index(first)
+    except TypeError:
+        pass
+    else:
+        return Rows(1, _checked(number, length, name), None, (0, *rest))
     array = np.asarray(first)
     if array.size == 0 and not hasattr(first, "dtype"):
         array = array.astype(np.int64)  # an empty list

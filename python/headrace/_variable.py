@@ -17,6 +17,8 @@ from .ragged import Ragged
 
 _NAMES = {"utf8": _abi.HR_VAR_UTF8, "str": _abi.HR_VAR_UTF8, "bytes": _abi.HR_VAR_BYTES}
 _TYPES: dict[Any, str] = {str: "utf8", bytes: "bytes"}
+#: A call of the library: its function, which samples, and how many.
+_Part = tuple[str, tuple[Any, ...], int]
 _BLOCK_SAMPLES = 1024  # that iteration reads at once,
 _BLOCK_BYTES = 4 << 20  # or fewer, where they are longer
 
@@ -136,7 +138,23 @@ class VariableField(Field):
             raise errors.InvalidError(
                 f"{count} samples from {first} of {self.name} were asked for, expected some of its {length}"
             )
-        return self._fetch(count, "hr_dataset_read_values", (first, count), None)
+        return self._fetch(count, self._runs(first, count), None)
+
+    def _runs(self, first: int, count: int) -> list[_Part]:
+        """In pieces, so that an interrupt is seen between two."""
+        step = _rows.PIECE_CHUNKS * self._dataset.samples_per_chunk
+        begins = range(first, first + count, step) if count else (first,)
+        sizes = [min(step, first + count - begin) for begin in begins]
+        return [("hr_dataset_read_values", (begin, n), n) for begin, n in zip(begins, sizes, strict=True)]
+
+    def _lists(self, indices: npt.NDArray[np.uint64]) -> list[_Part]:
+        """The same of indices that ascend; others are one piece: in several, chunks would be read several times."""
+        pieces = [slice(0, len(indices))]
+        if _rows.order_of(indices) is None:
+            pieces = _rows.pieces(indices, self._dataset.samples_per_chunk)
+        listed = [indices[piece] for piece in pieces]
+        to = ctypes.POINTER(ctypes.c_uint64)
+        return [("hr_dataset_gather_values", (part.ctypes.data_as(to), len(part)), len(part)) for part in listed]
 
     def _call(
         self,
@@ -156,10 +174,13 @@ class VariableField(Field):
         self._call(pointer, function, which, offsets, None)
         return offsets
 
-    def _fetch(self, count: int, function: str, which: tuple[Any, ...], most_bytes: int | None) -> Ragged:
+    def _fetch(self, count: int, parts: list[_Part], most_bytes: int | None) -> Ragged:
         """First the offsets, which say how much there is to come."""
+        offsets, done = np.zeros(count + 1, np.int64), 0
         with self._dataset._handle.use() as pointer:
-            offsets = self._offsets(pointer, count, function, which)
+            for function, which, n in parts:
+                offsets[done + 1 : done + n + 1] = offsets[done] + self._offsets(pointer, n, function, which)[1:]
+                done += n
             n_bytes = int(offsets[-1])
             if most_bytes is not None and n_bytes > most_bytes:
                 raise errors.BudgetError(
@@ -167,19 +188,18 @@ class VariableField(Field):
                     f"{_sizes.text(most_bytes)}; index fewer, open the data set with a larger budget, or call read(), "
                     "which takes them whatever the budget says"
                 )
-            values = np.empty(n_bytes // self.dtype.itemsize, self.dtype)
-            self._call(pointer, function, which, offsets, values)
-        return Ragged(offsets // self.dtype.itemsize, values, self.kind)
+            places = offsets // self.dtype.itemsize
+            values, done = np.empty(int(places[-1]), self.dtype), 0
+            for function, which, n in parts:
+                own = values[places[done] : places[done + n]]
+                self._call(pointer, function, which, np.empty(n + 1, np.int64), own)
+                done += n
+        return Ragged(places, values, self.kind)
 
     def __getitem__(self, index: Any) -> Any:
         rows = _rows.find(index, len(self), self.name)
-        most = self._dataset.budget_bytes
-        if rows.indices is None:
-            found = self._fetch(rows.count, "hr_dataset_read_values", (rows.first, rows.count), most)
-        else:
-            indices = np.ascontiguousarray(rows.indices)
-            listed = indices.ctypes.data_as(ctypes.POINTER(ctypes.c_uint64))
-            found = self._fetch(rows.count, "hr_dataset_gather_values", (listed, rows.count), most)
+        parts = self._runs(rows.first, rows.count) if rows.indices is None else self._lists(rows.indices)
+        found = self._fetch(rows.count, parts, self._dataset.budget_bytes)
         if not rows.then:
             return found
         return found[rows.then[0]] if len(rows.then) == 1 else np.asarray(found)[rows.then]

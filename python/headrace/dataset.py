@@ -173,6 +173,11 @@ class Dataset:
         if isinstance(index, str):
             self.field_index(index)
             return self.fields[index]
+        if isinstance(index, (tuple, list)) and index and all(isinstance(name, str) for name in index):
+            raise errors.InvalidError(
+                f"{self.path} was indexed by the names {', '.join(map(repr, index))}; index one field at a time, or "
+                "ask for samples of some: {name: data[name][5:10] for name in (...)}"
+            )
         return {name: field[index] for name, field in self.fields.items()}
 
     def __contains__(self, name: object) -> bool:

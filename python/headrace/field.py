@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,11 @@ class Field:
     @property
     def ndim(self) -> int:
         return 1 + len(self.sample_shape)
+
+    @property
+    def size(self) -> int:
+        """Elements of all samples; of values of variable length their number."""
+        return self._dataset.num_samples * int(np.prod(self.sample_shape, dtype=np.int64))
 
     @property
     def sample_bytes(self) -> int:
@@ -114,17 +119,25 @@ class Field:
                 done += count
 
     def _gather(self, indices: npt.NDArray[np.uint64]) -> npt.NDArray[Any]:
+        """In pieces, as `_read_into()`."""
         out = np.empty((len(indices), *self.sample_shape), self.dtype)
+        order = _rows.order_of(indices)
+        wanted = np.ascontiguousarray(indices if order is None else indices[order])
         with self._dataset._handle.use() as pointer:
-            call(
-                "hr_dataset_gather",
-                pointer,
-                self._index,
-                np.ascontiguousarray(indices).ctypes.data_as(ctypes.POINTER(ctypes.c_uint64)),
-                len(indices),
-                out.ctypes.data,
-                out.nbytes,
-            )
+            for piece in _rows.pieces(wanted, self._dataset.samples_per_chunk):
+                listed = wanted[piece]
+                part = out[piece] if order is None else np.empty((len(listed), *self.sample_shape), self.dtype)
+                call(
+                    "hr_dataset_gather",
+                    pointer,
+                    self._index,
+                    listed.ctypes.data_as(ctypes.POINTER(ctypes.c_uint64)),
+                    len(listed),
+                    part.ctypes.data,
+                    part.nbytes,
+                )
+                if order is not None:
+                    out[order[piece]] = part
         return out
 
     def _check_budget(self, count: int) -> None:
@@ -154,6 +167,18 @@ class Field:
             raise ValueError(f"{self.name} lies in a file: an array of it is a copy")
         array: npt.NDArray[Any] = self[:]
         return array if dtype is None else array.astype(dtype, copy=False)
+
+    def _refuse_comparison(self, _: object) -> NoReturn:
+        raise TypeError(
+            f"field {self.name!r} was compared, and lies in a file; compare its values: data[{self.name!r}][:]"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same field: of another one, or None. Its values are not compared."""
+        return self is other if other is None or isinstance(other, Field) else self._refuse_comparison(other)
+
+    __hash__ = object.__hash__
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse_comparison
 
     def __repr__(self) -> str:
         return f"<headrace.Field {self.name!r}: shape {self.shape}, {self.kind}>"
