@@ -64,7 +64,7 @@ def take(loop, count):
     stream = loop._stream
     start = time.perf_counter()
     for _ in range(count):
-        stream.take()
+        stream.take(loop)
     return time.perf_counter() - start
 
 

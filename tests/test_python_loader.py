@@ -190,18 +190,29 @@ def test_ranks__from_the_environment__are_those_of_the_launcher(data, monkeypatc
 
 
 WRONG = {
+    "shuffle": ["no", "", 2, [True], 0.0],
+    "writable": ["no"],
+    "numa": ["no", None],
+    "pageable": ["no"],
+    "truncate": ["no"],
+    "pad": [3, ["X"], {"nothing": 3}, {"X": 3}, {3: 3}],
+    "resume": [3, "train.hrd", b"x" * 256],
+    "rank": [1, -1, "a"],
+    "streams": [3],
+    "subset": [range(3)],
+    "max_bytes": ["lots", -1, []],
     "batch": [0, -1, 1.5, "a", None, True, 2**32],
-    "seed": [-1, 2**64],
-    "window": [-1],
+    "seed": [-1, 2**64, 1],
+    "window": [-1, 3],
     "epochs": [0, -2, 0.5],
-    "last": ["some"],
-    "fields": ["X", []],
-    "finish": [{"X": "nonsense"}],
-    "budget": ["lots", -1, "5X"],
+    "last": ["some", ["keep"]],
+    "fields": ["X", [], ["Z"], [3], {"X": 1}],
+    "finish": [{"X": "nonsense"}, {"Z": "float32"}, "float32", {"X": hr.Finish(scale="a")}, {"X": hr.Finish(chw="no")}],
+    "budget": ["lots", -1, "5X", []],
     "threads": [-1],
     "io": ["fast"],
     "held": [0],
-    "world_size": [0],
+    "world_size": [0, 3],
     "device": ["gpu", "cuda:x", -1, 256, True],
     "device_budget": ["some"],
     "trace_events": [-1],
@@ -209,9 +220,25 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("option", "value"), [(option, value) for option, values in WRONG.items() for value in values])
-def test_option__with_a_wrong_value__is_refused_at_once_with_its_name(data, option, value):
-    with pytest.raises(hr.InvalidError, match=option.split("_")[0]):
+def test_option__with_a_wrong_value__is_refused_at_once_with_its_name(data, option, value, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    words = "train.hrd: this is no state of a loader" if value == "train.hrd" else option.split("_")[0]
+    with pytest.raises((hr.InvalidError, hr.NotFoundError, hr.CorruptError), match=words):
         data.loader(**{"batch": 8, option: value})
+
+
+def test_fields__that_options_name__are_among_those_delivered(data):
+    with pytest.raises(hr.NotFoundError, match=r"fields names 'Z', and .*train.hrd has no such field; it has 'X', 'y'"):
+        data.loader(8, fields=["X", "Z"])
+    with pytest.raises(hr.InvalidError, match="finish names 'X', which fields leaves out"):
+        data.loader(8, fields=["y"], finish={"X": "float32"})
+
+
+def test_seed__without_a_word_on_shuffle__is_refused(data):
+    with pytest.raises(hr.InvalidError, match="seed is of shuffle=True, which is missing"):
+        data.loader(8, seed=1)
+    assert an_epoch(data.loader(500, shuffle=False, seed=1)).tolist() == list(range(SAMPLES))
+    assert an_epoch(data.loader(500, shuffle=np.True_, seed=1)).tolist() != list(range(SAMPLES))
 
 
 def test_option__that_does_not_exist__is_a_type_error(data):
@@ -328,7 +355,7 @@ def test_resume__at_every_batch__goes_on_with_the_next(data, shuffle, tmp_path):
 
 @pytest.mark.parametrize("part", [None, (100, 700)])
 def test_resume__sequential__needs_no_seed(data, part, tmp_path):
-    options = {"batch": BATCH, "subset": data.subset(*part) if part else None}
+    options = {"batch": BATCH, "subset": data.subset(*part) if part else None, "shuffle": False}
     wanted = all_of(data.loader(**options, epochs=2))
     place = data.loader(**options, epochs=2, seed=2).state(step=3)
     resumed = data.loader(**options, epochs=2, seed=9, resume=place)

@@ -360,7 +360,7 @@ def test_loader__text_that_is_cut_off__ends_with_a_whole_character(tmp_path, len
 
 @pytest.mark.parametrize(("options", "words"), [
     ({"pad": {"s": 10}}, "field s is padded to 10 elements, and its longest value has 49; pad to that, or cut"),
-    ({"pad": {"y": 10}}, "field y has samples of one size"),
+    ({"pad": {"y": 10}}, "pad names 'y', and .* has samples of one size there"),
     ({"pad": {"s": 0}}, "pad of s is 0, expected an integer from 1"),
     ({"truncate": True}, "truncate was given without pad"),
 ])

@@ -31,7 +31,7 @@ def keras(
     x: Names,
     y: Names | None = None,
     sample_weight: Names | None = None,
-    shuffle: bool = False,
+    shuffle: bool | None = None,
     device: str | int | None = None,
     held: int = _HELD,
     resume: bytes | str | os.PathLike[str] | None = None,

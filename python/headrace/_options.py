@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from ._library import new
 from .dtypes import parse
 from .ranks import rank_from_environment
 from .subset import Subset
+
+if TYPE_CHECKING:
+    from .dataset import Dataset
 
 IO = {
     "auto": _abi.HR_IO_AUTO,
@@ -54,9 +57,22 @@ class Finish:
 
 
 def choose(given: str, known: Mapping[str, int], what: str) -> int:
-    if given not in known:
+    if not isinstance(given, str) or given not in known:
         raise errors.InvalidError(f"{what} is {given!r}, expected one of {', '.join(map(repr, known))}")
     return known[given]
+
+
+def flag(given: Any, what: str) -> bool:
+    """True or False, or 1 or 0: the truth of other things is not what whoever gave them means."""
+    if isinstance(given, (bool, np.bool_)) or (isinstance(given, (int, np.integer)) and given in (0, 1)):
+        return bool(given)
+    raise errors.InvalidError(f"{what} is {given!r}, expected True or False")
+
+
+def _by_field(given: Any, what: str, such_as: str) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise errors.InvalidError(f"{what} is {given!r}, expected a dict by name of field, such as {such_as}")
+    return given
 
 
 def device(given: str | int | None) -> int:
@@ -73,7 +89,10 @@ def device(given: str | int | None) -> int:
 def _floats(values: npt.ArrayLike | None, what: str) -> npt.NDArray[np.float32] | None:
     if values is None:
         return None
-    array = np.ascontiguousarray(values, np.float32).reshape(-1)
+    try:
+        array = np.ascontiguousarray(values, np.float32).reshape(-1)
+    except (TypeError, ValueError):
+        raise errors.InvalidError(f"{what} is {values!r}, expected a number, or one for each channel") from None
     if array.size == 0:
         raise errors.InvalidError(f"{what} has no entries, expected one, or one for each channel")
     return array
@@ -115,9 +134,9 @@ class Built:
         entry.scale = None if scale is None else scale.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
         entry.shift = None if shift is None else shift.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
         entry.flags = (
-            given.chw * _abi.HR_FINISH_CHW
-            | given.standardize * _abi.HR_FINISH_STANDARDIZE
-            | given.check_finite * _abi.HR_FINISH_CHECK_FINITE
+            flag(given.chw, f"finish of {name}: chw") * _abi.HR_FINISH_CHW
+            | flag(given.standardize, f"finish of {name}: standardize") * _abi.HR_FINISH_STANDARDIZE
+            | flag(given.check_finite, f"finish of {name}: check_finite") * _abi.HR_FINISH_CHECK_FINITE
         )
 
     def resume(self, state: bytes) -> None:
@@ -129,14 +148,14 @@ class Built:
         entries = self.keep((_abi.hr_pad * len(wanted))())
         for entry, (name, length) in zip(entries, wanted.items(), strict=True):
             entry.struct_bytes = ctypes.sizeof(entry)
-            entry.flags = bool(truncate) * _abi.HR_PAD_TRUNCATE
+            entry.flags = truncate * _abi.HR_PAD_TRUNCATE
             entry.field = self.keep(name.encode())
             entry.length = counted(length, f"pad of {name}", 1, 2**32)
         self.struct.pads = entries
         self.struct.num_pads = len(wanted)
 
     def subset(self, subset: Subset) -> None:
-        if not hasattr(subset, "_handle"):
+        if not isinstance(subset, Subset):
             raise errors.InvalidError(
                 f"subset is a {type(subset).__name__}, expected a Subset: data.subset([0, 3, 7]), or of a mask "
                 "data.subset(np.flatnonzero(mask))"
@@ -148,6 +167,22 @@ def without_masks(fields: Sequence[str], pad: Mapping[str, int] | None) -> list[
     """Names of fields to read: a mask comes with its field."""
     masks = {f"{name}.mask": name for name in pad or ()}
     return list(dict.fromkeys(masks.get(name, name) for name in fields))
+
+
+def check_fields(dataset: Dataset, fields: Sequence[str] | None, by_field: Mapping[str, Iterable[str]]) -> None:
+    """Names of fields that there are; `by_field`: those that an option is for, by its name."""
+    delivered = list(dataset.fields) if fields is None else list(fields)
+    for what, names in {"fields": delivered, **by_field}.items():
+        for name in names:
+            if name not in dataset.fields:
+                raise errors.NotFoundError(
+                    f"{what} names {name!r}, and {dataset.path} has no such field; it has "
+                    f"{', '.join(map(repr, dataset.fields))}"
+                )
+            if name not in delivered:
+                raise errors.InvalidError(
+                    f"{what} names {name!r}, which fields leaves out; add it there, or leave it out here"
+                )
 
 
 def ranks(rank: int | None, world_size: int | None, environment: bool | str) -> tuple[int, int]:
@@ -173,10 +208,29 @@ def counted(value: Any, what: str, least: int = 0, most: int = 2**32 - 1) -> int
     return number
 
 
+def _check_ranks(o: _abi.hr_loader_options) -> None:
+    streams = o.num_streams or o.world_size
+    if o.rank >= o.world_size:
+        raise errors.InvalidError(
+            f"rank is {o.rank}, expected 0 to {o.world_size - 1} (world_size={o.world_size}); give both"
+        )
+    if streams % o.world_size:
+        raise errors.InvalidError(
+            f"world_size={o.world_size} does not divide streams={streams}; choose a number of streams that every world "
+            "size you will use divides"
+        )
+    if o.batch_samples % streams:
+        least = o.batch_samples // streams * streams
+        raise errors.InvalidError(
+            f"batch is {o.batch_samples}, expected a multiple of the {streams} parts that streams= or world_size= "
+            f"make, such as {f'{least} or ' if least else ''}{least + streams}"
+        )
+
+
 def build(
     batch: int,
     *,
-    shuffle: bool = False,
+    shuffle: bool | None = None,
     seed: int = 0,
     window: int = 0,
     epochs: int | None = None,
@@ -209,20 +263,22 @@ def build(
     most = 2**64 - 1
     o.batch_samples = counted(batch, "batch", 1)
     o.flags = (
-        bool(shuffle) * _abi.HR_LOADER_SHUFFLE
+        (shuffle is not None and flag(shuffle, "shuffle")) * _abi.HR_LOADER_SHUFFLE
         | choose(last, LAST, "last")
-        | (not numa) * _abi.HR_LOADER_NUMA_OFF
-        | bool(pageable) * _abi.HR_LOADER_PAGEABLE
+        | (not flag(numa, "numa")) * _abi.HR_LOADER_NUMA_OFF
+        | flag(pageable, "pageable") * _abi.HR_LOADER_PAGEABLE
     )
-    if window and not shuffle:
-        raise errors.InvalidError("window is of shuffle=True, which is missing; leave window out, or give it")
     o.window_visits = counted(window, "window")
     o.seed = counted(seed, "seed", 0, most)
+    for what, alone in (("seed", seed and shuffle is None), ("window", window and not shuffle)):
+        if alone:
+            raise errors.InvalidError(f"{what} is of shuffle=True, which is missing; leave {what} out, or give it")
     o.first_epoch = counted(first_epoch, "first_epoch", 0, most)
     o.num_epochs = 0 if epochs is None else counted(epochs, "epochs", 1, most)
     own_rank, size = ranks(rank, world_size, ranks_from)
     o.rank, o.world_size = counted(own_rank, "rank"), counted(size, "world_size", 1)
     o.num_streams = counted(streams, "streams")
+    _check_ranks(o)
     o.max_held_batches = counted(held, "held", 1)
     o.budget_bytes = _sizes.parse(budget, "budget")
     o.num_threads = counted(threads, "threads")
@@ -234,11 +290,15 @@ def build(
     o.trace_events = counted(trace_events, "trace_events", 0, most)
     o.max_value_bytes = _sizes.parse(max_bytes, "max_bytes")
     if fields is not None:
-        if isinstance(fields, str) or not fields:
+        if isinstance(fields, (str, Mapping)) or not fields or not all(isinstance(name, str) for name in fields):
             raise errors.InvalidError(f"fields is {fields!r}, expected a list of names such as ['X', 'y']")
         names = without_masks(fields, pad)
         o.fields, o.num_fields = built.texts(names), len(names)
-    if truncate and not pad:
+    if pad is not None:
+        _by_field(pad, "pad", "{'tokens': 128}")
+    if finish is not None:
+        _by_field(finish, "finish", "{'X': 'float32'}")
+    if flag(truncate, "truncate") and not pad:
         raise errors.InvalidError("truncate was given without pad, which it belongs to; give pad={'field': length}")
     if pad:
         built.pad(pad, truncate)
@@ -253,6 +313,10 @@ def read_state(resume: bytes | str | os.PathLike[str]) -> bytes:
     """A state, or that in a file; whether it fits is seen where it is used, but for one that is empty."""
     if isinstance(resume, (bytes, bytearray, memoryview)):
         state, where = bytes(resume), "resume"
+    elif not isinstance(resume, (str, os.PathLike)):
+        raise errors.InvalidError(
+            f"resume is {resume!r}, expected what state() of a loader gave, or the path of a checkpoint()"
+        )
     else:
         where = os.fspath(resume)
         try:
@@ -265,10 +329,16 @@ def read_state(resume: bytes | str | os.PathLike[str]) -> bytes:
         raise errors.CorruptError(
             f"{where}: it is empty, expected a state of {_abi.HR_LOADER_STATE_BYTES} bytes, as state() gives it"
         )
+    if not state.startswith(_STATE_MAGIC):
+        raise errors.CorruptError(
+            f"{where}: this is no state of a loader; give what state() gave, or the file of a checkpoint()"
+        )
     return state
 
 
-_EPOCH_OFF, _NUMBER_OFF = 80, 88  # docs/order.md, "State"
+# docs/order.md, "State"
+_STATE_MAGIC = b"HRDSTAT1"
+_EPOCH_OFF, _NUMBER_OFF = 80, 88
 
 
 def place_of(state: bytes) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from numbers import Real
 
 from . import errors
 
@@ -19,7 +20,7 @@ def parse(size: int | str | None, what: str) -> int:
         if found is None:
             raise errors.InvalidError(f"{what} is {size!r}, expected bytes such as 268435456, '256M' or '1.5 GiB'")
         return int(float(found[1]) * _UNITS[found[2].upper()])
-    if isinstance(size, bool) or int(size) != size or size < 0:
+    if isinstance(size, bool) or not isinstance(size, Real) or int(size) != size or size < 0:
         raise errors.InvalidError(f"{what} is {size!r}, expected a number of bytes, or text such as '256M'")
     return int(size)
 

@@ -15,6 +15,7 @@ from ._handle import completed, register_fork
 from ._library import as_dict, call, new, path_bytes
 from ._options import Finish
 from ._stream import Stream, Taker
+from ._variable import VariableField
 from .batch import Batch
 from .report import Report
 from .subset import Subset
@@ -37,8 +38,8 @@ class Loader:
     next batch. `close()`, or leaving a `with`, gives everything back, too.
 
     :param batch: samples in a batch, of all ranks together
-    :param shuffle: in the mixed order of docs/order.md, a new one in each epoch; else as stored
-    :param seed: of that order: same seed, same batches, on every machine
+    :param shuffle: True: in the mixed order of docs/order.md, a new one in each epoch; False, None: as stored
+    :param seed: of that order: same seed, same batches, on every machine; refused where nothing is said of `shuffle`
     :param window: chunks that are mixed with each other (visits); 0: the default
     :param epochs: nothing is read beyond so many; None: without end
     :param first_epoch: the epoch to begin with
@@ -78,7 +79,7 @@ class Loader:
         dataset: Dataset,
         batch: int,
         *,
-        shuffle: bool = False,
+        shuffle: bool | None = None,
         seed: int = 0,
         window: int = 0,
         epochs: int | None = None,
@@ -139,7 +140,15 @@ class Loader:
             pad=pad,
             truncate=truncate,
         )
-        self._writable = writable
+        names = None if fields is None else _options.without_masks(fields, pad)
+        _options.check_fields(dataset, names, {"pad": pad or (), "finish": finish or ()})
+        for name in pad or ():
+            if not isinstance(dataset.fields[name], VariableField):
+                raise errors.InvalidError(
+                    f"pad names {name!r}, and {dataset.path} has samples of one size there, which need no padding; "
+                    "leave it out"
+                )
+        self._writable = _options.flag(writable, "writable")
         self._first_epoch = first_epoch
         self._epochs = epochs
         self._state: bytes | None = None if resume is None else _options.read_state(resume)
