@@ -156,10 +156,15 @@ class KerasData:
         with self._lock:
             self._attached, self._in_epoch = True, False
             self._adapter = weakref.ref(adapter)
-            lives, predicting = _keras_inside.made_for()
+            lives, what, twice = _keras_inside.made_for()
             if lives is not None:
                 weakref.finalize(lives, _ended, weakref.ref(self), self._adapter).atexit = False
-            if self._shuffled and predicting:
+            if twice:
+                raise errors.InvalidError(
+                    "fit() was given one hr.keras() for training and as validation_data, and each has its place in the "
+                    "data; give validation_data one of its own"
+                )
+            if self._shuffled and what == "predict":
                 raise errors.InvalidError(
                     "predict() was called with a shuffled hr.keras(): the rows of its result would be in mixed order; "
                     "make one with shuffle=False for it"
@@ -320,6 +325,10 @@ class KerasData:
             if self._again or self._early:
                 self.restore(self.state())
             self._leave()
+
+    def __repr__(self) -> str:
+        names = ", ".join(map(repr, self._fields))
+        return f"<headrace.KerasData of {names} over {self._loader!r}>"
 
     @property
     def loader(self) -> Loader:
