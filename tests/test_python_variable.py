@@ -147,7 +147,8 @@ def test_writer__resumed__goes_on_where_it_was(tmp_path):
     path = tmp_path / "a.hrd"
     writer = hr.Writer(path, FIELDS, chunk_bytes="4K")
     writer.append(columns(0, 500))
-    writer.close()
+    with pytest.warns(UserWarning, match="without commit"):
+        writer.close()
     with hr.Writer(path, FIELDS, chunk_bytes="4K", resume=True) as writer:
         kept = writer.num_samples
         assert 0 < kept <= 500

@@ -6,6 +6,7 @@ import ctypes
 import itertools
 import json
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -123,7 +124,8 @@ def _fields_of(path: Path) -> dict[str, FieldSpec]:
 
 class Writer:
     """Writes a new .hrd file from what a program makes. At the end of the `with` the file gets its name, complete;
-    after an exception there is no such file, and OUT.partial stays for `resume=True`.
+    after an exception there is no such file, and the chunks that were finished, if any, stay in OUT.partial for
+    `resume=True`. Without a `with`, `commit()` is needed: samples that are lost for want of it are warned of.
 
     :param fields: by name, the element type ("float32", np.int64, "bfloat16", "utf8:16", "bytes:8"), or a pair of it
         and the shape of one sample; for values of variable length "utf8" (or str), "bytes", or such as "int32[]"
@@ -146,6 +148,8 @@ class Writer:
     >>> len(hr.open("made.hrd"))
     55
     """
+
+    _uncommitted = 0  # samples
 
     def __init__(
         self,
@@ -243,18 +247,32 @@ class Writer:
             listed = ", ".join(f"{field.name} {count}" for field, (count, _, _) in zip(self._fields, made, strict=True))
             raise errors.InvalidError(f"append() was given different numbers of samples: {listed}; all need the same")
         pointers = (ctypes.c_void_p * len(made))(*(pointer for _, pointer, _ in made))
+        count = counts.pop()
         with self._handle.use() as pointer:
-            call("hr_writer_append", pointer, counts.pop(), pointers)
+            call("hr_writer_append", pointer, count, pointers)
+        self._uncommitted += count
 
     def commit(self) -> None:
         """Finish, and give the file its name. Afterwards the writer is closed."""
         with self._handle.use() as pointer:
             call("hr_writer_commit", pointer)
+        self._uncommitted = 0
         self.close()
 
     def close(self) -> None:
-        """Close; without a commit the partial file stays, to be resumed, and what was to be appended is not there."""
+        """Close; without a commit only the chunks that were finished stay, in OUT.partial, to be resumed, and what was
+        to be appended is not there."""
+        if self._uncommitted and not self._handle.closed:
+            warnings.warn(
+                f"{self.path}: the writer was closed without commit(), and samples that were appended are not in the "
+                f"file ({self._uncommitted}); write in a `with`, or call commit() at the end",
+                stacklevel=2,
+            )
         self._handle.close()
+
+    def __del__(self) -> None:
+        if self._uncommitted:
+            self.close()
 
     def __enter__(self) -> Writer:
         return self
@@ -263,7 +281,7 @@ class Writer:
         if kind is None and not self._handle.closed:
             self.commit()
         else:
-            self.close()
+            self._handle.close()
 
     def __repr__(self) -> str:
         return f"<headrace.Writer of {self.path!r}: {', '.join(field.name for field in self._fields)}>"
