@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import _abi, _feed, _graft, _keras_inside, _names, _options, errors
 from ._keras_inside import LOOKED_AT
 from ._names import Names
+from .dataset import opened
 
 if TYPE_CHECKING:
     from .batch import Batch
@@ -25,7 +26,7 @@ _HELD = 2 * _feed.HELD  # TensorFlow and JAX let go of them late, and two are th
 
 
 def keras(
-    data: Dataset,
+    data: Dataset | str | os.PathLike[str],
     batch: int,
     *,
     x: Names,
@@ -90,7 +91,7 @@ class KerasData:
 
     def __init__(
         self,
-        data: Dataset,
+        data: Dataset | str | os.PathLike[str],
         batch: int,
         *,
         x: Names,
@@ -102,6 +103,7 @@ class KerasData:
         **options: Any,
     ) -> None:
         super().__init__()
+        data = opened(data, "hr.keras()")
         self._parts = [names for names in (x, y, sample_weight) if names is not None]
         if sample_weight is not None and y is None:
             raise errors.InvalidError(f"sample_weight is {sample_weight!r} and there is no y; name the targets, too")

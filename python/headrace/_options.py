@@ -16,10 +16,10 @@ from . import _abi, _sizes, errors
 from ._library import new
 from .dtypes import parse
 from .ranks import rank_from_environment
-from .subset import Subset
 
 if TYPE_CHECKING:
     from .dataset import Dataset
+    from .subset import Subset
 
 IO = {
     "auto": _abi.HR_IO_AUTO,
@@ -155,6 +155,8 @@ class Built:
         self.struct.num_pads = len(wanted)
 
     def subset(self, subset: Subset) -> None:
+        from .subset import Subset
+
         if not isinstance(subset, Subset):
             raise errors.InvalidError(
                 f"subset is a {type(subset).__name__}, expected a Subset: data.subset([0, 3, 7]), or of a mask "
