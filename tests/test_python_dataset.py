@@ -528,3 +528,12 @@ def test_exists__of_a_cell_that_is_run_again__names_replace(tmp_path, monkeypatc
     hr.convert("X.npy", out="a.hrd", replace=True)
     hr.from_arrays("a.hrd", X=[1], options={"replace": True})
     assert len(hr.open("a.hrd")) == 1
+
+
+def test_words__of_one_sample__are_singular(tmp_path):
+    hr.from_arrays(tmp_path / "a.hrd", X=np.zeros((1, 200)))
+    with hr.open(tmp_path / "a.hrd") as data:
+        data.budget_bytes = 1000
+        assert "1 sample of X" in repr(data)
+        with pytest.raises(hr.BudgetError, match="1 sample of X would take"):
+            data["X"][:]

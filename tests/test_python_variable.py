@@ -226,7 +226,7 @@ def test_index__of_more_than_the_budget__is_refused_and_read_takes_it(tmp_path):
         for _ in range(20):
             writer.append(b=[bytes(1 << 20)])
     data = hr.open(tmp_path / "a.hrd", budget="8M")
-    with pytest.raises(hr.BudgetError, match="20 samples of b take"):
+    with pytest.raises(hr.BudgetError, match="20 samples of b would take"):
         data["b"][:]
     assert data["b"].read().nbytes == 20 << 20 and len(data["b"][3:6]) == 3
 

@@ -251,7 +251,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name} {field.sample_shape} {field.kind}" for name, field in self.fields.items())
-        return f"<headrace.Dataset {self.path!r}: {self.num_samples} samples of {fields}>"
+        return f"<headrace.Dataset {self.path!r}: {_sizes.samples(self.num_samples)} of {fields}>"
 
     def _repr_html_(self) -> str:
         from ._html import dataset_html
