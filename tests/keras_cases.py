@@ -311,8 +311,13 @@ def checkpoint__of_other_data_or_no_checkpoint__is_refused(data, tmp_path):
 def fit__validation_on_the_same_object__is_refused(data):
     model, _ = witness_model()
     train = shuffled(data)
-    with pytest.raises(Exception, match="of its own"):
-        model.fit(train, epochs=3, verbose=0, validation_data=train)
+    step = train.step
+    assert repr(train).startswith("<headrace.KerasData of 'X', 'y' over <headrace.Loader of ")
+    for epochs in (1, 3):
+        with pytest.raises(Exception, match="validation_data one of its own"):
+            model.fit(train, epochs=epochs, verbose=0, validation_data=train)
+    assert train.step == step  # before the first batch
+    model.fit(train, epochs=1, verbose=0, validation_data=hr.keras(data, BATCH, x="X", y="y"))
 
 
 def checkpoint__a_loop_by_hand_within_fit__is_refused(data, tmp_path):

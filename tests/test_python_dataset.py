@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from headrace_command import good
-from python_package import check, hr, memory_in_use, rows_of, run_in_child, write_indexed
+from python_package import SOURCE, check, hr, memory_in_use, rows_of, run_in_child, write_indexed
 
 DTYPES = [
     "bool",
@@ -456,3 +456,84 @@ def test_statistics__that_do_not_exist__are_none(tmp_path):
     assert found["u"]["max_int"] is None and found["u"]["first_nan_sample"] is None
     assert (found["f"]["min"], found["f"]["first_nan_sample"], found["f"]["num_runs"]) == (-1, 0, None)
     assert (found["i"]["min_int"], found["i"]["max_int"], found["i"]["max_uint"]) == (-3, 4, None)
+
+
+def test_paths__and_data_sets__stand_for_each_other(folder, data, monkeypatch):
+    monkeypatch.chdir(folder)
+    with hr.open(b"train.hrd") as opened:
+        assert opened.path == os.fspath(opened) == "train.hrd" and opened.num_samples == 1000
+    assert hr.verify(data) == [] and hr.compare(data, "train.hrd").equal
+    assert hr.bench("train.hrd", ["decode"], rounds=1, seconds=0.01)["measures"]["decode"]["num_runs"] == 1
+    with hr.open(["train.hrd", "train.hrd"]) as many, pytest.raises(hr.InvalidError, match="data set of 2 files"):
+        hr.verify(many)
+    with pytest.raises(hr.InvalidError, match=r"probe\(\) was given <headrace.Dataset .* expected a loader"):
+        hr.probe(data)
+    with pytest.raises(hr.InvalidError, match=r"bench\(\) was given 3, expected a data set"):
+        hr.bench(3)
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda data: hr.open([]), r"open\(\) was given no paths"),
+    (lambda data: hr.open([3]), "3 was given where a path is expected"),
+    (lambda data: hr.verify(["a.hrd"]), r"\['a.hrd'\] was given where a path .* give several one by one: \*"),
+    (lambda data: hr.join(["a.hrd"], out="b.hrd"), "one by one"),
+    (lambda data: hr.convert(["a.npy"], out="b.hrd"), "one by one"),
+    (lambda data: hr.convert("a.npy", out=3), "3 was given where a path is expected"),
+    (lambda data: hr.convert("a.npy", out="b.hrd", rename={"X": 1}), "rename is {'X': 1}, expected a dict"),
+    (lambda data: hr.convert("a.npy", out="b.hrd", replace="no"), "replace is 'no', expected True or False"),
+    (lambda data: hr.export(data, "b", replace="no"), "replace is 'no'"),
+    (lambda data: hr.join("a.hrd", out="b.hrd", replace="no"), "replace is 'no'"),
+    (lambda data: hr.salvage("a.hrd", out="b.hrd", replace="no"), "replace is 'no'"),
+    (lambda data: hr.Writer("b.hrd", {"x": "int8"}, replace="no"), "replace is 'no'"),
+    (lambda data: hr.Writer("b.hrd", ["x"]), r"b.hrd: fields is \['x'\], expected a dict"),
+    (lambda data: data.split([0.8, 0.2]), r"split\(\) was given \[0.8, 0.2\], expected fractions one by one"),
+    (lambda data: data.split(0.8, 0.2, seed="a"), "seed is 'a'"),
+    (lambda data: data.split(0.8, 0.2, stratify=3), "stratify is 3, expected the name"),
+    (lambda data: data.subset(10), r"subset\(10\) may mean .* subset\(0, 10\) or subset\(10, len"),
+    (lambda data: data.subset(slice(0, 10)), "give its ends"),
+    (lambda data: data.subset(0, "a"), "end is 'a'"),
+])  # fmt: skip
+def test_argument__of_another_type__is_refused_with_its_name(data, call, words):
+    with pytest.raises(hr.InvalidError, match=words):
+        call(data)
+
+
+def test_message__of_the_library__names_what_python_has(tmp_path):
+    hr.from_arrays(tmp_path / "a.hrd", fields={"t": "utf8"}, t=["a", "bcd" * 5])
+    with hr.open(tmp_path / "a.hrd") as data:
+        for options, words in [({"pad": {"t": 2}}, r"off \(truncate=True\)"), ({"max_bytes": 1}, "max_bytes")]:
+            with pytest.raises(hr.Error, match=words) as refused:
+                list(data.loader(batch=2, epochs=1, **options))
+            assert "HR_" not in str(refused.value) and "--" not in str(refused.value)
+        assert data.plan(1)["fits"] is True and data.plan(1, budget=1)["fits"] is False
+    for said in hr.errors._IN_PYTHON:  # each is what the library says
+        words = said.split(" (")[-1].strip(" )")
+        found = [path for folder in ("reader", "writer", "convert", "io", "format") for path in
+                 (SOURCE / folder).rglob("*.c") if words in path.read_text()]  # fmt: skip
+        assert found, said
+
+
+def test_exists__of_a_cell_that_is_run_again__names_replace(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.save("X.npy", np.zeros(10))
+    hr.convert("X.npy", out="a.hrd")
+    with pytest.raises(hr.ExistsError, match=r"replace it \(replace=True\)"):
+        hr.convert("X.npy", out="a.hrd", progress=True)
+    for make in (hr.from_arrays, lambda out, **_: hr.from_iterator(out, [{"X": 1}])):
+        with pytest.raises(hr.ExistsError, match=r"replace it \(options={'replace': True}\)"):
+            make("a.hrd", X=[1])
+    with pytest.raises(hr.InvalidError, match=r"is an option of the Writer; give options={'replace': True}"):
+        hr.from_arrays("a.hrd", X=[1], replace=True)
+    assert capsys.readouterr().err == ""  # no bar of what was not begun
+    hr.convert("X.npy", out="a.hrd", replace=True)
+    hr.from_arrays("a.hrd", X=[1], options={"replace": True})
+    assert len(hr.open("a.hrd")) == 1
+
+
+def test_words__of_one_sample__are_singular(tmp_path):
+    hr.from_arrays(tmp_path / "a.hrd", X=np.zeros((1, 200)))
+    with hr.open(tmp_path / "a.hrd") as data:
+        data.budget_bytes = 1000
+        assert "1 sample of X" in repr(data)
+        with pytest.raises(hr.BudgetError, match="1 sample of X would take"):
+            data["X"][:]

@@ -75,6 +75,11 @@ def test_jax__a_batch__no_copy_where_the_type_is_jaxs(data, monkeypatch):
         assert batch["y"].unsafe_buffer_pointer() == given[1]["y"].ctypes.data
 
 
+def test_jax__pad_that_is_no_dict__is_refused(data):
+    with pytest.raises(hr.InvalidError, match="pad is 3, expected a dict"):
+        hr.jax(data, 8, pad=3)
+
+
 def test_jax__arrays_kept__stay_as_they_are(data, wanted):
     batches = hr.jax(data, BATCH, **ORDER)
     kept = [batch for _ in range(2) for batch in batches]

@@ -98,6 +98,18 @@ def test_view__of_a_batch_that_is_gone__keeps_its_memory(data):
     assert list(views[0]) == [3, 4]
 
 
+def test_busy__of_enumerate__names_it_and_what_to_do(data):
+    def loop(make, held):
+        for number, item in enumerate(make(data.loader(batch=100, held=held))):
+            assert item[-1].number == number
+
+    for make in (enumerate, lambda loader: zip(range(100), loader, strict=False)):
+        with pytest.raises(hr.BusyError, match=r"2 batches are held, as many as held=2 .* enumerate.* with held=3 or"):
+            loop(make, 2)
+        loop(make, 3)
+    assert sum(1 for _, batch in enumerate(data.loader(batch=100, epochs=1))) == 10
+
+
 @pytest.mark.parametrize(
     "derive",
     [

@@ -104,6 +104,32 @@ def test_writer__an_exception_inside__no_file_and_what_is_there_is_resumed(tmp_p
     np.testing.assert_array_equal(hr.open(path)["y"][:], np.arange(50))
 
 
+@pytest.mark.parametrize("end", ["close", "__del__"])
+def test_writer__closed_or_dropped_without_a_commit__warns_of_what_is_lost(tmp_path, end):
+    writer = hr.Writer(tmp_path / "a.hrd", fields={"y": "int64"})
+    writer.append(y=[1, 2])
+    with pytest.warns(UserWarning, match=r"a.hrd: the writer was closed without commit.*are not in the file \(2\)"):
+        getattr(writer, end)()
+    assert not (tmp_path / "a.hrd").exists() and not (tmp_path / "a.hrd.partial").exists()
+
+
+def append_and_fail(path):
+    with hr.Writer(path, fields={"y": "int64"}) as writer:
+        writer.append(y=[1])
+        raise ZeroDivisionError
+
+
+@pytest.mark.filterwarnings("error")
+def test_writer__committed_empty_or_left_by_an_exception__warns_of_nothing(tmp_path):
+    hr.Writer(tmp_path / "a.hrd", fields={"y": "int64"}).close()
+    writer = hr.Writer(tmp_path / "a.hrd", fields={"y": "int64"})
+    writer.append(y=[1])
+    writer.commit()
+    writer.close()
+    with pytest.raises(ZeroDivisionError):
+        append_and_fail(tmp_path / "b.hrd")
+
+
 def test_writer__file_exists__refused_unless_it_is_to_be_replaced(tmp_path):
     hr.from_arrays(tmp_path / "a.hrd", y=[1, 2])
     with pytest.raises(FileExistsError), hr.Writer(tmp_path / "a.hrd", fields={"y": "int64"}) as writer:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _sizes, errors
-from ._options import counted, without_masks
+from ._options import by_field, counted, without_masks
 from ._variable import VariableField
 from .batch import Batch
 
@@ -38,7 +38,7 @@ def charge_copies(data: Dataset, batch: int, fields: Iterable[str] | None, optio
     """Of a budget that was given, room is left for the copies that `arrays()` makes, as many as batches are left free;
     what a framework keeps beyond them is its own. Frameworks take arrays only: values of different lengths are
     refused."""
-    pad = options.get("pad") or {}
+    pad = by_field(options.get("pad") or {}, "pad", "{'tokens': 128}")
     names = without_masks(list(fields or data.fields), pad)
     for name in names:
         if isinstance(data[name], VariableField) and name not in pad:

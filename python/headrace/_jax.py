@@ -12,6 +12,7 @@ import numpy as np
 from . import _abi, _dlpack, _feed, errors
 from ._adapter import Adapter, framework, place_in_ranks, without
 from .batch import Batch, BatchField
+from .dataset import opened
 from .loader import Loader
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _CPU = 1  # as DLPack has it
 
 
 def jax(
-    data: Dataset,
+    data: Dataset | str | os.PathLike[str],
     batch: int,
     *,
     device: Any = None,
@@ -51,6 +52,7 @@ def jax(
     >>> batch["X"].shape, str(batch["y"].dtype)
     ((100, 28, 28), 'int32')
     """
+    data = opened(data, "hr.jax()")
     without(options, "hr.jax()", writable="arrays of JAX are never written to")
     options["rank"], options["world_size"] = place_in_ranks(ranks, options, _group())
     uploaded = device if isinstance(device, (str, int)) and device != "cpu" else None

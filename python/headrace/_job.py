@@ -50,11 +50,17 @@ def _bar(what: str, unit: str, shown: bool) -> Iterator[Callable[[Watch], None]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tqdm's own, where a notebook has no widgets
         from tqdm.auto import tqdm
-    with tqdm(desc=what, unit=unit, unit_scale=True, unit_divisor=1024 if unit == "B" else 1000) as bar:
+    with contextlib.ExitStack() as opened:
+        bar: Any = None
 
         def draw(watch: Watch) -> None:
-            bar.total = watch.total or None
-            bar.update(watch.done - bar.n)
+            nonlocal bar
+            if bar is None and (watch.done or watch.total):  # what is refused at once shows none
+                made = tqdm(desc=what, unit=unit, unit_scale=True, unit_divisor=1024 if unit == "B" else 1000)
+                bar = opened.enter_context(made)
+            if bar is not None:
+                bar.total = watch.total or None
+                bar.update(watch.done - bar.n)
 
         yield draw
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import _abi, _feed, _graft, _keras_inside, _names, _options, errors
 from ._keras_inside import LOOKED_AT
 from ._names import Names
+from .dataset import opened
 
 if TYPE_CHECKING:
     from .batch import Batch
@@ -25,7 +26,7 @@ _HELD = 2 * _feed.HELD  # TensorFlow and JAX let go of them late, and two are th
 
 
 def keras(
-    data: Dataset,
+    data: Dataset | str | os.PathLike[str],
     batch: int,
     *,
     x: Names,
@@ -90,7 +91,7 @@ class KerasData:
 
     def __init__(
         self,
-        data: Dataset,
+        data: Dataset | str | os.PathLike[str],
         batch: int,
         *,
         x: Names,
@@ -102,6 +103,7 @@ class KerasData:
         **options: Any,
     ) -> None:
         super().__init__()
+        data = opened(data, "hr.keras()")
         self._parts = [names for names in (x, y, sample_weight) if names is not None]
         if sample_weight is not None and y is None:
             raise errors.InvalidError(f"sample_weight is {sample_weight!r} and there is no y; name the targets, too")
@@ -156,10 +158,15 @@ class KerasData:
         with self._lock:
             self._attached, self._in_epoch = True, False
             self._adapter = weakref.ref(adapter)
-            lives, predicting = _keras_inside.made_for()
+            lives, what, twice = _keras_inside.made_for()
             if lives is not None:
                 weakref.finalize(lives, _ended, weakref.ref(self), self._adapter).atexit = False
-            if self._shuffled and predicting:
+            if twice:
+                raise errors.InvalidError(
+                    "fit() was given one hr.keras() for training and as validation_data, and each has its place in the "
+                    "data; give validation_data one of its own"
+                )
+            if self._shuffled and what == "predict":
                 raise errors.InvalidError(
                     "predict() was called with a shuffled hr.keras(): the rows of its result would be in mixed order; "
                     "make one with shuffle=False for it"
@@ -320,6 +327,10 @@ class KerasData:
             if self._again or self._early:
                 self.restore(self.state())
             self._leave()
+
+    def __repr__(self) -> str:
+        names = ", ".join(map(repr, self._fields))
+        return f"<headrace.KerasData of {names} over {self._loader!r}>"
 
     @property
     def loader(self) -> Loader:

@@ -60,17 +60,19 @@ def adapter(depth: int) -> Any:
     return asker if type(asker).__name__ == "PyDatasetAdapter" else None
 
 
-def made_for() -> tuple[Any, bool]:
-    """Whom an adapter is being made for: the object that lives as long as the call of fit, evaluate or predict, and
-    whether it is predict. Only the stack tells; (None, False) where it is another Keras than those known."""
+def made_for() -> tuple[Any, str, bool]:
+    """Whom an adapter is being made for: the object that lives as long as the call of fit, evaluate or predict, which
+    of these it is, and whether it is given one object for training and validation. Only the stack tells; (None, "",
+    False) where it is another Keras than those known."""
     lives, frame = None, sys._getframe(3)
     for _ in range(12):
         own = frame.f_locals.get("self")
         if any(kind.__name__ == "EpochIterator" for kind in type(own).__mro__):
             lives = own
         elif lives is not None:
-            return lives, frame.f_code.co_name == "predict"
+            x, validation_data = frame.f_locals.get("x"), frame.f_locals.get("validation_data")
+            return lives, frame.f_code.co_name, x is not None and x is validation_data
         if frame.f_back is None:
             break
         frame = frame.f_back
-    return lives, False
+    return lives, "", False

@@ -87,7 +87,13 @@ def as_dict(struct: ctypes.Structure) -> dict[str, Any]:
 
 
 def path_bytes(path: str | os.PathLike[str]) -> bytes:
-    encoded = os.fsencode(path)
+    try:
+        encoded = os.fsencode(path)
+    except TypeError:
+        several = "; give several one by one: *paths" if isinstance(path, (list, tuple, set)) else ""
+        raise errors.InvalidError(
+            f"{path!r:.200} was given where a path is expected, a str or os.PathLike{several}"
+        ) from None
     if b"\0" in encoded:
         raise errors.InvalidError(f"the path {os.fspath(path)!r} has a zero byte in it; no file can be called so")
     return encoded
@@ -99,9 +105,10 @@ _OTHERS = (".npy", ".npz", ".h5", ".hdf5", ".h5ad", ".csv", ".tsv", ".gz", ".zip
 def output_bytes(path: str | os.PathLike[str], others: tuple[str, ...] = _OTHERS, made: str = ".hrd files") -> bytes:
     """Of a file to make, whose ending is none of other kinds of file: somebody's array would be replaced by a data
     set."""
+    encoded = path_bytes(path)
     ending = os.path.splitext(os.fsdecode(path))[1]
     if ending.lower() in others:
         raise errors.InvalidError(
             f"{os.fsdecode(path)}: {ending} is the ending of another kind of file; this makes {made}"
         )
-    return path_bytes(path)
+    return encoded

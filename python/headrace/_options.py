@@ -16,10 +16,10 @@ from . import _abi, _sizes, errors
 from ._library import new
 from .dtypes import parse
 from .ranks import rank_from_environment
-from .subset import Subset
 
 if TYPE_CHECKING:
     from .dataset import Dataset
+    from .subset import Subset
 
 IO = {
     "auto": _abi.HR_IO_AUTO,
@@ -69,7 +69,7 @@ def flag(given: Any, what: str) -> bool:
     raise errors.InvalidError(f"{what} is {given!r}, expected True or False")
 
 
-def _by_field(given: Any, what: str, such_as: str) -> Mapping[str, Any]:
+def by_field(given: Any, what: str, such_as: str) -> Mapping[str, Any]:
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
         raise errors.InvalidError(f"{what} is {given!r}, expected a dict by name of field, such as {such_as}")
     return given
@@ -155,6 +155,8 @@ class Built:
         self.struct.num_pads = len(wanted)
 
     def subset(self, subset: Subset) -> None:
+        from .subset import Subset
+
         if not isinstance(subset, Subset):
             raise errors.InvalidError(
                 f"subset is a {type(subset).__name__}, expected a Subset: data.subset([0, 3, 7]), or of a mask "
@@ -169,10 +171,10 @@ def without_masks(fields: Sequence[str], pad: Mapping[str, int] | None) -> list[
     return list(dict.fromkeys(masks.get(name, name) for name in fields))
 
 
-def check_fields(dataset: Dataset, fields: Sequence[str] | None, by_field: Mapping[str, Iterable[str]]) -> None:
-    """Names of fields that there are; `by_field`: those that an option is for, by its name."""
+def check_fields(dataset: Dataset, fields: Sequence[str] | None, named: Mapping[str, Iterable[str]]) -> None:
+    """Names of fields that there are; `named`: those that an option is for, by its name."""
     delivered = list(dataset.fields) if fields is None else list(fields)
-    for what, names in {"fields": delivered, **by_field}.items():
+    for what, names in {"fields": delivered, **named}.items():
         for name in names:
             if name not in dataset.fields:
                 raise errors.NotFoundError(
@@ -295,9 +297,9 @@ def build(
         names = without_masks(fields, pad)
         o.fields, o.num_fields = built.texts(names), len(names)
     if pad is not None:
-        _by_field(pad, "pad", "{'tokens': 128}")
+        by_field(pad, "pad", "{'tokens': 128}")
     if finish is not None:
-        _by_field(finish, "finish", "{'X': 'float32'}")
+        by_field(finish, "finish", "{'X': 'float32'}")
     if flag(truncate, "truncate") and not pad:
         raise errors.InvalidError("truncate was given without pad, which it belongs to; give pad={'field': length}")
     if pad:

@@ -42,6 +42,14 @@ def text(n_bytes: float) -> str:
     return f"{value:.{decimals}f} {units[unit]}"
 
 
+def samples(count: int) -> str:
+    """
+    >>> samples(1), samples(2)
+    ('1 sample', '2 samples')
+    """
+    return "1 sample" if count == 1 else f"{count} samples"
+
+
 def duration(ns: float) -> str:
     """
     >>> duration(12e6), duration(3.21e9), duration(125e9)

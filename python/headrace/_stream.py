@@ -247,9 +247,11 @@ class Stream:
     def _refuse(self, status: int) -> NoReturn:
         error = errors.from_status(status, self._error)
         if status == _abi.HR_ERR_BUSY:
+            held = f"{self._max_held} batches are" if self._max_held > 1 else "1 batch is"
             error.args = (
-                f"{error}. In Python a batch is held by its arrays, too: delete those that are done with, keep copies "
-                f"(batch.copy()), or make the loader with held={self._max_held + 1} or more",
+                f"{held} held, as many as held={self._max_held} says, by variables or arrays of theirs; enumerate(), "
+                "zip() and pairwise() keep one, too. Make the loader with "
+                f"held={self._max_held + 1} or more, delete what is done with, or keep copies (batch.copy())",
             )
         raise error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _abi, _feed, _names, _options, errors
 from ._names import Names
+from .dataset import opened
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -19,7 +21,7 @@ _HELD = _feed.HELD + 2  # TensorFlow lets go of four batches late
 
 
 def tensorflow(
-    data: Dataset,
+    data: Dataset | str | os.PathLike[str],
     batch: int,
     *,
     x: Names | None = None,
@@ -44,6 +46,7 @@ def tensorflow(
     >>> for images, labels in batches.prefetch(2):  # doctest: +SKIP
     ...     step(images, labels)
     """
+    data = opened(data, "hr.tensorflow()")
     tf: Any = importlib.import_module("tensorflow")
     if _options.device(options.get("device")) != _abi.HR_DEVICE_HOST:
         raise errors.UnsupportedError(

@@ -14,6 +14,7 @@ from ._adapter import Adapter, framework, place_in_ranks, without
 from ._names import Names, fields_of, pick
 from ._tensors import converter
 from .batch import Batch
+from .dataset import opened
 from .loader import Loader
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _EPOCH, _NUMBER, _BY_WORKER, _TOLD = range(4)  # of the numbers that processes s
 
 
 def torch(
-    data: Dataset,
+    data: Dataset | str | os.PathLike[str],
     batch: int,
     *,
     x: Names | None = None,
@@ -56,6 +57,7 @@ def torch(
     >>> tuple(X.shape), y.dtype
     ((100, 28, 28), torch.int64)
     """
+    data = opened(data, "hr.torch()")
     without(options, "hr.torch()", writable="PyTorch has no tensors that cannot be written to")
     if x is None and y is not None:
         raise errors.InvalidError(f"y is {y!r} and x is not given; give x as well, or neither for dicts")
@@ -260,6 +262,10 @@ class TorchBatches(Adapter):
         worker = framework("torch.utils.data").get_worker_info()
         if worker is not None and worker.id > 0:
             return
+        if not isinstance(state, Mapping):
+            raise errors.InvalidError(
+                f"load_state_dict() was given {state!r:.80}, expected what state_dict() returned"
+            )
         found, later = _found(state)
         try:
             saved = bytes.fromhex(found["state"])

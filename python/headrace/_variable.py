@@ -136,7 +136,7 @@ class VariableField(Field):
         count = length - first if num_samples is None else num_samples
         if first < 0 or count < 0 or first + count > length:
             raise errors.InvalidError(
-                f"{count} samples from {first} of {self.name} were asked for, expected some of its {length}"
+                f"{_sizes.samples(count)} from {first} of {self.name} cannot be read, expected some of its {length}"
             )
         return self._fetch(count, self._runs(first, count), None)
 
@@ -184,9 +184,9 @@ class VariableField(Field):
             n_bytes = int(offsets[-1])
             if most_bytes is not None and n_bytes > most_bytes:
                 raise errors.BudgetError(
-                    f"{count} samples of {self.name} take {_sizes.text(n_bytes)}, more than the budget of "
-                    f"{_sizes.text(most_bytes)}; index fewer, open the data set with a larger budget, or call read(), "
-                    "which takes them whatever the budget says"
+                    f"{_sizes.samples(count)} of {self.name} would take {_sizes.text(n_bytes)}, more than the budget "
+                    f"of {_sizes.text(most_bytes)}; index fewer, open the data set with a larger budget, or call "
+                    "read(), which takes them whatever the budget says"
                 )
             places = offsets // self.dtype.itemsize
             values, done = np.empty(int(places[-1]), self.dtype), 0

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy import ndarray
 
-from . import _abi, errors
+from . import _abi, _sizes, errors
 from ._dlpack import DeviceArray
 from ._library import LIB, as_dict, call, new
 from .ragged import Ragged
@@ -252,6 +252,6 @@ class Batch(Mapping[str, Any]):
     def __repr__(self) -> str:
         state = ", released" if self.released else ""
         return (
-            f"<headrace.Batch {self.number} of epoch {self.epoch}: {self.num_samples} samples of "
+            f"<headrace.Batch {self.number} of epoch {self.epoch}: {_sizes.samples(self.num_samples)} of "
             f"{', '.join(dict.keys(self._opened.fields))}{state}>"
         )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from . import _abi, _job, _names, _sizes, errors
 from ._library import call, new, output_bytes, path_bytes, set_callback
-from ._options import choose, counted
+from ._options import choose, counted, flag
 from .dataset import Dataset
 
 Path = str | os.PathLike[str]
@@ -75,6 +75,8 @@ def _keep(options: ctypes.Structure, fields: Sequence[str]) -> None:
 
 
 def _rename(options: ctypes.Structure, names: Mapping[str, str]) -> None:
+    if not isinstance(names, Mapping) or not all(isinstance(name, str) for pair in names.items() for name in pair):
+        raise errors.InvalidError(f'rename is {names!r}, expected a dict of new names by old: {{"X": "image"}}')
     entries = (_abi.hr_convert_rename * max(1, len(names)))()
     for entry, (old_name, new_name) in zip(entries, names.items(), strict=False):
         entry.old_name, entry.new_name = old_name.encode(), new_name.encode()
@@ -173,11 +175,11 @@ def convert(
     """
     options, result, watch = new(_abi.hr_convert_options), new(_abi.hr_convert_result), _job.Watch()
     options.flags = (
-        replace * _abi.HR_CONVERT_REPLACE
-        | resume * _abi.HR_CONVERT_RESUME
-        | append * _abi.HR_CONVERT_APPEND
-        | follow_external * _abi.HR_CONVERT_FOLLOW_EXTERNAL
-        | (not check_space) * _abi.HR_CONVERT_NO_SPACE_CHECK
+        flag(replace, "replace") * _abi.HR_CONVERT_REPLACE
+        | flag(resume, "resume") * _abi.HR_CONVERT_RESUME
+        | flag(append, "append") * _abi.HR_CONVERT_APPEND
+        | flag(follow_external, "follow_external") * _abi.HR_CONVERT_FOLLOW_EXTERNAL
+        | (not flag(check_space, "check_space")) * _abi.HR_CONVERT_NO_SPACE_CHECK
         | (shuffle is not None) * _abi.HR_CONVERT_SHUFFLE
     )
     named = dict(fields) if isinstance(fields, Mapping) else {}
@@ -219,7 +221,7 @@ def convert(
     _job.run(
         lambda: call("hr_convert", ctypes.byref(options), ctypes.byref(result)),
         watch,
-        os.path.basename(os.fspath(out)),
+        os.path.basename(os.fsdecode(out)),
         progress=progress,
     )
     return Converted(
@@ -268,7 +270,7 @@ def export(
     array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     options, watch = new(_abi.hr_export_options), _job.Watch()
-    options.flags = _abi.HR_CONVERT_REPLACE if replace else 0
+    options.flags = flag(replace, "replace") * _abi.HR_CONVERT_REPLACE
     options.path = output_bytes(out, _NO_EXPORT if kind == "auto" else (), "F.npz, F.h5, or a folder of .npy files")
     options.kind = choose(kind, EXPORTS, "kind")
     options.gzip_level = counted(gzip, "gzip", 0, 9) or _abi.HR_EXPORT_NO_GZIP

@@ -40,10 +40,21 @@ def open(paths: Path | Sequence[Path], *, budget: int | str | None = None) -> Da
     >>> len(data), list(data.fields)
     (1000, ['X', 'y'])
     """
-    if not isinstance(paths, str | os.PathLike | Iterable):
+    if not isinstance(paths, str | bytes | os.PathLike | Iterable):
         raise errors.InvalidError(f"open() was given {paths!r}, expected the path of a .hrd file, or several")
-    many = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    many = [paths] if isinstance(paths, str | bytes | os.PathLike) else list(paths)
+    if not many:
+        raise errors.InvalidError("open() was given no paths, expected the path of a .hrd file, or several")
     return Dataset(many, _sizes.parse(budget, "budget"))
+
+
+def opened(data: Dataset | Path, what: str) -> Dataset:
+    """A data set that is open, or opened here by its path."""
+    if isinstance(data, str | bytes | os.PathLike) and not isinstance(data, Dataset):
+        return open(data)
+    if not isinstance(data, Dataset):
+        raise errors.InvalidError(f"{what} was given {data!r:.80}, expected a data set: hr.open(path)")
+    return data
 
 
 class Dataset:
@@ -52,10 +63,10 @@ class Dataset:
     opened."""
 
     def __init__(self, paths: Sequence[Path], budget_bytes: int) -> None:
-        self._asked = ([os.fspath(path) for path in paths], budget_bytes)
+        encoded = [path_bytes(path) for path in paths]
+        self._asked = ([os.fsdecode(path) for path in encoded], budget_bytes)
         options = new(_abi.hr_open_options)
         options.budget_bytes = budget_bytes
-        encoded = [path_bytes(path) for path in paths]
         what = f"the data set {self._asked[0][0]}" if paths else "a data set of no files"
         pointer = ctypes.c_void_p()
         self._handle = Handle(what, pointer, LIB.hr_dataset_close)
@@ -91,6 +102,14 @@ class Dataset:
     @property
     def paths(self) -> list[str]:
         return list(self._asked[0])
+
+    def __fspath__(self) -> str:
+        """Its path, wherever one is meant."""
+        if len(self._asked[0]) != 1:
+            raise errors.InvalidError(
+                f"a data set of {len(self._asked[0])} files was given where a path is expected; give one of its paths"
+            )
+        return self.path
 
     def info(self) -> dict[str, Any]:
         """Figures of the file or files: `hr_dataset_info` of the C API, the UUID as text."""
@@ -129,13 +148,21 @@ class Dataset:
         return Loader(self, batch, **options).plan()
 
     def subset(self, first: int | Iterable[int] = 0, end: int | None = None, step: int = 1) -> Subset:
-        """Some samples, each at most once: `first`, `first + step`, ... below `end`, or those of an ascending list.
+        """Some samples, each at most once: `first`, `first + step`, ... below `end`, or those of an ascending list. One
+        number alone is refused: it could be either end.
         Give it to a loader: `data.loader(subset=...)`.
 
         >>> data.subset(100, 200).num_samples, data.subset([5, 7, 900]).num_samples
         (100, 3)
         """
-        if isinstance(first, int):
+        if isinstance(first, slice):
+            raise errors.InvalidError(f"a subset was asked for by {first}; give its ends: subset(first, end, step)")
+        if isinstance(first, (int, np.integer)):
+            if first and end is None and step == 1:
+                raise errors.InvalidError(
+                    f"subset({first}) may mean the first {first} samples or those behind them; say which: "
+                    f"subset(0, {first}) or subset({first}, len(data))"
+                )
             return Subset.from_range(self, first, end, step)
         return Subset.from_indices(self, first)
 
@@ -224,7 +251,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name} {field.sample_shape} {field.kind}" for name, field in self.fields.items())
-        return f"<headrace.Dataset {self.path!r}: {self.num_samples} samples of {fields}>"
+        return f"<headrace.Dataset {self.path!r}: {_sizes.samples(self.num_samples)} of {fields}>"
 
     def _repr_html_(self) -> str:
         from ._html import dataset_html

@@ -180,10 +180,31 @@ _CLASSES: dict[int, type[Error]] = {
 }
 _UNKNOWN_OFFSET = 2**64 - 1
 
+#: What messages of the library name as the C API and the command have it, and as Python has it.
+_IN_PYTHON = {
+    "max_value_bytes (--max-bytes)": "max_bytes",
+    "out of pads (--pad)": "out of pad",
+    "(HR_PAD_TRUNCATE, --truncate)": "(truncate=True)",
+    "(--fields)": "(fields=)",
+    "(--dtype uint64, float64)": "(dtype='uint64' or 'float64')",
+    "--chunk-bytes ": "chunk_bytes=",
+    "headrace verify --salvage": "hr.salvage()",
+    "run headrace verify": "run hr.verify()",
+    "HR_FINISH_CHW": "chw=True",
+    "HR_FINISH_STANDARDIZE": "standardize=True",
+    "HR_FINISH_CHECK_FINITE": "check_finite=True",
+    "HR_CONVERT_SHUFFLE": "shuffle=",
+    "ask for it to be replaced": "replace it (replace=True)",
+    "ask for the target to be replaced": "replace it (replace=True)",
+}
+
 
 def from_status(status: int, error: _abi.hr_error) -> Error:
     """The exception of a failed call."""
-    found = _CLASSES.get(status, Error)(error.message.decode("utf-8", "replace"))
+    message = error.message.decode("utf-8", "replace")
+    for said, meant in _IN_PYTHON.items():
+        message = message.replace(said, meant)
+    found = _CLASSES.get(status, Error)(message)
     found.status = status
     found.os_errno = error.os_errno
     found.file_off = None if error.file_off == _UNKNOWN_OFFSET else error.file_off

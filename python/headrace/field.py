@@ -98,7 +98,7 @@ class Field:
         count = length - first if num_samples is None else num_samples
         if first < 0 or count < 0 or first + count > length:
             raise errors.InvalidError(
-                f"{count} samples from {first} of {self.name} were asked for, expected some of its {length}"
+                f"{_sizes.samples(count)} from {first} of {self.name} cannot be read, expected some of its {length}"
             )
         out = np.empty((count, *self.sample_shape), self.dtype)
         self._read_into(first, out)
@@ -144,7 +144,7 @@ class Field:
         n_bytes, budget = count * self.sample_bytes, self._dataset.budget_bytes
         if n_bytes > budget:
             raise errors.BudgetError(
-                f"{count} samples of {self.name} take {_sizes.text(n_bytes)}, more than the budget of "
+                f"{_sizes.samples(count)} of {self.name} would take {_sizes.text(n_bytes)}, more than the budget of "
                 f"{_sizes.text(budget)}; stream them with loader(), index fewer, open the data set with a larger "
                 "budget, or call read(), which takes them whatever the budget says"
             )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from . import _abi, _job, _sizes
 from ._library import call, new, output_bytes, path_bytes
-from ._options import choose, counted
+from ._options import choose, counted, flag
 from .convert import Path, _texts, _watched
 
 ATTRIBUTES = {"same": 0, "first": _abi.HR_JOIN_FIRST_ATTRIBUTES}
@@ -60,9 +60,9 @@ def join(
     """
     options, result, watch = new(_abi.hr_join_options), new(_abi.hr_join_result), _job.Watch()
     options.flags = (
-        replace * _abi.HR_JOIN_REPLACE
-        | resume * _abi.HR_JOIN_RESUME
-        | (not check_space) * _abi.HR_JOIN_NO_SPACE_CHECK
+        flag(replace, "replace") * _abi.HR_JOIN_REPLACE
+        | flag(resume, "resume") * _abi.HR_JOIN_RESUME
+        | (not flag(check_space, "check_space")) * _abi.HR_JOIN_NO_SPACE_CHECK
         | choose(attributes, ATTRIBUTES, "attributes")
     )
     options.parts, options.num_parts = _texts([path_bytes(path) for path in parts]), len(parts)
@@ -73,7 +73,7 @@ def join(
     _job.run(
         lambda: call("hr_join", ctypes.byref(options), ctypes.byref(result)),
         watch,
-        os.path.basename(os.fspath(out)),
+        os.path.basename(os.fsdecode(out)),
         progress=progress,
     )
     return Joined(

@@ -167,7 +167,7 @@ class Loader:
         found = new(_abi.hr_loader_plan)
         with self.dataset._handle.use() as pointer:
             call("hr_loader_plan_make", pointer, ctypes.byref(self._built.struct), ctypes.byref(found))
-        return as_dict(found)
+        return {**as_dict(found), "fits": bool(found.fits)}
 
     def _plan(self) -> dict[str, Any]:
         if self._planned is None:

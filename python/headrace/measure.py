@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from . import _abi, _job, _sizes
+from . import _abi, _job, _sizes, errors
 from ._library import LIB, as_dict, call, new, set_callback
 from ._options import choose, counted
 
@@ -22,7 +23,7 @@ def _spread(spread: Any) -> dict[str, float]:
 
 
 def bench(
-    dataset: Dataset,
+    dataset: Dataset | str | os.PathLike[str],
     measures: Iterable[str] = (),
     *,
     batch: int = 0,
@@ -43,6 +44,9 @@ def bench(
     >>> found["measures"]["decode"]["num_runs"]
     1
     """
+    from .dataset import opened
+
+    dataset = opened(dataset, "bench()")
     options, result, watch = new(_abi.hr_bench_options), new(_abi.hr_bench_result), _job.Watch()
     for name in measures:
         options.measures |= 1 << choose(name, KINDS, "measures")
@@ -87,6 +91,11 @@ def probe(loader: Loader, *, seconds: float = 0) -> dict[str, Any]:
     >>> found["samples_per_s"] > 0
     True
     """
+    loader = getattr(loader, "_loader", loader)  # of what hr.torch() and the others made
+    if not hasattr(loader, "_built"):
+        raise errors.InvalidError(
+            f"probe() was given {loader!r:.80}, expected a loader: hr.probe(data.loader(batch=...))"
+        )
     options, result, watch = new(_abi.hr_probe_options), new(_abi.hr_probe_result), _job.Watch()
     options.limit_ns = int(seconds * 1e9)
     set_callback(options, "on_progress", lambda _: int(watch.stop))

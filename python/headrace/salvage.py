@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from . import _abi, _job, _sizes
 from ._library import call, new, output_bytes, path_bytes, set_callback
+from ._options import flag
 from .convert import Path, _watched
 
 
@@ -76,7 +77,10 @@ def salvage(
     """
     options, result, watch = new(_abi.hr_salvage_options), new(_abi.hr_salvage_result), _job.Watch()
     lost = list[Lost]()
-    options.flags = replace * _abi.HR_SALVAGE_REPLACE | (not check_space) * _abi.HR_SALVAGE_NO_SPACE_CHECK
+    options.flags = (
+        flag(replace, "replace") * _abi.HR_SALVAGE_REPLACE
+        | (not flag(check_space, "check_space")) * _abi.HR_SALVAGE_NO_SPACE_CHECK
+    )
     options.path, options.output = path_bytes(path), output_bytes(out)
     options.budget_bytes = _sizes.parse(budget, "budget")
     _watched(options, watch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from . import _abi, errors
 from ._handle import Handle
 from ._library import LIB, call, new, path_bytes
+from ._options import counted
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -40,6 +42,8 @@ class Subset:
 
     @classmethod
     def from_range(cls, dataset: Dataset, first: int, end: int | None, step: int) -> Subset:
+        first, step = counted(first, "first", -(2**63), 2**63), counted(step, "step", -(2**63), 2**63)
+        end = None if end is None else counted(end, "end", -(2**63), 2**63)
         if first < 0 or step < 1 or (end is not None and end < 0):
             raise errors.InvalidError(
                 f"a subset of samples {first} to {end} in steps of {step} was asked for; expected 0 or more, and steps "
@@ -72,12 +76,17 @@ class Subset:
         stratify: str | None,
         budget_bytes: int,
     ) -> list[Subset]:
-        if not 0 <= seed < 2**64:
-            raise errors.InvalidError(f"seed is {seed!r}, expected an integer from 0 to {2**64 - 1}")
+        for fraction in fractions:
+            if not isinstance(fraction, Real):
+                raise errors.InvalidError(
+                    f"split() was given {fraction!r:.80}, expected fractions one by one: split(0.8, 0.2)"
+                )
+        if stratify is not None and not isinstance(stratify, str):
+            raise errors.InvalidError(f"stratify is {stratify!r}, expected the name of a field")
         parts = (ctypes.c_void_p * max(1, len(fractions)))()
         options = new(_abi.hr_split_options)
         options.flags = _abi.HR_SPLIT_CONTIGUOUS if contiguous else 0
-        options.seed = seed
+        options.seed = counted(seed, "seed", 0, 2**64 - 1)
         options.fractions = (ctypes.c_double * max(1, len(fractions)))(*fractions)
         options.num_fractions = len(fractions)
         options.stratify_field = None if stratify is None else stratify.encode()

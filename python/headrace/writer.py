@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
 import itertools
 import json
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +17,7 @@ import numpy.typing as npt
 from . import _abi, _columns, _exact, _job, _sizes, _variable, errors
 from ._handle import Handle
 from ._library import LIB, as_dict, call, new, output_bytes, set_callback
-from ._options import choose, counted
+from ._options import choose, counted, flag
 from .convert import CODECS, FILTERS, OPTIMIZE
 from .dataset import Dataset
 from .dtypes import from_numpy, name_of, parse, to_numpy
@@ -123,7 +125,8 @@ def _fields_of(path: Path) -> dict[str, FieldSpec]:
 
 class Writer:
     """Writes a new .hrd file from what a program makes. At the end of the `with` the file gets its name, complete;
-    after an exception there is no such file, and OUT.partial stays for `resume=True`.
+    after an exception there is no such file, and the chunks that were finished, if any, stay in OUT.partial for
+    `resume=True`. Without a `with`, `commit()` is needed: samples that are lost for want of it are warned of.
 
     :param fields: by name, the element type ("float32", np.int64, "bfloat16", "utf8:16", "bytes:8"), or a pair of it
         and the shape of one sample; for values of variable length "utf8" (or str), "bytes", or such as "int32[]"
@@ -147,6 +150,8 @@ class Writer:
     55
     """
 
+    _uncommitted = 0  # samples
+
     def __init__(
         self,
         path: Path,
@@ -167,12 +172,16 @@ class Writer:
         budget: int | str | None = None,
         threads: int = 0,
     ) -> None:
-        self.path = os.fspath(path)
         encoded = output_bytes(path)
+        self.path = os.fsdecode(path)
         if fields is None:
             if not append:
                 raise errors.InvalidError(f"{self.path}: fields= is missing; only append=True does without")
             fields = _fields_of(path)
+        if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
+            raise errors.InvalidError(
+                f"{self.path}: fields is {fields!r}, expected a dict of types by name, such as {{'X': 'float32'}}"
+            )
         of_field = dict(field_attributes or {})
         self._fields = [_Field(name, spec, of_field.get(name)) for name, spec in fields.items()]
         described = (_abi.hr_field * max(1, len(self._fields)))()
@@ -180,7 +189,9 @@ class Writer:
             field.describe(entry)
         options = new(_abi.hr_writer_options)
         options.flags = (
-            replace * _abi.HR_WRITER_REPLACE | resume * _abi.HR_WRITER_RESUME | append * _abi.HR_WRITER_APPEND
+            flag(replace, "replace") * _abi.HR_WRITER_REPLACE
+            | flag(resume, "resume") * _abi.HR_WRITER_RESUME
+            | flag(append, "append") * _abi.HR_WRITER_APPEND
         )
         options.budget_bytes = _sizes.parse(budget, "budget")
         options.num_threads = counted(threads, "threads")
@@ -243,18 +254,32 @@ class Writer:
             listed = ", ".join(f"{field.name} {count}" for field, (count, _, _) in zip(self._fields, made, strict=True))
             raise errors.InvalidError(f"append() was given different numbers of samples: {listed}; all need the same")
         pointers = (ctypes.c_void_p * len(made))(*(pointer for _, pointer, _ in made))
+        count = counts.pop()
         with self._handle.use() as pointer:
-            call("hr_writer_append", pointer, counts.pop(), pointers)
+            call("hr_writer_append", pointer, count, pointers)
+        self._uncommitted += count
 
     def commit(self) -> None:
         """Finish, and give the file its name. Afterwards the writer is closed."""
         with self._handle.use() as pointer:
             call("hr_writer_commit", pointer)
+        self._uncommitted = 0
         self.close()
 
     def close(self) -> None:
-        """Close; without a commit the partial file stays, to be resumed, and what was to be appended is not there."""
+        """Close; without a commit only the chunks that were finished stay, in OUT.partial, to be resumed, and what was
+        to be appended is not there."""
+        if self._uncommitted and not self._handle.closed:
+            warnings.warn(
+                f"{self.path}: the writer was closed without commit(), and samples that were appended are not in the "
+                f"file ({self._uncommitted}); write in a `with`, or call commit() at the end",
+                stacklevel=2,
+            )
         self._handle.close()
+
+    def __del__(self) -> None:
+        if self._uncommitted:
+            self.close()
 
     def __enter__(self) -> Writer:
         return self
@@ -263,7 +288,7 @@ class Writer:
         if kind is None and not self._handle.closed:
             self.commit()
         else:
-            self.close()
+            self._handle.close()
 
     def __repr__(self) -> str:
         return f"<headrace.Writer of {self.path!r}: {', '.join(field.name for field in self._fields)}>"
@@ -294,6 +319,27 @@ def _spec(name: str, column: _columns.Column) -> FieldSpec:
     return _widened(name, column, _spec_of(name, column.read(0, min(1, len(column)))))
 
 
+_OPTIONS = frozenset(inspect.signature(Writer).parameters) - {"path", "fields"}
+
+
+def _open(out: Path, fields: Mapping[str, FieldSpec] | None, options: Mapping[str, Any] | None) -> Writer:
+    try:
+        return Writer(out, fields, **(options or {}))
+    except errors.ExistsError as error:
+        error.args = (str(error).replace("(replace=True)", "(options={'replace': True})"),)
+        raise
+
+
+def _check_no_options(arrays: Mapping[str, Any]) -> None:
+    """Options of the writer that were given as if they were arrays."""
+    for name, given in arrays.items():
+        if name in _OPTIONS and (isinstance(given, str) or not hasattr(given, "__len__")):
+            raise errors.InvalidError(
+                f"{name}={given!r} was given as an array, and is an option of the Writer; give "
+                f"options={{{name!r}: {given!r}}}"
+            )
+
+
 def from_arrays(
     out: Path,
     *tables: Any,
@@ -313,6 +359,7 @@ def from_arrays(
     >>> hr.open("made.hrd")["X"].shape
     (10, 4)
     """
+    _check_no_options(arrays)
     append = bool((options or {}).get("append"))
     given = {**(_fields_of(out) if append else {}), **(fields or {})}
 
@@ -336,7 +383,7 @@ def from_arrays(
     )
     step = max(1, _BLOCK_BYTES // max(1, sample_bytes))
     watch = _job.Watch()
-    with Writer(out, specs, **(options or {})) as writer:
+    with _open(out, specs, options) as writer:
 
         def body() -> None:
             for begin in range(0 if append else writer.num_samples, length, step):
@@ -350,7 +397,7 @@ def from_arrays(
                 if watch.tell(end * sample_bytes, length * sample_bytes):
                     raise errors.CancelledError("writing was interrupted")
 
-        _job.run(body, watch, os.path.basename(os.fspath(out)), progress=progress)
+        _job.run(body, watch, os.path.basename(os.fsdecode(out)), progress=progress)
 
 
 def _check_names(sample: Any, number: int, names: Sequence[str]) -> None:
@@ -412,7 +459,7 @@ def from_iterator(
     append = bool((options or {}).get("append"))
     if first is None and fields is None and not append:
         raise errors.InvalidError(
-            f"{os.fspath(out)}: the iterator yielded nothing, so its fields are not known; give fields="
+            f"{os.fsdecode(out)}: the iterator yielded nothing, so its fields are not known; give fields="
         )
     whole = iterator if first is None else itertools.chain([first], iterator)
     if fields is None and not append:
@@ -422,7 +469,7 @@ def from_iterator(
             )
         arrays = {name: np.asarray(value) if batched else np.asarray(value)[None] for name, value in first.items()}
         fields = {name: _spec_of(name, array) for name, array in arrays.items()}
-    with Writer(out, fields, **(options or {})) as writer:
+    with _open(out, fields, options) as writer:
         for block in _blocks(whole, batched, writer._fields):
             writer.append(block)
         return writer.num_samples
