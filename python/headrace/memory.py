@@ -19,6 +19,11 @@ Path = str | os.PathLike[str]
 _UNKNOWN = 2**64 - 1
 
 
+def _limit(kind: str, name: str) -> str:
+    """Both, but of the machine, which is called as its kind."""
+    return kind if kind == name else f"{kind} {name}"
+
+
 class MemoryWarning(UserWarning):
     """Memory runs low."""
 
@@ -85,7 +90,7 @@ class Memory:
         def size(n_bytes: int | None) -> str:
             return "not known" if n_bytes is None else _sizes.text(n_bytes)
 
-        where = f"{self.limit_kind} {self.limit_name}" if self.limit_kind != self.limit_name else self.limit_kind
+        where = _limit(self.limit_kind, self.limit_name)
         rows = [
             ("this process", f"{size(self.resident)} resident, {size(self.peak)} at most"),
             ("of it arrays, heap", size(self.anonymous)),
@@ -222,7 +227,8 @@ class Guard:
         grown = state["resident_growth_bytes"]
         words = (
             f"memory runs low: {_sizes.text(used)} of {_sizes.text(state['limit_bytes'])} are in use "
-            f"({state['limit_kind']} {state['limit_name']}); this process has {_sizes.text(state['resident_bytes'])}, "
+            f"({_limit(state['limit_kind'], state['limit_name'])}); "
+            f"this process has {_sizes.text(state['resident_bytes'])}, "
             f"{_sizes.text(abs(grown))} {'more' if grown >= 0 else 'less'} than when the guard began, of which "
             f"Headrace holds {_sizes.text(state['headrace_bytes'])}"
         )
