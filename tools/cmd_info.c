@@ -305,10 +305,13 @@ static int print_text(const info_view *v) {
     putchar('\n');
     print_warnings(v);
     if (v->plan_status == HR_OK) {
+        /* Opening may take more than the loader, for as long as the schema is parsed. */
+        const uint64_t least = v->plan.smallest_reopen_bytes;
+        const uint64_t memory_bytes = least > v->plan.peak_bytes ? least : v->plan.peak_bytes;
         printf("a shuffled loader of batches of 256: window %u, inflation %.3f,\n"
                "%s of memory (at least %s)\n",
-               v->plan.window_visits, v->plan.inflation, sizes_bytes(v->plan.peak_bytes).text,
-               sizes_bytes(v->plan.smallest_reopen_bytes).text);
+               v->plan.window_visits, v->plan.inflation, sizes_bytes(memory_bytes).text,
+               sizes_bytes(least).text);
     } else {
         plain_printf("no loader: %s\n", v->plan_error.message);
     }
