@@ -1,5 +1,6 @@
 """Where outputs cannot be: inputs stay, folders are looked at before the work, limits and names are no surprise."""
 
+import json
 import os
 import re
 import resource
@@ -274,3 +275,9 @@ def test_verify__with_too_small_a_budget__names_the_smallest(folder):
     good("verify", "t.hrd", "--budget", f"{enough}M", cwd=folder)
     refused = headrace("verify", "t.hrd", "--budget", f"{float(enough) - 0.2:.1f}M", cwd=folder)
     assert refused.returncode == 1 and "is too small" in refused.stderr
+
+
+def test_trace__of_a_path_that_is_not_utf8__is_json(folder):
+    os.link(folder / "t.hrd", os.fsencode(folder) + b"/bad\xffname.hrd")
+    good("epoch", os.fsdecode(b"bad\xffname.hrd"), "--trace", "t.json", cwd=folder)
+    assert "bad?name.hrd" in json.dumps(json.loads((folder / "t.json").read_text(encoding="utf-8")))
