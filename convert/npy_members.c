@@ -44,6 +44,11 @@ struct entry {
 static hr_status read_list(struct walk *w, const struct place *place, uint64_t *record_bytes,
                            hr_error *err);
 
+bool hr__npy_member_is_in(const char *name, const char *path) {
+    const size_t n = strlen(path);
+    return strncmp(name, path, n) == 0 && (name[n] == '\0' || name[n] == '/');
+}
+
 /* ---- sizes ---- */
 
 /* Of one element, also of dtypes that cannot be converted: kind and size, "<M8[ns]", "|V3". */

@@ -23,6 +23,9 @@ struct hr__npy_member {
     uint64_t steps[HR_MAX_RANK]; /* in bytes, from one entry of an axis to the next */
 };
 
+/* The member that `path` names, or one that lies in it. */
+bool hr__npy_member_is_in(const char *name, const char *path);
+
 typedef hr_status (*hr__npy_member_found)(void *arg, const struct hr__npy_member *member,
                                           hr_error *err);
 

@@ -209,15 +209,9 @@ static const char *bare(const char *member) {
     return member + (member[0] == '/');
 }
 
-/* The member itself, or what is in it. */
-static bool is_within(const char *name, const char *member) {
-    const size_t n = strlen(member);
-    return strncmp(name, member, n) == 0 && (name[n] == '\0' || name[n] == '/');
-}
-
 static bool is_wanted(const struct hr__npy_options *o, const char *name) {
     if (o->member != NULL)
-        return is_within(name, bare(o->member));
+        return hr__npy_member_is_in(name, bare(o->member));
     for (uint32_t i = 0; i < o->num_kept; i++)
         if (strcmp(o->kept[i], name) == 0)
             return true;

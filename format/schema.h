@@ -41,7 +41,7 @@ struct hr__schema_field {
     uint32_t width_bytes; /* of one element; 0 for variable-length */
     uint32_t rank;
     uint64_t shape[HR_MAX_RANK];
-    uint32_t first_block;   /* in a chunk */
+    uint32_t first_block;   /* number of its first block in a chunk */
     uint64_t num_elements;  /* per sample */
     uint64_t sample_bytes;  /* 0 for variable-length */
     hr_dtype element_dtype; /* of a sequence; 0: none */

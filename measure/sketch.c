@@ -13,10 +13,7 @@ hr_status hr__sketch_make(hr_dataset *ds, const hr_loader_options *opts, hr_io i
     *out = (struct hr__sketch){0};
     hr__budget_init_uncounted(&out->tables);
     HR_TRY(hr__loader_config_make(ds, opts, io, c, err));
-    HR_TRY(hr__order_outline(&c->order_params, &out->tables, &out->order, err));
-    HR_TRY(hr__loader_config_fit(c, out->order, err));
-    hr__order_free(out->order);
-    HR_TRY(hr__order_make(&c->order_params, &out->tables, &out->order, err));
+    HR_TRY(hr__loader_order_fit(c, &out->tables, &out->order, err));
     HR_TRY(hr__order_epoch_make(out->order, c->first_epoch, c->first_stream, c->num_streams,
                                 &out->tables, &out->epoch, err));
 done:

@@ -90,10 +90,7 @@ static hr_status plan(struct hr_loader *l, const hr_loader_options *opts, hr_err
     hr_status st;
     uint64_t epoch = opts->first_epoch, batch = 0;
     hr__budget_init_uncounted(&l->order_budget);
-    HR_TRY(hr__loader_order_outline(&l->config, &l->order_budget, &l->order, err));
-    HR_TRY(hr__loader_config_fit(&l->config, l->order, err));
-    hr__order_free(l->order);
-    HR_TRY(hr__order_make(&l->config.order_params, &l->order_budget, &l->order, err));
+    HR_TRY(hr__loader_order_fit(&l->config, &l->order_budget, &l->order, err));
     hr__budget_init(&l->budget, l->config.budget_bytes);
     HR_TRY(hr__budget_reserve(
         &l->budget, hr__loader_config_bytes(&l->config) - hr__loader_shared_bytes(&l->config),

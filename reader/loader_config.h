@@ -104,6 +104,9 @@ hr_status hr__loader_order_outline(const struct hr__loader_config *c, struct hr_
  * budget that works. */
 hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__order *order,
                                 hr_error *err);
+/* The same, and then the order, whose tables are known to fit. */
+hr_status hr__loader_order_fit(struct hr__loader_config *c, struct hr__budget *budget,
+                               struct hr__order **out, hr_error *err);
 
 /* Epochs whose order may be in memory at the same time: of each batch that is held, and three more:
  * delivered, admitted, and made ahead. */

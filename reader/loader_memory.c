@@ -224,3 +224,14 @@ hr_status hr__loader_config_fit(struct hr__loader_config *c, const struct hr__or
             break;
     return HR_OK;
 }
+
+hr_status hr__loader_order_fit(struct hr__loader_config *c, struct hr__budget *budget,
+                               struct hr__order **out, hr_error *err) {
+    struct hr__order *outline = NULL;
+    *out = NULL;
+    hr_status st = hr__loader_order_outline(c, budget, &outline, err);
+    if (st == HR_OK)
+        st = hr__loader_config_fit(c, outline, err);
+    hr__order_free(outline);
+    return st == HR_OK ? hr__order_make(&c->order_params, budget, out, err) : st;
+}

@@ -18,11 +18,6 @@ struct tell_job {
     const char *array, *rest;
 };
 
-static bool is_wanted(const char *name, const char *rest) {
-    const size_t n = strlen(rest);
-    return n == 0 || (strncmp(name, rest, n) == 0 && (name[n] == '\0' || name[n] == '/'));
-}
-
 static hr_status describe_member(const struct tell_job *job, const struct hr__npy_member *m,
                                  struct hr__helper_field *out, hr_error *err) {
     const struct hr__npy_header *header = job->header;
@@ -31,7 +26,9 @@ static hr_status describe_member(const struct tell_job *job, const struct hr__np
                              "%.500s; or choose the fields without it (--fields)",
                              m->refused->message);
     if (m->rank > HR_MAX_RANK - header->rank)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED, "it has more than %d dimensions",
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "it has more than %d dimensions; save it with fewer "
+                             "(array.reshape), or choose the fields without it (--fields)",
                              HR_MAX_RANK);
     const hr_status st = npz_describe(header, out, err);
     if (st != HR_OK)
@@ -58,11 +55,12 @@ static hr_status tell(void *arg, const struct hr__npy_member *m, hr_error *err) 
     struct npz_teller *t = job->teller;
     struct hr__helper_field field;
     char path[HR__HELPER_PATH_BYTES + 1];
-    if (!is_wanted(m->name, job->rest))
+    if (job->rest[0] != '\0' && !hr__npy_member_is_in(m->name, job->rest))
         return HR_OK;
     t->num_found++;
     if ((size_t)snprintf(path, sizeof path, "%s/%s", job->array, m->name) >= sizeof path)
-        return hr__error_set(err, HR_ERR_UNSUPPORTED, "the name of a member is too long");
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "the name of a member is too long; rename it (array.dtype.names)");
     const hr_status st = describe_member(job, m, &field, err);
     if (st == HR_OK) {
         field.member = field.name = path;
