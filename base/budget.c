@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define ALIGN_BYTES 64u
+#define PAGE_BYTES  4096u
 
 void hr__budget_init(struct hr__budget *b, uint64_t limit_bytes) {
     b->limit_bytes = limit_bytes;
@@ -75,9 +76,9 @@ void *hr__budget_take_raw(struct hr__budget *b, size_t n_bytes, const char *what
         *st = reserved;
         return NULL;
     }
-    size_t size = n_bytes > SIZE_MAX - ALIGN_BYTES ? 0 : hr__round_up(n_bytes, ALIGN_BYTES);
-    void *p =
-        size > 0 || n_bytes == 0 ? aligned_alloc(ALIGN_BYTES, size > 0 ? size : ALIGN_BYTES) : NULL;
+    const size_t align = n_bytes < PAGE_BYTES ? ALIGN_BYTES : PAGE_BYTES;
+    const size_t size = n_bytes > SIZE_MAX - align ? 0 : hr__round_up(n_bytes, align);
+    void *p = size > 0 || n_bytes == 0 ? aligned_alloc(align, size > 0 ? size : align) : NULL;
     if (p == NULL) {
         hr__budget_release(b, n_bytes);
         *st = hr__error_no_memory(err, n_bytes, what);

@@ -36,8 +36,8 @@ hr_status hr__budget_reserve(struct hr__budget *b, uint64_t n_bytes, const char 
 void hr__budget_release(struct hr__budget *b, uint64_t n_bytes);
 uint64_t hr__budget_left(const struct hr__budget *b); /* at this instant */
 
-/* malloc'ed memory (64-byte aligned, zeroed) charged to a budget. NULL: *st, which is left alone
- * otherwise, and err say why. */
+/* malloc'ed memory, zeroed, charged to a budget; aligned to 64 bytes, from a page on to pages.
+ * NULL: *st, which is left alone otherwise, and err say why. */
 void *hr__budget_take(struct hr__budget *b, size_t n_bytes, const char *what, hr_status *st,
                       hr_error *err);
 /* The same for a buffer that is written before it is read: its bytes are not set. */

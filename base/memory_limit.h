@@ -18,4 +18,7 @@ struct hr__memory_limit {
 /* root: "" for the running system. Never fails: what cannot be read counts as no limit. */
 void hr__memory_limit_read(const char *root, struct hr__memory_limit *out);
 
+/* The most that the page cache can hold beside what is in use now. */
+uint64_t hr__page_cache_room(const char *root);
+
 #endif

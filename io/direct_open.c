@@ -4,35 +4,19 @@
 #define _GNU_SOURCE
 #include "io_queue.h"
 
+#include "direct_align.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/stat.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+/* Where the kernel does not say: this suits every disk. */
 #define DEFAULT_ALIGN_BYTES 4096u
 
 /* Chunks begin on pages of this size; a disk that wants more is read through the page cache. */
 #define MAX_ALIGN_BYTES 4096u
-
-/* The kernel's own figure (Linux 6.1 and later); 4,096 suits every disk before that. */
-static uint32_t alignment_of(int fd) {
-#ifdef STATX_DIOALIGN
-    struct statx sx = {0};
-    if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &sx) == 0 &&
-        (sx.stx_mask & STATX_DIOALIGN) != 0) {
-        uint32_t align = sx.stx_dio_offset_align;
-        if (sx.stx_dio_mem_align > align)
-            align = sx.stx_dio_mem_align;
-        return align;
-    }
-#else
-    (void)fd;
-#endif
-    return DEFAULT_ALIGN_BYTES;
-}
 
 /* Some file systems take the flag and refuse the read. */
 static int probe(int fd, uint32_t align_bytes) {
@@ -55,7 +39,10 @@ int hr__direct_open(const struct hr__file *file, uint32_t *align_bytes) {
     int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    uint32_t align = alignment_of(fd);
+    bool told;
+    uint32_t align = hr__direct_align(fd, &told);
+    if (!told)
+        align = DEFAULT_ALIGN_BYTES;
     int rc = align == 0 || (align & (align - 1)) != 0 || align > MAX_ALIGN_BYTES ? -EINVAL : 0;
     if (align < 512)
         align = 512;

@@ -4,7 +4,9 @@
 #define _GNU_SOURCE
 #include "file.h"
 
+#include "direct_write.h"
 #include "error.h"
+#include "memory_limit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,6 +138,16 @@ static int64_t posix_cached(void *ctx, uint64_t n_bytes, uint64_t off) {
     return (int64_t)(counts.cached * (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
+static int posix_open_direct(void *ctx, struct hr__file *out) {
+    return hr__direct_write_open(fd_of(ctx), out);
+}
+
+/* A loader reads a file that fits well through the page cache: there its first epoch finds it. */
+static uint64_t posix_keep_cached(void *ctx) {
+    (void)ctx;
+    return hr__page_cache_room("") / 2;
+}
+
 static const struct hr__file_ops posix_file = {
     .name = "posix",
     .read = posix_read,
@@ -150,6 +162,8 @@ static const struct hr__file_ops posix_file = {
     .prefetch = posix_prefetch,
     .write_behind = posix_write_behind,
     .cached = posix_cached,
+    .open_direct = posix_open_direct,
+    .keep_cached = posix_keep_cached,
 };
 
 static int folder_open(void *ctx, const char *path, int flags, struct hr__file *out) {

@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct hr__file;
+struct iovec;
+
 struct hr__file_ops {
     const char *name;
     /* Bytes read, less than n_bytes only at the end of the file; or -errno. */
@@ -43,6 +46,15 @@ struct hr__file_ops {
     /* How many of n_bytes (at least 1) from off on the page cache holds, in whole pages; or -errno:
      * its system cannot tell. Changes nothing. NULL: it cannot tell. */
     int64_t (*cached)(void *ctx, uint64_t n_bytes, uint64_t off);
+    /* The same file, only for write_parts past the page cache, and to close. 0; -EOPNOTSUPP: its
+     * file system cannot, or does not say how; -errno. NULL: it cannot. */
+    int (*open_direct)(void *ctx, struct hr__file *out);
+    /* Of a file that is written, how much of its beginning is better left in the page cache. NULL
+     * where open_direct is. */
+    uint64_t (*keep_cached)(void *ctx);
+    /* All parts, one behind the other from off on: whole pages, in memory that begins on pages. 0
+     * or -errno. NULL: only through write. */
+    int (*write_parts)(void *ctx, const struct iovec *parts, int num_parts, uint64_t off);
 };
 
 struct hr__file {

@@ -8,14 +8,7 @@
 #include "memory_limit.h"
 
 bool hr__fits_page_cache(const hr_dataset *ds) {
-    struct hr__memory_limit limit;
-    hr__memory_limit_read("", &limit);
-    uint64_t room = limit.available_bytes;
-    if (limit.cgroup_limit_bytes != UINT64_MAX) {
-        uint64_t used = hr__min_u64(limit.anonymous_used_bytes, limit.cgroup_limit_bytes);
-        room = hr__min_u64(room, limit.cgroup_limit_bytes - used);
-    }
-    return ds->file_bytes <= room / 2;
+    return ds->file_bytes <= hr__page_cache_room("") / 2;
 }
 
 hr_status hr__loader_io_choose(const hr_dataset *ds, hr_io asked, struct hr__io_backend *out,

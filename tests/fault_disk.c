@@ -13,9 +13,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #define MAX_NAMES 8
 #define MAX_NODES 32
+
+/* So that tests write chunks of both kinds: those before it through the page cache. */
+#define CACHED_BYTES (UINT64_C(160) << 10)
 
 enum kind { WRITE, TRUNCATE, CREATE, RENAME, UNLINK };
 
@@ -219,6 +223,37 @@ static void file_close(void *ctx) {
     free(h);
 }
 
+static int file_write_parts(void *ctx, const struct iovec *parts, int num_parts, uint64_t off) {
+    int rc = 0;
+    for (int i = 0; i < num_parts && rc == 0; i++) {
+        rc = file_write(ctx, parts[i].iov_base, parts[i].iov_len, off);
+        off += parts[i].iov_len;
+    }
+    return rc;
+}
+
+static const struct hr__file_ops direct_ops = {
+    .name = "faulty, direct",
+    .write_parts = file_write_parts,
+    .close = free,
+};
+
+static int file_open_direct(void *ctx, struct hr__file *out) {
+    const struct handle *h = ctx;
+    struct handle *again = calloc(1, sizeof *again);
+    *out = (struct hr__file){0};
+    if (again == NULL)
+        return -ENOMEM;
+    *again = (struct handle){.disk = h->disk, .node = h->node};
+    *out = (struct hr__file){.ops = &direct_ops, .ctx = again};
+    return 0;
+}
+
+static uint64_t file_keep_cached(void *ctx) {
+    (void)ctx;
+    return CACHED_BYTES;
+}
+
 static const struct hr__file_ops file_ops = {
     .name = "faulty",
     .read = file_read,
@@ -228,6 +263,8 @@ static const struct hr__file_ops file_ops = {
     .size = file_size,
     .lock = file_lock,
     .close = file_close,
+    .open_direct = file_open_direct,
+    .keep_cached = file_keep_cached,
 };
 
 /* ---- the folder ---- */

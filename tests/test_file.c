@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -303,6 +304,55 @@ static void write_behind__any_range__changes_nothing(void **state) {
     assert_text(A, "0123456789");
 }
 
+/* Parts of 1, 2, 3, ... pages, behind a beginning that is in the page cache. */
+static void write_parts__past_the_page_cache__are_read_back(void **state) {
+    (void)state;
+    enum { PARTS = 12, PAGE = 4096 };
+    struct iovec parts[PARTS];
+    uint8_t *got = malloc(PARTS * PAGE);
+    struct hr__file direct, f = open_file(A, O_RDWR | O_CREAT | O_TRUNC);
+    int rc = f.ops->open_direct(f.ctx, &direct);
+    if (rc == -EOPNOTSUPP || rc == -EINVAL) {
+        hr__file_close(&f);
+        free(got);
+        skip(); /* not on this file system */
+    }
+    assert_int_equal(rc, 0);
+    for (size_t i = 0; i < PARTS; i++) {
+        parts[i] = (struct iovec){aligned_alloc(PAGE, (i + 1) * PAGE), (i + 1) * PAGE};
+        memset(parts[i].iov_base, (int)i + 1, parts[i].iov_len);
+    }
+    memset(got, 0xee, PAGE);
+    assert_int_equal(f.ops->write(f.ctx, got, PAGE, 0), 0);
+    assert_int_equal(direct.ops->write_parts(direct.ctx, parts, PARTS, PAGE), 0);
+    assert_int_equal(f.ops->sync(f.ctx), 0);
+    assert_int_equal(f.ops->read(f.ctx, got, PAGE, 0), PAGE);
+    assert_int_equal(got[PAGE - 1], 0xee);
+    uint64_t off = PAGE;
+    for (size_t i = 0; i < PARTS; i++) {
+        assert_int_equal(f.ops->read(f.ctx, got, parts[i].iov_len, off), parts[i].iov_len);
+        assert_memory_equal(got, parts[i].iov_base, parts[i].iov_len);
+        off += parts[i].iov_len;
+        free(parts[i].iov_base);
+    }
+    assert_int_equal(f.ops->size(f.ctx), off);
+    hr__file_close(&direct);
+    hr__file_close(&f);
+    free(got);
+}
+
+static void open_direct__file_that_is_only_read__is_refused_or_writes_not(void **state) {
+    (void)state;
+    struct hr__file direct, f;
+    write_text(A, "0123456789");
+    assert_int_equal(chmod(A, 0444), 0);
+    f = open_file(A, O_RDONLY);
+    if (f.ops->open_direct(f.ctx, &direct) == 0)
+        hr__file_close(&direct); /* root may */
+    hr__file_close(&f);
+    assert_text(A, "0123456789");
+}
+
 static void prefetch__any_range__fails_never(void **state) {
     (void)state;
     write_text(A, "0123456789");
@@ -336,6 +386,8 @@ int main(void) {
         TEST(unlink__a_file__is_gone),
         TEST(sync_parent__paths_of_every_form__find_the_folder),
         TEST(write_behind__any_range__changes_nothing),
+        TEST(write_parts__past_the_page_cache__are_read_back),
+        TEST(open_direct__file_that_is_only_read__is_refused_or_writes_not),
         TEST(prefetch__any_range__fails_never),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

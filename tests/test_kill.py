@@ -1,10 +1,12 @@
 """`kill -9` of `headrace convert` at any instant: what was there stays, and the job resumes."""
 
+import contextlib
 import json
 import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 HEADRACE = Path(os.environ.get("HEADRACE_BIN", "")) / "headrace"
+WITH_LIMIT = Path(os.environ.get("HEADRACE_SOURCE", ".")) / "script" / "with-memory-limit"
 pytestmark = pytest.mark.skipif(not HEADRACE.is_file(), reason="the headrace command is not built")
 
 KILLS = 50
@@ -96,6 +99,42 @@ def test_convert_killed_at_any_instant_resumes(tmp_path):
             assert run("verify", target).returncode == 0
         target.unlink()
     assert killed >= KILLS // 2
+
+
+def limited(limit, *arguments):
+    return [sys.executable, str(WITH_LIMIT), limit, str(HEADRACE), *map(str, arguments)]
+
+
+def kill_at_size(command, partial, size):
+    """The child of the command, killed as soon as the partial file is as large; its size then."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and (not partial.exists() or partial.stat().st_size < size):
+        time.sleep(0.001)
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it had ended
+        for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+    process.wait()
+    return partial.stat().st_size if partial.exists() else 0
+
+
+def test_convert_killed_where_it_writes_past_the_page_cache_resumes(tmp_path):
+    """With so little memory that goes for all but the first 50 MB."""
+    source, target, partial = (tmp_path / name for name in ("X.npy", "x.hrd", "x.hrd.partial"))
+    rng = np.random.default_rng(6)
+    np.save(source, rng.integers(0, 256, (40_000, 5_000), np.uint8) & 0x7F)  # 200 MB, 7 bits of 8
+    arguments = ["convert", source, "-o", target, "--threads", "2"]
+    killed = 0
+    for kept in (70, 90, 120):
+        killed += kill_at_size(limited("128M", *arguments), partial, kept << 20) < 170e6
+        if not target.exists():
+            done = subprocess.run(limited("128M", *arguments, "--resume", "--json"), capture_output=True,
+                                  text=True, timeout=120, check=False)
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["resumed_samples"] > 10_000
+        compared = run("compare", target, source)
+        assert compared.returncode == 0, compared.stdout + compared.stderr
+        target.unlink()
+    assert killed > 0  # else the instants prove nothing
 
 
 def test_conversion_of_texts_killed_at_any_instant_resumes(tmp_path):

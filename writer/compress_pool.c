@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BEHIND_BYTES (UINT64_C(8) << 20)
-
 struct hr__compress_worker {
     struct hr__compress_pool *pool;
     uint32_t number;
@@ -129,25 +127,6 @@ static void put_back(struct hr__compress_pool *pool, struct hr__chunk_rows *rows
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* Whole steps of the file go to the disk meanwhile, as soon as it has grown beyond them. Chunks
- * that others are still writing there are left for the end. */
-static void write_behind(const struct hr__file *file, uint64_t off, uint64_t n_bytes) {
-    const uint64_t from = off / BEHIND_BYTES * BEHIND_BYTES;
-    const uint64_t to = (off + n_bytes) / BEHIND_BYTES * BEHIND_BYTES;
-    if (to > from && file->ops->write_behind != NULL)
-        file->ops->write_behind(file->ctx, (size_t)(to - from), from);
-}
-
-static hr_status write_out(const struct hr__compress_worker *w, uint32_t pages, uint64_t off,
-                           hr_error *err) {
-    const struct hr__file *file = w->pool->sink->file;
-    const size_t n_bytes = (size_t)pages * HR__PAGE_BYTES;
-    const hr_status st = hr__file_write_all(file, w->encoder.stored, n_bytes, off, err);
-    if (st == HR_OK)
-        write_behind(file, off, n_bytes);
-    return st;
-}
-
 static void write_chunk(struct hr__compress_worker *w, struct hr__chunk_rows *rows, bool failed) {
     struct hr__compress_pool *pool = w->pool;
     hr_error why = {.status = HR_OK};
@@ -165,7 +144,8 @@ static void write_chunk(struct hr__compress_worker *w, struct hr__chunk_rows *ro
                                  &why);
     pass_turn(pool, st, &why);
     if (works && st == HR_OK)
-        st = write_out(w, pages, off, &why);
+        st = hr__write_queue_put(&pool->queue, &w->encoder.stored, (size_t)pages * HR__PAGE_BYTES,
+                                 off, &why);
     put_back(pool, rows, st, &why);
 }
 
@@ -251,6 +231,7 @@ hr_status hr__compress_pool_open(struct hr__compress_pool *pool, const struct hr
     *pool = (struct hr__compress_pool){.plan = plan, .sink = sink, .budget = budget};
     hr_status st;
     HR_TRY(init_locks(pool, err));
+    HR_TRY(hr__write_queue_open(&pool->queue, sink->file, (size_t)plan->stored_bytes, budget, err));
     HR_TRY(make_rows(pool, num_rows, err));
     HR_TRY(start_workers(pool, num_threads, level, err));
     return HR_OK;
@@ -309,6 +290,19 @@ void hr__compress_pool_fetch(struct hr__compress_pool *pool, const struct hr__ro
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* Nothing is put into it meanwhile. */
+static hr_status drain_queue(struct hr__compress_pool *pool, int64_t deadline_ns, hr_error *err) {
+    hr_error why = {.status = HR_OK};
+    const hr_status st = hr__write_queue_drain(&pool->queue, deadline_ns, &why);
+    if (st == HR_OK || st == HR_TIMEOUT)
+        return st;
+    pthread_mutex_lock(&pool->lock);
+    keep_failure(pool, &why);
+    (void)copy_failure(pool, err);
+    pthread_mutex_unlock(&pool->lock);
+    return st;
+}
+
 hr_status hr__compress_pool_drain(struct hr__compress_pool *pool, int64_t timeout_ns,
                                   hr_error *err) {
     const int64_t deadline_ns = timeout_ns < 0 ? -1 : hr__now_ns() + timeout_ns;
@@ -319,7 +313,7 @@ hr_status hr__compress_pool_drain(struct hr__compress_pool *pool, int64_t timeou
     const bool busy = pool->num_busy > 0 || has_to_fetch(pool);
     const hr_status st = busy ? HR_TIMEOUT : copy_failure(pool, err);
     pthread_mutex_unlock(&pool->lock);
-    return st;
+    return st == HR_OK ? drain_queue(pool, deadline_ns, err) : st;
 }
 
 uint64_t hr__compress_pool_fetched(struct hr__compress_pool *pool) {
@@ -378,6 +372,7 @@ void hr__compress_pool_close(struct hr__compress_pool *pool) {
         pthread_cond_destroy(&pool->work);
         pthread_mutex_destroy(&pool->lock);
     }
+    hr__write_queue_close(&pool->queue);
     for (uint32_t i = 0; pool->workers != NULL && i < pool->num_workers; i++)
         hr__chunk_encoder_free(&pool->workers[i].encoder);
     for (uint32_t i = 0; pool->rows != NULL && i < pool->num_rows; i++)

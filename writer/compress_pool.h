@@ -5,7 +5,8 @@
  * Invariants:
  *  1. row buffers are submitted, or taken to be fetched, with consecutive numbers; a worker that
  *     has encoded number k waits for its turn (k), takes its place in the sink, passes the turn on,
- *     and only then writes: so places are in ascending order and writes run side by side;
+ *     and only then writes (write_queue.h): so places are in ascending order and writes run side
+ *     by side;
  *  2. the oldest chunk that has not had its turn is always held by a worker, since buffers are
  *     handed out in the order in which they were submitted: the turn cannot stand still;
  *  3. after the first failure no chunk is encoded or placed any more, but every buffer still comes
@@ -20,6 +21,7 @@
 #include "chunk_encoder.h"
 #include "chunk_sink.h"
 #include "thread.h"
+#include "write_queue.h"
 
 struct hr__compress_worker;
 
@@ -36,6 +38,7 @@ struct hr__compress_pool {
     uint32_t num_workers;
     struct hr__chunk_rows *rows;
     uint32_t num_rows;
+    struct hr__write_queue queue;
 
     bool locks_ready;
     hr__mutex lock; /* over all that follows */
