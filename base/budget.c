@@ -13,6 +13,8 @@
 
 #define ALIGN_BYTES 64u
 #define PAGE_BYTES  4096u
+#define KIB         (UINT64_C(1) << 10)
+#define MIB         (UINT64_C(1) << 20)
 
 void hr__budget_init(struct hr__budget *b, uint64_t limit_bytes) {
     b->limit_bytes = limit_bytes;
@@ -38,11 +40,16 @@ uint64_t hr__budget_left(const struct hr__budget *b) {
 
 static hr_status refuse(struct hr__budget *b, uint64_t n_bytes, uint64_t left_bytes,
                         const char *what, hr_error *err) {
-    atomic_store(&b->missing_bytes, n_bytes - left_bytes);
+    const uint64_t missing = n_bytes - left_bytes;
+    const bool large = missing >= 10 * MIB;
+    atomic_store(&b->missing_bytes, missing);
     return hr__error_set(err, HR_ERR_BUDGET,
-                         "%s needs %s, and %s of the budget of %s are left; give a larger budget",
+                         "%s needs %s, and %s of the budget of %s are left; give at least %llu %s "
+                         "more",
                          what, hr__size_text(n_bytes).text, hr__size_text(left_bytes).text,
-                         hr__size_text(b->limit_bytes).text);
+                         hr__size_text(b->limit_bytes).text,
+                         (unsigned long long)hr__ceil_div(missing, large ? MIB : KIB),
+                         large ? "MiB" : "KiB");
 }
 
 hr_status hr__budget_reserve(struct hr__budget *b, uint64_t n_bytes, const char *what,

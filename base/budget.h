@@ -29,8 +29,8 @@ void hr__budget_init_uncounted(struct hr__budget *b);
 /* Gives back what is still reserved. A zeroed budget, and closing again, are fine. */
 void hr__budget_close(struct hr__budget *b);
 
-/* HR_ERR_BUDGET: "WHAT needs N MiB, M MiB of the budget of L MiB are left; ...", or the same about
- * the process-wide cap. */
+/* HR_ERR_BUDGET: "WHAT needs N MiB, M MiB of the budget of L MiB are left; give at least K more",
+ * or the same about the process-wide cap. */
 hr_status hr__budget_reserve(struct hr__budget *b, uint64_t n_bytes, const char *what,
                              hr_error *err);
 void hr__budget_release(struct hr__budget *b, uint64_t n_bytes);
