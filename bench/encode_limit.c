@@ -12,6 +12,7 @@
 #include "cpu.h"
 #include "crew.h"
 #include "error.h"
+#include "frame_codec.h"
 #include "frame_filter.h"
 
 #include <errno.h>

@@ -8,7 +8,7 @@
 #include "clock.h"
 #include "dataset.h"
 #include "error.h"
-#include "frame_codec.h"
+#include "hash.h"
 #include "headrace/memory.h"
 
 #include <errno.h>

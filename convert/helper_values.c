@@ -5,6 +5,7 @@
 
 #include "dtype.h"
 #include "error.h"
+#include "utf8.h"
 
 #include <inttypes.h>
 

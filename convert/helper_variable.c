@@ -16,6 +16,7 @@
 #include "dtype.h"
 #include "error.h"
 #include "helper_session.h"
+#include "utf8.h"
 #include "value_slot.h"
 
 #include <inttypes.h>

@@ -6,6 +6,7 @@
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
+#include "utf8.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,6 +6,7 @@
 #include "bytes.h"
 #include "dtype.h"
 #include "error.h"
+#include "utf8.h"
 
 #include <string.h>
 

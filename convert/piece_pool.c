@@ -6,7 +6,7 @@
 #include "bytes.h"
 #include "clock.h"
 #include "error.h"
-#include "frame_codec.h"
+#include "hash.h"
 #include "shuffle_plan.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #define LANES_BYTES 16
 #include "bit_planes.h"
 
-#include "frame_codec.h"
+#include "byte_shuffle.h"
 
 static void transpose(const uint8_t *from, size_t from_bytes, uint8_t *to, size_t to_bytes) {
     for (size_t c = 0; c < HR__BIT_PLANE_BYTES; c += LANES_BYTES) {

@@ -5,9 +5,9 @@
  */
 #include "bit_shuffle.h"
 
+#include "byte_shuffle.h"
 #include "bytes.h"
 #include "filter_vectors.h"
-#include "frame_codec.h"
 
 #include <string.h>
 

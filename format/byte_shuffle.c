@@ -5,8 +5,6 @@
  */
 #include "byte_shuffle.h"
 
-#include "frame_codec.h"
-
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE void gather(const uint8_t *in, size_t first, size_t n, size_t planes, uint8_t *out) {

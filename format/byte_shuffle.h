@@ -1,11 +1,15 @@
 /*
- * The byte shuffle's parts: portable loops, and vector code for whole groups of elements.
+ * The byte shuffle, and its parts: portable loops, and vector code for whole groups of elements.
  */
 #ifndef HEADRACE_BYTE_SHUFFLE_H
 #define HEADRACE_BYTE_SHUFFLE_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* out := in with the byte shuffle of n_bytes undone or done; element_bytes 2, 4, 8 or 16. */
+void hr__byte_unshuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes, uint8_t *out);
+void hr__byte_shuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes, uint8_t *out);
 
 /* Elements first .. n - 1 of n, any element size. */
 void hr__byte_shuffle_portable(const uint8_t *in, size_t first, size_t n, uint32_t element_bytes,

@@ -8,8 +8,8 @@
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
-#include "frame_codec.h" /* hr__hash */
 #include "frame_filter.h"
+#include "hash.h"
 #include "superblock.h"
 
 #include <string.h>

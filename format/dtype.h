@@ -18,9 +18,4 @@ bool hr__dtype_is_complex(hr_dtype t);
 /* What the byte shuffle of a field works on: 1, 2, 4, 8; 4 and 8 for the complex types. */
 uint32_t hr__dtype_shuffle_bytes(hr_dtype t);
 
-/* Well-formed UTF-8 (no overlong forms, no surrogates, at most U+10FFFF). */
-bool hr__utf8_valid(const void *text, size_t n_bytes);
-/* Of UTF-8 that was cut off at any byte: how many bytes its whole characters have. */
-size_t hr__utf8_whole(const void *text, size_t n_bytes);
-
 #endif

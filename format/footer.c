@@ -8,7 +8,7 @@
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
-#include "frame_codec.h" /* hr__hash */
+#include "hash.h"
 #include "json_text.h"
 
 #include <stdlib.h>

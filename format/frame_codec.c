@@ -7,22 +7,12 @@
 #include "bytes.h"
 #include "error.h"
 #include "frame_filter.h"
+#include "hash.h"
 #include "superblock.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 #include <zstd.h>
-
-uint64_t hr__hash(const void *p, size_t n_bytes) {
-    return XXH3_64bits(p, n_bytes);
-}
-
-void hr__hash_wide(const void *p, size_t n_bytes, uint8_t out[16]) {
-    XXH128_hash_t hash = XXH3_128bits(p, n_bytes);
-    hr__put_u64(out, hash.low64);
-    hr__put_u64(out + 8, hash.high64);
-}
 
 hr_status hr__frame_decoder_init(struct hr__frame_decoder *d, hr_error *err) {
     d->zstd = ZSTD_createDCtx();

@@ -20,10 +20,6 @@ hr_status hr__frame_decode(struct hr__frame_decoder *d, const struct hr__frame *
 /* Only the hash. */
 hr_status hr__frame_check(const struct hr__frame *frame, const uint8_t *stored, hr_error *err);
 
-/* out := in with the byte shuffle of n_bytes undone or done; element_bytes 2, 4, 8 or 16. */
-void hr__byte_unshuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes, uint8_t *out);
-void hr__byte_shuffle(const uint8_t *in, size_t n_bytes, uint32_t element_bytes, uint8_t *out);
-
 struct hr__frame_encoder {
     void *zstd;
     uint8_t *filtered; /* HR__MAX_FRAME_BYTES */
@@ -37,9 +33,5 @@ size_t hr__frame_bound(size_t n_bytes);
 hr_status hr__frame_encode(struct hr__frame_encoder *e, const struct hr__storage *storage,
                            const uint8_t *src, uint32_t n_bytes, uint8_t *dst, size_t dst_bytes,
                            struct hr__frame *out, hr_error *err);
-
-uint64_t hr__hash(const void *p, size_t n_bytes); /* XXH3-64 */
-/* XXH3-128: its lower 64 bits, then the upper ones, little-endian. */
-void hr__hash_wide(const void *p, size_t n_bytes, uint8_t out[16]);
 
 #endif

@@ -5,8 +5,8 @@
 #include "frame_filter.h"
 
 #include "bit_shuffle.h"
+#include "byte_shuffle.h"
 #include "delta.h"
-#include "frame_codec.h"
 #include "superblock.h"
 
 #include <string.h>

@@ -8,8 +8,9 @@
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
-#include "frame_codec.h" /* hr__hash */
+#include "hash.h"
 #include "schema_internal.h"
+#include "utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,9 @@
 /*
  * Well-formed UTF-8 (Unicode, table 3-7).
  */
-#include "dtype.h"
+#include "utf8.h"
+
+#include <stdint.h>
 
 /* Length of the well-formed sequence that begins at p, 0 if there is none. */
 static size_t sequence(const uint8_t *p, size_t n) {

@@ -7,6 +7,7 @@
 #include "dtype.h"
 #include "frame_codec.h"
 #include "frame_filter.h"
+#include "hash.h"
 #include "superblock.h"
 #include "value_ends.h"
 

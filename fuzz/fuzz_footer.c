@@ -4,7 +4,7 @@
  */
 #include "bytes.h"
 #include "footer.h"
-#include "frame_codec.h" /* hr__hash */
+#include "hash.h"
 
 #include <stdlib.h>
 #include <string.h>

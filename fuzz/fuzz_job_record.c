@@ -3,7 +3,7 @@
  * bytes. Input: the record, then one byte that says where it is.
  */
 #include "bytes.h"
-#include "frame_codec.h" /* hr__hash */
+#include "hash.h"
 #include "job_record.h"
 #include "superblock.h"
 

@@ -4,7 +4,7 @@
  * pages, as far as they are there.
  */
 #include "bytes.h"
-#include "frame_codec.h" /* hr__hash */
+#include "hash.h"
 #include "superblock.h"
 
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #include "record.h"
 
 #include "bytes.h"
-#include "dtype.h"       /* hr__utf8_valid */
-#include "frame_codec.h" /* hr__hash */
+#include "hash.h"
+#include "utf8.h"
 
 #include <stddef.h>
 #include <string.h>

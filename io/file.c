@@ -24,6 +24,8 @@
 #define MAX_TRIES    200u
 #define TRY_AGAIN_NS 5000000
 
+#define SMALL_BYTES (UINT64_C(16) << 20) /* a file for which memory is not looked at */
+
 static int fd_of(void *ctx) {
     return (int)(intptr_t)ctx - 1; /* so that a zeroed file is none */
 }
@@ -143,9 +145,9 @@ static int posix_open_direct(void *ctx, struct hr__file *out) {
 }
 
 /* A loader reads a file that fits well through the page cache: there its first epoch finds it. */
-static uint64_t posix_keep_cached(void *ctx) {
+static uint64_t posix_keep_cached(void *ctx, uint64_t off) {
     (void)ctx;
-    return hr__page_cache_room("") / 2;
+    return off < SMALL_BYTES ? SMALL_BYTES : hr__page_cache_room("") / 2;
 }
 
 static const struct hr__file_ops posix_file = {

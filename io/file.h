@@ -49,9 +49,10 @@ struct hr__file_ops {
     /* The same file, only for write_parts past the page cache, and to close. 0; -EOPNOTSUPP: its
      * file system cannot, or does not say how; -errno. NULL: it cannot. */
     int (*open_direct)(void *ctx, struct hr__file *out);
-    /* Of a file that is written, how much of its beginning is better left in the page cache. NULL
-     * where open_direct is. */
-    uint64_t (*keep_cached)(void *ctx);
+    /* How much of the beginning of a file, of which off bytes are written, is better left in the
+     * page cache; where that is more than off, to be asked again there. NULL where open_direct is.
+     */
+    uint64_t (*keep_cached)(void *ctx, uint64_t off);
     /* All parts, one behind the other from off on: whole pages, in memory that begins on pages. 0
      * or -errno. NULL: only through write. */
     int (*write_parts)(void *ctx, const struct iovec *parts, int num_parts, uint64_t off);

@@ -6,7 +6,6 @@
 #define HEADRACE_CHUNK_SAMPLE_H
 
 #include "dataset.h"
-#include "frame_codec.h"
 
 struct hr__sample_frame {
     struct hr__frame frame;

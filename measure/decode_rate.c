@@ -6,6 +6,7 @@
 #include "rates.h"
 
 #include "crew.h"
+#include "frame_codec.h"
 #include "frame_filter.h"
 
 struct decode {

@@ -8,7 +8,7 @@
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
-#include "frame_codec.h" /* hr__hash_wide */
+#include "hash.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 
 #include "bytes.h"
 #include "error.h"
-#include "frame_codec.h" /* hr__hash */
+#include "hash.h"
 
 #include <errno.h>
 #include <fcntl.h>

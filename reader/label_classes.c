@@ -5,7 +5,7 @@
 
 #include "dtype.h"
 #include "error.h"
-#include "frame_codec.h" /* hr__hash */
+#include "hash.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  */
 #include "bytes.h"
 #include "error.h"
-#include "frame_codec.h" /* hr__hash */
+#include "hash.h"
 #include "loader.h"
 
 #include <string.h>

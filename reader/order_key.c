@@ -4,7 +4,7 @@
 #include "order_key.h"
 
 #include "bytes.h"
-#include "frame_codec.h"
+#include "hash.h"
 
 uint64_t hr__order_key(uint64_t seed, uint64_t epoch, enum hr__order_purpose purpose,
                        uint64_t stream, uint64_t index) {

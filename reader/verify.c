@@ -14,7 +14,7 @@
 #include "dataset_access.h"
 #include "default_budget.h"
 #include "error.h"
-#include "frame_codec.h" /* hr__hash */
+#include "hash.h"
 #include "job_record.h"
 #include "options.h"
 #include "size_text.h"

@@ -8,6 +8,7 @@
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
+#include "utf8.h"
 #include "value_ends.h"
 
 #include <string.h>

@@ -249,8 +249,9 @@ static int file_open_direct(void *ctx, struct hr__file *out) {
     return 0;
 }
 
-static uint64_t file_keep_cached(void *ctx) {
+static uint64_t file_keep_cached(void *ctx, uint64_t off) {
     (void)ctx;
+    (void)off;
     return CACHED_BYTES;
 }
 

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "frame_codec.h"
 #include "frame_filter.h"
+#include "hash.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

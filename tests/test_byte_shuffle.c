@@ -3,8 +3,8 @@
  * alignment, and touches nothing else.
  */
 #include "byte_shuffle.h"
+#include "chunk_header.h"
 #include "cpu.h"
-#include "frame_codec.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,7 +5,7 @@
 #include "bytes.h"
 #include "chunk_header.h"
 #include "dtype.h"
-#include "frame_codec.h"
+#include "hash.h"
 #include "headrace/writer.h"
 
 #include <setjmp.h>

@@ -5,7 +5,7 @@
 #define _GNU_SOURCE
 #include "bytes.h"
 #include "dataset.h"
-#include "frame_codec.h"
+#include "hash.h"
 #include "reader_pass.h"
 
 #include <limits.h>

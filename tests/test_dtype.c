@@ -3,6 +3,8 @@
  */
 #include "dtype.h"
 
+#include "utf8.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>

@@ -3,10 +3,10 @@
  * length, distance and alignment, and touches nothing else.
  */
 #include "bit_shuffle.h"
+#include "chunk_header.h"
 #include "cpu.h"
 #include "delta.h"
 #include "filter_vectors.h"
-#include "frame_codec.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,7 +9,7 @@
  */
 #include "bytes.h"
 #include "dataset.h"
-#include "frame_codec.h"
+#include "hash.h"
 #include "job_record.h"
 #include "memory_file.h"
 #include "reader_pass.h"

@@ -3,7 +3,7 @@
  */
 #include "bytes.h"
 #include "footer.h"
-#include "frame_codec.h"
+#include "hash.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

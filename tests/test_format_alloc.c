@@ -4,7 +4,7 @@
  * message, nothing half-built, no leak.
  */
 #include "footer.h"
-#include "frame_codec.h" /* hr__hash */
+#include "hash.h"
 #include "headrace/writer.h"
 #include "json_text.h"
 #include "statistics.h"

@@ -3,6 +3,7 @@
  */
 #include "frame_codec.h"
 #include "frame_filter.h"
+#include "hash.h"
 #include "headrace/writer.h"
 #include "superblock.h"
 

@@ -2,7 +2,7 @@
  * format/job_record.c
  */
 #include "bytes.h"
-#include "frame_codec.h"
+#include "hash.h"
 #include "job_record.h"
 #include "superblock.h"
 

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "dtype.h"
 #include "headrace/loader.h"
+#include "utf8.h"
 #include "varlen_rows.h"
 
 #include <setjmp.h>

@@ -3,7 +3,7 @@
  * threads, of ranks, subsets and several files, and after a resume; what does not fit is said.
  */
 #define _GNU_SOURCE
-#include "frame_codec.h"
+#include "hash.h"
 #include "headrace/hold.h"
 #include "headrace/loader.h"
 #include "headrace/salvage.h"
@@ -12,6 +12,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,11 +3,11 @@
  * again, what is damaged or hostile is not, and what is old is removed.
  */
 #define _GNU_SOURCE
+#include "hash.h"
 #include "made_record.h"
 #include "record_folder.h"
 
 #include "bytes.h"
-#include "frame_codec.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -3,6 +3,7 @@
  * ends the salvage; the damaged file is never changed, and an output is whole or not there.
  */
 #include "fault_disk.h"
+#include "hash.h"
 #include "hrd_reader_util.h"
 #include "salvage_internal.h"
 #include "superblock.h"

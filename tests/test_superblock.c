@@ -2,7 +2,7 @@
  * format/superblock.c
  */
 #include "bytes.h"
-#include "frame_codec.h"
+#include "hash.h"
 #include "superblock.h"
 
 #include <setjmp.h>

@@ -2,12 +2,12 @@
  * Appending to data sets: what is there afterwards, what stays as it was, and what is refused.
  */
 #define _GNU_SOURCE
+#include "hash.h"
 #include "hrd_reader_util.h"
 #include "varlen_rows.h"
 #include "writer_rows.h"
 
 #include "bytes.h"
-#include "frame_codec.h"
 
 #include <fcntl.h>
 #include <math.h>

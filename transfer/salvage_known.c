@@ -6,6 +6,7 @@
 #include "checked.h"
 #include "error.h"
 #include "footer.h"
+#include "hash.h"
 #include "job_record.h"
 #include "json_text.h"
 #include "salvage_internal.h"

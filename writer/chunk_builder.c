@@ -6,6 +6,7 @@
 #include "checked.h"
 #include "dtype.h"
 #include "error.h"
+#include "frame_codec.h"
 #include "rows_check.h"
 #include "superblock.h"
 #include "value_ends.h"

@@ -11,7 +11,6 @@
 #define HEADRACE_CHUNK_BUILDER_H
 
 #include "budget.h"
-#include "frame_codec.h"
 #include "value_ends.h"
 
 #include "headrace/writer.h"

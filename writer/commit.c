@@ -8,6 +8,7 @@
 #include "dtype.h"
 #include "error.h"
 #include "frame_filter.h"
+#include "hash.h"
 #include "partial_file.h"
 #include "superblock.h"
 

@@ -6,7 +6,7 @@
 #include "bytes.h"
 #include "checked.h"
 #include "error.h"
-#include "frame_codec.h"
+#include "hash.h"
 #include "superblock.h"
 
 #include <string.h>

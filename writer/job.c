@@ -5,6 +5,7 @@
 
 #include "checked.h"
 #include "error.h"
+#include "hash.h"
 #include "superblock.h"
 
 #include <errno.h>

@@ -6,6 +6,7 @@
 
 #include "bytes.h"
 #include "error.h"
+#include "hash.h"
 #include "json_text.h"
 #include "superblock.h"
 

@@ -6,8 +6,8 @@
 
 #include "error.h"
 #include "field_filters.h"
-#include "frame_codec.h"
 #include "frame_filter.h"
+#include "hash.h"
 #include "json_text.h"
 #include "writer_options.h"
 

@@ -143,10 +143,11 @@ static bool is_direct(struct hr__write_queue *q, uint64_t off) {
     if (ops->open_direct == NULL)
         return false;
     pthread_mutex_lock(&q->lock);
-    if (q->cached_bytes == 0)
-        q->cached_bytes = hr__max_u64(ops->keep_cached(q->file->ctx), 1);
-    if (off >= q->cached_bytes && !q->tried)
-        try_direct(q);
+    if (off >= q->cached_bytes && !q->tried) {
+        q->cached_bytes = ops->keep_cached(q->file->ctx, off);
+        if (off >= q->cached_bytes)
+            try_direct(q);
+    }
     const bool direct = off >= q->cached_bytes && q->direct.ops != NULL;
     pthread_mutex_unlock(&q->lock);
     return direct;

@@ -32,7 +32,7 @@ struct hr__write_queue {
     hr__mutex lock; /* over all that follows */
     hr__cond work;  /* a chunk waits, or somebody waits for it, or the end */
     hr__cond freed; /* a buffer is spare, or nothing is left to be written, or there is a failure */
-    uint64_t cached_bytes;  /* of the file: these go through the page cache. 0: not yet asked */
+    uint64_t cached_bytes;  /* of the file: these go through the page cache, as far as was asked */
     bool tried;             /* to write past the page cache */
     struct hr__file direct; /* ops NULL: through the page cache */
     struct hr__thread thread;

@@ -6,7 +6,7 @@
  */
 #include "chunk_pipeline.h"
 
-#include "frame_codec.h"
+#include "byte_shuffle.h"
 
 #include <libdeflate.h>
 #include <stdlib.h>
