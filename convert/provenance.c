@@ -4,6 +4,7 @@
 #include "provenance.h"
 
 #include "error.h"
+#include "hash.h"
 #include "shuffle_options.h"
 
 #include <inttypes.h>
@@ -59,6 +60,26 @@ static bool add_range(json_t *object, const hr_convert_options *opts) {
     return json_object_set_new(object, "range", range) == 0;
 }
 
+static uint64_t text_hash(const char *text) {
+    return text != NULL ? hr__hash(text, strlen(text)) : 0;
+}
+
+/* What tells the fields' arrays from others of the same files. */
+static bool add_arrays(json_t *object, const struct hr__inputs *in) {
+    struct {
+        uint64_t before, path, member, name, variant;
+    } one = {0};
+    for (uint32_t i = 0; i < in->num_fields; i++) {
+        const struct hr__source_info *info = &in->fields[i].source->info;
+        one.path = text_hash(info->path);
+        one.member = text_hash(info->member);
+        one.name = text_hash(info->default_name);
+        one.variant = info->variant;
+        one.before = hr__hash(&one, sizeof one);
+    }
+    return json_object_set_new(object, "arrays", json_sprintf("%016" PRIx64, one.before)) == 0;
+}
+
 hr_status hr__provenance_make(const hr_convert_options *opts, const struct hr__inputs *in,
                               char **out, hr_error *err) {
     *out = NULL;
@@ -72,9 +93,9 @@ hr_status hr__provenance_make(const hr_convert_options *opts, const struct hr__i
         complete = add_range(object, opts);
     if (complete && in->num_origins > 0)
         complete = add_origins(object, in);
-    if (complete && json_object_size(object) > 0)
+    complete = complete && add_arrays(object, in);
+    if (complete)
         *out = json_dumps(object, JSON_COMPACT);
-    complete = complete && (*out != NULL || json_object_size(object) == 0);
     json_decref(object);
-    return complete ? HR_OK : hr__error_no_memory(err, 0, "the provenance");
+    return *out != NULL ? HR_OK : hr__error_no_memory(err, 0, "the provenance");
 }

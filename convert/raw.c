@@ -71,6 +71,8 @@ hr_status hr__raw_source_open(const char *path, const char *dtype, const uint64_
     hr__numpy_dtype_print(HR_FIXED_UTF8, 0, array.element.width_bytes / 4, text_dtype);
     HR_TRY(hr__flat_source_make(path, &file, &array, array.element.ucs4 ? text_dtype : NULL, out,
                                 err));
+    (*out)->info.variant =
+        skip_bytes << 5 | array.element.swap_bytes | (array.element.ucs4 ? 16u : 0u);
 done:
     hr__input_file_close(&file);
     return st;

@@ -54,6 +54,7 @@ struct hr__source_info {
     const _Atomic uint64_t *surplus_bytes; /* behind the array, once a reader came to the end; or
                                             * NULL: nothing can be there, or the note says so */
     bool named_inside; /* default_name stands in the file, and is not its name */
+    uint64_t variant;  /* of raw binary: tells apart what may be read out of the same bytes */
 };
 
 struct hr__source_ops {

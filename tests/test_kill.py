@@ -105,6 +105,47 @@ def limited(limit, *arguments):
     return [sys.executable, str(WITH_LIMIT), limit, str(HEADRACE), *map(str, arguments)]
 
 
+def begun(folder, arguments, name):
+    """A partial file of the conversion, with a few chunks in it."""
+    target = folder / name
+    partial = folder / f"{name}.partial"
+    process = subprocess.Popen([str(HEADRACE), "convert", *map(str, arguments), "-o", str(target), "--level", "19",
+                                "--chunk-bytes", "16K", "--codec", "zstd", "--threads", "1"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and (not partial.exists() or partial.stat().st_size < 200_000):
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    assert partial.exists()  # it was not done
+
+
+@pytest.mark.parametrize("first, then", [
+    (["--field", "x=ab.npz:/a"], ["--field", "x=ab.npz:/b"]),
+    (["--field", "x=rec.npy:/a", "--field", "y=rec.npy:/b"], ["--field", "x=rec.npy:/b", "--field", "y=rec.npy:/a"]),
+    (["--field", "x=ab.csv:/a"], ["--field", "x=ab.csv:/b"]),
+    (["--field", "x=ab.hrd:a"], ["--field", "x=ab.hrd:b"]),
+    (["--field", "x=raw.bin", "--dtype", "i4"], ["--field", "x=raw.bin", "--dtype", ">i4"]),
+    (["--field", "x=raw.bin", "--dtype", "i4", "--skip-bytes", "32"],
+     ["--field", "x=raw.bin", "--dtype", "i4", "--skip-bytes", "64"]),
+], ids=["npz", "records", "csv", "hrd", "order", "skip"])
+def test_resume_of_other_arrays_of_the_same_files_is_refused(tmp_path, monkeypatch, first, then):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(7)
+    a, b = rng.integers(0, 1 << 30, (2, 400_000), np.int32)
+    np.savez("ab.npz", a=a, b=b)
+    np.save("rec.npy", np.rec.fromarrays([a, b], names="a,b"))
+    a.tofile("raw.bin")
+    if first[1].startswith("x=ab.csv"):
+        np.savetxt("ab.csv", np.stack([a, b], 1), fmt="%d", delimiter=",", header="a,b", comments="")
+    assert run("convert", "ab.npz", "-o", "ab.hrd").returncode == 0
+    begun(tmp_path, first, "o.hrd")
+    other = [*then, "-o", "o.hrd", "--level", "19", "--chunk-bytes", "16K", "--codec", "zstd", "--resume"]
+    done = run("convert", *other)
+    assert done.returncode == 1 and "another job" in done.stderr, done.stderr
+    same = run("convert", *first, *other[len(then):])
+    assert same.returncode == 0, same.stderr
+
+
 def kill_at_size(command, partial, size):
     """The child of the command, killed as soon as the partial file is as large; its size then."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
