@@ -195,6 +195,11 @@ static void close_source(struct hr__source *source) {
     free_shell(src);
 }
 
+static uint64_t stream_end(const struct hr__source *source, uint64_t sample) {
+    const struct concat_source *src = (const struct concat_source *)source;
+    return src->starts[part_of(src, sample) + 1];
+}
+
 /* A part without pieces is one. */
 static uint64_t piece_end(const struct hr__source *source, uint64_t sample) {
     const struct concat_source *src = (const struct concat_source *)source;
@@ -246,6 +251,7 @@ static const struct hr__source_ops concat_ops = {
     .close_reader = close_reader,
     .close = close_source,
     .piece_end = piece_end,
+    .stream_end = stream_end,
     .set_room = set_room,
     .set_alone = set_alone,
     .stop = stop,

@@ -13,10 +13,13 @@ struct range_source {
     struct hr__source_ops ops; /* with piece_end where the whole has pieces */
     struct hr__source *whole;
     uint64_t first;
+    uint64_t stream_last; /* of the whole: the last sample of the stream in which the range ends */
+    bool cuts_stream;     /* which is not in the range */
 };
 
 struct range_reader {
     const struct range_source *src;
+    struct hr__budget *budget;
     struct hr__source_reader *reader;
 };
 
@@ -29,6 +32,7 @@ static hr_status open_reader(struct hr__source *source, struct hr__budget *budge
     if (r == NULL)
         return hr__error_no_memory(err, sizeof *r, "a reader of a source");
     r->src = src;
+    r->budget = budget;
     const hr_status st = src->whole->ops->open_reader(src->whole, budget, helpers, &r->reader, err);
     if (st != HR_OK)
         free(r);
@@ -42,12 +46,27 @@ static hr_status check_range(const struct range_reader *r, uint64_t first, uint6
     return hr__source_check_range(&r->src->base, "the range", first, n, err);
 }
 
+/* The checksum of a stream is behind its last byte: only who goes that far knows that what came
+ * before is whole. */
+static hr_status come_to_end(const struct range_reader *r, hr_error *err) {
+    const struct hr__source *whole = r->src->whole;
+    hr_status st = HR_OK;
+    void *sample = hr__budget_take_raw(r->budget, (size_t)whole->info.sample_bytes,
+                                       "the end of a stream", &st, err);
+    if (sample != NULL)
+        st = whole->ops->read(r->reader, r->src->stream_last, 1, sample, err);
+    hr__budget_free(r->budget, sample, (size_t)whole->info.sample_bytes);
+    return st;
+}
+
 static hr_status read_samples(struct hr__source_reader *reader, uint64_t first, uint64_t n,
                               void *dst, hr_error *err) {
     const struct range_reader *r = (const struct range_reader *)reader;
-    const hr_status st = check_range(r, first, n, err);
-    return st == HR_OK ? r->src->whole->ops->read(r->reader, r->src->first + first, n, dst, err)
-                       : st;
+    hr_status st = check_range(r, first, n, err);
+    if (st == HR_OK)
+        st = r->src->whole->ops->read(r->reader, r->src->first + first, n, dst, err);
+    const bool last = n > 0 && first + n == r->src->base.info.num_samples;
+    return st == HR_OK && last && r->src->cuts_stream ? come_to_end(r, err) : st;
 }
 
 static hr_status read_values(struct hr__source_reader *reader, uint64_t first, uint64_t n,
@@ -101,8 +120,10 @@ static void set_room(struct hr__source *source, uint64_t n_bytes) {
     struct hr__source *whole = ((struct range_source *)source)->whole;
     if (whole->ops->set_room != NULL)
         whole->ops->set_room(whole, n_bytes);
-    source->info.reader_bytes = whole->info.reader_bytes;
-    source->info.reader_wanted_bytes = whole->info.reader_wanted_bytes;
+    const uint64_t own_bytes =
+        ((struct range_source *)source)->cuts_stream ? whole->info.sample_bytes : 0;
+    source->info.reader_bytes = whole->info.reader_bytes + own_bytes;
+    source->info.reader_wanted_bytes = whole->info.reader_wanted_bytes + own_bytes;
     source->info.pool_bytes = whole->info.pool_bytes;
 }
 
@@ -142,6 +163,17 @@ hr_status hr__range_source_make(struct hr__source **source, uint64_t first, uint
                                                 (double)(*source)->info.num_samples);
     src->whole = *source;
     src->first = first;
+    if ((*source)->info.is_stream && n > 0) {
+        const struct hr__source_ops *ops = (*source)->ops;
+        src->stream_last = (ops->stream_end != NULL ? ops->stream_end(*source, first + n - 1)
+                                                    : (*source)->info.num_samples) -
+                           1;
+        src->cuts_stream = src->stream_last >= first + n;
+    }
+    if (src->cuts_stream) {
+        src->base.info.reader_bytes += (*source)->info.sample_bytes;
+        src->base.info.reader_wanted_bytes += (*source)->info.sample_bytes;
+    }
     *source = &src->base;
     return HR_OK;
 }

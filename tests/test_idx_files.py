@@ -81,6 +81,8 @@ def test_idx__damaged_or_cut_off__is_refused(mnist):
         done = headrace("convert", "bad-idx3-ubyte.gz", "-o", "bad.hrd", cwd=folder)
         assert done.returncode == 3, done.stderr
         assert "bad-idx3-ubyte.gz" in done.stderr
+        part = headrace("convert", "bad-idx3-ubyte.gz", "-o", "bad.hrd", "--range", "5:9", cwd=folder)
+        assert part.returncode == 3, part.stderr  # though the end is behind what is asked for
         assert not (folder / "bad.hrd").exists()
 
 
@@ -110,10 +112,10 @@ def test_idx__compressed_with_endless_surplus__is_refused(tmp_path):
     assert not (tmp_path / "v.hrd").exists()
 
 
-def test_idx__compressed_and_not_read_to_the_end__says_nothing_of_it(tmp_path):
+def test_idx__compressed_and_its_first_samples_wanted__is_read_to_the_end(tmp_path):
     write(tmp_path / "v.idx.gz", idx(np.arange(50_000, dtype="i4")) + b"more")
     done = headrace("convert", "v.idx.gz", "-o", "v.hrd", "--range", "0:10", cwd=tmp_path)
-    assert done.returncode == 0 and "ignored" not in done.stderr
+    assert done.returncode == 0 and "4 bytes behind the array are ignored" in done.stderr
 
 
 def test_gzip__of_other_files__says_what_to_do(tmp_path):

@@ -312,3 +312,20 @@ def test_member_far_back_of_a_slow_helper_does_not_time_out(tmp_path):
     assert done.returncode != 0
     resumed = headrace(*command, "--resume", "--helper-timeout", "300ms")
     assert resumed.returncode == 0 and "resumed after" in resumed.stderr, resumed.stderr
+
+
+@pytest.mark.parametrize("kind", ["array", "records"])
+def test_range_of_a_damaged_member__is_refused_by_the_checksum_at_its_end(kind, tmp_path):
+    x = np.arange(3_000_000, dtype="i4")
+    rows = x if kind == "array" else np.rec.fromarrays([x, x * 2.0], names="a,b")
+    np.savez(tmp_path / "whole.npz", x=rows)
+    content = bytearray((tmp_path / "whole.npz").read_bytes())
+    content[content.find(rows[100:110].tobytes())] ^= 0x40
+    (tmp_path / "bad.npz").write_bytes(content)
+    for more in ([], ["--shuffle", "3"]):
+        arguments = ["-o", "o.hrd", "--range", "95:105", "--budget", "64M", *more]
+        good("convert", "whole.npz", *arguments, "--force", cwd=tmp_path)
+        (tmp_path / "o.hrd").unlink()
+        done = headrace("convert", "bad.npz", *arguments, cwd=tmp_path)
+        assert done.returncode == 3 and "checksum" in done.stderr, done.stderr
+        assert not (tmp_path / "o.hrd").exists()

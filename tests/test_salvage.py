@@ -169,6 +169,24 @@ def test_salvage__file_that_was_appended_to__is_saved_as_of_its_last_commit(foot
         check(data[:])
 
 
+def test_salvage__what_an_append_made_full_is_damaged__its_samples_are_lost(tmp_path):
+    """Without a footer only the chunks behind it tell that it was full."""
+    path, begin = tmp_path / "a.hrd", 0
+    for n in (700, 700):
+        fields = None if begin else {"y": "int64"}
+        with hr.Writer(path, fields, append=begin > 0, **({} if begin else {"samples_per_chunk": 512})) as writer:
+            writer.append(y=np.arange(begin, begin + n))
+        begin += n
+    data = bytearray(path.read_bytes())
+    data[0:4096] = data[65536 : 65536 + 4096] = bytes(4096)
+    data[chunk_starts(data)[2] + 20] ^= 1  # 512 to 1023, which were 512 to 699 before
+    path.write_bytes(data)
+    done = hr.salvage(path, out=tmp_path / "b.hrd")
+    assert [(lost.first_sample, lost.num_samples) for lost in done.lost] == [(700, 324)]
+    with hr.open(tmp_path / "b.hrd") as saved:
+        assert np.array_equal(saved["y"][:], np.r_[0:700, 1024:1400])
+
+
 def test_salvage__cut_off__what_is_there(damaged, tmp_path):
     damaged.write_bytes(damaged.read_bytes()[: 131072 + 4096 * 5])
     done = hr.salvage(damaged, out=tmp_path / "out.hrd")

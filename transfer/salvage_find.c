@@ -133,13 +133,22 @@ static hr_status take_found(const struct scan *c, const struct found *f, bool *w
     return hr__salvage_chunk(c->s, &from, true, whole, err);
 }
 
-/* What the chunk that waited holds is saved or lost; its later version is not whole. */
-static hr_status end_waiting(struct scan *c, hr_error *err) {
+/* Samples that the chunk which waits has in its last version. An append that wrote a chunk behind
+ * it had made it full before. */
+static uint64_t waiting_samples(const struct scan *c, const struct found *next) {
+    if (c->newer_samples > 0)
+        return c->newer_samples;
+    if (c->s->known.ds != NULL || (next != NULL && next->commit_seq > c->waiting.commit_seq))
+        return expected_samples(c, c->waiting.number);
+    return c->waiting.num_samples;
+}
+
+/* What the chunk that waited holds is saved or lost; its later version is not whole. next: the
+ * chunk that was met behind it, or NULL. */
+static hr_status end_waiting(struct scan *c, const struct found *next, hr_error *err) {
     struct hr__salvage *s = c->s;
     const struct found *f = &c->waiting;
-    const uint64_t in_all = c->newer_samples > 0  ? c->newer_samples
-                            : s->known.ds != NULL ? expected_samples(c, f->number)
-                                                  : f->num_samples;
+    const uint64_t in_all = waiting_samples(c, next);
     bool whole = false;
     if (!c->waits)
         return HR_OK;
@@ -209,7 +218,7 @@ static hr_status meet(struct scan *c, const struct found *f, hr_error *err) {
         return f->commit_seq > c->waiting.commit_seq ? meet_newer(c, f, full, err) : HR_OK;
     if (c->waits && f->number < c->waiting.number)
         return HR_OK;
-    hr_status st = end_waiting(c, err);
+    hr_status st = end_waiting(c, f, err);
     if (st != HR_OK)
         return st;
     if (!full) {
@@ -275,7 +284,7 @@ static hr_status scan_pages(struct scan *c, hr_error *err) {
         off += there ? n_bytes : HR__PAGE_BYTES;
         HR_TRY(hr__salvage_tell(c->s, off, false, err));
     }
-    HR_TRY(end_waiting(c, err));
+    HR_TRY(end_waiting(c, NULL, err));
 done:
     return st;
 }

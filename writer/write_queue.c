@@ -14,6 +14,7 @@
 #define SPARE_BYTES  (UINT64_C(20) << 20) /* of all spare buffers, about */
 #define LEAST_SPARE  2u
 #define MOST_SPARE   64u
+#define LEFT_BYTES   (UINT64_C(1) << 20) /* of the budget, for others: tables grow with the file */
 
 struct hr__written_chunk {
     uint8_t *buffer;
@@ -115,7 +116,8 @@ static bool make_buffers(struct hr__write_queue *q) {
     const uint32_t most = (uint32_t)hr__min_u64(hr__max_u64(wanted, LEAST_SPARE), MOST_SPARE);
     hr_status st = HR_OK;
     q->chunks = calloc(most, sizeof *q->chunks);
-    while (q->chunks != NULL && q->num_chunks < most && st == HR_OK) {
+    while (q->chunks != NULL && q->num_chunks < most && st == HR_OK &&
+           hr__budget_left(q->budget) >= q->buffer_bytes + LEFT_BYTES) {
         struct hr__written_chunk *c = &q->chunks[q->num_chunks];
         c->buffer = hr__budget_take_raw(q->budget, q->buffer_bytes, "a stored chunk", &st, NULL);
         q->num_chunks += st == HR_OK;
