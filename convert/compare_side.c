@@ -119,8 +119,8 @@ static hr_status open_sources(struct hr__side *s, const struct hr__input_paths *
     convert.inputs = &s->path;
     convert.num_inputs = 1;
     if (paths->n == 1 && opts->fields != NULL &&
-        (kind == HR__KIND_HDF5 || kind == HR__KIND_ZIP ||
-         kind == HR__KIND_NPY)) { /* other arrays, or members, need not be readable */
+        (kind == HR__KIND_HDF5 || kind == HR__KIND_ZIP || kind == HR__KIND_NPY ||
+         kind == HR__KIND_CSV)) { /* other arrays, or members, need not be readable */
         convert.kept_fields = opts->fields;
         convert.num_kept_fields = opts->num_fields;
     }

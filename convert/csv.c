@@ -2,8 +2,8 @@
  * CSV files as sources: which columns are which field. Files are untrusted.
  *
  * Without a header all columns are one field. With one, columns whose names differ only in a number
- * that ascends by one (pixel0, pixel1, ...) are one field of that name, and every other column is a
- * field.
+ * that ascends by one (pixel0, pixel1, ...) are one field of that name (the file's, where they are
+ * nothing but 0, 1, ...), and every other column is a field.
  */
 #define _GNU_SOURCE
 #include "csv_file.h"
@@ -100,7 +100,7 @@ static void find_group(const struct hr__csv_layout *l, uint32_t first, struct gr
     uint64_t number = 0;
     size_t base = number_at_end(name, &number);
     *out = (struct group){first, 1, name, strlen(name)};
-    if (base == 0 || name[base] == '\0')
+    if ((base == 0 && !l->counts) || name[base] == '\0')
         return;
     for (uint32_t i = first + 1; i < l->num_columns; i++) {
         uint64_t next = 0;
@@ -214,6 +214,10 @@ static void describe(struct csv_source *src, const struct hr__csv_options *o) {
     info->named_inside = src->file->layout.names != NULL && !o->as_one;
     if (src->file->layout.names != NULL && info->num_samples == 0 && src->field == 0)
         info->note = "its only line was taken for the names of its columns: it has no samples";
+    if (src->file->layout.names == NULL && src->file->layout.counts)
+        info->note =
+            "its first line, 0, 1, 2, ..., was taken for numbers: if they are the names of "
+            "its columns, delete that line";
 }
 
 static hr_status add_source(struct list *l, const struct group *g, const struct hr__csv_options *o,
@@ -277,6 +281,8 @@ static hr_status add_sources(struct list *l, const struct hr__csv_options *o, hr
                                  "field of all columns (--field NAME=FILE)",
                                  l->file->path, HR__MAX_FIELDS);
         find_group(layout, i, &g);
+        if (g.name_bytes == 0)
+            name_of_file(l->file->path, &g);
         if (!is_wanted(o, &g)) {
             note_left_out(o->left_out, &g);
             continue;

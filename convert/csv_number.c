@@ -36,8 +36,11 @@ static bool is_word(const char *text, size_t n, const char *word) {
     return true;
 }
 
+/* C's printf() gives NaN a sign. */
 static bool is_missing(const char *text, size_t n) {
-    return n == 0 || is_word(text, n, "nan") || is_word(text, n, "na") || is_word(text, n, "null");
+    const bool has_sign = n > 0 && (text[0] == '+' || text[0] == '-');
+    return n == 0 || is_word(text + has_sign, n - has_sign, "nan") || is_word(text, n, "na") ||
+           is_word(text, n, "null");
 }
 
 /* 1, -1; 0: it is not infinite. */

@@ -118,10 +118,19 @@ static hr_status add_row(struct scan *s, hr_error *err) {
 
 /* ---- the first line ---- */
 
+static bool is_count(const struct hr__csv_cell *cell, uint32_t count) {
+    char text[16];
+    const int n = snprintf(text, sizeof text, "%u", count);
+    return cell->n == (size_t)n && memcmp(cell->text, text, cell->n) == 0;
+}
+
+/* A cell that is no number makes it a header; and so does an empty cell before 0, 1, 2, ..., which
+ * is how tables without names are written with their index. */
 static hr_status count_columns(struct scan *s, bool *is_header, hr_error *err) {
     struct hr__csv_cells cells;
     struct hr__csv_cell cell;
-    uint32_t n = 0;
+    uint32_t n = 0, counted = 0;
+    bool first_empty = false;
     *is_header = false;
     hr__csv_cells_begin(&cells, s->line.text, s->line.n, s->layout->separator);
     while (hr__csv_cells_next(&cells, &cell)) {
@@ -130,7 +139,11 @@ static hr_status count_columns(struct scan *s, bool *is_header, hr_error *err) {
                                  "%s has more than %u columns; save it as .npy", s->path,
                                  HR__CSV_MAX_COLUMNS);
         *is_header = *is_header || hr__csv_classify(cell.text, cell.n) == HR__CSV_TEXT;
+        first_empty = first_empty || (n == 1 && cell.n == 0);
+        counted += is_count(&cell, counted);
     }
+    s->layout->counts = n > 1 && counted == n - first_empty;
+    *is_header = *is_header || (first_empty && s->layout->counts);
     if (cells.damaged)
         return hr__csv_line_error(s->path, s->number, "a quoted cell does not end in its line",
                                   err);
@@ -170,16 +183,40 @@ static hr_status take_names(struct scan *s, hr_error *err) {
     return HR_OK;
 }
 
+static hr_status no_line(const struct scan *s, hr_error *err) {
+    return hr__error_set(err, HR_ERR_DATA, "%s has no line that is not blank", s->path);
+}
+
+/* Of what is no lines of UTF-8. */
+static hr_status check_encoding(const struct scan *s, hr_error *err) {
+    const unsigned char *p = (const unsigned char *)s->line.text;
+    if (s->line.n >= 2 && ((p[0] == 0xff && p[1] == 0xfe) || (p[0] == 0xfe && p[1] == 0xff)))
+        return hr__error_set(err, HR_ERR_UNSUPPORTED, "%s is UTF-16; save it as UTF-8", s->path);
+    if (memchr(p, '\r', s->line.n) != NULL && memchr(p, '"', s->line.n) == NULL)
+        return hr__error_set(err, HR_ERR_UNSUPPORTED,
+                             "%s has lines that end in a carriage return alone; save it with line "
+                             "feeds",
+                             s->path);
+    return HR_OK;
+}
+
 static hr_status begin(struct scan *s, hr_error *err) {
     static const char mark[] = {'\xef', '\xbb', '\xbf'}; /* that some programs put before UTF-8 */
     bool is_header;
     hr_status st = next_line(s, err);
     if (st == HR_END_OF_EPOCH)
-        st = hr__error_set(err, HR_ERR_DATA, "%s has no line that is not blank", s->path);
+        st = no_line(s, err);
     if (st != HR_OK)
         return st;
+    HR_TRY(check_encoding(s, err));
     if (s->line.off == 0 && s->line.n >= sizeof mark && memcmp(s->line.text, mark, 3) == 0)
         s->line = (struct hr__line){s->line.text + 3, s->line.n - 3, 3};
+    if (hr__csv_is_blank(s->line.text, s->line.n, ','))
+        st = next_line(s, err);
+    if (st == HR_END_OF_EPOCH)
+        st = no_line(s, err);
+    if (st != HR_OK)
+        return st;
     s->layout->separator = hr__csv_separator(s->line.text, s->line.n);
     s->layout->piece_rows = hr__min_u64(PIECE_BYTES / (s->line.n + 1) + 1, MAX_PIECE_ROWS);
     HR_TRY(count_columns(s, &is_header, err));

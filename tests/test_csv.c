@@ -67,6 +67,8 @@ static void number__of_each_kind__is_known(void **state) {
                  {"0x1p3", HR__CSV_TEXT},
                  {"1,5", HR__CSV_TEXT},
                  {"nan(7)", HR__CSV_TEXT},
+                 {"-nan", HR__CSV_MISSING},
+                 {"-na", HR__CSV_TEXT},
                  {"1 2", HR__CSV_TEXT}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (hr__csv_classify(cases[i].text, strlen(cases[i].text)) != cases[i].kind)

@@ -95,6 +95,39 @@ def test_csv__text__is_named_and_can_be_left_out(tmp_path):
     assert [field["name"] for field in figures("info", "i.hrd", cwd=tmp_path)["fields"]] == ["length", "width"]
 
 
+def test_csv__compared_by_one_field__needs_no_numbers_in_the_others(tmp_path):
+    (tmp_path / "t.csv").write_text('Name,Age\n"Smith, Mr. 0",3\nB,4\n')
+    good("convert", "t.csv", "-o", "t.hrd", "--fields", "Age", cwd=tmp_path)
+    good("compare", "t.csv", "t.hrd", "--fields", "Age", cwd=tmp_path)
+    good("compare", "t.hrd", "t.csv", "--fields", "Age", cwd=tmp_path)
+
+
+def test_csv__columns_that_are_numbered__as_pandas_writes_them(tmp_path):
+    (tmp_path / "p.csv").write_text(",0,1,2\n0,5,6,7\n1,8,9,10\n")
+    good("convert", "p.csv", "-o", "p.hrd", cwd=tmp_path)
+    good("export", "p.hrd", "-o", "out", cwd=tmp_path)
+    assert np.load(tmp_path / "out" / "p.npy").tolist() == [[5, 6, 7], [8, 9, 10]]
+    assert np.load(tmp_path / "out" / "column_1.npy").tolist() == [0, 1]
+    (tmp_path / "q.csv").write_text("0,1,2\n5,6,7\n")
+    done = headrace("convert", "q.csv", "-o", "q.hrd", cwd=tmp_path)
+    assert done.returncode == 0 and "was taken for numbers" in done.stderr
+    (tmp_path / "r.csv").write_text(",1,2\n5,6,7\n")  # a missing value, and no count from 0
+    done = headrace("convert", "r.csv", "-o", "r.hrd", cwd=tmp_path)
+    assert "2 samples" in done.stdout and "taken for numbers" not in done.stderr
+
+
+@pytest.mark.parametrize("content, said", [
+    ("a,b\n1,2\n".encode("utf-16"), "is UTF-16"),
+    (b"a,b\r1,2\r3,4\r", "carriage return alone"),
+    (b"\xef\xbb\xbf", "no line that is not blank"),
+    (b"\xef\xbb\xbf\n\n", "no line that is not blank"),
+])
+def test_csv__what_is_no_lines_of_utf8__says_what_it_is(content, said, tmp_path):
+    (tmp_path / "x.csv").write_bytes(content)
+    done = headrace("convert", "x.csv", "-o", "x.hrd", cwd=tmp_path)
+    assert done.returncode in (1, 3) and said in done.stderr, done.stderr
+
+
 def test_csv__several_files__are_put_one_after_the_other(tmp_path):
     parts = [write_digits(tmp_path / f"part_{i}.csv", 200 + i, i) for i in range(3)]
     good("convert", "part_*.csv", "-o", "p.hrd", cwd=tmp_path)
