@@ -67,6 +67,13 @@ static hr_status check_chunks(const hr_dataset *ds, const struct hr__schema *oth
     const struct hr__schema *first = &ds->footer.schema;
     if (other->samples_per_chunk == first->samples_per_chunk)
         return HR_OK;
+    if (first->num_variable > 0) /* how many follow from chunk bytes depends on the values */
+        return hr__error_set(err, HR_ERR_MISMATCH,
+                             "its chunks have %u samples, those of the first file %u; files of one "
+                             "data set need the same: write it again with samples_per_chunk %u, "
+                             "which a writer takes (the first is %s)",
+                             other->samples_per_chunk, first->samples_per_chunk,
+                             first->samples_per_chunk, ds->files[0].path);
     return hr__error_set(
         err, HR_ERR_MISMATCH,
         "its chunks have %u samples, those of the first file %u; files of one "

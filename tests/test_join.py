@@ -199,3 +199,11 @@ def test_join__info_of_the_output__has_one_segment_a_short_part(parts, tmp_path)
     out = figures("join", parts / "part-4.hrd", parts / "part-0.hrd", "-o", tmp_path / "b.hrd")
     assert out["segments"] == 1  # the first has two full chunks
     assert json.loads(good("verify", tmp_path / "b.hrd", "--json"))["files"][0]["whole"]
+
+
+def test_join__parts_of_texts_with_other_chunks__names_what_writers_take(tmp_path):
+    for name, samples in (("a", 40), ("b", 44)):
+        with hr.Writer(tmp_path / f"{name}.hrd", {"t": "utf8"}, samples_per_chunk=samples) as writer:
+            writer.append(t=["text"] * 100)
+    done = headrace("join", "a.hrd", "b.hrd", "-o", "all.hrd", cwd=tmp_path)
+    assert done.returncode == 1 and "samples_per_chunk 40" in done.stderr and "chunk-bytes" not in done.stderr

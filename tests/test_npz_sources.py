@@ -214,7 +214,7 @@ def test_folders_in_an_archive_are_passed_over(tmp_path):
 
 def test_what_cannot_be_converted_says_why(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.array(5))
-    refused(tmp_path, tmp_path / "a.npz", "/x.npy", "no dimensions")
+    refused(tmp_path, tmp_path / "a.npz", "/x.npy", "no dimensions", "or choose the other arrays (--fields)")
     np.savez(tmp_path / "b.npz", x=np.array([{}], dtype=object))
     refused(tmp_path, tmp_path / "b.npz", "/x.npy")
     np.savez(tmp_path / "c.npz", x=np.array([2], np.uint8).view(bool))

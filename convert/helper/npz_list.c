@@ -103,6 +103,14 @@ static hr_status list_array(const struct npz_archive *a, const struct npz_entry 
     return st;
 }
 
+/* What was refused for what it is need not be the end of it. */
+static void name_way_out(hr_error *err) {
+    const size_t n = strlen(err->message);
+    if (strstr(err->message, "(--fields)") == NULL)
+        (void)snprintf(err->message + n, sizeof err->message - n,
+                       "; or choose the other arrays (--fields)");
+}
+
 static hr_status list_entry(const struct npz_archive *a, zip_uint64_t index, const char *name,
                             const char *rest, struct npz_teller *t, hr_error *err) {
     struct npz_entry entry;
@@ -111,6 +119,8 @@ static hr_status list_entry(const struct npz_archive *a, zip_uint64_t index, con
         st = npz_archive_entry(a, index, &entry, err);
         if (st == HR_OK)
             st = list_array(a, &entry, rest, t, err);
+        if (st == HR_ERR_UNSUPPORTED)
+            name_way_out(err);
     } else {
         st = hr__error_set(err, HR_ERR_UNSUPPORTED,
                            "it is no array (NAME.npy); name the arrays of the archive that are "

@@ -186,6 +186,7 @@ _IN_PYTHON = {
     "out of pads (--pad)": "out of pad",
     "(HR_PAD_TRUNCATE, --truncate)": "(truncate=True)",
     "(--fields)": "(fields=)",
+    "(--dtype, --shape)": "(dtype=, shape=)",
     "--field NAME='PATTERN'": "fields={'NAME': 'PATTERN'}",
     "--field NAME=": "fields= with NAME: ",
     "go on with headrace convert --resume": "go on with resume=True",
