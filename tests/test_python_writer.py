@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tracemalloc
 
 import pytest
 
@@ -78,8 +79,8 @@ def test_append__what_does_not_fit__refused_with_words_and_the_writer_goes_on(tm
 
 def test_append__text_too_long_or_not_utf8__refused(tmp_path):
     with hr.Writer(tmp_path / "a.hrd", fields={"t": "utf8:3"}) as writer:
-        with pytest.raises(hr.InvalidError, match="was appended with 4 bytes in a row, its field has 3"):
-            writer.append(t=["Käs"])
+        with pytest.raises(hr.InvalidError, match=r"t, sample 1: 4 bytes .* of 3; make it wider, or .*'utf8'"):
+            writer.append(t=["a", "Käs", "b"])
         with pytest.raises(hr.DataError, match="UTF-8"):
             writer.append(t=np.array([b"\xff"]))
         writer.append(t=["Kä"])
@@ -471,6 +472,8 @@ def test_masked_values__are_missing_ones(tmp_path):
 
 @pytest.mark.parametrize("values, words", [
     ([True, 2, "x"], "x has values of bool, int, str that no one type holds"),
+    (["x", 2], "x has values of int, str that no one type holds"),
+    (np.array(["x", 2], object), "x has values of int, str that no one type holds"),
     ([-1, 2**63 + 1025], "larger than 64 bits"),
     ([2**70], "larger than 64 bits"),
     (np.zeros(()), "x is a single value"),
@@ -489,6 +492,80 @@ def test_from_arrays__strings_of_any_length_of_numpy(tmp_path):
         pytest.skip("NumPy before 2")
     hr.from_arrays(tmp_path / "a.hrd", x=np.array(["a", "bcd"], dtype=kind()))
     assert hr.open(tmp_path / "a.hrd")["x"][:].tolist() == [b"a", b"bcd"]
+
+
+ONE_LONG = [f"text {k}" for k in range(20_000)] + ["ä" * 50_000]
+
+
+def traced_peak(work):
+    """Bytes that Python and NumPy have reserved at most."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("make", [list, lambda texts: Series(np.array(texts, object)),
+                                  lambda texts: Arrow(np.array(texts, object)),
+                                  lambda texts: np.array(texts, object), lambda texts: [t.encode() for t in texts]],
+                         ids=["list", "pandas", "arrow", "objects", "bytes"])
+def test_from_arrays__one_long_text_among_short_ones__of_variable_length_in_little_memory(tmp_path, make):
+    source = make(ONE_LONG)
+    assert traced_peak(lambda: hr.from_arrays(tmp_path / "a.hrd", t=source)) < 32 << 20
+    field = hr.open(tmp_path / "a.hrd")["t"]
+    assert field.kind in ("utf8", "bytes")
+    assert [value if isinstance(value, str) else value.decode() for value in field] == ONE_LONG
+    assert (tmp_path / "a.hrd").stat().st_size < 2 << 20
+
+
+@pytest.mark.parametrize("texts, kind", [
+    (["a"] * 100 + ["b" * 256], "fixed_utf8"),
+    (["a"] * 100 + ["ä" * 129], "utf8"),
+    (["a" * 100] * 100 + ["b" * 400], "fixed_utf8"),
+    (np.array(["a"] * 100 + ["b" * 256]), "fixed_utf8"),
+    (np.array(["a"] * 100 + ["b" * 257]), "utf8"),
+    (np.array([b"a"] * 100 + [b"b" * 257]), "fixed_bytes"),
+    ([["a"] * 2] * 100 + [["b" * 257, ""]], "fixed_utf8"),
+])  # fmt: skip
+def test_from_arrays__texts__are_of_fixed_width_where_that_is_small(tmp_path, texts, kind):
+    hr.from_arrays(tmp_path / "a.hrd", t=texts)
+    field = hr.open(tmp_path / "a.hrd")["t"]
+    assert field.kind == kind
+    found = [value if isinstance(value, (str, list)) else value.decode() for value in field[:].tolist()]
+    expected = [value.decode() if isinstance(value, bytes) else value for value in np.asarray(texts).tolist()]
+    assert [[t.decode() for t in row] if isinstance(row, list) else row for row in found] == expected
+
+
+def test_writer__a_long_text_for_a_narrow_field__is_refused_in_little_memory(tmp_path):
+    with hr.Writer(tmp_path / "a.hrd", {"t": "utf8:16"}) as writer:
+
+        def append(texts):
+            with pytest.raises(hr.InvalidError, match="t, sample 20000: 100000 bytes"):
+                writer.append(t=texts)
+
+        for texts in (ONE_LONG, np.array(ONE_LONG, object)):
+            assert traced_peak(lambda texts=texts: append(texts)) < 16 << 20
+        writer.append(t=ONE_LONG[:3])
+        writer.append(t=np.array(ONE_LONG[3:5], object))
+    assert hr.open(tmp_path / "a.hrd")["t"][:].tolist() == [text.encode() for text in ONE_LONG[:5]]
+
+
+@pytest.mark.parametrize("samples, batched", [
+    ([{"s": "a"}] * 70 + [{"s": "bbbbb"}], False),
+    ([{"s": ["a"] * 70 + ["b"]}, {"s": ["bbbbb"]}], True),
+], ids=["samples", "batches"])  # fmt: skip
+def test_from_iterator__a_text_longer_than_the_first_ones__is_named_with_the_way_out(tmp_path, samples, batched):
+    number = 71 if batched else 70
+    with pytest.raises(hr.InvalidError, match=rf"s, sample {number}: 5 bytes .* 4; .* fields=\{{'s': 'utf8'\}}"):
+        hr.from_iterator(tmp_path / "a.hrd", samples, batched=batched)
+
+
+def test_from_iterator__a_batch_with_one_long_text__of_variable_length(tmp_path):
+    samples = [{"t": ONE_LONG}, {"t": ["x" * 200_000]}]
+    assert traced_peak(lambda: hr.from_iterator(tmp_path / "a.hrd", samples, batched=True)) < 32 << 20
+    assert list(hr.open(tmp_path / "a.hrd")["t"]) == [*ONE_LONG, "x" * 200_000]
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.NPZ", "a.h5", "a.csv"])

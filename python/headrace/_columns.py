@@ -4,14 +4,17 @@ columns, Arrow arrays, tensors on the host, lists."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from . import errors
+from . import _text, errors
 from .ragged import Ragged
+
+#: NumPy makes texts of such among texts.
+_SCALARS = (str, bytes, bool, int, float, complex, np.generic)
 
 
 def _is_missing(value: Any) -> bool:
@@ -24,23 +27,34 @@ def _is_missing(value: Any) -> bool:
         return True
 
 
+def _refuse_kinds(name: str, kinds: set[type]) -> NoReturn:
+    raise errors.InvalidError(
+        f"{name} has values of {', '.join(sorted(kind.__name__ for kind in kinds))} that no one type holds"
+        f"{', as they are larger than 64 bits' if kinds == {int} else ''}; make them alike first"
+    )
+
+
+def _is_mixed(kinds: set[type]) -> bool:
+    """Texts among other scalars."""
+    return any(issubclass(kind, (str, bytes)) for kind in kinds) and all(issubclass(kind, _SCALARS) for kind in kinds)
+
+
 def _of_list(name: str, listed: Any) -> npt.NDArray[Any]:
-    """A list of numbers, texts or rows; where NumPy would change values so that they have one type, or finds none, of
-    objects."""
+    """A list of numbers or rows; of objects, where it has texts, or where NumPy finds no one type; refused where NumPy
+    would change values so that they have one."""
+    kinds = set(map(type, listed)) if isinstance(listed, Sequence) else set()
+    if _is_mixed(kinds) and not _text.are_alike(listed):
+        _refuse_kinds(name, kinds)
     try:
-        array = np.asarray(listed)
+        array = _text.as_array(listed)
     except ValueError:  # rows of different lengths
         array = np.empty(len(listed), object)
         array[:] = listed
         return array
     kinds = {type(value) for value in listed} if array.ndim == 1 else set()
-    texts = any(all(issubclass(kind, text) for kind in kinds) for text in (str, bytes))
-    changed = (array.dtype.kind in "US" and not texts) or (array.dtype.kind == "f" and kinds == {int})
-    if (kinds and changed) or (array.dtype == object and kinds == {int}):
-        raise errors.InvalidError(
-            f"{name} has values of {', '.join(sorted(kind.__name__ for kind in kinds))} that no one type holds"
-            f"{', as they are larger than 64 bits' if kinds == {int} else ''}; make them alike first"
-        )
+    mixed = array.dtype.kind in "US" and len(kinds) > 1 and not _text.are_alike(listed)
+    if mixed or ((array.dtype.kind == "f" or array.dtype == object) and kinds == {int}):
+        _refuse_kinds(name, kinds)
     return array
 
 
@@ -129,12 +143,14 @@ class Column:
         return self._of_objects(array, begin) if array.dtype == object else array
 
     def _of_objects(self, array: npt.NDArray[Any], begin: int) -> npt.NDArray[Any]:
-        """Texts, bytes or rows of the same shape, as objects."""
+        """Texts and bytes stay objects; else rows of the same shape."""
+        if _text.are_alike(array.flat):
+            return array
         listed = array.tolist()
         kinds = {type(value) for value in listed}
-        if kinds <= {str} or kinds <= {bytes}:
-            return np.array(listed, dtype=str if kinds <= {str} else bytes)
         self._check_all_there(listed, begin)
+        if _is_mixed(kinds):
+            _refuse_kinds(self.name, kinds)
         try:
             stacked = np.array([np.asarray(value) for value in listed])
         except ValueError:

@@ -8,13 +8,13 @@ import itertools
 import json
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _abi, _columns, _exact, _job, _sizes, _variable, errors
+from . import _abi, _columns, _exact, _job, _sizes, _text, _variable, errors
 from ._handle import Handle
 from ._library import LIB, as_dict, call, new, output_bytes, set_callback
 from ._options import choose, counted, flag
@@ -73,7 +73,7 @@ class _Field:
         """As the format has them; what would be changed by that is refused."""
         if np.ma.is_masked(values):
             raise errors.DataError(f"{self.name} has masked values, which a field cannot hold; fill or drop them first")
-        array = np.asarray(values)
+        array = _text.as_array(values)
         if array.shape == (0,) and not hasattr(values, "dtype"):  # an empty list: no rows of any shape and type
             array = np.empty((0, *self.shape), self.dtype)
         if array.shape[1:] != self.shape or array.ndim == 0:
@@ -81,33 +81,33 @@ class _Field:
                 f"{self.name} was appended with shape {array.shape}, expected (samples, "
                 f"{', '.join(map(str, self.shape))}): one row for each sample"
             )
-        if self.width:
-            return self._texts(array)
         row_elements = max(1, int(np.prod(self.shape, dtype=np.int64)))
 
         def sample_of(place: int) -> int:
             return first + place // row_elements
 
+        if self.width:
+            return self._texts(array, sample_of)
+        if array.dtype == object and _text.are_alike(array.flat):
+            array = array.reshape(-1)[:1].astype(type(array.flat[0]))  # the type is refused, whatever the others are
         return np.ascontiguousarray(_exact.cast(array, self.dtype, self.name, name_of(self.number), sample_of))
 
-    def _texts(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if array.dtype.kind == "U":
-            array = _encoded(self.name, array)
-        if array.dtype.kind != "S":
+    def _texts(self, array: npt.NDArray[Any], sample_of: Callable[[int], int]) -> npt.NDArray[Any]:
+        objects = array.dtype == object and (array.size == 0 or _text.are_alike(array.flat))
+        if array.dtype.kind not in "US" and not objects:
             raise errors.InvalidError(f"{self.name} was appended as {array.dtype}, expected {name_of(self.number)}")
-        longest = int(np.char.str_len(array).max(initial=0))
-        if longest > self.width:
+        array = _text.encoded(self.name, array)
+        lengths = _text.lengths(array)
+        for long in np.flatnonzero(lengths > self.width) if objects else ():  # zeros at the end are padding
+            lengths[long] = len(array.flat[long].rstrip(b"\0"))
+        if lengths.max(initial=0) > self.width:
+            place = int((lengths > self.width).argmax())
+            kind = "utf8" if self.number == _abi.HR_FIXED_UTF8 else "bytes"
             raise errors.InvalidError(
-                f"{self.name} was appended with {longest} bytes in a row, its field has {self.width}; make it wider"
+                f"{self.name}, sample {sample_of(place)}: {lengths[place]} bytes do not fit in a field of {self.width}"
+                f"; make it wider, or of variable length: fields={{{self.name!r}: {kind!r}}}"
             )
         return np.ascontiguousarray(array, self.dtype)
-
-
-def _encoded(name: str, texts: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    try:
-        return np.char.encode(texts, "utf-8")
-    except UnicodeEncodeError as error:
-        raise errors.DataError(f"{name} has text that is no Unicode: {error}") from None
 
 
 def _fields_of(path: Path) -> dict[str, FieldSpec]:
@@ -300,23 +300,38 @@ def _spec_of(name: str, rows: npt.NDArray[Any]) -> tuple[Any, tuple[int, ...]]:
     return (f"{kind}:{width}" if kind else rows.dtype.newbyteorder("="), rows.shape[1:])
 
 
-def _widened(name: str, column: _columns.Column, spec: tuple[Any, tuple[int, ...]]) -> tuple[Any, tuple[int, ...]]:
-    """Of texts, which a source may hold as objects, the longest decides: all are looked at."""
-    kind, _, width = str(spec[0]).partition(":")
-    if kind not in ("utf8", "bytes"):
+def _text_spec(name: str, kind: str, shape: tuple[int, ...], parts: Iterable[npt.NDArray[Any]]) -> FieldSpec:
+    """Of texts all are looked at: the longest decides, and how long it is beside the others."""
+    longest, count, total_bytes = 1, 0, 0
+    for rows in parts:
+        lengths = _text.lengths(_text.encoded(name, rows))
+        longest = max(longest, int(lengths.max(initial=0)))
+        count, total_bytes = count + len(lengths), total_bytes + int(lengths.sum())
+    return (f"{kind}:{longest}", shape) if shape else _text.type_of(kind, longest, count, total_bytes)
+
+
+def _batch_spec(name: str, rows: npt.NDArray[Any]) -> FieldSpec:
+    """Of the first of several batches: later texts may have as many characters, of up to four bytes each."""
+    if rows.dtype != object or not _text.are_alike(rows.flat):
+        return _spec_of(name, rows)
+    kind = "bytes" if isinstance(rows.flat[0], bytes) else "utf8"
+    spec = _text_spec(name, kind, rows.shape[1:], [rows])
+    if spec == kind:
         return spec
-    longest = int(width)
-    for begin in range(0, len(column), 65536):
-        rows = column.read(begin, min(begin + 65536, len(column)))
-        encoded = _encoded(name, rows) if rows.dtype.kind == "U" else rows
-        longest = max(longest if rows.dtype.kind == "S" else 1, int(np.char.str_len(encoded).max(initial=1)))
-    return f"{kind}:{longest}", spec[1]
+    longest = max(1, *map(len, rows.flat))
+    return f"{kind}:{longest * (4 if kind == 'utf8' else 1)}", rows.shape[1:]
 
 
 def _spec(name: str, column: _columns.Column) -> FieldSpec:
     if isinstance(column.source, Ragged):
         return column.source.kind
-    return _widened(name, column, _spec_of(name, column.read(0, min(1, len(column)))))
+    first = column.read(0, min(1, len(column)))
+    if len(column) == 0 or not (first.dtype.kind == "U" or first.dtype == object):
+        return _spec_of(name, first)
+    kind = "bytes" if first.dtype == object and isinstance(first.flat[0], bytes) else "utf8"
+    step = min(65536, max(1, _BLOCK_BYTES // max(1, first.nbytes)))
+    parts = (column.read(begin, min(begin + step, len(column))) for begin in range(0, len(column), step))
+    return _text_spec(name, kind, first.shape[1:], parts)
 
 
 _OPTIONS = frozenset(inspect.signature(Writer).parameters) - {"path", "fields"}
@@ -351,8 +366,10 @@ def from_arrays(
     """Write arrays as one data set, a block at a time: NumPy arrays and memmaps, h5py data sets, pandas columns,
     Arrow arrays, lists; by name, or a table or dict of them. Axis 0 counts samples.
 
-    :param fields: of some, the type, as for the `Writer`: texts become fields as wide as the longest unless they are
-        said to be of variable length, {"story": "utf8"}; so are rows that differ in length, {"tokens": "int32[]"}
+    :param fields: of some, the type, as for the `Writer`. Texts become fields as wide as the longest; of variable
+        length where they are said to be, {"story": "utf8"}, or where the longest has more than 256 bytes of UTF-8 and
+        the field would be more than 4 times as large as all texts. Bytes likewise, unless NumPy has them as `S`. Rows
+        that differ in length are said to be: {"tokens": "int32[]"}
     :param options: of the `Writer`
 
     >>> hr.from_arrays("made.hrd", X=np.zeros((10, 4), "float32"), y=list(range(10)), options={"replace": True})
@@ -426,6 +443,8 @@ def _stacked(samples: Sequence[Mapping[str, Any]], first: int, fields: Sequence[
 
 
 def _stacked_field(name: str, values: list[Any], first: int) -> npt.NDArray[Any]:
+    if _text.are_alike(values):
+        return _text.as_array(values)
     rows: list[npt.NDArray[Any]] = []
     for number, value in enumerate(values, first):
         if np.ma.is_masked(value):
@@ -467,8 +486,8 @@ def from_iterator(
             raise errors.InvalidError(
                 f"the iterator's first sample is {first!r:.60}, expected a dict of its fields, one at least"
             )
-        arrays = {name: np.asarray(value) if batched else np.asarray(value)[None] for name, value in first.items()}
-        fields = {name: _spec_of(name, array) for name, array in arrays.items()}
+        arrays = {name: _text.as_array(value) if batched else np.asarray(value)[None] for name, value in first.items()}
+        fields = {name: _batch_spec(name, array) for name, array in arrays.items()}
     with _open(out, fields, options) as writer:
         for block in _blocks(whole, batched, writer._fields):
             writer.append(block)
