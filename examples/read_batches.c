@@ -12,6 +12,20 @@ static void train_step(const float *x, const int64_t *y, uint32_t n) {
     printf("%" PRIu32 " samples: the first begins with %g and is a %" PRId64 "\n", n, x[0], y[0]);
 }
 
+/* train_step() takes the bytes of a batch for elements of this type. */
+static hr_status check_type(const hr_dataset *ds, const char *name, hr_dtype type, hr_error *err) {
+    uint32_t index = 0;
+    hr_field field = {0};
+    hr_status st = hr_dataset_find_field(ds, name, &index, err);
+    if (st == HR_OK)
+        st = hr_dataset_field(ds, index, &field, err);
+    if (st != HR_OK || field.dtype == type)
+        return st;
+    snprintf(err->message, sizeof err->message, "field %s is %s, and this program takes %s", name,
+             hr_dtype_name(field.dtype), hr_dtype_name(type));
+    return HR_ERR_UNSUPPORTED;
+}
+
 int main(int argc, char **argv) {
     hr_dataset *data = NULL;
     hr_loader *loader = NULL;
@@ -27,6 +41,10 @@ int main(int argc, char **argv) {
     opts.num_fields = 2;
 
     hr_status st = hr_dataset_open(argc > 1 ? argv[1] : "train.hrd", NULL, &data, &err);
+    if (st == HR_OK)
+        st = check_type(data, "X", HR_FLOAT32, &err);
+    if (st == HR_OK)
+        st = check_type(data, "y", HR_INT64, &err);
     if (st == HR_OK)
         st = hr_loader_open(data, &opts, &loader, &err);
     while (st == HR_OK && (st = hr_loader_next(loader, -1, &batch, &err)) == HR_OK) {

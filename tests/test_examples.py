@@ -120,6 +120,18 @@ def test_shortest_loop_sees_every_sample(tmp_path):
 
 
 @built
+@pytest.mark.parametrize("x, y, words", [
+    ("uint8", "int64", "field X is uint8, and this program takes float32\n"),
+    ("float32", "int32", "field y is int32, and this program takes int64\n"),
+])  # fmt: skip
+def test_shortest_loop_refuses_fields_of_other_types(tmp_path, x, y, words):
+    np.save(tmp_path / "X.npy", np.zeros((10, 4), x))
+    np.save(tmp_path / "y.npy", np.zeros(10, y))
+    done = run("examples/read_batches", convert(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", words)
+
+
+@built
 def test_sequential_reads_several_files_as_one(tmp_path):
     write_arrays(tmp_path / "a", 1000, 1)
     write_arrays(tmp_path / "b", 300, 2)

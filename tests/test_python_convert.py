@@ -7,6 +7,7 @@ import signal
 import struct
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -99,7 +100,8 @@ def test_convert__notes__are_told(arrays):
     values = np.zeros((50, 3), "f4")
     values[7, 1] = np.nan
     np.save("n.npy", values)
-    done = hr.convert("n.npy", out="n.hrd")
+    with pytest.warns(hr.HeadraceWarning, match="NaN"):
+        done = hr.convert("n.npy", out="n.hrd")
     assert done.num_nan == 1
     assert any("NaN" in line for line in done.notes)
 
@@ -221,6 +223,7 @@ def test_html__names_and_texts_of_the_file__are_escaped(tmp_path):
     assert "&lt;b&gt;x&lt;/b&gt;" in html
 
 
+@pytest.mark.filterwarnings("ignore:.* has 1 (NaN|Inf)")
 def test_html__statistics__bad_values_and_sorted_labels_are_seen(tmp_path):
     x = np.ones((2000, 2), "f4")
     x[3, 1] = np.nan
@@ -300,3 +303,57 @@ def test_dataset__has_its_fields_by_name__and_options_of_loaders_are_checked(arr
         data.loader(2, subset=[1, 2])
     with pytest.raises(hr.InvalidError, match="open\\(\\) was given None"):
         hr.open(None)
+
+
+def with_nan():
+    values = np.zeros((50, 3), "f4")
+    values[7, 1:], values[9, 0] = np.nan, -np.inf
+    return values
+
+
+OF_WITH_NAN = "a.hrd: field x has 2 NaN (the first in sample 7) and 1 Inf (the first in sample 9)"
+
+
+def write(out, **arrays):
+    with hr.Writer(out, {name: (values.dtype, values.shape[1:]) for name, values in arrays.items()}) as writer:
+        writer.append(arrays)
+
+
+def commit(out, **arrays):
+    writer = hr.Writer(out, {name: (values.dtype, values.shape[1:]) for name, values in arrays.items()})
+    writer.append(arrays)
+    writer.commit()
+
+
+def convert(out, **arrays):
+    for name, values in arrays.items():
+        np.save(f"{name}.npy", values)
+    hr.convert(*(f"{name}.npy" for name in arrays), out=out)
+
+
+WAYS = [convert, hr.from_arrays, write, commit, lambda out, **arrays: hr.from_iterator(out, [arrays], batched=True)]
+OF_WAYS = ["convert", "from_arrays", "with", "commit", "from_iterator"]
+
+
+@pytest.mark.parametrize("make", WAYS, ids=OF_WAYS)
+def test_nan__written__warned_of_once_where_it_was_called(arrays, make):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        make("a.hrd", x=with_nan(), y=np.arange(50), z=np.ones(50))
+    assert [str(one.message) for one in told] == [OF_WITH_NAN]
+    assert told[0].category is hr.HeadraceWarning
+    assert told[0].filename == __file__
+
+
+@pytest.mark.parametrize("make", WAYS, ids=OF_WAYS)
+@pytest.mark.filterwarnings("error")
+def test_nan__warnings_are_errors__the_file_is_made(arrays, make):
+    with pytest.raises(hr.HeadraceWarning):
+        make("a.hrd", x=with_nan())
+    assert len(hr.open("a.hrd")) == 50 and not os.path.exists("a.hrd.partial")
+    make("b.hrd", x=np.zeros((3, 2)))
+
+
+def test_nan__in_many_fields__some_are_named(arrays):
+    with pytest.warns(hr.HeadraceWarning, match=r"field f0 has 2 NaN .*; field f3 has .*; and 2 more fields have such"):
+        hr.from_arrays("a.hrd", **{f"f{k}": with_nan() for k in range(6)})

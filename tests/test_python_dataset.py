@@ -445,6 +445,7 @@ def test_damage__in_a_chunk__is_an_error_that_names_the_place(folder, tmp_path):
     assert len(hr.verify(tmp_path / "damaged.hrd")) > 0
 
 
+@pytest.mark.filterwarnings("ignore:.* has 1 (NaN|Inf)")
 def test_statistics__that_do_not_exist__are_none(tmp_path):
     c = np.array([1 + 2j, 3 - 1j])
     u = np.array([2**63 + 5, 7], np.uint64)

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from headrace_command import figures, good, headrace
 from python_package import check, hr, rows_of, write_indexed
 
 SAMPLES, BATCH = 1000, 96
+pytestmark = pytest.mark.filterwarnings("ignore:.*gets no batches")  # all_of() goes on until there are none
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +263,23 @@ def test_loops__after_all_epochs_and_a_close__are_empty(data):
     loader.close()
     assert list(loader) == []
     assert list(data.loader(batch=100, epochs=2, resume=loader.state())) == []
+
+
+@pytest.mark.parametrize("close", [True, False])
+def test_loop__after_all_epochs__is_warned_of_each_time(data, close):
+    loader = data.loader(batch=100, epochs=1)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert sum(1 for _ in loader) == 10 and not told
+        if close:
+            loader.close()
+        for _ in range(2):
+            assert list(loader) == []
+        loader.rewind()
+        assert sum(1 for _ in loader) == 10
+    assert [one.category for one in told] == [hr.HeadraceWarning] * 2
+    assert "this loop gets no batches, as all epochs of the loader (epochs=1) were" in str(told[0].message)
+    assert told[0].filename == __file__
 
 
 def test_loop__after_a_break__goes_on_with_the_very_next_batch(data):

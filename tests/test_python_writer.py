@@ -371,6 +371,7 @@ def test_append__numbers_that_would_change__are_refused(tmp_path, dtype, values,
     ("int8", np.array([-128.0], "f2")), ("uint64", [2.0**63, -0.0]), ("bool", [0, 1]), ("bool", [0.0, 1.0]),
     ("int8", []),
 ])
+@pytest.mark.filterwarnings("ignore:.* has 1 (NaN|Inf)")
 def test_append__numbers_that_fit_another_type__are_those(tmp_path, dtype, values):
     with hr.Writer(tmp_path / "a.hrd", {"x": dtype}) as writer:
         writer.append(x=np.array(values))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from . import errors
 
 
-def _is_float(dtype: np.dtype[Any]) -> bool:
+def is_float(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "fc" or dtype.name == "bfloat16"
 
 
@@ -43,19 +43,19 @@ def _no_integer(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[np
 
 def _holds_all(dtype: np.dtype[Any], of: np.dtype[Any]) -> bool:
     """NumPy calls it safe to round integers of 64 bits."""
-    return np.can_cast(of, dtype, "safe") and not (of.kind in "iu" and of.itemsize == 8 and _is_float(dtype))
+    return np.can_cast(of, dtype, "safe") and not (of.kind in "iu" and of.itemsize == 8 and is_float(dtype))
 
 
 def _comparable(of: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
     """Some values of one type are values of the other. Complex numbers are none of a real type, whatever they are."""
-    if of.kind == "c" or not (of.kind in "biu" or _is_float(of)):
+    if of.kind == "c" or not (of.kind in "biu" or is_float(of)):
         return dtype.kind == "c" and of.kind == "c"
-    return dtype.kind in "biu" or _is_float(dtype)
+    return dtype.kind in "biu" or is_float(dtype)
 
 
 def _lost(array: npt.NDArray[Any], made: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
-    if _is_float(array.dtype):
-        return _overflows(array, made) if _is_float(made.dtype) else _no_integer(array, made.dtype)
+    if is_float(array.dtype):
+        return _overflows(array, made) if is_float(made.dtype) else _no_integer(array, made.dtype)
     if made.dtype.kind == "b":
         return np.asarray((array != 0) & (array != 1))
     return _changed(array, made) if array.dtype.kind in "iu" else None
@@ -63,7 +63,7 @@ def _lost(array: npt.NDArray[Any], made: npt.NDArray[Any]) -> npt.NDArray[np.boo
 
 def _advice(dtype: np.dtype[Any], kind: str) -> str:
     """What the field would be for values of `dtype`, where there are such fields."""
-    if not (dtype.kind in "biuUS" or _is_float(dtype)):
+    if not (dtype.kind in "biuUS" or is_float(dtype)):
         return ""
     name = {"U": "utf8", "S": "bytes"}.get(dtype.kind, dtype.name)
     many = "[]" if kind.endswith("[]") and dtype.kind not in "US" else ""

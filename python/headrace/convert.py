@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from . import _abi, _job, _names, _sizes, errors
+from . import _abi, _job, _names, _sizes, _warn, errors
 from ._library import call, new, output_bytes, path_bytes, set_callback
 from ._options import choose, counted, flag
 from .dataset import Dataset
@@ -38,6 +38,10 @@ EXPORTS = {
 }
 SPARSE = {"refuse": _abi.HR_SPARSE_REFUSE, "dense": _abi.HR_SPARSE_DENSE, "varlen": _abi.HR_SPARSE_VARLEN}
 OPTIMIZE = {"speed": _abi.HR_OPTIMIZE_SPEED, "balanced": _abi.HR_OPTIMIZE_BALANCED, "size": _abi.HR_OPTIMIZE_SIZE}
+
+
+#: How a note begins that is of NaN and infinities.
+_WARNING = "warning: "
 
 
 class Converted(NamedTuple):
@@ -134,6 +138,7 @@ def convert(
 ) -> Converted:
     """Make one .hrd file of .npy, .npz, IDX, CSV, HDF5, raw binary and other .hrd files; what becomes which field:
     docs/convert.md. An interrupt (Ctrl-C) stops it in a tenth of a second and leaves what `resume=True` goes on with.
+    NaN and infinities are written, and warned of (`HeadraceWarning`).
 
     :param inputs: files, folders, patterns such as "x/*.npy", or "FILE.h5:/path/in/file", "FILE.npz:/NAME",
         "FILE.npy:/MEMBER" or "FILE.npz:/NAME/MEMBER" of a structured array, "FILE.hrd:field"
@@ -224,6 +229,8 @@ def convert(
         os.path.basename(os.fsdecode(out)),
         progress=progress,
     )
+    bad = [line.removeprefix(_WARNING) for line in watch.notes if line.startswith(_WARNING)]
+    _warn.of_values(os.fsdecode(out), bad)
     return Converted(
         result.num_samples,
         result.num_fields,

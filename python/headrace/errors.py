@@ -17,6 +17,7 @@ __all__ = [
     "ExistsError",
     "FieldNotFoundError",
     "ForkedError",
+    "HeadraceWarning",
     "HelperError",
     "InvalidError",
     "IoError",
@@ -51,6 +52,11 @@ class Error(Exception):
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
+
+
+class HeadraceWarning(UserWarning):
+    """Something was done, and is perhaps not what was meant: data that were written have NaN or infinities, or a loop
+    over a loader gets nothing."""
 
 
 class InvalidError(Error, ValueError):

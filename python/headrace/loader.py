@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import _abi, _options, errors
+from . import _abi, _options, _warn, errors
 from ._handle import completed, register_fork
 from ._library import as_dict, call, new, path_bytes
 from ._options import Finish
@@ -41,7 +41,8 @@ class Loader:
     :param shuffle: True: in the mixed order of docs/order.md, a new one in each epoch; False, None: as stored
     :param seed: of that order: same seed, same batches, on every machine; refused where nothing is said of `shuffle`
     :param window: chunks that are mixed with each other (visits); 0: the default
-    :param epochs: nothing is read beyond so many; None: without end
+    :param epochs: nothing is read beyond so many, and a loop that begins after them is warned of
+        (`HeadraceWarning`); None: without end
     :param first_epoch: the epoch to begin with
     :param last: what becomes of the last short batch of an epoch: "keep", "drop", or "pad" with samples again
     :param fields: names, in this order; None: all
@@ -209,11 +210,22 @@ class Loader:
             stream = self._under_way()
             if stream is None and not self._is_done():
                 stream = self._stream = self._open()
-            return stream
+            done = self._is_done()
+        if done:
+            _warn.warn(
+                f"{self.dataset.path}: this loop gets no batches, as all epochs of the loader (epochs={self._epochs}) "
+                "were delivered; leave epochs out, make another loader, or rewind() this one"
+            )
+        return stream
 
     def _is_done(self) -> bool:
-        state = self._place()
-        if state is None or self._epochs is None:
+        if self._epochs is None:
+            return False
+        stream, state = self._under_way(), self._place()
+        if stream is not None:
+            with contextlib.suppress(errors.Error):  # a loader that has failed tells its loop
+                state = stream.state()
+        if state is None:
             return False
         return _options.epoch_of(state) >= self._first_epoch + self._epochs
 

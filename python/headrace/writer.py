@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import inspect
 import itertools
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _abi, _columns, _exact, _job, _sizes, _text, _variable, errors
+from . import _abi, _columns, _exact, _job, _sizes, _text, _variable, _warn, errors
 from ._handle import Handle
 from ._library import LIB, as_dict, call, new, output_bytes, set_callback
 from ._options import choose, counted, flag
@@ -48,6 +49,10 @@ class _Field:
             self.element, self.dtype = 0, to_numpy(self.number, self.width)
         self.shape = tuple(counted(size, f"shape of field {name}", 0, 2**63) for size in np.atleast_1d(shape).tolist())
         self.attributes = attributes
+
+    @property
+    def may_have_nan(self) -> bool:
+        return _exact.is_float(self.dtype) or _abi.HR_BFLOAT16 in (self.number, self.element)
 
     def describe(self, entry: _abi.hr_field) -> None:
         entry.name = self.name.encode()
@@ -126,7 +131,8 @@ def _fields_of(path: Path) -> dict[str, FieldSpec]:
 class Writer:
     """Writes a new .hrd file from what a program makes. At the end of the `with` the file gets its name, complete;
     after an exception there is no such file, and the chunks that were finished, if any, stay in OUT.partial for
-    `resume=True`. Without a `with`, `commit()` is needed: samples that are lost for want of it are warned of.
+    `resume=True`. Without a `with`, `commit()` is needed: samples that are lost for want of it are warned of. NaN and
+    infinities are written, and warned of at the end (`HeadraceWarning`).
 
     :param fields: by name, the element type ("float32", np.int64, "bfloat16", "utf8:16", "bytes:8"), or a pair of it
         and the shape of one sample; for values of variable length "utf8" (or str), "bytes", or such as "int32[]"
@@ -265,6 +271,16 @@ class Writer:
             call("hr_writer_commit", pointer)
         self._uncommitted = 0
         self.close()
+        self._warn_of_values()
+
+    def _warn_of_values(self) -> None:
+        """The file is made: what fails here is no failure of commit()."""
+        if not any(field.may_have_nan for field in self._fields):
+            return
+        lines = []
+        with contextlib.suppress(errors.Error), Dataset([self.path], 2**64 - 1) as data:
+            lines = [_warn.line_of(name, field.statistics) for name, field in data.fields.items()]
+        _warn.of_values(self.path, [line for line in lines if line])
 
     def close(self) -> None:
         """Close; without a commit only the chunks that were finished stay, in OUT.partial, to be resumed, and what was
