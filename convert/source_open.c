@@ -14,8 +14,8 @@
 static hr_status refuse(const char *path, hr_error *err) {
     return hr__error_set(err, HR_ERR_UNSUPPORTED,
                          "%s is neither .npy, .npz, HDF5, IDX, CSV nor .hrd; if it is raw binary, "
-                         "convert it with the dtype and the shape of one sample (--dtype, "
-                         "--shape)",
+                         "convert it with the dtype and the shape of one sample "
+                         "(--dtype, --shape)",
                          path);
 }
 
