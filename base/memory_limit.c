@@ -63,7 +63,7 @@ void hr__memory_limit_read(const char *root, struct hr__memory_limit *out) {
                                       hr__min_u64(out->available_bytes, out->rlimit_left_bytes));
 }
 
-uint64_t hr__page_cache_room(const char *root) {
+uint64_t hr__page_cache_share(const char *root) {
     struct hr__memory_limit limit;
     hr__memory_limit_read(root, &limit);
     uint64_t room = limit.available_bytes;
@@ -71,5 +71,5 @@ uint64_t hr__page_cache_room(const char *root) {
         const uint64_t used = hr__min_u64(limit.anonymous_used_bytes, limit.cgroup_limit_bytes);
         room = hr__min_u64(room, limit.cgroup_limit_bytes - used);
     }
-    return room;
+    return room / 2;
 }

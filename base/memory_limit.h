@@ -18,7 +18,8 @@ struct hr__memory_limit {
 /* root: "" for the running system. Never fails: what cannot be read counts as no limit. */
 void hr__memory_limit_read(const char *root, struct hr__memory_limit *out);
 
-/* The most that the page cache can hold beside what is in use now. */
-uint64_t hr__page_cache_room(const char *root);
+/* The largest file that is better read and written through the page cache: half of what it can hold
+ * beside what is in use now. */
+uint64_t hr__page_cache_share(const char *root);
 
 #endif

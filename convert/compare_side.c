@@ -111,16 +111,13 @@ done:
 
 /* One file may hold arrays of different lengths; files that are put together must fit. */
 static hr_status open_sources(struct hr__side *s, const struct hr__input_paths *paths,
-                              enum hr__kind kind, const struct hr__side_options *how,
-                              hr_error *err) {
+                              const struct hr__side_options *how, hr_error *err) {
     const hr_compare_options *opts = how->opts;
     hr_convert_options convert = HR_CONVERT_OPTIONS_INIT;
     convert.flags = opts->flags;
     convert.inputs = &s->path;
     convert.num_inputs = 1;
-    if (paths->n == 1 && opts->fields != NULL &&
-        (kind == HR__KIND_HDF5 || kind == HR__KIND_ZIP || kind == HR__KIND_NPY ||
-         kind == HR__KIND_CSV)) { /* other arrays, or members, need not be readable */
+    if (paths->n == 1 && opts->fields != NULL) { /* others need not be readable */
         convert.kept_fields = opts->fields;
         convert.num_kept_fields = opts->num_fields;
     }
@@ -157,7 +154,7 @@ hr_status hr__side_open(const char *path, const struct hr__side_options *how, st
         HR_TRY(hr__source_kind_find(paths.paths[0], false, &kind, err));
     st = kind.kind == HR__KIND_HEADRACE
              ? open_dataset(out, paths.paths[0], paths.member, how->budget_bytes, err)
-             : open_sources(out, &paths, kind.kind, how, err);
+             : open_sources(out, &paths, how, err);
 done:
     hr__input_paths_free(&paths);
     if (st != HR_OK)

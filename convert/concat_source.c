@@ -197,7 +197,11 @@ static void close_source(struct hr__source *source) {
 
 static uint64_t stream_end(const struct hr__source *source, uint64_t sample) {
     const struct concat_source *src = (const struct concat_source *)source;
-    return src->starts[part_of(src, sample) + 1];
+    const uint32_t i = part_of(src, sample);
+    const struct hr__source *part = src->parts[i];
+    return part->ops->stream_end == NULL
+               ? src->starts[i + 1]
+               : src->starts[i] + part->ops->stream_end(part, sample - src->starts[i]);
 }
 
 /* A part without pieces is one. */

@@ -183,11 +183,15 @@ static hr_status take_names(struct scan *s, hr_error *err) {
     return HR_OK;
 }
 
-static hr_status no_line(const struct scan *s, hr_error *err) {
-    return hr__error_set(err, HR_ERR_DATA, "%s has no line that is not blank", s->path);
+/* The next line that is not blank, of which there must be one. */
+static hr_status first_line(struct scan *s, hr_error *err) {
+    const hr_status st = next_line(s, err);
+    return st != HR_END_OF_EPOCH
+               ? st
+               : hr__error_set(err, HR_ERR_DATA, "%s has no line that is not blank", s->path);
 }
 
-/* Of what is no lines of UTF-8. */
+/* Refuses what is no lines of UTF-8. */
 static hr_status check_encoding(const struct scan *s, hr_error *err) {
     const unsigned char *p = (const unsigned char *)s->line.text;
     if (s->line.n >= 2 && ((p[0] == 0xff && p[1] == 0xfe) || (p[0] == 0xfe && p[1] == 0xff)))
@@ -203,20 +207,13 @@ static hr_status check_encoding(const struct scan *s, hr_error *err) {
 static hr_status begin(struct scan *s, hr_error *err) {
     static const char mark[] = {'\xef', '\xbb', '\xbf'}; /* that some programs put before UTF-8 */
     bool is_header;
-    hr_status st = next_line(s, err);
-    if (st == HR_END_OF_EPOCH)
-        st = no_line(s, err);
-    if (st != HR_OK)
-        return st;
+    hr_status st;
+    HR_TRY(first_line(s, err));
     HR_TRY(check_encoding(s, err));
     if (s->line.off == 0 && s->line.n >= sizeof mark && memcmp(s->line.text, mark, 3) == 0)
         s->line = (struct hr__line){s->line.text + 3, s->line.n - 3, 3};
     if (hr__csv_is_blank(s->line.text, s->line.n, ','))
-        st = next_line(s, err);
-    if (st == HR_END_OF_EPOCH)
-        st = no_line(s, err);
-    if (st != HR_OK)
-        return st;
+        HR_TRY(first_line(s, err));
     s->layout->separator = hr__csv_separator(s->line.text, s->line.n);
     s->layout->piece_rows = hr__min_u64(PIECE_BYTES / (s->line.n + 1) + 1, MAX_PIECE_ROWS);
     HR_TRY(count_columns(s, &is_header, err));

@@ -28,7 +28,7 @@ struct hr__csv_layout {
     uint32_t num_columns;
     struct hr__csv_column *columns;
     char *names; /* of the columns; NULL: there is no header */
-    bool counts; /* the first line is 0, 1, 2, ...; as a header behind an empty cell */
+    bool counts; /* the first line is 0, 1, 2, ..., maybe behind an empty cell: then a header */
     uint64_t num_rows;
     uint64_t max_line_bytes;
     uint64_t piece_rows; /* of each piece but the last */

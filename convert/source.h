@@ -86,7 +86,8 @@ struct hr__source_ops {
      * that holds several sources. Who reads several up to there, and only then on, has it read
      * once. */
     uint64_t (*piece_end)(const struct hr__source *src, uint64_t sample);
-    /* NULL: at the last one; or where the samples end that are in one stream with this one. */
+    /* Up to where a stream must be read, so that it is known that this sample is whole. NULL: to
+     * its last sample. */
     uint64_t (*stream_end)(const struct hr__source *src, uint64_t sample);
     /* How much a reader may take for itself, before one is opened: sets info.reader_bytes and
      * info.reader_wanted_bytes, which are more where it cannot do with that. NULL: they are as they

@@ -1,5 +1,5 @@
 /*
- * Asking the kernel.
+ * The alignment, by statx().
  */
 #define _GNU_SOURCE
 #include "direct_align.h"
@@ -9,18 +9,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-uint32_t hr__direct_align(int fd, bool *told) {
-    *told = false;
+bool hr__direct_align(int fd, uint32_t *align_bytes) {
 #ifdef STATX_DIOALIGN
     struct statx sx = {0};
     if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &sx) != 0 ||
         (sx.stx_mask & STATX_DIOALIGN) == 0)
-        return 0;
-    *told = true;
-    return sx.stx_dio_mem_align > sx.stx_dio_offset_align ? sx.stx_dio_mem_align
-                                                          : sx.stx_dio_offset_align;
+        return false;
+    *align_bytes = sx.stx_dio_mem_align > sx.stx_dio_offset_align ? sx.stx_dio_mem_align
+                                                                  : sx.stx_dio_offset_align;
+    return true;
 #else
     (void)fd;
-    return 0;
+    (void)align_bytes;
+    return false;
 #endif
 }

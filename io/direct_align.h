@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of offset, length and buffer, as the kernel tells it (Linux 6.1 and later); 0: the file cannot be
- * read and written past the page cache, or the kernel does not say. *told: it says. */
-uint32_t hr__direct_align(int fd, bool *told);
+/* Of offset, length and buffer; 0: the file cannot be read and written past the page cache. False:
+ * the kernel does not say (before Linux 6.1, or its file system does not). */
+bool hr__direct_align(int fd, uint32_t *align_bytes);
 
 #endif

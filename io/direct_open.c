@@ -39,9 +39,8 @@ int hr__direct_open(const struct hr__file *file, uint32_t *align_bytes) {
     int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    bool told;
-    uint32_t align = hr__direct_align(fd, &told);
-    if (!told)
+    uint32_t align;
+    if (!hr__direct_align(fd, &align))
         align = DEFAULT_ALIGN_BYTES;
     int rc = align == 0 || (align & (align - 1)) != 0 || align > MAX_ALIGN_BYTES ? -EINVAL : 0;
     if (align < 512)

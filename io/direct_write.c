@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define PAGE_BYTES 4096u
-#define MAX_PARTS  64
 
 static int fd_of(void *ctx) {
     return (int)(intptr_t)ctx - 1;
@@ -34,21 +33,16 @@ static int drop_written(struct iovec *parts, int num_parts, size_t n_bytes) {
     return num_parts - done;
 }
 
-static int direct_write_parts(void *ctx, const struct iovec *parts, int num_parts, uint64_t off) {
-    struct iovec left[MAX_PARTS];
-    if (num_parts > MAX_PARTS)
-        return -EINVAL;
-    for (int i = 0; i < num_parts; i++)
-        left[i] = parts[i];
+static int direct_write_parts(void *ctx, struct iovec *parts, int num_parts, uint64_t off) {
     while (num_parts > 0) {
-        const ssize_t n = pwritev(fd_of(ctx), left, num_parts, (off_t)off);
+        const ssize_t n = pwritev(fd_of(ctx), parts, num_parts, (off_t)off);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
         if (n == 0)
             return -EIO;
-        num_parts = drop_written(left, num_parts, (size_t)n);
+        num_parts = drop_written(parts, num_parts, (size_t)n);
         off += (uint64_t)n;
     }
     return 0;
@@ -67,10 +61,9 @@ static const struct hr__file_ops direct_ops = {
 int hr__direct_write_open(int fd, struct hr__file *out) {
     char path[40];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd); /* the path may name another file by now */
-    bool told;
-    const uint32_t align_bytes = hr__direct_align(fd, &told);
+    uint32_t align_bytes;
     *out = (struct hr__file){0};
-    if (align_bytes == 0 || align_bytes > PAGE_BYTES)
+    if (!hr__direct_align(fd, &align_bytes) || align_bytes == 0 || align_bytes > PAGE_BYTES)
         return -EOPNOTSUPP;
     const int again = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
     if (again < 0)

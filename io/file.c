@@ -147,7 +147,7 @@ static int posix_open_direct(void *ctx, struct hr__file *out) {
 /* A loader reads a file that fits well through the page cache: there its first epoch finds it. */
 static uint64_t posix_keep_cached(void *ctx, uint64_t off) {
     (void)ctx;
-    return off < SMALL_BYTES ? SMALL_BYTES : hr__page_cache_room("") / 2;
+    return off < SMALL_BYTES ? SMALL_BYTES : hr__page_cache_share("");
 }
 
 static const struct hr__file_ops posix_file = {
@@ -292,10 +292,13 @@ hr_status hr__file_read_exact(const struct hr__file *f, void *buf, size_t n_byte
 hr_status hr__file_write_all(const struct hr__file *f, const void *buf, size_t n_bytes,
                              uint64_t off, hr_error *err) {
     int rc = f->ops->write(f->ctx, buf, n_bytes, off);
-    if (rc == 0)
-        return HR_OK;
-    hr_status st = hr__error_os(err, -rc, "%s: writing %zu bytes at offset %llu failed", f->path,
-                                n_bytes, (unsigned long long)off);
+    return rc == 0 ? HR_OK : hr__file_write_failed(f, n_bytes, off, -rc, err);
+}
+
+hr_status hr__file_write_failed(const struct hr__file *f, uint64_t n_bytes, uint64_t off,
+                                int os_errno, hr_error *err) {
+    hr_status st = hr__error_os(err, os_errno, "%s: writing %llu bytes at offset %llu failed",
+                                f->path, (unsigned long long)n_bytes, (unsigned long long)off);
     if (err != NULL)
         err->file_off = off;
     return st;

@@ -53,9 +53,9 @@ struct hr__file_ops {
      * page cache; where that is more than off, to be asked again there. NULL where open_direct is.
      */
     uint64_t (*keep_cached)(void *ctx, uint64_t off);
-    /* All parts, one behind the other from off on: whole pages, in memory that begins on pages. 0
-     * or -errno. NULL: only through write. */
-    int (*write_parts)(void *ctx, const struct iovec *parts, int num_parts, uint64_t off);
+    /* All parts (at most IOV_MAX), one behind the other from off on: whole pages, in memory that
+     * begins on pages. The list is changed. 0 or -errno. NULL: only through write. */
+    int (*write_parts)(void *ctx, struct iovec *parts, int num_parts, uint64_t off);
 };
 
 struct hr__file {
@@ -91,6 +91,9 @@ hr_status hr__file_read_exact(const struct hr__file *f, void *buf, size_t n_byte
                               hr_error *err);
 hr_status hr__file_write_all(const struct hr__file *f, const void *buf, size_t n_bytes,
                              uint64_t off, hr_error *err);
+/* What to say of a write that failed with os_errno. */
+hr_status hr__file_write_failed(const struct hr__file *f, uint64_t n_bytes, uint64_t off,
+                                int os_errno, hr_error *err);
 /* HR_ERR_UNCERTAIN on failure. */
 hr_status hr__file_sync(const struct hr__file *f, hr_error *err);
 

@@ -8,7 +8,7 @@
 #include "memory_limit.h"
 
 bool hr__fits_page_cache(const hr_dataset *ds) {
-    return ds->file_bytes <= hr__page_cache_room("") / 2;
+    return ds->file_bytes <= hr__page_cache_share("");
 }
 
 hr_status hr__loader_io_choose(const hr_dataset *ds, hr_io asked, struct hr__io_backend *out,

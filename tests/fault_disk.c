@@ -223,7 +223,7 @@ static void file_close(void *ctx) {
     free(h);
 }
 
-static int file_write_parts(void *ctx, const struct iovec *parts, int num_parts, uint64_t off) {
+static int file_write_parts(void *ctx, struct iovec *parts, int num_parts, uint64_t off) {
     int rc = 0;
     for (int i = 0; i < num_parts && rc == 0; i++) {
         rc = file_write(ctx, parts[i].iov_base, parts[i].iov_len, off);

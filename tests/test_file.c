@@ -341,18 +341,6 @@ static void write_parts__past_the_page_cache__are_read_back(void **state) {
     free(got);
 }
 
-static void open_direct__file_that_is_only_read__is_refused_or_writes_not(void **state) {
-    (void)state;
-    struct hr__file direct, f;
-    write_text(A, "0123456789");
-    assert_int_equal(chmod(A, 0444), 0);
-    f = open_file(A, O_RDONLY);
-    if (f.ops->open_direct(f.ctx, &direct) == 0)
-        hr__file_close(&direct); /* root may */
-    hr__file_close(&f);
-    assert_text(A, "0123456789");
-}
-
 static void prefetch__any_range__fails_never(void **state) {
     (void)state;
     write_text(A, "0123456789");
@@ -387,7 +375,6 @@ int main(void) {
         TEST(sync_parent__paths_of_every_form__find_the_folder),
         TEST(write_behind__any_range__changes_nothing),
         TEST(write_parts__past_the_page_cache__are_read_back),
-        TEST(open_direct__file_that_is_only_read__is_refused_or_writes_not),
         TEST(prefetch__any_range__fails_never),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

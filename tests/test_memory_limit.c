@@ -35,17 +35,17 @@ static void limit__nothing_to_read__is_none(void **state) {
 }
 
 static void
-page_cache_room__group_and_machine__is_the_smaller_without_what_is_in_use(void **state) {
+page_cache_share__group_and_machine__is_of_the_smaller_without_what_is_in_use(void **state) {
     (void)state;
-    assert_true(hr__page_cache_room(made_root) == NONE);
+    assert_true(hr__page_cache_share(made_root) == NONE / 2);
     made_root_put("/proc/meminfo", "MemAvailable:    3000 kB\n");
-    assert_true(hr__page_cache_room(made_root) == 3000 * 1024);
+    assert_true(hr__page_cache_share(made_root) == 1500 * 1024);
     made_root_put("/proc/self/cgroup", "0::/job\n");
     made_root_put("/sys/fs/cgroup/job/memory.max", "2000000\n");
     made_root_put("/sys/fs/cgroup/job/memory.stat", "anon 500000\nfile 1400000\n");
-    assert_true(hr__page_cache_room(made_root) == 1500000);
+    assert_true(hr__page_cache_share(made_root) == 750000);
     made_root_put("/sys/fs/cgroup/job/memory.stat", "anon 2500000\n");
-    assert_true(hr__page_cache_room(made_root) == 0);
+    assert_true(hr__page_cache_share(made_root) == 0);
 }
 
 static void limit__meminfo_and_status__are_in_kib(void **state) {
@@ -219,7 +219,7 @@ static void default_budget__on_this_system__is_within_its_bounds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(limit__nothing_to_read__is_none),
-        TEST(page_cache_room__group_and_machine__is_the_smaller_without_what_is_in_use),
+        TEST(page_cache_share__group_and_machine__is_of_the_smaller_without_what_is_in_use),
         TEST(limit__meminfo_and_status__are_in_kib),
         TEST(v2__own_group__is_the_limit),
         TEST(v2__an_ancestor_with_less__counts),

@@ -53,14 +53,7 @@ static hr_status write_run(const struct hr__write_queue *q, const struct hr__wri
     for (const struct hr__written_chunk *c = run; c != NULL; c = c->next)
         parts[num_parts++] = (struct iovec){c->buffer, c->n_bytes};
     const int rc = q->direct.ops->write_parts(q->direct.ctx, parts, num_parts, run->off);
-    if (rc == 0)
-        return HR_OK;
-    const hr_status st =
-        hr__error_os(err, -rc, "%s: writing %llu bytes at offset %llu failed", q->file->path,
-                     (unsigned long long)n_bytes, (unsigned long long)run->off);
-    if (err != NULL)
-        err->file_off = run->off;
-    return st;
+    return rc == 0 ? HR_OK : hr__file_write_failed(q->file, n_bytes, run->off, -rc, err);
 }
 
 static void make_spare(struct hr__write_queue *q, struct hr__written_chunk *run) {

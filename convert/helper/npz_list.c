@@ -72,6 +72,15 @@ hr_status npz_describe(const struct hr__npy_header *header, struct hr__helper_fi
     return HR_OK;
 }
 
+/* Of an array that is refused for what it is. */
+static hr_status name_way_out(hr_status st, hr_error *err) {
+    const size_t n = strlen(err->message);
+    if (st == HR_ERR_UNSUPPORTED)
+        (void)snprintf(err->message + n, sizeof err->message - n,
+                       "; or choose the other arrays (--fields)");
+    return st;
+}
+
 static hr_status tell_array(const struct npz_stream *s, const char *name, const char *rest,
                             struct npz_teller *t, hr_error *err) {
     struct hr__helper_field field;
@@ -81,7 +90,7 @@ static hr_status tell_array(const struct npz_stream *s, const char *name, const 
         return HR_OK;
     const hr_status st = npz_describe(&s->header, &field, err);
     if (st != HR_OK)
-        return st;
+        return name_way_out(st, err);
     field.member = field.name = name;
     t->num_found++;
     return t->found(t->arg, &field, err);
@@ -96,19 +105,11 @@ static hr_status list_array(const struct npz_archive *a, const struct npz_entry 
         return hr__error_set(err, HR_ERR_UNSUPPORTED, "its name is too long");
     memcpy(name, entry->name, n);
     name[n] = '\0';
-    hr_status st = npz_stream_open(&stream, a, entry, err);
+    hr_status st = name_way_out(npz_stream_open(&stream, a, entry, err), err);
     if (st == HR_OK)
         st = tell_array(&stream, name, rest, t, err);
     npz_stream_close(&stream);
     return st;
-}
-
-/* What was refused for what it is need not be the end of it. */
-static void name_way_out(hr_error *err) {
-    const size_t n = strlen(err->message);
-    if (strstr(err->message, "(--fields)") == NULL)
-        (void)snprintf(err->message + n, sizeof err->message - n,
-                       "; or choose the other arrays (--fields)");
 }
 
 static hr_status list_entry(const struct npz_archive *a, zip_uint64_t index, const char *name,
@@ -119,8 +120,6 @@ static hr_status list_entry(const struct npz_archive *a, zip_uint64_t index, con
         st = npz_archive_entry(a, index, &entry, err);
         if (st == HR_OK)
             st = list_array(a, &entry, rest, t, err);
-        if (st == HR_ERR_UNSUPPORTED)
-            name_way_out(err);
     } else {
         st = hr__error_set(err, HR_ERR_UNSUPPORTED,
                            "it is no array (NAME.npy); name the arrays of the archive that are "

@@ -89,7 +89,8 @@ typedef struct hr_writer_options {
 
 /**
  * Begin a new file. Writes TARGET.partial beside the target, under a lock; the target itself
- * appears only at hr_writer_commit(). Starts num_threads threads. Blocks on I/O; with
+ * appears only at hr_writer_commit(). Starts num_threads threads, and
+ * one more when the file outgrows the page cache. Blocks on I/O; with
  * HR_WRITER_RESUME until all chunks of the partial file are decoded (see on_resume).
  *
  * With HR_WRITER_APPEND samples are put behind those of a data set that is there, which is locked

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from . import errors
 
-#: Fields are of variable length where a longer text
+#: A field is of variable length where its longest text has more bytes than this,
 _MOST_FIXED_BYTES = 256
-#: makes them more than so many times as large as the texts are.
+#: and it would be more than so many times as large as all texts.
 _MOST_PADDING = 4
 
 
